@@ -1,0 +1,185 @@
+"""The signs: each a stack of painted layers in its own plane, where the sign reaches about from -1 to 1.
+
+``SIGNS`` are the classes a network learns, ``NOVEL`` the ones it never sees. A label is an int into ``SIGNS + NOVEL``, or a name.
+A design maps coordinates to layers from the bottom up; the first is the outline, and the layers marked as glyph carry the message.
+Where the shape is the message (*yield*, *priority*), the whole sign is the glyph.
+"""
+
+from collections.abc import Callable, Sequence
+from math import cos, pi, radians, sin
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.data.shapes import arrow, bicycle, box, car, circle, polygon, regular, segment, strokes, text, union
+from tutorial_lib.names import known
+
+PAINTS = {
+    "white": (0.93, 0.93, 0.91),
+    "red": (0.76, 0.07, 0.09),
+    "black": (0.06, 0.06, 0.07),
+    "blue": (0.03, 0.25, 0.62),
+    "yellow": (0.97, 0.76, 0.05),
+    "green": (0.02, 0.50, 0.26),
+    "orange": (0.96, 0.49, 0.05),
+}
+
+
+class Layer(NamedTuple):
+    distance: Tensor
+    paint: str
+    glyph: bool = False
+
+
+Design = Callable[[Tensor, Tensor], list[Layer]]
+DOWN = pi  # turns a triangle's corner from up to down
+
+
+def _disc(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer]:
+    layers = [Layer(circle(x, y, 1.0), "white")]
+    if rim is None:
+        return [*layers, Layer(circle(x, y, 0.94), face)]
+    return [*layers, Layer(circle(x, y, 0.97), rim), Layer(circle(x, y, 0.74), face)]
+
+
+def _triangle(x: Tensor, y: Tensor, turn: float = 0, glyph: bool = False) -> list[Layer]:
+    y = y - 0.2 * cos(turn)  # hang it by its middle, not by its centre of gravity
+    return [
+        Layer(regular(x, y, 3, 1.32, turn, 0.12), "white", glyph),
+        Layer(regular(x, y, 3, 1.26, turn, 0.10), "red", glyph),
+        Layer(regular(x, y, 3, 0.78, turn, 0.03), "white", glyph),
+    ]
+
+
+def _stop(face: str, word: str) -> Design:
+    cell, half_width = (0.27, 0.068) if len(word) == 4 else (0.40, 0.10)
+
+    def design(x: Tensor, y: Tensor) -> list[Layer]:
+        return [
+            Layer(regular(x, y, 8, 1.06, pi / 8, 0.03), "white"),
+            Layer(regular(x, y, 8, 0.98, pi / 8, 0.03), face),
+            Layer(text(x, y, word, cell, half_width), "white", True),
+        ]
+
+    return design
+
+
+def _speed(limit: str) -> Design:
+    return lambda x, y: [*_disc(x, y, "white", "red"), Layer(text(x, y, limit, 0.37, 0.072, gap=0.49), "black", True)]
+
+
+def _turn(side: int) -> Design:
+    path = [(-0.3 * side, 0.6), (-0.3 * side, -0.08), (0.18 * side, -0.08)]
+    return lambda x, y: [*_disc(x, y, "blue"), Layer(arrow(x, y, path, 0.13, 0.42), "white", True)]
+
+
+def _no_turn(side: int) -> Design:
+    path = [(-0.22 * side, 0.5), (-0.22 * side, -0.12), (0.12 * side, -0.12)]
+
+    def design(x: Tensor, y: Tensor) -> list[Layer]:
+        bar = segment(x, y, (-0.55, -0.55), (0.55, 0.55)) - 0.09
+        return [*_disc(x, y, "white", "red"), Layer(arrow(x, y, path, 0.085, 0.3), "black", True), Layer(bar, "red")]
+
+    return design
+
+
+def _diamond(x: Tensor, y: Tensor, *rings: tuple[float, str], glyph: bool = False) -> list[Layer]:
+    return [Layer(regular(x, y, 4, radius, 0, 0.1 * radius), paint, glyph) for radius, paint in rings]
+
+
+def _no_overtaking(x: Tensor, y: Tensor) -> list[Layer]:
+    left, right = car(x, y, (-0.33, 0), 0.6), car(x, y, (0.33, 0), 0.6)
+    return [*_disc(x, y, "white", "red"), Layer(left, "red", True), Layer(right, "black", True)]
+
+
+def _hump(x: Tensor, y: Tensor) -> list[Layer]:
+    mound = torch.maximum(circle(x, y, 0.27, (0, 0.46)), y - 0.5)
+    return [*_triangle(x, y), Layer(union(mound, box(x, y, 0.45, 0.05, (0, 0.47))), "black", True)]
+
+
+def _no_stopping(x: Tensor, y: Tensor) -> list[Layer]:
+    cross = union(segment(x, y, (-0.55, -0.55), (0.55, 0.55)), segment(x, y, (-0.55, 0.55), (0.55, -0.55))) - 0.1
+    return [*_disc(x, y, "blue", "red"), Layer(cross, "red", True)]
+
+
+def _roundabout(x: Tensor, y: Tensor) -> list[Layer]:
+    def tip(degrees: float) -> list[tuple[float, float]]:
+        at = radians(degrees)
+        ahead = [radians(degrees + turn) for turn in (90, 210, 330)]
+        return [(0.5 * cos(at) + 0.26 * cos(a), 0.5 * sin(at) + 0.26 * sin(a)) for a in ahead]
+
+    ring = strokes(x, y, [("A", (0, 0), 0.5, a, a + 78) for a in (-80, 40, 160)], 0.1)
+    return [*_disc(x, y, "blue"), Layer(union(ring, *[polygon(x, y, tip(a)) for a in (8, 128, 248)]), "white", True)]
+
+
+def _parking(x: Tensor, y: Tensor) -> list[Layer]:
+    plate = [Layer(box(x, y, 0.95, 0.95, corner=0.12), "white"), Layer(box(x, y, 0.88, 0.88, corner=0.10), "blue")]
+    return [*plate, Layer(text(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True)]
+
+
+def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
+    plate = _diamond(x, y, (1.12, "black"), (1.05, "orange"))
+    return [*plate, Layer(arrow(x, y, [(0, 0.5), (0, -0.2)], 0.1, 0.32), "black", True)]
+
+
+_LEARNED: dict[str, Design] = {
+    "stop": _stop("red", "STOP"),
+    "yield": lambda x, y: _triangle(x, y, DOWN, glyph=True),
+    "no entry": lambda x, y: [*_disc(x, y, "red"), Layer(box(x, y, 0.66, 0.17, corner=0.02), "white", True)],
+    "speed 30": _speed("30"),
+    "speed 50": _speed("50"),
+    "speed 80": _speed("80"),
+    "no overtaking": _no_overtaking,
+    "no left": _no_turn(-1),
+    "no right": _no_turn(+1),
+    "hump": _hump,
+    "bicycle": lambda x, y: [*_triangle(x, y), Layer(bicycle(x, y, (0, 0.3), 0.47), "black", True)],
+    "ahead only": lambda x, y: [*_disc(x, y, "blue"), Layer(arrow(x, y, [(0, 0.66), (0, -0.22)], 0.13, 0.45), "white", True)],
+    "turn right": _turn(+1),
+    "priority": lambda x, y: _diamond(x, y, (1.12, "white"), (1.06, "black"), (1.0, "white"), (0.68, "yellow"), glyph=True),
+}
+_NEVER_SEEN: dict[str, Design] = {
+    "green stop": _stop("green", "STOP"),
+    "green go": _stop("green", "GO"),
+    "turn left": _turn(-1),
+    "speed 60": _speed("60"),
+    "parking": _parking,
+    "no stopping": _no_stopping,
+    "roundabout": _roundabout,
+    "road works": _road_works,
+    "no bicycle": lambda x, y: [*_disc(x, y, "white", "red"), Layer(bicycle(x, y, (0, 0.02), 0.62), "black", True)],
+}
+DESIGNS: list[Design] = [*_LEARNED.values(), *_NEVER_SEEN.values()]
+SIGNS: tuple[str, ...] = tuple(_LEARNED)
+NOVEL: tuple[str, ...] = tuple(_NEVER_SEEN)
+
+
+def as_labels(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
+    """Names or numbers of signs as a tensor of labels, ints into ``SIGNS + NOVEL``.
+
+    Args:
+        signs: one sign or many, each a name or an int; or a tensor of ints, (N,).
+
+    Returns:
+        (N,), int64, on the CPU.
+
+    Raises:
+        ValueError: a name is unknown (the nearest are named), or a number is outside the list.
+
+    Example:
+        >>> as_labels(["stop", "speed 30"])
+        tensor([0, 3])
+    """
+    names = SIGNS + NOVEL
+    if isinstance(signs, Tensor):
+        if signs.is_floating_point() or signs.is_complex() or signs.dtype == torch.bool:
+            raise ValueError(f"labels are ints, not {signs.dtype}; pass labels.long() if they hold whole numbers")
+        labels = signs.detach().cpu().long().reshape(-1)
+    else:
+        signs = [signs] if isinstance(signs, str | int) else list(signs)
+        labels = torch.tensor([names.index(known(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long)
+    outside = labels[(labels < 0) | (labels >= len(names))]
+    if len(outside):
+        raise ValueError(f"label {int(outside[0])} is no sign; labels run from 0 to {len(names) - 1} (SIGNS + NOVEL)")
+    return labels

@@ -1,0 +1,136 @@
+"""One quiet style for every figure: pictures in rows, lines, bars. Each function returns a Matplotlib figure.
+
+Colours are Okabe and Ito's (2008), which colour-blind readers can tell apart. Figures stand on white, so that they read the same in
+a light and a dark page. :func:`described` shows a figure together with its alternative text, in the book, in Jupyter and on Colab.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+
+import matplotlib
+from matplotlib.figure import Figure
+from torch import Tensor
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+RIGHT, WRONG = "#00775A", "#C04A00"
+STYLE = {
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "axes.labelcolor": "#333333",
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "grid.color": "#E4E4E4",
+    "legend.frameon": False,
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+}
+
+
+class Described:
+    """A figure with its alternative text."""
+
+    def __init__(self, figure: Figure, alt: str):
+        self.figure, self.alt = figure, alt
+
+    def _repr_html_(self) -> str:
+        stream = BytesIO()
+        self.figure.savefig(stream, format="png", dpi=144, bbox_inches="tight", pad_inches=0.08)
+        width = round(96 * self.figure.get_figwidth())
+        source = b64encode(stream.getvalue()).decode()
+        style = f"width:{width}px;max-width:100%;height:auto;background:white;border-radius:6px"
+        return f'<img class="described" src="data:image/png;base64,{source}" alt="{escape(self.alt)}" style="{style}">'
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+def described(figure: Figure, alt: str) -> Described:
+    """Show a figure with its alternative text: what it shows, for who cannot see it.
+
+    Raises:
+        ValueError: the text is missing or too short to describe anything.
+    """
+    if len(alt.split()) < 4:
+        raise ValueError(f"{alt!r} describes no figure; say in a sentence what one sees in it")
+    return Described(figure, alt)
+
+
+def picture(image: Tensor):
+    """An image (3, H, W) or map (1, H, W) as the array that Matplotlib draws."""
+    array = image.detach().cpu().float().clamp(0, 1).permute(1, 2, 0).numpy()
+    return array if array.shape[2] == 3 else array[..., 0]
+
+
+def pictures(
+    images: Tensor | Sequence[Tensor],
+    captions: Sequence[str] = (),
+    *,
+    columns: int = 8,
+    colours: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    inches: float = 1.0,
+) -> Figure:
+    """Pictures in rows, each with a caption below it.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1], or maps (N, 1, H, W).
+        captions: a line or two for each picture.
+        columns: how many stand side by side.
+        colours: of each caption; dark grey otherwise.
+        rows: a name for each row, written to its left.
+        inches: the height of a picture.
+    """
+    with matplotlib.rc_context(STYLE):
+        lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+        count = -(-len(images) // columns)
+        aspect = images[0].shape[-1] / images[0].shape[-2]
+        figure = Figure(figsize=(columns * inches * aspect + (0.9 if rows else 0), count * (inches + 0.17 * lines + 0.06)), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        for i, axis in enumerate(figure.subplots(count, columns, squeeze=False).flat):
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            axis.spines[:].set_visible(False)
+            if i >= len(images):
+                continue
+            axis.imshow(picture(images[i]), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            if rows and i % columns == 0:
+                axis.set_ylabel(rows[i // columns], rotation=0, ha="right", va="center", fontsize=9)
+            if captions:
+                axis.set_xlabel(captions[i], fontsize=8, color=colours[i] if colours else "#333333", labelpad=2)
+    return figure
+
+
+def curves(x: Sequence, lines: dict[str, Sequence], *, xlabel: str, ylabel: str, size: tuple[float, float] = (5.2, 3.0)) -> Figure:
+    """Lines over one axis, each named at its end rather than in a box."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axis = figure.subplots()
+        for (name, y), colour in zip(lines.items(), COLOURS, strict=False):
+            axis.plot(x, y, marker="o", markersize=3.5, color=colour, label=name)
+        if len(lines) > 1:
+            axis.legend(loc="best", fontsize=9)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def heat(table: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], *, label: str, low: float = 0, high: float = 1) -> Figure:
+    """A table of shares as colours, with the number in each cell."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(1.7 + 0.62 * len(columns), 0.6 + 0.27 * len(rows)), layout="constrained")
+        axis = figure.subplots()
+        axis.grid(False)
+        axis.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+        axis.set(xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows, xlabel=label)
+        axis.spines[:].set_visible(False)
+        axis.tick_params(length=0)
+        for i, row in enumerate(table):
+            for j, value in enumerate(row):
+                ink = "white" if value < (low + high) / 2 else "#1a1a1a"
+                axis.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=8, color=ink)
+    return figure

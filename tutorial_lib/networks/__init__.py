@@ -1,0 +1,47 @@
+"""What looks: the networks of the sign world, whose weights ship with the library, and published networks of others.
+
+Every network takes images in [0, 1], (N, 3, H, W); whatever normalisation it was trained with lives inside.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from tutorial_lib.names import known
+from tutorial_lib.networks.autoencoders import SignAutoencoder
+from tutorial_lib.networks.classifiers import SignClassifier
+
+WEIGHTS = Path(__file__).parent / "weights"
+NETWORKS = {
+    "signs/classifier": (SignClassifier, "signs-classifier-0.safetensors"),
+    "signs/classifier/1": (SignClassifier, "signs-classifier-1.safetensors"),
+    "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
+    "signs/autoencoder": (SignAutoencoder, "signs-autoencoder.safetensors"),
+}
+
+
+def load(name: str, device=None) -> nn.Module:
+    """A network of the sign world with its trained weights, in eval mode.
+
+    Args:
+        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds), or
+            "signs/autoencoder".
+        device: where to put it; the CPU when None.
+
+    Raises:
+        ValueError: the name is unknown; the nearest are named.
+
+    Example:
+        >>> load("signs/classifier")(torch.rand(2, 3, 48, 48)).shape
+        torch.Size([2, 14])
+    """
+    architecture, file = NETWORKS[known(name, NETWORKS, "network")]
+    with torch.device("meta"):  # no weights are drawn only to be thrown away, and no random state is touched
+        model = architecture()
+    model.load_state_dict(load_file(WEIGHTS / file, device=str(device or "cpu")), assign=True)
+    return model.eval()
+
+
+__all__ = ["NETWORKS", "SignAutoencoder", "SignClassifier", "load"]

@@ -1,0 +1,75 @@
+"""Stored results: numbers that a page prints but did not compute just now, each with where it came from.
+
+A result is a small JSON file beside this one. What a laptop could not compute within a chapter's minute, or what needs data that is
+not at hand, is kept here; ``python -m studies NAME`` computes it again and writes the file.
+"""
+
+import json
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tutorial_lib.names import known
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Rows of a table, a dict each, and their provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``."""
+
+    name: str
+    rows: list[dict]
+    provenance: dict
+
+    def where(self, **values) -> list[dict]:
+        """The rows whose columns have these values."""
+        return [row for row in self.rows if all(row[column] == value for column, value in values.items())]
+
+    def _repr_markdown_(self) -> str:
+        p = self.provenance
+        data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "the drawn sign world"
+        versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
+        return f"> **Stored result** of {p['date']} · {data} · {p['machine']} · {versions} · made by `{p['command']}`"
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in FOLDER.glob("*.json"))
+
+
+def stored(name: str) -> Stored:
+    """A stored result with its provenance.
+
+    Raises:
+        ValueError: no such result; the nearest names are given.
+    """
+    content = json.loads((FOLDER / f"{known(name, names(), 'stored result')}.json").read_text())
+    return Stored(name, content["rows"], content["provenance"])
+
+
+def store(name: str, rows: list[dict], *, device, data: list[dict] = (), folder: Path = FOLDER) -> Stored:
+    """Keep rows under a name, with the date, the machine and the versions they were computed with.
+
+    Args:
+        name: of the result and of the study that makes it.
+        rows: a dict for each row, of plain numbers and strings.
+        device: what it was computed on.
+        data: for each real data set its ``subset`` (in words) and the ``sha256`` of its arrays.
+    """
+    import torch
+    import torchvision
+
+    cuda = torch.device(device).type == "cuda"
+    machine = torch.cuda.get_device_name(device) if cuda else f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}
+    provenance = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "machine": machine,
+        "versions": versions,
+        "data": list(data),
+        "command": f"python -m studies {name}",
+    }
+    lines = ",\n".join("  " + json.dumps(row) for row in rows)  # a row a line, so that a change can be read
+    (folder / f"{name}.json").write_text(f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n')
+    return Stored(name, rows, provenance)
