@@ -4,10 +4,16 @@ Images are floats in [0, 1], (N, 3, H, W); labels are int64, (N,).
 """
 
 from tutorial_lib.data.challenges import CHALLENGES, LEVELS, challenge, check_images
+from tutorial_lib.data.dials import roll, turn_hue
 from tutorial_lib.data.painting import Rendered, render
+from tutorial_lib.data.pictures import Pictures
+from tutorial_lib.data.public import READERS, available, how_to_get, load
 from tutorial_lib.data.scenes import WORLDS, Pose, Scene, sample_scenes
 from tutorial_lib.data.signs import NOVEL, SIGNS, as_labels
 from tutorial_lib.data.twins import ARRAYS, CHANGES, Arrays, Pairs, Twins, arrays, pairs, twins
+from tutorial_lib.data.world import read as _read_signs
+
+READERS["signs"] = _read_signs
 
 __all__ = [
     "ARRAYS",
@@ -19,16 +25,22 @@ __all__ = [
     "WORLDS",
     "Arrays",
     "Pairs",
+    "Pictures",
     "Pose",
     "Rendered",
     "Scene",
     "Twins",
     "arrays",
     "as_labels",
+    "available",
     "challenge",
     "check_images",
+    "how_to_get",
+    "load",
     "pairs",
     "render",
+    "roll",
     "sample_scenes",
+    "turn_hue",
     "twins",
 ]

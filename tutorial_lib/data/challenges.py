@@ -153,7 +153,7 @@ _LEVELS: dict[str, tuple[Callable, tuple]] = {
     "rain": (rain, ((0.010, 5), (0.018, 6), (0.028, 7), (0.042, 8), (0.060, 9))),
     "shadow": (shadow, (0.30, 0.48, 0.63, 0.76, 0.87)),
     "snow": (snow, (0.004, 0.008, 0.014, 0.022, 0.034)),
-    "haze": (haze, (0.15, 0.27, 0.38, 0.49, 0.60)),
+    "haze": (haze, (0.10, 0.19, 0.28, 0.37, 0.46)),
 }
 CHALLENGES: tuple[str, ...] = tuple(_LEVELS)
 LEVELS = (1, 2, 3, 4, 5)

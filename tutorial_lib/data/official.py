@@ -83,12 +83,13 @@ def _decoded(pictures, central: bool) -> Arrays:
     small, labels = [], []
     for k in range(len(pictures)):
         picture, label = pictures[k]
-        width, height = picture.size
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side) if central else None
+        if central:
+            width, height = picture.size
+            side = min(width, height)
+            left, top = (width - side) // 2, (height - side) // 2
+            picture = picture.crop((left, top, left + side, top + side))
         # Pillow's bilinear filter widens with the reduction, so that nothing aliases.
-        small.append(np.asarray(picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR, box=box)))
+        small.append(np.asarray(picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)))
         labels.append(label)
     return np.stack(small), np.asarray(labels)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib.data.dials import hue_rotation
 from tutorial_lib.data.scenes import BLOCK, Pose, Scene, blend, sample_scenes
 from tutorial_lib.data.shapes import box
 from tutorial_lib.data.signs import DESIGNS, PAINTS, as_labels
@@ -93,11 +94,7 @@ def ink(labels: Tensor, pose: Pose, height: int, width: int) -> Ink:
 def _palette(hue: Tensor) -> Tensor:
     """The paints' colours, (N, K, 3); those that have a hue are turned by ``hue`` about the grey axis."""
     colours = torch.tensor(list(PAINTS.values()), device=hue.device, dtype=hue.dtype)
-    grey = colours.mean(1, keepdim=True).expand(-1, 3)
-    # Rodrigues' formula about (1, 1, 1)/√3
-    across = (colours.roll(1, 1) - colours.roll(-1, 1)) / 3**0.5
-    c, s = torch.cos(hue)[:, None, None], torch.sin(hue)[:, None, None]
-    turned = (grey + (colours - grey) * c + across * s).clamp(0, 1)
+    turned = torch.einsum("nij,kj->nki", hue_rotation(hue), colours).clamp(0, 1)
     chosen = CHROMATIC.to(hue.device)[:, None] & (hue != 0)[:, None, None]
     return torch.where(chosen, turned, colours)
 

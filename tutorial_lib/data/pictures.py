@@ -27,10 +27,10 @@ class Pictures(_Pair):
         source: the name of the file they were read from.
     """
 
-    classes: tuple[str, ...]
-    subset: str
-    sha256: str
-    source: str
+    classes: tuple[str, ...] = ()
+    subset: str = ""
+    sha256: str = ""
+    source: str = ""
 
     def __new__(cls, images: Tensor, labels: Tensor, classes=(), subset="", sha256="", source=""):
         self = super().__new__(cls, images, labels)

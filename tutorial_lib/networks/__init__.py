@@ -12,6 +12,8 @@ from torch import nn
 from tutorial_lib.names import known
 from tutorial_lib.networks.autoencoders import SignAutoencoder
 from tutorial_lib.networks.classifiers import SignClassifier
+from tutorial_lib.networks.pretrained import PRETRAINED, how_to_get_weights, pretrained, pretrained_available
+from tutorial_lib.networks.training import train
 
 WEIGHTS = Path(__file__).parent / "weights"
 NETWORKS = {
@@ -44,4 +46,14 @@ def load(name: str, device=None) -> nn.Module:
     return model.eval()
 
 
-__all__ = ["NETWORKS", "SignAutoencoder", "SignClassifier", "load"]
+__all__ = [
+    "NETWORKS",
+    "PRETRAINED",
+    "SignAutoencoder",
+    "SignClassifier",
+    "how_to_get_weights",
+    "load",
+    "pretrained",
+    "pretrained_available",
+    "train",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.folder import VARIABLE, data_folder, fetching
+from tutorial_lib.folder import VARIABLE, data_folder, fetching, told
 from tutorial_lib.names import known
 from tutorial_lib.networks.resnet import CifarResNet
 
@@ -118,10 +118,10 @@ def pretrained(
         FileNotFoundError: the weights are missing and cannot be downloaded. No half-written file is left.
 
     Example:
-        >>> pretrained("cifar10/resnet21")
+        >>> pretrained("imagenet/vit_b_61")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        ValueError: unknown pretrained network 'cifar10/resnet21'; the nearest: 'cifar10/resnet20', 'cifar10/resnet56'
+        ValueError: unknown pretrained network 'imagenet/vit_b_61'; the nearest: 'imagenet/vit_b_16', ...
     """
     card = _card(known(name, PRETRAINED, "pretrained network"))
     path, file = find_weights(name, root=root)
@@ -158,7 +158,7 @@ def how_to_get_weights(name: str, *, root: str | os.PathLike | None = None) -> s
     names = " or ".join(file.name for file in files)
     return (
         f'With a network, networks.pretrained("{name}") downloads {files[0].url}; without one, put {names} '
-        f"into {data_folder(root) / 'weights'}, or set {VARIABLE} to the folder whose weights/ has it."
+        f"into {told(data_folder(root) / 'weights')}, or set {VARIABLE} to the folder whose weights/ has it."
     )
 
 

@@ -1,0 +1,79 @@
+# The whole project in a few commands. They need python3 (3.11 to 3.13), git and make; the rest goes into .venv.
+#
+#   make book                build the course and say which page to open
+#   make test                build it, then test the library, the notebooks and the pages
+#   make lab                 open the chapters in JupyterLab
+#   make chapter N=1         run and draw one chapter only: the quick loop while writing
+#   make outputs             run the chapters, keep the outputs that tests compare
+#   make weights             train the shipped networks again
+#   make bench               measure speed and memory
+#   make links               try every link that leads out of the pages
+#   make repository URL=…    say where this project lives; buttons and setup cells follow
+#   make clean               forget what was built (the environment in .venv stays)
+
+PYTHON ?= python3
+PY := .venv/bin/python
+BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
+PYTEST := $(PY) -m pytest
+
+# One thread each: several small networks on a shared machine then run many times faster than with two.
+export OMP_NUM_THREADS := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := book
+.PHONY: book test lab chapter outputs weights bench links repository clean
+
+book: .venv/.ready
+	$(BUILD) -W -n --keep-going
+	@echo && echo "The course is built. Open $(CURDIR)/_build/html/index.html"
+
+# Doctests run in the library, nbval runs every cell of every chapter; both in one pytest, so that one line says it all.
+test: book
+	$(PYTEST) tests tutorial_lib chapters --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout=180 \
+		--timeout=300 -n 2 --dist loadfile
+
+lab: .venv/.ready
+	$(PY) -m jupyterlab chapters
+
+# A build of its own, in its own folder: the page is right, links to other pages lead nowhere.
+chapter: .venv/.ready
+	@ls chapters/0$(N)-*.ipynb >/dev/null 2>&1 || { echo "make chapter needs a number: make chapter N=1"; exit 2; }
+	@mkdir -p _build/chapter
+	@printf 'format: jb-book\nroot: %s\n' "$$(ls chapters/0$(N)-*.ipynb)" > _build/chapter/toc.yml
+	@sed -e 's/^only_build_toc_files: false/only_build_toc_files: true/' -e 's|: _ext/$$|: ../../_ext/|' _config.yml > _build/chapter/config.yml
+	$(BUILD) -q --toc _build/chapter/toc.yml --config _build/chapter/config.yml --path-output _build/chapter
+	@echo && echo "Open $(CURDIR)/_build/chapter/_build/html/index.html"
+
+outputs: .venv/.ready
+	$(PY) _ext/outputs.py chapters/*.ipynb
+
+weights: .venv/.ready
+	$(PY) -m studies weights
+
+bench: .venv/.ready
+	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo "There is nothing to measure yet: benchmarks/ is still empty."; fi
+
+links: .venv/.ready
+	$(BUILD) --builder linkcheck --path-output _build/links
+
+repository: .venv/.ready
+	@$(PY) _ext/repository.py "$(URL)"
+
+clean:
+	rm -rf _build chapters/_rooms .pytest_cache dist *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# The environment: made once, made again when the lock or the package's description changes.
+# uv installs in a fraction of pip's time; where it cannot (a mirror that only pip is told of), pip does it.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
+		{ echo "This course needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "This Python cannot make environments: its venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv is not at hand; pip will do."
+	$(PY) -m uv pip install --quiet --python $(PY) -r requirements.lock || \
+		$(PY) -m pip install --disable-pip-version-check -r requirements.lock
+	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e . || \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@

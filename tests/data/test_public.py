@@ -1,0 +1,486 @@
+import dataclasses
+import gzip
+import hashlib
+import io
+import os
+import pickle
+import socket
+import struct
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from hosting import hosted
+
+from tutorial_lib import folder
+from tutorial_lib.data import official, public
+from tutorial_lib.data.official import OFFICIAL
+from tutorial_lib.data.photos import photos
+from tutorial_lib.data.pictures import Pictures, from_arrays
+from tutorial_lib.data.public import available, how_to_get, load
+
+DATA = os.environ.get("TUTORIAL_DATA", "")
+
+
+def at_hand(world, split="test"):
+    missing = not DATA or not available(world, split, root=DATA)
+    return pytest.mark.skipif(missing, reason=f"TUTORIAL_DATA has no {world}-{split}.npz")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    """No test may see, or write into, the data folder of whoever runs it."""
+    monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def write(path, *, n=6, shape=(32, 32, 3), **changes):
+    random = np.random.default_rng(0)
+    arrays = {"images": random.integers(0, 256, (n, *shape), np.uint8), "labels": np.arange(n) % 10}
+    arrays = {key: array for key, array in (arrays | changes).items() if array is not None}
+    np.savez_compressed(path, **arrays)
+    return arrays
+
+
+# What comes out of the door.
+
+
+def test_a_file_comes_out_as_pictures_in_the_unit_range(data):
+    arrays = write(data / "cifar10-test.npz")
+    pictures = load("cifar10")
+    images, labels = pictures
+    assert images.shape == (6, 3, 32, 32) and images.dtype == torch.float32 and images.is_contiguous()
+    assert labels.dtype == torch.int64 and labels.tolist() == [0, 1, 2, 3, 4, 5]
+    for n in range(6):
+        for channel in range(3):
+            naive = torch.tensor(arrays["images"][n, :, :, channel] / np.float32(255))
+            assert torch.equal(images[n, channel], naive)
+    assert pictures.subset == "6 of 10,000 pictures of cifar10/test"
+    assert pictures.source == "cifar10-test.npz"
+    assert pictures.classes[3] == "cat"
+    assert pictures._replace(labels=labels + 1).labels[0] == 1
+    assert repr(pictures) == "Pictures(6×3×32×32 on cpu; 6 of 10,000 pictures of cifar10/test; cifar10-test.npz)"
+
+
+def test_grey_pictures_get_three_equal_channels(data):
+    arrays = write(data / "mnist-test.npz", shape=(28, 28, 1))
+    images, _ = load("mnist")
+    assert images.shape == (6, 3, 28, 28)
+    assert torch.equal(images[:, 0], images[:, 1]) and torch.equal(images[:, 0], images[:, 2])
+    assert torch.equal(images[2, 0], torch.tensor(arrays["images"][2, ..., 0] / np.float32(255)))
+
+
+def test_limit_takes_the_first_and_says_so(data):
+    write(data / "cifar10-test.npz")
+    some, every = load("cifar10", limit=4), load("cifar10", limit=400)
+    assert torch.equal(some.images, every.images[:4]) and some.labels.tolist() == [0, 1, 2, 3]
+    assert some.subset == "6 of 10,000 pictures of cifar10/test; the first 4 of them"
+    assert len(every.images) == 6 and "first" not in every.subset
+
+
+def test_size_scales_and_says_so(data):
+    write(data / "mnist-test.npz", shape=(28, 28, 1))
+    pictures = load("mnist", size=32)
+    assert pictures.images.shape == (6, 3, 32, 32)
+    assert pictures.subset.endswith("; scaled to 32×32 on loading")
+    assert 0 <= pictures.images.min() and pictures.images.max() <= 1
+    assert "scaled to" not in load("mnist", size=28).subset
+
+
+@pytest.mark.parametrize("option", [{"limit": 0}, {"limit": 2.5}, {"size": -3}])
+def test_senseless_numbers_are_refused(option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} must be a whole number above 0"):
+        load("digits", **option)
+
+
+def test_the_hash_is_that_of_the_arrays_and_not_of_the_file(data):
+    arrays = write(data / "cifar10-test.npz")
+    whole, part = load("cifar10"), load("cifar10", limit=3)
+    write(data / "cifar10-test.npz", images=arrays["images"][:3], labels=arrays["labels"][:3].astype(np.int32))
+    assert load("cifar10").sha256 == part.sha256 != whole.sha256
+    write(data / "cifar10-test.npz", labels=arrays["labels"] + 1)
+    assert load("cifar10").sha256 != whole.sha256
+    assert load("cifar10", size=16).sha256 == load("cifar10").sha256
+
+    digest = hashlib.sha256(b"|u1(3, 32, 32, 3)" + arrays["images"][:3].tobytes())
+    digest.update(b"<i8(3,)" + arrays["labels"][:3].astype("<i8").tobytes())
+    assert part.sha256 == digest.hexdigest()
+
+
+def test_pictures_survive_a_pickle(data):
+    write(data / "cifar10-test.npz")
+    before = load("cifar10", limit=2)
+    after = pickle.loads(pickle.dumps(before))
+    assert isinstance(after, Pictures) and torch.equal(after.images, before.images)
+    assert (after.classes, after.subset, after.sha256, after.source) == (
+        before.classes, before.subset, before.sha256, before.source,
+    )  # fmt: skip
+
+
+def test_classes_in_the_file_win_and_are_counted(data):
+    write(data / "dtd-test.npz", classes=np.array(official.TEXTURES[:10]))
+    assert load("dtd").classes == official.TEXTURES[:10]
+    assert load("dtd").subset == (
+        "6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name"
+    )
+    write(data / "dtd-test.npz", scaled=np.array("central square"))
+    assert load("dtd").subset == "6 of 1,880 pictures of dtd/test; central square"
+    write(data / "dtd-test.npz", classes=np.array(list("abcdefghij")))
+    assert load("dtd").subset.startswith("6 pictures of dtd/test, with class names of their own")
+
+
+def test_digits_are_always_there(no_network):
+    train, test = load("digits", "train"), load("digits")
+    assert len(train.images) + len(test.images) == 1797
+    assert test.images.shape == (500, 3, 32, 32) and test.subset.startswith("all 500 pictures of digits/test")
+    from sklearn.datasets import load_digits
+
+    original = torch.tensor(load_digits().images[1297:] / 16, dtype=torch.float32)
+    assert torch.equal(test.images[:, 0, ::4, ::4], original) and torch.equal(test.images[:, 2, 3::4, 2::4], original)
+    assert available("digits") and "always there" in how_to_get("digits")
+    with pytest.raises(ValueError, match="unknown split of digits 'tset'; the nearest: 'test'"):
+        load("digits", "tset")
+
+
+def test_a_world_of_our_own_joins_with_one_entry(monkeypatch):
+    def black(split, *, limit, size, device, root):
+        images, labels = np.zeros((3, 4, 4, 3), np.uint8), np.zeros(3, np.int64)
+        return from_arrays(images, labels, ("black",), f"{split}", "here", limit=limit, size=size, device=device)
+
+    monkeypatch.setitem(public.READERS, "night", black)
+    assert load("night", "now", limit=2).images.shape == (2, 3, 4, 4)
+    assert available("night", "now")
+
+
+def test_class_names_match_the_official_counts():
+    assert {world: len(published.classes) for world, published in OFFICIAL.items()} == {
+        "cifar10": 10, "svhn": 10, "gtsrb": 43, "dtd": 47, "mnist": 10,
+    }  # fmt: skip
+    for published in OFFICIAL.values():
+        assert len(set(published.classes)) == len(published.classes)
+
+
+def test_hosts_are_those_torchvision_downloads_from():
+    from torchvision import datasets
+
+    assert datasets.CIFAR10.url.startswith(OFFICIAL["cifar10"].host)
+    assert datasets.SVHN.split_list["test"][0].startswith(OFFICIAL["svhn"].host)
+    assert datasets.DTD._URL.startswith(OFFICIAL["dtd"].host)
+    assert datasets.MNIST.mirrors[0].startswith(OFFICIAL["mnist"].host)
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        (("cifer10", "test"), "unknown world 'cifer10'; the nearest: 'cifar10'"),
+        (("cifar10", "tets"), "unknown split of cifar10 'tets'; the nearest: 'test'"),
+        (("svhn", "val"), "unknown split of svhn 'val'; there are: 'train', 'test'"),
+    ],
+)
+@pytest.mark.parametrize("ask", [load, available, how_to_get])
+def test_unknown_names_are_answered_with_the_nearest(ask, asked, said):
+    with pytest.raises(ValueError, match=said):
+        ask(*asked)
+
+
+BAD = {
+    "images are float64, not uint8": {"images": np.zeros((6, 32, 32, 3))},
+    r"images have shape \(6, 3, 32, 32\)": {"images": np.zeros((6, 3, 32, 32), np.uint8)},
+    r"images have shape \(6, 32, 32\)": {"images": np.zeros((6, 32, 32), np.uint8)},
+    r"labels are float64 of shape \(6,\)": {"labels": np.zeros(6)},
+    r"labels are int64 of shape \(6, 1\)": {"labels": np.zeros((6, 1), np.int64)},
+    "it has 6 images but 5 labels": {"labels": np.zeros(5, np.int64)},
+    "labels run from 0 to 10, but there are 10 classes": {"labels": np.array([0, 1, 2, 3, 4, 10])},
+    "labels run from -1 to 4, but there are 10 classes": {"labels": np.array([0, 1, 2, 3, 4, -1])},
+    "labels run from 0 to 5, but there are 2 classes": {"classes": np.array(["yes", "no"])},
+    "classes are int64 of shape": {"classes": np.arange(10)},
+    "it is empty": {"images": np.zeros((0, 32, 32, 3), np.uint8), "labels": np.zeros(0, np.int64)},
+    "it has no labels": {"labels": None},
+    "it has no images and no labels": {"labels": None, "images": None, "pictures": np.zeros(3)},
+    "it holds pickled objects, which are never loaded": {"labels": np.array([{}] * 6, dtype=object)},
+}
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_files_that_are_not_what_they_should_be_are_refused(data, why):
+    write(data / "cifar10-test.npz", **BAD[why])
+    with pytest.raises(ValueError, match=why) as refusal:
+        load("cifar10")
+    assert str(data / "cifar10-test.npz") in str(refusal.value)
+    assert "Expected: images (N, 32, 32, 3) uint8, labels (N,) integers in 0…9" in str(refusal.value)
+
+
+def test_a_file_with_more_pictures_than_the_split_is_refused(data, monkeypatch):
+    small = dataclasses.replace(OFFICIAL["cifar10"], splits={"test": official.Split(5, 1)})
+    monkeypatch.setitem(OFFICIAL, "cifar10", small)
+    write(data / "cifar10-test.npz")
+    with pytest.raises(ValueError, match="it has 6 pictures, the official split only 5"):
+        load("cifar10")
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.abort, ()
+
+
+@pytest.mark.parametrize("content", [pickle.dumps(Bomb()), b"", b"<html>not found</html>"])
+def test_files_of_another_kind_are_refused_unread(data, content):
+    (data / "cifar10-test.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="it is no .npz archive, or a damaged one"):
+        load("cifar10")
+
+
+def test_a_pickle_in_the_archive_is_never_opened(data):
+    with zipfile.ZipFile(data / "cifar10-test.npz", "w") as archive:
+        archive.writestr("images.npy", pickle.dumps(Bomb()))
+        archive.writestr("labels.npy", pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="it has no images and no labels"):
+        load("cifar10")
+
+
+def test_an_archive_with_flipped_bytes_is_refused(data):
+    write(data / "cifar10-test.npz", n=60)
+    content = bytearray((data / "cifar10-test.npz").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (data / "cifar10-test.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="it cannot be read"):
+        load("cifar10")
+
+
+# The network: missing, silent, lying, and well.
+
+
+@pytest.mark.parametrize("world", OFFICIAL)
+def test_without_a_network_one_error_says_what_to_do(data, no_network, world):
+    begun = time.monotonic()
+    with pytest.raises(FileNotFoundError) as refusal:
+        load(world, "test")
+    assert time.monotonic() - begun < 5
+    said = str(refusal.value)
+    assert f"{world}/test is not at hand and cannot be downloaded" in said
+    assert f"put {world}-test.npz (images (N, " in said and "TUTORIAL_DATA" in said and str(data) in said
+    assert refusal.value.__cause__ is None and refusal.value.__suppress_context__
+    assert list(data.iterdir()) == [] and not available(world)
+    assert socket.getdefaulttimeout() is None
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FileNotFoundError, match=r"cannot be downloaded into .*(NotADir|FileExists)"):
+        load("svhn", root=tmp_path / "file")
+
+
+def serve_svhn(monkeypatch, address, md5):
+    from torchvision.datasets import SVHN
+
+    monkeypatch.setattr(SVHN, "split_list", {"test": [f"{address}/test_32x32.mat", "test_32x32.mat", md5]})
+    small = dataclasses.replace(OFFICIAL["svhn"], splits={"test": official.Split(5, 64)})
+    monkeypatch.setitem(OFFICIAL, "svhn", small)
+
+
+def svhn_file():
+    from scipy.io import savemat
+
+    images = np.random.default_rng(1).integers(0, 256, (32, 32, 3, 5), np.uint8)
+    content = io.BytesIO()
+    savemat(content, {"X": images, "y": np.array([[1], [10], [3], [9], [10]], np.uint8)})
+    return content.getvalue(), images
+
+
+def test_svhn_downloads_once_and_leaves_one_file(data, monkeypatch):
+    content, images = svhn_file()
+    with hosted({"test_32x32.mat": content}) as address:
+        serve_svhn(monkeypatch, address, hashlib.md5(content).hexdigest())
+        pictures = load("svhn")
+    assert [path.name for path in data.iterdir()] == ["svhn-test.npz"]
+    assert pictures.labels.tolist() == [1, 0, 3, 9, 0] and pictures.subset == "all 5 pictures of svhn/test"
+    assert torch.equal(pictures.images[4, 2], torch.tensor(images[:, :, 2, 4] / np.float32(255)))
+    assert load("svhn").sha256 == pictures.sha256 and available("svhn")
+
+
+@pytest.mark.parametrize("harm", ["another file", "cut short", "wrong number"])
+def test_a_damaged_download_is_thrown_away(data, monkeypatch, harm):
+    content, _ = svhn_file()
+    md5 = hashlib.md5(content).hexdigest()
+    with hosted({"test_32x32.mat": content[::-1] if harm == "another file" else content},
+                cut=2000 if harm == "cut short" else None) as address:  # fmt: skip
+        serve_svhn(monkeypatch, address, md5)
+        if harm == "wrong number":
+            monkeypatch.setitem(
+                OFFICIAL, "svhn", dataclasses.replace(OFFICIAL["svhn"], splits={"test": official.Split(7, 64)})
+            )
+        with pytest.raises(ValueError, match="svhn/test arrived damaged and was thrown away") as refusal:
+            load("svhn")
+    assert "Try again" in str(refusal.value) and "put svhn-test.npz" in str(refusal.value)
+    assert list(data.iterdir()) == []
+
+
+def test_a_silent_host_is_given_up_soon(data, monkeypatch):
+    monkeypatch.setattr(folder, "PATIENCE", 0.3)
+    with hosted({}, silent=True) as address:
+        serve_svhn(monkeypatch, address, "0" * 32)
+        begun = time.monotonic()
+        with pytest.raises(FileNotFoundError, match="svhn/test is not at hand and cannot be downloaded.*timed out"):
+            load("svhn")
+    assert time.monotonic() - begun < 5
+    assert list(data.iterdir()) == []
+
+
+def test_an_interrupted_download_leaves_nothing(data, monkeypatch):
+    def interrupted(raw, split):
+        (raw / "half.mat").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(OFFICIAL, "svhn", dataclasses.replace(OFFICIAL["svhn"], decode=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        load("svhn")
+    assert list(data.iterdir()) == [] and socket.getdefaulttimeout() is None
+
+
+def test_cifar10_brings_both_splits_in_one_download(data, monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    random = np.random.default_rng(2)
+    batches = {f"data_batch_{k}": 2 for k in range(1, 6)} | {"test_batch": 3}
+    held = {
+        name: pickle.dumps({"data": random.integers(0, 256, (n, 3072), np.uint8), "labels": [7] * n})
+        for name, n in batches.items()
+    }
+    held["batches.meta"] = pickle.dumps({"label_names": list(official.CIFAR10_CLASSES)})
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, content in held.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in held.items()}
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, md5[name]] for name in list(batches)[:5]])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5["batches.meta"]})
+    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.getvalue()).hexdigest())
+    splits = {"train": official.Split(10, 1), "test": official.Split(3, 1)}
+    monkeypatch.setitem(OFFICIAL, "cifar10", dataclasses.replace(OFFICIAL["cifar10"], splits=splits))
+    with hosted({CIFAR10.filename: archive.getvalue()}) as address:
+        monkeypatch.setattr(CIFAR10, "url", f"{address}/{CIFAR10.filename}")
+        images, labels = load("cifar10")
+    assert sorted(path.name for path in data.iterdir()) == ["cifar10-test.npz", "cifar10-train.npz"]
+    assert labels.tolist() == [7, 7, 7] and len(load("cifar10", "train").images) == 10
+    raw = pickle.loads(held["test_batch"])["data"].reshape(-1, 3, 32, 32)
+    assert torch.equal(images, torch.tensor(raw / np.float32(255)))
+
+
+def test_mnist_decodes(data, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    random = np.random.default_rng(3)
+    images = {part: random.integers(0, 256, (n, 28, 28), np.uint8) for part, n in (("train", 4), ("t10k", 2))}
+    held = {}
+    for part, array in images.items():
+        n = len(array)
+        held[f"{part}-images-idx3-ubyte.gz"] = gzip.compress(struct.pack(">IIII", 2051, n, 28, 28) + array.tobytes())
+        held[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">II", 2049, n) + bytes(range(n)))
+    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(held[name]).hexdigest()) for name in held])
+    splits = {"train": official.Split(4, 1), "test": official.Split(2, 1)}
+    monkeypatch.setitem(OFFICIAL, "mnist", dataclasses.replace(OFFICIAL["mnist"], splits=splits))
+    with hosted(held) as address:
+        monkeypatch.setattr(MNIST, "mirrors", [f"{address}/"])
+        pictures = load("mnist")
+    assert torch.equal(pictures.images[:, 1], torch.tensor(images["t10k"] / np.float32(255)))
+    assert pictures.labels.tolist() == [0, 1] and pictures.subset == "all 2 pictures of mnist/test"
+    assert sorted(path.name for path in data.iterdir()) == ["mnist-test.npz", "mnist-train.npz"]
+
+
+def test_gtsrb_and_dtd_are_scaled_by_the_rule_they_state(data, monkeypatch):
+    stripes = np.zeros((64, 96, 3), np.uint8)
+    stripes[:, 16:80] = 200  # the central square is of one colour, the whole picture is not
+    picture = Image.fromarray(stripes)
+    splits = {"test": official.Split(1, 1)}
+    for world, central in (("gtsrb", False), ("dtd", True)):
+        decode = lambda raw, split, central=central: official._decoded([(picture, 3)], central)  # noqa: E731
+        monkeypatch.setitem(OFFICIAL, world, dataclasses.replace(OFFICIAL[world], decode=decode, splits=splits))
+        pictures = load(world)
+        assert pictures.images.shape == (1, 3, 32, 32) and pictures.labels.tolist() == [3]
+        assert pictures.subset == f"all 1 pictures of {world}/test; {OFFICIAL[world].scaled}"
+        assert (len(pictures.images.unique()) == 1) == central
+
+
+def test_gtsrb_reads_torchvisions_archives(tmp_path, monkeypatch):
+    from torchvision.datasets import gtsrb
+
+    def download(url, download_root, md5):
+        assert url.startswith(OFFICIAL["gtsrb"].host)
+        folder = Path(download_root)
+        (folder / "GTSRB/Final_Test/Images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((40, 44, 3), 90, np.uint8)).save(folder / "GTSRB/Final_Test/Images/00000.ppm")
+        (folder / "GT-final_test.csv").write_text("Filename;ClassId\n00000.ppm;14\n")
+
+    monkeypatch.setattr(gtsrb, "download_and_extract_archive", download)
+    images, labels = OFFICIAL["gtsrb"].decode(tmp_path, "test")
+    assert images.shape == (1, 32, 32, 3) and (images == 90).all() and labels.tolist() == [14]
+    assert official.GERMAN_SIGNS[14] == "stop"
+
+
+# Real files.
+
+
+@at_hand("cifar10")
+def test_real_cifar10():
+    images, labels = load("cifar10", root=DATA, limit=932)
+    assert images.shape[1:] == (3, 32, 32) and labels[:8].tolist() == [3, 8, 8, 0, 6, 6, 1, 6]
+
+
+@at_hand("gtsrb")
+def test_real_signs():
+    pictures = load("gtsrb", root=DATA)
+    assert len(pictures.labels.unique()) == 43
+
+
+# Photographs.
+
+
+def test_photos_are_cut_as_torchvision_cuts(tmp_path):
+    from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
+
+    random = np.random.default_rng(4)
+    files = []
+    for k, shape in enumerate([(300, 451), (400, 301)]):
+        files.append(tmp_path / f"{k}.png")
+        Image.fromarray(random.integers(0, 256, (*shape, 3), np.uint8)).save(files[-1])
+    ours = photos(files)
+    theirs = torch.stack([pil_to_tensor(center_crop(resize(Image.open(file), 256), 224)) / 255 for file in files])
+    assert torch.equal(ours, theirs)
+    assert photos(str(files[0]), size=112).shape == (1, 3, 112, 112)
+
+
+def test_photos_that_are_none_are_named(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match="text.png is no picture"):
+        photos(tmp_path / "text.png")
+    with pytest.raises(FileNotFoundError, match="no photograph at"):
+        photos([tmp_path / "none.png"])
+    with pytest.raises(ValueError, match="no photographs were given"):
+        photos([])

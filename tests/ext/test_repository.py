@@ -1,0 +1,125 @@
+"""One address, or none: buttons and setup cells follow it and nothing is made up."""
+
+import json
+import subprocess
+
+import pytest
+import repository
+
+ADDRESS = "https://github.com/owner/project"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ADDRESS,
+        "https://github.com/owner/project.git",
+        "https://github.com/owner/project/",
+        "https://someone:secret@github.com/owner/project.git",
+        "git@github.com:owner/project.git",
+        "ssh://git@github.com/owner/project.git",
+        "ssh://git@github.com:22/owner/project.git",
+        "http://github.com/owner/project",
+    ],
+)
+def test_every_spelling_is_one_address(url):
+    assert repository.normalise(url) == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", None, "/srv/git/project", "../project", "file:///srv/git/project.git", "C:\\project", "http://localhost:3000/owner/project",
+     "git@gitserver:owner/project.git", "https://10.0.0.1/owner/project", "https://github.com", "https://github.com/owner", "origin"],
+)
+def test_what_is_no_address(url):
+    assert repository.normalise(url) is None
+
+
+def test_groups_and_ports_stay():
+    assert repository.normalise("git@gitlab.com:group/part/project.git") == "https://gitlab.com/group/part/project"
+    assert repository.normalise("https://git.example.org:8443/owner/project") == "https://git.example.org:8443/owner/project"
+
+
+@pytest.mark.parametrize("address", [None, ADDRESS])
+def test_setup_cell_is_short_and_runs(address, capsys):
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    cell = repository.setup_cell(address)
+    assert len(cell.splitlines()) <= 5
+    assert (address or "OWNER") in cell
+    compile(TransformerManager().transform_cell(cell), "setup", "exec")
+
+
+def ran(cell, folder, monkeypatch):
+    """What the cell would ask pip for, in a notebook that lies in ``folder`` and does not find the library."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    asked = []
+    shell = InteractiveShell()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    shell.register_magic_function(lambda line: asked.append(line), magic_name="pip")
+    result = shell.run_cell("\n".join(cell.splitlines()[:-2] if "\ndevice" in cell else cell.splitlines()[:-1]))
+    return asked, result.error_in_exec
+
+
+def test_setup_cell_on_colab(tmp_path, monkeypatch, capsys):
+    (tmp_path / "chapters").mkdir()
+    asked, error = ran(repository.setup_cell(ADDRESS), tmp_path / "chapters", monkeypatch)
+    assert asked == [f"install -q git+{ADDRESS}"] and error is None
+    asked, error = ran(repository.setup_cell(None), tmp_path / "chapters", monkeypatch)
+    assert asked == [] and "%pip install" in str(error)
+
+
+@pytest.mark.parametrize("address", [None, ADDRESS])
+def test_setup_cell_in_a_clone(tmp_path, monkeypatch, address):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    asked, error = ran(repository.setup_cell(address), tmp_path / "chapters", monkeypatch)
+    assert asked == ["install -q .."] and error is None
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[project.scripts]\na = "b"\n\n[tool.pytest]\nc = 1\n', encoding="utf-8")
+    (tmp_path / "chapters").mkdir()
+    cells = [
+        {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["old"], "outputs": []},
+        {"cell_type": "code", "metadata": {}, "source": ["1 + 1  # é"], "outputs": []},
+    ]
+    (tmp_path / "chapters" / "a.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return tmp_path
+
+
+def test_stamp(project):
+    before = (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert repository.written(project) is None
+    repository.stamp(project, ADDRESS)
+    assert repository.written(project) == repository.address(project) == ADDRESS
+    repository.stamp(project, "https://github.com/other/project")
+    assert repository.written(project) == "https://github.com/other/project"
+    text = (project / "chapters" / "a.ipynb").read_text(encoding="utf-8")
+    setup, other = json.loads(text)["cells"]
+    assert "".join(setup["source"]) == repository.setup_cell("https://github.com/other/project")
+    assert other["source"] == ["1 + 1  # é"] and "é" in text and text.endswith("}\n")
+    repository.stamp(project, None)
+    assert (project / "pyproject.toml").read_text(encoding="utf-8") == before
+
+
+def test_the_remote_is_asked_where_nothing_is_written(project):
+    def git(*words):
+        subprocess.run(["git", "-C", str(project), *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    assert repository.address(project) is None
+    git("remote", "add", "origin", "/srv/git/project.git")
+    assert repository.address(project) is None
+    git("remote", "set-url", "origin", "git@github.com:owner/project.git")
+    assert repository.address(project) == ADDRESS
+
+
+def test_buttons_follow_the_address():
+    options = repository.theme_options(ADDRESS)
+    assert options["launch_buttons"]["colab_url"] and options["use_issues_button"] and options["use_edit_page_button"]
+    assert "launch_buttons" not in repository.theme_options("https://gitlab.com/owner/project")
+    assert repository.theme_options("https://git.example.org/owner/project") == repository.theme_options(None) == {}

@@ -1,0 +1,221 @@
+"""The rules of the house: who may import whom, and what nobody does. CONTRIBUTING.md says why."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ["tutorial_lib", "studies", "benchmarks", "_ext"]
+
+GROUND = {"names", "folder"}
+METHODS = GROUND | {"gradients", "measures"}
+# The floors, from the ground up: what each room of the library may import besides itself.
+FLOORS = {
+    "names": set(),
+    "folder": {"names"},
+    "data": GROUND,
+    "networks": GROUND,
+    "measures": GROUND,
+    "results": GROUND,
+    "gradients": GROUND,
+    "foundations": METHODS,
+    "information": METHODS,
+    "uncertainty": METHODS,
+    "expectancy": METHODS,
+    "instruments": GROUND | {"results"},
+    "environment": GROUND | {"data", "networks", "examination"},
+    "examination": GROUND | {"data", "networks", "environment"},
+}
+
+
+def sources():
+    """Every Python file of the project by its dotted name."""
+    found = {}
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[dotted.removesuffix(".__init__")] = path
+    return found
+
+
+def imported(name, code, known, *, package=False, lazy=True):
+    """Dotted names of the modules among ``known`` that ``code``, the text of module ``name``, imports."""
+    tree, found = ast.parse(code), set()
+    if not lazy:  # what runs when the module is imported: neither functions nor blocks for type checkers
+        class Strip(ast.NodeTransformer):
+            visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = lambda self, node: None
+
+            def visit_If(self, node):
+                return None if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
+
+        tree = Strip().visit(tree)
+    home = name if package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = home.split(".")[: len(home.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            found |= {f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module for alias in node.names}
+    return {module for module in found if module in known}
+
+
+def graph(lazy=True):
+    files = sources()
+    return {
+        name: imported(name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py", lazy=lazy)
+        for name, path in files.items()
+    }
+
+
+def upward(edges):
+    """Imports that climb: from a floor of the library to one that it may not know."""
+    wrong = []
+    for module, others in edges.items():
+        here = module.split(".")
+        if here[0] != "tutorial_lib" or len(here) == 1:
+            continue
+        for other in others:
+            there = other.split(".")
+            if there[0] != "tutorial_lib":
+                wrong.append(f"{module} imports {other}: the library knows nothing of what stands on it")
+            elif len(there) > 1 and there[1] != here[1] and there[1] not in FLOORS.get(here[1], set()):
+                wrong.append(f"{module} imports {other}: {here[1]} may not know {there[1]}")
+    return wrong
+
+
+def circle(edges):
+    """A chain of imports that ends where it began, or None."""
+    done = set()
+
+    def walk(module, chain):
+        if module in chain:
+            return [*chain[chain.index(module) :], module]
+        if module in done:
+            return None
+        for other in sorted(edges.get(module, ())):
+            if found := walk(other, [*chain, module]):
+                return found
+        done.add(module)
+        return None
+
+    return next((found for module in sorted(edges) if (found := walk(module, []))), None)
+
+
+def habits(code, library=True):
+    """What nobody does here, found in ``code``; a study, unlike the library, may seed the whole process."""
+    wrong = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            wrong.append(f"line {node.lineno}: import * hides where a name comes from")
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            if {"pickle", "dill", "joblib", "cloudpickle"} & {name.split(".")[0] for name in names}:
+                wrong.append(f"line {node.lineno}: a pickle can run anything; store numbers")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called, keywords = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if called.endswith(".cuda"):
+                wrong.append(f"line {node.lineno}: .cuda() decides for the caller; use the device of x")
+            if called in ("torch.load", "torch.hub.load_state_dict_from_url") and keywords.get("weights_only") != "True":
+                wrong.append(f"line {node.lineno}: {called} without weights_only=True can run anything")
+            if keywords.get("allow_pickle") == "True":
+                wrong.append(f"line {node.lineno}: allow_pickle=True can run anything")
+            if called in ("plt.show", "pyplot.show"):
+                wrong.append(f"line {node.lineno}: whoever draws does not show; return the figure")
+            if library and called in ("torch.manual_seed", "np.random.seed", "random.seed"):
+                wrong.append(f"line {node.lineno}: {called} changes everyone's random numbers; take a generator")
+    return wrong
+
+
+def test_imports_run_downward():
+    assert upward(graph()) == []
+
+
+def test_every_room_stands_on_a_floor():
+    rooms = {name.split(".")[1] for name in sources() if name.startswith("tutorial_lib.")}
+    assert rooms - set(FLOORS) == set(), "a new room: say in FLOORS what it may import"
+
+
+def test_no_circles():
+    assert circle(graph(lazy=False)) is None
+
+
+def test_floors_themselves_run_downward():
+    # environment and its doctor are one thing in two files
+    floors = {room: below - {"examination"} if room == "environment" else below for room, below in FLOORS.items()}
+    assert circle(floors) is None
+
+
+@pytest.mark.parametrize("name", sources())
+def test_habits(name):
+    assert habits(sources()[name].read_text(encoding="utf-8"), library=name.startswith("tutorial_lib")) == []
+
+
+def test_no_drawer_for_odds_and_ends():
+    assert [name for name in sources() if {"utils", "helpers", "misc", "common"} & set(name.split("."))] == []
+
+
+# Each rule can fail.
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        {"tutorial_lib.gradients.engine": {"tutorial_lib.networks"}},
+        {"tutorial_lib.information.cam": {"tutorial_lib.uncertainty.scores"}},
+        {"tutorial_lib.instruments.plots": {"tutorial_lib.information"}},
+        {"tutorial_lib.data.signs": {"studies"}},
+        {"tutorial_lib.newcomer": {"tutorial_lib.names"}},
+    ],
+)
+def test_upward_imports_are_seen(edges):
+    assert len(upward(edges)) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from tutorial_lib import networks",
+        "import tutorial_lib.networks",
+        "from tutorial_lib.networks import load",
+        "def f():\n    from tutorial_lib import networks",
+        "from .. import networks",
+        "from ..networks import load",
+    ],
+)
+def test_imports_are_read(code):
+    known = {"tutorial_lib", "tutorial_lib.networks", "tutorial_lib.data", "tutorial_lib.data.signs"}
+    assert imported("tutorial_lib.data.signs", code, known) - {"tutorial_lib"} == {"tutorial_lib.networks"}
+
+
+def test_lazy_imports_and_type_checks_are_no_circle():
+    code = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f():\n    import b\nimport c"
+    assert imported("x", code, {"a", "b", "c"}, lazy=False) == {"c"}
+
+
+def test_circles_are_seen():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from torch import *",
+        "import pickle",
+        "from pickle import load",
+        "x = x.cuda()",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "plt.show()",
+        "torch.manual_seed(0)",
+    ],
+)
+def test_bad_habits_are_seen(code):
+    assert len(habits(code)) == 1
+
+
+def test_good_habits_pass():
+    assert habits("torch.load(path, weights_only=True)\nnp.load(path)\nx.to(device)\ntorch.cuda.is_available()") == []

@@ -1,0 +1,72 @@
+"""The pages around the chapters, and the files that describe the project, say what is so."""
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def names_in_code(page):
+    """Dotted names in the last column of a page's tables."""
+    rows = [line for line in page.splitlines() if line.startswith("|") and line.rstrip().endswith("|")]
+    return [name for row in rows for name in re.findall(r"`((?:[a-z_]\w*\.)+\w+)`", row.rstrip().removesuffix("|").rsplit("|", 1)[-1])]
+
+
+def found(dotted):
+    """Whether a name can be imported from the library."""
+    module, _, name = f"tutorial_lib.{dotted}".rpartition(".")
+    return hasattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("name", names_in_code((ROOT / "chapters" / "notation.md").read_text(encoding="utf-8")))
+def test_notation_names_what_exists(name):
+    assert found(name)
+
+
+def test_names_are_read_from_the_last_column():
+    assert names_in_code("| $x$ | a `b.c` | `x`; `data.render`, `data.SIGNS` |\n| `d.e` | |") == ["data.render", "data.SIGNS"]
+    assert not found("data.nothing")
+
+
+def test_every_room_has_its_entry():
+    """A room that a reader can import stands in the API reference."""
+    listed = set(re.findall(r"^   tutorial_lib\.(\w+)$", (ROOT / "chapters" / "api.md").read_text(encoding="utf-8"), re.M))
+    rooms = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
+    assert rooms - listed == set()
+    assert all(found(name) or import_module(f"tutorial_lib.{name}") for name in listed)
+
+
+def test_the_lock_holds_what_the_project_asks_for():
+    asked = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
+    locked = set(re.findall(r"^([\w.-]+)==", LOCK, re.M))
+    assert {re.match(r"[\w.-]+", name)[0].lower() for name in asked} - locked == set()
+    assert "://" not in LOCK
+
+
+def test_the_library_pins_nothing():
+    assert [name for name in PROJECT["dependencies"] if "==" in name or "<" in name] == []
+
+
+def test_the_environment_is_the_lock():
+    wanted = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert wanted["channels"] == ["conda-forge"]
+    assert {"pip": ["-r requirements.lock", "-e ."]} in wanted["dependencies"]
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob(".github/workflows/*.yml"), ROOT / "CITATION.cff"]), ids=lambda path: path.name)
+def test_it_is_yaml(path):
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_every_entry_of_the_bibliography_is_whole():
+    entries = re.split(r"^@", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"), flags=re.M)[1:]
+    keys = [re.match(r"\w+\{([\w-]+),", entry)[1] for entry in entries]
+    assert len(keys) == len(set(keys)) > 20
+    assert [key for key, entry in zip(keys, entries, strict=True) if not all(f"  {field} = " in entry for field in ("author", "title", "year"))] == []

@@ -1,0 +1,26 @@
+"""The sign world as a set of pictures with splits, like any other."""
+
+import torch
+
+from tutorial_lib.data.painting import render
+from tutorial_lib.data.pictures import Pictures
+from tutorial_lib.data.signs import NOVEL, SIGNS
+from tutorial_lib.names import known
+
+# split → (how many, seed); every sign comes equally often, in turn
+SPLITS = {"train": (10_000, 0), "test": (2_800, 1_000), "novel": (900, 2_000)}
+
+
+def read(split: str, *, limit: int | None = None, size: int | None = None, device=None, root=None) -> Pictures:
+    """Draw a split: "train" (what the shipped networks with seed 0 learned from), "test", or "novel" (signs nobody learned).
+
+    Drawn pictures have no sha256: their last bit may differ from machine to machine.
+
+    Raises:
+        ValueError: there is no such split; the nearest are named.
+    """
+    count, seed = SPLITS[known(split, SPLITS, "split of signs")]
+    count = min(count, limit or count)
+    signs = torch.arange(count) % len(NOVEL) + len(SIGNS) if split == "novel" else torch.arange(count) % len(SIGNS)
+    images = render(signs, size=size or 48, generator=torch.Generator().manual_seed(seed), device=device)
+    return Pictures(images, signs.to(images.device), SIGNS + NOVEL, f"{count:,} drawn pictures of signs/{split}", "", "drawn")

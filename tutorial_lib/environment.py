@@ -1,0 +1,96 @@
+"""The machine the course runs on: its device, seeds without global state, and a doctor for what is missing."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+
+from tutorial_lib.names import known
+
+if TYPE_CHECKING:
+    from tutorial_lib.examination import Report
+
+DEVICES = ("cuda", "mps", "cpu")
+
+COLAB_GPU = "For a GPU: menu Runtime → Change runtime type → GPU, then run this cell again."
+
+
+def device(prefer: torch.device | str | None = None) -> torch.device:
+    """Return the quickest device there is: an NVIDIA GPU, an Apple GPU, or the processor.
+
+    Args:
+        prefer: "cuda", "mps" or "cpu" ("cuda:1" for the second GPU): taken if it is there.
+
+    Raises:
+        ValueError: an unknown kind of device.
+
+    Example:
+        >>> device("cpu")
+        device(type='cpu')
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if prefer is not None:
+        wanted = known(str(prefer).partition(":")[0], DEVICES, "device")
+        index = torch.device(prefer).index or 0
+        if there[wanted] and (wanted != "cuda" or index < torch.cuda.device_count()):
+            return torch.device(prefer)
+    return torch.device(next(kind for kind in DEVICES if there[kind]))
+
+
+def seed(n: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a source of random numbers that begins at ``n``, for every ``generator=``; no global state is touched.
+
+    Example:
+        >>> bool(torch.equal(torch.rand(3, generator=seed(1)), torch.rand(3, generator=seed(1))))
+        True
+    """
+    return torch.Generator(device).manual_seed(n)
+
+
+def setup(prefer: torch.device | str | None = None) -> torch.device:
+    """Choose the device, say in one line which one it is, and return it: the first cell of every notebook.
+
+    Raises:
+        ValueError: an unknown kind of device.
+
+    Example:
+        >>> chosen = setup("cpu")  # doctest: +ELLIPSIS
+        Running on the processor...
+    """
+    chosen = device(prefer)
+    hint = f" {COLAB_GPU}" if chosen.type == "cpu" and in_colab() else ""
+    print(f"Running on {described(chosen)}.{hint}")
+    return chosen
+
+
+def described(chosen: torch.device) -> str:
+    """Say in words what a device is."""
+    if chosen.type == "cuda":
+        return f"the GPU ({torch.cuda.get_device_name(chosen)})"
+    if chosen.type == "mps":
+        return "the Apple GPU"
+    return f"the processor ({torch.get_num_threads()} threads)"
+
+
+def in_colab() -> bool:
+    """Say whether this is Google Colab."""
+    return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
+
+
+def doctor(*, network: bool = False) -> "Report":
+    """Examine the machine: versions, device, disk, which pictures and weights are at hand, and how to get the others.
+
+    What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
+    course shows stored results in its place.
+
+    Args:
+        network: also ask the hosts of the data, for at most three seconds, whether they answer.
+
+    Example:
+        >>> report = doctor()
+        >>> problems, text = report.problems, str(report)
+    """
+    from tutorial_lib import examination
+
+    return examination.examine(network=network)

@@ -1,0 +1,225 @@
+"""What the doctor looks at, one function an organ: versions, device, folder, pictures, weights, hosts."""
+
+import http.client
+import os
+import re
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tutorial_lib import environment
+from tutorial_lib.folder import VARIABLE, data_folder
+
+DISTRIBUTION = "tutorial-lib"
+
+# Enough for every set but the largest two; below it downloads begin to fail half-way.
+ROOM = 10**9
+
+SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the doctor looked at: ``state`` is "ok", "note" or "problem"; ``cure`` says what to do."""
+
+    state: str
+    text: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What the doctor found; prints as text."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """What must be mended, each with its cure; empty when all is well."""
+        return [f"{found.text} → {found.cure}" for found in self.findings if found.state == "problem"]
+
+    def __repr__(self) -> str:
+        marks = {"ok": "✓", "note": "·", "problem": "✗"}
+        lines = []
+        for found in self.findings:
+            lines.append(f"{marks[found.state]} {found.text}")
+            if found.cure:
+                lines.append(f"    {found.cure}")
+        count = len(self.problems)
+        lines.append(f"{count} problem{'s' * (count > 1)} (✗) to mend." if count else "All is well.")
+        return "\n".join(lines)
+
+
+def examine(*, network: bool = False) -> Report:
+    """Look at everything; see :func:`tutorial_lib.environment.doctor`."""
+    organs = [versions, device, folder, pictures, weights]
+    if network:
+        organs.append(hosts)
+    findings = []
+    for organ in organs:
+        try:
+            findings += organ()
+        except ImportError as error:
+            cure = "install what is missing, then ask again"
+            findings.append(Finding("problem", f"{organ.__name__} cannot be looked at ({error})", cure))
+    return Report(tuple(findings))
+
+
+def versions() -> Iterator[Finding]:
+    """Python and the packages the library needs, against the ranges it declares."""
+    try:
+        declared = metadata.metadata(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        home = Path(__file__).parents[1]
+        cure = f'"{sys.executable}" -m pip install -e "{home}"'
+        yield Finding("problem", f"tutorial_lib is read from {home} but not installed", cure)
+        return
+    python, wanted = ".".join(map(str, sys.version_info[:3])), declared["Requires-Python"] or ""
+    sound = []
+    if within(python, wanted):
+        sound.append(f"python {python}")
+    else:
+        yield Finding("problem", f"python {python} is outside {wanted}", "install such a Python and start anew with it")
+    for requirement in declared.get_all("Requires-Dist") or []:
+        if ";" in requirement:
+            continue
+        package, ranges = re.fullmatch(r"([\w.-]+)\s*\(?([^)]*)\)?", requirement).groups()
+        cure = f'"{sys.executable}" -m pip install "{package}{ranges}"'
+        try:
+            version = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            yield Finding("problem", f"{package} is missing", cure)
+            continue
+        if within(version, ranges):
+            sound.append(f"{package} {version}")
+        else:
+            yield Finding("problem", f"{package} {version} is outside {ranges}", cure)
+    yield Finding("ok", ", ".join(sound))
+
+
+def within(version: str, ranges: str) -> bool:
+    """Say whether a version lies in ranges such as ``>=2.3,<3``.
+
+    Example:
+        >>> within("2.15.0+cpu", ">=2.3"), within("2.2", ">=2.3,<3")
+        (True, False)
+    """
+
+    def numbers(text: str) -> list[int]:
+        found = [int(part) for part in re.match(r"[\d.]*", text.strip()).group().split(".") if part]
+        return found + [0] * (4 - len(found))
+
+    here = numbers(version)
+    for operator, bound in re.findall(r"(>=|<=|==|!=|~=|>|<)\s*([^,\s]+)", ranges):
+        there = numbers(bound)
+        holds = {
+            ">=": here >= there,
+            "<=": here <= there,
+            "==": here == there,
+            "!=": here != there,
+            "~=": here >= there,
+            ">": here > there,
+            "<": here < there,
+        }
+        if not holds[operator]:
+            return False
+    return True
+
+
+def device() -> Iterator[Finding]:
+    """The device the course will run on."""
+    chosen = environment.device()
+    yield Finding("ok", f"device: {environment.described(chosen)}")
+    if chosen.type == "cpu" and environment.in_colab():
+        yield Finding("note", "Colab runs without a GPU", environment.COLAB_GPU)
+
+
+def folder() -> Iterator[Finding]:
+    """The data folder: is it there, may it be written, is there room."""
+    path = data_folder()
+    named = os.environ.get(VARIABLE)
+    if named and not path.is_dir():
+        yield Finding("problem", f"{VARIABLE} names {path}, which is no folder", f'mkdir -p "{path}", or unset it')
+        return
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    text = f"data folder: {path}, {free / 1e9:.1f} GB free"
+    if not os.access(there, os.W_OK):
+        yield Finding("note", f"{text}, read-only", f"to download into another one: export {VARIABLE}=<folder>")
+    elif free < ROOM:
+        yield Finding("problem", text, f"make room, or export {VARIABLE}=<folder on another disk>")
+    else:
+        yield Finding("ok", text)
+
+
+def pictures() -> Iterator[Finding]:
+    """Which published pictures are at hand and sound."""
+    from tutorial_lib.data.official import OFFICIAL
+    from tutorial_lib.data.public import available, load
+
+    for world, published in OFFICIAL.items():
+        for split, (_, megabytes) in published.splits.items():
+            if not available(world, split):
+                cure = f'data.load("{world}", "{split}"), {megabytes} MB'
+                yield Finding("note", f"{world}/{split} is not at hand: {cure}")
+                continue
+            try:
+                load(world, split, limit=1)
+            except ValueError as error:
+                yield Finding("problem", f"{world}/{split} is damaged", str(error))
+            else:
+                yield Finding("ok", f"{world}/{split} is at hand")
+
+
+def weights() -> Iterator[Finding]:
+    """Which published weights are at hand and sound."""
+    from tutorial_lib.networks.pretrained import PRETRAINED, find_weights, read_weights
+
+    for name in PRETRAINED:
+        path, file = find_weights(name)
+        if not path.is_file():
+            yield Finding("note", f'{name} is not at hand: networks.pretrained("{name}")')
+            continue
+        try:
+            read_weights(path, file)
+        except ValueError as error:
+            yield Finding("problem", f"{name} is damaged", str(error))
+        else:
+            yield Finding("ok", f"{name} is at hand")
+
+
+def hosts() -> Iterator[Finding]:
+    """Whether the hosts of pictures and weights answer."""
+    from tutorial_lib.data.official import OFFICIAL
+    from tutorial_lib.networks.pretrained import HOSTS
+
+    places = [*(published.host for published in OFFICIAL.values()), *HOSTS]
+    with ThreadPoolExecutor(len(places)) as pool:
+        reasons = dict(zip(places, pool.map(silence, places), strict=True))
+    offline = f"work without: export {VARIABLE}=<a folder with the files>; the errors of data.load name them"
+    if all(reasons.values()):
+        yield Finding("problem", f"no host answers ({reasons[places[0]]})", f"connect to a network, or {offline}")
+        return
+    for host, reason in reasons.items():
+        if reason:
+            yield Finding("problem", f"{host} does not answer ({reason})", f"try again later, or {offline}")
+        else:
+            yield Finding("ok", f"{host} answers")
+
+
+def silence(host: str) -> str:
+    """Return why a host does not answer within ``SECONDS``; nothing if it does."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(host, method="HEAD"), timeout=SECONDS).close()
+    except urllib.error.HTTPError as refusal:
+        # A refusal is an answer too: the host can be reached.
+        refusal.close()
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    return ""

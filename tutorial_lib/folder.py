@@ -1,0 +1,82 @@
+"""The data folder: where published pictures and weights are kept, and how a download gets there whole or not at all."""
+
+import http.client
+import os
+import socket
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Seconds a silent host is waited for: long enough for a slow one, short enough for a reader without a network.
+PATIENCE = 10.0
+
+VARIABLE = "TUTORIAL_DATA"
+
+
+def data_folder(root: str | os.PathLike | None = None) -> Path:
+    """Return the folder of downloaded things; it need not exist yet.
+
+    ``root`` if given, else the folder the environment variable ``TUTORIAL_DATA`` names, else the user's cache.
+
+    Example:
+        >>> data_folder("pictures").name
+        'pictures'
+    """
+    chosen = root or os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("tutorial_lib"))
+
+
+def told(path: Path) -> str:
+    """A path as one says it, with ~ for the home folder: what is printed may stand on a public page.
+
+    Example:
+        >>> told(Path.home() / "data")
+        '~/data'
+    """
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+
+
+@contextmanager
+def fetching(what: str, path: Path, otherwise: str) -> Iterator[Path]:
+    """Lend an empty folder beside ``path`` to a download, remove it afterwards, and answer any failure with one error.
+
+    The body downloads into the folder and moves what is finished to ``path`` with ``os.replace``; both are on one
+    file system, so a file is there whole or not there. A host that stays silent is given up after ``PATIENCE`` seconds.
+
+    Args:
+        what: what is being fetched, for the error ("cifar10/test").
+        path: where it is to stand.
+        otherwise: what a reader can do when the download fails.
+
+    Raises:
+        FileNotFoundError: no network, no answer, or the folder cannot be written.
+        ValueError: what arrived is not what was published.
+    """
+    waited = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as raw:
+            yield Path(raw)
+    except (RuntimeError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        # torch and torchvision report a wrong hash and an unreachable mirror with the same class.
+        if "<urlopen error" in str(error):
+            raise FileNotFoundError(f"{what} is not at hand and cannot be downloaded: {error}\n{otherwise}") from None
+        raise ValueError(
+            f"the download of {what} arrived damaged and was thrown away ({error}). Try again later.\n{otherwise}"
+        ) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise FileNotFoundError(
+            f"{what} is not at hand and cannot be downloaded into {path.parent} ({reason}).\n{otherwise}"
+        ) from None
+    finally:
+        socket.setdefaulttimeout(waited)
