@@ -66,7 +66,7 @@ def test_seeds_repeat_and_leave_the_global_state_alone():
 @pytest.mark.parametrize(
     "machine, colab, line",
     [
-        ({}, False, f"Running on the processor ({torch.get_num_threads()} threads).\n"),
+        ({}, False, f"Running on {environment.described(torch.device('cpu'))}.\n"),
         ({"cuda": True}, True, "Running on the GPU (Tesla T4).\n"),
         ({"mps": True}, False, "Running on the Apple GPU.\n"),
     ],
@@ -221,3 +221,9 @@ def test_the_doctor_asks_hosts_only_when_told_to(monkeypatch):
     report = environment.doctor(network=True)
     assert len(report.problems) == 1 and "ufldl.stanford.edu does not answer (it sleeps)" in report.problems[0]
     assert states(report, "github.com answers") == {"ok"}
+
+
+@pytest.mark.parametrize("n, words", [(1, "the processor (1 thread)"), (4, "the processor (4 threads)")])
+def test_threads_are_counted_as_people_do(n, words, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n)
+    assert environment.described(torch.device("cpu")) == words

@@ -70,7 +70,8 @@ def described(chosen: torch.device) -> str:
         return f"the GPU ({torch.cuda.get_device_name(chosen)})"
     if chosen.type == "mps":
         return "the Apple GPU"
-    return f"the processor ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"the processor ({threads} thread{'s' if threads > 1 else ''})"
 
 
 def in_colab() -> bool:

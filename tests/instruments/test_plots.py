@@ -24,6 +24,13 @@ def test_pictures_show_every_picture_once(n, columns, rows, untouched_style):
     assert tuple(axis.get_ylabel() for axis in shown if axis.get_ylabel()) == rows
 
 
+def test_answers_are_coloured_by_the_truth():
+    figure = plots.answers(torch.rand(2, 3, 8, 8), ["stop", "yield", "more"], [0.5, 1.0, 1.0], ["stop", "hump"], titles=["a", "b"])
+    right, wrong = (axis.xaxis.label for axis in figure.axes[:2])
+    assert (right.get_text(), wrong.get_text()) == ("a\nstop\n50%", "b\nyield\n100%")
+    assert (right.get_color(), wrong.get_color()) == (plots.RIGHT, plots.WRONG)
+
+
 def test_maps_of_one_channel_are_drawn_in_grey():
     figure = plots.pictures(torch.rand(2, 1, 8, 8))
     assert figure.axes[0].images[0].get_array().shape == (8, 8)

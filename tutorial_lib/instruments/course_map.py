@@ -37,15 +37,15 @@ _STYLE = """<style>
 .course-map .corner{font-size:.85em;opacity:.7;align-self:end;padding:.45em .5em}
 .course-map .cell{border-radius:7px;border:1px solid rgba(128,128,128,.28);padding:.45em .5em;min-height:3.1em}
 .course-map .cell.empty{border-style:dashed;border-color:rgba(128,128,128,.22)}
-.course-map .method{display:block;padding-left:1.75em;text-indent:-1.75em}
+.course-map .method{display:flex;gap:.45em}
 .course-map .method+.method{margin-top:.35em}
-.course-map .badge{display:inline-block;width:1.35em;height:1.35em;border-radius:50%;margin-right:.4em;text-indent:0;
- text-align:center;line-height:1.35em;font-size:.88em;font-weight:700;color:#fff}
+.course-map .number{flex:none;width:1.5em;height:1.5em;border-radius:50%;margin-top:.08em;text-align:center;line-height:1.5;
+ font-size:.8em;font-weight:700;color:#fff}
 .course-map .cell.lit,.course-map .axis{box-shadow:0 0 0 2px var(--c,currentColor)}
 .course-map .axis{border-radius:7px}
 .course-map .later{opacity:.45}
 .course-map .wrt{display:none}
-.course-map figcaption{margin-top:.6em;font-size:.95em;opacity:.85}
+.course-map figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left}
 @media (max-width:700px){.course-map .grid{grid-template-columns:1fr}.course-map .head,.course-map .corner,.course-map .cell.empty{display:none}
 .course-map .of{font-weight:600;margin-top:.6em;padding-bottom:0}.course-map .wrt{display:block;font-size:.85em;opacity:.75}.course-map .cell{min-height:0}}
 </style>"""
@@ -73,8 +73,8 @@ class CourseMap:
         colour = COLOURS[self.chapter if lit and self.chapter in COLOURS else methods[0][1]]
         look = f"--c:{colour};background:{colour}{'26' if lit else '14' if known else '00'}"
         lines = [
-            f'<span class="method{" later" if self._standing(chapter) == "later" else ""}"><span class="badge" style="background:{COLOURS[chapter]}">{chapter}</span>'
-            f"{escape(name)}</span>"
+            f'<span class="method{" later" if self._standing(chapter) == "later" else ""}"><span class="number" style="background:{COLOURS[chapter]}">{chapter}</span>'
+            f"<span>{escape(name)}</span></span>"
             for name, chapter in methods
         ]
         where = f'<span class="wrt">with respect to {WITH_RESPECT_TO[column]}</span>'

@@ -108,6 +108,22 @@ def pictures(
     return figure
 
 
+def answers(
+    images: Tensor, said: Sequence[str], confidence: Sequence[float], truth: Sequence[str], *, titles: Sequence[str] = (), **how
+) -> Figure:
+    """Pictures with a network's answers below them: green where an answer is the truth, orange where it is not.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1].
+        said, confidence, truth: at least N each.
+        titles: a line above each answer.
+        how: columns, rows and inches of :func:`pictures`.
+    """
+    captions = [f"{name}\n{float(sure):.0%}" for name, sure in zip(said, confidence, strict=False)][: len(images)]
+    captions = [f"{title}\n{caption}" for title, caption in zip(titles, captions, strict=True)] if titles else captions
+    return pictures(images, captions, colours=[RIGHT if a == b else WRONG for a, b in zip(said, truth, strict=False)], **how)
+
+
 def curves(
     x: Sequence,
     panels: dict[str, dict[str, Sequence]],
