@@ -12,7 +12,7 @@ import nbformat
 
 
 def keep(cell, ran):
-    """Outputs that belong into the file: none, or those of a tagged cell without what changes from run to run."""
+    """Outputs that belong into the file: none, or those of a tagged cell."""
     if "nbval-check-output" not in cell["metadata"].get("tags", []):
         return []
     kept = [dict(output) for output in ran["outputs"] if output.get("name") != "stderr"]
@@ -27,7 +27,8 @@ def store(path):
     ran = nbformat.v4.nbjson.writes(ran)
     for cell, done in zip(notebook["cells"], json.loads(ran)["cells"], strict=True):
         if cell["cell_type"] == "code":
-            cell["execution_count"], cell["outputs"] = None, keep(cell, done)
+            cell["outputs"] = keep(cell, done)
+            cell["execution_count"] = 1 if cell["outputs"] else None  # nbval takes a cell without a count for one that never ran
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
