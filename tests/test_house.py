@@ -25,7 +25,7 @@ FLOORS = {
     "expectancy": METHODS,
     "instruments": GROUND | {"results"},
     "environment": GROUND | {"data", "networks", "examination"},
-    "examination": GROUND | {"data", "networks", "environment"},
+    "examination": GROUND | {"data", "networks"},
 }
 
 
@@ -39,17 +39,9 @@ def sources():
     return found
 
 
-def imported(name, code, known, *, package=False, lazy=True):
+def imported(name, code, known, *, package=False):
     """Dotted names of the modules among ``known`` that ``code``, the text of module ``name``, imports."""
-    tree, found = ast.parse(code), set()
-    if not lazy:  # what runs when the module is imported: neither functions nor blocks for type checkers
-        class Strip(ast.NodeTransformer):
-            visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = lambda self, node: None
-
-            def visit_If(self, node):
-                return None if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
-
-        tree = Strip().visit(tree)
+    tree, found = ast.parse(code), set()  # imports inside functions count like any other
     home = name if package else name.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -61,10 +53,10 @@ def imported(name, code, known, *, package=False, lazy=True):
     return {module for module in found if module in known}
 
 
-def graph(lazy=True):
+def graph():
     files = sources()
     return {
-        name: imported(name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py", lazy=lazy)
+        name: imported(name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py")
         for name, path in files.items()
     }
 
@@ -138,13 +130,11 @@ def test_every_room_stands_on_a_floor():
 
 
 def test_no_circles():
-    assert circle(graph(lazy=False)) is None
+    assert circle(graph()) is None
 
 
 def test_floors_themselves_run_downward():
-    # environment and its doctor are one thing in two files
-    floors = {room: below - {"examination"} if room == "environment" else below for room, below in FLOORS.items()}
-    assert circle(floors) is None
+    assert circle(FLOORS) is None
 
 
 @pytest.mark.parametrize("name", sources())
@@ -187,11 +177,6 @@ def test_upward_imports_are_seen(edges):
 def test_imports_are_read(code):
     known = {"tutorial_lib", "tutorial_lib.networks", "tutorial_lib.data", "tutorial_lib.data.signs"}
     assert imported("tutorial_lib.data.signs", code, known) - {"tutorial_lib"} == {"tutorial_lib.networks"}
-
-
-def test_lazy_imports_and_type_checks_are_no_circle():
-    code = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f():\n    import b\nimport c"
-    assert imported("x", code, {"a", "b", "c"}, lazy=False) == {"c"}
 
 
 def test_circles_are_seen():

@@ -92,6 +92,7 @@ def doctor(*, network: bool = False) -> "Report":
         >>> report = doctor()
         >>> problems, text = report.problems, str(report)
     """
-    from tutorial_lib import examination
+    from tutorial_lib.examination import examine
 
-    return examination.examine(network=network)
+    chosen = device()
+    return examine(described(chosen), COLAB_GPU if chosen.type == "cpu" and in_colab() else "", network=network)

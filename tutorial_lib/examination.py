@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import re
 import shutil
 import sys
 import urllib.error
@@ -13,7 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tutorial_lib import environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from tutorial_lib.folder import VARIABLE, data_folder
 
 DISTRIBUTION = "tutorial-lib"
@@ -56,13 +57,10 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(*, network: bool = False) -> Report:
-    """Look at everything; see :func:`tutorial_lib.environment.doctor`."""
-    organs = [versions, device, folder, pictures, weights]
-    if network:
-        organs.append(hosts)
-    findings = []
-    for organ in organs:
+def examine(device: str, hint: str = "", *, network: bool = False) -> Report:
+    """Look at everything; ``device`` is the one in use, in words, and ``hint`` how to come by a better one."""
+    findings = [Finding("note" if hint else "ok", f"device: {device}", hint)]
+    for organ in [versions, folder, pictures, weights, *([hosts] if network else [])]:
         try:
             findings += organ()
         except ImportError as error:
@@ -80,64 +78,27 @@ def versions() -> Iterator[Finding]:
         cure = f'"{sys.executable}" -m pip install -e "{home}"'
         yield Finding("problem", f"tutorial_lib is read from {home} but not installed", cure)
         return
-    python, wanted = ".".join(map(str, sys.version_info[:3])), declared["Requires-Python"] or ""
+    python, wanted = ".".join(map(str, sys.version_info[:3])), SpecifierSet(declared["Requires-Python"] or "")
     sound = []
-    if within(python, wanted):
+    if python in wanted:
         sound.append(f"python {python}")
     else:
         yield Finding("problem", f"python {python} is outside {wanted}", "install such a Python and start anew with it")
-    for requirement in declared.get_all("Requires-Dist") or []:
-        if ";" in requirement:
+    for requirement in map(Requirement, declared.get_all("Requires-Dist") or []):
+        if requirement.marker:  # extras: not needed by the library itself
             continue
-        package, ranges = re.fullmatch(r"([\w.-]+)\s*\(?([^)]*)\)?", requirement).groups()
+        package, ranges = requirement.name, requirement.specifier
         cure = f'"{sys.executable}" -m pip install "{package}{ranges}"'
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
             yield Finding("problem", f"{package} is missing", cure)
             continue
-        if within(version, ranges):
+        if ranges.contains(version, prereleases=True):
             sound.append(f"{package} {version}")
         else:
             yield Finding("problem", f"{package} {version} is outside {ranges}", cure)
     yield Finding("ok", ", ".join(sound))
-
-
-def within(version: str, ranges: str) -> bool:
-    """Say whether a version lies in ranges such as ``>=2.3,<3``.
-
-    Example:
-        >>> within("2.15.0+cpu", ">=2.3"), within("2.2", ">=2.3,<3")
-        (True, False)
-    """
-
-    def numbers(text: str) -> list[int]:
-        found = [int(part) for part in re.match(r"[\d.]*", text.strip()).group().split(".") if part]
-        return found + [0] * (4 - len(found))
-
-    here = numbers(version)
-    for operator, bound in re.findall(r"(>=|<=|==|!=|~=|>|<)\s*([^,\s]+)", ranges):
-        there = numbers(bound)
-        holds = {
-            ">=": here >= there,
-            "<=": here <= there,
-            "==": here == there,
-            "!=": here != there,
-            "~=": here >= there,
-            ">": here > there,
-            "<": here < there,
-        }
-        if not holds[operator]:
-            return False
-    return True
-
-
-def device() -> Iterator[Finding]:
-    """The device the course will run on."""
-    chosen = environment.device()
-    yield Finding("ok", f"device: {environment.described(chosen)}")
-    if chosen.type == "cpu" and environment.in_colab():
-        yield Finding("note", "Colab runs without a GPU", environment.COLAB_GPU)
 
 
 def folder() -> Iterator[Finding]:
