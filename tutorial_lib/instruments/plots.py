@@ -45,8 +45,10 @@ class Described:
         self.figure.savefig(stream, format="webp", dpi=144, bbox_inches="tight", pad_inches=0.08, pil_kwargs={"quality": 92})
         width = round(96 * self.figure.get_figwidth())
         source = b64encode(stream.getvalue()).decode()
-        style = f"width:{width}px;max-width:100%;height:auto;background:white;border-radius:6px"
-        return f'<img class="described" src="data:image/webp;base64,{source}" alt="{escape(self.alt)}" style="{style}">'
+        # On a phone a wide figure scrolls rather than shrinks until nobody can read it.
+        style = f"width:{width}px;min-width:{round(0.72 * width)}px;max-width:100%;height:auto;background:white;border-radius:6px"
+        image = f'<img src="data:image/webp;base64,{source}" alt="{escape(self.alt)}" style="{style}">'
+        return f'<div class="described" tabindex="0" style="overflow-x:auto">{image}</div>'
 
     def __repr__(self) -> str:
         return self.alt
