@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .closed_forms import Convolution, Convolution1d, Form, Known, Matrix, Scale, Sum, Table
+from .closed_forms import Convolution, Form, Known, Matrix, Scale, Sum, Table
 
 
 @dataclass
@@ -46,10 +46,10 @@ def _convolution(func, n, names, input, weight, bias=None, stride=1, padding=0, 
         around = [(p, p) for p in each(0 if padding == "valid" else padding)]
     a = input.detach()
     pad = [p for pair in reversed(around) for p in pair]
-    if k == 1:
-        form = Convolution1d(a, (*weight.shape[:2], 1, *size), (1, *stride), (*pad, 0, 0), (1, *dilation), groups)
-    else:
+    if k == 2:
         form = Convolution(a, tuple(weight.shape), stride, tuple(pad), dilation, groups)
+    else:
+        form = Convolution(a[:, :, None], (*weight.shape[:2], 1, *size), (1, *stride), (*pad, 0, 0), (1, *dilation), groups)
     forms = [(weight, form), (bias, Sum(tuple(range(3, 3 + k))))]
     return Call(lambda tap, forms: tap(func(input, weight, bias, stride, padding, dilation, groups), forms), a, forms, True)
 

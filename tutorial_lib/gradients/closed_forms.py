@@ -23,6 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def inner(M: Tensor, N: Tensor) -> Tensor:
+    """M Nᵀ for every sample; a matrix product of one row by one column is slower than a sum."""
+    return torch.linalg.vecdot(M, N)[..., None] if M.shape[1] == 1 else M @ N.mT
+
+
 class Form:
     """A parameter's use in one operation."""
 
@@ -31,7 +36,7 @@ class Form:
 
     def gram(self, G: Tensor) -> Tensor:
         M = self.gradient(G).flatten(2)
-        return M @ M.mT
+        return inner(M, M)
 
     def work(self, G: Tensor) -> int:
         """How many numbers one sample takes while it is worked on."""
@@ -71,7 +76,7 @@ class Scale(Form):
     axes: tuple[int, ...]
 
     def gradient(self, G):
-        product = G * self.normalise(self.a.to(G.dtype))[:, None]
+        product = self.normalise(self.a.to(G.dtype))[:, None] * G
         return product.sum(self.axes) if self.axes else product
 
 
@@ -93,10 +98,10 @@ class Product(Form):
             return super().gram(G)
         # ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c UᵀU, G_e⟩: nothing of the weight's size is made.
         G = self.positions(G)
-        GA = (G.flatten(2, 3) @ self.inner(G.dtype)).view_as(G)
+        GA = (G.flatten(2, 3) @ self.overlap(G.dtype)).view_as(G)
         n, groups, C = G.shape[:3]
         GA, G = (t.transpose(1, 2).reshape(n, C, -1) for t in (GA, G))
-        return GA @ G.mT
+        return inner(GA, G)
 
     def sizes(self, G: Tensor) -> tuple[int, int, int]:
         """T, d, p: positions, inputs and outputs of one group."""
@@ -106,7 +111,7 @@ class Product(Form):
         """G as (n, groups, C, p, T)."""
         raise NotImplementedError
 
-    def inner(self, dtype: torch.dtype) -> Tensor:
+    def overlap(self, dtype: torch.dtype) -> Tensor:
         """A = UᵀU, (n, groups, T, T)."""
         raise NotImplementedError
 
@@ -123,7 +128,7 @@ class Matrix(Product):
     def positions(self, G):
         return G.flatten(2, -2).mT[:, None] if G.dim() > 3 else G[:, None, :, :, None]
 
-    def inner(self, dtype):
+    def overlap(self, dtype):
         U = self.a.to(dtype).reshape(len(self.a), 1, -1, self.a.shape[-1])
         return U @ U.mT
 
@@ -146,7 +151,7 @@ class Table(Product):
     def positions(self, G):
         return G.reshape(*G.shape[:2], -1, G.shape[-1]).mT[:, None]
 
-    def inner(self, dtype):
+    def overlap(self, dtype):
         a = self.a.reshape(len(self.a), -1)
         same = a[:, :, None] == a[:, None, :]
         if self.padding is not None:
@@ -163,13 +168,14 @@ class Table(Product):
 
 @dataclass
 class Convolution(Product):
-    """The weight of a convolution, (p, c / groups, k, l); a: (n, c, H, W), G: (n, C, p, h, w). U holds the windows under the kernel.
+    """The weight of a convolution, a kernel (p, c / groups, k, l); a: (n, c, H, W), G: (n, C, p, h, w).
 
-    U is never laid out. Its rows come one kernel offset at a time, each a strided view of the padded input.
+    U holds the windows under the kernel. It is never laid out: its rows come one row of the kernel at a time, as views of the input.
+    A convolution over a line is one over a picture of height 1.
     """
 
     a: Tensor
-    kernel: tuple[int, ...]
+    kernel: tuple[int, int, int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
     dilation: tuple[int, int]
@@ -184,38 +190,33 @@ class Convolution(Product):
     def padded(self, dtype: torch.dtype) -> Tensor:
         return F.pad(self.a.to(dtype), self.padding) if any(self.padding) else self.a.to(dtype)
 
-    def offsets(self, dtype: torch.dtype) -> Iterator[Tensor]:
-        """The inputs that one kernel offset after the other meets, each (n, groups, c / groups, T)."""
+    def windows(self, dtype: torch.dtype) -> Iterator[Tensor]:
+        """The rows of U for one row of the kernel after the other, each (n, groups, c / groups · l, T)."""
         a = self.padded(dtype)
-        k, s, e = self.kernel[2:], self.stride, self.dilation
-        h, w = ((a.shape[2 + i] - e[i] * (k[i] - 1) - 1) // s[i] + 1 for i in (0, 1))
-        for y in range(0, k[0] * e[0], e[0]):
-            for x in range(0, k[1] * e[1], e[1]):
-                met = a[:, :, y : y + s[0] * (h - 1) + 1 : s[0], x : x + s[1] * (w - 1) + 1 : s[1]]
-                yield met.reshape(len(a), self.groups, -1, h * w)
+        (k, l), s, e = self.kernel[2:], self.stride, self.dilation
+        h, w = ((a.shape[2 + i] - e[i] * (self.kernel[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
+        strips = torch.stack([a[..., x : x + s[1] * (w - 1) + 1 : s[1]] for x in range(0, l * e[1], e[1])], 2)
+        for y in range(0, k * e[0], e[0]):
+            # With a stride of one this is a view: the rows of a strip lie next to each other.
+            yield strips[..., y : y + s[0] * (h - 1) + 1 : s[0], :].reshape(len(a), self.groups, -1, h * w)
 
-    def inner(self, dtype):
-        return sum(U.mT @ U for U in self.offsets(dtype))
+    def overlap(self, dtype):
+        return sum(U.mT @ U for U in self.windows(dtype))
 
     def gradient(self, G):
-        n, C = G.shape[:2]
-        if G.device.type == "cpu":
-            # The processor's own kernel, one sample at a time, beats every batched form; a GPU would starve on it.
-            a, setting = self.padded(G.dtype), (self.stride, 0, self.dilation, self.groups)
+        n, C, line = *G.shape[:2], G.dim() == 4
+        G = G.unsqueeze(3) if line else G
+        shape = (n, C, *self.kernel[:2], *self.kernel[2 + line :])
+        if G.device.type == "cpu" and torch.get_num_threads() == 1:
+            # A processor's own kernel, one sample at a time, is the fastest where no threads have to wait for each other.
+            left, right, top, bottom = self.padding
+            even = left == right and top == bottom
+            a = self.a.to(G.dtype) if even else self.padded(G.dtype)
+            setting = self.stride, (top, left) if even else 0, self.dilation, self.groups
             pairs = [(i, c) for i in range(n) for c in range(C)]
-            M = torch.stack([torch.nn.grad.conv2d_weight(a[i, None], self.kernel, G[i, c, None], *setting) for i, c in pairs])
-            return M.view(n, C, *self.kernel)
-        positions = self.positions(G).flatten(2, 3)
-        M = torch.stack([positions @ U.mT for U in self.offsets(G.dtype)], -1)
-        return M.view(n, self.groups, C, -1, *self.kernel[1:]).transpose(1, 2).reshape(n, C, *self.kernel)
-
-
-@dataclass
-class Convolution1d(Convolution):
-    """The same with one row: a: (n, c, L), G: (n, C, p, l)."""
-
-    def padded(self, dtype):
-        return super().padded(dtype)[:, :, None]
-
-    def gradient(self, G):
-        return super().gradient(G[:, :, :, None] if G.dim() == 4 else G).squeeze(-2)
+            M = [torch.nn.grad.conv2d_weight(a[i, None], self.kernel, G[i, c, None], *setting) for i, c in pairs]
+            return (M[0] if len(M) == 1 else torch.stack(M)).view(shape)
+        rows = self.positions(G).flatten(2, 3)
+        M = torch.stack([rows @ U.mT for U in self.windows(G.dtype)], -2)
+        M = M.view(n, self.groups, C, -1, self.kernel[2], self.kernel[1], self.kernel[3])
+        return M.movedim(1, 2).transpose(-3, -2).reshape(shape)

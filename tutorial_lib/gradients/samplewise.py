@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, jacrev, vmap
+from torch.func import functional_call, grad, vjp, vmap
 
 from .borrowing import Layer, borrowed, outputs_of, own, parameters_of
 from .closed_forms import Known
@@ -195,10 +195,13 @@ def _samplewise(
 
 def _backward(goal: Tensor, root: Tensor) -> None:
     """One backward pass: of a number, or of all classes together."""
-    if goal.requires_grad:
-        all_of_them = dict(grad_outputs=torch.eye(len(goal)).to(goal), is_grads_batched=True) if goal.dim() else {}
-        with quiet():
-            torch.autograd.grad(goal, root, allow_unused=True, **all_of_them)
+    if not goal.requires_grad:
+        return
+    if goal.dim() == 0:
+        torch.autograd.grad(goal, root, allow_unused=True)
+        return
+    with quiet():
+        vmap(lambda v: torch.autograd.grad(goal, root, v, allow_unused=True, materialize_grads=True))(torch.eye(len(goal)).to(goal))
 
 
 def _by_functions(
@@ -214,7 +217,14 @@ def _by_functions(
         bound = [b for b in objective.bound if isinstance(b, Tensor)]
         one = grad(lambda held, row, *b: _fill(objective, [t[None] for t in b])(outputs(held, row))[0])
     else:
-        bound, one = [], jacrev(lambda held, row: outputs(held, row)[0, classes])
+        bound = []
+
+        def one(held, row):
+            z, pull = vjp(lambda held: outputs(held, row)[0, classes], held)
+            # One class after the other: vmap inside vmap gives wrong numbers for PReLU without a word (torch 2.15).
+            pulled = [pull(e)[0] for e in torch.eye(len(classes)).to(z)]
+            return {name: torch.stack([p[name] for p in pulled]) for name in held}
+
     each = len(classes) if classes else 1
     step = max(1, 2**26 // (each * sum(p.numel() for p in held.values())))
     found = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from torch.overrides import TorchFunctionMode
 from .calls import ADAPTERS
 from .closed_forms import Form, Known
 
+import os
+BLOCK=2**int(os.environ.get('BLK','21'))
 Read = Callable[[Form, Tensor], Tensor]
 
 
@@ -63,19 +66,25 @@ class Watch(TorchFunctionMode):
             if not forms or not torch.is_grad_enabled():
                 return output
             # A tensor is tapped without a copy, by marking it changed in place; autograd allows that for memory of its own.
-            return _Tap.apply(output.clone() if output._is_view() else output, self.root, self, call.a, call.a._version, forms)
+            output = output.clone() if output._is_view() else output
+            return _Tap.apply(output, self.root, partial(self._show, forms, call.a, call.a._version))
 
         return call.run(tap, forms)
 
-    def take(self, name: str, form: Form, G: Tensor) -> None:
+    def _show(self, forms: dict[str, Form], a: Tensor, version: int, G: Tensor) -> None:
+        if a._version != version:
+            # What entered was overwritten later on: nothing can be read off it.
+            self.elsewhere.update(forms)
+        for name in forms.keys() - self.elsewhere:
+            self._take(name, forms[name], G.detach())
+
+    def _take(self, name: str, form: Form, G: Tensor) -> None:
         """Read the gradient G (C, n, …) that reached one use."""
-        if name in self.elsewhere:
-            return
         # Half precision is too coarse to add squares in.
         G = G.to(torch.promote_types(G.dtype, torch.float32)).transpose(0, 1)
         once = self.uses[name] == 1
         read = self.read if once else lambda form, G: form.gradient(G)
-        step = max(1, (2**21 if G.device.type == "cpu" else 2**27) // max(form.work(G), 1))
+        step = max(1, (BLOCK if G.device.type == "cpu" else 2**27) // max(form.work(G), 1))
         value = torch.cat([read(form.rows(slice(i, i + step)), G[i : i + step]) for i in range(0, self.n, step)])
         if once:
             self.results[name] = value
@@ -103,23 +112,23 @@ class _Tap(torch.autograd.Function):
     """The identity; on the way back, the gradient is shown to the watch."""
 
     @staticmethod
-    def forward(ctx, output, root, watch, a, version, forms):
+    def forward(ctx, output, root, show):
         ctx.mark_dirty(output)
-        ctx.seen = [(watch, a, version, forms)]
+        ctx.show = [show]
         return output
 
     @staticmethod
     def backward(ctx, G):
         # What entered is let go as soon as it has been read.
-        return _Show.apply(G, ctx.seen.pop()), None, None, None, None, None
+        return _Show.apply(G, ctx.show.pop()), None, None
 
 
 class _Show(torch.autograd.Function):
-    """Lets a gradient pass and shows it, (C, n, …), to the watch: one class, or all that are taken back together."""
+    """Lets a gradient pass and shows it, (C, n, …): one class, or all classes that are taken back together."""
 
     @staticmethod
-    def forward(G, seen):
-        _show(G[None], *seen)
+    def forward(G, show):
+        show(G[None])
         return G.view_as(G)
 
     @staticmethod
@@ -127,18 +136,10 @@ class _Show(torch.autograd.Function):
         pass
 
     @staticmethod
-    def vmap(info, in_dims, G, seen):
+    def vmap(info, in_dims, G, show):
         G = G.movedim(in_dims[0], 0) if in_dims[0] is not None else G.expand(info.batch_size, *G.shape)
-        _show(G, *seen)
+        show(G)
         return G, 0
-
-
-def _show(G: Tensor, watch: Watch, a: Tensor, version: int, forms: dict[str, Form]) -> None:
-    if a._version != version:
-        # What entered was overwritten later on: nothing can be read from it.
-        watch.elsewhere.update(forms)
-    for name, form in forms.items():
-        watch.take(name, form, G.detach())
 
 
 def _flat(values: Iterable) -> Iterator:
