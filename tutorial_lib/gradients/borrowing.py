@@ -53,13 +53,20 @@ def borrowed(model: nn.Module, x: Tensor) -> Iterator[None]:
             raise ValueError(f"{type(module).__name__} {name!r} is rolling dice: call inside `with evaluating(model):`")
     if any(p.is_inference() for p in model.parameters()):
         raise ValueError("the parameters were made in inference mode, where nothing can be differentiated: build the model outside it")
+    attributes = [(module, dict(vars(module))) for module in model.modules()]
     accelerators = [] if x.device.type == "cpu" else [x.device]
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(accelerators, device_type="cuda" if not accelerators else x.device.type))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(torch.autocast(x.device.type, enabled=False))
-        yield
+        try:
+            yield
+        finally:
+            # Some networks keep what they saw, and a recurrent one keeps the weights torch.func lent it.
+            for module, before in attributes:
+                vars(module).clear()
+                vars(module).update(before)
 
 
 def outputs_of(model: nn.Module, x: Tensor) -> Tensor:

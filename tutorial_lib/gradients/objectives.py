@@ -6,6 +6,7 @@ over but *bound*: the engine looks at chunks, copies and classes, and must pick 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -30,7 +31,7 @@ class Objective:
         self.fn, self.bound = fn, bound
 
     def __call__(self, outputs: Tensor) -> Tensor:
-        return self.fn(outputs, *self.at(outputs).bound)
+        return self.fn(outputs, *(self.at(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound))
 
     def rows(self, index: slice | Tensor) -> Objective:
         """The same objective for the rows of ``index`` (a slice, or positions, repeated ones for copies of a sample).
@@ -63,6 +64,8 @@ class Objective:
                 raise ValueError(f"class {b} of a network with {outputs.shape[1]} outputs")
             if isinstance(b, Tensor):
                 b = b.to(outputs.device)
+                # What was made in inference mode cannot be saved for a backward pass; a copy made outside it can.
+                b = b.clone() if b.is_inference() else b
                 if len(b) != len(outputs):
                     raise ValueError(f"the objective is bound to {len(b)} rows, the outputs have {len(outputs)}")
                 # One label a row: a class out of range would end in an index error, on a GPU in a dead device.
@@ -204,7 +207,7 @@ def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction:
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
         if y is None:
             y = torch.ones_like(z) if isinstance(labels, str) else labels
-        each = losses[link](z, y.to(z).expand_as(z))
+        each = losses[link](z, y.to(z).expand_as(z).clone())
         return each.mean(1) if reduction == "mean" else each.sum(1)
 
     return Objective(loss, *([labels] if isinstance(labels, Tensor) and labels.dim() == 2 else []))
@@ -219,7 +222,7 @@ def uniform(temperature: float = 1.0) -> Objective:
         >>> uniform()(torch.zeros(1, 4)).abs() < 1e-6
         tensor([True])
     """
-    return Objective(lambda z: -(z / temperature).log_softmax(1).mean(1) - torch.tensor(z.shape[1]).log().to(z))
+    return Objective(lambda z: -(z / temperature).log_softmax(1).mean(1) - math.log(z.shape[1]))
 
 
 def reconstruction(x: Tensor) -> Objective:

@@ -18,8 +18,9 @@ from torch.overrides import TorchFunctionMode
 from .calls import ADAPTERS
 from .closed_forms import Form, Known
 
-import os
-BLOCK=2**int(os.environ.get('BLK','21'))
+# Numbers worked on at a time: what a processor's cache holds, what keeps a GPU busy.
+BLOCK = {"cpu": 2**19}
+WIDE = 2**27
 Read = Callable[[Form, Tensor], Tensor]
 
 
@@ -84,7 +85,7 @@ class Watch(TorchFunctionMode):
         G = G.to(torch.promote_types(G.dtype, torch.float32)).transpose(0, 1)
         once = self.uses[name] == 1
         read = self.read if once else lambda form, G: form.gradient(G)
-        step = max(1, (BLOCK if G.device.type == "cpu" else 2**27) // max(form.work(G), 1))
+        step = max(1, BLOCK.get(G.device.type, WIDE) // max(form.work(G), 1))
         value = torch.cat([read(form.rows(slice(i, i + step)), G[i : i + step]) for i in range(0, self.n, step)])
         if once:
             self.results[name] = value
