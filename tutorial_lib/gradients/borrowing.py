@@ -65,7 +65,8 @@ def borrowed(model: nn.Module, x: Tensor) -> Iterator[None]:
         finally:
             # Some networks keep what they saw, and a recurrent one keeps the weights torch.func lent it.
             for module, before in attributes:
-                vars(module).clear()
+                for name in vars(module).keys() - before.keys():
+                    del vars(module)[name]
                 vars(module).update(before)
 
 

@@ -32,7 +32,7 @@ def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 
     with borrowed(model, x):
         for rows in slices(len(x), chunk):
             leaf = own(x[rows]).requires_grad_()
-            outputs = outputs_of(model, leaf)
+            outputs = outputs_of(model, leaf.clone())
             J = objective.rows(rows).at(outputs)(outputs)
             pieces += _grad(J.sum(), leaf)
     return torch.cat(pieces)
@@ -83,7 +83,7 @@ def class_jacobian(
         for rows in slices(len(x), chunk):
             if layer is None:
                 leaf = own(x[rows]).requires_grad_()
-                outputs = outputs_of(model, leaf)
+                outputs = outputs_of(model, leaf.clone())
             else:
                 leaf, outputs = split_at(model, x[rows], layer)
             z = outputs.sum(0)[which(outputs, classes)]

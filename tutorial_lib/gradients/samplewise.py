@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vjp, vmap
 
+from ..names import known
 from .borrowing import Layer, borrowed, outputs_of, own, parameters_of
 from .closed_forms import Known
 from .inputs import slices, which
@@ -70,8 +71,7 @@ def gradient_norms(
     """
     if p < 1:
         raise ValueError(f"a norm needs p ≥ 1, not {p}")
-    if by not in ("layer", "tensor"):
-        raise ValueError(f"by is 'layer' or 'tensor', not {by!r}")
+    known(by, ["layer", "tensor"], "grouping")
 
     def read(form, G):
         return form.gram(G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else form.gradient(G).flatten(1).norm(p, 1)
