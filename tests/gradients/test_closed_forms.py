@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 from conftest import drawn, naive
@@ -171,6 +172,45 @@ class Recurrent(nn.Module):
 
 def test_recurrent(untouched):
     agree(untouched(drawn(Recurrent().double())), randn(5, 6, 4))
+
+
+class Checkpointed(nn.Module):
+    """A part that is run again on the way back."""
+
+    def __init__(self, reentrant):
+        super().__init__()
+        self.a, self.b, self.head, self.reentrant = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3), reentrant
+
+    def forward(self, x):
+        h = torch.utils.checkpoint.checkpoint(lambda h: self.b(h).tanh(), self.a(x), use_reentrant=self.reentrant)
+        return self.head(h)
+
+
+class Stopped(nn.Module):
+    """A part that gradients must not pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        with torch.no_grad():
+            gate = self.b(x)
+        return self.head(gate * self.a(x))
+
+
+def test_checkpoints_are_exact_or_refused(untouched):
+    models = [drawn(Checkpointed(reentrant).double()) for reentrant in (False, True)]
+    exact, refused, x = untouched(models[0]), untouched(models[1]), randn(4, 4)
+    expected = naive(exact, x, g.confounding())
+    norms = torch.stack([v.flatten(1).norm(dim=1) for v in expected.values()], 1)
+    torch.testing.assert_close(g.gradient_norms(exact, x, g.confounding(), by="tensor"), norms, rtol=1e-10, atol=0)
+    with pytest.raises(RuntimeError):
+        g.gradient_norms(refused, x, g.confounding())
+
+
+def test_stopped_gradients(untouched):
+    agree(untouched(drawn(Stopped().double())), randn(4, 4))
 
 
 class Overwrites(nn.Module):

@@ -73,6 +73,14 @@ def test_an_objective_that_does_not_fit(objective, said):
         g.last_layer_gradient(Z, Z, objective)
 
 
+def test_numbers_that_are_no_classes(untouched):
+    counts = g.per_sample(lambda z, t: z[:, 0] * t, torch.tensor([7, 100, 0, 3]))
+    torch.testing.assert_close(counts(Z), Z[:, 0] * torch.tensor([7, 100, 0, 3]))
+    # A network may answer with one number a sample.
+    model = untouched(torch.nn.Flatten(0))
+    assert torch.equal(g.input_gradient(model, Z[:, :1], lambda q: 2 * q), torch.full((4, 1), 2.0, dtype=torch.float64))
+
+
 def test_what_is_no_objective():
     for wrong in ("stop", True, 1.5):
         with pytest.raises(TypeError, match="an objective is a callable"):

@@ -76,7 +76,7 @@ def outputs_of(model: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
         found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise ValueError(f"the model must return a tensor of one row a sample, ({len(x)}, …), not {found}")
-    finite = outputs.detach().isfinite().flatten(1).all(1)
+    finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
     if not finite.all():
         raise ValueError(f"the model's outputs are not finite for rows {(~finite).nonzero().flatten().tolist()[:8]}")
     return outputs

@@ -60,7 +60,7 @@ def _batch_norm(func, n, names, input, mean, var, weight=None, bias=None, traini
     shape = (-1,) + (1,) * (input.dim() - 2)
 
     def normalise(a):
-        return (a - mean.to(a).view(shape)) * (var.to(a) + eps).rsqrt().view(shape)
+        return (a - mean.to(a).view(shape)).mul_((var.to(a) + eps).rsqrt().view(shape))
 
     return _affine(input, lambda: func(input, mean, var, weight, bias, False, momentum, eps), weight, bias, normalise, 1, True)
 

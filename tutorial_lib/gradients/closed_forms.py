@@ -76,7 +76,9 @@ class Scale(Form):
     axes: tuple[int, ...]
 
     def gradient(self, G):
-        product = self.normalise(self.a.to(G.dtype))[:, None] * G
+        x = self.normalise(self.a.to(G.dtype))[:, None]
+        # Memory just written is in the cache; new memory is not.
+        product = x.mul_(G) if G.shape[1] == 1 else x * G
         return product.sum(self.axes) if self.axes else product
 
 

@@ -20,6 +20,7 @@ class Objective:
     """A row-wise function of the outputs and the tensors bound to it: ``fn(outputs, *bound) -> (n,)``.
 
     A bound tensor holds one row a sample; a bound int is a class for every row; a bound ``None`` is the class predicted.
+    ``classes`` says that whole numbers bound to it are classes, and must be among those of the outputs.
 
     Example:
         >>> outputs = torch.tensor([[1., 5.], [2., 3.]])
@@ -27,8 +28,8 @@ class Objective:
         tensor([1., 3.])
     """
 
-    def __init__(self, fn: Callable[..., Tensor], *bound: Target):
-        self.fn, self.bound = fn, bound
+    def __init__(self, fn: Callable[..., Tensor], *bound: Target, classes: bool = False):
+        self.fn, self.bound, self.classes = fn, bound, classes
 
     def __call__(self, outputs: Tensor) -> Tensor:
         return self.fn(outputs, *(self.at(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound))
@@ -40,7 +41,7 @@ class Objective:
             >>> logit(torch.tensor([0, 1])).rows(torch.tensor([1, 1]))(torch.tensor([[1., 5.], [2., 3.]]))
             tensor([5., 3.])
         """
-        return Objective(self.fn, *(b[index] if isinstance(b, Tensor) else b for b in self.bound))
+        return Objective(self.fn, *(b[index] if isinstance(b, Tensor) else b for b in self.bound), classes=self.classes)
 
     def at(self, outputs: Tensor) -> Objective:
         """The same objective with "the class predicted" fixed to what these outputs predict; its result is checked for its shape.
@@ -68,8 +69,8 @@ class Objective:
                 b = b.clone() if b.is_inference() else b
                 if len(b) != len(outputs):
                     raise ValueError(f"the objective is bound to {len(b)} rows, the outputs have {len(outputs)}")
-                # One label a row: a class out of range would end in an index error, on a GPU in a dead device.
-                if b.dim() == 1 and not b.is_floating_point() and not ((0 <= b) & (b < outputs.shape[-1])).all():
+                # A class out of range would end in an index error, on a GPU in a dead device.
+                if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
                     raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
             bound.append(b)
         with torch.no_grad():
@@ -80,7 +81,7 @@ class Objective:
                 f"an objective maps outputs {tuple(outputs.shape)} to one number a row, ({len(outputs)},), not {found}: "
                 "bind batch tensors with per_sample, and reduce every axis but the first"
             )
-        return Objective(self.fn, *bound)
+        return Objective(self.fn, *bound, classes=self.classes)
 
 
 def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = None) -> Objective:
@@ -130,7 +131,7 @@ def logit(target: Target = None) -> Objective:
         >>> logit(0)(torch.tensor([[1., 5.]]))
         tensor([1.])
     """
-    return Objective(_pick, _classes(target))
+    return Objective(_pick, _classes(target), classes=True)
 
 
 def log_prob(target: Target = None) -> Objective:
@@ -140,7 +141,7 @@ def log_prob(target: Target = None) -> Objective:
         >>> log_prob(0)(torch.zeros(1, 2)).exp()
         tensor([0.5000])
     """
-    return Objective(lambda z, c: _pick(z.log_softmax(1), c), _classes(target))
+    return Objective(lambda z, c: _pick(z.log_softmax(1), c), _classes(target), classes=True)
 
 
 def cross_entropy(target: Target = None) -> Objective:
@@ -150,7 +151,7 @@ def cross_entropy(target: Target = None) -> Objective:
         >>> cross_entropy(0)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    return Objective(lambda z, c: -_pick(z.log_softmax(1), c), _classes(target))
+    return Objective(lambda z, c: -_pick(z.log_softmax(1), c), _classes(target), classes=True)
 
 
 def loss_to(other: int | Tensor) -> Objective:
@@ -176,7 +177,7 @@ def logit_difference(other: int | Tensor, target: Target = None) -> Objective:
     """
     if other is None:
         raise ValueError("logit_difference needs the other class")
-    return Objective(lambda z, p, q: _pick(z, p) - _pick(z, q), _classes(target), _classes(other, "other"))
+    return Objective(lambda z, p, q: _pick(z, p) - _pick(z, q), _classes(target), _classes(other, "other"), classes=True)
 
 
 def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction: str = "mean") -> Objective:

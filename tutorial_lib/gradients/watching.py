@@ -19,7 +19,7 @@ from .calls import ADAPTERS
 from .closed_forms import Form, Known
 
 # Numbers worked on at a time: what a processor's cache holds, what keeps a GPU busy.
-BLOCK = {"cpu": 2**19}
+BLOCK = {"cpu": 2**18}
 WIDE = 2**27
 Read = Callable[[Form, Tensor], Tensor]
 
@@ -58,7 +58,8 @@ class Watch(TorchFunctionMode):
         for name in forms:
             self.uses[name] += 1
             self.shapes[name].append(tuple(call.a.shape))
-            if len(call.a) != self.n:
+            # A use without a graph is repeated later (a checkpoint), or is no part of the gradient.
+            if len(call.a) != self.n or not torch.is_grad_enabled():
                 self.elsewhere.add(name)
             elif not call.sure:
                 self.unsure.add(name)
