@@ -81,7 +81,7 @@ def gradient_norms(
     if by == "tensor":
         return torch.stack(list(found.values()), 1)
     # ‖(a, b)‖ = ‖(‖a‖, ‖b‖)‖
-    return torch.stack([torch.stack([found[name] for name in own_]).norm(p, 0) for own_ in owners.values()], 1)
+    return torch.stack([torch.stack([found[name] for name in names]).norm(p, 0) for names in owners.values()], 1)
 
 
 def gradient_gram(
