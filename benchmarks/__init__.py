@@ -1,0 +1,1 @@
+"""Speed and memory of the library against its peers, side by side in one run: ``python -m benchmarks``."""

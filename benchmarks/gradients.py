@@ -1,0 +1,119 @@
+"""The engine against ordinary training steps, torch.func and BackPACK, on a ResNet-18 for pictures of CIFAR size.
+
+Opacus is not here: it takes neither BatchNorm nor evaluation mode.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.utils.flop_counter import FlopCounterMode
+
+from tutorial_lib import gradients as g
+
+from benchmarks.measure import alternate, peak, ratio
+
+
+def network(device="cpu") -> nn.Module:
+    model = torchvision.models.resnet18(weights=None, num_classes=10)
+    model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    return model.eval().to(device)
+
+
+def norms(n: int = 64, device="cpu") -> dict[str, Callable]:
+    """Per-sample gradient norms, every parameter tensor apart, in four ways; and what one training step costs."""
+    torch.manual_seed(0)
+    model, x, y = network(device), torch.rand(n, 3, 32, 32, device=device), torch.randint(0, 10, (n,), device=device)
+    trained, held = copy.deepcopy(model), {k: p.detach() for k, p in model.named_parameters()}
+
+    def ordinary():
+        trained.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(trained(x), y).backward()
+
+    def ours():
+        return g.gradient_norms(model, x, g.cross_entropy(y), by="tensor", chunk=n)
+
+    def naive():
+        one = grad(lambda p, x, y: nn.functional.cross_entropy(functional_call(model, p, (x[None],)), y[None]))
+        with torch.no_grad():
+            parts = [vmap(one, (None, 0, 0))(held, *part) for part in zip(x.split(16), y.split(16))]
+        return torch.cat([torch.stack([v.flatten(1).norm(dim=1) for v in part.values()], 1) for part in parts])
+
+    ways = {"forward and backward": ordinary, "gradient_norms": ours, "vmap(grad)": naive}
+    try:
+        from backpack import backpack, extend
+        from backpack.extensions import BatchL2Grad
+    except ImportError:
+        return ways
+    other = copy.deepcopy(model)
+    for module in other.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    other, loss = extend(other, use_converter=True).eval(), extend(nn.CrossEntropyLoss(reduction="sum"))
+
+    def theirs():
+        other.zero_grad(set_to_none=True)
+        with warnings.catch_warnings(), backpack(BatchL2Grad()):
+            warnings.simplefilter("ignore")
+            loss(other(x), y).backward()
+        return torch.stack([p.batch_l2.sqrt() for p in other.parameters()], 1)
+
+    return ways | {"BackPACK BatchL2Grad": theirs}
+
+
+def flops(f: Callable) -> int:
+    with FlopCounterMode(display=False) as counter:
+        f()
+    return counter.get_total_flops()
+
+
+def run(device: torch.device, rounds: int) -> list[dict]:
+    """Rows: what, measured, target, and whether it is met."""
+    rows = []
+
+    def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
+        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "met": measured >= target if least else measured <= target})
+        print(f"{what:75} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
+
+    ways = norms(device=device)
+    exact = ways["gradient_norms"]()
+    for name, way in list(ways.items())[2:]:
+        found = way().sort(1).values
+        assert torch.allclose(found, exact.sort(1).values, rtol=1e-2, atol=1e-5 * exact.max().item()), name
+    seconds = alternate(ways, rounds, device)
+    for name, times in seconds.items():
+        rows.append({"what": f"{name}, 64 pictures", "measured": round(sorted(times)[len(times) // 2], 4), "unit": "s"})
+        print(f"{name:75} {rows[-1]['measured']:8.3f} s", flush=True)
+    row("norms: time of vmap(grad) to ours", ratio(seconds, "vmap(grad)", "gradient_norms"), 4.5, True)
+    if "BackPACK BatchL2Grad" in ways:
+        row("norms: time of BackPACK to ours", ratio(seconds, "BackPACK BatchL2Grad", "gradient_norms"), 1.7, True)
+    row("norms: our time to an ordinary forward and backward", ratio(seconds, "gradient_norms", "forward and backward"), 1.25, False)
+    ordinary, ours = (peak(norms, way, device) for way in ("forward and backward", "gradient_norms"))
+    row(f"norms: our peak memory to the ordinary one ({ordinary:.0f} MiB)", ours / ordinary, 1.5, False)
+
+    model, x = network(device), torch.rand(8, 3, 32, 32, device=device)
+    jacobian = {
+        "class_jacobian": lambda: g.class_jacobian(model, x),
+        "repeated": lambda: g.input_gradient(model, x.repeat_interleave(10, 0), torch.arange(10, device=device).repeat(8), chunk=80),
+    }
+    row("class Jacobian, C = 10: FLOPs to those of the input repeated", flops(jacobian["class_jacobian"]) / flops(jacobian["repeated"]), 0.6, False)
+    row("class Jacobian, C = 10: time of the input repeated to ours", ratio(alternate(jacobian, rounds, device), "repeated", "class_jacobian"), 1.3, True)
+    row("layer gradient of a late layer (layer4.1), in forward passes", flops(lambda: g.layer_gradient(model, x, "layer4.1")) / flops(lambda: model(x)), 1.15, False)
+
+    objectives = [g.confounding(torch.rand(10, device=device)) for _ in range(100)]
+
+    def by_gram():
+        K, (z, h) = g.gradient_gram(model, x), g.features(model, x)
+        return g.norms_from_gram(K, torch.stack([g.last_layer_gradient(z, h, J)[0] for J in objectives]))
+
+    labels = {"gram": by_gram, "ten calls": lambda: torch.stack([g.gradient_norms(model, x, J) for J in objectives[:10]])}
+    torch.testing.assert_close(labels["gram"]()[:10], labels["ten calls"](), rtol=1e-2, atol=1e-4)
+    seconds = alternate(labels, rounds, device)
+    row("norms for 100 labels: time of 100 calls (ten times ten) to the Gram matrix", 10 * ratio(seconds, "ten calls", "gram"), 5, True)
+    return rows

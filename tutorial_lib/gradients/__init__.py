@@ -1,0 +1,51 @@
+"""Extraction: the one place that takes gradients, exactly, for each sample, on any network, which is given back as it was.
+
+Three questions, three groups of functions: with respect to what (inputs, layers, parameters), of which expectation (objectives),
+and what is read off the gradient (itself, its norms, its inner products over classes).
+"""
+
+from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, layer_names, split_at
+from tutorial_lib.gradients.compare import compare
+from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient
+from tutorial_lib.gradients.objectives import (
+    Objective,
+    as_objective,
+    confounding,
+    cross_entropy,
+    log_prob,
+    logit,
+    logit_difference,
+    loss_to,
+    per_sample,
+    reconstruction,
+    uniform,
+)
+from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
+
+__all__ = [
+    "Objective",
+    "as_objective",
+    "class_jacobian",
+    "compare",
+    "confounding",
+    "cross_entropy",
+    "evaluating",
+    "features",
+    "find_layer",
+    "gradient_gram",
+    "gradient_norms",
+    "input_gradient",
+    "last_layer_gradient",
+    "layer_gradient",
+    "layer_names",
+    "log_prob",
+    "logit",
+    "logit_difference",
+    "loss_to",
+    "norms_from_gram",
+    "parameter_gradients",
+    "per_sample",
+    "reconstruction",
+    "split_at",
+    "uniform",
+]

@@ -1,0 +1,224 @@
+"""What a parameter's gradient is, sample by sample, once the gradient G of a layer's output is known.
+
+Every form keeps what entered the layer in its forward pass and answers two questions about G, of shape (n, C, …): C gradients for
+each of n samples (C = 1 for a loss, one a class for a Jacobian).
+
+    gradient(G) -> (n, C, *parameter)
+    gram(G)     -> (n, C, C)            K = M Mᵀ, with M the gradients as rows; the squared norm where C = 1
+
+A product W U of T positions (a matrix, a convolution, a table of words) has M_c = G_c Uᵀ, p × d for each sample. Its Gram matrix
+is computed from M, at the price C·p·d·T, or without it ("ghost"): ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c A, G_e⟩ with A = UᵀU, at the price
+T²·(d + C·p). The cheaper one is taken: for one gradient, the ghost form where T(d + p) ≤ d p.
+
+Source: Goodfellow, arXiv 1510.01799 (one position); Li et al., arXiv 2110.05679, and Bu et al., arXiv 2205.10683 (ghost norms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def inner(M: Tensor, N: Tensor) -> Tensor:
+    """M Nᵀ for every sample; a matrix product of one row by one column is slower than a sum."""
+    return torch.linalg.vecdot(M, N)[..., None] if M.shape[1] == 1 else M @ N.mT
+
+
+class Form:
+    """A parameter's use in one operation."""
+
+    def gradient(self, G: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def gram(self, G: Tensor) -> Tensor:
+        M = self.gradient(G).flatten(2)
+        return inner(M, M)
+
+    def work(self, G: Tensor) -> int:
+        """How many numbers one sample takes while it is worked on."""
+        return G[0].numel()
+
+    def rows(self, rows: slice) -> Form:
+        """The form for some of the samples."""
+        return replace(self, a=self.a[rows]) if hasattr(self, "a") else self
+
+
+@dataclass
+class Known(Form):
+    """G is the gradient itself: what reaches a sample's own copy of a parameter of this shape."""
+
+    shape: torch.Size
+
+    def gradient(self, G):
+        return G.reshape(*G.shape[:2], *self.shape)
+
+
+@dataclass
+class Sum(Form):
+    """A bias, the same at every position: ∂J/∂b = Σ_t G_t over the axes of the positions."""
+
+    axes: tuple[int, ...]
+
+    def gradient(self, G):
+        return G.sum(self.axes) if self.axes else G
+
+
+@dataclass
+class Scale(Form):
+    """The scale of a normalisation, y = γ x̂ + β: ∂J/∂γ = Σ_t G_t x̂_t over the same axes."""
+
+    a: Tensor
+    normalise: Callable[[Tensor], Tensor]
+    axes: tuple[int, ...]
+
+    def gradient(self, G):
+        x = self.normalise(self.a.to(G.dtype))[:, None]
+        # Memory just written is in the cache; new memory is not.
+        product = x.mul_(G) if G.shape[1] == 1 else x * G
+        return product.sum(self.axes) if self.axes else product
+
+
+class Product(Form):
+    """The weight of y_t = W u_t: subclasses say what U is."""
+
+    groups = 1
+
+    def ghost(self, G: Tensor) -> bool:
+        T, d, p = self.sizes(G)
+        return T * (d + G.shape[1] * p) <= G.shape[1] * d * p
+
+    def work(self, G):
+        T, d, p = self.sizes(G)
+        return G[0].numel() + self.a[0].numel() + self.groups * (T * T if self.ghost(G) else G.shape[1] * d * p)
+
+    def gram(self, G):
+        if not self.ghost(G):
+            return super().gram(G)
+        # ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c UᵀU, G_e⟩: nothing of the weight's size is made.
+        G = self.positions(G)
+        GA = (G.flatten(2, 3) @ self.overlap(G.dtype)).view_as(G)
+        n, groups, C = G.shape[:3]
+        GA, G = (t.transpose(1, 2).reshape(n, C, -1) for t in (GA, G))
+        return inner(GA, G)
+
+    def sizes(self, G: Tensor) -> tuple[int, int, int]:
+        """T, d, p: positions, inputs and outputs of one group."""
+        raise NotImplementedError
+
+    def positions(self, G: Tensor) -> Tensor:
+        """G as (n, groups, C, p, T)."""
+        raise NotImplementedError
+
+    def overlap(self, dtype: torch.dtype) -> Tensor:
+        """A = UᵀU, (n, groups, T, T)."""
+        raise NotImplementedError
+
+
+@dataclass
+class Matrix(Product):
+    """The weight of a Linear layer; a: (n, …, d), G: (n, C, …, p)."""
+
+    a: Tensor
+
+    def sizes(self, G):
+        return self.a[0].numel() // self.a.shape[-1], self.a.shape[-1], G.shape[-1]
+
+    def positions(self, G):
+        return G.flatten(2, -2).mT[:, None] if G.dim() > 3 else G[:, None, :, :, None]
+
+    def overlap(self, dtype):
+        U = self.a.to(dtype).reshape(len(self.a), 1, -1, self.a.shape[-1])
+        return U @ U.mT
+
+    def gradient(self, G):
+        U = self.a.to(G.dtype).reshape(len(self.a), 1, -1, self.a.shape[-1])
+        return self.positions(G)[:, 0] @ U
+
+
+@dataclass
+class Table(Product):
+    """The weight (V, d) of an Embedding: U is one-hot, so A says which positions hold the same word. a: (n, …) words."""
+
+    a: Tensor
+    words: int
+    padding: int | None
+
+    def sizes(self, G):
+        return max(self.a[0].numel(), 1), self.words, G.shape[-1]
+
+    def positions(self, G):
+        return G.reshape(*G.shape[:2], -1, G.shape[-1]).mT[:, None]
+
+    def overlap(self, dtype):
+        a = self.a.reshape(len(self.a), -1)
+        same = a[:, :, None] == a[:, None, :]
+        if self.padding is not None:
+            same &= (a != self.padding)[:, None, :]
+        return same[:, None].to(dtype)
+
+    def gradient(self, G):
+        G = G.reshape(*G.shape[:2], -1, G.shape[-1])
+        a = self.a.reshape(len(self.a), 1, -1, 1).expand(G.shape)
+        if self.padding is not None:
+            G = G * (a != self.padding)
+        return G.new_zeros(*G.shape[:2], self.words, G.shape[-1]).scatter_add(2, a, G)
+
+
+@dataclass
+class Convolution(Product):
+    """The weight of a convolution, a kernel (p, c / groups, k, l); a: (n, c, H, W), G: (n, C, p, h, w).
+
+    U holds the windows under the kernel. It is never laid out: its rows come one row of the kernel at a time, as views of the input.
+    A convolution over a line is one over a picture of height 1.
+    """
+
+    a: Tensor
+    kernel: tuple[int, int, int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+    def sizes(self, G):
+        return G[0, 0, 0].numel(), self.kernel[1] * self.kernel[2] * self.kernel[3], G.shape[2] // self.groups
+
+    def positions(self, G):
+        return G.reshape(*G.shape[:2], self.groups, -1, G[0, 0, 0].numel()).transpose(1, 2)
+
+    def padded(self, dtype: torch.dtype) -> Tensor:
+        return F.pad(self.a.to(dtype), self.padding) if any(self.padding) else self.a.to(dtype)
+
+    def windows(self, dtype: torch.dtype) -> Iterator[Tensor]:
+        """The rows of U for one row of the kernel after the other, each (n, groups, c / groups · l, T)."""
+        a = self.padded(dtype)
+        (k, l), s, e = self.kernel[2:], self.stride, self.dilation
+        h, w = ((a.shape[2 + i] - e[i] * (self.kernel[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
+        strips = torch.stack([a[..., x : x + s[1] * (w - 1) + 1 : s[1]] for x in range(0, l * e[1], e[1])], 2)
+        for y in range(0, k * e[0], e[0]):
+            # With a stride of one this is a view: the rows of a strip lie next to each other.
+            yield strips[..., y : y + s[0] * (h - 1) + 1 : s[0], :].reshape(len(a), self.groups, -1, h * w)
+
+    def overlap(self, dtype):
+        return sum(U.mT @ U for U in self.windows(dtype))
+
+    def gradient(self, G):
+        n, C, line = *G.shape[:2], G.dim() == 4
+        G = G.unsqueeze(3) if line else G
+        shape = (n, C, *self.kernel[:2], *self.kernel[2 + line :])
+        if G.device.type == "cpu" and torch.get_num_threads() == 1:
+            # A processor's own kernel, one sample at a time, is the fastest where no threads have to wait for each other.
+            left, right, top, bottom = self.padding
+            even = left == right and top == bottom
+            a = self.a.to(G.dtype) if even else self.padded(G.dtype)
+            setting = self.stride, (top, left) if even else 0, self.dilation, self.groups
+            pairs = [(i, c) for i in range(n) for c in range(C)]
+            M = [torch.nn.grad.conv2d_weight(a[i, None], self.kernel, G[i, c, None], *setting) for i, c in pairs]
+            return (M[0] if len(M) == 1 else torch.stack(M)).view(shape)
+        rows = self.positions(G).flatten(2, 3)
+        M = torch.stack([rows @ U.mT for U in self.windows(G.dtype)], -2)
+        M = M.view(n, self.groups, C, -1, self.kernel[2], self.kernel[1], self.kernel[3])
+        return M.movedim(1, 2).transpose(-3, -2).reshape(shape)

@@ -1,0 +1,119 @@
+"""Gradients with respect to what a network looks at: its input, or the activation of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, split_at
+from tutorial_lib.gradients.objectives import as_objective
+
+
+def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> Tensor:
+    """The gradient of an objective with respect to the input, ∂J/∂x, signed: one for every sample. x (N, …) -> like x.
+
+    ``objective``: see :mod:`tutorial_lib.gradients.objectives`; an int, (N,) labels or None mean the logit of that class.
+    ``chunk``: samples looked at together; the result does not depend on it. No gradient of a parameter is computed.
+
+    Raises:
+        ValueError: x is not float, the outputs are not finite, or the objective does not give one number a row.
+
+    Source: Simonyan, Vedaldi, Zisserman, 2013, arXiv 1312.6034.
+
+    Example:
+        >>> model = nn.Linear(2, 3)
+        >>> torch.equal(input_gradient(model, torch.ones(1, 2), 1)[0], model.weight[1])
+        True
+    """
+    objective, pieces = as_objective(objective), []
+    floating(x)
+    with borrowed(model, x):
+        for rows in slices(len(x), chunk):
+            leaf = own(x[rows]).requires_grad_()
+            outputs = outputs_of(model, leaf.clone())
+            J = objective.rows(rows).at(outputs)(outputs)
+            pieces += _grad(J.sum(), leaf)
+    return torch.cat(pieces)
+
+
+def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) -> tuple[Tensor, Tensor]:
+    """A layer's activation A and the gradient of an objective with respect to it, ∂J/∂A: both (N, …), signed.
+
+    One pass; the backward pass goes from the outputs to the layer and no further.
+
+    Raises:
+        ValueError: as :func:`split_at` and :func:`input_gradient` do.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
+        >>> A, g = layer_gradient(model, torch.ones(5, 2), "0", 1)
+        >>> torch.equal(g[0], model[1].weight[1])
+        True
+    """
+    objective = as_objective(objective)
+    activation, outputs = split_at(model, x, layer)
+    with borrowed(model, x):
+        J = objective.at(outputs)(outputs)
+        (gradient,) = _grad(J.sum(), activation)
+    return activation.detach(), gradient
+
+
+def class_jacobian(
+    model: nn.Module, x: Tensor, *, layer: Layer | None = None, classes: Sequence[int] | None = None, chunk: int = 64
+) -> Tensor:
+    """The gradients of every logit, ∂z_c/∂x, or ∂z_c/∂A for a layer: one forward pass, one backward pass a class.
+
+    x (N, …) -> (N, C, …), signed; row c belongs to ``classes[c]`` (default: all). Any loss follows: ∂J/∂x = Σ_c δ_c ∂z_c/∂x
+    with δ = ∂J/∂z.
+
+    Raises:
+        ValueError: the outputs are no logits (N, C), or an unknown class or layer.
+
+    Example:
+        >>> model = nn.Linear(2, 3)
+        >>> torch.equal(class_jacobian(model, torch.ones(4, 2))[0], model.weight)
+        True
+    """
+    if layer is None:
+        floating(x)
+    pieces = []
+    with borrowed(model, x):
+        for rows in slices(len(x), chunk):
+            if layer is None:
+                leaf = own(x[rows]).requires_grad_()
+                outputs = outputs_of(model, leaf.clone())
+            else:
+                leaf, outputs = split_at(model, x[rows], layer)
+            z = outputs.sum(0)[which(outputs, classes)]
+            pieces.append(torch.stack([_grad(z_c, leaf, keep=True)[0] for z_c in z], 1))
+    return torch.cat(pieces)
+
+
+def which(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
+    """The classes asked for, checked against the outputs."""
+    if outputs.dim() != 2:
+        raise ValueError(f"classes need outputs of shape (n, C), not {tuple(outputs.shape)}")
+    classes = list(range(outputs.shape[1])) if classes is None else [int(c) for c in classes]
+    if not classes or not all(0 <= c < outputs.shape[1] for c in classes):
+        raise ValueError(f"classes must lie in 0…{outputs.shape[1] - 1}, and there must be one")
+    return classes
+
+
+def slices(n: int, chunk: int) -> list[slice]:
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    return [slice(i, i + chunk) for i in range(0, n, chunk)]
+
+
+def floating(x: Tensor) -> None:
+    if not x.is_floating_point():
+        raise ValueError(f"a gradient with respect to the input needs floats, not {x.dtype}")
+
+
+def _grad(J: Tensor, leaf: Tensor, keep: bool = False) -> tuple[Tensor]:
+    # An objective that does not depend on the input has the gradient zero.
+    if not J.requires_grad:
+        return (torch.zeros_like(leaf),)
+    return torch.autograd.grad(J, leaf, retain_graph=keep, allow_unused=True, materialize_grads=True)
