@@ -5,7 +5,7 @@ import torch
 import torch.utils.checkpoint
 from torch import nn
 
-from conftest import drawn, naive
+from oracles import drawn, naive
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from conftest import drawn
+from oracles import drawn
 from tutorial_lib import gradients as g
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import drawn
+from oracles import drawn
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
