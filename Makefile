@@ -51,7 +51,7 @@ weights: .venv/.ready
 	$(PY) -m studies weights
 
 bench: .venv/.ready
-	@if [ -f benchmarks/__main__.py ]; then $(PY) -m benchmarks; else echo "There is nothing to measure yet: benchmarks/ is still empty."; fi
+	$(PY) -m benchmarks
 
 links: .venv/.ready
 	$(BUILD) --builder linkcheck --path-output _build/links

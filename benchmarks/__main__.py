@@ -1,28 +1,37 @@
-"""``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7]``: run, print, and keep the table in benchmarks/results."""
+"""``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7] [SUBJECT …]``: run, print, keep, and write the table anew."""
 
 import argparse
 import datetime
 import json
-from pathlib import Path
 
 import torch
 
-from benchmarks import gradients
+from benchmarks import gradients, world
 from benchmarks.measure import machine
+from benchmarks.table import RESULTS, table
+from tutorial_lib.names import known
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+SUBJECTS = {"gradients": gradients.run, "world": world.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=f"all, or any of: {', '.join(SUBJECTS)}")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    device = torch.device(asked.device)
     where = machine(device)
     print(where)
-    rows = gradients.run(device, options.rounds)
-    results = Path(__file__).parent / "results"
-    results.mkdir(exist_ok=True)
-    kept = {"machine": where, "date": str(datetime.date.today()), "rounds": options.rounds, "rows": rows}
-    name = f"gradients-{device.type}" + (f"-{options.threads}-threads" if device.type == "cpu" else "")
-    (results / f"{name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    for subject in asked.subjects or SUBJECTS:
+        rows = SUBJECTS[known(subject, SUBJECTS, "subject")](device, asked.rounds)
+        kept = {"subject": subject, "machine": where, "date": str(datetime.date.today()), "rounds": asked.rounds, "rows": rows}
+        threads = f"-{asked.threads}-threads" if device.type == "cpu" else ""
+        (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    (RESULTS / "TABLE.md").write_text(table())
+
+
+if __name__ == "__main__":
+    main()

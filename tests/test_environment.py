@@ -141,7 +141,7 @@ def test_the_doctor_names_the_command_for_a_wrong_or_missing_package(monkeypatch
     monkeypatch.setattr(metadata, "version", version)
     problems = doctor().problems
     assert len(problems) == 2
-    assert any("torch 1.9.0 is outside >=2.3" in said and '-m pip install "torch>=2.3"' in said for said in problems)
+    assert any("torch 1.9.0 is outside >=2.6" in said and '-m pip install "torch>=2.6"' in said for said in problems)
     assert any("tqdm is missing" in said and '-m pip install "tqdm>=4.66"' in said for said in problems)
 
 

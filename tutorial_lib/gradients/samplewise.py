@@ -26,7 +26,7 @@ from tutorial_lib.gradients.watching import Read, Watch
 def parameter_gradients(
     model: nn.Module, x: Tensor, objective=None, *, layers: Layer | list[Layer] | None = None, chunk: int = 16
 ) -> dict[str, Tensor]:
-    """Every sample's own gradient, ∂J_n/∂θ: a dictionary from parameter names to tensors (N, *parameter), signed.
+    """Every sample's own gradient, ∂J_n/∂θ: a dictionary from names to tensors (N, …), each shaped like its parameter, signed.
 
     N times the memory of the parameters: for norms alone, :func:`gradient_norms` needs none of it.
 
@@ -164,6 +164,8 @@ def _samplewise(
     with borrowed(model, x):
         for rows in slices(len(x), chunk):
             part = own(x[rows])
+            if objective is None:
+                part = part.contiguous()  # older versions of torch cannot take all classes back through other layouts
             watch = Watch(parameters, len(part), read)
             with watch:
                 outputs = outputs_of(model, part)

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+import torch
+
+from benchmarks import gradients, world
+from benchmarks.measure import alternate, ratio
+from benchmarks.table import RESULTS, table
+
+
+def test_the_page_on_speed_shows_what_was_measured():
+    assert (RESULTS / "TABLE.md").read_text() == table()
+
+
+def test_a_missed_aim_is_shown_as_missed(tmp_path):
+    machine = {"processor": "a machine", "threads": "1", "torch": "2", "python": "3"}
+    rows = [
+        {"what": "fast", "measured": 5.0, "unit": "×", "target": 4.5, "least": True, "met": True},
+        {"what": "slow", "measured": 3.0, "unit": "s", "target": 1.5, "least": False, "met": False},
+        {"what": "plain", "measured": 0.123456, "unit": "ms"},
+    ]
+    run = {"subject": "world", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
+    (tmp_path / "world-cpu-1-threads.json").write_text(json.dumps(run))
+    shown = table(tmp_path)
+    assert "| fast | 5 × | ≥ 4.5 | met |" in shown and "| slow | 3 s | ≤ 1.5 | **missed** |" in shown
+    assert "| plain | 0.123 ms |  |  |" in shown and "a machine, 1 thread;" in shown
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_verdicts_follow_from_the_numbers(file):
+    for row in json.loads(file.read_text())["rows"]:
+        if "target" in row:
+            assert row["met"] == (row["measured"] >= row["target"] if row["least"] else row["measured"] <= row["target"])
+
+
+def test_ways_take_turns():
+    order = []
+    seconds = alternate({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, torch.device("cpu"))
+    assert order == ["a", "b"] * 4 and len(seconds["a"]) == 3
+    assert ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0]}, "a", "b") == 2
+
+
+def test_all_ways_of_taking_norms_agree():
+    found = [way() for name, way in gradients.norms(n=2).items() if name != "forward and backward"]
+    assert len(found) == 3, "BackPACK belongs to the test extra"
+    for other in found[1:]:
+        assert torch.allclose(other.sort(1).values, found[0].sort(1).values, rtol=1e-3)
+
+
+def test_the_world_is_measured(monkeypatch):
+    monkeypatch.setattr(world, "PICTURES", 2)
+    rows = world.run(torch.device("cpu"), 1)
+    assert len(rows) == 15 and all(row["measured"] > 0 for row in rows) and rows[0]["target"] == 2
