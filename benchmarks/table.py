@@ -8,9 +8,10 @@ TITLES = {"gradients": "Gradients for each sample, beside other libraries", "wor
 
 
 def row(found: dict) -> str:
-    aim = f"{'≥' if found['least'] else '≤'} {found['target']:g}" if "target" in found else ""
+    aim = f"{'≥' if found['least'] else '≤'}\u00a0{found['target']:g}" if "target" in found else ""
+    measured = f"{found['measured']:.2f}" if found["unit"] == "×" else f"{found['measured']:.3g}"
     verdict = {True: "met", False: "**missed**"}[found["met"]] if "target" in found else ""
-    return f"| {found['what']} | {found['measured']:.3g} {found['unit']} | {aim} | {verdict} |"
+    return f"| {found['what']} | {measured}\u00a0{found['unit']} | {aim} | {verdict} |"
 
 
 def table(folder: Path = RESULTS) -> str:
