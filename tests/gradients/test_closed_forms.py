@@ -38,7 +38,7 @@ def headed(layer, x):
     return drawn(nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.Linear(layer.double()(x).flatten(1).shape[1], 3)).double())
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize(
     "kernel, stride, padding, dilation, groups, mode",
     [

@@ -23,6 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+FEW = 2  # threads; with more, those of a small convolution wait for each other
+
+
 def inner(M: Tensor, N: Tensor) -> Tensor:
     """M Nᵀ for every sample; a matrix product of one row by one column is slower than a sum."""
     return torch.linalg.vecdot(M, N)[..., None] if M.shape[1] == 1 else M @ N.mT
@@ -209,8 +212,8 @@ class Convolution(Product):
         n, C, line = *G.shape[:2], G.dim() == 4
         G = G.unsqueeze(3) if line else G
         shape = (n, C, *self.kernel[:2], *self.kernel[2 + line :])
-        if G.device.type == "cpu" and torch.get_num_threads() == 1:
-            # A processor's own kernel, one sample at a time, is the fastest where no threads have to wait for each other.
+        if G.device.type == "cpu" and torch.get_num_threads() <= FEW:
+            # A processor's own kernel, one sample at a time, is the fastest where few threads have to wait for each other.
             left, right, top, bottom = self.padding
             even = left == right and top == bottom
             a = self.a.to(G.dtype) if even else self.padded(G.dtype)

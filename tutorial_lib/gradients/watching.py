@@ -19,7 +19,7 @@ from tutorial_lib.gradients.calls import ADAPTERS
 from tutorial_lib.gradients.closed_forms import Form, Known
 
 # Numbers worked on at a time: what a processor's cache holds, what keeps a GPU busy.
-BLOCK = {"cpu": 2**18}
+BLOCK = {"cpu": 2**20}
 WIDE = 2**27
 Read = Callable[[Form, Tensor], Tensor]
 
