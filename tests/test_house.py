@@ -24,6 +24,7 @@ FLOORS = {
     "uncertainty": METHODS,
     "expectancy": METHODS,
     "instruments": GROUND | {"results"},
+    "exercises": METHODS | {"data", "networks", "foundations", "instruments"},
     "environment": GROUND | {"data", "networks", "examination"},
     "examination": GROUND | {"data", "networks"},
 }

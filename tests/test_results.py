@@ -29,3 +29,12 @@ def test_every_stored_result_says_where_it_comes_from(name):
 def test_unknown_results_are_answered():
     with pytest.raises(ValueError, match="unknown stored result 'model_crad'; the nearest: 'model_card'"):
         stored("model_crad")
+
+
+def test_a_fresh_share_is_held_against_the_kept_one():
+    kept = stored("model_card")
+    kept.confirm([0.92, 0.50], [0.90, 0.52], pictures=400, of=700)
+    with pytest.raises(AssertionError, match="model_card, share 1: 30.0% now, 52.0% stored; make it anew with `python -m studies model_card`"):
+        kept.confirm([0.92, 0.30], [0.90, 0.52], pictures=400, of=700)
+    with pytest.raises(ValueError):
+        kept.confirm([0.9], [0.9, 0.8], pictures=1, of=1)

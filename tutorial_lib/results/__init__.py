@@ -6,6 +6,7 @@ not at hand, is kept here; ``python -m studies NAME`` computes it again and writ
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,11 +28,31 @@ class Stored:
         """The rows whose columns have these values."""
         return [row for row in self.rows if all(row[column] == value for column, value in values.items())]
 
-    def _repr_markdown_(self) -> str:
+    def confirm(self, now: Sequence[float], kept: Sequence[float], *, pictures: int, of: int, slack: float = 0.02) -> None:
+        """Stop where shares computed just now and kept ones differ by more than chance.
+
+        Args:
+            now, kept: the same shares, from ``pictures`` and from ``of`` draws.
+            slack: what machines may differ by besides.
+
+        Raises:
+            AssertionError: a pair is further apart than four standard deviations and the slack.
+        """
+        for i, (a, b) in enumerate(zip(now, kept, strict=True)):
+            spread = (b * (1 - b) * (1 / pictures + 1 / of)) ** 0.5
+            if abs(a - b) > 4 * spread + slack:
+                raise AssertionError(f"{self.name}, share {i}: {a:.1%} now, {b:.1%} stored; make it anew with `{self.provenance['command']}`")
+
+    @property
+    def made(self) -> str:
+        """Where it comes from, as a line of Markdown."""
         p = self.provenance
         data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "the drawn sign world"
         versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
         return f"> **Stored result** of {p['date']} · {data} · {p['machine']} · {versions} · made by `{p['command']}`"
+
+    def _repr_markdown_(self) -> str:
+        return self.made
 
 
 def names() -> list[str]:
