@@ -4,7 +4,7 @@
 #   make test                build it, then test the library, the notebooks and the pages
 #   make lab                 open the chapters in JupyterLab
 #   make chapter N=1         run and draw one chapter only: the quick loop while writing
-#   make outputs             run the chapters, keep the outputs that tests compare
+#   make outputs             run the chapters, keep the outputs that tests compare, fold the door
 #   make weights             train the shipped networks again
 #   make bench               measure speed and memory
 #   make links               try every link that leads out of the pages
@@ -46,6 +46,7 @@ chapter: .venv/.ready
 
 outputs: .venv/.ready
 	$(PY) _ext/outputs.py chapters/*.ipynb
+	$(PY) _ext/doors.py chapters/*.ipynb
 
 weights: .venv/.ready
 	$(PY) -m studies weights

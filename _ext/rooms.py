@@ -2,10 +2,13 @@
 
 ``tutorial_lib.data.render`` is defined in a file of that room and annotated with classes of others. Sphinx looks for them under the
 file's name and finds nothing. Names that exist but that no room shows are written without a link; names that do not exist are
-left to Sphinx, which stops the build. A room's page comes from _templates/autosummary/room.rst.
+left to Sphinx, which stops the build. Bars in a docstring are absolute values. A room's page comes from _templates/autosummary/room.rst.
 """
 
+import re
 from importlib import import_module
+
+LITERAL = re.compile(r"(``.*?``)")
 
 
 def exists(dotted):
@@ -33,7 +36,16 @@ def skip(app, what, name, obj, skipped, options):
     return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field number") else None
 
 
+def bars(app, what, name, obj, options, lines):
+    """The bars of |x| are absolute values, not the name of a text to put in; what is written as code stays as it is."""
+    for i, line in enumerate(lines):
+        if "|" in line and not line.lstrip().startswith((">>>", "...")):
+            parts = LITERAL.split(line)
+            lines[i] = "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in parts)
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", bars)
     app.connect("autodoc-skip-member", skip)
     app.connect("missing-reference", link)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-TITLES = {"gradients": "Gradients for each sample, beside other libraries", "world": "Drawing the sign world"}
+TITLES = {"gradients": "Gradients for each sample, beside other libraries", "information": "Attribution maps, beside other libraries", "world": "Drawing the sign world"}
 
 
 def row(found: dict) -> str:
@@ -19,8 +19,9 @@ def table(folder: Path = RESULTS) -> str:
     runs = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
     lines = []
     for subject, title in TITLES.items():
-        lines += [f"## {title}", ""]
-        for run in (run for run in runs if run["subject"] == subject):
+        found = [run for run in runs if run["subject"] == subject]
+        lines += [f"## {title}", ""] if found else []
+        for run in found:
             machine = run["machine"]
             where = machine.get("gpu") or f"{machine['processor']}, {machine['threads']} thread{'s' * (machine['threads'] != '1')}"
             lines += [f"{where}; torch {machine['torch']}, Python {machine['python']}; {run['date']}, medians of {run['rounds']} rounds.", ""]

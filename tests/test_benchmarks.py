@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import gradients, world
+from benchmarks import gradients, information, world
 from benchmarks.measure import alternate, ratio
 from benchmarks.table import RESULTS, table
 
@@ -46,6 +46,19 @@ def test_all_ways_of_taking_norms_agree():
     assert len(found) == 4, "BackPACK belongs to the test extra"
     for other in found[1:]:
         assert torch.allclose(other.sort(1).values, found[0].sort(1).values, rtol=1e-3)
+
+
+def test_all_ways_of_taking_maps_agree(monkeypatch):
+    monkeypatch.setattr(information, "SIDE", 64)
+    ways = information.cams(1)
+    for peer in ("captum LayerGradCam", "torch-cam GradCAM"):
+        torch.testing.assert_close(ways[peer](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
+    ways = information.contrasts(2)
+    torch.testing.assert_close(ways["one Jacobian"](), ways["a pass each"](), rtol=1e-2, atol=1e-5)
+    ways = information.averages(1, samples=2)
+    found = {name: way().detach() for name, way in ways.items()}
+    torch.testing.assert_close(found["captum IntegratedGradients"], found["integrated_gradients"], rtol=1e-2, atol=1e-5)
+    assert found["captum NoiseTunnel"].shape == found["smoothgrad"].shape
 
 
 def test_the_world_is_measured(monkeypatch):

@@ -10,16 +10,22 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import run_cards
 import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts) or ["index.html"]
+CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "chapters").glob("*.ipynb")) if run_cards.is_chapter(path.stem)]
+DOORS = [page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 # What a build writes where nobody wrote a text: the name of a file, a digest, the class of a figure.
 NO_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
+
+# What Python says of a figure that a cell ends in and nobody describes.
+BARE = re.compile(r"<Figure size|<Axes|<matplotlib\.")
 
 
 def missing(reason):
@@ -98,6 +104,25 @@ def outside(page):
     ]
 
 
+def wordless(page):
+    """Outputs of a page that say nothing to who cannot see them: figures without a sentence, and the bare name of one."""
+    outputs = soup(page).select("div.cell_output")
+    said = [(image, image.get("alt", "")) for output in outputs for image in output.find_all("img")]
+    drawn = [figure for output in outputs for figure in output.find_all(["svg", "canvas", "video", "object", "iframe"])]
+    outer = [figure for figure in drawn if figure.get("aria-hidden") != "true" and not figure.find_parent("svg")]
+    said += [(figure, label(page, figure)) for figure in outer]
+    bare = [block for output in outputs for block in output.find_all("pre") if BARE.search(block.text)]
+    return [figure for figure, words in said if NO_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4] + bare
+
+
+def label(page, figure):
+    """The words that stand for a drawing: its own, its title's, those of the element it names, or of the picture it is part of."""
+    title = figure.find("title")
+    named = " ".join(part.text for name in figure.get("aria-labelledby", "").split() for part in soup(page).find_all(id=name))
+    whole = figure.find_parent(attrs={"role": "img", "aria-label": True})
+    return figure.get("aria-label") or named or (title.text if title else "") or (whole["aria-label"] if whole else "")
+
+
 def test_every_page_of_the_contents_is_built(book):
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     wanted = [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
@@ -119,6 +144,17 @@ def test_nothing_comes_from_elsewhere(book, page):
 def test_pictures_have_words(book, page):
     images = [image for image in soup(page).find_all("img") if "logo" not in " ".join(image.get("class", []))]
     assert [str(image)[:200] for image in images if NO_TEXT.fullmatch(image.get("alt", "").strip() or "x.png")] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_figures_have_a_sentence(book, page):
+    assert [str(figure)[:200] for figure in wordless(page)] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_last_run_kept_its_budget(book, chapter):
+    (card,) = soup(f"{chapter}.html").select(".run-card")
+    assert run_cards.over(card) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -145,7 +181,184 @@ def test_in_the_browser(site, browser, page, width):
         assert tab.evaluate("[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length") == 0
 
 
+# The door, on the chapters that have one and on a page that says in a few lines what the theme and the chapters need of it.
+
+BY_HAND = """<!doctype html><html lang="en">
+<head><link rel="stylesheet" href="{static}/chapter.css"><script src="{static}/doors.js"></script></head>
+<body><nav><a href="#core">Core</a> <a href="#go-deeper">Deeper</a> <a href="#one">1.A</a> <a href="#two">1.B</a></nav>
+<article class="bd-article"><section id="title"><h1>Title</h1>
+<section id="core"><h2>Core</h2><p style="height:60em">Long.</p></section>
+<section id="go-deeper"><h2>Go deeper<a class="headerlink" href="#go-deeper">#</a></h2><p>End of the core path.</p>
+<div class="cell"><pre>state</pre></div>
+<section id="one"><h3>1.A First<a class="headerlink" href="#one">#</a></h3><p style="height:60em">Long.</p></section>
+<section id="two"><h3>1.B Second</h3><details><summary>Hint</summary><p id="hint">Hint.</p></details>
+<p style="height:60em">Long.</p></section></section></section></article></body></html>"""
+
+
+@pytest.fixture(params=["by hand", *DOORS])
+def chapter(request, tmp_path):
+    """Address of a page with a door."""
+    if request.param != "by hand":
+        return request.getfixturevalue("site") + request.param
+    path = tmp_path / "page.html"
+    path.write_text(BY_HAND.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def reading(browser, chapter):
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        tab = context.new_page()
+        tab.goto(chapter)
+        tab.wait_for_load_state("networkidle")
+        yield tab
+
+
+def is_open(tab):
+    return tab.locator("details.door").evaluate("door => door.open")
+
+
+def behind(tab):
+    """The names of the sections behind the door."""
+    return tab.locator("details.door > section").evaluate_all("sections => sections.map(section => section.id)")
+
+
+def wait_until_in_sight(tab, name):
+    top = "name => { const y = document.getElementById(name).getBoundingClientRect().top; return -2 < y && y < 300; }"
+    tab.wait_for_function(top, arg=name, timeout=5000)
+
+
+def test_without_a_script_there_is_no_door(browser, chapter):
+    with browser.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto(chapter)
+        sections = tab.locator("section#go-deeper > section")
+        assert tab.locator("details.door").count() == 0
+        assert sections.count() > 0 and all(section.is_visible() for section in sections.all())
+
+
+def test_the_door_is_closed_and_says_what_is_behind_it(reading):
+    names = behind(reading)
+    assert names and not is_open(reading)
+    assert not any(reading.locator(f"[id='{name}']").is_visible() for name in names)
+    said = reading.locator("details.door > summary").inner_text()
+    assert "Go deeper" in said and "#" not in said
+    headings = reading.locator("details.door > section > h3")
+    titles = headings.evaluate_all("all => all.map(title => title.firstChild.textContent.trim())")
+    assert len(titles) == len(names) and all(title in said for title in titles)
+    assert reading.locator("section#go-deeper > h2").is_visible()
+
+
+def test_the_door_opens_by_keyboard(reading):
+    for _ in range(300):
+        reading.keyboard.press("Tab")
+        if reading.evaluate("document.activeElement.matches('details.door > summary')"):
+            break
+    reading.keyboard.press("Enter")
+    assert is_open(reading)
+    reading.keyboard.press("Space")
+    assert not is_open(reading)
+
+
+def test_the_door_opens_for_a_link_from_elsewhere(reading):
+    name, address = behind(reading)[-1], reading.url
+    reading.goto("about:blank")
+    reading.goto(f"{address}#{name}")
+    wait_until_in_sight(reading, name)
+    assert is_open(reading)
+
+
+def test_the_door_opens_where_the_browser_leaves_that_to_the_page(browser, chapter):
+    """Chromium opens a closed box for an address by itself; an address that changes without its help shows what the script does."""
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.goto(chapter)
+        first, last = behind(tab)[0], behind(tab)[-1]
+        tab.evaluate("name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last)
+        assert is_open(tab)
+        wait_until_in_sight(tab, last)
+        # After the script, before the browser looks for the place that the address names.
+        asks = "() => { window.early = document.querySelector('details.door')?.open; }"
+        tab.add_init_script(f"addEventListener('DOMContentLoaded', {asks})")
+        tab.goto("about:blank")
+        tab.goto(f"{chapter}#{first}")
+        assert tab.evaluate("window.early")
+
+
+def test_the_door_opens_for_every_link_of_the_page(reading):
+    core = reading.locator("section > section[id]").first.get_attribute("id")
+    for name in ["go-deeper", *behind(reading)]:
+        reading.evaluate("name => { location.hash = name; }", core)
+        reading.locator("details.door").evaluate("door => { door.open = false; }")
+        link = reading.locator(f"nav a[href='#{name}']").first
+        link.evaluate("link => link.click()")
+        wait_until_in_sight(reading, name)
+        assert is_open(reading), name
+        # And again, when the address names it already.
+        reading.locator("details.door").evaluate("door => { door.open = false; }")
+        link.evaluate("link => link.click()")
+        wait_until_in_sight(reading, name)
+        assert is_open(reading), name
+
+
+def test_the_door_stays_closed_for_links_to_the_core(reading):
+    core = reading.locator("section > section[id]").first.get_attribute("id")
+    for hash in (core, "nowhere", "%"):
+        reading.evaluate("hash => { location.hash = hash; }", hash)
+        reading.wait_for_timeout(100)
+        assert not is_open(reading)
+
+
+def test_the_door_is_open_on_paper_and_as_it_was_afterwards(reading):
+    reading.evaluate("addEventListener('beforeprint', () => { window.printed = document.querySelector('details.door').open; })")
+    reading.pdf()
+    assert reading.evaluate("window.printed")
+    reading.wait_for_function("!document.querySelector('details.door').open")
+    reading.locator("details.door > summary").click()
+    reading.pdf()
+    assert is_open(reading)
+
+
+def test_a_folded_hint_opens_for_a_link_into_it(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(BY_HAND.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.goto(f"{path.as_uri()}#hint")
+        wait_until_in_sight(tab, "hint")
+        assert tab.locator("details[open]").count() == 2
+
+
 # The rules can fail.
+
+
+@pytest.mark.parametrize(
+    ("output", "seen"),
+    [
+        ('<img alt="One stop sign in nine steps.">', 0),
+        ('<img src="x.png">', 1),
+        ('<img alt="_images/0123456789abcdef.png">', 1),
+        ('<img alt="a figure">', 1),
+        ("<pre>&lt;Figure size 640x480 with 1 Axes&gt;</pre>", 1),
+        ("<pre>[&lt;matplotlib.lines.Line2D at 0x7f&gt;]</pre>", 1),
+        ("<pre>a figure of speech</pre>", 0),
+        ("<svg><path/></svg>", 1),
+        ('<svg aria-hidden="true"><path/></svg>', 0),
+        ('<svg aria-label="A table of questions, by answer"><svg></svg></svg>', 0),
+        ("<svg><title>A table of questions, by answer</title></svg>", 0),
+        ('<p id="t">A table of questions, by answer</p><svg aria-labelledby="t"></svg>', 0),
+        ('<div role="img" aria-label="A table of questions, by answer"><svg></svg></div>', 0),
+        ("<canvas></canvas>", 1),
+    ],
+)
+def test_a_wordless_figure_is_seen(tmp_path, monkeypatch, output, seen):
+    (tmp_path / "page.html").write_text(f'<img src="x.png"><div class="cell_output">{output}</div>', encoding="utf-8")
+    monkeypatch.setattr(f"{__name__}.HTML", tmp_path)
+    soup.cache_clear()
+    try:
+        assert len(wordless("page.html")) == seen
+    finally:
+        soup.cache_clear()
 
 
 def test_a_bad_page_is_seen(tmp_path, monkeypatch):

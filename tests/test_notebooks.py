@@ -1,17 +1,23 @@
 """The chapters read well in the book, in Jupyter and on Colab, and hold nothing that goes stale."""
 
+import copy
 import json
 import re
 from pathlib import Path
 
+import doors
 import pytest
 import repository
+import run_cards
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
-KEPT_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed"}
-LONGEST = 30
+# `id` is the name by which Colab folds the door; `python _ext/doors.py` writes it, and nothing else may.
+KEPT_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed", "id"}
+LONGEST, WIDEST = 30, 100
+TITLE = re.compile(r"#@title \S.*")
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+?\$|\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.S)
 CODE = re.compile(r"^(```+|~~~+).*?^\1\s*$|``.*?``|`[^`\n]*`", re.S | re.M)
@@ -38,6 +44,50 @@ def code(notebook):
 
 def tags(cell):
     return cell["metadata"].get("tags", [])
+
+
+def folds(cell):
+    """Whether a code cell is folded in the book, on Colab and in JupyterLab."""
+    hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+    return not HIDDEN.isdisjoint(tags(cell)), cell["metadata"].get("cellView") == "form", hidden
+
+
+def half_folded(notebook):
+    """Code cells folded in one place and not in another, or folded below no title, or titled and not folded."""
+
+    def marks(cell):
+        # The setup cell is the same in every chapter and has no title.
+        return {*folds(cell)} | (set() if repository.is_setup(cell) else {bool(TITLE.fullmatch(text(cell).partition("\n")[0]))})
+
+    return [text(cell) for cell in code(notebook) if len(marks(cell)) > 1]
+
+
+def too_long(notebook):
+    return [text(cell) for cell in code(notebook) if len(text(cell).splitlines()) > LONGEST]
+
+
+def too_wide(notebook):
+    """Lines that a reader sees and would have to scroll; the setup cell is the same in every chapter and says its long line once."""
+    shown = [cell for cell in code(notebook) if not any(folds(cell)) and not repository.is_setup(cell)]
+    return [line for cell in shown for line in text(cell).splitlines() if len(line) > WIDEST]
+
+
+def wrongly_stored(notebook):
+    """Code cells that keep an output nobody compares, or have none to compare with, or that tell how often they ran."""
+    return [
+        text(cell)
+        for cell in code(notebook)
+        if bool(cell["outputs"]) != ("nbval-check-output" in tags(cell))
+        or cell["execution_count"] != (1 if cell["outputs"] else None)
+        or any(output.get("execution_count") is not None for output in cell["outputs"])
+    ]
+
+
+def without_budget(notebook):
+    """Whether a chapter of two depths keeps silent on what it may cost, or allows itself more than the house does."""
+    promised = run_cards.budget("\n".join(markdown(notebook)))
+    within = promised is not None and promised[0] <= run_cards.SECONDS and promised[1] <= run_cards.GIGABYTES
+    return bool(doors.find(notebook)) and not within
 
 
 def typed_numbers(prose):
@@ -70,14 +120,27 @@ def test_no_number_is_typed(notebook):
 
 
 def test_cells_are_short(notebook):
-    assert [text(cell) for cell in code(notebook) if len(text(cell).splitlines()) > LONGEST] == []
+    assert too_long(notebook) == []
+
+
+def test_shown_lines_fit(notebook):
+    assert too_wide(notebook) == []
+
+
+def test_cells_fold_everywhere_or_nowhere(notebook):
+    assert half_folded(notebook) == []
+
+
+def test_the_door_is_folded(notebook):
+    assert doors.fold(copy.deepcopy(notebook)) == notebook, "`python _ext/doors.py chapters/*.ipynb` folds the door"
+
+
+def test_the_budget_is_stated(notebook):
+    assert not without_budget(notebook), "the line that begins with **Time** says: **budget** 75 s and 3 GB"
 
 
 def test_outputs_are_those_that_are_compared(notebook):
-    for cell in code(notebook):
-        assert bool(cell["outputs"]) == ("nbval-check-output" in tags(cell)), text(cell)
-        assert cell["execution_count"] == (1 if cell["outputs"] else None), text(cell)
-        assert all(output.get("execution_count") is None for output in cell["outputs"]), text(cell)
+    assert wrongly_stored(notebook) == []
 
 
 def test_metadata_is_minimal(notebook):
@@ -127,3 +190,93 @@ def test_foreign_markup_is_seen(prose):
 @pytest.mark.parametrize("prose", ["```python\nx\n```", "a {brace} and `code`", "$\\mathbf{x}$ `y`", "(aside) = 3"])
 def test_portable_markup_passes(prose):
     assert not MYST.search(prose)
+
+
+FOLD = {"tags": ["hide-input"], "cellView": "form", "jupyter": {"source_hidden": True}}
+TEXT = [{"output_type": "stream", "name": "stdout", "text": ["one\n"]}]
+RESULT = [{"output_type": "execute_result", "execution_count": 3, "data": {"text/plain": ["1"]}, "metadata": {}}]
+
+
+def cell(source, outputs=(), count=None, **metadata):
+    kept = {"outputs": list(outputs), "execution_count": count}
+    return {"cells": [{"cell_type": "code", "id": "a", "metadata": metadata, "source": source} | kept], "metadata": {}}
+
+
+@pytest.mark.parametrize("source", ["#@title Draw\nx", "#@title The numbers"])
+def test_folded_cells_pass(source):
+    assert half_folded(cell(source, **FOLD)) == half_folded(cell("x = 1")) == half_folded(cell("")) == []
+    setup = FOLD | {"tags": ["setup", "remove-cell"]}
+    assert half_folded(cell("x = 1", **setup)) == half_folded(cell("x = 1", tags=["setup"])) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "metadata"),
+    [
+        ("#@title Draw\nx", {}),
+        ("x = 1", FOLD),
+        ("#@title \nx = 1", FOLD),
+        ("x = 1\n#@title Draw", FOLD),
+        *[("#@title Draw\nx", {key: value for key, value in FOLD.items() if key != left}) for left in FOLD],
+        ("#@title Draw\nx", FOLD | {"jupyter": {"source_hidden": False}}),
+        ("#@title Draw\nx", FOLD | {"cellView": "both"}),
+        ("x = 1", {"tags": ["hide-input"]}),
+        ("x = 1", {"tags": ["setup", "remove-cell"]}),
+    ],
+)
+def test_half_folded_cells_are_seen(source, metadata):
+    assert half_folded(cell(source, **metadata)) == [source]
+
+
+def test_long_cells_are_seen():
+    assert too_long(cell("x\n" * LONGEST)) == [] != too_long(cell("x\n" * LONGEST + "x"))
+
+
+def test_wide_lines_are_seen():
+    assert too_wide(cell("x" * WIDEST)) == too_wide(cell("x" * 200, **FOLD)) == too_wide(cell("x" * 200, tags=["setup"])) == []
+    assert too_wide(cell("short\n" + "x" * (WIDEST + 1))) == ["x" * (WIDEST + 1)]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "count", "metadata"),
+    [
+        (TEXT, 1, {}),
+        ([], None, {"tags": ["nbval-check-output"]}),
+        (TEXT, None, {"tags": ["nbval-check-output"]}),
+        (TEXT, 2, {"tags": ["nbval-check-output"]}),
+        (RESULT, 1, {"tags": ["nbval-check-output"]}),
+        ([], 1, {}),
+    ],
+)
+def test_wrongly_stored_outputs_are_seen(outputs, count, metadata):
+    assert wrongly_stored(cell("x", outputs, count, **metadata)) == ["x"]
+
+
+def test_rightly_stored_outputs_pass():
+    assert wrongly_stored(cell("x", TEXT, 1, tags=["nbval-check-output"])) == wrongly_stored(cell("x")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "silent"),
+    [
+        ("> **Time** 10 min · **budget** 75 s and 3 GB", False),
+        ("> **Time** 10 min", True),
+        ("> **budget** 90 s and 3 GB", True),
+        ("> **budget** 60 s and 4 GB", True),
+    ],
+)
+def test_a_silent_budget_is_seen(line, silent):
+    first, door = ({"cell_type": "markdown", "metadata": {}, "source": source} for source in (line, "## Go deeper"))
+    assert without_budget({"cells": [first, door]}) == silent
+    assert not without_budget({"cells": [first]})
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"id": "d"}, {doors.FOLDED: True}, {doors.FOLDED: True, "id": "other"}, {doors.FOLDED: False, "id": "d"}]
+)
+@pytest.mark.parametrize("colab", [{}, {"collapsed_sections": ["other"]}, {"collapsed_sections": ["d"]}])
+def test_an_open_door_is_seen(metadata, colab):
+    door = {"cell_type": "markdown", "id": "d", "metadata": dict(metadata), "source": "## Go deeper"}
+    notebook = {"cells": [door], "metadata": {"colab": dict(colab)}}
+    with pytest.raises(AssertionError):
+        test_the_door_is_folded(notebook)
+    test_the_door_is_folded(doors.fold(notebook))

@@ -20,18 +20,23 @@ from tutorial_lib.gradients.objectives import (
     reconstruction,
     uniform,
 )
+from tutorial_lib.gradients.readings import class_readings
+from tutorial_lib.gradients.rectified import rectified_gradient
 from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
+from tutorial_lib.gradients.values import fixed_at, value
 
 __all__ = [
     "Objective",
     "as_objective",
     "class_jacobian",
+    "class_readings",
     "compare",
     "confounding",
     "cross_entropy",
     "evaluating",
     "features",
     "find_layer",
+    "fixed_at",
     "gradient_gram",
     "gradient_norms",
     "input_gradient",
@@ -46,6 +51,8 @@ __all__ = [
     "parameter_gradients",
     "per_sample",
     "reconstruction",
+    "rectified_gradient",
     "split_at",
     "uniform",
+    "value",
 ]

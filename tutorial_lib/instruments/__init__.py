@@ -1,8 +1,28 @@
 """What makes a notebook a lesson: figures, sentences with computed numbers, stored results, the map."""
 
 from tutorial_lib.instruments import plots
+from tutorial_lib.instruments.check import Verdict, check
 from tutorial_lib.instruments.course_map import course_map
+from tutorial_lib.instruments.exercise import Exercise
+from tutorial_lib.instruments.explore import explore
+from tutorial_lib.instruments.predict import predict, predictions
+from tutorial_lib.instruments.quiz import Question, quiz
 from tutorial_lib.instruments.say import say
+from tutorial_lib.instruments.two_ways import two_ways
 from tutorial_lib.results import stored
 
-__all__ = ["course_map", "plots", "say", "stored"]
+__all__ = [
+    "Exercise",
+    "Question",
+    "Verdict",
+    "check",
+    "course_map",
+    "explore",
+    "plots",
+    "predict",
+    "predictions",
+    "quiz",
+    "say",
+    "stored",
+    "two_ways",
+]

@@ -45,11 +45,12 @@ class Stored:
 
     @property
     def made(self) -> str:
-        """Where it comes from, as a line of Markdown."""
+        """Where it comes from: a line of Markdown, and behind it what exactly it was computed on."""
         p = self.provenance
         data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "the drawn sign world"
         versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
-        return f"> **Stored result** of {p['date']} · {data} · {p['machine']} · {versions} · made by `{p['command']}`"
+        line = f"<strong>Stored result</strong> of {p['date']}, made by <code>{p['command']}</code>"
+        return f"<details><summary>{line}</summary>\n\n{data} · {p['machine']} · {versions}\n\n</details>"
 
     def _repr_markdown_(self) -> str:
         return self.made

@@ -1,0 +1,198 @@
+"""Explanations of published networks on real pictures: the three questions where two things stand side by side, maps after
+forgetting, and whether the uncertainty of an explanation tells wrong answers from right ones."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from sklearn.datasets import load_sample_image
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from studies.explanations import NETWORKS, correct, forgetting, mean, still_right
+from tutorial_lib import information as I
+from tutorial_lib.data import CHALLENGES, challenge, load
+from tutorial_lib.data.photos import photos
+from tutorial_lib.folder import data_folder
+from tutorial_lib.measures import random_map
+from tutorial_lib.networks import load as network_of
+from tutorial_lib.networks import pretrained
+
+SMALL, LARGE = "cifar10/resnet20", "imagenet/squeezenet1_1"
+# The last maps, the layers that forget (the answer first), and what the answers are read from.
+CAM = {SMALL: "network.layer3", LARGE: "network.features"}
+LAYERS = {
+    SMALL: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
+    LARGE: ("network.classifier.1", *(f"network.features.{i}" for i in (12, 9, 6, 0))),
+}
+PAIRS, LEVEL = 60, 3
+# How many pictures forget in how many draws, and what is too slow at 224×224.
+FORGOTTEN, DRAWS = {SMALL: 30, LARGE: 16}, {SMALL: 5, LARGE: 2}
+SKIP = {SMALL: ("occlusion",), LARGE: ("occlusion", "SmoothGrad", "integrated gradients")}
+# What the network says of the temple, and what it comes nearest to saying of the flower.
+WORDS = ("stupa", "orange")
+
+
+def samples(device) -> tuple[Tensor, Tensor]:
+    """Photographs of every fifth ImageNet class, whose file names begin with the class, in that order; from the data folder."""
+    files = sorted((data_folder() / "imagenet-samples").glob("*.jpg"))
+    return photos(files, device=device), torch.tensor([int(file.name[:3]) for file in files], device=device)
+
+
+def sample_photo(name: str, device="cpu") -> Tensor:
+    """One of scikit-learn's two photographs, its central square at 224×224: (1, 3, 224, 224)."""
+    x = torch.from_numpy(load_sample_image(f"{name}.jpg").copy()).permute(2, 0, 1)[None].float() / 255
+    margin = (x.shape[3] - x.shape[2]) // 2
+    square = x[..., margin : margin + x.shape[2]]
+    return nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True).clamp(0, 1).to(device)
+
+
+def side_by_side(name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int = PAIRS) -> list[dict]:
+    """Two pictures in one, each seen rightly when alone: does each question point to the half where its answer is?"""
+    rows = correct(model, x, labels).nonzero()[:, 0]
+    rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
+    first, second = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    both = [(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=False) if labels[a] != labels[b]][:count]
+    a, b = torch.tensor(both, device=x.device).T
+    pictures = torch.cat([x[a], x[b]], 3)
+    P, Q = labels[a], labels[b]
+    L = {c: I.grad_cam(model, pictures, layer, labels, chunk=8) for c, labels in (("P", P), ("Q", Q))}
+    said = correct(model, pictures, P) | correct(model, pictures, Q)
+    cam = lambda m: I.upsample(m, pictures.shape[-2:])
+    half = torch.zeros_like(cam(L["P"]), dtype=torch.bool)
+    half[..., : x.shape[3]] = True
+    asked = {
+        "why P": (cam(L["P"]), half),
+        "what if not P": (cam(-L["P"]), ~half),
+        "why P, rather than Q": (cam(L["P"] - L["Q"]), half),
+        "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half),
+        "random": (random_map(cam(L["P"])), half),
+    }
+    row = {"kind": "side by side", "network": name, "pictures": len(P), "one of the two is said": mean(said)}
+    found = []
+    for question, (map, mask) in asked.items():
+        some = map.relu().flatten(1).any(1)
+        scores = {"point": mean(I.pointing_game(map, mask)[some]), "mass": mean(I.mass_in_mask(map, mask)[some])}
+        against = mean(I.mass_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
+        found.append({**row, "question": question, **scores, "answered": mean(some), "beside why P": against})
+    return found
+
+
+def uncertain(
+    name: str, model: nn.Module, layer: str, title: str, x: Tensor, labels: Tensor, *, raw_too: bool = True
+) -> list[dict]:
+    """The uncertainty of each explanation, and whether it tells wrong answers from right: above a half, wrong is higher."""
+    scores: dict[str, list[Tensor]] = {}
+    answers = []
+    for part in x.split(4):
+        with torch.no_grad():
+            logits = model(part)
+        top = logits.softmax(1).amax(1)
+        answers.append(logits.argmax(1))
+        P = answers[-1]
+        published = I.explanation_variance(model, part, layer, P, published=True)
+        weighted = I.explanation_variance(model, part, layer, P, weights="probability")
+        why = I.grad_cam(model, part, layer, P, relu=True)
+        seen = {
+            "overlap, as published": I.overlap(I.upsample(why, part.shape[-2:]), published),
+            "signal to noise, as published": I.signal_to_noise(published),
+            "overlap, by probability": I.overlap(why, weighted),
+            "mass, by probability": weighted.sum((1, 2)),
+            "1 − largest probability": 1 - top,
+        }
+        if raw_too:
+            raw = I.explanation_variance(model, part, layer, P)
+            seen |= {"overlap, raw": I.overlap(why, raw), "signal to noise, raw": I.signal_to_noise(raw)}
+            seen["mass, raw"] = raw.sum((1, 2))
+        for score, values in seen.items():
+            scores.setdefault(score, []).append(values.cpu())
+    wrong = (torch.cat(answers) != labels).cpu()
+    rows = []
+    for score, parts in scores.items():
+        values = torch.cat(parts).double()
+        area = float(roc_auc_score(wrong, values)) if 0 < wrong.sum() < len(wrong) else None
+        drawn = bootstrapped(wrong, values)
+        means = {"on wrong": mean(values[wrong]), "on right": mean(values[~wrong])}
+        row = {"kind": "voice", "network": name, "pictures": title, "count": len(x), "wrong": int(wrong.sum())}
+        rows.append({**row, "score": score, **means, "auroc": None if area is None else round(area, 4), **drawn})
+    return rows
+
+
+def bootstrapped(wrong: Tensor, values: Tensor, draws: int = 300) -> dict:
+    generator, areas = torch.Generator().manual_seed(0), []
+    for _ in range(draws):
+        rows = torch.randint(len(values), values.shape, generator=generator)
+        if 0 < wrong[rows].sum() < len(rows):
+            areas.append(float(roc_auc_score(wrong[rows], values[rows])))
+    low, high = torch.tensor(areas).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return {"low": round(low, 4), "high": round(high, 4)}
+
+
+def weathered(x: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Tensor, Tensor]:
+    """Every challenge at one level, each on pictures of its own where there are enough."""
+    at = [torch.arange(i * each, (i + 1) * each) % len(x) for i in range(len(CHALLENGES))]
+    made = [
+        challenge(x[rows], kind, LEVEL, generator=torch.Generator().manual_seed(seed))
+        for rows, kind in zip(at, CHALLENGES, strict=True)
+    ]
+    return torch.cat(made), labels[torch.cat(at).to(labels.device)]
+
+
+def two_photographs(device="cpu") -> Tensor:
+    """Scikit-learn's two photographs, which are always there, side by side: (1, 3, 224, 448)."""
+    return torch.cat([sample_photo(name, device) for name in ("china", "flower")], 3)
+
+
+def kept_maps(model: nn.Module, layer: str, device) -> list[dict]:
+    """Grad-CAM of two words about the two photographs as numbers, a row for each line of a map: all questions follow from these."""
+    x = two_photographs(device)
+    with torch.no_grad():
+        p = model(x).softmax(1)[0]
+    rows = []
+    for word in WORDS:
+        (map,) = I.grad_cam(model, x, layer, model.classes.index(word))
+        row = {"kind": "map", "network": model.name, "word": word, "probability": round(float(p[model.classes.index(word)]), 4)}
+        row |= {"said": model.classes[int(p.argmax())], "of the word said": round(float(p.max()), 4)}
+        rows += [{**row, "row": i, **{f"c{j}": round(v, 4) for j, v in enumerate(line)}} for i, line in enumerate(map.tolist())]
+    return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    rows = []
+    small, large = pretrained(SMALL, device), pretrained(LARGE, device)
+    tiny, photographs = load("cifar10", "test", device=device), samples(device)
+    rows += kept_maps(large, CAM[LARGE], device)
+    for model, (x, labels) in ((small, tiny), (large, photographs)):
+        rows += side_by_side(model.name, model, CAM[model.name], x, labels, seed)
+        right = correct(model, x, labels).nonzero()[:, 0]
+        # Spread over the set, so that many classes are among them.
+        chosen = right[torch.linspace(0, len(right) - 1, FORGOTTEN[model.name]).round().long()]
+        some, P = x[chosen], labels[chosen]
+        with torch.no_grad():
+            Q = model(some).scatter(1, P[:, None], -torch.inf).argmax(1)
+        how = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIP[model.name])
+        rows += forgetting(model.name, model, some, P, Q, *how)
+        rows += still_right(model.name, model, some, P, *how[1:4])
+    rows += uncertain(SMALL, small, CAM[SMALL], "test pictures", *tiny)
+    rows += uncertain(SMALL, small, CAM[SMALL], "challenged", *weathered(*tiny, seed, 70))
+    rows += uncertain(LARGE, large, CAM[LARGE], "every second photograph", *(part[::2] for part in photographs), raw_too=False)
+    signs = load("signs", "test", device=device)
+    for name in NETWORKS:
+        rows += uncertain(name, network_of(name, device), "block3", "challenged", *weathered(*signs, seed, 60))
+    return rows
+
+
+def sources() -> list[dict]:
+    tiny = load("cifar10", "test")
+    weights = [pretrained(name) for name in (SMALL, LARGE)]
+    files = sorted((data_folder() / "imagenet-samples").glob("*.jpg"))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(Path(file).read_bytes())
+    return [
+        {"subset": tiny.subset, "sha256": tiny.sha256},
+        {"subset": f"{len(files)} photographs, one of every fifth ImageNet class (the files' bytes)", "sha256": digest.hexdigest()},
+        *({"subset": f"weights {model.file.name}", "sha256": model.sha256} for model in weights),
+    ]

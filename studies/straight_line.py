@@ -1,0 +1,60 @@
+"""How far the straight line of a gradient holds, in pictures and in weights, at what a network knows and at what it does not."""
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.data import available, load
+from tutorial_lib.foundations import picture_radius, weight_radius
+from tutorial_lib.gradients import uniform
+from tutorial_lib.networks import load as network_of
+from tutorial_lib.networks import pretrained
+
+SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
+PHOTO_NETWORK = "cifar10/resnet20"
+STRANGERS = ("gtsrb", "dtd", "mnist")
+IN_PICTURES, IN_WEIGHTS = 200, 60
+DISTANCES = 36
+
+
+def spread(radius: Tensor, generator: torch.Generator) -> dict:
+    """The median with the interval of a bootstrap, and the middle half."""
+    drawn = radius[torch.randint(len(radius), (1000, len(radius)), generator=generator)].median(1).values
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975])).tolist()
+    lower, upper = radius.quantile(torch.tensor([0.25, 0.75])).tolist()
+    values = {"median": float(radius.median()), "low": low, "high": high, "lower": lower, "upper": upper}
+    return {"count": len(radius), **{key: float(f"{value:.4g}") for key, value in values.items()}}
+
+
+def radii(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> list[dict]:
+    """Two questions, the shrug and the predicted class, and two kinds of step: grey levels of 255, thousandths of the weights."""
+    generator, rows = torch.Generator().manual_seed(seed), []
+    size = torch.cat([p.detach().flatten() for p in model.parameters()]).norm()
+    for title, images in groups.items():
+        for question, objective in {"shrug": uniform(), "logit of P": None}.items():
+            grey = images[0].numel() ** 0.5 / 255
+            distances = grey * torch.logspace(-2.5, 1.8, DISTANCES)
+            r = picture_radius(model, images[:IN_PICTURES], objective, distances=distances).cpu() / grey
+            rows.append({"network": name, "group": title, "question": question, "step": "picture", **spread(r, generator)})
+            unit = float(size) / 1000
+            distances = unit * torch.logspace(-2.5, 2, DISTANCES)
+            r = weight_radius(model, images[:IN_WEIGHTS], objective, distances=distances).cpu() / unit
+            rows.append({"network": name, "group": title, "question": question, "step": "weights", **spread(r, generator)})
+    return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    groups = {"known": load("signs", "test", limit=IN_PICTURES, device=device).images}
+    groups["novel"] = load("signs", "novel", limit=IN_PICTURES, device=device).images
+    rows = [row for name in SIGN_NETWORKS for row in radii(name, network_of(name, device), groups, seed)]
+    if available("cifar10"):
+        groups = {"known": load("cifar10", "test", device=device).images}
+        groups |= {world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)}
+        rows += radii(PHOTO_NETWORK, pretrained(PHOTO_NETWORK, device), groups, seed)
+    return rows
+
+
+def sources() -> list[dict]:
+    if not available("cifar10"):
+        return []
+    sets = [load("cifar10", "test"), *(load(world, "test", size=32) for world in STRANGERS if available(world))]
+    return [{"subset": pictures.subset, "sha256": pictures.sha256} for pictures in sets]

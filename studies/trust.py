@@ -1,0 +1,143 @@
+"""Stand-ins for the manifold: the Trust Score of neighbours, and what mean gradients leave over, both against the softmax."""
+
+from typing import NamedTuple
+
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from tutorial_lib.data import CHALLENGES, NOVEL, SIGNS, available, challenge, load
+from tutorial_lib.foundations import TrustScore, class_means, compose, last_layer_matrix
+from tutorial_lib.gradients import features, last_layer_gradient, uniform
+from tutorial_lib.networks import load as network_of
+from tutorial_lib.networks import pretrained
+
+SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
+PHOTO_NETWORK = "cifar10/resnet20"
+LEVEL, EACH = 3, 100
+STRANGERS = ("gtsrb", "dtd", "mnist", "digits")
+
+
+def seen(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    logits, h = zip(*(features(model, x) for x in images.split(250)), strict=True)
+    return torch.cat(logits), torch.cat(h)
+
+
+def auroc(positive: Tensor, score: Tensor, generator: torch.Generator, draws: int = 300) -> dict:
+    """How often a positive scores higher than a negative, with the interval of a bootstrap over the pictures."""
+    positive, score = positive.cpu(), score.cpu().nan_to_num(posinf=1e30)
+
+    def area(rows: Tensor) -> float:
+        return float(roc_auc_score(positive[rows], score[rows]))
+
+    chosen = [torch.randint(len(score), score.shape, generator=generator) for _ in range(draws)]
+    # Where hardly anything is wrong, a draw may hold nothing wrong at all, and no area.
+    drawn = torch.tensor([area(rows) for rows in chosen if 0 < positive[rows].sum() < len(rows)])
+    low, high = drawn.quantile(torch.tensor([0.025, 0.975])).tolist()
+    return {"auroc": round(area(torch.arange(len(score))), 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def weathered(images: Tensor, labels: Tensor, seed: int, each: int = EACH) -> tuple[Tensor, Tensor]:
+    """Every challenge at one level, each on ``each`` pictures of its own where there are enough."""
+    places = [torch.arange(i * each, (i + 1) * each) % len(images) for i in range(len(CHALLENGES))]
+    made = [
+        challenge(images[at], kind, LEVEL, generator=torch.Generator().manual_seed(seed))
+        for at, kind in zip(places, CHALLENGES, strict=True)
+    ]
+    return torch.cat(made), labels[torch.cat(places).to(labels.device)]
+
+
+def trusted(name: str, model: nn.Module, train, test, counts: tuple[int, ...], seed: int, pixels: bool) -> list[dict]:
+    """Does a score know when the network is right? On fair and on challenged pictures, with neighbours in two spaces and none."""
+    generator, rows = torch.Generator().manual_seed(seed), []
+    stored_h = seen(model, train.images)[1]
+    trials = {"fair": (test.images, test.labels), "challenged": weathered(test.images, test.labels, seed)}
+    for title, (images, labels) in trials.items():
+        logits, h = seen(model, images)
+        predicted = logits.argmax(1)
+        right = predicted == labels
+        row = {"kind": "trust", "network": name, "pictures": title, "count": len(images)}
+        row["right"] = round(float(right.float().mean()), 4)
+        rows.append({**row, "score": "softmax", "stored": 0, **auroc(right, logits.softmax(1).amax(1), generator)})
+        spaces = {"features": (stored_h, h)}
+        if pixels:
+            spaces["pixels"] = (train.images.flatten(1), images.flatten(1))
+        for space, (kept, asked) in spaces.items():
+            for n in counts:
+                for alpha in (0.0, 0.1):
+                    score = TrustScore(alpha=alpha).fit(kept[:n], train.labels[:n]).trust(asked, predicted)
+                    rows.append({**row, "score": space, "stored": n, "alpha": alpha, **auroc(right, score, generator)})
+    return rows
+
+
+class Asked(NamedTuple):
+    """What pictures ask of the last layer when they ask for a shrug, and the cheaper things to know about them."""
+
+    gradient: Tensor
+    h: Tensor
+    sure: Tensor
+    energy: Tensor
+
+
+def asked(model: nn.Module, images: Tensor) -> Asked:
+    logits, h = seen(model, images)
+    gradient = last_layer_matrix(*last_layer_gradient(logits, h, uniform()))
+    return Asked(gradient, torch.cat([h, torch.ones_like(h[:, :1])], 1), logits.softmax(1).amax(1), logits.logsumexp(1))
+
+
+def composed(name: str, model: nn.Module, train, test, strangers: dict[str, Tensor], seed: int) -> list[dict]:
+    """The share of a gradient that the learned classes do not account for, in known pictures and in each kind of stranger.
+
+    Beside it what asks for no gradient: the same share of the features alone, the softmax, the energy.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    learned, known = asked(model, train.images), asked(model, test.images)
+    means = class_means(learned.gradient, train.labels), class_means(learned.h, train.labels)
+
+    def scores(pictures: Asked) -> dict[str, Tensor]:
+        return {
+            "": compose(pictures.gradient, means[0]).remainder,
+            "features ": compose(pictures.h, means[1]).remainder,
+            "softmax ": -pictures.sure,
+            "energy ": -pictures.energy,
+        }
+
+    usual = scores(known)
+    base = {"kind": "remainder", "network": name}
+    rows = [{**base, "stranger": "none", "count": len(known.h), "median": round(float(usual[""].median()), 4)}]
+    found = {title: asked(model, images) for title, images in strangers.items()}
+    found["all"] = Asked(*(torch.cat(column) for column in zip(*found.values(), strict=True)))
+    for title, pictures in found.items():
+        new = scores(pictures)
+        novel = torch.cat([torch.zeros(len(known.h)), torch.ones(len(pictures.h))]).bool()
+        row = {**base, "stranger": title, "count": len(pictures.h), "median": round(float(new[""].median()), 4)}
+        for score in new:
+            area = auroc(novel, torch.cat([usual[score], new[score]]), generator, 200)
+            row |= {f"{score}{key}": value for key, value in area.items()}
+        rows.append(row)
+    return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    rows = []
+    train, test = load("signs", "train", device=device), load("signs", "test", device=device)
+    novel = load("signs", "novel", device=device)
+    kinds = {name: novel.images[novel.labels == len(SIGNS) + i] for i, name in enumerate(NOVEL)}
+    for name in SIGN_NETWORKS:
+        model = network_of(name, device)
+        rows += trusted(name, model, train, test, (1_400, 10_000), seed, pixels=name == SIGN_NETWORKS[0])
+        rows += composed(name, model, train, test, kinds, seed)
+    if available("cifar10"):
+        model = pretrained(PHOTO_NETWORK, device)
+        train, test = load("cifar10", "train", device=device), load("cifar10", "test", device=device)
+        strangers = {world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)}
+        rows += trusted(PHOTO_NETWORK, model, train, test, (1_000, len(train.images)), seed, pixels=True)
+        rows += composed(PHOTO_NETWORK, model, train, test, strangers, seed)
+    return rows
+
+
+def sources() -> list[dict]:
+    if not available("cifar10"):
+        return []
+    sets = [load("cifar10", "train"), load("cifar10", "test"), *(load(w, "test", size=32) for w in STRANGERS if available(w))]
+    return [{"subset": pictures.subset, "sha256": pictures.sha256} for pictures in sets]

@@ -1,0 +1,340 @@
+import base64
+import json
+from io import BytesIO
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
+from PIL import Image
+
+# One browser for the pages of the book and for these.
+from test_book import browser  # noqa: F401
+
+from tutorial_lib.instruments import explore, plots
+from tutorial_lib.instruments import player as player_room
+
+COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
+
+
+def painted(colour, at=0):
+    """A page of one colour, darker where ``at`` is larger: a frame that a test can tell from every other."""
+    return Figure(figsize=(3, 2), facecolor=np.array(COLOURS[colour]) / 255 * (1 - 0.1 * at))
+
+
+def words(colour, at=0):
+    return f"A page all {colour} and <nothing> else, shade {at}."
+
+
+def two_sliders(**options):
+    return explore(painted, words, colour=COLOURS, at=[0, 1.0, 0.1 + 0.2, 4], **options)
+
+
+def decoded(picture):
+    assert picture.startswith("data:image/webp;base64,")
+    return np.asarray(Image.open(BytesIO(base64.b64decode(picture.partition(",")[2]))).convert("RGB"), dtype=float)
+
+
+def middle(picture):
+    image = decoded(picture)
+    return image[image.shape[0] // 2, image.shape[1] // 2]
+
+
+def stored(html):
+    return json.loads(BeautifulSoup(html, "html.parser").find("script", type="application/json").string)
+
+
+# What a kernel shows.
+
+
+def test_a_slider_draws_the_figure_of_its_value():
+    shown = two_sliders()
+    colour, at, screen = shown.live().children
+    assert (colour.description, colour.options, at.options) == ("colour", ("red", "green", "blue"), ("0", "1", "0.3", "4"))
+    for name, shade, value in [("blue", "0", 0), ("blue", "4", 4), ("green", "0.3", 0.1 + 0.2), ("red", "0", 0)]:
+        colour.value, at.value = name, shade
+        image = BeautifulSoup(screen.value, "html.parser").img
+        assert image["alt"] == words(name, value)
+        assert np.abs(middle(image["src"]) - np.array(COLOURS[name]) * (1 - 0.1 * value)).max() < 6
+
+
+def test_the_widget_is_drawn_anew_at_every_move():
+    seen = []
+    shown = explore(lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4))
+    slider = shown.live().children[0]
+    for value in "1212":
+        slider.value = value
+    assert seen == [0, 1, 2, 1, 2]
+    assert shown.live() is shown.live()
+
+
+def test_a_notebook_gets_the_widget_and_one_frame(monkeypatch):
+    monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
+    seen = []
+    shown = explore(lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4))
+    bundle = shown._repr_mimebundle_()
+    assert seen == [0]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.live().model_id
+    assert bundle["text/plain"] == repr(shown) == "Sliders: step 0 … 3. An empty page, number 0."
+    page = BeautifulSoup(bundle["text/html"], "html.parser")
+    assert page.img["alt"] == "An empty page, number 0." and not page.find(["input", "script", "style"])
+    assert page.figcaption.text == "Shown for step 0. In the notebook, sliders move it."
+
+
+def test_what_goes_wrong_at_a_slider_is_said_in_place_of_the_picture():
+    def draw(step):
+        if step == 2:
+            raise ZeroDivisionError("the <step> is too long")
+        return Figure()
+
+    slider, screen = explore(draw, lambda step: f"An empty page, number {step}.", step=[1, 2, 3]).live().children
+    slider.value = "2"
+    assert BeautifulSoup(screen.value, "html.parser").find(role="alert").text == "No picture here: ZeroDivisionError: the <step> is too long"
+    slider.value = "3"
+    assert "An empty page, number 3." in screen.value and "alert" not in screen.value
+
+
+def test_nothing_is_left_behind():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    before, open_before = dict(matplotlib.rcParams), pyplot.get_fignums()
+    shown = explore(lambda step: pyplot.figure(figsize=(2, 2)), lambda step: f"An empty page, number {step}.", step=range(3))
+    shown.player()
+    assert pyplot.get_fignums() == open_before
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_draw_runs_in_the_style_of_the_house():
+    seen = []
+    explore(lambda step: seen.append(matplotlib.rcParams["axes.grid"]) or Figure(), lambda step: f"An empty page, number {step}.", step=[1, 2])
+    assert seen == [True] and not matplotlib.rcParams["axes.grid"]
+
+
+def test_one_figure_drawn_into_again_gives_a_new_frame_each_time():
+    figure = Figure(figsize=(2, 2))
+
+    def draw(colour):
+        figure.set_facecolor(colour)
+        return figure
+
+    pictures = stored(explore(draw, lambda colour: f"A page all in {colour}.", colour=list(COLOURS)).player())["pictures"]
+    assert [np.abs(middle(picture) - rgb).max() < 6 for picture, rgb in zip(pictures, COLOURS.values(), strict=True)] == [True] * 3
+
+
+# What the book shows.
+
+
+def test_the_book_gets_every_frame_and_no_widget(monkeypatch):
+    monkeypatch.setenv("TUTORIAL_BOOK", "1")
+    shown = two_sliders(start={"colour": "green"})
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"} and shown.box is None
+    assert bundle["text/html"] == shown.player()
+
+
+def test_in_the_book_a_frame_that_fails_stops_the_cell(monkeypatch):
+    monkeypatch.setenv("TUTORIAL_BOOK", "1")
+    with pytest.raises(ZeroDivisionError):
+        explore(lambda step: Figure() if 1 / step else None, lambda step: f"An empty page, number {step}.", step=[1, 2, 0])
+
+
+def test_the_player_holds_every_frame_with_its_words():
+    html = two_sliders(start={"colour": "green", "at": 1}).player()
+    data = stored(html)
+    combinations = [(colour, at) for colour in COLOURS for at in [0, 1.0, 0.1 + 0.2, 4]]
+    assert [alt for _, alt in data["frames"]] == [words(*values) for values in combinations]
+    for (number, _), (colour, at) in zip(data["frames"], combinations, strict=True):
+        assert np.abs(middle(data["pictures"][number]) - np.array(COLOURS[colour]) * (1 - 0.1 * at)).max() < 6
+    page = BeautifulSoup(html, "html.parser")
+    assert len(page.find_all("figure")) == len(page.find_all("img")) == 1
+    assert page.img["alt"] == words("green", 1.0) and page.img["src"] == data["pictures"][data["frames"][5][0]]
+    assert page.find(class_="dials").has_attr("hidden") and not page.figcaption.has_attr("hidden")
+    sliders = page.find_all("input", type="range")
+    assert [(slider["aria-label"], slider["max"], slider["value"], slider["aria-valuetext"]) for slider in sliders] == [
+        ("colour", "2", "1", "green"),
+        ("at", "3", "1", "1"),
+    ]
+    assert not page.find(id=True), "two players on a page would share it"
+
+
+def test_equal_frames_are_stored_once():
+    data = stored(explore(lambda a, b: painted("red", b), lambda a, b: f"A page all red, {a} and {b}.", a=[0, 1, 2], b=[0, 5]).player())
+    assert len(data["pictures"]) == 2 and [number for number, _ in data["frames"]] == [0, 1, 0, 1, 0, 1]
+
+
+def test_frames_lie_over_one_another():
+    def draw(digits):
+        figure = Figure(figsize=(3, 2))
+        figure.subplots().set(title="A title " * (digits // 2), ylim=(0, 10**digits))
+        return figure
+
+    pictures = stored(explore(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).player())["pictures"]
+    assert {decoded(picture).shape for picture in pictures} == {(240, 360, 3)}
+
+
+def test_a_line_drawing_is_light():
+    def draw(step):
+        figure = Figure(figsize=(4, 3), layout="constrained")
+        x = np.linspace(-2, 2, 60)
+        axis = figure.subplots()
+        axis.contour(x, x, x[None] ** 2 + 3 * x[:, None] ** 2, levels=10)
+        axis.plot(1.8 * (1 - step) ** np.arange(12), 1.5 * (1 - 3 * step) ** np.arange(12), "o-")
+        axis.set(xlim=(-2, 2), ylim=(-2, 2))
+        return figure
+
+    pictures = stored(explore(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).player())["pictures"]
+    assert max(map(len, pictures)) * 3 / 4 <= 25_000
+
+
+def test_a_text_cannot_end_the_script():
+    html = explore(painted, lambda colour: f"</script><b>{colour}</b> is the page.", colour=COLOURS).player()
+    assert stored(html)["frames"][2][1] == "</script><b>blue</b> is the page."
+    assert not BeautifulSoup(html, "html.parser").find("b")
+
+
+# What comes in.
+
+
+def test_described_figures_bring_their_words():
+    shown = explore(lambda step: plots.described(Figure(), f"An empty page, number {step}."), step=[1, 2])
+    assert [alt for _, alt in stored(shown.player())["frames"]] == ["An empty page, number 1.", "An empty page, number 2."]
+
+
+@pytest.mark.parametrize("values", [np.linspace(0, 1, 11), torch.linspace(0, 1, 11, dtype=torch.float64), [i / 10 for i in range(11)]])
+def test_numbers_have_short_names_and_reach_draw_as_they_are(values):
+    seen = []
+    shown = explore(
+        lambda the_step: seen.append(the_step) or Figure(), lambda the_step: "An empty page, again.", the_step=values, start={"the_step": 0.3}
+    )
+    assert shown.labels == {"the step": ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1"]}
+    assert type(seen[0]) is type(values[3]) and seen[0] == values[3]
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        ({}, "give each slider a name"),
+        ({"step": []}, "step has 0 values, a slider needs two"),
+        ({"step": [1]}, "step has 1 values"),
+        ({"step": 3}, "step needs a sequence of values, not 3"),
+        ({"step": "abc"}, "not 'abc'"),
+        ({"step": [1, 1.0, 2]}, "look the same: 1"),
+        ({"step": range(101)}, "101 frames, but a player carries at most 100"),
+        ({"step": range(20), "size": range(6)}, "120 frames"),
+        ({"step": [1, 2], "start": {"step": 5}}, "step cannot start at 5; its values are 1, 2"),
+        ({"step": [1, 2], "start": {"stop": 1}}, "start names 'stop', but the sliders are step"),
+        ({"step": [1, 2], "alt": "A text for all frames."}, "must be a function of step"),
+    ],
+)
+def test_options_that_make_no_slider_are_refused(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        explore(lambda **values: Figure(), **{"alt": lambda **values: "An empty page, again.", **options})
+
+
+def test_a_hundred_frames_pass():
+    shown = explore(lambda **values: Figure((1, 1)), lambda **values: "An empty page, again.", a=range(10), b=range(10))
+    assert len(stored(shown.player())["frames"]) == 100
+
+
+@pytest.mark.parametrize(
+    "draw, alt, problem",
+    [
+        (lambda step: None, lambda step: "An empty page, again.", "draw returned NoneType for {'step': 1}; end it with `return figure`"),
+        (lambda step: Figure().subplots(), lambda step: "An empty page, again.", "draw returned Axes"),
+        (lambda step: Figure(), None, "a figure needs words"),
+        (lambda step: Figure(), lambda step: f"frame {step}", "'frame 1' describes no figure"),
+        (lambda step: Figure(), lambda step: None, "None describes no figure"),
+    ],
+)
+def test_frames_without_picture_or_words_are_refused(draw, alt, problem):
+    with pytest.raises(ValueError, match=problem):
+        explore(draw, alt, step=[1, 2])
+
+
+def test_a_player_too_heavy_for_a_page_is_refused(monkeypatch):
+    monkeypatch.setattr(player_room, "MOST_BYTES", 1_000)
+    with pytest.raises(ValueError, match=r"12 frames of 0 kB weigh 0.0 MB together.*take fewer values"):
+        two_sliders().player()
+
+
+# In a browser.
+
+
+@pytest.fixture
+def page(tmp_path):
+    one = explore(painted, words, colour=COLOURS, at=[0, 1, 2, 4])
+    two = explore(
+        lambda grey: Figure((3, 2), facecolor=str(grey)), lambda grey: f"A grey page of brightness {grey}.", grey=[0, 0.5, 1], start={"grey": 0.5}
+    )
+    file = tmp_path / "page.html"
+    parts = [one.player(), "<p>and</p>", two.player(), one._repr_mimebundle_()["text/html"]]
+    file.write_text(f"<!doctype html><meta charset=utf-8><title>x</title>{''.join(parts)}", encoding="utf-8")
+    return file.as_uri()
+
+
+@pytest.fixture
+def opened(browser, page):  # noqa: F811
+    """A function that opens the page and gives it back with what went wrong on it and what it asked for."""
+    contexts = []
+
+    def opener(**how):
+        context = browser.new_context(viewport={"width": 390, "height": 900}, **how)
+        contexts.append(context)
+        tab, wrong = context.new_page(), []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("request", lambda request: request.url.startswith((page, "data:")) or wrong.append(request.url))
+        tab.goto(page)
+        return tab, wrong
+
+    yield opener
+    for context in contexts:
+        context.close()
+
+
+def pixels(tab, figure):
+    """Colour in the middle of the picture as the browser draws it."""
+    shown = tab.locator("figure").nth(figure).locator("img")
+    image = Image.open(BytesIO(shown.screenshot()))
+    return np.array(image.convert("RGB").getpixel((image.width // 2, image.height // 2)), dtype=float)
+
+
+def test_keys_move_one_player_and_not_the_other(opened):
+    tab, wrong = opened()
+    colour, at, grey = tab.locator("input").all()
+    grey_before = tab.locator("figure").nth(1).locator("img").get_attribute("src")
+    assert np.abs(pixels(tab, 0) - COLOURS["red"]).max() < 8
+    colour.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    first, second = tab.locator("figure").nth(0), tab.locator("figure").nth(1)
+    assert np.abs(pixels(tab, 0) - COLOURS["blue"]).max() < 8
+    assert first.locator("img").get_attribute("alt") == words("blue", 0)
+    assert colour.get_attribute("aria-valuetext") == first.locator("output").nth(0).inner_text() == "blue"
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("End")
+    assert np.abs(pixels(tab, 0) - np.array(COLOURS["blue"]) * 0.6).max() < 8
+    assert at.get_attribute("aria-valuetext") == "4"
+    assert second.locator("img").get_attribute("src") == grey_before
+    assert second.locator("img").get_attribute("alt") == "A grey page of brightness 0.5."
+    grey.focus()
+    tab.keyboard.press("ArrowLeft")
+    assert pixels(tab, 1).max() < 8 and np.abs(pixels(tab, 0) - np.array(COLOURS["blue"]) * 0.6).max() < 8
+    tab.wait_for_function(f"document.querySelector('.spoken').textContent === {json.dumps(words('blue', 4))}")
+    assert wrong == []
+
+
+def test_sliders_have_names_and_the_page_keeps_its_width(opened):
+    tab, wrong = opened()
+    assert [tab.get_by_role("slider", name=name).count() for name in ["colour", "at", "grey"]] == [1, 1, 1]
+    assert tab.locator("figcaption:visible").count() == 1, "only the picture without sliders says where they are"
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert wrong == []
+
+
+def test_without_scripts_the_first_frame_stands(opened):
+    tab, wrong = opened(java_script_enabled=False)
+    assert np.abs(pixels(tab, 0) - COLOURS["red"]).max() < 8 and np.abs(pixels(tab, 1) - 127).max() < 8
+    assert tab.locator("input:visible").count() == 0
+    assert tab.locator("figcaption:visible").all_inner_texts()[1] == "Shown for grey 0.5. In the notebook, sliders move it."
+    assert wrong == []

@@ -1,0 +1,152 @@
+"""The quiz as a page: its structure, and what a browser makes of it with the keyboard, without a script, and in print."""
+
+import os
+import re
+import shutil
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tutorial_lib.exercises.gradients import QUIZ
+from tutorial_lib.instruments import Question, quiz
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ODD = Question("Is <b> & `x < y` *right*?", {"“yes” & so on": "No: 1 < {n}.", "no": "It is {n:.1f}."}, right=1)
+
+
+def soup(shown):
+    return BeautifulSoup(shown._repr_html_(), "html.parser")
+
+
+def test_every_question_is_a_fieldset_with_labelled_radios_and_feedback():
+    page = soup(quiz(QUIZ))
+    assert len(page.find_all("fieldset")) == len(QUIZ)
+    for number, (field, question) in enumerate(zip(page.find_all("fieldset"), QUIZ), 1):
+        assert field.legend.text == f"{number}. {question.text.replace('`', '')}"
+        radios = field.find_all("input", type="radio")
+        assert len(radios) == len(question.options) and len({radio["name"] for radio in radios}) == 1
+        assert [radio["value"] for radio in radios].index("right") == question.right
+        assert not any(radio.has_attr("checked") for radio in radios)
+        for radio, (option, feedback) in zip(radios, question.options.items()):
+            assert field.find("label", attrs={"for": radio["id"]}).text == option
+            said = radio.find_parent(class_="option").find(class_="feedback").text
+            assert said == ("✓ Right. " if radio["value"] == "right" else "✗ Not this one. ") + feedback
+    ids = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+    assert len({radio["name"] for radio in page.find_all("input")}) == len(QUIZ)
+
+
+def test_nothing_is_asked_of_another_host():
+    html = quiz(QUIZ)._repr_html_()
+    assert not re.search(r"https?:|src=|href=|url\(|@import|//\w", html)
+
+
+def test_without_styles_and_scripts_everything_can_be_read():
+    page = soup(quiz(QUIZ))
+    for tag in page.find_all(["style", "script"]):
+        tag.decompose()
+    assert not page.find_all(hidden=True) and "display" not in str(page)
+    assert all(feedback in page.text for question in QUIZ for feedback in question.options.values())
+
+
+def test_fields_are_filled_and_texts_are_safe():
+    shown = quiz([ODD], n=2)
+    html = shown._repr_html_()
+    assert "Is &lt;b&gt; &amp; <code>x &lt; y</code> <em>right</em>?" in html and "No: 1 &lt; 2." in html and "It is 2.0." in html
+    assert repr(shown) == "1. Is <b> & `x < y` *right*?\n   a) “yes” & so on\n   b) no"
+
+
+def test_the_same_quiz_is_the_same_page_and_another_one_is_not():
+    assert quiz(QUIZ)._repr_html_() == quiz(QUIZ)._repr_html_()
+    names = [{radio["name"] for radio in soup(quiz(part)).find_all("input")} for part in (QUIZ[:2], QUIZ)]
+    assert not names[0] & names[1]
+
+
+@pytest.mark.parametrize("values", [{}, {"n": 1, "m": 2}])
+def test_fields_and_values_must_match(values):
+    with pytest.raises(ValueError, match="every field needs a value"):
+        quiz([ODD], **values)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: Question("", {"a": "b", "c": "d"}, 0), "needs a text"),
+        (lambda: Question("q", {"a": "b"}, 0), "two options"),
+        (lambda: Question("q", {"a": "b", "c": " "}, 0), r"none for \['c'\]"),
+        (lambda: Question("q", {"a": "b", "c": "d"}, 2), "from 0 to 1, not 2"),
+        (lambda: Question("q", {"a": "b", "c": "d"}, -1), "from 0 to 1, not -1"),
+        (lambda: quiz([]), "at least one question"),
+    ],
+)
+def test_a_question_that_could_not_be_answered_is_refused(make, why):
+    with pytest.raises(ValueError, match=why):
+        make()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    def missing(reason):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        missing("no Chromium to look at the quiz with; on Debian: apt install chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed: make book installs it")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+def opened(browser, **how):
+    page = browser.new_page(**how)
+    page.set_content("<!doctype html><meta name=viewport content='width=device-width'><body>" + quiz(QUIZ)._repr_html_())
+    return page
+
+
+def test_from_the_keyboard_only_the_chosen_feedback_shows(browser):
+    page = opened(browser, viewport={"width": 390, "height": 800})
+    assert page.locator(".feedback:visible").count() == 0
+    for question in QUIZ[:2]:
+        page.keyboard.press("Tab")  # from one question to the next
+        page.keyboard.press("Space")
+        wanted = list(question.options)[question.right]
+        for _ in question.options:
+            if page.locator("input:focus + label").inner_text() == wanted:
+                break
+            page.keyboard.press("ArrowDown")
+    assert page.locator(".feedback:visible").all_inner_texts() == [
+        "✓ Right. " + list(q.options.values())[q.right] for q in QUIZ[:2]
+    ]
+    assert page.locator(".score").inner_text() == "2 of 5 answered, 2 right."
+    page.keyboard.press("ArrowDown")
+    assert page.locator(".feedback:visible").count() == 2 and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_without_a_script_the_feedback_still_answers(browser):
+    page = opened(browser, java_script_enabled=False)
+    page.get_by_label("is meaningless.").check()
+    assert page.locator(".feedback:visible").all_inner_texts() == ["✗ Not this one. " + QUIZ[1].options["is meaningless."]]
+    assert page.locator("fieldset").nth(1).locator("label").all_inner_texts() == list(QUIZ[1].options)
+    page.close()
+
+
+def test_in_print_the_order_is_fixed_and_all_feedback_shows(browser):
+    page = opened(browser)
+    orders = set()
+    for _ in range(8):
+        page.set_content(quiz(QUIZ)._repr_html_())
+        orders.add(tuple(page.locator("fieldset").first.locator("label").all_inner_texts()))
+    assert len(orders) > 1 and {tuple(sorted(order)) for order in orders} == {tuple(sorted(QUIZ[0].options))}
+    page.emulate_media(media="print")
+    assert page.locator(".feedback:visible").count() == sum(len(question.options) for question in QUIZ)
+    for field, question in zip(page.locator("fieldset").all(), QUIZ):
+        heights = {label.inner_text(): label.bounding_box()["y"] for label in field.locator("label").all()}
+        assert sorted(heights, key=heights.get) == [option.replace("`", "") for option in question.options]
+    page.close()

@@ -1,0 +1,92 @@
+"""Correlations, against loops and SciPy; the fit, against SciPy's."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize, stats
+
+from tutorial_lib.measures import krcc, logistic_fit, plcc, ranks, rmse, srcc
+
+
+def draw(seed, levels=None, n=80):
+    generator = torch.Generator().manual_seed(seed)
+    a = torch.randn(n, generator=generator, dtype=torch.float64)
+    b = a + torch.randn(n, generator=generator, dtype=torch.float64)
+    return (a, b) if levels is None else ((a * levels).round(), (b * levels).round())
+
+
+CASES = [draw(0), draw(1, levels=1), draw(2, levels=2), draw(3, n=2)]
+cases = pytest.mark.parametrize("a, b", CASES, ids=["continuous", "ties", "few ties", "two"])
+
+
+@cases
+def test_against_scipy(a, b):
+    assert plcc(a, b) == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-12)
+    assert srcc(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
+    assert ranks(a).tolist() == stats.rankdata(a).tolist()
+
+
+@cases
+def test_against_loops(a, b):
+    A, B, (a, b) = a, b, (a.tolist(), b.tolist())
+    sign = lambda v: (v > 0) - (v < 0)
+    pairs = [(sign(a[i] - a[j]), sign(b[i] - b[j])) for i in range(len(a)) for j in range(i)]
+    score = sum(p * q for p, q in pairs) / (sum(p != 0 for p, _ in pairs) * sum(q != 0 for _, q in pairs)) ** 0.5
+    assert krcc(A, B) == pytest.approx(score, abs=1e-12)
+    assert rmse(A, B) == pytest.approx((sum((p - q) ** 2 for p, q in zip(a, b)) / len(a)) ** 0.5, abs=1e-12)
+
+
+def test_more_samples_than_are_compared_at_a_time():
+    a, b = draw(4, levels=3, n=1300)
+    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", [plcc, srcc, krcc])
+def test_what_does_not_matter(measure):
+    a, b = draw(0)
+    assert measure(a, b) == pytest.approx(measure(b, a), abs=1e-14)
+    assert measure(1e-200 * a, 1e150 * b - 3) == pytest.approx(measure(a, b), abs=1e-10)
+    assert measure(a.float(), b.float()) == pytest.approx(measure(a, b), abs=1e-6)
+    assert measure(a, a) == 1 and measure(a, -a) == -1
+
+
+@pytest.mark.parametrize("measure", [plcc, srcc, krcc])
+def test_what_is_refused(measure):
+    a, _ = draw(0)
+    for other, message in [(torch.ones(80), "constant"), (a[:-1], "equally many"), (a[None], "equally many"), (a / 0, "finite")]:
+        with pytest.raises(ValueError, match=message):
+            measure(a, other)
+    with pytest.raises(ValueError, match="equally many"):
+        measure(a[:1], a[:1])
+
+
+def logistic(s, b1, b2, b3, b4, b5):
+    return b1 * (0.5 - 1 / (1 + np.exp(b2 * (s - b3)))) + b4 * s + b5
+
+
+@pytest.mark.parametrize("truth", [(5, 9, 0.4, 1, 2), (-60, 20, 0.7, 0, 50), (0, 1, 0, 3, 1), (3, 4, 0.9, -2, 0)])
+def test_the_fit_finds_the_curve_it_came_from(truth):
+    s = torch.linspace(0, 1, 60, dtype=torch.float64)
+    t = torch.from_numpy(logistic(s.numpy(), *truth))
+    assert rmse(logistic_fit(s, t)(s), t) < 1e-5 * t.std().item()
+    # Whatever the units of the scores.
+    assert rmse(logistic_fit(1e4 * s - 7, t)(1e4 * s - 7), t) < 1e-5 * t.std().item()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_fit_is_not_worse_than_scipys(seed):
+    generator = torch.Generator().manual_seed(seed)
+    s = torch.rand(60, generator=generator, dtype=torch.float64)
+    t = torch.from_numpy(logistic(s.numpy(), 5, 9, 0.4, 1, 2)) + 0.4 * torch.randn(60, generator=generator, dtype=torch.float64)
+    start = [t.max() - t.min(), 1 / s.std(), s.mean(), 0, t.mean()]
+    theirs, _ = optimize.curve_fit(logistic, s.numpy(), t.numpy(), p0=start, maxfev=20000)
+    assert rmse(logistic_fit(s, t)(s), t) <= rmse(torch.from_numpy(logistic(s.numpy(), *theirs)), t) * (1 + 1e-6)
+    assert rmse(logistic_fit(s, t)(s), t) >= 0.3  # the noise itself is not fitted away
+
+
+def test_the_fit_refuses_few_samples_and_keeps_shapes():
+    s = torch.linspace(0, 1, 8)
+    assert logistic_fit(s, s**2)(torch.zeros(2, 3)).shape == (2, 3)
+    with pytest.raises(ValueError, match="at least six"):
+        logistic_fit(s[:5], s[:5] ** 2)

@@ -1,0 +1,5 @@
+"""What readers write themselves, chapter by chapter: exercises with their references, cases and usual slips; and quizzes.
+
+A chapter says ``from tutorial_lib.exercises import gradients as exercises``, and then
+``check(largest_step, exercises.largest_step)``.
+"""

@@ -1,0 +1,80 @@
+"""Exercise 4: all contrasts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.instruments import Exercise
+from tutorial_lib.instruments.exercise import Heard
+
+
+def own_rows(p: Tensor, h: Tensor) -> Tensor:
+    """Why P, rather than Q? for every Q: the own row of ∂(−log p_Q)/∂W, (p_Q − 1) h, one block of d numbers after another.
+
+    Shapes: p (N, C), h (N, d) -> (N, C·d), without a graph.
+    """
+    return ((p - 1)[:, :, None] * h[:, None]).flatten(1).detach()
+
+
+def scaled(over: int | tuple[int, int], unbiased: bool, above: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The features with the mean and the spread of whatever stands in the batch: of each feature, or of all together."""
+
+    def wrong(p: Tensor, h: Tensor) -> Tensor:
+        features = own_rows(p, h)
+        return (features - features.mean(over)) / (features.std(over, correction=int(unbiased)) + above)
+
+    return wrong
+
+
+SCALED = [
+    scaled(over, unbiased, above)
+    for over in (0, (0, 1))
+    for unbiased in (True, False)
+    for above in (0.0, 1e-12, 1e-8, 1e-6, 1e-5)
+]
+
+
+def seen(N: int, C: int, d: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
+    """A case: probabilities and features as they leave a network, with what leads back to it; no two sizes alike."""
+
+    def make(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        z, h = (torch.randn(N, k, generator=generator, dtype=torch.float64, requires_grad=True) for k in (C, d))
+        with torch.enable_grad():
+            return z.softmax(1), h.exp()
+
+    return make
+
+
+def leads_back(call: Heard) -> bool:
+    """Whether a gradient of the features would reach the network."""
+    parts = call.value if isinstance(call.value, list | tuple) else [call.value]
+    return any(isinstance(one, Tensor) and one.requires_grad for one in parts)
+
+
+introspective_features = Exercise(
+    name="introspective_features",
+    reference=own_rows,
+    cases=(seen(3, 2, 4), seen(4, 5, 3), seen(5, 3, 6), seen(2, 6, 5)),
+    slips={
+        "The blocks of the classes are mixed. Exchange two classes: whole blocks of d numbers should change places, and nothing "
+        "inside them. What does `flatten` run through first?": lambda p, h: (h[:, :, None] * (p - 1)[:, None]).flatten(1),
+        "The rows of p − e_Q are added up over the classes. Each Q keeps one row, its own; what do all entries of p − e_Q add "
+        "up to?": (
+            lambda p, h: torch.zeros_like(own_rows(p, h)),
+            lambda p, h: torch.zeros_like(h),
+            lambda p, h: torch.zeros_like(p),
+            lambda p, h: ((len(p[0]) * p - 1)[:, :, None] * h[:, None]).flatten(1),
+        ),
+        "The features are scaled with the statistics of what is being asked. One picture's features then depend on its "
+        "neighbours: whose mean and spread does the second look know when a single one arrives?": SCALED,
+    },
+    beside={
+        "The features carry a graph. Trained on them, the second look would train the first one too: what cuts the way "
+        "back?": leads_back,
+    },
+    look="write out the smallest case by hand: the first d numbers of a row belong to the first class",
+    right="And now the question that matters: which of your features is not a function of h?",
+)

@@ -1,0 +1,97 @@
+"""Trust by neighbours: how much nearer is a sample to the class that was predicted than to any other?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class TrustScore:
+    """The Trust Score: the distance to the nearest other class, divided by the distance to the class that was predicted.
+
+    ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P). H_c holds the fitted samples of class c but for the fraction ``alpha`` whose
+    k-th nearest neighbour in the class is farthest: ``k`` and ``alpha`` say what counts as dense, and nothing else.
+    ``neighbour``: d is the distance to the nearest sample of a set; 2 takes the second nearest, as the authors' code does,
+    so that a fitted sample does not find itself.
+
+    Raises:
+        ValueError: k or neighbour below 1, alpha outside [0, 1).
+
+    Source: Jiang, Kim, Guan, Gupta, NeurIPS 2018, arXiv 1805.11783.
+
+    Example:
+        >>> stored, labels = torch.tensor([[0.], [1.], [9.]]), torch.tensor([0, 0, 1])
+        >>> TrustScore().fit(stored, labels).trust(torch.tensor([[3.], [3.]]), torch.tensor([0, 1]))
+        tensor([3.0000, 0.3333])
+    """
+
+    def __init__(self, k: int = 10, alpha: float = 0.0, neighbour: int = 1):
+        if k < 1 or neighbour < 1 or not 0 <= alpha < 1:
+            raise ValueError(f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={neighbour}, alpha={alpha}")
+        self.k, self.alpha, self.neighbour = k, alpha, neighbour
+        self.sets: dict[int, Tensor] = {}
+
+    def fit(self, h: Tensor, labels: Tensor) -> TrustScore:
+        """Keep the dense part of every class. h (n, d), in any space in which distances mean something; labels (n,).
+
+        Raises:
+            ValueError: shapes that do not belong together, fewer than two classes, or a class too small for its neighbours.
+        """
+        if h.dim() != 2 or labels.shape != h.shape[:1]:
+            found = f"{tuple(h.shape)} and {tuple(labels.shape)}"
+            raise ValueError(f"h must be (n, d) and labels (n,), not {found}; flatten pictures first")
+        classes, counts = labels.unique(return_counts=True)
+        needed = max(self.neighbour, self.k + 1 if self.alpha else 1)
+        if len(classes) < 2 or counts.min() < needed:
+            found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+            raise ValueError(f"two classes of at least {needed} samples are needed; found {found}")
+        # Distances do not change with the origin, but their rounding does: it is smallest near the middle of the data.
+        self.origin = h.mean(0)
+        self.sets = {int(c): self._dense(h[labels == c] - self.origin) for c in classes}
+        return self
+
+    def _dense(self, points: Tensor) -> Tensor:
+        if not self.alpha:
+            return points
+        # The nearest of all is the point itself.
+        radius = torch.cat([torch.cdist(rows, points).kthvalue(self.k + 1, 1).values for rows in points.split(1024)])
+        dense = points[radius <= radius.quantile(1 - self.alpha)]
+        if len(dense) < self.neighbour:
+            raise ValueError(f"alpha={self.alpha} leaves {len(dense)} samples of a class; take a smaller one")
+        return dense
+
+    def distances(self, h: Tensor, chunk: int = 1024) -> Tensor:
+        """The distance to every fitted class, in increasing order of their labels: h (N, d) -> (N, C) ≥ 0.
+
+        Raises:
+            ValueError: nothing was fitted, or samples of another size.
+        """
+        if not self.sets:
+            raise ValueError("fit(h, labels) comes first")
+        if h.dim() != 2 or h.shape[1] != len(self.origin):
+            d = len(self.origin)
+            raise ValueError(f"fitted on samples of {d} numbers, so h must be (N, {d}), not {tuple(h.shape)}")
+        rows = [row - self.origin for row in h.split(chunk)]
+        return torch.cat([torch.stack([self._distance(row, points) for points in self.sets.values()], 1) for row in rows])
+
+    def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
+        far = torch.cdist(rows, points)
+        return far.amin(1) if self.neighbour == 1 else far.kthvalue(self.neighbour, 1).values
+
+    def trust(self, h: Tensor, predictions: Tensor, *, chunk: int = 1024) -> Tensor:
+        """The trust in each prediction, ≥ 0; higher is more to be trusted, above 1 the predicted class is the nearest.
+
+        h (N, d), predictions (N,) -> (N,). Infinite where the sample is a stored one of the predicted class alone; 1 where it is
+        a stored one of another class as well.
+
+        Raises:
+            ValueError: as :meth:`distances`; a predicted class that was not fitted.
+        """
+        far = self.distances(h, chunk)
+        classes = torch.tensor(list(self.sets), device=predictions.device)
+        own = predictions[:, None] == classes
+        if predictions.shape != h.shape[:1] or not own.any(1).all():
+            raise ValueError(f"predictions must be {len(h)} labels among the fitted ones, {list(self.sets)}")
+        own = own.to(far.device)
+        predicted, other = far[own], far.masked_fill(own, torch.inf).amin(1)
+        return torch.where((predicted == 0) & (other == 0), 1.0, other / predicted)

@@ -1,0 +1,36 @@
+"""Numbers in, numbers out: how well a score detects, whether confidence is earned, whether two lists agree, what knows nothing.
+
+A score is abnormality, higher = more abnormal. Results are plain numbers, computed in float64 on the CPU, so that large scores
+cannot saturate and ties stay ties, on whatever device and in whatever dtype the scores arrive.
+"""
+
+from tutorial_lib.measures.baselines import centre_bias, random_map, uniform_map
+from tutorial_lib.measures.calibration import Reliability, accuracy, expected_calibration_error, reliability, temperature_scaling
+from tutorial_lib.measures.correlation import krcc, logistic_fit, plcc, ranks, rmse, srcc
+from tutorial_lib.measures.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
+from tutorial_lib.measures.intervals import Interval, bootstrap_interval
+
+__all__ = [
+    "Interval",
+    "Reliability",
+    "RiskCoverage",
+    "accuracy",
+    "aupr",
+    "auroc",
+    "bootstrap_interval",
+    "centre_bias",
+    "detection_error",
+    "expected_calibration_error",
+    "fpr_at_tpr",
+    "krcc",
+    "logistic_fit",
+    "plcc",
+    "random_map",
+    "ranks",
+    "reliability",
+    "risk_coverage",
+    "rmse",
+    "srcc",
+    "temperature_scaling",
+    "uniform_map",
+]
