@@ -163,6 +163,12 @@ def test_one_heading_of_first_rank(book, page):
     assert article is None or len(article.find_all("h1")) <= 1
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_are_drawn(book, page):
+    # A page sets a row of hyphens as dashes.
+    assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("page", PAGES)
 def test_in_the_browser(site, browser, page, width):
