@@ -59,3 +59,44 @@ def test_a_described_figure_carries_its_text():
 def test_a_text_that_describes_nothing_is_refused(alt):
     with pytest.raises(ValueError, match="say in a sentence"):
         plots.described(Figure(), alt)
+
+
+def tint(found, **how):
+    """The colours of a map laid over a mid-grey picture, (H, W, 3)."""
+    figure = plots.maps(torch.full((1, 3, *found.shape[1:]), 0.5), {"map": found}, **how)
+    return torch.from_numpy(figure.axes[1].images[0].get_array())
+
+
+def test_maps_are_orange_for_and_blue_against_and_grey_at_nothing():
+    red, green, blue = tint(torch.tensor([[[1.0, 0.0, -1.0]]]))[0].T
+    assert red[0] > green[0] > blue[0] and blue[2] > green[2] > red[2]
+    assert red[1] == green[1] == blue[1]
+
+
+def test_maps_stand_at_their_own_scale_or_at_a_common_one():
+    weak = torch.tensor([[[1e-3, 0.0]]])
+    assert torch.allclose(tint(weak), tint(weak / 1e-3))
+    faint = tint(weak, scale=torch.ones(1))[0]
+    assert torch.allclose(faint[0], faint[1], atol=0.02)
+    assert not torch.allclose(*tint(weak)[0], atol=0.02)
+
+
+def test_an_empty_map_has_no_colour():
+    seen = tint(torch.zeros(1, 2, 2))
+    assert torch.equal(seen[..., 0], seen[..., 2]) and seen.isfinite().all()
+
+
+def test_maps_stand_beside_pictures_with_notes_and_the_truth():
+    x = torch.rand(2, 3, 8, 8)
+    mask = torch.zeros(2, 8, 8, dtype=torch.bool)
+    mask[0, 2:4, 2:4] = True  # the second has none to draw
+    columns = {"one": torch.rand(2, 8, 8), "two": torch.rand(2, 8, 8)}
+    figure = plots.maps({"P": x, "Q": x}, columns, truth=mask, rows=["a", "b"], notes={"two": ["first", "second"]})
+    assert [axis.get_title() for axis in figure.axes[:4]] == ["P", "Q", "one", "two"]
+    assert figure.axes[4].get_ylabel() == "b" and figure.axes[7].get_xlabel() == "second"
+    assert [len(axis.collections) for axis in figure.axes] == [0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_maps_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="why: maps .*upsample"):
+        plots.maps(torch.rand(1, 3, 8, 8), {"why": torch.rand(1, 2, 2)})

@@ -58,7 +58,7 @@ def smoothgrad(
     samples: int = 50,
     noise: float = 0.15,
     read: str = "mean",
-    chunk: int = 32,
+    chunk: int = 16,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """The gradient averaged over noisy copies of the picture: 1/S Σ_s ∂z_c/∂x (x + ε_s), ε_s ~ N(0, σ²). x (N, …) -> like x.
@@ -100,7 +100,7 @@ def smoothgrad(
 
 
 def integrated_gradients(
-    model: nn.Module, x: Tensor, objective=None, *, baseline: float | Tensor = 0.0, steps: int = 64, chunk: int = 32
+    model: nn.Module, x: Tensor, objective=None, *, baseline: float | Tensor = 0.0, steps: int = 64, chunk: int = 16
 ) -> Tensor:
     """The gradient averaged on the way from a baseline x′ to the picture, times the way. x (N, …) -> like x, signed, in logits.
 

@@ -166,3 +166,70 @@ def heat(table: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequenc
                 ink = "white" if value < (low + high) / 2 else "#1a1a1a"
                 axis.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=8, color=ink)
     return figure
+
+
+def maps(
+    images: Tensor | dict[str, Tensor],
+    columns: dict[str, Tensor],
+    *,
+    truth: Tensor | None = None,
+    rows: Sequence[str] = (),
+    notes: dict[str, Sequence[str]] | None = None,
+    scale: Tensor | None = None,
+    inches: float = 1.45,
+) -> Figure:
+    """Pictures, and beside each its maps laid over it in grey: orange speaks for, blue speaks against, nothing stays grey.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1]; or several for each row, by title: the maps are laid over the first.
+        columns: for each title its signed maps, (N, H, W), of the pictures' size.
+        truth: (N, H, W), bool: its edge is drawn into every map.
+        rows: a name for each picture, written to its left.
+        notes: for a title a line below each of its maps.
+        scale: (N,), the value that is full colour, the same for all maps of a picture; without it each map's own largest.
+        inches: the height of a picture.
+
+    Raises:
+        ValueError: maps of another size than the pictures.
+    """
+    shown = images if isinstance(images, dict) else {"": images}
+    under, notes = next(iter(shown.values())), notes or {}
+    n, _, height, width = under.shape
+    for title, found in columns.items():
+        if found.shape != (n, height, width):
+            size = f"{tuple(found.shape)} for {n} pictures of {height}×{width}"
+            raise ValueError(f"{title}: maps {size}; upsample(maps, x.shape[-2:]) brings them to the pictures' size")
+    with matplotlib.rc_context(STYLE):
+        across = (len(shown) + len(columns)) * inches * width / height + (0.9 if rows else 0)
+        figure = Figure(figsize=(across, n * (inches + 0.22 * bool(notes)) + 0.45), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        grid = figure.subplots(n, len(shown) + len(columns), squeeze=False)
+        for i, line in enumerate(grid):
+            if rows:
+                line[0].set_ylabel(rows[i], rotation=0, ha="right", va="center", fontsize=9)
+            panels = {title: picture(pictures[i]) for title, pictures in shown.items()}
+            for title, found in columns.items():
+                panels[title] = _laid_over(under[i], found[i], None if scale is None else scale[i])
+            for axis, (title, panel) in zip(line, panels.items(), strict=True):
+                axis.imshow(panel, interpolation="nearest")
+                axis.set(xticks=[], yticks=[])
+                axis.grid(False)
+                axis.spines[:].set_visible(False)
+                if truth is not None and title in columns and truth[i].any():
+                    axis.contour(truth[i].cpu().float().numpy(), levels=[0.5], colors="#111111", linewidths=0.8)
+                if title in notes:
+                    axis.set_xlabel(notes[title][i], fontsize=8, color="#333333", labelpad=2)
+        for axis, title in zip(grid[0], [*shown, *columns], strict=True):
+            axis.set_title(title, fontsize=9)
+    return figure
+
+
+def _laid_over(image: Tensor, found: Tensor, full: Tensor | None):
+    """A picture in pale grey, tinted where a signed map is strong; (H, W, 3)."""
+    grey = 0.45 + 0.55 * image.detach().cpu().float().mean(0)
+    strength = found.detach().cpu().float()
+    full = strength.abs().amax() if full is None else full.detach().cpu().float()
+    strength = (strength / full.clamp(min=1e-12)).clamp(-1, 1)
+    ink = Tensor([[213, 94, 0], [0, 114, 178]])[(strength < 0).long()] / 255  # two of COLOURS
+    share = strength.abs().pow(0.8)[..., None]
+    return (grey[..., None] * (1 - share) + ink * share).clamp(0, 1).numpy()
