@@ -6,10 +6,12 @@ and what is read off the gradient (itself, its norms, its inner products over cl
 
 from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
+from tutorial_lib.gradients.differentiable import batch_gradient
 from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
+    bernoulli,
     confounding,
     cross_entropy,
     log_prob,
@@ -28,6 +30,8 @@ from tutorial_lib.gradients.values import fixed_at, value
 __all__ = [
     "Objective",
     "as_objective",
+    "batch_gradient",
+    "bernoulli",
     "class_jacobian",
     "class_readings",
     "compare",

@@ -235,3 +235,19 @@ def reconstruction(x: Tensor) -> Objective:
         tensor([4., 4.])
     """
     return Objective(lambda out, x: (out - x).square().flatten(1).mean(1), x)
+
+
+def bernoulli(x: Tensor) -> Objective:
+    """How unlikely the input is when each output is the chance of a bright pixel: −Σ x log x̂ + (1−x) log(1−x̂) ≥ 0, in nats.
+
+    A sum over each sample: outputs like x, in [0, 1], -> (n,). Its least value is not zero but the entropy of x, so grey pictures
+    score higher than black and white ones however well they are reconstructed.
+
+    Source: the reconstruction term of Kingma and Welling, ICLR 2014, arXiv 1312.6114.
+
+    Example:
+        >>> x = torch.tensor([[0., 1.]])
+        >>> bernoulli(x)(torch.tensor([[0.5, 0.5]]))
+        tensor([1.3863])
+    """
+    return Objective(lambda out, x: F.binary_cross_entropy(out, x, reduction="none").flatten(1).sum(1), x)
