@@ -6,7 +6,7 @@ and what is read off the gradient (itself, its norms, its inner products over cl
 
 from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
-from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient
+from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
@@ -23,7 +23,7 @@ from tutorial_lib.gradients.objectives import (
 from tutorial_lib.gradients.readings import class_readings
 from tutorial_lib.gradients.rectified import rectified_gradient
 from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
-from tutorial_lib.gradients.values import fixed_at, value
+from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
     "Objective",
@@ -48,6 +48,9 @@ __all__ = [
     "logit_difference",
     "loss_to",
     "norms_from_gram",
+    "outputs",
+    "outputs_and_gradient",
+    "outputs_and_jacobian",
     "parameter_gradients",
     "per_sample",
     "reconstruction",

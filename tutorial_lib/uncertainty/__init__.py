@@ -1,0 +1,7 @@
+"""Gradients as uncertainty: can a network feel that it should not be trusted, and can someone fool the feeling?"""
+
+from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
+from tutorial_lib.uncertainty.budgets import random_noise
+from tutorial_lib.uncertainty.success import fooled
+
+__all__ = ["bim", "fgsm", "fooled", "pgd", "random_noise"]
