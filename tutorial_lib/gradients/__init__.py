@@ -6,7 +6,7 @@ and what is read off the gradient (itself, its norms, its inner products over cl
 
 from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, last_linear, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
-from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient
+from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
@@ -50,6 +50,8 @@ __all__ = [
     "loss_to",
     "norms_from_gram",
     "outputs",
+    "outputs_and_gradient",
+    "outputs_and_jacobian",
     "parameter_gradients",
     "per_sample",
     "reconstruction",

@@ -3,6 +3,8 @@
 Two kinds must never stand side by side unmarked: scores that have seen normal pictures only, and detectors that were shown abnormal ones.
 """
 
+from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
+from tutorial_lib.uncertainty.budgets import random_noise
 from tutorial_lib.uncertainty.confidence import energy, entropy, margin, max_softmax
 from tutorial_lib.uncertainty.fair import Fold, learning_half, leave_one_family_out, own_family, signed_auroc
 from tutorial_lib.uncertainty.grad_trust import change_norms, grad_trust
@@ -11,6 +13,7 @@ from tutorial_lib.uncertainty.mahalanobis import Mahalanobis
 from tutorial_lib.uncertainty.odin import odin
 from tutorial_lib.uncertainty.open_set import open_set, pseudo_unknown, threshold_of_normal
 from tutorial_lib.uncertainty.purview import PurviewDetector, confounding_norms, label_norms
+from tutorial_lib.uncertainty.success import fooled
 from tutorial_lib.uncertainty.votes import Votes, ensemble, mc_dropout, votes
 
 __all__ = [
@@ -18,12 +21,15 @@ __all__ = [
     "Mahalanobis",
     "PurviewDetector",
     "Votes",
+    "bim",
     "change_norms",
     "confounding_norms",
     "energy",
     "ensemble",
     "entropy",
     "ex_grad",
+    "fgsm",
+    "fooled",
     "grad_norm",
     "grad_trust",
     "label_norms",
@@ -35,7 +41,9 @@ __all__ = [
     "odin",
     "open_set",
     "own_family",
+    "pgd",
     "pseudo_unknown",
+    "random_noise",
     "signed_auroc",
     "threshold_of_normal",
     "votes",
