@@ -57,6 +57,29 @@ def test_class_jacobian_is_every_class_gradient(signs, images):
             g.class_jacobian(signs, images, classes=classes)
 
 
+def test_one_pass_gives_outputs_and_gradient(signs, images, labels):
+    J = g.cross_entropy(labels)
+    z, gradient = g.outputs_and_gradient(signs, images, J)
+    assert torch.equal(z, g.outputs(signs, images)) and torch.equal(gradient, g.input_gradient(signs, images, J))
+    torch.testing.assert_close(z, signs(images).detach(), rtol=1e-12, atol=1e-14)
+    forward = flops(lambda: signs(images))
+    assert flops(lambda: g.outputs_and_gradient(signs, images, J)) <= 2.01 * forward
+
+
+def test_every_sample_may_ask_about_classes_of_its_own(signs, images):
+    classes = torch.tensor([[0, 9], [3, 3], [8, 1], [5, 2], [2, 5]])
+    z, J = g.outputs_and_jacobian(signs, images, classes, chunk=2)
+    every = g.class_jacobian(signs, images)
+    torch.testing.assert_close(J, every[torch.arange(5)[:, None], classes], rtol=1e-10, atol=1e-14)
+    assert torch.equal(z, g.outputs(signs, images, chunk=2))
+    for wrong in (classes[:3], classes[:, 0]):
+        with pytest.raises(ValueError, match=r"one row a sample, \(5, K\)"):
+            g.outputs_and_jacobian(signs, images, wrong)
+    for wrong in (classes + 1, classes - 1):
+        with pytest.raises(ValueError, match="classes must lie in"):
+            g.outputs_and_jacobian(signs, images, wrong)
+
+
 def test_many_classes_must_be_named(untouched):
     model = drawn(torch.nn.Linear(3, 200))
     x = torch.ones(2, 3)

@@ -4,12 +4,14 @@ Three questions, three groups of functions: with respect to what (inputs, layers
 and what is read off the gradient (itself, its norms, its inner products over classes).
 """
 
-from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, layer_names, split_at
+from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, last_linear, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
-from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient
+from tutorial_lib.gradients.differentiable import batch_gradient
+from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
+    bernoulli,
     confounding,
     cross_entropy,
     log_prob,
@@ -23,11 +25,13 @@ from tutorial_lib.gradients.objectives import (
 from tutorial_lib.gradients.readings import class_readings
 from tutorial_lib.gradients.rectified import rectified_gradient
 from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
-from tutorial_lib.gradients.values import fixed_at, value
+from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
     "Objective",
     "as_objective",
+    "batch_gradient",
+    "bernoulli",
     "class_jacobian",
     "class_readings",
     "compare",
@@ -41,6 +45,7 @@ __all__ = [
     "gradient_norms",
     "input_gradient",
     "last_layer_gradient",
+    "last_linear",
     "layer_gradient",
     "layer_names",
     "log_prob",
@@ -48,6 +53,9 @@ __all__ = [
     "logit_difference",
     "loss_to",
     "norms_from_gram",
+    "outputs",
+    "outputs_and_gradient",
+    "outputs_and_jacobian",
     "parameter_gradients",
     "per_sample",
     "reconstruction",

@@ -27,6 +27,23 @@ def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 
         >>> torch.equal(input_gradient(model, torch.ones(1, 2), 1)[0], model.weight[1])
         True
     """
+    return outputs_and_gradient(model, x, objective, chunk=chunk)[1]
+
+
+def outputs_and_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> tuple[Tensor, Tensor]:
+    """What the network says at x, and the gradient of an objective with respect to x: (outputs (N, …), ∂J/∂x like x).
+
+    One pass each way, for whoever walks along a gradient and wants to know where the walk has come to. See
+    :func:`input_gradient`, which keeps the gradient alone.
+
+    Raises:
+        ValueError: as :func:`input_gradient` does.
+
+    Example:
+        >>> z, g = outputs_and_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
+        >>> z.shape, g.shape
+        (torch.Size([4, 3]), torch.Size([4, 2]))
+    """
     objective, pieces = as_objective(objective), []
     floating(x)
     with borrowed(model, x):
@@ -34,8 +51,9 @@ def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 
             leaf = own(x[rows]).requires_grad_()
             outputs = outputs_of(model, leaf.clone())
             J = objective.rows(rows).at(outputs)(outputs)
-            pieces += _grad(J.sum(), leaf)
-    return torch.cat(pieces)
+            pieces.append((outputs.detach(), *_grad(J.sum(), leaf)))
+    outputs, gradients = zip(*pieces)
+    return torch.cat(outputs), torch.cat(gradients)
 
 
 def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) -> tuple[Tensor, Tensor]:
@@ -89,6 +107,39 @@ def class_jacobian(
             z = outputs.sum(0)[which(outputs, classes)]
             pieces.append(torch.stack([_grad(z_c, leaf, keep=True)[0] for z_c in z], 1))
     return torch.cat(pieces)
+
+
+def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk: int = 64) -> tuple[Tensor, Tensor]:
+    """The logits, and for every sample the gradients of classes of its own: (z (N, C), ∂z_c/∂x (N, K, …)), signed.
+
+    ``classes``: (N, K); row k of a sample belongs to its ``classes[n, k]``. One forward pass, K backward passes. Where all samples
+    are asked about the same classes, see :func:`class_jacobian`.
+
+    Raises:
+        ValueError: outputs that are no logits (N, C); classes of another shape, or out of range.
+
+    Example:
+        >>> model = nn.Linear(2, 3)
+        >>> z, J = outputs_and_jacobian(model, torch.ones(2, 2), torch.tensor([[0, 2], [1, 1]]))
+        >>> torch.equal(J[0, 1], model.weight[2]), torch.equal(J[1, 0], model.weight[1])
+        (True, True)
+    """
+    if classes.dim() != 2 or len(classes) != len(x):
+        raise ValueError(f"classes must be one row a sample, ({len(x)}, K), not {tuple(classes.shape)}")
+    floating(x)
+    pieces = []
+    with borrowed(model, x):
+        for rows in slices(len(x), chunk):
+            leaf = own(x[rows]).requires_grad_()
+            outputs = outputs_of(model, leaf.clone())
+            if outputs.dim() != 2 or not ((0 <= classes) & (classes < outputs.shape[1])).all():
+                raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
+            # A copy, since what was made in inference mode cannot be saved for a backward pass.
+            z = outputs.gather(1, classes[rows].to(outputs.device).clone()).sum(0)
+            jacobian = torch.stack([_grad(z_k, leaf, keep=True)[0] for z_k in z], 1)
+            pieces.append((outputs.detach(), jacobian))
+    outputs, jacobians = zip(*pieces)
+    return torch.cat(outputs), torch.cat(jacobians)
 
 
 def which(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:

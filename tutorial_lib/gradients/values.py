@@ -10,6 +10,20 @@ from tutorial_lib.gradients.inputs import slices
 from tutorial_lib.gradients.objectives import Objective, as_objective
 
 
+def outputs(model: nn.Module, x: Tensor, *, chunk: int = 64) -> Tensor:
+    """What the network says, f(x): x (N, …) -> (N, …), checked to be finite and one row a sample. One forward pass, no graph.
+
+    Raises:
+        ValueError: as :func:`input_gradient` does.
+
+    Example:
+        >>> outputs(nn.Flatten(), torch.tensor([[[1., 5.]]]))
+        tensor([[1., 5.]])
+    """
+    with borrowed(model, x), torch.no_grad():
+        return torch.cat([outputs_of(model, own(x[rows])) for rows in slices(len(x), chunk)])
+
+
 def value(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> Tensor:
     """The objective, J(f(x)), one number a sample: x (N, …) -> (N,), in the unit of the objective. One forward pass, no graph.
 
@@ -23,8 +37,8 @@ def value(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> Te
     objective, pieces = as_objective(objective), []
     with borrowed(model, x), torch.no_grad():
         for rows in slices(len(x), chunk):
-            outputs = outputs_of(model, own(x[rows]))
-            pieces.append(objective.rows(rows).at(outputs)(outputs))
+            said = outputs_of(model, own(x[rows]))
+            pieces.append(objective.rows(rows).at(said)(said))
     return torch.cat(pieces)
 
 

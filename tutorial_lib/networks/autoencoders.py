@@ -1,6 +1,10 @@
-"""The autoencoder of the sign world: its expectation of a picture is the picture itself."""
+"""Autoencoders: their expectation of a picture is the picture itself."""
 
+from __future__ import annotations
+
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy
 
 
 class SignAutoencoder(nn.Module):
@@ -26,3 +30,134 @@ class SignAutoencoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))
+
+
+class StridedAutoencoder(nn.Module):
+    """Four strided convolutions down, four back up: images in [0, 1] of 28×28, (N, C, 28, 28), to reconstructions of the same shape.
+
+    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721 for one.
+
+    Args:
+        channels: of the pictures, C.
+        widths: maps after each of the four convolutions; the code is (N, widths[3], 3, 3).
+        generator: source of the first weights, on the CPU; without one, a fresh one seeded with 0. No global state is touched.
+
+    Source: Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv 2007.09507.
+
+    Example:
+        >>> network = StridedAutoencoder(channels=1)
+        >>> network(torch.rand(2, 1, 28, 28)).shape, sum(p.numel() for p in network.parameters())
+        (torch.Size([2, 1, 28, 28]), 230721)
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: tuple[int, int, int, int] = (32, 32, 64, 64),
+        *,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        with torch.device("meta"):
+            self.encoder, self.decoder = _down(channels, widths), _up(channels, widths)
+        _draw(self, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encoder(x))
+
+
+class VariationalAutoencoder(nn.Module):
+    """A picture is read as a cloud of codes, z ~ N(μ(x), σ²(x)): images in [0, 1] of 28×28, (N, C, 28, 28).
+
+    ``forward`` reconstructs from the middle of the cloud, decode(μ), without chance, in every mode. Chance enters through
+    :meth:`bound`, by which it is trained. ``decoder[0]`` is the first of its four transposed convolutions.
+
+    Args:
+        channels: of the pictures, C.
+        widths: maps after each of the four convolutions.
+        code: the length of z.
+        generator: as in :class:`StridedAutoencoder`.
+
+    Source: Kingma and Welling, ICLR 2014, arXiv 1312.6114; the layers follow Kwon et al., ICIP 2019, arXiv 1908.09998.
+
+    Example:
+        >>> vae = VariationalAutoencoder()
+        >>> x = torch.rand(2, 3, 28, 28)
+        >>> vae(x).shape, vae.divergence(x).shape
+        (torch.Size([2, 3, 28, 28]), torch.Size([2]))
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: tuple[int, int, int, int] = (16, 16, 32, 32),
+        code: int = 20,
+        *,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        with torch.device("meta"):
+            self.encoder = nn.Sequential(_down(channels, widths), nn.Flatten())
+            self.middle, self.spread = nn.Linear(9 * widths[3], code), nn.Linear(9 * widths[3], code)
+            self.entry = nn.Sequential(nn.Linear(code, 9 * widths[3]), nn.Unflatten(1, (widths[3], 3, 3)))
+            self.decoder = _up(channels, widths)
+        _draw(self, generator)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ², (N, code) each."""
+        h = self.encoder(x)
+        return self.middle(h), self.spread(h)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(N, code) -> pictures."""
+        return self.decoder(self.entry(z))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x)[0])
+
+    def divergence(self, x: Tensor) -> Tensor:
+        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from where codes are expected."""
+        return self._divergence(*self.encode(x))
+
+    def bound(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """−ELBO = −log p(x | z) + KL ≥ −log p(x), (N,), in nats, with one z drawn for each picture; higher = less expected.
+
+        Each value of a picture is read as the chance of a bright pixel. ``generator``: on the CPU; without one, z = μ.
+        """
+        middle, spread = self.encode(x)
+        z = middle
+        if generator is not None:
+            z = middle + (spread / 2).exp() * torch.randn(middle.shape, generator=generator).to(middle)
+        loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
+        return loss + self._divergence(middle, spread)
+
+    @staticmethod
+    def _divergence(middle: Tensor, spread: Tensor) -> Tensor:
+        return (middle.square() + spread.exp() - 1 - spread).sum(1) / 2
+
+
+def _down(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """28 → 15 → 8 → 5 → 3."""
+    pairs = zip((channels, *widths), widths)
+    return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Conv2d(a, b, 4, stride=2, padding=2), nn.ReLU())))
+
+
+def _up(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """3 → 4 → 8 → 14 → 28."""
+    first, second, third, fourth = widths
+    return nn.Sequential(
+        *(nn.ConvTranspose2d(fourth, third, 4, stride=2, padding=2), nn.ReLU()),
+        *(nn.ConvTranspose2d(third, second, 4, stride=2, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(second, first, 4, stride=2, padding=2), nn.ReLU()),
+        *(nn.ConvTranspose2d(first, channels, 4, stride=2, padding=1), nn.Sigmoid()),
+    )
+
+
+def _draw(model: nn.Module, generator: torch.Generator | None) -> None:
+    model.to_empty(device="cpu")
+    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            bound = module.weight[0].numel() ** -0.5  # torch's own rule for all three
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator=generator)

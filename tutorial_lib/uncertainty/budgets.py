@@ -1,0 +1,133 @@
+"""What an attacker may change: a ball around the picture, inside the box of possible pictures; and noise of the same size."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+Norm = float | str
+Bounds = tuple[float, float]
+
+
+def order(norm: Norm) -> float:
+    """The norm in which a budget is counted: 2, or infinity ("inf"), the largest change of any pixel.
+
+    Example:
+        >>> order("inf"), order(2)
+        (inf, 2.0)
+    """
+    try:
+        p = float(norm)
+    except ValueError:
+        p = math.nan
+    if p not in (2.0, math.inf):
+        raise ValueError(f"norm is 'inf' (each pixel by at most eps) or 2 (the whole picture by eps), not {norm!r}")
+    return p
+
+
+def within(x: Tensor, bounds: Bounds) -> Tensor:
+    """The pictures without their graph, if they lie in the box.
+
+    Raises:
+        ValueError: x is not float, or leaves the bounds.
+    """
+    if not x.is_floating_point():
+        raise ValueError(f"images must be float in [{bounds[0]}, {bounds[1]}], not {x.dtype}: divide by the largest value first")
+    x = x.detach()
+    if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
+        if x.isnan().any():
+            raise ValueError(f"pictures {x.isnan().flatten(1).any(1).nonzero().flatten().tolist()[:8]} hold something that is no number")
+        raise ValueError(
+            f"the pictures lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: "
+            "pass their true bounds, and keep normalisation inside the model"
+        )
+    return x
+
+
+def over_pictures(value: float | Tensor, x: Tensor) -> float | Tensor:
+    """A number for all pictures, or one for each, (N,), ready to be multiplied with x."""
+    if not isinstance(value, Tensor) or value.dim() == 0:
+        return value
+    if value.shape != x.shape[:1]:
+        raise ValueError(f"one number for all pictures or one for each, ({len(x)},), not {tuple(value.shape)}")
+    return value.to(x).view(-1, *(1,) * (x.dim() - 1))
+
+
+def lengths(change: Tensor) -> Tensor:
+    """The L2 norm of each picture's change, (N, 1, …)."""
+    return change.flatten(1).norm(dim=1).view(-1, *(1,) * (change.dim() - 1))
+
+
+def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: Norm, bounds: Bounds = (0.0, 1.0)) -> Tensor:
+    """The nearest allowed picture: within eps of x, and inside the bounds. at, x (N, …) -> (N, …); eps a number, or (N,).
+
+    Both limits hold at once: x lies in the box, so cutting at the box never leaves the ball.
+
+    Example:
+        >>> x = torch.tensor([[0.5, 0.95]])
+        >>> project(x + 0.3, x, 0.1, "inf")
+        tensor([[0.6000, 1.0000]])
+    """
+    change, eps = at - x, over_pictures(eps, x)
+    if order(norm) == 2:
+        length = lengths(change)
+        change = torch.where(length > eps, change * (eps / length), change)
+    else:
+        change = change.clamp(-eps, eps)
+    return (x + change).clamp(*bounds)
+
+
+def steepest(gradient: Tensor, norm: Norm) -> Tensor:
+    """The step of length one that climbs fastest: sign(g) where every pixel counts alone, g / ‖g‖ where they count together.
+
+    Where the gradient is zero there is no such step, and nothing moves.
+
+    Example:
+        >>> steepest(torch.tensor([[3., -4.]]), 2), steepest(torch.tensor([[3., -4.]]), "inf")
+        (tensor([[ 0.6000, -0.8000]]), tensor([[ 1., -1.]]))
+    """
+    if order(norm) == 2:
+        length = lengths(gradient)
+        return torch.where(length > 0, gradient / length.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
+    return gradient.sign()
+
+
+def starting_field(x: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:
+    """A random point of the unit ball, uniform in it: (1, …), the same for every picture, so that none depends on its neighbours."""
+    size = (1, *x.shape[1:])
+    if order(norm) == 2:
+        way = torch.randn(size, generator=generator, device=generator.device)
+        radius = torch.rand(1, generator=generator, device=generator.device) ** (1 / max(1, way.numel()))
+        field = way / way.norm() * radius
+    else:
+        field = 2 * torch.rand(size, generator=generator, device=generator.device) - 1
+    return field.to(x)
+
+
+def random_noise(
+    x: Tensor,
+    *,
+    eps: float | Tensor,
+    norm: Norm = "inf",
+    bounds: Bounds = (0.0, 1.0),
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The control of every attack: a change as large as the budget, in a direction that knows nothing. x (N, …) -> like x.
+
+    ``norm="inf"``: every pixel by +eps or −eps, as FGSM does; ``norm=2``: a Gaussian direction of length eps. Then cut at the
+    bounds. ``eps``: a number, or one for each picture, (N,), say the norms that an attack needed. Noise of its own for each picture.
+
+    Raises:
+        ValueError: x leaves the bounds; another norm.
+
+    Example:
+        >>> x = torch.full((2, 3), 0.5)
+        >>> (random_noise(x, eps=0.1) - x).abs().round(decimals=4).unique()
+        tensor([0.1000])
+    """
+    x, generator = within(x, bounds), generator or torch.Generator().manual_seed(0)
+    # One after the other: what a picture gets does not hang on how many follow.
+    noise = torch.stack([torch.randn(x.shape[1:], generator=generator, device=generator.device) for _ in x]).to(x)
+    return project(x + over_pictures(eps, x) * steepest(noise, norm), x, eps, norm, bounds)

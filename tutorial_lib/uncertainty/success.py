@@ -1,0 +1,53 @@
+"""Was the network fooled? Counted fairly: a picture that was wrong before is no success."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.gradients import outputs
+
+
+def answers(model: nn.Module, x: Tensor, y: Tensor | int | None, chunk: int = 64) -> Tensor:
+    """Labels (N,) on x's device: those given, one class for all, or None, what the network predicts at x.
+
+    Raises:
+        ValueError: labels that are no whole numbers, one a picture.
+    """
+    if y is None:
+        return outputs(model, x, chunk=chunk).argmax(1)
+    if isinstance(y, int):
+        return torch.full((len(x),), y, device=x.device)
+    if y.is_floating_point() or y.shape != x.shape[:1]:
+        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {y.dtype} of shape {tuple(y.shape)}")
+    y = y.detach().to(x.device)
+    return y.clone() if y.is_inference() else y
+
+
+def missed(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
+    """Whether the answer is another than y, or with ``targeted`` y itself: logits (n, C), y (n,) -> (n,) bool."""
+    return (logits.argmax(1) == y) if targeted else (logits.argmax(1) != y)
+
+
+def fooled(
+    model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor | int | None = None, *, targeted: bool = False, chunk: int = 64
+) -> tuple[Tensor, Tensor]:
+    """Which attacks count, and which of them succeeded: two masks (N,). The success rate is the mean of the second over the first.
+
+    A picture counts if the network was right before, f(x) = y (``targeted``: not yet at y); it is fooled if it counts and
+    f(x′) ≠ y (``targeted``: = y). ``y``: (N,) labels, a class, or None, the class predicted at x: then every picture counts.
+
+    Raises:
+        ValueError: pictures of another shape than their originals; labels that do not fit.
+
+    Example:
+        >>> model, x = nn.Flatten(), torch.tensor([[2., 1.], [1., 2.], [3., 1.]])
+        >>> fair, lost = fooled(model, x, x.flip(1), torch.tensor([0, 0, 0]))
+        >>> fair, lost[fair].float().mean()
+        (tensor([ True, False,  True]), tensor(1.))
+    """
+    if adversarial.shape != x.shape:
+        raise ValueError(f"the attacked pictures must be of the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
+    y = answers(model, x, y, chunk)
+    counts = ~missed(outputs(model, x, chunk=chunk), y, targeted)
+    return counts, counts & missed(outputs(model, adversarial, chunk=chunk), y, targeted)
