@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import gradients, information, world
+from benchmarks import gradients, information, uncertainty, world
 from benchmarks.measure import alternate, ratio
 from benchmarks.table import RESULTS, table
 
@@ -59,6 +59,15 @@ def test_all_ways_of_taking_maps_agree(monkeypatch):
     found = {name: way().detach() for name, way in ways.items()}
     torch.testing.assert_close(found["captum IntegratedGradients"], found["integrated_gradients"], rtol=1e-2, atol=1e-5)
     assert found["captum NoiseTunnel"].shape == found["smoothgrad"].shape
+
+
+def test_all_ways_of_taking_confounding_norms_agree():
+    ways = uncertainty.norms(3)
+    tensors = ways["confounding_norms"]()
+    assert tensors.shape[0] == 3 and tensors.shape[1] == 59
+    torch.testing.assert_close(tensors.sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4)
+    ways = uncertainty.labels(2)
+    torch.testing.assert_close(ways["label_norms"]()[:10], ways["ten passes"](), rtol=1e-2, atol=1e-4)
 
 
 def test_the_world_is_measured(monkeypatch):

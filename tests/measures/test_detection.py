@@ -187,3 +187,10 @@ def test_scores_on_a_gpu():
     assert torch.equal(risk_coverage(normal.to("cuda"), correct.to("cuda")).risk, risk_coverage(normal, correct).risk)
     found = bootstrap_interval(auroc, normal.to("cuda"), abnormal, paired=False, resamples=20)
     assert found == bootstrap_interval(auroc, normal, abnormal, paired=False, resamples=20)
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_of_a_table_are_scores_too():
+    normal, abnormal = (torch.randn(n, 3, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (40, 30))
+    for k in range(3):
+        assert auroc(normal[:, k], abnormal[:, k]) == auroc(normal[:, k].clone(), abnormal[:, k].clone())

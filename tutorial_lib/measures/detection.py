@@ -166,7 +166,7 @@ def scores(values: Tensor, name: str) -> Tensor:
     if not isinstance(values, Tensor) or values.dim() != 1 or not len(values):
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(f"{name} must be a tensor of at least one score, (N,), not {found}")
-    values = values.detach().to("cpu", torch.float64)
+    values = values.detach().to("cpu", torch.float64).contiguous()
     if values.isnan().any():
         raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number")
     return values
