@@ -85,10 +85,12 @@ class GradCon:
             generator: source of the order, on the CPU; without one, a fresh one seeded with 0.
 
         Raises:
-            ValueError: no pictures, or no step to take.
+            ValueError: no pictures, no step to take, or pictures that are not float.
         """
         if len(images) == 0 or epochs < 1:
             raise ValueError(f"directions need at least one step, not {epochs} epochs of {len(images)} images")
+        if not images.is_floating_point():
+            raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         self.history = []
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
