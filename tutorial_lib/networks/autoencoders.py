@@ -33,9 +33,10 @@ class SignAutoencoder(nn.Module):
 
 
 class StridedAutoencoder(nn.Module):
-    """Four strided convolutions down, four back up: images in [0, 1] of 28×28, (N, C, 28, 28), to reconstructions of the same shape.
+    """Four strided convolutions down, four back up: images in [0, 1], (N, C, 28, 28), to reconstructions of the same shape.
 
-    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721 for one.
+    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721
+    for one.
 
     Args:
         channels: of the pictures, C.
@@ -116,7 +117,7 @@ class VariationalAutoencoder(nn.Module):
         return self.decode(self.encode(x)[0])
 
     def divergence(self, x: Tensor) -> Tensor:
-        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from where codes are expected."""
+        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from the expected one."""
         return self._divergence(*self.encode(x))
 
     def bound(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:

@@ -21,8 +21,8 @@ def decoder_gradient(
 ) -> Tensor:
     """The change that one layer would need to expect a picture: ∂L(x)/∂φ of its weight, flattened, signed. x (N, …) -> (N, d).
 
-    Its norm says how much, its direction which way. The prior's divergence KL does not depend on the decoder, so for a variational
-    autoencoder this is the gradient of the whole bound.
+    Its norm says how much, its direction which way. The divergence from the prior does not depend on the decoder, so for a
+    variational autoencoder this is the gradient of the whole bound.
 
     Args:
         model: pictures to reconstructions; a variational one must reconstruct without chance.
@@ -50,7 +50,7 @@ def decoder_gradient(
 
 
 def noisy(x: Tensor, *, spread: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-    """The same pictures under normal noise, kept in [0, 1]: what stands in for the abnormal where no abnormal picture may be shown.
+    """The same pictures under normal noise, kept in [0, 1]: a stand-in for the abnormal where no abnormal picture may be shown.
 
     A detector that learns normal pictures from their noisy copies (``PurviewDetector(hidden=(40, 20), log=False)``) has seen no
     novelty of the kind that it is tested on.
