@@ -97,3 +97,14 @@ def test_what_is_no_objective():
         g.logit(torch.ones(3))
     with pytest.raises(ValueError, match=r"outputs of shape \(n, C\)"):
         g.logit(1).at(torch.ones(2, 3, 4))
+
+
+def test_bernoulli_is_the_likelihood_of_a_picture_and_its_least_value_the_entropy():
+    x, out = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(5)).double(), Z.sigmoid()[:, :, None, None]
+    x, out = x.expand(4, 5, 3, 3), out.expand(4, 5, 3, 3)
+    naive = torch.stack([-sum(a * b.log() + (1 - a) * (1 - b).log() for a, b in zip(i.flatten(), j.flatten())) for i, j in zip(x, out)])
+    torch.testing.assert_close(g.bernoulli(x)(out), naive)
+    torch.testing.assert_close(g.bernoulli(x).rows(slice(1, 3))(out[1:3]), naive[1:3])
+    assert (g.bernoulli(x)(x) < g.bernoulli(x)(out)).all() and (g.bernoulli(x)(x) > 0).all()
+    black = torch.zeros(1, 4).double()
+    assert g.bernoulli(black)(black) == 0 and g.bernoulli(black)(1 - black).isfinite().all()

@@ -36,7 +36,7 @@ def batch_gradient(
     parameters = {name: p for names in parameters_of(model, layers).values() for name, p in names.items()}
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
     if frozen:
-        raise ValueError(f"{frozen[:8]} require no gradient: call `model.requires_grad_()` on your own copy, or name other layers")
+        raise ValueError(f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers")
     with borrowed(model, x):
         outputs = outputs_of(model, own(x))
         J = as_objective(objective).at(outputs)(outputs).mean()

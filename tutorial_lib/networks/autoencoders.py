@@ -33,9 +33,10 @@ class SignAutoencoder(nn.Module):
 
 
 class StridedAutoencoder(nn.Module):
-    """Four strided convolutions down, four back up: images in [0, 1] of 28×28, (N, C, 28, 28), to reconstructions of the same shape.
+    """Four strided convolutions down, four back up: images in [0, 1], (N, C, 28, 28), to reconstructions of the same shape.
 
-    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721 for one.
+    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721
+    for one.
 
     Args:
         channels: of the pictures, C.
@@ -90,7 +91,7 @@ class VariationalAutoencoder(nn.Module):
     def __init__(
         self,
         channels: int = 3,
-        widths: tuple[int, int, int, int] = (16, 16, 32, 32),
+        widths: tuple[int, int, int, int] = (8, 8, 12, 12),
         code: int = 20,
         *,
         generator: torch.Generator | None = None,
@@ -116,7 +117,7 @@ class VariationalAutoencoder(nn.Module):
         return self.decode(self.encode(x)[0])
 
     def divergence(self, x: Tensor) -> Tensor:
-        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from where codes are expected."""
+        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from the expected one."""
         return self._divergence(*self.encode(x))
 
     def bound(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -130,6 +131,37 @@ class VariationalAutoencoder(nn.Module):
             z = middle + (spread / 2).exp() * torch.randn(middle.shape, generator=generator).to(middle)
         loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
         return loss + self._divergence(middle, spread)
+
+    def fit(
+        self, images: Tensor, *, epochs: int = 25, batch: int = 16, step: float = 3e-3, generator: torch.Generator | None = None
+    ) -> list[float]:
+        """Train it in place by Adam on the mean bound, and leave it in eval mode; the mean bound of each epoch is returned.
+
+        Args:
+            images: (N, C, 28, 28) in [0, 1]; batches are moved to the device of its parameters.
+            epochs, batch, step: passes through the images, images a step, learning rate.
+            generator: source of order and codes, on the CPU; without one, a fresh one seeded with 0.
+
+        Raises:
+            ValueError: no images.
+        """
+        if len(images) == 0:
+            raise ValueError("training needs at least one image")
+        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        device, history = self.middle.weight.device, []
+        optimiser = torch.optim.Adam(self.parameters(), lr=step)
+        self.train()
+        for _ in range(epochs):
+            total = 0.0
+            for rows in torch.randperm(len(images), generator=generator).split(batch):
+                J = self.bound(images[rows.to(images.device)].to(device), generator=generator)
+                optimiser.zero_grad()
+                J.mean().backward()
+                optimiser.step()
+                total += J.sum().item()
+            history.append(total / len(images))
+        self.eval()
+        return history
 
     @staticmethod
     def _divergence(middle: Tensor, spread: Tensor) -> Tensor:

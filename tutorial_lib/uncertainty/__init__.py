@@ -11,6 +11,7 @@ from tutorial_lib.uncertainty.grad_trust import change_norms, grad_trust
 from tutorial_lib.uncertainty.gradcon import GradCon
 from tutorial_lib.uncertainty.last_layer import ex_grad, grad_norm
 from tutorial_lib.uncertainty.mahalanobis import Mahalanobis
+from tutorial_lib.uncertainty.novelty import decoder_gradient, noisy
 from tutorial_lib.uncertainty.odin import odin
 from tutorial_lib.uncertainty.open_set import open_set, pseudo_unknown, threshold_of_normal
 from tutorial_lib.uncertainty.purview import PurviewDetector, confounding_norms, label_norms
@@ -26,6 +27,7 @@ __all__ = [
     "bim",
     "change_norms",
     "confounding_norms",
+    "decoder_gradient",
     "energy",
     "ensemble",
     "entropy",
@@ -40,6 +42,7 @@ __all__ = [
     "margin",
     "max_softmax",
     "mc_dropout",
+    "noisy",
     "odin",
     "open_set",
     "own_family",

@@ -23,13 +23,13 @@ class GradCon:
 
         J = L − α · mean_i cos(ḡ_i, ∂L/∂φ_i)        (without the second term in step 1, and where α = 0).
 
-    So later gradients are asked to point where earlier ones did. At inference the picture's own gradient is held against the same ḡ:
+    So later gradients are asked to point where earlier ones did. At inference the picture's own gradient is held against ḡ:
 
         reconstruction  L(x) ≥ 0        alignment  −mean_i cos(ḡ_i, ∂L(x)/∂φ_i) in [−1, 1]        both  L(x) + β · alignment
 
-    **What is trained** is a copy: ``fit`` copies the autoencoder, trains all parameters of the copy, beginning from the weights it
-    was given, and keeps it as ``network`` beside the directions ḡ as ``directions``; they belong together. The autoencoder itself
-    is never changed. Biases are left out of every direction, and a gradient that is zero has cosine 0.
+    **What is trained** is a copy: ``fit`` copies the autoencoder, trains all parameters of the copy, beginning from the weights
+    it was given, and keeps it as ``network`` beside the directions ḡ as ``directions``; they belong together. The autoencoder
+    itself is never changed. Biases are left out of every direction, and a gradient that is zero has cosine 0.
 
     Args:
         autoencoder: images to reconstructions of the same shape, without statistics of the batch and without dropout.
@@ -77,7 +77,7 @@ class GradCon:
     ) -> GradCon:
         """Train a fresh copy by Adam on normal pictures, (N, C, H, W), and collect the directions. Called again, it begins anew.
 
-        ``history`` then holds for each epoch the mean L and the mean cosine between a step's gradient and the directions before it.
+        ``history`` then holds for each epoch the mean L, and the mean cosine of a step's gradient with the directions before it.
 
         Args:
             images: normal pictures only; the copy moves to their device and precision.
@@ -85,10 +85,12 @@ class GradCon:
             generator: source of the order, on the CPU; without one, a fresh one seeded with 0.
 
         Raises:
-            ValueError: no pictures, or no step to take.
+            ValueError: no pictures, no step to take, or pictures that are not float.
         """
         if len(images) == 0 or epochs < 1:
             raise ValueError(f"directions need at least one step, not {epochs} epochs of {len(images)} images")
+        if not images.is_floating_point():
+            raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         self.history = []
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
@@ -122,24 +124,33 @@ class GradCon:
             self.network, self.directions = network.eval().requires_grad_(False), mean
         return self
 
-    def alignment(self, x: Tensor) -> Tensor:
-        """The cosine between each picture's own gradient and the directions, layer by layer: (N, L) in [−1, 1], higher = more usual.
+    def change(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The change each picture asks of the decoder, layer by layer: how long it is, and which way it points. (N, L) each.
+
+        ‖∂L(x)/∂φ_i‖ ≥ 0, and the cosine between ∂L(x)/∂φ_i and the directions, in [−1, 1], higher = more usual.
 
         Raises:
             ValueError: not fitted yet; as :func:`parameter_gradients` does.
         """
-        network, found = self._fitted(), []
+        network, lengths, cosines = self._fitted(), [], []
         for rows in slices(max(1, len(x)), self.chunk):
             part = x[rows]
             gradients = parameter_gradients(network, part, reconstruction(part), layers=self.layers, chunk=self.chunk)
-            found.append(_cosines(gradients, self.directions))
-        return torch.cat(found)
+            lengths.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
+            cosines.append(_cosines(gradients, self.directions))
+        return torch.cat(lengths), torch.cat(cosines)
+
+    def alignment(self, x: Tensor) -> Tensor:
+        """The cosines of :meth:`change` alone, (N, L)."""
+        return self.change(x)[1]
 
     def score(self, x: Tensor, read: str = "both") -> Tensor:
-        """Abnormality of each picture, (N, C, H, W) -> (N,), higher = more abnormal. One forward pass, and one backward for directions.
+        """Abnormality of each picture, (N, C, H, W) -> (N,), higher = more abnormal.
+
+        One forward pass; for the alignment one more, and a backward pass.
 
         Raises:
-            ValueError: an unknown read; as :meth:`alignment` does.
+            ValueError: an unknown read; as :meth:`change` does.
         """
         known(read, READS, "read")
         total = x.new_zeros(len(x))
@@ -156,7 +167,7 @@ class GradCon:
 
 
 def _cosines(gradients: dict[str, Tensor], directions: dict[str, Tensor]) -> Tensor:
-    """name -> (…, *parameter) against name -> (*parameter): cosines (…, L). Lengths are divided out first, so no unit can vanish."""
+    """Cosines (…, L) of name -> (…, *parameter) with name -> (*parameter); lengths are divided out first, so that none is too small."""
     pairs = [(gradients[name].flatten(-d.dim()), d.flatten()) for name, d in directions.items()]
     tiny = torch.finfo(pairs[0][0].dtype).tiny
     return torch.stack([(normalize(g, dim=-1, eps=tiny) * normalize(d, dim=0, eps=tiny)).sum(-1) for g, d in pairs], -1)

@@ -1,0 +1,206 @@
+"""One class is normal, everything else is not: GradCon with and without its constraint, and what a VAE's required change tells.
+
+Signs are seen close up, as in CURE-TSR, where a picture is the sign. Each world gives, for one normal class, pictures to learn
+from, normal pictures to be judged on, and abnormal ones: the other classes. Nobody is shown an abnormal picture before the judging.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from statistics import mean
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from tutorial_lib.data import CHALLENGES, LEVELS, SIGNS, challenge, load, render, sample_scenes
+from tutorial_lib.data.official import CIFAR10_CLASSES
+from tutorial_lib.gradients import bernoulli, reconstruction, value
+from tutorial_lib.measures import auroc
+from tutorial_lib.networks import StridedAutoencoder, VariationalAutoencoder
+from tutorial_lib.uncertainty import GradCon, PurviewDetector, decoder_gradient, noisy
+
+SIZE, BATCH = 28, 16
+SEEDS = (0, 1, 2)
+ALPHAS = (0.0, 0.03)
+STEPS, LONGER, VAE_STEPS = 300, 1_200, 600
+LONG = {"signs": ("speed 30",), "cifar10": ("airplane",)}  # trained four times as long as well, with the first seed
+PICTURES, JUDGED, WEATHERED = 400, 40, 12  # of each sign: to learn from, to be judged on, of these under every challenge
+OTHERS = 300  # abnormal pictures at most
+DIGITS_TO_LEARN = 1_300  # of the digits at hand; the rest is judged
+JUDGE = {"hidden": (40, 20), "log": False, "epochs": 30}
+
+Split = tuple[Tensor, Tensor, Tensor]
+
+
+def source(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def close_ups(labels, seed: int, device="cpu") -> Tensor:
+    """Signs that fill the picture; seeds below 1,000 are for training."""
+    generator = source(seed)
+    scenes = sample_scenes(len(labels), size=SIZE, world="clean", generator=generator, device=device)
+    size, x, y = torch.rand(3, len(labels), generator=generator)
+    return render(labels, scene=scenes.posed(size=0.8 + 0.15 * size, x=0.1 * (x - 0.5), y=0.1 * (y - 0.5)))
+
+
+def signs(normal: str, seed: int, device) -> Split:
+    labels = torch.arange(len(SIGNS) * JUDGED) % len(SIGNS)
+    judged, same = close_ups(labels, 1_000, device), (labels == SIGNS.index(normal)).to(device)
+    return close_ups([normal] * PICTURES, 10 * SIGNS.index(normal) + seed, device), judged[same], judged[~same][:OTHERS]
+
+
+@cache
+def pictures(world: str, split: str, device) -> tuple[Tensor, Tensor]:
+    images, labels = load(world, split, size=SIZE, device=device)
+    return images, labels
+
+
+def cifar10(normal: str, seed: int, device) -> Split:
+    (images, labels), (judged, kinds) = (pictures("cifar10", split, device) for split in ("train", "test"))
+    same = kinds == CIFAR10_CLASSES.index(normal)
+    return images[labels == CIFAR10_CLASSES.index(normal)][:PICTURES], judged[same], judged[~same][:OTHERS]
+
+
+def mnist(normal: str, seed: int, device) -> Split:
+    images, labels = pictures("mnist", "test", device)
+    # Only the test file need be at hand, so that one is split. Grey pictures have one channel here.
+    images, same = images[:, :1], labels == int(normal)
+    (learn, judged), (ours, theirs) = (t.tensor_split([DIGITS_TO_LEARN]) for t in (images, same))
+    return learn[ours][:PICTURES], judged[theirs], judged[~theirs][:OTHERS]
+
+
+WORLDS: dict[str, tuple[Callable[..., Split], tuple[str, ...]]] = {
+    "signs": (signs, ("stop", "speed 30", "hump", "ahead only")),
+    "cifar10": (cifar10, CIFAR10_CLASSES),
+    "mnist": (mnist, ("0", "1", "2")),
+}
+
+
+def rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(float(v), 4) for name, v in values.items()}
+
+
+def epochs(images: Tensor, steps: int) -> int:
+    return max(1, round(steps * BATCH / len(images)))
+
+
+def gradcon(images: Tensor, alpha: float, seed: int, steps: int) -> GradCon:
+    network = StridedAutoencoder(images.shape[1], generator=source(seed)).to(images.device)
+    return GradCon(network, alpha=alpha).fit(images, epochs=epochs(images, steps), batch=BATCH, generator=source(seed))
+
+
+def read_gradcon(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
+    """The three scores, and the length of the gradient beside its direction: how much, and which way."""
+    error, (lengths, cosines) = detector.score(x, "reconstruction"), detector.change(x)
+    both = error - detector.beta * cosines.mean(1)
+    return {"reconstruction": error, "alignment": -cosines.mean(1), "both": both, "length": lengths.square().sum(1).sqrt()}
+
+
+def vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
+    network = VariationalAutoencoder(images.shape[1], generator=source(seed)).to(images.device)
+    network.fit(images, epochs=epochs(images, steps), batch=BATCH, generator=source(seed))
+    return network.requires_grad_(False)
+
+
+def reader_of(network: VariationalAutoencoder, images: Tensor, seed: int) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Scores of a VAE that ask for no gradient, the length of one layer's gradient, and judges that learned from noise alone."""
+
+    def change(x: Tensor) -> Tensor:
+        return decoder_gradient(network, x, objective=bernoulli)
+
+    def cheap(x: Tensor) -> Tensor:
+        error, unlikely = (value(network, x, objective(x)) for objective in (reconstruction, bernoulli))
+        with torch.no_grad():
+            return torch.stack([error, unlikely, network.divergence(x)], 1)
+
+    def judge(read: Callable[[Tensor], Tensor]) -> PurviewDetector:
+        shown = noisy(images, generator=source(seed))
+        return PurviewDetector(**JUDGE).fit(read(images), read(shown), generator=source(seed))
+
+    by_gradient, by_cheap = judge(change), judge(cheap)
+
+    def read(x: Tensor) -> dict[str, Tensor]:
+        plain, gradient = cheap(x), change(x)
+        return {
+            "squared error": plain[:, 0],
+            "unlikely": plain[:, 1],
+            "divergence": plain[:, 2],
+            "bound": plain[:, 1] + plain[:, 2],
+            "length": gradient.norm(dim=1),
+            "judge of gradients": by_gradient.score(gradient),
+            "judge of cheap scores": by_cheap.score(plain),
+        }
+
+    return read
+
+
+def aurocs(normal: dict[str, Tensor], abnormal: dict[str, Tensor]) -> dict[str, float]:
+    return rounded({name: auroc(normal[name], abnormal[name]) for name in normal})
+
+
+def weathered(read: Callable[[Tensor], dict[str, Tensor]], clean: Tensor, seed: int) -> list[dict]:
+    """Clean pictures of the normal sign against pictures of the same sign under each challenge and level."""
+    normal, rows = read(clean), []
+    for kind in CHALLENGES:
+        levels = [challenge(clean[:WEATHERED], kind, level, generator=source(1_000 + seed)) for level in LEVELS]
+        found = read(torch.cat(levels))
+        for i, level in enumerate(LEVELS):
+            part = {name: scores[i * WEATHERED : (i + 1) * WEATHERED] for name, scores in found.items()}
+            rows.append({"challenge": kind, "level": level, **aurocs(normal, part)})
+    return rows
+
+
+def averaged(rows: list[dict], *columns: str) -> list[dict]:
+    """Means over the rows that agree in these columns, and how many there were."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[c] for c in columns), []).append(row)
+    found = []
+    for key, some in groups.items():
+        numbers = [name for name, v in some[0].items() if isinstance(v, float) and name not in columns]
+        base = {**dict(zip(columns, key, strict=True)), "runs": len(some)}
+        found.append({**base, **rounded({name: mean(row[name] for row in some) for name in numbers})})
+    return found
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    classes, novelty, weather, sizes = [], [], [], []
+    jobs = [(world, normal, own) for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS]
+    for world, normal, own in tqdm(jobs, desc="gradcon"):
+        own += seed
+        images, same, others = WORLDS[world][0](normal, own, device)
+        base = {"world": world, "normal": normal, "seed": own}
+        # What asks no network: how far is it to the mean of the normal pictures?
+        far = {"mean picture": auroc(*((x - images.mean(0)).square().flatten(1).mean(1) for x in (same, others)))}
+        lengths = [STEPS] + [LONGER] * (own == seed + SEEDS[0] and normal in LONG.get(world, ()))
+        for steps, alpha in [(steps, alpha) for steps in lengths for alpha in ALPHAS]:
+            detector = gradcon(images, alpha, own, steps)
+            error, cosine = detector.history[-1]
+            found = aurocs(*(read_gradcon(detector, x) for x in (same, others)))
+            row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **rounded(far)}
+            classes.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
+            if world == "signs" and steps == STEPS:
+                rows = weathered(lambda x, d=detector: read_gradcon(d, x), same, own)
+                weather += [{"kind": "challenge", "normal": normal, "seed": own, "alpha": alpha, **row} for row in rows]
+        network = vae(images, own, VAE_STEPS)
+        read = reader_of(network, images, own)
+        novelty.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(read(same), read(others))})
+        if world == "signs":
+            rows = weathered(read, same, own)
+            weather += [{"kind": "novelty challenge", "normal": normal, "seed": own, "alpha": None, **row} for row in rows]
+        counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
+        models = {"weights": detector.network, "weights, VAE": network}
+        weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+        sizes.append({"kind": "size", "world": world, "normal": normal, **counts, **weights})
+    rows = classes + novelty
+    for kind in ("challenge", "novelty challenge"):
+        of_kind = [row for row in weather if row["kind"] == kind]
+        rows += averaged(of_kind, "kind", "alpha", "challenge", "level")
+        rows += [{**row, "kind": f"{kind}, by sign"} for row in averaged(of_kind, "alpha", "normal", "seed")]
+    return rows + [row for i, row in enumerate(sizes) if row not in sizes[:i]]
+
+
+def sources() -> list[dict]:
+    sets = [load("cifar10", "train"), load("cifar10", "test"), load("mnist", "test")]
+    return [{"subset": pictures.subset, "sha256": pictures.sha256} for pictures in sets]

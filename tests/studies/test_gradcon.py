@@ -1,0 +1,89 @@
+import pytest
+import torch
+
+from studies import gradcon as study
+from tutorial_lib.data import CHALLENGES, LEVELS, SIGNS
+from tutorial_lib.gradients import value
+from tutorial_lib.measures import auroc
+from tutorial_lib.results import stored
+
+TINY = {"SEEDS": (0,), "STEPS": 6, "LONGER": 9, "VAE_STEPS": 6, "PICTURES": 32, "JUDGED": 4, "OTHERS": 20, "WEATHERED": 2}
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    for name, number in TINY.items():
+        monkeypatch.setattr(study, name, number)
+    monkeypatch.setattr(study, "JUDGE", {"log": False})
+    monkeypatch.setattr(study, "LONG", {"signs": ("stop",)})
+    monkeypatch.setattr(study, "WORLDS", {"signs": (study.signs, ("stop", "hump"))})
+
+
+def test_signs_fill_the_picture_and_repeat_themselves():
+    a, b, other = (study.close_ups(["stop"] * 6, seed) for seed in (0, 0, 1))
+    assert torch.equal(a, b) and not torch.equal(a, other) and a.shape == (6, 3, 28, 28)
+    red = (a[:, 0] > a[:, 1] + 0.15).float().mean((1, 2))
+    assert red.min() > 0.25  # a stop sign is red, and most of the picture is the sign
+
+
+def test_nothing_abnormal_is_learned_and_nothing_judged_is_learned(tiny):
+    images, same, others = study.signs("hump", 0, "cpu")
+    assert (len(images), len(same), len(others)) == (32, 4, 20)
+    every = study.close_ups(torch.arange(14 * 4) % 14, 1_000)
+    assert torch.equal(same, every[SIGNS.index("hump") :: 14])
+    assert not any(torch.equal(a, b) for a in images for b in torch.cat([same, others]))
+
+
+def test_a_row_holds_what_the_detector_says(tiny):
+    images, same, others = study.signs("stop", 0, "cpu")
+    detector = study.gradcon(images, 0.03, 0, 6)
+    assert len(detector.history) == study.epochs(images, 6) == 3
+    found = study.aurocs(*(study.read_gradcon(detector, x) for x in (same, others)))
+    for read in ("reconstruction", "alignment", "both"):
+        assert found[read] == pytest.approx(auroc(detector.score(same, read), detector.score(others, read)), abs=6e-5)
+    norms = torch.stack([study.decoder_gradient(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1)
+    torch.testing.assert_close(study.read_gradcon(detector, same)["length"], norms.norm(dim=1))
+
+
+def test_the_scores_of_a_vae(tiny):
+    images, same, _ = study.signs("stop", 0, "cpu")
+    network = study.vae(images, 0, 6)
+    found = study.reader_of(network, images, 0)(same)
+    torch.testing.assert_close(found["bound"], network.bound(same))
+    torch.testing.assert_close(found["squared error"], value(network, same, study.reconstruction(same)))
+    assert all(v.shape == (4,) and v.isfinite().all() for v in found.values())
+
+
+def test_weather_is_held_against_the_same_sign_in_fair_weather(tiny):
+    clean = study.close_ups(["stop"] * 4, 1_000)
+    rows = study.weathered(lambda x: {"mean": x.flatten(1).mean(1), "nothing": torch.zeros(len(x))}, clean, 0)
+    assert [(r["challenge"], r["level"]) for r in rows] == [(kind, level) for kind in CHALLENGES for level in LEVELS]
+    assert all(r["nothing"] == 0.5 for r in rows)
+    assert [r["mean"] for r in rows if r["challenge"] == "darkening"][-1] == 0  # darker than any
+
+
+def test_it_runs_small_and_repeats_itself(tiny):
+    rows = study.run(0)
+    assert rows == study.run(0)
+    kept = stored("gradcon")
+    for kind in {row["kind"] for row in kept.rows}:
+        assert [r for r in rows if r["kind"] == kind][0].keys() == kept.where(kind=kind)[0].keys(), kind
+    assert len([r for r in rows if r["kind"] == "class"]) == 6  # two signs, two alphas, and one sign twice more
+
+
+def test_what_is_stored_is_whole():
+    kept = stored("gradcon")
+    for world, (_, normals) in study.WORLDS.items():
+        for normal in normals:
+            for alpha in study.ALPHAS:
+                rows = kept.where(kind="class", world=world, normal=normal, alpha=alpha, steps=study.STEPS)
+                assert [r["seed"] for r in rows] == list(study.SEEDS)
+            assert len(kept.where(kind="novelty", world=world, normal=normal)) == len(study.SEEDS)
+            assert {r["weights"] for r in kept.where(kind="size", world=world)} == {230_721 if world == "mnist" else 232_771}
+    for alpha in study.ALPHAS:
+        rows = kept.where(kind="challenge", alpha=alpha)
+        assert [(r["challenge"], r["level"]) for r in rows] == [(kind, level) for kind in CHALLENGES for level in LEVELS]
+        assert {r["runs"] for r in rows} == {len(study.WORLDS["signs"][1]) * len(study.SEEDS)}
+    settings = ("alpha", "error", "cosine")
+    assert all(0 <= v <= 1 for r in kept.rows for name, v in r.items() if isinstance(v, float) and name not in settings)
+    assert {d["subset"][:5] for d in kept.provenance["data"]} == {"4,000", "932 o", "2,000"}
