@@ -92,7 +92,7 @@ class Explore:
             return self.box
         screen = ipywidgets.HTML(self.first.html())
         # One width for all names, so that the sliders begin below one another.
-        width = f"{1 + 0.6 * max(map(len, self.labels)):.1f}em"
+        width = f"{2 + 0.65 * max(map(len, self.labels)):.1f}em"
         look = {"style": {"description_width": width}, "layout": {"width": "min(100%, 32em)"}}
         sliders = [
             ipywidgets.SelectionSlider(options=called, value=called[at], description=name, **look)
