@@ -207,5 +207,6 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         x, _, _, p, q = scenes(FORGOTTEN, seed + 2, device)
         rows += forgetting(name, model, x, p, q, "block3", LAYERS, seed, DRAWS)
         rows += still_right(name, model, x, p, LAYERS, seed, DRAWS)
-    rows += jurors(NETWORKS[0], load(NETWORKS[0], device), seed, device)
+    for name in NETWORKS:
+        rows += jurors(name, load(name, device), seed, device)
     return rows

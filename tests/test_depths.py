@@ -20,7 +20,7 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # What stands open: folded code, and words in <details>, are there for who asks.
 CELLS, WORDS, CORE_WORDS, SECTION_WORDS = 99, 6000, 3000, 700
 FOLDED = re.compile(r"<details>.*?</details>", re.S)
-ADDS = re.compile(r"^> .*\bAdds to (?:section )?\d+\.\d", re.M)
+ADDS = re.compile(r"^> .*\bAdds to (?:sections? )?\d+\.\d", re.M)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import symtable
 from pathlib import Path
 
 import doors
@@ -20,6 +21,7 @@ TITLE = re.compile(r"#@title \S.*")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+?\$|\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.S)
+DISPLAYED = re.compile(r"\$\$.*?\$\$", re.S)
 CODE = re.compile(r"^(```+|~~~+).*?^\1\s*$|``.*?``|`[^`\n]*`", re.S | re.M)
 LINK = re.compile(r"\[[^\]]*\]\([^)]*\)|<[^>]+>|https?://\S+|\b10\.\d{4,}/\S+|\barXiv:\s*\d+\.\d+", re.I | re.S)
 # Numbers that name a place, a licence or a version: "section 2.3", "1.1–1.4", "(2.9)", "Python 3.11", "CC BY 4.0".
@@ -97,6 +99,28 @@ def typed_numbers(prose):
     return NUMBER.findall(prose)
 
 
+def run_in(prose):
+    """Displayed formulas that share a paragraph with words: the book sets them in the line, between two dollar signs."""
+    prose = CODE.sub(" ", prose)
+    alone = [re.search(r"(^|\n[ \t]*\n)[ \t]*$", prose[: m.start()]) and re.match(r"[ \t]*(\n|$)", prose[m.end() :]) for m in DISPLAYED.finditer(prose)]
+    return [m[0] for m, stands in zip(DISPLAYED.finditer(prose), alone, strict=True) if not stands]
+
+
+def overwritten(notebook):
+    """Names that a function behind sliders reads whenever a reader moves one, and that a later cell gives to something else."""
+    tables = [symtable.symtable(text(cell), "cell", "exec") for cell in code(notebook) if not repository.is_setup(cell)]
+
+    def read(table):
+        own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+        return own.union(*map(read, table.get_children()))
+
+    def given(table):
+        return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() and not symbol.is_imported()}
+
+    moved = [i for i, table in enumerate(tables) if "explore" in table.get_identifiers() and table.lookup("explore").is_referenced()]
+    return sorted({name for i in moved for later in tables[i + 1 :] for name in given(later) & set().union(*map(read, tables[i].get_children()))})
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return json.loads(request.param.read_text(encoding="utf-8"))
@@ -117,6 +141,14 @@ def test_markup_that_colab_shows(notebook):
 
 def test_no_number_is_typed(notebook):
     assert [number for cell in markdown(notebook) for number in typed_numbers(cell)] == []
+
+
+def test_formulas_stand_alone(notebook):
+    assert [formula for cell in markdown(notebook) for formula in run_in(cell)] == []
+
+
+def test_sliders_keep_their_names(notebook):
+    assert overwritten(notebook) == [], "put what the sliders draw with into a function of its own"
 
 
 def test_cells_are_short(notebook):
@@ -190,6 +222,30 @@ def test_foreign_markup_is_seen(prose):
 @pytest.mark.parametrize("prose", ["```python\nx\n```", "a {brace} and `code`", "$\\mathbf{x}$ `y`", "(aside) = 3"])
 def test_portable_markup_passes(prose):
     assert not MYST.search(prose)
+
+
+@pytest.mark.parametrize("prose", ["counts:\n$$ x $$\n\nNo", "is $$ x $$.\n", "$$ x $$ and more", "a\n\n$$\nx\n$$ b"])
+def test_formulas_in_a_line_are_seen(prose):
+    assert len(run_in(prose)) == 1
+
+
+@pytest.mark.parametrize("prose", ["counts:\n\n$$ x $$\n\nNo", "$$\nx\n$$", "a\n\n  $$ x $$\nb", "`a $$ b $$`", "$x$ costs"])
+def test_formulas_that_stand_alone_pass(prose):
+    assert run_in(prose) == []
+
+
+SLIDERS = "plane = 1\ndef play(step):\n    def inner():\n        return plane + step\n    return inner\nexplore(play, step=[1, 2])"
+
+
+@pytest.mark.parametrize("later", ["plane = 2", "for plane in []: pass", "(a, plane), b = c", "def plane(): pass", "with a as plane: pass"])
+def test_overwritten_names_are_seen(later):
+    assert overwritten({"cells": cell(SLIDERS)["cells"] + cell(later)["cells"]}) == ["plane"]
+
+
+@pytest.mark.parametrize("later", ["step = 2", "print(plane)", "import plane", "def f():\n    plane = 2", "[plane for plane in a]"])
+def test_kept_names_pass(later):
+    assert overwritten({"cells": cell(SLIDERS)["cells"] + cell(later)["cells"]}) == []
+    assert overwritten({"cells": cell(later)["cells"] + cell(SLIDERS)["cells"]}) == []
 
 
 FOLD = {"tags": ["hide-input"], "cellView": "form", "jupyter": {"source_hidden": True}}

@@ -282,7 +282,7 @@ def test_without_a_network_one_error_says_what_to_do(data, no_network, world):
     assert time.monotonic() - begun < 5
     said = str(refusal.value)
     assert f"{world}/test is not at hand and cannot be downloaded" in said
-    assert f"put {world}-test.npz (images (N, " in said and "TUTORIAL_DATA" in said and str(data) in said
+    assert f"put `{world}-test.npz` (images (N, " in said and "TUTORIAL_DATA" in said and str(data) in said
     assert refusal.value.__cause__ is None and refusal.value.__suppress_context__
     assert list(data.iterdir()) == [] and not available(world)
     assert socket.getdefaulttimeout() is None
@@ -335,7 +335,7 @@ def test_a_damaged_download_is_thrown_away(data, monkeypatch, harm):
             )
         with pytest.raises(ValueError, match="svhn/test arrived damaged and was thrown away") as refusal:
             load("svhn")
-    assert "Try again" in str(refusal.value) and "put svhn-test.npz" in str(refusal.value)
+    assert "Try again" in str(refusal.value) and "put `svhn-test.npz`" in str(refusal.value)
     assert list(data.iterdir()) == []
 
 

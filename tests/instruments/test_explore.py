@@ -70,6 +70,13 @@ def test_the_widget_is_drawn_anew_at_every_move():
     assert shown.live() is shown.live()
 
 
+def test_sliders_begin_below_one_another():
+    shown = explore(lambda step, momentum: Figure(), lambda step, momentum: "An empty page, nothing more.", step=[1, 2], momentum=[0, 1])
+    step, momentum, _ = shown.live().children
+    assert step.style.description_width == momentum.style.description_width
+    assert float(momentum.style.description_width.removesuffix("em")) > 0.5 * len("momentum")
+
+
 def test_a_notebook_gets_the_widget_and_one_frame(monkeypatch):
     monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
     seen = []

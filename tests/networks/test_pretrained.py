@@ -221,7 +221,7 @@ def test_without_a_network_one_error_says_what_to_do(weights, no_network, name):
     assert time.monotonic() - begun < 5
     said, file = str(refusal.value), find_weights(name)[1]
     assert f"{name} ({file.name}) is not at hand and cannot be downloaded" in said
-    assert file.url in said and f"put {file.name} into {weights}" in said and "TUTORIAL_DATA" in said
+    assert file.url in said and f"put {file.name} into `{weights}`" in said and "TUTORIAL_DATA" in said
     assert list(weights.iterdir()) == [] and not pretrained_available(name)
     assert socket.getdefaulttimeout() is None
 

@@ -77,6 +77,6 @@ def test_what_is_stored_is_whole():
             found = kept.where(kind="forget", network=network, forgot=stage)
             assert {row["method"] for row in found} == methods | {"Grad-CAM, positive part", "contrast", "edges of the picture"}
             assert all(-1 <= row["signed"] <= 1 and row["draws"] == explanations.DRAWS for row in found)
-    assert len(kept.where(kind="jurors")) == len(methods) + 4
-    (uniform,) = kept.where(kind="jurors", method="uniform")
-    assert uniform["drop"] == 0
+        assert len(kept.where(kind="jurors", network=network)) == len(methods) + 4
+        (uniform,) = kept.where(kind="jurors", network=network, method="uniform")
+        assert uniform["drop"] == 0

@@ -81,15 +81,15 @@ def how_to_get(world: str, split: str = "test", *, root: str | os.PathLike | Non
 
     Example:
         >>> how_to_get("digits")
-        'digits need nothing: data.load("digits") is always there.'
+        'digits need nothing: `data.load("digits")` is always there.'
     """
     if known(world, READERS, "world") not in OFFICIAL:
-        return f'{world} need nothing: data.load("{world}") is always there.'
+        return f'{world} need nothing: `data.load("{world}")` is always there.'
     path = _path(world, split, root)
     return (
-        f'With a network, data.load("{world}", "{split}") downloads {OFFICIAL[world].splits[split].megabytes} MB; '
-        f"without one, put {path.name} ({_layout(world)}) into {told(path.parent)}, "
-        f"or set {VARIABLE} to the folder that has it."
+        f'With a network, `data.load("{world}", "{split}")` downloads {OFFICIAL[world].splits[split].megabytes} MB; '
+        f"without one, put `{path.name}` ({_layout(world)}) into `{told(path.parent)}`, "
+        f"or set `{VARIABLE}` to the folder that has it."
     )
 
 

@@ -30,7 +30,7 @@ TITLES = {1: "gradients", 2: "information", 3: "uncertainty", 4: "expectancy-mis
 COLOURS = {1: "#555555", 2: "#0072B2", 3: "#B34E00", 4: "#00775A"}
 
 _STYLE = """<style>
-.course-map{margin:1.2em 0;font-size:.86em;line-height:1.3}
+.course-map{margin:1.2em 0;padding:0 3px;font-size:.86em;line-height:1.3}
 .course-map .grid{display:grid;grid-template-columns:1.25fr repeat(4,1fr);gap:5px}
 .course-map .head,.course-map .of{padding:.45em .5em;opacity:.85}
 .course-map .head{font-weight:600;align-self:end}
@@ -43,7 +43,7 @@ _STYLE = """<style>
  font-size:.8em;font-weight:700;color:#fff}
 .course-map .cell.lit,.course-map .axis{box-shadow:0 0 0 2px var(--c,currentColor)}
 .course-map .axis{border-radius:7px}
-.course-map .later{opacity:.45}
+.course-map .later{opacity:.7}
 .course-map .wrt{display:none}
 .course-map figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left}
 @media (max-width:700px){.course-map .grid{grid-template-columns:1fr}.course-map .head,.course-map .corner,.course-map .cell.empty{display:none}
@@ -88,7 +88,7 @@ class CourseMap:
             for row, expectation in enumerate(EXPECTATIONS)
         )
         legend = " · ".join(f"{number} {title}" for number, title in TITLES.items() if number in COLOURS)
-        corner = '<div class="corner">gradient of ↓ &nbsp; with respect to →</div>'
+        corner = '<div class="corner">gradient of ↓<br>with respect to →</div>'
         caption = f"<figcaption>Each number is a chapter: {legend}. Chapter 5 returns to the whole map.</figcaption>"
         return f'{_STYLE}<figure class="course-map"><div class="grid">{corner}{heads}{rows}</div>{caption}</figure>'
 

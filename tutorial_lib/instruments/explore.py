@@ -91,7 +91,9 @@ class Explore:
         if self.box is not None:
             return self.box
         screen = ipywidgets.HTML(self.first.html())
-        look = {"style": {"description_width": "initial"}, "layout": {"width": "min(100%, 32em)"}}
+        # One width for all names, so that the sliders begin below one another.
+        width = f"{2 + 0.65 * max(map(len, self.labels)):.1f}em"
+        look = {"style": {"description_width": width}, "layout": {"width": "min(100%, 32em)"}}
         sliders = [
             ipywidgets.SelectionSlider(options=called, value=called[at], description=name, **look)
             for (name, called), at in zip(self.labels.items(), self.start, strict=True)

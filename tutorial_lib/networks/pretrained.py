@@ -157,8 +157,8 @@ def how_to_get_weights(name: str, *, root: str | os.PathLike | None = None) -> s
     files = _card(known(name, PRETRAINED, "pretrained network")).files
     names = " or ".join(file.name for file in files)
     return (
-        f'With a network, networks.pretrained("{name}") downloads {files[0].url}; without one, put {names} '
-        f"into {told(data_folder(root) / 'weights')}, or set {VARIABLE} to the folder whose weights/ has it."
+        f'With a network, `networks.pretrained("{name}")` downloads {files[0].url}; without one, put {names} '
+        f"into `{told(data_folder(root) / 'weights')}`, or set `{VARIABLE}` to the folder whose `weights/` has it."
     )
 
 

@@ -16,7 +16,7 @@ from tutorial_lib.names import known
 FOLDER = Path(__file__).parent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stored:
     """Rows of a table, a dict each, and their provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``."""
 
@@ -54,6 +54,9 @@ class Stored:
 
     def _repr_markdown_(self) -> str:
         return self.made
+
+    def __repr__(self) -> str:
+        return f"Stored result {self.name}: {len(self.rows)} rows of {self.provenance['date']}, made by {self.provenance['command']}"
 
 
 def names() -> list[str]:
