@@ -2,6 +2,8 @@
 
 from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
 from tutorial_lib.uncertainty.budgets import random_noise
+from tutorial_lib.uncertainty.carlini_wagner import carlini_wagner
+from tutorial_lib.uncertainty.deepfool import deepfool
 from tutorial_lib.uncertainty.success import fooled
 
-__all__ = ["bim", "fgsm", "fooled", "pgd", "random_noise"]
+__all__ = ["bim", "carlini_wagner", "deepfool", "fgsm", "fooled", "pgd", "random_noise"]
