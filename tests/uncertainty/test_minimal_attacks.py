@@ -63,7 +63,7 @@ def naive_deepfool(model, x, y, steps, overshoot):
     found = []
     for picture, label in zip(x, y.tolist()):
         at, way = picture.clone(), torch.zeros_like(picture)
-        for _ in range(steps):
+        for turn in range(steps):
             leaf = at.clone().requires_grad_()
             z = model(leaf[None])[0]
             if z.argmax() != label:
@@ -74,7 +74,7 @@ def naive_deepfool(model, x, y, steps, overshoot):
                     (w,) = torch.autograd.grad(z[k] - z[label], leaf, retain_graph=True)
                     ways.append(((z[k] - z[label]).abs().detach() / w.norm(), w))
             distance, w = min(ways, key=lambda pair: pair[0].item())
-            way = way + distance * w / w.norm()
+            way = way + (distance + (1e-4 if turn else 0)) * w / w.norm()
             at = (picture + (1 + overshoot) * way).clamp(0, 1)
         found.append(at)
     return torch.stack(found)
@@ -96,7 +96,7 @@ def test_deepfool_is_no_worse_than_foolboxes(model, images, right):
     fell, others = u.fooled(model, x, ours, y)[1], u.fooled(model, x, other, y)[1]
     assert fell.sum() >= others.sum() and fell.all()
     assert sizes(ours, x).mean() <= sizes(other, x).mean()
-    # They lengthen each step by 10⁻⁴ for safety, and else do the same.
+    # They lengthen the first step, too, by 10⁻⁴ for safety, and else do the same.
     torch.testing.assert_close(sizes(ours, x), sizes(other, x), rtol=0.02, atol=5e-4)
 
 
@@ -107,6 +107,22 @@ def test_each_stops_when_it_is_fooled_and_a_wrong_one_at_once(model, images, rig
     assert torch.equal(found[2], images[2])
     keep = torch.tensor([0, 1, 3, 4])
     torch.testing.assert_close(found[keep], u.deepfool(model, images, right)[keep], rtol=0, atol=1e-12)
+
+
+class Bowl(nn.Module):
+    """A boundary that bends away from whoever comes nearer: z_0 − z_1 = ‖x‖² − r², small steps all the way."""
+
+    def forward(self, x):
+        gap = x.flatten(1).square().sum(1) - 0.5
+        return torch.stack([gap, torch.zeros_like(gap)], 1)
+
+
+def test_a_walk_does_not_die_out_on_a_bent_boundary():
+    x = torch.full((3, 3, 4, 4), 0.5) + 0.3 * torch.arange(3.0).view(3, 1, 1, 1).div(2)
+    found = u.deepfool(Bowl(), x, overshoot=0)
+    assert u.fooled(Bowl(), x, found)[1].all()
+    least = x.flatten(1).norm(dim=1) - 0.5**0.5
+    assert (sizes(found, x) - least <= 2e-3).all()
 
 
 def test_few_steps_that_do_not_fool_are_shown(model, images, right):
@@ -155,8 +171,8 @@ def test_the_smallest_change_of_an_affine_network_is_found(affine, points):
     assert u.fooled(affine, points, found)[1].all() and (size >= distance.min(1).values - 1e-9).all()
     # Its descent follows the strongest rival, whose boundary need not be the nearest one.
     rival = affine(points).detach().scatter(1, y[:, None], -torch.inf).argmax(1)
-    assert (size <= 1.01 * distance.gather(1, rival[:, None])[:, 0] + 0.01).all()
-    assert (size <= 1.01 * distance.min(1).values + 0.01).sum() > 25
+    assert (size <= 1.02 * distance.gather(1, rival[:, None])[:, 0] + 0.002).sum() >= 30
+    assert (size <= 1.02 * distance.min(1).values + 0.002).sum() >= 24
 
 
 def test_confidence_asks_for_a_clear_answer(affine, points):
@@ -197,11 +213,23 @@ def naive_search(model, picture, label, steps, lr, c):
     return best
 
 
+def halved(model, picture, label, found):
+    """Back towards the picture, by halves, as long as the answer stays wrong."""
+    short, far = 0.0, 1.0
+    for _ in range(6):
+        share = (short + far) / 2
+        if model((picture + share * (found - picture))[None]).argmax() != label:
+            far = share
+        else:
+            short = share
+    return picture + far * (found - picture)
+
+
 def test_one_search_is_the_formula(model, images, right):
     found = u.carlini_wagner(model, images, right, steps=40, searches=1, c=1.0, early_stop=False)
     for n in range(5):
         expected = naive_search(model, images[n], right[n].item(), 40, 0.01, 1.0)
-        torch.testing.assert_close(found[n], images[n] if expected is None else expected, rtol=0, atol=1e-8)
+        torch.testing.assert_close(found[n], images[n] if expected is None else halved(model, images[n], right[n], expected), rtol=0, atol=1e-8)
     assert (sizes(found, images) > 0).sum() >= 4
 
 
@@ -218,7 +246,7 @@ def test_the_search_over_c_is_that_of_the_paper(model, images, right):
                 best = found if best is None or sizes(found[None], images[n]) < sizes(best[None], images[n]) else best
             c = 10 * c if high == float("inf") else (low + high) / 2
         ours = u.carlini_wagner(model, images, right, steps=30, searches=5, c=0.02, early_stop=False)[n]
-        torch.testing.assert_close(ours, best, rtol=0, atol=1e-7)
+        torch.testing.assert_close(ours, halved(model, images[n], right[n], best), rtol=0, atol=1e-7)
 
 
 def test_it_is_foolboxes_without_its_early_stop_and_no_worse_with_it(model, images, right):
@@ -232,13 +260,11 @@ def test_it_is_foolboxes_without_its_early_stop_and_no_worse_with_it(model, imag
         attack = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=5, steps=60, initial_const=0.1, **kwargs)
         return attack.run(theirs, x, criterion).detach()
 
-    same = other(abort_early=False)
-    ours = u.carlini_wagner(model, x, y, searches=5, steps=60, c=0.1, early_stop=False)
-    torch.testing.assert_close(sizes(ours, x).mean(), sizes(same, x).mean(), rtol=2e-3, atol=0)
-    stopped, ours = other(), u.carlini_wagner(model, x, y, searches=5, steps=60, c=0.1)
-    fell, others = u.fooled(model, x, ours, y)[1], u.fooled(model, x, stopped, y)[1]
-    assert fell.sum() >= others.sum() and fell.all()
-    assert sizes(ours, x).mean() <= 1.002 * sizes(stopped, x).mean()
+    for found, kwargs in ((other(abort_early=False), {"early_stop": False}), (other(), {})):
+        ours = u.carlini_wagner(model, x, y, searches=5, steps=60, c=0.1, **kwargs)
+        fell, others = u.fooled(model, x, ours, y)[1], u.fooled(model, x, found, y)[1]
+        assert fell.sum() >= others.sum() and fell.all()
+        assert 0.95 * sizes(found, x).mean() < sizes(ours, x).mean() <= sizes(found, x).mean()
 
 
 def test_a_search_ends_early_where_nothing_moves(model, images, right):
@@ -252,7 +278,7 @@ def test_a_search_ends_early_where_nothing_moves(model, images, right):
         handle.remove()
     cut = calls.index(None)
     first, second = calls[:cut], calls[cut + 1 : -1]
-    assert len(second) == 401 and sum(first) < 0.9 * sum(second)
+    assert len(second) == 1 + 400 + 6 and sum(first) < 0.9 * sum(second)
     assert len(set(first)) > 2, "pictures leave one by one"
 
 

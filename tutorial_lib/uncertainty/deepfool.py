@@ -9,6 +9,9 @@ from tutorial_lib.gradients import outputs, outputs_and_jacobian
 from tutorial_lib.uncertainty.budgets import Bounds, within
 from tutorial_lib.uncertainty.success import answers, missed
 
+# Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
+LITTLE = 1e-4
+
 
 def deepfool(
     model: nn.Module,
@@ -48,18 +51,19 @@ def deepfool(
     at, way, open_ = x.clone(), torch.zeros_like(x), (~missed(logits, y)).nonzero()[:, 0]
     # The class itself first, whatever ties there are, then the others from the likeliest on.
     ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(candidates + 1, logits.shape[1])).indices
-    for _ in range(steps):
+    for turn in range(steps):
         if not len(open_):
             break
         for rows in open_.split(chunk):
-            way[rows] += nearest(*outputs_and_jacobian(model, at[rows], ranks[rows], chunk=chunk), ranks[rows])
+            logits, jacobian = outputs_and_jacobian(model, at[rows], ranks[rows], chunk=chunk)
+            way[rows] += nearest(logits, jacobian, ranks[rows], LITTLE * (bounds[1] - bounds[0]) if turn else 0.0)
         at[open_] = (x[open_] + (1 + overshoot) * way[open_]).clamp(*bounds)
         open_ = open_[~missed(outputs(model, at[open_], chunk=chunk), y[open_])]
     return at
 
 
-def nearest(logits: Tensor, jacobian: Tensor, ranks: Tensor) -> Tensor:
-    """The step to the nearest boundary of a locally flat network: z (n, C), the gradients (n, K, …) of classes (n, K) -> (n, …)."""
+def nearest(logits: Tensor, jacobian: Tensor, ranks: Tensor, beyond: float) -> Tensor:
+    """The step to, and ``beyond``, the nearest boundary of a locally flat network: z (n, C), ∂z/∂x (n, K, …), classes (n, K)."""
     z = logits.gather(1, ranks)
     f, w = z[:, 1:] - z[:, :1], jacobian[:, 1:] - jacobian[:, :1]
     slopes = w.flatten(2).norm(dim=2)
@@ -67,5 +71,5 @@ def nearest(logits: Tensor, jacobian: Tensor, ranks: Tensor) -> Tensor:
     distances = torch.where(slopes > 0, f.abs() / slopes, torch.inf)
     rows, k = torch.arange(len(z), device=z.device), distances.argmin(1)
     reached = distances[rows, k].isfinite()
-    size = torch.where(reached, distances[rows, k] / slopes[rows, k], torch.zeros_like(distances[:, 0]))
+    size = torch.where(reached, (distances[rows, k] + beyond) / slopes[rows, k], torch.zeros_like(distances[:, 0]))
     return size.view(-1, *(1,) * (w.dim() - 2)) * w[rows, k]
