@@ -94,12 +94,15 @@ def test_features_enter_the_last_linear(signs, images):
     z, h = g.features(signs, images)
     torch.testing.assert_close(h @ signs.head.weight.T + signs.head.bias, z)
     assert torch.equal(z, signs(images)) and not z.requires_grad
+    assert g.last_linear(signs, images) is signs.head
 
 
 @pytest.mark.parametrize("model", [nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(1)), nn.Sequential(nn.Flatten(), nn.Identity())])
 def test_features_refuse_a_network_without_them(model, untouched):
     with pytest.raises(ValueError, match="this Sequential do not come straight from a Linear"):
         g.features(untouched(model), torch.ones(2, 4))
+    with pytest.raises(ValueError, match="this Sequential do not come straight from a Linear"):
+        g.last_linear(model, torch.ones(2, 4))
 
 
 def test_outputs_of_the_wrong_kind(signs, images):

@@ -22,6 +22,8 @@ TABLE = {
     "confounding": (g.confounding(), -Z.sigmoid().log().mean(1), (Z.sigmoid() - 1) / 5),
     "confounding, one label": (g.confounding(HOT[0], reduction="sum"), None, Z.sigmoid() - HOT[0]),
     "confounding, labels": (g.confounding(HOT), None, (Z.sigmoid() - HOT) / 5),
+    "confounding, uniform": (g.confounding("uniform"), None, (Z.sigmoid() - 0.2) / 5),
+    "confounding, uniform, softmax": (g.confounding("uniform", "softmax"), -P.log().mean(1) / 5, (P - 0.2) / 5),
     "confounding, softmax": (g.confounding(link="softmax", reduction="sum"), -P.log().sum(1), 5 * P - 1),
     "uniform": (g.uniform(), (0.2 * (0.2 / P).log()).sum(1), P - 0.2),
     "uniform, warm": (g.uniform(4.0), None, ((Z / 4).softmax(1) - 0.2) / 4),

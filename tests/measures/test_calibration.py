@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import log_loss
+from sklearn.metrics import f1_score, log_loss
 
-from tutorial_lib.measures import accuracy, expected_calibration_error, reliability, temperature_scaling
+from tutorial_lib.measures import accuracy, expected_calibration_error, macro_f1, reliability, temperature_scaling
 
 
 def drawn(n=600, classes=5, heat=3.0, dtype=torch.float64):
@@ -23,6 +23,31 @@ def test_accuracy():
     for bad in (torch.zeros(0), torch.zeros(3), torch.zeros(600, 2, 2)):
         with pytest.raises(ValueError, match=r"predictions \(N,\)"):
             accuracy(bad, labels)
+
+
+@pytest.mark.parametrize("classes", [None, 5, 9])
+def test_macro_f1(classes):
+    logits, labels = drawn()
+    said = logits.argmax(1)
+    each = []
+    for c in range(classes or 5):
+        hit = sum(int(a == c and b == c) for a, b in zip(said, labels))
+        false, missed = sum(int(a == c != b) for a, b in zip(said, labels)), sum(int(a != c == b) for a, b in zip(said, labels))
+        each.append(2 * hit / (2 * hit + false + missed) if hit + false + missed else 0)
+    assert macro_f1(logits, labels, classes) == pytest.approx(sum(each) / len(each), abs=1e-14)
+    named = list(range(classes or 5))
+    theirs = f1_score(labels.numpy(), said.numpy(), labels=named, average="macro", zero_division=0)
+    assert macro_f1(said, labels, classes) == pytest.approx(theirs, abs=1e-14)
+
+
+def test_macro_f1_is_not_carried_by_the_commonest_class():
+    labels = torch.tensor([0] * 99 + [1])
+    lazy = torch.zeros(100, dtype=torch.long)
+    assert accuracy(lazy, labels) == 0.99 and macro_f1(lazy, labels) < 0.5 and macro_f1(labels, labels) == 1
+    for wrong, classes in ((labels - 1, None), (labels, 1)):
+        with pytest.raises(ValueError, match="classes must lie in 0…"):
+            macro_f1(wrong, wrong, classes)
+
 
 
 @pytest.mark.parametrize("bins", [1, 2, 10, 15])

@@ -10,6 +10,7 @@ from tutorial_lib.data.pictures import Pictures
 from tutorial_lib.data.public import READERS, available, how_to_get, load
 from tutorial_lib.data.scenes import WORLDS, Pose, Scene, sample_scenes
 from tutorial_lib.data.signs import NOVEL, SIGNS, as_labels
+from tutorial_lib.data.textures import TEXTURES, textures
 from tutorial_lib.data.twins import ARRAYS, CHANGES, Arrays, Pairs, Twins, arrays, pairs, twins
 from tutorial_lib.data.world import read as _read_signs
 
@@ -22,6 +23,7 @@ __all__ = [
     "LEVELS",
     "NOVEL",
     "SIGNS",
+    "TEXTURES",
     "WORLDS",
     "Arrays",
     "Pairs",
@@ -41,6 +43,7 @@ __all__ = [
     "render",
     "roll",
     "sample_scenes",
+    "textures",
     "turn_hue",
     "twins",
 ]

@@ -4,7 +4,7 @@ Three questions, three groups of functions: with respect to what (inputs, layers
 and what is read off the gradient (itself, its norms, its inner products over classes).
 """
 
-from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, layer_names, split_at
+from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, last_linear, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
 from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
 from tutorial_lib.gradients.objectives import (
@@ -41,6 +41,7 @@ __all__ = [
     "gradient_norms",
     "input_gradient",
     "last_layer_gradient",
+    "last_linear",
     "layer_gradient",
     "layer_names",
     "log_prob",

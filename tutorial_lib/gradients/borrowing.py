@@ -189,18 +189,37 @@ def features(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         >>> z.shape, h.shape
         (torch.Size([5, 4]), torch.Size([5, 3]))
     """
+    _, z, h = _last_call(model, x)
+    return z, h
+
+
+def last_linear(model: nn.Module, x: Tensor) -> nn.Linear:
+    """The Linear layer that the logits come straight from, W and b of z = W h + b; found in one pass over the first sample of x.
+
+    Raises:
+        ValueError: as :func:`features` does.
+
+    Example:
+        >>> last_linear(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4)), torch.ones(5, 2))
+        Linear(in_features=3, out_features=4, bias=True)
+    """
+    return _last_call(model, x[:1])[0]
+
+
+def _last_call(model: nn.Module, x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
+    """The last Linear, what it returned and what entered it."""
     calls = []
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     with borrowed(model, x), torch.no_grad():
-        handles = [m.register_forward_hook(lambda _, inputs, out: calls.append((inputs[0], out))) for m in linears]
+        handles = [m.register_forward_hook(lambda m, inputs, out: calls.append((m, inputs[0], out))) for m in linears]
         try:
             logits = outputs_of(model, own(x))
         finally:
             for handle in handles:
                 handle.remove()
-    for h, out in reversed(calls):
+    for linear, h, out in reversed(calls):
         if out.data_ptr() == logits.data_ptr() and out.shape == logits.shape and h.dim() == 2:
-            return logits, h
+            return linear, logits, h
     raise ValueError(f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no features h")
 
 

@@ -185,7 +185,8 @@ def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction:
 
     ``link="sigmoid"``: J = Σ_i −y_i log σ(z_i) − (1−y_i) log(1−σ(z_i)), ∂J/∂z = σ(z) − y.
     ``link="softmax"``: J = −Σ_i y_i log p_i, ∂J/∂z = (Σy) p − y. ``reduction="mean"`` divides by C.
-    ``labels``: "ones", one label (C,) for all samples, or one a sample, (N, C). Outputs (n, C) -> (n,).
+    ``labels``: "ones", "uniform" (1/C for every class), one label (C,) for all samples, or one a sample, (N, C).
+    Outputs (n, C) -> (n,).
 
     Raises:
         ValueError: unknown labels, link or reduction.
@@ -202,12 +203,13 @@ def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction:
     }
     if link not in losses or reduction not in ("mean", "sum"):
         raise ValueError(f"link is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {link!r}, {reduction!r}")
-    if isinstance(labels, str) and labels != "ones" or isinstance(labels, Tensor) and labels.dim() not in (1, 2):
-        raise ValueError("labels are 'ones', a tensor (C,) for all samples, or (N, C)")
+    unknown = labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2)
+    if unknown:
+        raise ValueError("labels are 'ones', 'uniform', a tensor (C,) for all samples, or (N, C)")
 
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
         if y is None:
-            y = torch.ones_like(z) if isinstance(labels, str) else labels
+            y = torch.full_like(z, 1.0 if labels == "ones" else 1 / z.shape[1]) if isinstance(labels, str) else labels
         each = losses[link](z, y.to(z).expand_as(z).clone())
         return each.mean(1) if reduction == "mean" else each.sum(1)
 

@@ -5,7 +5,14 @@ cannot saturate and ties stay ties, on whatever device and in whatever dtype the
 """
 
 from tutorial_lib.measures.baselines import centre_bias, random_map, uniform_map
-from tutorial_lib.measures.calibration import Reliability, accuracy, expected_calibration_error, reliability, temperature_scaling
+from tutorial_lib.measures.calibration import (
+    Reliability,
+    accuracy,
+    expected_calibration_error,
+    macro_f1,
+    reliability,
+    temperature_scaling,
+)
 from tutorial_lib.measures.correlation import krcc, logistic_fit, plcc, ranks, rmse, srcc
 from tutorial_lib.measures.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
 from tutorial_lib.measures.intervals import Interval, bootstrap_interval
@@ -24,6 +31,7 @@ __all__ = [
     "fpr_at_tpr",
     "krcc",
     "logistic_fit",
+    "macro_f1",
     "plcc",
     "random_map",
     "ranks",

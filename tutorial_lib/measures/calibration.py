@@ -29,6 +29,38 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
     return (classes == labels.to(classes.device)).double().mean().item()
 
 
+def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) -> float:
+    """The F1 of every class, 2 TP / (2 TP + FP + FN), averaged over classes as if all were equally common. In [0, 1]; higher is better.
+
+    Unlike :func:`accuracy` it is not carried by the commonest class: in open-set recognition, by how many unknown pictures there are.
+
+    Args:
+        predictions: classes, (N,), or logits or probabilities, (N, C), whose largest wins.
+        labels: (N,), integers.
+        classes: how many there are, 0 … classes − 1, each counted, with 0 where it was neither said nor right; by default those
+            that occur on either side.
+
+    Raises:
+        ValueError: not one label a prediction, or a class out of range.
+
+    Source: Sokolova and Lapalme, Information Processing and Management 45, 2009, doi 10.1016/j.ipm.2009.03.002.
+
+    Example:
+        >>> macro_f1(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), classes=2) < 0.5
+        True
+    """
+    accuracy(predictions, labels)
+    said = (predictions.argmax(1) if predictions.dim() == 2 else predictions).cpu()
+    labels = labels.cpu()
+    asked = torch.cat([said, labels]).unique() if classes is None else torch.arange(classes)
+    if torch.cat([said, labels]).min() < 0 or torch.cat([said, labels]).max() > asked.max():
+        raise ValueError(f"classes must lie in 0…{int(asked.max())}")
+    hits = torch.stack([((said == c) & (labels == c)).sum() for c in asked]).double()
+    named = torch.stack([(said == c).sum() + (labels == c).sum() for c in asked]).double()
+    # 2 TP + FP + FN = times said + times true
+    return (2 * hits / named.clamp(min=1)).mean().item()
+
+
 class Reliability(NamedTuple):
     """Per bin, (bins,), float64: how many samples, their mean confidence, their accuracy (0 where the bin is empty)."""
 
