@@ -30,7 +30,7 @@ def norms_gradient(
     Whoever detects strangers by the norms of their gradients must expect a visitor who descends on the detector: this is the way
     down. ``read`` maps norms (n, L) to one number a row, (n,), and can be differentiated. Norms and columns are those of
     :func:`gradient_norms`. Second derivatives: several times the cost of a backward pass, and as many copies of the gradient in
-    memory as ``chunk``. A ReLU bends nowhere but at zero; what depends on the curvature there alone is not seen.
+    memory as ``chunk``. Where a ReLU switches, the norms jump, and a slope sees no jumps.
 
     Raises:
         ValueError: as :func:`gradient_norms` does; a reading that is not one number a row.
