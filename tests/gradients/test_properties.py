@@ -13,11 +13,16 @@ def ranked(x):
     return x.flatten(1)[:, :10].float().argsort(1)[:, :3]
 
 
+def log_sum(norms):
+    return norms.log().sum(1)
+
+
 FUNCTIONS = {
     "input_gradient": lambda m, x, J, **k: g.input_gradient(m, x, J, **k),
     "outputs": lambda m, x, J, **k: g.outputs(m, x, **k),
     "outputs_and_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.outputs_and_gradient(m, x, J, **k)], 1),
     "outputs_and_jacobian": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.outputs_and_jacobian(m, x, ranked(x), **k)], 1),
+    "norms_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.norms_gradient(m, x, J, log_sum, **k)], 1),
     "layer_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.layer_gradient(m, x, "left", J)], 1),
     "class_jacobian": lambda m, x, J, **k: g.class_jacobian(m, x, **k),
     "class_jacobian of a layer": lambda m, x, J, **k: g.class_jacobian(m, x, layer=m.group, classes=[1, 4], **k),

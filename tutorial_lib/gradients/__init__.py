@@ -25,6 +25,7 @@ from tutorial_lib.gradients.objectives import (
 from tutorial_lib.gradients.readings import class_readings
 from tutorial_lib.gradients.rectified import rectified_gradient
 from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
+from tutorial_lib.gradients.second import norms_gradient
 from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "logit_difference",
     "loss_to",
     "norms_from_gram",
+    "norms_gradient",
     "outputs",
     "outputs_and_gradient",
     "outputs_and_jacobian",

@@ -5,7 +5,9 @@ Two kinds must never stand side by side unmarked: scores that have seen normal p
 
 from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
 from tutorial_lib.uncertainty.budgets import random_noise
+from tutorial_lib.uncertainty.carlini_wagner import carlini_wagner
 from tutorial_lib.uncertainty.confidence import energy, entropy, margin, max_softmax
+from tutorial_lib.uncertainty.deepfool import deepfool
 from tutorial_lib.uncertainty.fair import Fold, learning_half, leave_one_family_out, own_family, signed_auroc
 from tutorial_lib.uncertainty.grad_trust import change_norms, grad_trust
 from tutorial_lib.uncertainty.gradcon import GradCon
@@ -25,9 +27,11 @@ __all__ = [
     "PurviewDetector",
     "Votes",
     "bim",
+    "carlini_wagner",
     "change_norms",
     "confounding_norms",
     "decoder_gradient",
+    "deepfool",
     "energy",
     "ensemble",
     "entropy",

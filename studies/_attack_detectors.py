@@ -1,0 +1,202 @@
+"""Which detector sees which attack, in splits by picture; and what is left of it once the attacker has read its code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib import uncertainty as U
+from tutorial_lib.gradients import confounding, cross_entropy, features, last_linear, norms_gradient, outputs, outputs_and_gradient
+from tutorial_lib.measures import auroc, fpr_at_tpr
+from tutorial_lib.uncertainty.budgets import project, steepest
+
+SPLITS = 3
+NORMAL, NOISE = "normal", "noise"
+UNTRAINED = {"max softmax": U.max_softmax, "energy": U.energy}
+PLAIN, FEATURES, GRADIENTS = "cheap scores", "features", "gradients"
+STEPS = 30  # of the attacker who knows
+
+
+def source(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def short(value: float) -> float:
+    return round(float(value), 4)
+
+
+class Found(NamedTuple):
+    """Normal pictures and every family's, one below the other: readings (M, F) by name; family and picture of each row (M,)."""
+
+    readings: dict[str, Tensor]
+    family: Tensor
+    picture: Tensor
+    names: list[str]
+
+    def of(self, name: str) -> Tensor:
+        return self.family == self.names.index(name)
+
+
+def readings(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What is known of a picture without a label: scores as they are, (N,); and what a detector may be trained on, (N, F)."""
+    z, h = features(model, x)
+    cheap = [U.max_softmax(z), U.entropy(z), U.energy(z), U.margin(z), h.norm(dim=1), z.amax(1)]
+    found = {name: score(z) for name, score in UNTRAINED.items()}
+    found |= {PLAIN: torch.stack(cheap, 1), FEATURES: h, GRADIENTS: U.confounding_norms(model, x, by="tensor")}
+    return {name: value.cpu() for name, value in found.items()}
+
+
+def seen(model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor]) -> Found:
+    """Of an attack, only what fooled the network counts; noise is no attack, and all of it does."""
+    parts, family, picture = [readings(model, x)], [torch.zeros(len(x), dtype=torch.long)], [torch.arange(len(x))]
+    for i, (attack, found) in enumerate(made.items(), 1):
+        fell = (outputs(model, found).argmax(1) != y) | (attack == NOISE)
+        parts.append(readings(model, found[fell]))
+        family.append(torch.full((int(fell.sum()),), i))
+        picture.append(fell.nonzero()[:, 0].cpu())
+    together = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return Found(together, torch.cat(family), torch.cat(picture), [NORMAL, *made])
+
+
+def detector(reading: str) -> U.PurviewDetector:
+    """A small network with the widths of the lab's code; a linear one would be unfair to the features."""
+    return U.PurviewDetector((40, 20), log=reading == GRADIENTS)
+
+
+def matrix(name: str, found: Found, seed: int) -> list[dict]:
+    """AUROC of detectors taught one family, or all but one, and tested on each; and of scores that were taught nothing."""
+    cells: dict[tuple[str, str, str], list[float]] = {}
+    families = found.names[1:]
+    attacks = [family for family in families if family != NOISE]
+    lessons = {family: [family] for family in families}
+    lessons |= {f"all but {family}": [other for other in attacks if other != family] for family in attacks}
+    for split in range(SPLITS):
+        learn = U.learning_half(found.picture, generator=source(100 * seed + split))
+        normal = found.of(NORMAL)
+        scores = {(reading, "nothing"): found.readings[reading] for reading in UNTRAINED}
+        for reading in (PLAIN, FEATURES, GRADIENTS):
+            values = found.readings[reading]
+            for taught, shown in lessons.items():
+                rows = torch.stack([found.of(family) for family in shown]).any(0)
+                learned = detector(reading).fit(values[normal & learn], values[rows & learn])
+                scores[reading, taught] = learned.score(values)
+        for (reading, taught), score in scores.items():
+            for family in families if not taught.startswith("all but ") else [taught.removeprefix("all but ")]:
+                value = auroc(score[normal & ~learn], score[found.of(family) & ~learn])
+                cells.setdefault((reading, taught, family), []).append(value)
+    base = {"kind": "detector", "network": name}
+    spread = lambda v: {"auroc": short(sum(v) / len(v)), "low": short(min(v)), "high": short(max(v)), "splits": len(v)}
+    return [
+        {**base, "reading": r, "taught": t, "tested": on, "pictures": int(found.of(on).sum()), **spread(v)}
+        for (r, t, on), v in cells.items()
+    ]
+
+
+# The attacker who has read the code.
+
+
+class Both(nn.Module):
+    """A network that says its features with its logits, (N, C + d), so that an objective may ask for either."""
+
+    def __init__(self, model: nn.Module, head: nn.Linear):
+        super().__init__()
+        self.model, self.head = model, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = []
+        handle = self.head.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        try:
+            return torch.cat([self.model(x), kept[0]], 1)
+        finally:
+            handle.remove()
+
+
+def log_odds(learned: U.PurviewDetector, reading: Tensor) -> Tensor:
+    """What the detector scores, with its graph: (n, F) -> (n,)."""
+    found = reading.clamp(min=torch.finfo(torch.float32).tiny).log() if learned.log else reading
+    found = (found - learned.mean.to(found)) / learned.spread.to(found)
+    for i, (weight, bias) in enumerate(learned.layers):
+        found = (found.relu() if i else found) @ weight.to(found) + bias.to(found)
+    return found[:, 0]
+
+
+Slope = Callable[[Tensor], tuple[Tensor, Tensor]]  # pictures -> a detector's score of each, and the gradient of that score
+
+
+def slopes(model: nn.Module, x: Tensor, learned: dict[str, U.PurviewDetector]) -> dict[str, Slope]:
+    """The untrained energy, the two detectors, and the sum of the two."""
+    head = last_linear(model, x)
+    both, classes = Both(model, head), head.out_features
+
+    def at_outputs(network: nn.Module, score: Callable[[Tensor], Tensor]) -> Slope:
+        def slope(x: Tensor) -> tuple[Tensor, Tensor]:
+            said, gradient = outputs_and_gradient(network, x, score)
+            return score(said), gradient
+
+        return slope
+
+    def at_norms(x: Tensor) -> tuple[Tensor, Tensor]:
+        read = partial(log_odds, learned[GRADIENTS])
+        norms, gradient = norms_gradient(model, x, confounding(), read, by="tensor")
+        return read(norms), gradient
+
+    at_features = at_outputs(both, lambda out: log_odds(learned[FEATURES], out[:, classes:]))
+
+    def at_either(x: Tensor) -> tuple[Tensor, Tensor]:
+        (a, rise), (b, other) = at_features(x), at_norms(x)
+        return a + b, rise + other
+
+    return {"energy": at_outputs(model, U.energy), FEATURES: at_features, GRADIENTS: at_norms, "both": at_either}
+
+
+def evading(
+    model: nn.Module, x: Tensor, y: Tensor, slope: Slope, *, eps: float, steps: int = STEPS, lead: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Climb the loss until the network is fooled by a clear lead, then descend the detector's score, whichever is needed.
+
+    Of each picture, the point that fools and has the lowest score is kept: (pictures, whether there was one).
+    """
+    at, best, lowest = x.clone(), x.clone(), torch.full((len(x),), torch.inf, device=x.device)
+    for t in range(steps + 1):
+        z, loss = outputs_and_gradient(model, at, cross_entropy(y))
+        score, rise = slope(at)
+        lower = (z.argmax(1) != y) & (score < lowest)
+        best[lower], lowest[lower] = at[lower], score[lower].to(lowest)
+        ahead = z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
+        way = torch.where((ahead < lead).view(-1, *(1,) * (x.dim() - 1)), steepest(loss, "inf"), -steepest(rise, "inf"))
+        # Long steps first, to arrive; short ones last, to settle.
+        at = project(at + eps / 2 * (1 - t / (steps + 1)) * way, x, eps, "inf")
+    return best, lowest.isfinite()
+
+
+def knowing(
+    name: str, model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor], found: Found, seed: int, *, eps: float, count: int
+) -> list[dict]:
+    """Detectors taught FGSM and PGD, before attackers who do not know them and attackers who do: success, and what is seen of it."""
+    learn = U.learning_half(found.picture, generator=source(100 * seed))
+    taught = (found.of("FGSM") | found.of("PGD")) & learn
+    learned = {}
+    for reading in (FEATURES, GRADIENTS):
+        values = found.readings[reading]
+        learned[reading] = detector(reading).fit(values[found.of(NORMAL) & learn], values[taught])
+    rest = (~learn[: len(x)]).nonzero()[:count, 0].to(x.device)
+    x, y, known = x[rest], y[rest], slopes(model, x[:1], learned)
+    judges = {judge: slope for judge, slope in known.items() if judge != "both"}
+    parts = lambda slope, x: torch.cat([slope(part)[0] for part in x.split(32)])
+    normal = {judge: parts(slope, x) for judge, slope in judges.items()}
+    attempts = {attack: (made[attack][rest], None) for attack in ("FGSM", "PGD")}
+    attempts |= {f"evading {judge}": evading(model, x, y, slope, eps=eps) for judge, slope in known.items()}
+    rows = []
+    for attack, (pictures, fell) in attempts.items():
+        fell = outputs(model, pictures).argmax(1) != y if fell is None else fell
+        row = {"kind": "knowing", "network": name, "attack": attack, "pictures": len(x), "success": short(fell.double().mean())}
+        for judge, slope in judges.items():
+            score = parts(slope, pictures[fell])
+            # Of a hundred normal pictures, five are stopped as well.
+            caught = 1 - fpr_at_tpr(-score, -normal[judge], 0.95)
+            rows.append({**row, "judge": judge, "auroc": short(auroc(normal[judge], score)), "caught": short(caught)})
+    return rows

@@ -1,0 +1,75 @@
+"""The nearest boundary, taken for flat: DeepFool."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.gradients import outputs, outputs_and_jacobian
+from tutorial_lib.uncertainty.budgets import Bounds, within
+from tutorial_lib.uncertainty.success import answers, missed
+
+# Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
+LITTLE = 1e-4
+
+
+def deepfool(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor | int | None = None,
+    *,
+    steps: int = 50,
+    candidates: int = 10,
+    overshoot: float = 0.02,
+    bounds: Bounds = (0.0, 1.0),
+    chunk: int = 64,
+) -> Tensor:
+    """The shortest way (L2) across the nearest boundary, as if all were flat, again and again until the answer changes.
+
+    With f_k = z_k − z_y and w_k = ∂f_k/∂x, boundary k is |f_k| / ‖w_k‖ away. A step goes to the nearest, r = |f_k| w_k / ‖w_k‖²;
+    x′ = x + (1 + overshoot) Σ r, cut at the bounds. For an affine network the first step is exact. x (N, …) -> like x.
+
+    ``y``: (N,) labels, a class, or None, the class predicted. ``candidates``: how many other classes, the likeliest at x, are
+    looked at. Each picture stops when it is fooled, a wrong one at once; one that never is comes back as far as ``steps`` led.
+
+    Raises:
+        ValueError: pictures outside the bounds; no steps or candidates; and as :func:`tutorial_lib.gradients.class_jacobian` does.
+
+    Source: Moosavi-Dezfooli, Fawzi, Frossard, CVPR 2016, arXiv 1511.04599.
+
+    Example:
+        >>> model = nn.Linear(2, 2, bias=False)
+        >>> _ = model.weight.data.copy_(torch.tensor([[1., 0.], [0., 1.]]))
+        >>> deepfool(model, torch.tensor([[0.6, 0.4]]), overshoot=0, steps=1)
+        tensor([[0.5000, 0.5000]])
+    """
+    if steps < 1 or candidates < 1:
+        raise ValueError(f"deepfool needs at least one step and one other class, not steps={steps}, candidates={candidates}")
+    x = within(x, bounds)
+    y = answers(model, x, y, chunk)
+    logits = outputs(model, x, chunk=chunk)
+    at, way, open_ = x.clone(), torch.zeros_like(x), (~missed(logits, y)).nonzero()[:, 0]
+    # The class itself first, whatever ties there are, then the others from the likeliest on.
+    ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(candidates + 1, logits.shape[1])).indices
+    for turn in range(steps):
+        if not len(open_):
+            break
+        for rows in open_.split(chunk):
+            logits, jacobian = outputs_and_jacobian(model, at[rows], ranks[rows], chunk=chunk)
+            way[rows] += nearest(logits, jacobian, ranks[rows], LITTLE * (bounds[1] - bounds[0]) if turn else 0.0)
+        at[open_] = (x[open_] + (1 + overshoot) * way[open_]).clamp(*bounds)
+        open_ = open_[~missed(outputs(model, at[open_], chunk=chunk), y[open_])]
+    return at
+
+
+def nearest(logits: Tensor, jacobian: Tensor, ranks: Tensor, beyond: float) -> Tensor:
+    """The step to, and ``beyond``, the nearest boundary of a locally flat network: z (n, C), ∂z/∂x (n, K, …), classes (n, K)."""
+    z = logits.gather(1, ranks)
+    f, w = z[:, 1:] - z[:, :1], jacobian[:, 1:] - jacobian[:, :1]
+    slopes = w.flatten(2).norm(dim=2)
+    # A boundary that no step comes closer to is infinitely far.
+    distances = torch.where(slopes > 0, f.abs() / slopes, torch.inf)
+    rows, k = torch.arange(len(z), device=z.device), distances.argmin(1)
+    reached = distances[rows, k].isfinite()
+    size = torch.where(reached, (distances[rows, k] + beyond) / slopes[rows, k], torch.zeros_like(distances[:, 0]))
+    return size.view(-1, *(1,) * (w.dim() - 2)) * w[rows, k]
