@@ -59,6 +59,9 @@ def test_all_ways_of_taking_maps_agree(monkeypatch):
     found = {name: way().detach() for name, way in ways.items()}
     torch.testing.assert_close(found["captum IntegratedGradients"], found["integrated_gradients"], rtol=1e-2, atol=1e-5)
     assert found["captum NoiseTunnel"].shape == found["smoothgrad"].shape
+    closed, *passes = (way() for way in information.reflections(1).values())
+    for found in passes:
+        torch.testing.assert_close(closed, found, rtol=1e-3, atol=1e-5)
 
 
 def test_all_ways_of_taking_confounding_norms_agree():
