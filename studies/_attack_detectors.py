@@ -178,18 +178,23 @@ def knowing(
 ) -> list[dict]:
     """Detectors taught FGSM and PGD, before attackers who do not know them and attackers who do: success, and what is seen of it."""
     learn = U.learning_half(found.picture, generator=source(100 * seed))
-    taught = (found.of("FGSM") | found.of("PGD")) & learn
-    learned = {}
-    for reading in (FEATURES, GRADIENTS):
-        values = found.readings[reading]
-        learned[reading] = detector(reading).fit(values[found.of(NORMAL) & learn], values[taught])
+    shown = found.of("FGSM") | found.of("PGD")
+
+    def taught(side: Tensor, begun: int) -> dict[str, U.PurviewDetector]:
+        normal, abnormal = found.of(NORMAL) & side, shown & side
+        lesson = lambda values, reading: detector(reading).fit(values[normal], values[abnormal], generator=source(begun))
+        return {reading: lesson(found.readings[reading], reading) for reading in (FEATURES, GRADIENTS)}
+
+    # Who cannot look at the detector builds one: the same network and kinds of attack, and none of the pictures it learned from.
+    copied = slopes(model, x[:1], taught(~learn, seed + 1))
     rest = (~learn[: len(x)]).nonzero()[:count, 0].to(x.device)
-    x, y, known = x[rest], y[rest], slopes(model, x[:1], learned)
+    x, y, known = x[rest], y[rest], slopes(model, x[:1], taught(learn, seed))
     judges = {judge: slope for judge, slope in known.items() if judge != "both"}
     parts = lambda slope, x: torch.cat([slope(part)[0] for part in x.split(32)])
     normal = {judge: parts(slope, x) for judge, slope in judges.items()}
     attempts = {attack: (made[attack][rest], None) for attack in ("FGSM", "PGD")}
     attempts |= {f"evading {judge}": evading(model, x, y, slope, eps=eps) for judge, slope in known.items()}
+    attempts |= {f"evading a copy of {judge}": evading(model, x, y, copied[judge], eps=eps) for judge in (FEATURES, GRADIENTS)}
     rows = []
     for attack, (pictures, fell) in attempts.items():
         fell = outputs(model, pictures).argmax(1) != y if fell is None else fell

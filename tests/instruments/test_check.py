@@ -1,6 +1,7 @@
 """What a check says, whatever it is given."""
 
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -397,3 +398,39 @@ def test_a_warning_nobody_asked_for_is_the_readers_to_see():
 def test_a_hint_beside_the_numbers_may_not_be_empty():
     with pytest.raises(ValueError, match="needs a hint"):
         Exercise("f", lambda a: a, cases=[(1.0,)], beside={" ": lambda call: False})
+
+
+def test_an_answer_may_pass_with_a_word_of_advice():
+    roundabout = Exercise(
+        "f",
+        lambda a: 2 * a,
+        cases=[(1.0,), (3.0,)],
+        right="Doubled.",
+        accepted={"It is a list. A number would do.": lambda call: isinstance(call.value, list)},
+    )
+    plain, advised = check(lambda a: a + a, roundabout), check(lambda a: [a + a], roundabout)
+    assert plain.passed and plain.hint is None and plain.right.endswith("Doubled.")
+    assert advised.passed and advised.right == plain.right + " It is a list. A number would do." and advised.hint in advised.right
+    assert check(lambda a: [a], roundabout).hint is None
+
+
+def test_a_call_knows_how_long_it_took():
+    def busy(a):
+        stop = time.process_time() + 0.05
+        while time.process_time() < stop:
+            pass
+        return a
+
+    seen = []
+    timed = Exercise("f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: seen.append(call.seconds)})
+    check(busy, timed), check(lambda a: a, timed)
+    assert seen[0] >= 0.05 > seen[1]
+
+
+def test_warnings_are_the_readers_to_see_also_where_time_is_taken():
+    def warns(a):
+        warnings.warn("look here", stacklevel=1)
+        return a
+
+    with pytest.warns(UserWarning, match="look here"):
+        assert check(warns, Exercise("f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: False})).passed

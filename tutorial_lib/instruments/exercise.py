@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +18,13 @@ Case = Callable[[torch.Generator], tuple] | tuple
 
 
 class Heard(NamedTuple):
-    """One call of an answer, with what its numbers do not show: the value as it came, and the warnings given on the way."""
+    """One call of an answer, with what its numbers do not show: the value as it came, the warnings given on the way, and the
+    seconds of processor time that it took."""
 
     arguments: dict[str, Any]
     value: Any
     warnings: list[warnings.WarningMessage]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Exercise:
     hint names what is off, the rest says what to look at. A hint may hold ``{yours}`` and ``{right}``, the ``measure`` of both
     answers in the first case. outputs: names of the results, where there are several. look: what to look at when no slip is
     recognised. right: what to say when all is well. beside: hint → whether it holds of a call, for what no number shows, as a
-    graph that comes back or a warning that does not; asked once all numbers are right.
+    graph that comes back or a warning that does not; asked once all numbers are right. accepted: the same, for what is said to
+    an answer that passes, as that it is right and slow.
 
     Raises:
         ValueError: no case, or a hint that does not say what to look at.
@@ -48,13 +52,14 @@ class Exercise:
     right: str = ""
     measure: Callable[..., float] | None = None
     beside: Mapping[str, Callable[[Heard], bool]] = field(default_factory=dict)
+    accepted: Mapping[str, Callable[[Heard], bool]] = field(default_factory=dict)
 
     def __post_init__(self):
         if not self.cases:
             raise ValueError(
                 f"{self.name}: a check needs at least one case, a function that makes the arguments from a generator"
             )
-        for hint in (*self.slips, *self.beside):
+        for hint in (*self.slips, *self.beside, *self.accepted):
             if not hint.strip():
                 raise ValueError(f"{self.name}: a slip needs a hint, a sentence that names it and one that says what to look at")
 
@@ -96,4 +101,5 @@ def heard(function: Callable, arguments: dict[str, Any]) -> Heard:
     """The same call, with its warnings kept instead of printed."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
-        return Heard(arguments, called(function, arguments), given)
+        start = time.process_time()
+        return Heard(arguments, called(function, arguments), given, time.process_time() - start)

@@ -1,0 +1,160 @@
+"""Exercise 3: ten small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.gradients import cross_entropy, input_gradient
+from tutorial_lib.instruments import Exercise
+from tutorial_lib.instruments.exercise import Heard
+
+Step = Callable[[Tensor, Tensor, float], Tensor]  # the slope, where it was taken, the length of a step -> where to go
+Project = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # where to go, where from, the picture, eps -> where it ends
+
+
+def small_steps(model: nn.Module, x: Tensor, y: Tensor, eps: float, step: float, steps: int) -> tuple[Tensor, Tensor]:
+    """x′ ← Π(x′ + step · sign ∂J/∂x′), from x′ = x; Π keeps every pixel within eps of x and inside [0, 1].
+
+    With the share of those right before, f(x) = y, that are wrong after. Shapes: x (N, …) in [0, 1], y (N,) -> like x, ().
+    """
+    return walked(model, x, y, eps, step, steps)
+
+
+def uphill(slope: Tensor, at: Tensor, step: float) -> Tensor:
+    return at + step * slope.sign()
+
+
+def around_the_picture(to: Tensor, at: Tensor, x: Tensor, eps: float) -> Tensor:
+    return (x + (to - x).clamp(-eps, eps)).clamp(0, 1)
+
+
+def fell(model: nn.Module, x: Tensor, found: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pictures were right before, and which are wrong after."""
+    return model(x).argmax(1) == y, model(found).argmax(1) != y
+
+
+def of_the_right(before: Tensor, after: Tensor) -> Tensor:
+    return (before & after).double().sum() / before.sum()
+
+
+def walked(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    eps: float,
+    step: float,
+    steps: int,
+    *,
+    onward: Step = uphill,
+    project: Project = around_the_picture,
+    count: Callable[[Tensor, Tensor], Tensor] = of_the_right,
+    length: Callable[[float, float, int], float] = lambda eps, step, steps: step,
+) -> tuple[Tensor, Tensor]:
+    """The right lines, with what goes wrong left open: the step, the projection, what is counted, how long a step is."""
+    at = x.clone()
+    for _ in range(steps):
+        slope = input_gradient(model, at, cross_entropy(y))
+        at = project(onward(slope, at, length(eps, step, steps)), at, x, eps)
+    return at, count(*fell(model, x, at, y))
+
+
+def slip(**changed) -> Callable[..., tuple[Tensor, Tensor]]:
+    return lambda *arguments: walked(*arguments, **changed)
+
+
+def through_all_steps(
+    model: nn.Module, x: Tensor, y: Tensor, eps: float, step: float, steps: int
+) -> tuple[Tensor, Tensor]:
+    """Nothing is let go of: the slope is taken with respect to the first picture, back through every cut on the way."""
+    start = x.clone().requires_grad_()
+    at = start
+    for _ in range(steps):
+        loss = F.cross_entropy(model(at), y, reduction="sum")
+        (slope,) = torch.autograd.grad(loss, start, retain_graph=True)
+        at = around_the_picture(uphill(slope, at, step), at, start, eps)
+    return at.detach(), of_the_right(*fell(model, x, at.detach(), y))
+
+
+def attacked(
+    N: int, eps: float, step: float, steps: int, wrong: int, seed: int
+) -> Callable[[torch.Generator], tuple[nn.Module, Tensor, Tensor, float, float, int]]:
+    """A case: a small network, pictures with black and white in them, the first few of them taken for something else."""
+
+    def make(_: torch.Generator) -> tuple[nn.Module, Tensor, Tensor, float, float, int]:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            model = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 4)).double()
+        for p in model.parameters():
+            p.data.normal_(0, 1.5 / p.shape[-1] ** 0.5 if p.dim() > 1 else 0.1, generator=generator)
+        x = (1.6 * torch.rand(N, 3, 2, 2, generator=generator, dtype=torch.float64) - 0.3).clamp(0, 1)
+        with torch.no_grad():
+            y = model(x).argmax(1)
+        y[:wrong] = (y[:wrong] + 1) % 4
+        return model.eval(), x, y, eps, step, steps
+
+    return make
+
+
+def carries_a_graph(call: Heard) -> bool:
+    parts = call.value if isinstance(call.value, list | tuple) else [call.value]
+    return any(isinstance(one, Tensor) and one.requires_grad for one in parts)
+
+
+FIRST = attacked(12, eps=0.1, step=0.04, steps=10, wrong=3, seed=3)
+
+
+def largest_change(found: Tensor, *_: Tensor) -> float:
+    """Of any pixel, in the first case."""
+    return (found - FIRST(None)[1]).abs().max().item()
+
+
+pgd = Exercise(
+    name="pgd",
+    reference=small_steps,
+    outputs=("the pictures", "the share fooled"),
+    cases=(
+        FIRST,
+        attacked(9, eps=0.05, step=0.02, steps=4, wrong=2, seed=8),
+        attacked(10, eps=0.06, step=0.09, steps=3, wrong=1, seed=5),
+        attacked(8, eps=0.2, step=0.05, steps=7, wrong=2, seed=12),
+    ),
+    measure=largest_change,
+    slips={
+        "Each step is brought back around the last one, so the budget grows with every step. Your largest change is "
+        "{yours:.3f}: from which picture is eps to be measured?": slip(
+            project=lambda to, at, x, eps: (at + (to - at).clamp(-eps, eps)).clamp(0, 1)
+        ),
+        "The pictures are cut at black and white, and at nothing else. Your largest change is {yours:.3f}: which line knows of "
+        "eps?": slip(project=lambda to, at, x, eps: to.clamp(0, 1)),
+        "The walk goes downhill. Descent makes the network surer of y: along which sign does the loss rise?": slip(
+            onward=lambda slope, at, step: at - step * slope.sign()
+        ),
+        "The slope is taken with respect to the first picture, through all steps. Where a step was cut it sees nothing any more: "
+        "where should each step begin anew?": through_all_steps,
+        "Pictures that were wrong before are counted as fooled. An attack that does nothing would score: what does yours get "
+        "with eps = 0?": (
+            slip(count=lambda before, after: after.double().mean()),
+            slip(count=lambda before, after: (before & after).double().mean()),
+            slip(count=lambda before, after: after.double().sum() / before.sum()),
+        ),
+        "The steps are too small to reach the edge. Your largest change is {yours:.3f}, the right one {right:.3f}: is `step` "
+        "made smaller on the way?": (
+            slip(length=lambda eps, step, steps: step / steps),
+            slip(length=lambda eps, step, steps: eps / steps / 2),
+            slip(length=lambda eps, step, steps: step * eps),
+            slip(length=lambda eps, step, steps: step / 255),
+        ),
+        "The slope itself is walked along, not its sign. A surely wrong picture has hardly any slope: how far does one step of "
+        "yours go, beside `step`?": slip(onward=lambda slope, at, step: at + step * slope),
+    },
+    beside={
+        "The graph of all steps is kept. It grows with every step and hands the network's past on: detach the picture before "
+        "each step, and what you return": carries_a_graph
+    },
+    look="print the largest change and the loss after every step: the first may never pass eps, the second should rise",
+    right="Ten steps, one budget. Now ask how sure the network is of what it says afterwards.",
+)
