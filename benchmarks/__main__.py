@@ -6,12 +6,12 @@ import json
 
 import torch
 
-from benchmarks import gradients, information, world
+from benchmarks import attacks, gradients, information, world
 from benchmarks.measure import machine
 from benchmarks.table import RESULTS, table
 from tutorial_lib.names import known
 
-SUBJECTS = {"gradients": gradients.run, "information": information.run, "world": world.run}
+SUBJECTS = {"attacks": attacks.run, "gradients": gradients.run, "information": information.run, "world": world.run}
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-TITLES = {"gradients": "Gradients for each sample, beside other libraries", "information": "Attribution maps, beside other libraries", "world": "Drawing the sign world"}
+TITLES = {"gradients": "Gradients for each sample, beside other libraries", "information": "Attribution maps, beside other libraries", "attacks": "Attacks, beside other libraries", "world": "Drawing the sign world"}
 
 
 def row(found: dict) -> str:
