@@ -6,12 +6,18 @@ import json
 
 import torch
 
-from benchmarks import gradients, information, uncertainty, world
+from benchmarks import attacks, gradients, information, uncertainty, world
 from benchmarks.measure import machine
 from benchmarks.table import RESULTS, table
 from tutorial_lib.names import known
 
-SUBJECTS = {"gradients": gradients.run, "information": information.run, "uncertainty": uncertainty.run, "world": world.run}
+SUBJECTS = {
+    "gradients": gradients.run,
+    "information": information.run,
+    "uncertainty": uncertainty.run,
+    "attacks": attacks.run,
+    "world": world.run,
+}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ TITLES = {
     "gradients": "Gradients for each sample, beside other libraries",
     "information": "Attribution maps, beside other libraries",
     "uncertainty": "Norms towards a confounding label, beside pytorch-ood",
+    "attacks": "Attacks, beside other libraries",
     "world": "Drawing the sign world",
 }
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib import uncertainty as U
-from tutorial_lib.gradients import confounding, cross_entropy, features, last_linear, norms_gradient, outputs, outputs_and_gradient
+from tutorial_lib.gradients import confounding, cross_entropy, features, last_linear, norms_gradient
+from tutorial_lib.gradients import outputs, outputs_and_gradient
 from tutorial_lib.measures import auroc, fpr_at_tpr
 from tutorial_lib.uncertainty.budgets import project, steepest
 
@@ -176,7 +177,7 @@ def evading(
 def knowing(
     name: str, model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor], found: Found, seed: int, *, eps: float, count: int
 ) -> list[dict]:
-    """Detectors taught FGSM and PGD, before attackers who do not know them and attackers who do: success, and what is seen of it."""
+    """Detectors taught FGSM and PGD, before attackers who do not know them and attackers who do: success, and what is seen."""
     learn = U.learning_half(found.picture, generator=source(100 * seed))
     shown = found.of("FGSM") | found.of("PGD")
 

@@ -44,7 +44,7 @@ def sizes(found: Tensor, x: Tensor) -> Tensor:
 
 
 def budgets(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
-    """Success against budget, beside noise as large; how sure the network is of the wrong answer, and what maximum softmax sees."""
+    """Success against budget, beside noise as large; how sure the network is of the wrong answer; what maximum softmax sees."""
     ways = {
         NOISE: lambda eps: U.random_noise(x, eps=eps, generator=source(seed)),
         "FGSM": lambda eps: U.fgsm(model, x, y, eps=eps),
@@ -59,7 +59,8 @@ def budgets(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> lis
             fell, p = z.argmax(1) != y, z.softmax(1).amax(1)
             # Of two probabilities that round to 1, the score still knows the larger.
             doubt, doubted = U.max_softmax(z)[fell], U.max_softmax(before)
-            row = {"kind": "budget", "network": name, "attack": attack, "budget": budget, "pictures": len(x), "success": mean(fell)}
+            row = {"kind": "budget", "network": name, "attack": attack, "budget": budget, "pictures": len(x)}
+            row |= {"success": mean(fell)}
             row |= {"sure before": mean(before.softmax(1).amax(1)), "sure of the wrong": mean(p[fell])}
             row |= {"surer than before": mean(doubt < doubted[fell])}
             seen_by_softmax = short(auroc(doubted, doubt)) if fell.sum() >= LEAST else None
@@ -77,7 +78,8 @@ def nearest(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> lis
         fell = z.argmax(1) != y
         noise = U.random_noise(x, eps=size, norm=2, generator=source(seed))
         row = {"kind": "nearest", "network": name, "attack": attack, "pictures": len(x), "success": mean(fell)}
-        row |= {"L2": mean(size[fell]), "median": short(size[fell].median()), "sure of the wrong": mean(z.softmax(1).amax(1)[fell])}
+        row |= {"L2": mean(size[fell]), "median": short(size[fell].median())}
+        row |= {"sure of the wrong": mean(z.softmax(1).amax(1)[fell])}
         rows.append({**row, "noise": mean(outputs(model, noise).argmax(1) != y)})
     return rows
 

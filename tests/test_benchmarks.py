@@ -1,9 +1,14 @@
+import importlib.util
 import json
 
 import pytest
 import torch
 
+<<<<<<< HEAD
 from benchmarks import gradients, information, uncertainty, world
+=======
+from benchmarks import attacks, gradients, information, world
+>>>>>>> att
 from benchmarks.measure import alternate, ratio
 from benchmarks.table import RESULTS, table
 
@@ -71,6 +76,31 @@ def test_all_ways_of_taking_confounding_norms_agree():
     torch.testing.assert_close(tensors.sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4)
     ways = uncertainty.labels(2)
     torch.testing.assert_close(ways["label_norms"]()[:10], ways["ten passes"](), rtol=1e-2, atol=1e-4)
+
+
+def witnesses():
+    """torchattacks pins a ``requests`` that nothing else here can live with, so it may be missing."""
+    if importlib.util.find_spec("torchattacks") is None:
+        pytest.skip("torchattacks is not installed: pip install --no-deps torchattacks")
+
+
+def test_all_ways_of_ten_steps_agree():
+    witnesses()
+    found = {name: way() for name, way in attacks.steps(2).items()}
+    assert len(found) == 3
+    for other in found.values():
+        # The sign of a slope near zero may differ from one order of additions to another.
+        assert ((other - found["pgd"]).abs() < 1e-6).double().mean() > 0.99
+
+
+def test_all_ways_to_the_nearest_boundary_fool():
+    witnesses()
+    model, x, y = attacks.signs(2)
+    ways = attacks.nearest(2, searches=3, tries=20)
+    assert len(ways) == 5
+    found = {name: attacks.judged(way(), model, x, y) for name, way in ways.items()}
+    for ours, other in (("deepfool", "foolbox DeepFool"), ("carlini_wagner", "foolbox Carlini-Wagner")):
+        assert found[ours][0] >= found[other][0] and found[ours][1] <= 1.02 * found[other][1]
 
 
 def test_the_world_is_measured(monkeypatch):

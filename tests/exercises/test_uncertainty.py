@@ -55,7 +55,13 @@ def test_auroc_agrees_with_a_witness(witness):
 
 @pytest.mark.parametrize(
     "answer",
-    [measures.auroc, by_scikit_learn, by_ranks, by_two_loops, lambda n, a: (a[:, None] > n).float().mean() + (a[:, None] == n).float().mean() / 2],
+    [
+        measures.auroc,
+        by_scikit_learn,
+        by_ranks,
+        by_two_loops,
+        lambda n, a: (a[:, None] > n).float().mean() + (a[:, None] == n).float().mean() / 2,
+    ],
     ids=["the library", "scikit-learn", "ranks", "two loops", "float32"],
 )
 def test_auroc_may_be_found_in_other_ways(answer):
@@ -126,7 +132,7 @@ def test_the_norm_is_the_one_of_the_library():
     [
         by_autograd,
         lambda z, h: by_autograd(z.float(), h.float()),
-        lambda z, h: [float(((1 / (1 + np.exp(-a.numpy())) - 1)[:, None] * b.numpy() / len(a)).ravel() @ (((1 / (1 + np.exp(-a.numpy())) - 1)[:, None] * b.numpy() / len(a)).ravel())) for a, b in zip(z, h)],
+        lambda z, h: ((np.exp(-z.numpy()) / (1 + np.exp(-z.numpy())) / z.shape[1]) ** 2).sum(1) * (h.numpy() ** 2).sum(1),
         lambda z, h: torch.einsum("nc,nd->ncd", (z.sigmoid() - 1) / z.shape[1], h).flatten(1).square().sum(1),
     ],
     ids=["autograd", "float32", "numpy", "einsum"],

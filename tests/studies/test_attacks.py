@@ -194,5 +194,6 @@ def test_what_is_stored_is_whole():
         known = ("energy", "features", "gradients", "both", "a copy of features", "a copy of gradients")
         assert attempts == {"FGSM", "PGD"} | {f"evading {judge}" for judge in known}
         for judge in ("features", "gradients"):
-            (blind,), (aware,) = (kept.where(kind="knowing", network=network, attack=a, judge=judge) for a in ("PGD", f"evading {judge}"))
+            (blind,) = kept.where(kind="knowing", network=network, attack="PGD", judge=judge)
+            (aware,) = kept.where(kind="knowing", network=network, attack=f"evading {judge}", judge=judge)
             assert aware["auroc"] < blind["auroc"] and aware["success"] >= blind["success"] - 0.05

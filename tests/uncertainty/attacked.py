@@ -37,7 +37,7 @@ def right(model, images):  # noqa: F811
 
 
 def peer(name):
-    """torchattacks pins an old ``requests``, so it is no part of the test extra: install it with ``--no-deps``."""
+    """torchattacks pins a ``requests`` that nothing else here can live with: ``pip install --no-deps`` brings it by hand."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what both import has moved inside scipy
         return pytest.importorskip(name) if importlib.util.find_spec(name) else pytest.skip(f"{name} is not installed")

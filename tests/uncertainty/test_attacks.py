@@ -35,14 +35,16 @@ def naive(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
 @pytest.mark.parametrize("steps", [1, 4])
 def test_small_steps_are_the_formula(norm, eps, step, steps, model, images, right):
     expected = naive(model, images, right, eps, step, steps, float(norm))
-    torch.testing.assert_close(u.bim(model, images, right, eps=eps, step=step, steps=steps, norm=norm), expected, rtol=0, atol=1e-12)
+    found = u.bim(model, images, right, eps=eps, step=step, steps=steps, norm=norm)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_one_step_of_the_budget_is_the_fast_method(norm, model, images, right):
     expected = naive(model, images, right, EPS, EPS, 1, float(norm))
-    torch.testing.assert_close(u.fgsm(model, images, right, eps=EPS, norm=norm), expected, rtol=0, atol=1e-12)
-    assert torch.equal(u.bim(model, images, right, eps=EPS, step=EPS, steps=1, norm=norm), u.fgsm(model, images, right, eps=EPS, norm=norm))
+    found = u.fgsm(model, images, right, eps=EPS, norm=norm)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert torch.equal(u.bim(model, images, right, eps=EPS, step=EPS, steps=1, norm=norm), found)
 
 
 def test_without_a_random_start_pgd_is_bim(model, images, right):
@@ -123,6 +125,8 @@ def test_noise_is_as_large_and_knows_nothing(images):
     torch.testing.assert_close(change.abs(), torch.full_like(x, EPS), rtol=0, atol=1e-12)
     assert 0.4 < (change > 0).double().mean() < 0.6
     sizes = torch.linspace(0.1, 0.5, 5, dtype=x.dtype)
+    each = (u.random_noise(x, eps=sizes / 4) - x).abs().flatten(1)
+    torch.testing.assert_close(each, (sizes / 4).view(5, 1).expand_as(each), rtol=0, atol=1e-12)
     change = u.random_noise(x, eps=sizes, norm=2) - x
     torch.testing.assert_close(change.flatten(1).norm(dim=1), sizes, rtol=0, atol=1e-12)
     ways = nn.functional.normalize(change.flatten(1))
@@ -205,7 +209,8 @@ def test_any_objective_can_be_climbed(model, images, right):
     surer = u.bim(model, images, right, eps=EPS, objective=lambda z: z.logsumexp(1))
     assert (model(surer).logsumexp(1) > model(images).logsumexp(1)).all()
     fixed = u.bim(model, images, right, eps=0.2, objective=lambda z: -z.amax(1))  # not "the class predicted", which changes
-    assert not torch.equal(fixed, u.bim(model, images, right, eps=0.2, objective=g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)))
+    own = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
+    assert not torch.equal(fixed, u.bim(model, images, right, eps=0.2, objective=own))
 
 
 def test_success_is_counted_among_those_that_were_right(model, images, right):
@@ -236,6 +241,7 @@ def test_success_is_counted_among_those_that_were_right(model, images, right):
         (lambda m, x: u.fgsm(m, x, torch.full((5,), 10), eps=0.1), "labels must lie in 0…9"),
         (lambda m, x: u.fgsm(m, x, eps=0.1, targeted=True), "needs y"),
         (lambda m, x: u.bim(m, x, eps=0.1, steps=0), "at least one step"),
+        (lambda m, x: u.fgsm(m, x, eps=-0.1), "eps ≥ 0"),
         (lambda m, x: u.bim(m, x, eps=0.1, keep="worst"), "unknown point to keep"),
         (lambda m, x: u.pgd(m, x, eps=0.1, restarts=0), "restarts must be at least 1"),
         (lambda m, x: u.pgd(m, x, eps=0.1, restarts=2, random_start=False), "needs random_start=True"),

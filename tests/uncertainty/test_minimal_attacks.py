@@ -229,7 +229,8 @@ def test_one_search_is_the_formula(model, images, right):
     found = u.carlini_wagner(model, images, right, steps=40, searches=1, c=1.0, early_stop=False)
     for n in range(5):
         expected = naive_search(model, images[n], right[n].item(), 40, 0.01, 1.0)
-        torch.testing.assert_close(found[n], images[n] if expected is None else halved(model, images[n], right[n], expected), rtol=0, atol=1e-8)
+        expected = images[n] if expected is None else halved(model, images[n], right[n], expected)
+        torch.testing.assert_close(found[n], expected, rtol=0, atol=1e-8)
     assert (sizes(found, images) > 0).sum() >= 4
 
 

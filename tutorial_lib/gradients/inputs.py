@@ -112,8 +112,8 @@ def class_jacobian(
 def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk: int = 64) -> tuple[Tensor, Tensor]:
     """The logits, and for every sample the gradients of classes of its own: (z (N, C), ∂z_c/∂x (N, K, …)), signed.
 
-    ``classes``: (N, K); row k of a sample belongs to its ``classes[n, k]``. One forward pass, K backward passes. Where all samples
-    are asked about the same classes, see :func:`class_jacobian`.
+    ``classes``: (N, K); row k of a sample belongs to its ``classes[n, k]``. One forward pass, K backward passes. Where all
+    samples are asked about the same classes, see :func:`class_jacobian`.
 
     Raises:
         ValueError: outputs that are no logits (N, C); classes of another shape, or out of range.

@@ -179,7 +179,8 @@ def judged(exercise: Exercise, attempts: list[Attempt]) -> Verdict:
                 off, _, look = hint.partition(". ")
                 return Verdict(exercise.name, False, so_far, off, look or exercise.look, hint=hint)
         everywhere = f"{n} of {n} cases agree with the reference, and nothing was left behind."
-        also = next((hint for hint, holds in exercise.accepted.items() if any(holds(attempt.heard) for attempt in attempts)), None)
+        advice = exercise.accepted.items()
+        also = next((hint for hint, holds in advice if any(holds(attempt.heard) for attempt in attempts)), None)
         said = " ".join(words for words in (everywhere, exercise.right, also) if words)
         return Verdict(exercise.name, True, said, hint=also)
     so_far = right_so_far(mine, right, exercise.outputs)

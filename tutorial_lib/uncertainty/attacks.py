@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, cross_entropy, fixed_at, input_gradient, log_prob, outputs, outputs_and_gradient, value
+from tutorial_lib.gradients import Objective, cross_entropy, fixed_at, log_prob, value
+from tutorial_lib.gradients import input_gradient, outputs, outputs_and_gradient
 from tutorial_lib.names import known
 from tutorial_lib.uncertainty.budgets import Bounds, Norm, order, project, starting_field, steepest, within
 from tutorial_lib.uncertainty.success import answers, missed
@@ -29,7 +30,7 @@ def fgsm(
     ``norm="inf"``: no pixel changes by more than ``eps``; ``norm=2``: x + ε g/‖g‖. ``objective``: what is to be climbed instead.
 
     Raises:
-        ValueError: pictures outside the bounds, another norm, and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: pictures outside the bounds, another norm, eps < 0, and as :func:`tutorial_lib.gradients.input_gradient` does.
 
     Source: Goodfellow, Shlens, Szegedy, ICLR 2015, arXiv 1412.6572.
 
@@ -135,8 +136,9 @@ def pgd(
 
 
 def pace(eps: float, step: float | None, steps: int) -> float:
-    if steps < 1:
-        raise ValueError(f"an attack needs at least one step, not {steps}")
+    """How long a step is, with budget and steps checked."""
+    if steps < 1 or eps < 0:
+        raise ValueError(f"an attack needs at least one step and a budget eps ≥ 0, not steps={steps}, eps={eps}")
     return 2.5 * eps / steps if step is None else step
 
 

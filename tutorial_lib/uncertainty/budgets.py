@@ -38,7 +38,8 @@ def within(x: Tensor, bounds: Bounds) -> Tensor:
     x = x.detach()
     if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
         if x.isnan().any():
-            raise ValueError(f"pictures {x.isnan().flatten(1).any(1).nonzero().flatten().tolist()[:8]} hold something that is no number")
+            broken = x.isnan().flatten(1).any(1).nonzero().flatten().tolist()
+            raise ValueError(f"pictures {broken[:8]} hold something that is no number")
         raise ValueError(
             f"the pictures lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: "
             "pass their true bounds, and keep normalisation inside the model"
@@ -95,7 +96,7 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
 
 
 def starting_field(x: Tensor, norm: Norm, generator: torch.Generator) -> Tensor:
-    """A random point of the unit ball, uniform in it: (1, …), the same for every picture, so that none depends on its neighbours."""
+    """A random point of the unit ball, uniform in it: (1, …), one for all pictures, so that none depends on its neighbours."""
     size = (1, *x.shape[1:])
     if order(norm) == 2:
         way = torch.randn(size, generator=generator, device=generator.device)
@@ -117,7 +118,7 @@ def random_noise(
     """The control of every attack: a change as large as the budget, in a direction that knows nothing. x (N, …) -> like x.
 
     ``norm="inf"``: every pixel by +eps or −eps, as FGSM does; ``norm=2``: a Gaussian direction of length eps. Then cut at the
-    bounds. ``eps``: a number, or one for each picture, (N,), say the norms that an attack needed. Noise of its own for each picture.
+    bounds. ``eps``: a number, or one for each picture, (N,), say the norms that an attack needed. Each picture has its own noise.
 
     Raises:
         ValueError: x leaves the bounds; another norm.

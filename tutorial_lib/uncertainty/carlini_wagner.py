@@ -32,16 +32,17 @@ def carlini_wagner(
     bounds: Bounds = (0.0, 1.0),
     chunk: int = 64,
 ) -> Tensor:
-    """The smallest change (L2) that fools: min ‖x′ − x‖² + c · max(margin(x′), −κ) over w, with x′ = ½ (1 + tanh w) in the bounds.
+    """The smallest change (L2) that fools: min ‖x′ − x‖² + c · max(margin(x′), −κ) over w, where x′ = ½ (1 + tanh w).
 
-    margin = z_y − max_{i≠y} z_i, or with ``targeted`` its negative; κ is the ``confidence`` by which the answer must be wrong.
-    Adam with rate ``lr`` for ``steps``, then another c, ``searches`` times: ten times larger for a picture until it is fooled,
-    halfway after that. Every picture has its own c and keeps the smallest change that ever fooled; with ``early_stop`` it ends a
-    search on its own when two tenths of the steps have brought it no further. Last, the way back to x is halved while that fools.
-    x (N, …) -> like x; a picture that was wrong before, or is never fooled, comes back as it is.
+    So x′ stays in the bounds, whatever w is. margin = z_y − max_{i≠y} z_i, or with ``targeted`` its negative; κ is the
+    ``confidence`` by which the answer must be wrong. Adam with rate ``lr`` for ``steps``, then another c, ``searches`` times:
+    ten times larger for a picture until it is fooled, halfway after that. Every picture has its own c and keeps the smallest
+    change that ever fooled; with ``early_stop`` it ends a search on its own when two tenths of the steps have brought it no
+    further. Last, the way back to x is halved while that fools. x (N, …) -> like x; a picture that was wrong before, or is
+    never fooled, comes back as it is.
 
     Raises:
-        ValueError: pictures outside the bounds; no steps, searches, or c; and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: pictures outside the bounds; no steps, searches or c; as :func:`tutorial_lib.gradients.input_gradient` does.
 
     Source: Carlini and Wagner, IEEE S&P 2017, arXiv 1608.04644.
 
@@ -64,7 +65,8 @@ def carlini_wagner(
         logits = outputs(model, x[rows], chunk=chunk)
         rows = rows[~far_enough(logits, y[rows], J.rows(rows), confidence, targeted)]
         if len(rows):
-            best[rows] = smallest(model, x[rows], y[rows], J.rows(rows), confidence, steps, searches, lr, c, early_stop, targeted, bounds)
+            asked = x[rows], y[rows], J.rows(rows)
+            best[rows] = smallest(model, *asked, confidence, steps, searches, lr, c, early_stop, targeted, bounds)
     return best
 
 

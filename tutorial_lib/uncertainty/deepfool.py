@@ -29,8 +29,8 @@ def deepfool(
     With f_k = z_k − z_y and w_k = ∂f_k/∂x, boundary k is |f_k| / ‖w_k‖ away. A step goes to the nearest, r = |f_k| w_k / ‖w_k‖²;
     x′ = x + (1 + overshoot) Σ r, cut at the bounds. For an affine network the first step is exact. x (N, …) -> like x.
 
-    ``y``: (N,) labels, a class, or None, the class predicted. ``candidates``: how many other classes, the likeliest at x, are
-    looked at. Each picture stops when it is fooled, a wrong one at once; one that never is comes back as far as ``steps`` led.
+    ``y``: (N,) labels, a class, or None, the class predicted. ``candidates``: how many other classes are looked at, the likeliest
+    at x. Each picture stops when it is fooled, a wrong one at once; one that never is comes back as far as ``steps`` led.
 
     Raises:
         ValueError: pictures outside the bounds; no steps or candidates; and as :func:`tutorial_lib.gradients.class_jacobian` does.

@@ -19,7 +19,8 @@ def answers(model: nn.Module, x: Tensor, y: Tensor | int | None, chunk: int = 64
     if isinstance(y, int):
         return torch.full((len(x),), y, device=x.device)
     if y.is_floating_point() or y.shape != x.shape[:1]:
-        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {y.dtype} of shape {tuple(y.shape)}")
+        found = f"{y.dtype} of shape {tuple(y.shape)}"
+        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {found}")
     y = y.detach().to(x.device)
     return y.clone() if y.is_inference() else y
 
@@ -30,7 +31,13 @@ def missed(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
 
 
 def fooled(
-    model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor | int | None = None, *, targeted: bool = False, chunk: int = 64
+    model: nn.Module,
+    x: Tensor,
+    adversarial: Tensor,
+    y: Tensor | int | None = None,
+    *,
+    targeted: bool = False,
+    chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
     """Which attacks count, and which of them succeeded: two masks (N,). The success rate is the mean of the second over the first.
 

@@ -77,8 +77,8 @@ auroc = Exercise(
         "higher one?": lambda normal, abnormal: counted(abnormal, normal, 0.5),
         "Ties are counted as won, or as lost. Give every picture the same score: should that be the best detector, the worst, or "
         "a coin?": (lambda n, a: counted(n, a, 0.0), lambda n, a: counted(n, a, 1.0)),
-        "That is accuracy at the threshold ½. Add 10 to all scores: who is better or worse now? AUROC asks for no threshold, only "
-        "for the order within pairs.": [
+        "That is accuracy at the threshold ½. Add 10 to all scores: who is better or worse now? AUROC asks for no threshold, "
+        "only for the order within pairs.": [
             right_answers(above, fair) for above in (torch.gt, torch.ge) for fair in (False, True)
         ],
         "The ranks and the formula do not begin at the same number. The lowest of all ranks is 1 where M (M + 1) / 2 is taken "

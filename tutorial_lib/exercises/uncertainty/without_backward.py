@@ -58,8 +58,8 @@ confounding_norm = Exercise(
             with_delta(lambda z: (z.softmax(1) - 1) / z.shape[1]),
             with_delta(lambda z: z.shape[1] * z.softmax(1) - 1),
         ),
-        "The 1/C of the mean is missing, or it was not squared. The loss is a mean over the classes: by what do its slope and the "
-        "square of its slope shrink?": (
+        "The 1/C of the mean is missing, or it was not squared. The loss is a mean over the classes: by what do its slope, and "
+        "the square of its slope, shrink?": (
             with_delta(lambda z: z.sigmoid() - 1),
             lambda z, h: sizes(z.sigmoid() - 1, h) / z.shape[1],
         ),

@@ -1,0 +1,124 @@
+"""Attacks against torchattacks and foolbox, at equal settings, on a ResNet-18 for pictures of CIFAR size, or on a published one.
+
+Ten steps cost what they cost whatever the weights are. What searches until it succeeds is measured on a trained network.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from benchmarks.gradients import network
+from benchmarks.measure import alternate, ratio
+from tutorial_lib import uncertainty as u
+from tutorial_lib.networks import load
+
+EPS, STEP, STEPS = 8 / 255, 2 / 255, 10
+SEARCHES, TRIES, FIRST = 5, 60, 0.1
+
+
+def peers():
+    """torchattacks and foolbox, where they are installed; both import what has moved inside scipy."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import foolbox
+        import torchattacks
+    return torchattacks, foolbox
+
+
+def steps(n: int = 32, device="cpu") -> dict[str, Callable]:
+    """Ten steps of PGD without a random start, three times the same pictures."""
+    torchattacks, foolbox = peers()
+    torch.manual_seed(0)
+    model = network(device)
+    x = torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+    y = torch.randint(0, 10, (n,), generator=torch.Generator().manual_seed(1)).to(device)
+    other, third = copy.deepcopy(model), copy.deepcopy(model)
+    theirs = torchattacks.PGD(other, eps=EPS, alpha=STEP, steps=STEPS, random_start=False)
+    wrapped = foolbox.PyTorchModel(third, bounds=(0, 1), device=device)
+    attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=STEPS, random_start=False)
+    return {
+        "pgd": lambda: u.pgd(model, x, y, eps=EPS, step=STEP, steps=STEPS, random_start=False),
+        "torchattacks PGD": lambda: theirs(x, y),
+        "foolbox PGD": lambda: attack.run(wrapped, x, foolbox.criteria.Misclassification(y), epsilon=EPS),
+    }
+
+
+def signs(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A trained network that ships with the library, and drawn signs that it gets right."""
+    from tutorial_lib.data import SIGNS, render
+
+    model, y = load("signs/classifier", device), torch.arange(2 * n) % len(SIGNS)
+    x = render(y, generator=torch.Generator().manual_seed(7)).to(device)
+    y = y.to(device)
+    with torch.no_grad():
+        right = (model(x).argmax(1) == y).nonzero()[:n, 0]
+    return model, x[right], y[right]
+
+
+def nearest(n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = TRIES) -> dict[str, Callable]:
+    """DeepFool and the search of Carlini and Wagner with the same settings, until the trained network is fooled."""
+    torchattacks, foolbox = peers()
+    model, x, y = signs(n, device)
+    wrapped = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device=device)
+    criterion = foolbox.criteria.Misclassification(y)
+    deep, theirs = foolbox.attacks.L2DeepFoolAttack(), torchattacks.DeepFool(copy.deepcopy(model))
+    search = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=searches, steps=tries, initial_const=FIRST)
+    return {
+        "deepfool": lambda: u.deepfool(model, x, y),
+        "torchattacks DeepFool": lambda: theirs(x, y),
+        "foolbox DeepFool": lambda: deep.run(wrapped, x, criterion),
+        "carlini_wagner": lambda: u.carlini_wagner(model, x, y, searches=searches, steps=tries, c=FIRST),
+        "foolbox Carlini-Wagner": lambda: search.run(wrapped, x, criterion),
+    }
+
+
+def judged(found: torch.Tensor, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    """The share fooled, and the mean size of the change, L2, among those."""
+    fell = u.fooled(model, x, found.detach(), y)[1]
+    return fell.double().mean().item(), (found.detach() - x)[fell].flatten(1).norm(dim=1).mean().item()
+
+
+def run(device: torch.device, rounds: int) -> list[dict]:
+    """Rows: what, measured, target, and whether it is met."""
+    rows = []
+
+    def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
+        met = measured >= target if least else measured <= target
+        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met})
+        print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
+
+    def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
+        return alternate({name: ways[name] for name in (ours, other)}, rounds, device)
+
+    ways = steps(device=device)
+    exact = ways["pgd"]()
+    for name, aim in (("torchattacks PGD", 1), ("foolbox PGD", 1.5)):
+        same = (ways[name]() - exact).abs().flatten(1).amax(1) < 1e-6
+        assert same.double().mean() > 0.9, name
+        seconds = against(ways, "pgd", name)
+        if not rows:
+            usual = round(statistics.median(seconds["pgd"]), 4)
+            rows.append({"what": "pgd, 10 steps, 32 pictures, ResNet-18", "measured": usual, "unit": "s"})
+            print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
+        row(f"PGD, 10 steps: time of {name} to ours", ratio(seconds, name, "pgd"), aim, True)
+
+    ways, (model, x, y) = nearest(device=device), signs(16, device)
+    found = {name: judged(way(), model, x, y) for name, way in ways.items()}
+    for ours, name, aim in (
+        ("deepfool", "torchattacks DeepFool", 4),
+        ("deepfool", "foolbox DeepFool", 2),
+        ("carlini_wagner", "foolbox Carlini-Wagner", 1),
+    ):
+        seconds = against(ways, ours, name)
+        row(f"{ours}, 16 signs: time of {name} to ours", ratio(seconds, name, ours), aim, True)
+        row(f"{ours}: our share fooled to that of {name} ({found[name][0]:.0%})", found[ours][0] / found[name][0], 1, True)
+        if found[ours][0] == found[name][0]:
+            what = f"{ours}: our mean change, L2, to that of {name} ({found[name][1]:.3f})"
+            row(what, found[ours][1] / found[name][1], 1, False)
+    return rows
