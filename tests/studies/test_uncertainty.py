@@ -1,7 +1,5 @@
 """The study of chapter 3 on a slice: each table against its definition, and what is stored is whole."""
 
-import math
-
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -218,9 +216,11 @@ def test_one_network_runs_and_repeats_itself(monkeypatch):
         assert mine.keys() <= kept.where(kind=kind, network="signs/classifier")[0].keys(), kind
     # The slice says what the whole says, as far as so few pictures can say it.
     kept.confirm([rows[0]["right"]], [kept.where(kind="network", network="signs/classifier")[0]["right"]], pictures=56, of=1_000)
+    areas = [r for r in rows if r["kind"] == "score"]
     for name in NOVEL[:2]:
-        now, then = (next(r for r in found if r["set"] == name) for found in ([r for r in rows if r["kind"] == "score"], kept.where(**here)))
-        kept.confirm(*([r[score] for score in ("max softmax", "energy", "GradNorm", "odin")] for r in (now, then)), pictures=56, of=1_000)
+        now, then = (next(r for r in found if r["set"] == name) for found in (areas, kept.where(**here)))
+        same = ([r[score] for score in ("max softmax", "energy", "GradNorm", "odin")] for r in (now, then))
+        kept.confirm(*same, pictures=56, of=1_000)
         with pytest.raises(AssertionError, match="python -m studies uncertainty"):
             kept.confirm([1 - now["energy"]], [then["energy"]], pictures=56, of=1_000)
 
