@@ -26,7 +26,7 @@ def network(device="cpu") -> torch.nn.Module:
 
 
 def norms(n: int = PICTURES, device="cpu") -> dict[str, Callable]:
-    """The squared norms of the same gradient, for every tensor of every layer or added up; and what the pictures' answers cost."""
+    """The squared norms of one gradient, for every tensor of every layer or added up; and what the pictures' answers cost."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pytorch_ood.detector import GradUncertainty
@@ -65,9 +65,11 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     forward = {name: ways[name] for name in ("outputs", "confounding_norms")}
     seconds, passes = alternate(peer, rounds, device), alternate(forward, rounds, device)
     for name, found in (passes | seconds).items():
-        rows.append({"what": f"{name}, {PICTURES} pictures, ResNet-20", "measured": round(statistics.median(found), 4), "unit": "s"})
+        taken = round(statistics.median(found), 4)
+        rows.append({"what": f"{name}, {PICTURES} pictures, ResNet-20", "measured": taken, "unit": "s"})
         print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
-    row("norms: time of pytorch-ood GradUncertainty to ours", ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms"), 3, True)
+    times = ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms")
+    row("norms: time of pytorch-ood GradUncertainty to ours", times, 3, True)
     row("norms: our time to a pass without gradients", ratio(passes, "confounding_norms", "outputs"), 5, False)
     theirs, taken = (peak(norms, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms"))
     row(f"norms: our peak memory to that of pytorch-ood ({theirs:.0f} MiB)", taken / theirs, 1 / 3, False)
@@ -75,5 +77,6 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     ways = labels(device=device)
     torch.testing.assert_close(ways["label_norms"]()[:10], ways["ten passes"](), rtol=1e-2, atol=1e-4)
     seconds = alternate(ways, rounds, device)
-    row(f"norms for {LABELS} labels: time of a pass each (ten times ten) to the Gram matrix", LABELS / 10 * ratio(seconds, "ten passes", "label_norms"), 5, True)
+    times = LABELS / 10 * ratio(seconds, "ten passes", "label_norms")
+    row(f"norms for {LABELS} labels: time of a pass each (ten times ten) to the Gram matrix", times, 5, True)
     return rows

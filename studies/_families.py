@@ -30,7 +30,7 @@ class Set(NamedTuple):
     level: Tensor
 
 
-def made(name: str, family: str, images: Tensor, labels: Tensor | None = None, picture: Tensor | None = None, level: int = 0) -> Set:
+def made(name: str, family: str, images: Tensor, labels: Tensor = None, picture: Tensor = None, level: int = 0) -> Set:
     """A set; without ``picture``, each is its own, with a number that no other set uses."""
     n = len(images)
     labels = torch.full((n,), -1, device=images.device) if labels is None else labels
@@ -58,7 +58,8 @@ def attacked(model: nn.Module, images: Tensor, labels: Tensor, seed: int, count:
     right = (g.outputs(model, images).argmax(1) == labels).nonzero()[:, 0]
     at = right[torch.linspace(0, len(right) - 1, min(count, len(right))).round().long()]
     x, y = images[at], labels[at]
-    tries = {"one step": u.fgsm(model, x, y, eps=EPS), "ten steps": u.pgd(model, x, y, eps=EPS, step=STEP, steps=STEPS, generator=source(seed))}
+    ten = u.pgd(model, x, y, eps=EPS, step=STEP, steps=STEPS, generator=source(seed))
+    tries = {"one step": u.fgsm(model, x, y, eps=EPS), "ten steps": ten}
     for name, found in tries.items():
         _, lost = u.fooled(model, x, found, y)
         if lost.any():
@@ -185,3 +186,8 @@ def readable(seen: Seen, learned: Learned) -> dict[str, tuple[Tensor, bool]]:
         "six scores": (torch.stack(at_best, 1), False),
         "features": (seen.h, False),
     }
+
+
+def rounded(values: dict) -> dict:
+    """Three decimals of what is no count."""
+    return {k: round(float(v), 3) if isinstance(v, float | Tensor) else v for k, v in values.items()}

@@ -1,49 +1,39 @@
-"""Gradients as uncertainty, fairly: scores apart from detectors, own families beside unseen ones, norms beside scores and features.
+"""Gradients as uncertainty, fairly: scores apart from detectors, own families beside unseen, norms beside scores and features.
 
 Three sign networks, a twin of theirs trained with a sigmoid, and a published CIFAR-10 network look at novel pictures, textures,
 bad weather and attacks. What each picture shows is read once; every table below is made of that.
 """
 
 import time
-from statistics import mean
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from studies import _families as f
-from studies._families import CONTROL, NORMAL, Learned, Seen, source
+from studies._answers import grams, open_sets, trusted
+from studies._detectors import HIDDEN, between_attacks, detectors, from_one_blur
+from studies._families import CONTROL, NORMAL, Learned, Seen, rounded, source
 from studies.real_explanations import samples
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from tutorial_lib.data import CHALLENGES, LEVELS, NOVEL, SIGNS, available, challenge, load, render
-from tutorial_lib.measures import accuracy, auroc, bootstrap_interval, macro_f1, risk_coverage
+from tutorial_lib.data import NOVEL, SIGNS, available, challenge, load, render
+from tutorial_lib.measures import accuracy, auroc
 from tutorial_lib.networks import SignClassifier, pretrained, train
 from tutorial_lib.networks import load as network_of
 
 SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 TWIN, CIFAR, LARGE = "signs, sigmoid", "cifar10/resnet20", "imagenet/squeezenet1_1"
 STRANGERS = {"gtsrb": "strangers", "mnist": "strangers", "dtd": "textures"}
-SEEDS = 3
 NORMALS, TRAIN, ATTACKED, FAR = 1_000, 1_000, 300, 240
 EACH = {SIGN_NETWORKS[0]: 60, CIFAR: 60}  # pictures of a challenge at a level; elsewhere half as many
-SHOWN = 400  # of each family that a detector for an unseen one learns from
-HIDDEN = (40, 20)
-MILD, ASKED = ("gaussian blur", 1), ("decolorisation", "codec error", "noise", "lens blur", "dirty lens", "rain")
+MILD = ("gaussian blur", 1)
 TWIN_PICTURES, TWIN_EPOCHS = 5_000, 6
 OPEN_PICTURES, OPEN_EPOCHS, PLAYING = 3_500, 5, 4
-PASS, PUBLISHED = 0.95, 0.95
 
 
 def said(*words) -> None:
     print(f"[{time.process_time():6.0f} s]", *words, flush=True)
-
-
-def rounded(values: dict) -> dict:
-    return {k: round(float(v), 3) if isinstance(v, float | Tensor) else v for k, v in values.items()}
-
-
-# Scores that have seen no abnormal picture
 
 
 def scored(network: str, normal: Seen, sets: list[Seen], learned: Learned) -> list[dict]:
@@ -61,9 +51,9 @@ def scored(network: str, normal: Seen, sets: list[Seen], learned: Learned) -> li
 
 
 def grouped(sets: list[Seen]) -> dict[str, list[Seen]]:
-    """Families, and besides each kind of attack, texture and stranger by itself."""
+    """Families, and besides each set of real pictures and each kind of attack by itself."""
     families = {family: [s for s in sets if s.family == family] for family in dict.fromkeys(s.family for s in sets)}
-    return families | {s.name: [s] for s in sets if s.family not in ("weather", "novel", CONTROL)}
+    return families | {s.name: [s] for s in sets if s.name in STRANGERS or s.family == "attacks"}
 
 
 def by_layer(network: str, model: nn.Module, normal: Seen, sets: list[Seen]) -> list[dict]:
@@ -108,199 +98,15 @@ def raw(network: str, normal: Seen, sets: list[Seen]) -> list[dict]:
     return rows
 
 
-# Detectors, which were shown abnormal pictures
+def in_unit(seen: Seen, learned: Learned, taught: Seen, name: str) -> Tensor:
+    """What a detector reads, logged, in the unit of a network's own training pictures, so that two networks compare."""
+    (values, log), (usual, _) = (f.readable(s, learned)[name] for s in (seen, taught))
+    values, usual = (f.logged(v) if log else v.double() for v in (values, usual))
+    return (values - usual.mean(0)) / usual.std(0).clamp(min=1e-9)
 
 
-def detectors(network: str, normal: Seen, sets: list[Seen], learned: Learned, seed: int, *, hidden: bool) -> list[dict]:
-    """Trained on the kind they are tested on; and on every other family but its own. Averaged over ways to halve the pictures."""
-    shown = [s for s in sets if s.family != CONTROL]
-    pool = [normal, *shown]
-    kinds = torch.cat([torch.full((len(s.z),), i) for i, s in enumerate(pool)])
-    names = list(dict.fromkeys(s.family for s in pool))
-    family = torch.cat([torch.full((len(s.z),), names.index(s.family)) for s in pool])
-    picture = torch.cat([s.picture for s in pool])
-    pieces = [f.readable(s, learned) for s in pool]
-    readings = {name: (torch.cat([p[name][0] for p in pieces]), log, ()) for name, (_, log) in pieces[0].items()}
-    if hidden:
-        readings["norms, ones, hidden layers"] = (*readings["norms, ones"][:2], HIDDEN)
-    found: dict[tuple, list[float]] = {}
-    counts: dict[int, tuple[int, int]] = {}
-    for i in range(seed, seed + SEEDS):
-        own = u.own_family(kinds, picture, generator=source(i))
-        unseen = u.leave_one_family_out(family, picture, generator=source(i))
-        for reading, (values, log, layers) in readings.items():
-            if layers and i > seed:
-                continue  # once; it takes as long as all the others
-
-            def reached(train: Tensor, test: Tensor, k: int) -> float:
-                fit = u.PurviewDetector(layers, log=log)
-                fit.fit(values[train[kinds[train] == 0]], values[train[kinds[train] != 0]], generator=source(i))
-                score = fit.score(values[test])
-                return auroc(score[kinds[test] == 0], score[kinds[test] == k])
-
-            for fold in own:
-                found.setdefault((reading, "own", fold.family), []).append(reached(fold.train, fold.test, fold.family))
-                counts[fold.family] = (int((kinds[fold.test] == 0).sum()), int((kinds[fold.test] != 0).sum()))
-            for fold in unseen:
-                few = evenly(fold.train, family, source(i))
-                for k in kinds[fold.test].unique().tolist():
-                    if k:
-                        found.setdefault((reading, "unseen", k), []).append(reached(few, fold.test, k))
-    rows = {}
-    for (reading, trained, k), areas in found.items():
-        row = {"kind": "detector", "network": network, "trained": trained, "set": pool[k].name, "family": pool[k].family}
-        row = rows.setdefault((trained, k), row | {"normal": counts[k][0], "abnormal": counts[k][1], "seeds": SEEDS})
-        # From the lowest to the highest of the seeds; nothing, where there was only one.
-        row.update(rounded({reading: mean(areas), f"{reading}, range": max(areas) - min(areas)}))
-    return list(rows.values())
-
-
-def evenly(rows: Tensor, family: Tensor, generator: torch.Generator) -> Tensor:
-    """At most so many of each abnormal family, so that the largest does not drown the others; all that are normal."""
-    kept = []
-    for k in family[rows].unique().tolist():
-        own = rows[family[rows] == k]
-        kept.append(own[torch.randperm(len(own), generator=generator)[: SHOWN if k else None]])
-    return torch.cat(kept)
-
-
-def halves(normal: Seen, seen: Seen, i: int) -> tuple[Tensor, Tensor]:
-    """Which of both are for learning, by picture."""
-    both = u.learning_half(torch.cat([normal.picture, seen.picture]), generator=source(i))
-    return both[: len(normal.z)], both[len(normal.z) :]
-
-
-def between_attacks(network: str, normal: Seen, sets: list[Seen], learned: Learned, seed: int) -> list[dict]:
-    """Trained on one attack, or on noise as large; tested on another."""
-    tried = [s for s in sets if s.family in ("attacks", CONTROL)]
-    usual, rows = f.readable(normal, learned), []
-    pieces = {s.name: f.readable(s, learned) for s in tried}
-    for reading, (values, log) in usual.items():
-        for a in tried:
-            areas: dict[str, list[float]] = {}
-            for i in range(seed, seed + SEEDS):
-                # Pictures number the same for all three, so that one halving serves all.
-                side = {int(p): bool(v) for p, v in zip(normal.picture, u.learning_half(normal.picture, generator=source(i)))}
-                learns = lambda s: torch.tensor([side[int(p)] for p in s.picture])
-                fit = u.PurviewDetector(log=log).fit(values[learns(normal)], pieces[a.name][reading][0][learns(a)])
-                usual_scores = fit.score(values[~learns(normal)])
-                for b in tried:
-                    areas.setdefault(b.name, []).append(auroc(usual_scores, fit.score(pieces[b.name][reading][0][~learns(b)])))
-            row = {"kind": "attack transfer", "network": network, "reads": reading, "trained on": a.name}
-            rows.append(row | rounded({name: mean(found) for name, found in areas.items()}))
-    return rows
-
-
-def from_one_blur(network: str, normal: Seen, blurred: Seen, sets: list[Seen], learned: Learned, seed: int) -> list[dict]:
-    """The transfer of 2019: learn clean against one mild blur; tell all other challenges, at every level, from clean."""
-    readings = {name: (log, ()) for name, (_, log) in f.readable(normal, learned).items()}
-    readings |= {name: (False, HIDDEN) for name in ("decoder", "code") if name in normal.passes}
-    value = lambda seen, name: seen.passes[name] if name in seen.passes else f.readable(seen, learned)[name][0]
-    rows = []
-    for reading, (log, hidden) in readings.items():
-        clean, mild = value(normal, reading), value(blurred, reading)
-        asked = {s.name: (s, value(s, reading)) for s in sets if s.family == "weather"}
-        areas, right = {}, {}
-        for i in range(seed, seed + SEEDS):
-            side = u.learning_half(normal.picture, generator=source(i))
-            learns = {int(p) for p in normal.picture[side]}
-            fit = u.PurviewDetector(hidden, log=log).fit(clean[side], mild[side], generator=source(i))
-            usual = fit.score(clean[~side])
-            for name, (seen, values) in asked.items():
-                score = fit.score(values)
-                tested = torch.tensor([int(p) not in learns for p in seen.picture])
-                for level in LEVELS:
-                    found = score[tested & (seen.level == level)]
-                    areas.setdefault((name, level), []).append(auroc(usual, found))
-                    right.setdefault((name, level), []).append(((usual <= 0).double().mean() + (found > 0).double().mean()).item() / 2)
-        for name in asked:
-            row = {"kind": "one blur", "network": network, "reads": reading, "set": name, "asked in 2019": name in ASKED}
-            row |= {"accuracy": mean(mean(right[name, level]) for level in LEVELS), "auroc": mean(mean(areas[name, level]) for level in LEVELS)}
-            rows.append(rounded(row | {f"auroc {level}": mean(areas[name, level]) for level in LEVELS}))
-    return rows
-
-
-# Right against wrong
-
-
-def trusts(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, Tensor]:
-    """What may say that an answer is to be trusted, higher = more."""
-    z, some = z.double(), min(5, z.shape[1] - 1)
-    found = {
-        "max softmax": -u.max_softmax(z),
-        "margin": -u.margin(z),
-        "entropy": -u.entropy(z),
-        "energy": -u.energy(z),
-        "largest logit": z.amax(1),
-        "GradTrust, demonstration": u.grad_trust(z),
-        "GradTrust, 1 rival": u.grad_trust(z, rivals=1),
-        f"GradTrust, {some} rivals": u.grad_trust(z, rivals=some),
-    }
-    if h is not None:
-        found["change of the last layer"] = -u.change_norms(z, z.argmax(1, keepdim=True))[:, 0] * h.double().norm(dim=1)
-        found["GradNorm"] = -u.grad_norm(z, h.double())
-    if gram is not None:
-        found["change of all layers"] = -u.change_norms(z, z.argmax(1, keepdim=True), gram.double())[:, 0]
-        found["GradTrust, 1 rival, all layers"] = u.grad_trust(z, rivals=1, gram=gram.double())
-        found[f"GradTrust, {some} rivals, all layers"] = u.grad_trust(z, rivals=some, gram=gram.double())
-    return found
-
-
-def trusted(network: str, title: str, z: Tensor, labels: Tensor, h: Tensor | None = None, gram: Tensor | None = None) -> list[dict]:
-    right = z.argmax(1) == labels
-    rows = []
-    if right.all():
-        return rows
-    for name, trust in trusts(z, h, gram).items():
-        low, high = bootstrap_interval(auroc, trust[~right], trust[right], paired=False, resamples=300)
-        row = {"kind": "trust", "network": network, "pictures": title, "count": len(z), "wrong": int((~right).sum()), "trust": name}
-        # The error rate among the half that is trusted most, and on average over all coverages.
-        curve = risk_coverage(-trust, right)
-        area = {"auroc": auroc(trust[~right], trust[right]), "low": low, "high": high, "risk area": curve.area}
-        rows.append(row | rounded(area | {"risk at half": curve.risk[len(z) // 2 - 1], "risk": curve.risk[-1]}))
-    return rows
-
-
-def grams(model: nn.Module, x: Tensor) -> Tensor:
-    """K of all layers together, (N, 1, C, C)."""
-    return torch.cat([g.gradient_gram(model, part).sum(1, keepdim=True).cpu() for part in x.split(64)])
-
-
-# Open set
-
-
-def opened(network: str, how: str, score: str, known: Tensor, labels: Tensor, unknown: Tensor, scores: tuple, threshold: float) -> dict:
-    """Name what is known, refuse the rest: one row."""
-    classes = known.shape[1]
-    answers = torch.cat([u.open_set(z, s, threshold) for z, s in zip((known, unknown), scores, strict=True)])
-    truth = torch.cat([labels, torch.full((len(unknown),), classes)])
-    row = {"kind": "open set", "network": network, "threshold": how, "score": score, "known": len(known), "unknown": len(unknown)}
-    passed = {"known passed": (scores[0] <= threshold).double().mean(), "unknown passed": (scores[1] <= threshold).double().mean()}
-    judged = {"accuracy": accuracy(answers, truth), "macro f1": macro_f1(answers, truth, classes + 1), "auroc": auroc(*scores)}
-    return row | rounded(judged | passed)
-
-
-def open_sets(network: str, normal: Seen, unknown: Seen, learned: Learned, detected: dict) -> list[dict]:
-    """The threshold lets a share of one half of the normal pictures pass; the other half is tested, beside as many unknown.
-
-    A detector's own threshold, as published, stands beside it.
-    """
-    half = u.learning_half(normal.picture, generator=source(0))
-    held, known = normal.rows(half), normal.rows(~half)
-    unknown = unknown.rows(torch.linspace(0, len(unknown.z) - 1, min(len(known.z), len(unknown.z))).long())
-    found = {name: tuple(f.unsupervised(s, learned)[name] for s in (held, known, unknown)) for name in f.unsupervised(held, learned)}
-    found |= {f"detector, {name}": tuple(score(s) for s in (held, known, unknown)) for name, score in detected.items()}
-    rows = [opened(network, "none", "answers all", known.z, known.labels, unknown.z, (torch.zeros(len(known.z)), torch.zeros(len(unknown.z))), 0.0)]
-    for name, (normal, a, b) in found.items():
-        rows.append(opened(network, f"{PASS:.0%} of normal", name, known.z, known.labels, unknown.z, (a, b), u.threshold_of_normal(normal, PASS)))
-        if name.startswith("detector"):
-            odds = torch.logit(torch.tensor(PUBLISHED, dtype=torch.float64)).item()
-            rows.append(opened(network, "published", name, known.z, known.labels, unknown.z, (a, b), odds))
-    return rows
-
-
-def played(learned: Learned, seed: int, device) -> dict:
-    """Detectors from classes that play the unknown: a network of the other classes, its norms and scores, (2-FC) and linear."""
+def played(learned: Learned, taught: Seen, seed: int, device) -> dict:
+    """Detectors from classes that play the unknown, seen by a network of the other classes; as they are, and in its own unit."""
     stay, play = u.pseudo_unknown(len(SIGNS), PLAYING, generator=source(seed))
     names = torch.cat([stay, play])
     shown = stay[torch.arange(OPEN_PICTURES) % len(stay)]
@@ -309,22 +115,22 @@ def played(learned: Learned, seed: int, device) -> dict:
     place = torch.full((len(SIGNS),), -1).scatter(0, stay, torch.arange(len(stay)))
     train(model, images, place[shown], epochs=OPEN_EPOCHS, step=6e-3, generator=source(seed), progress=False)
     asked = names[torch.arange(1_400) % len(names)]
-    look = render(asked, generator=source(4_000 + seed), device=device)
     inside = torch.isin(asked, stay)
-    made = f.made("pseudo", "pseudo", look, place[asked])
-    seen = f.read(model, made)
+    seen = f.read(model, f.made("pseudo", "pseudo", render(asked, generator=source(4_000 + seed), device=device), place[asked]))
     said(f"open set, split {seed}: {accuracy(seen.z[inside], place[asked][inside]):.1%} of the known classes right")
-    own = f.learn(f.read(model, f.made("train", NORMAL, images[:TRAIN], place[shown][:TRAIN])))
+    own_taught = f.read(model, f.made("train", NORMAL, images[:TRAIN], place[shown][:TRAIN]))
+    own = f.learn(own_taught)
     detected = {}
     for name, (values, log) in f.readable(seen, own).items():
+        if name == "features":
+            continue  # those of another network mean something else
         for title, hidden in ((name, ()), (f"{name}, hidden layers", HIDDEN)):
-            if name != "features":  # those of another network mean something else
-                fit = u.PurviewDetector(hidden, log=log).fit(values[inside], values[~inside], generator=source(seed))
-                detected[title] = lambda s, fit=fit, name=name: fit.score(f.readable(s, learned)[name][0])
+            fit = u.PurviewDetector(hidden, log=log).fit(values[inside], values[~inside], generator=source(seed))
+            detected[title] = lambda s, fit=fit, name=name: fit.score(f.readable(s, learned)[name][0])
+        unit = in_unit(seen, own, own_taught, name)
+        fit = u.PurviewDetector(log=False).fit(unit[inside], unit[~inside])
+        detected[f"{name}, in own unit"] = lambda s, fit=fit, name=name: fit.score(in_unit(s, learned, taught, name))
     return detected
-
-
-# All together
 
 
 def seeded(build, seed: int) -> nn.Module:
@@ -365,7 +171,7 @@ def looked(network: str, model: nn.Module, seed: int, device, **how) -> tuple[Se
     return learned, normal, blurred, sets
 
 
-def of_network(network: str, model: nn.Module, seed: int, device, *, hidden: bool = False, **how) -> tuple[list[dict], tuple]:
+def of_network(network: str, model: nn.Module, seed: int, device, **how) -> tuple[list[dict], tuple]:
     taught, normal, blurred, sets = looked(network, model, seed, device, **how)
     learned = f.learn(taught)
     right = {"kind": "network", "network": network, "right": accuracy(normal.z, normal.labels), "normal": len(normal.z)}
@@ -374,11 +180,11 @@ def of_network(network: str, model: nn.Module, seed: int, device, *, hidden: boo
     said(network, "looked at", sum(len(s.z) for s in sets), "pictures;", right)
     rows = [rounded(right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]})]
     rows += scored(network, normal, sets, learned) + by_layer(network, model, normal, sets) + raw(network, normal, sets)
-    rows += detectors(network, normal, sets, learned, seed, hidden=hidden)
+    rows += detectors(network, normal, sets, learned, seed, deep=network in EACH)
     said(network, "detectors")
     rows += between_attacks(network, normal, sets, learned, seed) + from_one_blur(network, normal, blurred, sets, learned, seed)
     said(network, "transfers")
-    return rows, (learned, normal, sets)
+    return rows, (learned, taught, normal, sets)
 
 
 def pooled(sets: list[Seen], keep=lambda s: slice(None)) -> Seen:
@@ -395,33 +201,33 @@ def challenged(images: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Te
     return tuple(torch.cat([getattr(s, c)[s.level == 3] for s in sets]) for c in ("images", "labels"))
 
 
-def right_or_wrong(network: str, model: nn.Module, normal: Seen, sets: list[Seen], seed: int, device, *, deep: bool) -> list[dict]:
+def right_or_wrong(network: str, model: nn.Module, normal: Seen, sets: list[Seen], seed: int, device, deep: bool) -> list[dict]:
     """On fair pictures and on those of level 3; ``deep``: with the change of all layers, on as many."""
-    weather = pooled([s for s in sets if s.family == "weather"], lambda s: s.level == 3)
-    if not deep:
-        return trusted(network, "fair", normal.z, normal.labels, normal.h) + trusted(network, "level 3", weather.z, weather.labels, weather.h)
-    images, labels = load("cifar10" if network == CIFAR else "signs", "test", limit=NORMALS, device=device)
-    K = grams(model, images)
-    hard, _ = challenged(images, labels, seed, EACH[network])
-    rows = trusted(network, "fair", normal.z, normal.labels, normal.h, K)
-    return rows + trusted(network, "level 3", weather.z, weather.labels, weather.h, grams(model, hard))
+    hard = pooled([s for s in sets if s.family == "weather"], lambda s: s.level == 3)
+    K = (None, None)
+    if deep:
+        images, labels = load("cifar10" if network == CIFAR else "signs", "test", limit=NORMALS, device=device)
+        K = grams(model, images), grams(model, challenged(images, labels, seed, EACH[network])[0])
+    rows = trusted(network, "fair", normal.z, normal.labels, normal.h, K[0])
+    return rows + trusted(network, "level 3", hard.z, hard.labels, hard.h, K[1])
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
     rows = []
     models = {name: network_of(name, device) for name in SIGN_NETWORKS}
     for i, (network, model) in enumerate(models.items()):
-        first = {"others": tuple(models[n] for n in SIGN_NETWORKS[1:]), "autoencoder": network_of("signs/autoencoder", device)} if not i else {}
-        found, (learned, normal, sets) = of_network(network, model, seed, device, hidden=not i, **first)
+        others = tuple(models[n] for n in SIGN_NETWORKS[1:])
+        first = {} if i else {"others": others, "autoencoder": network_of("signs/autoencoder", device)}
+        found, (learned, taught, normal, sets) = of_network(network, model, seed, device, **first)
         rows += found + right_or_wrong(network, model, normal, sets, seed, device, deep=not i)
         said(network, "right or wrong")
         unknown = pooled([s for s in sets if s.name in NOVEL])
-        rows += open_sets(network, normal, unknown, learned, played(learned, seed + i, device))
+        rows += open_sets(network, normal, unknown, learned, played(learned, taught, seed + i, device))
     network = TWIN
     rows += of_network(network, twin(seed, device), seed, device)[0]
     if available("cifar10"):
         model = pretrained(CIFAR, device)
-        found, (learned, normal, sets) = of_network(CIFAR, model, seed, device, hidden=True)
+        found, (learned, taught, normal, sets) = of_network(CIFAR, model, seed, device)
         rows += found + right_or_wrong(CIFAR, model, normal, sets, seed, device, deep=True)
         unknown = pooled([s for s in sets if s.name in STRANGERS])
         rows += open_sets(CIFAR, normal, unknown, learned, {})

@@ -21,7 +21,8 @@ def samples():
 
 
 def test_signed_auroc_is_auroc_column_by_column():
-    normal, abnormal = torch.randn(30, 4, generator=seeded()), torch.randn(20, 4, generator=seeded(1)) + torch.tensor([2.0, -2, 0, 0])
+    normal, abnormal = torch.randn(30, 4, generator=seeded()), torch.randn(20, 4, generator=seeded(1))
+    abnormal += torch.tensor([2.0, -2, 0, 0])
     found = signed_auroc(normal, abnormal)
     assert found.tolist() == [auroc(normal[:, k], abnormal[:, k]) for k in range(4)]
     assert found[0] > 0.85 and found[1] < 0.15

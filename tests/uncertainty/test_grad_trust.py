@@ -1,4 +1,4 @@
-"""GradTrust: the demonstration's score against the gradients it is computed from, and the counterfactual one, answer by answer."""
+"""GradTrust: the demonstration's score against the gradients it comes from, and the counterfactual one, answer by answer."""
 
 import pytest
 import torch
@@ -71,7 +71,8 @@ def test_the_plain_variance_over_answers_would_forget_the_answer(signs, images):
     # Mean ‖g_Q − ḡ‖² over k classes alike is ‖h‖² (1 − 1/k): p drops out, and nothing is left but the size of the features.
     z, h = g.features(signs, images)
     top = z.topk(4, 1).indices
-    G = torch.stack([torch.stack([naive(signs, x[None], g.cross_entropy(int(Q)))["head.weight"][0] for Q in row]) for x, row in zip(images, top)])
+    one = lambda x, Q: naive(signs, x[None], g.cross_entropy(int(Q)))["head.weight"][0]
+    G = torch.stack([torch.stack([one(x, Q) for Q in row]) for x, row in zip(images, top, strict=True)])
     spread = (G - G.mean(1, keepdim=True)).flatten(2).square().sum(2).mean(1)
     torch.testing.assert_close(spread, h.square().sum(1) * (1 - 1 / 4), rtol=1e-9, atol=0)
 

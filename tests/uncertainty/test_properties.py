@@ -21,7 +21,8 @@ def distance(m, x, **k):
     """Learned from pictures of its own."""
     generator = torch.Generator().manual_seed(9)
     learned = torch.rand(60, 3, 12, 12, generator=generator, dtype=torch.float64).to(x)
-    return u.Mahalanobis(1e-3).fit(g.features(m, learned)[1], torch.arange(60, device=x.device) % 3).score(g.features(m, x)[1], **k)
+    fitted = u.Mahalanobis(1e-3).fit(g.features(m, learned)[1], torch.arange(60, device=x.device) % 3)
+    return fitted.score(g.features(m, x)[1], **k)
 
 
 def detected(m, x, **k):

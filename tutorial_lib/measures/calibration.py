@@ -30,9 +30,9 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
 
 
 def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) -> float:
-    """The F1 of every class, 2 TP / (2 TP + FP + FN), averaged over classes as if all were equally common. In [0, 1]; higher is better.
+    """The F1 of every class, 2 TP / (2 TP + FP + FN), averaged over classes, common or rare. In [0, 1]; higher is better.
 
-    Unlike :func:`accuracy` it is not carried by the commonest class: in open-set recognition, by how many unknown pictures there are.
+    Unlike :func:`accuracy` it is not carried by the commonest class, such as the unknown one in open-set recognition.
 
     Args:
         predictions: classes, (N,), or logits or probabilities, (N, C), whose largest wins.

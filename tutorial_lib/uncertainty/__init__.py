@@ -1,6 +1,6 @@
-"""Gradients as uncertainty: should this answer be believed? Scores are abnormality, higher = more abnormal; ``trust`` is the other way.
+"""Gradients as uncertainty: should this answer be believed? A score is abnormality, ``trust`` points the other way.
 
-Two kinds must never stand side by side unmarked: scores that have seen normal pictures only, and detectors that were shown abnormal ones.
+Two kinds never stand side by side unmarked: scores that saw normal pictures only, and detectors that were shown abnormal ones.
 """
 
 from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd

@@ -11,7 +11,7 @@ from tutorial_lib.measures import auroc
 
 
 def signed_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
-    """The AUROC of every column by itself, sign kept: above ½ the abnormal have the larger numbers. (N, L), (M, L) -> (L,), float64.
+    """The AUROC of every column by itself, sign kept: above ½ the abnormal have larger numbers. (N, L), (M, L) -> (L,), float64.
 
     What to look at before a detector is trained: a detector hides the sign, and a sum over columns mixes them.
 
@@ -53,7 +53,8 @@ def own_family(
     Example:
         >>> family, picture = torch.tensor([0] * 4 + [1] * 4), torch.tensor([0, 1, 2, 3] * 2)
         >>> (fold,) = own_family(family, picture)
-        >>> sorted(picture[fold.train].tolist() + picture[fold.test].tolist()), set(picture[fold.train].tolist()) & set(picture[fold.test].tolist())
+        >>> learned, asked = picture[fold.train].tolist(), picture[fold.test].tolist()
+        >>> sorted(learned + asked), set(learned) & set(asked)
         ([0, 0, 1, 1, 2, 2, 3, 3], set())
     """
     return _folds(family, picture, normal, share, generator, lambda f: family == f)

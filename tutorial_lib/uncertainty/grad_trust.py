@@ -9,7 +9,7 @@ from tutorial_lib.uncertainty.confidence import of_logits, others
 
 
 def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None = None) -> Tensor:
-    """GradTrust: how far one answer's required change stands out among those of all answers. Higher = more to be trusted. -> (N,).
+    """GradTrust: how far one answer's required change stands out among those of all. Higher = more to be trusted. -> (N,).
 
     ``rivals=None``, as the authors' demonstration computes it: G = ∂J/∂W of the mean squared error of the logits to 1/C,
     energy e_c = Var_k(G_ck²) over the features, r = max_c e_c / mean_c e_c, in [1, C]. As G = 2/C (z − 1/C) hᵀ, the features
@@ -18,7 +18,8 @@ def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None
 
     ``rivals=k``, counterfactual: of the k most likely other answers Q, r = mean_Q ‖g_Q‖ / ‖g_P‖, where g_Q = ∂(−log p_Q)/∂θ
     is the change that the answer Q would need and P is the one given. At the last layer g_Q = (p − e_Q) hᵀ, so that ‖h‖
-    cancels again, r ≥ 1, and the logits say it all; with ``gram`` θ is everything the Gram matrix was taken over, and they do not.
+    cancels again, r ≥ 1, and the logits say it all. With ``gram``, θ is all that the Gram matrix was taken over; there they
+    do not.
 
     Args:
         logits: (N, C).

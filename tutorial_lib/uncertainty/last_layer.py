@@ -36,7 +36,7 @@ def grad_norm(logits: Tensor, h: Tensor, *, temperature: float = 1.0) -> Tensor:
 
 
 def ex_grad(logits: Tensor, h: Tensor) -> Tensor:
-    """ExGrad: the L1 norm of the last layer's gradient, averaged over the network's own answers, E_{Q∼p} ‖∂J(Q)/∂W‖₁ ≥ 0. -> (N,).
+    """ExGrad: the L1 norm of the last layer's gradient, averaged over the network's answers, E_{Q∼p} ‖∂J(Q)/∂W‖₁ ≥ 0. -> (N,).
 
     J(Q) = −log p_Q, δ = p − e_Q, so that it is 2 ‖h‖₁ (1 − ‖p‖²); higher = more abnormal. The norms are averaged, not the
     gradients: the average of the gradients is zero. What it says beyond ‖h‖₁ is said by p alone.

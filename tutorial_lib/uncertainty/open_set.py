@@ -1,4 +1,4 @@
-"""Open-set recognition: name what is known, and say of the rest that it is not. The threshold is chosen without looking at the rest."""
+"""Open-set recognition: name what is known, and say of the rest that it is not; with a threshold that never saw the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The change a picture would need: gradients towards a label that nothing was trained on, a norm for each layer; and a detector."""
+"""The change a picture would need: gradients towards a label that fits nothing, a norm for each layer; and a detector."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def confounding_norms(
     Args:
         model: pictures to logits, (N, C).
         x: (N, …).
-        labels: "ones", "uniform" (1/C each: with the softmax, the same as "ones" up to a factor C), one label (C,) for all pictures, or one each, (N, C).
+        labels: "ones", "uniform" (1/C each; with the softmax, the same as "ones" up to a factor C), one label (C,) for all
+            pictures, or one each, (N, C).
         link: "sigmoid" (the lab's code) or "softmax" (with ``reduction="sum"``: pytorch-ood's).
         reduction: "mean" over the classes, or "sum".
         layers: which; all by default.
@@ -121,7 +122,7 @@ class PurviewDetector:
         Raises:
             ValueError: no features of equal length on both sides, ones that are not finite, or for ``log`` negative ones.
         """
-        if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1] or not len(normal) or not len(abnormal):
+        if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1] or 0 in (len(normal), len(abnormal)):
             raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
         both = self._read(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
