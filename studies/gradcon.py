@@ -171,14 +171,15 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         own += seed
         images, same, others = WORLDS[world][0](normal, own, device)
         base = {"world": world, "normal": normal, "seed": own}
-        # What asks no network: how far is it to the mean of the normal pictures?
-        far = {"mean picture": auroc(*((x - images.mean(0)).square().flatten(1).mean(1) for x in (same, others)))}
+        # What asks no network: how far is it to the mean of the normal pictures? And what would drawing nothing cost?
+        far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}  # noqa: E731
+        blind = {**aurocs(far(same), far(others)), "black error": round(images.square().mean().item(), 5)}
         lengths = [STEPS] + [LONGER] * (own == seed + SEEDS[0] and normal in LONG.get(world, ()))
         for steps, alpha in [(steps, alpha) for steps in lengths for alpha in ALPHAS]:
             detector = gradcon(images, alpha, own, steps)
             error, cosine = detector.history[-1]
             found = aurocs(*(read_gradcon(detector, x) for x in (same, others)))
-            row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **rounded(far)}
+            row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **blind}
             classes.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
             if world == "signs" and steps == STEPS:
                 rows = weathered(lambda x, d=detector: read_gradcon(d, x), same, own)
@@ -189,12 +190,14 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         if world == "signs":
             rows = weathered(read, same, own)
             weather += [{"kind": "novelty challenge", "normal": normal, "seed": own, "alpha": None, **row} for row in rows]
+            rows = weathered(far, same, own)
+            weather += [{"kind": "blind challenge", "normal": normal, "seed": own, "alpha": None, **row} for row in rows]
         counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
         models = {"weights": detector.network, "weights, VAE": network}
         weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
         sizes.append({"kind": "size", "world": world, "normal": normal, **counts, **weights})
     rows = classes + novelty
-    for kind in ("challenge", "novelty challenge"):
+    for kind in ("challenge", "novelty challenge", "blind challenge"):
         of_kind = [row for row in weather if row["kind"] == kind]
         rows += averaged(of_kind, "kind", "alpha", "challenge", "level")
         rows += [{**row, "kind": f"{kind}, by sign"} for row in averaged(of_kind, "alpha", "normal", "seed")]

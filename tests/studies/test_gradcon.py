@@ -84,6 +84,6 @@ def test_what_is_stored_is_whole():
         rows = kept.where(kind="challenge", alpha=alpha)
         assert [(r["challenge"], r["level"]) for r in rows] == [(kind, level) for kind in CHALLENGES for level in LEVELS]
         assert {r["runs"] for r in rows} == {len(study.WORLDS["signs"][1]) * len(study.SEEDS)}
-    settings = ("alpha", "error", "cosine")
+    settings = ("alpha", "error", "black error", "cosine")
     assert all(0 <= v <= 1 for r in kept.rows for name, v in r.items() if isinstance(v, float) and name not in settings)
     assert {d["subset"][:5] for d in kept.provenance["data"]} == {"4,000", "932 o", "2,000"}

@@ -120,13 +120,15 @@ def test_cosines_are_cosines(fitted, images):
 
 
 def test_no_unit_vanishes(network, images):
-    """Gradients of 1e-15 have a direction as well: lengths are divided out before anything is multiplied."""
+    """The smallest gradients have a direction as well, and a gradient of zero has none."""
+    images = images.float()
     detector = GradCon(network).fit(images, **HOW)
-    before = detector.alignment(images)
-    detector.directions = {name: 1e-15 * d for name, d in detector.directions.items()}
-    torch.testing.assert_close(detector.alignment(images), before)
-    detector.directions = {name: 0 * d for name, d in detector.directions.items()}
-    assert torch.equal(detector.alignment(images), torch.zeros(10, 4).double())
+    before, directions = detector.alignment(images), detector.directions
+    for size in (1e-15, 1e-30):
+        detector.directions = {name: size * d for name, d in directions.items()}
+        torch.testing.assert_close(detector.alignment(images), before, rtol=1e-3, atol=1e-4)
+    detector.directions = {name: 0 * d for name, d in directions.items()}
+    assert torch.equal(detector.alignment(images), torch.zeros(10, 4))
 
 
 def test_seeded_and_begins_anew(network, images):
@@ -160,6 +162,14 @@ def test_precision_is_that_of_the_images(network, images):
     detector = GradCon(network).fit(images.float(), **HOW)
     assert detector.score(images.float()).dtype == torch.float32
     assert (detector.score(images.float()) - GradCon(network).fit(images, **HOW).score(images)).abs().max() < 0.02
+
+
+def test_a_network_that_has_stopped_learning_has_cosines_too(network, images):
+    """Deep in the flat of the sigmoid every gradient is next to nothing; nothing may be divided by that."""
+    network.float().decoder[6].bias.data -= 55.0
+    detector = GradCon(network, alpha=0.0).fit(images.float(), **HOW)
+    assert detector.alignment(images.float()).abs().max() <= 1 + 1e-5
+    assert all(abs(cosine) <= 1 + 1e-5 for _, cosine in detector.history)
 
 
 def test_it_finds_what_points_elsewhere(network):

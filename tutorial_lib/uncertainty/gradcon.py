@@ -167,7 +167,12 @@ class GradCon:
 
 
 def _cosines(gradients: dict[str, Tensor], directions: dict[str, Tensor]) -> Tensor:
-    """Cosines (…, L) of name -> (…, *parameter) with name -> (*parameter); lengths are divided out first, so that none is too small."""
+    """Cosines (…, L) of name -> (…, *parameter) with name -> (*parameter)."""
     pairs = [(gradients[name].flatten(-d.dim()), d.flatten()) for name, d in directions.items()]
-    tiny = torch.finfo(pairs[0][0].dtype).tiny
-    return torch.stack([(normalize(g, dim=-1, eps=tiny) * normalize(d, dim=0, eps=tiny)).sum(-1) for g, d in pairs], -1)
+    return torch.stack([(_unit(g) * _unit(d)).sum(-1) for g, d in pairs], -1)
+
+
+def _unit(v: Tensor) -> Tensor:
+    # The squares of a gradient of 1e-25 would vanish: its largest entry is divided out first.
+    largest = v.detach().abs().amax(-1, keepdim=True)
+    return normalize(v / torch.where(largest > 0, largest, 1), dim=-1)
