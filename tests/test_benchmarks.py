@@ -4,11 +4,7 @@ import json
 import pytest
 import torch
 
-<<<<<<< HEAD
-from benchmarks import gradients, information, uncertainty, world
-=======
-from benchmarks import attacks, gradients, information, world
->>>>>>> att
+from benchmarks import attacks, gradients, information, uncertainty, world
 from benchmarks.measure import alternate, ratio
 from benchmarks.table import RESULTS, table
 
