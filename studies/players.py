@@ -1,0 +1,100 @@
+"""Classes that play the unknown: what a detector learned from them sees, step by step, up to the real unknown and another network."""
+
+from collections.abc import Callable
+from statistics import mean
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib import gradients as g
+from tutorial_lib import uncertainty as u
+from tutorial_lib.data import SIGNS, load, render
+from tutorial_lib.measures import accuracy, auroc
+from tutorial_lib.networks import SignClassifier, train
+from tutorial_lib.networks import load as network_of
+
+NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
+SPLITS, PLAYING = 5, 4
+PICTURES, EPOCHS = 6_000, 8
+ASKED, NORMALS, NOVELS = 2_100, 700, 450
+HIDDEN = (40, 20)
+
+
+def source(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def network_a(stay: Tensor, seed: int, device) -> nn.Module:
+    """A network that knows the classes that stay, and never saw the others."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = SignClassifier(len(stay)).to(device)
+    places = torch.arange(PICTURES) % len(stay)
+    images = render(stay[places], generator=source(3_000 + seed), device=device)
+    train(model, images, places, epochs=EPOCHS, generator=source(seed), progress=False)
+    return model
+
+
+def readings(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What a detector may read of each picture, (N, F); of single scores, (N, 1)."""
+    z, h = (torch.cat(part).cpu().double() for part in zip(*[g.features(model, p) for p in x.split(256)], strict=True))
+    ones, uniform = (u.confounding_norms(model, x, link=link, by="tensor", chunk=128).cpu().double() for link in ("sigmoid", "softmax"))
+    # The scores get the best we know for them: logarithms, but for the energy, which has a sign.
+    answers = [u.max_softmax(z), u.entropy(z), u.margin(z), -u.grad_norm(z, h)]
+    cheap = torch.stack([*(v.clamp(min=1e-30).log() for v in answers), u.energy(z)], 1)
+    logged = {"norms, ones": ones.clamp(min=1e-30).log(), "norms, uniform": uniform.clamp(min=1e-30).log()}
+    return logged | {"five scores": cheap, "max softmax": cheap[:, :1], "energy": cheap[:, -1:]}
+
+
+def learned(name: str, hidden: tuple, known: Tensor, players: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
+    """A score: the detector's, or where there is one number only, that number itself."""
+    if known.shape[1] == 1:
+        return lambda values: values[:, 0].contiguous()
+    return u.PurviewDetector(hidden, log=False).fit(known, players, generator=source(seed)).score
+
+
+def steps(through_a: dict[str, dict], through_b: dict[str, dict], learns: dict[str, Tensor], which: Tensor, seed: int) -> list[dict]:
+    """AUROC at four steps: players it was shown, a player it was not, novel signs, novel signs through the other network.
+
+    ``through_a``: readings of "known", "players" and "novel"; ``through_b``: of "known" and "novel"; ``learns``: which pictures of
+    the known and of the players are for learning, the others for the test; ``which``: the class of each player.
+    """
+    rows = []
+    for name in through_a["known"]:
+        known, players, novel = (through_a[part][name] for part in ("known", "players", "novel"))
+        a, b = learns["known"], learns["players"]
+        for hidden in ((),) if known.shape[1] == 1 or name != "norms, ones" else ((), HIDDEN):
+            score = learned(name, hidden, known[a], players[b], seed)
+            usual = score(known[~a])
+            left_out = []
+            for c in which.unique().tolist():
+                without = learned(name, hidden, known[a], players[b & (which != c)], seed)
+                left_out.append(auroc(without(known[~a]), without(players[~b & (which == c)])))
+            found = {"shown players": auroc(usual, score(players[~b])), "a player not shown": mean(left_out), "novel": auroc(usual, score(novel))}
+            found["novel, through B"] = auroc(score(through_b["known"][name]), score(through_b["novel"][name]))
+            row = {"reads": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
+            rows.append(row | {k: round(v, 4) for k, v in found.items()})
+    return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    rows = []
+    normal, labels = load("signs", "test", limit=NORMALS, device=device)
+    novel = load("signs", "novel", limit=NOVELS, device=device).images
+    for split in range(SPLITS):
+        stay, play = u.pseudo_unknown(len(SIGNS), PLAYING, generator=source(seed + split))
+        A, B = network_a(stay, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
+        asked = torch.arange(ASKED) % len(SIGNS)
+        looked = render(asked, generator=source(4_000 + seed + split), device=device)
+        inside = torch.isin(asked, stay)
+        # Every sign in turn: whole turns are for learning or for the test, so that both have all signs.
+        turn = torch.arange(ASKED) // len(SIGNS) % 2 == 0
+        of = {"known": looked[inside], "players": looked[~inside], "novel": novel}
+        right = accuracy(g.outputs(A, of["known"]).cpu(), torch.searchsorted(stay, asked[inside]))
+        through_a = {name: readings(A, x) for name, x in of.items()}
+        through_b = {"known": readings(B, normal), "novel": readings(B, novel)}
+        about = {"split": split, "network B": NETWORKS[split % len(NETWORKS)], "players": ", ".join(SIGNS[c] for c in play)}
+        about |= {"right, A": round(right, 4), "right, B": round(accuracy(g.outputs(B, normal), labels), 4)}
+        rows += [about | row for row in steps(through_a, through_b, {"known": turn[inside], "players": turn[~inside]}, asked[~inside], seed + split)]
+        print(*rows[-6:], sep="\n", flush=True)
+    return rows
