@@ -138,8 +138,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
+        measured = round(measured, 3)
         met = measured >= target if least else measured <= target
-        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met})
+        rows.append({"what": what, "measured": measured, "target": target, "unit": unit, "least": least, "met": met})
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
