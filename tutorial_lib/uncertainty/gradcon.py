@@ -130,7 +130,7 @@ class GradCon:
         ‖∂L(x)/∂φ_i‖ ≥ 0, and the cosine between ∂L(x)/∂φ_i and the directions, in [−1, 1], higher = more usual.
 
         Raises:
-            ValueError: not fitted yet; as :func:`parameter_gradients` does.
+            ValueError: not fitted yet; as :func:`tutorial_lib.gradients.parameter_gradients` does.
         """
         network, lengths, cosines = self._fitted(), [], []
         for rows in slices(max(1, len(x)), self.chunk):

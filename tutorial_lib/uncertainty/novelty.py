@@ -28,11 +28,11 @@ def decoder_gradient(
         model: pictures to reconstructions; a variational one must reconstruct without chance.
         x: pictures.
         layer: the layer whose weight is asked; by default the first of ``decoder``.
-        objective: from pictures to the objective bound to them: :func:`reconstruction` or :func:`bernoulli`.
+        objective: from pictures to the objective bound to them: :func:`tutorial_lib.gradients.reconstruction` or :func:`tutorial_lib.gradients.bernoulli`.
         chunk: pictures at a time.
 
     Raises:
-        ValueError: as :func:`parameter_gradients` does.
+        ValueError: as :func:`tutorial_lib.gradients.parameter_gradients` does.
 
     Source: Kwon, Prabhushankar, Temel, AlRegib, ICIP 2020, arXiv 2008.06094.
 
