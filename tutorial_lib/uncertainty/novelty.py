@@ -28,7 +28,8 @@ def decoder_gradient(
         model: pictures to reconstructions; a variational one must reconstruct without chance.
         x: pictures.
         layer: the layer whose weight is asked; by default the first of ``decoder``.
-        objective: from pictures to the objective bound to them: :func:`tutorial_lib.gradients.reconstruction` or :func:`tutorial_lib.gradients.bernoulli`.
+        objective: from pictures to the objective bound to them: :func:`tutorial_lib.gradients.reconstruction` or
+            :func:`tutorial_lib.gradients.bernoulli`.
         chunk: pictures at a time.
 
     Raises:
