@@ -63,7 +63,7 @@ def quadratic_penalty(model: nn.Module, anchor: dict[str, Tensor], weights: dict
     Example:
         >>> model = nn.Linear(2, 1, bias=False)
         >>> anchor = {"weight": model.weight.detach() - 1}
-        >>> quadratic_penalty(model, anchor, {"weight": torch.tensor([[3., 5.]])}).item()
+        >>> round(quadratic_penalty(model, anchor, {"weight": torch.tensor([[3., 5.]])}).item(), 4)
         4.0
     """
     parameters = dict(model.named_parameters())
