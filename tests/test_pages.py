@@ -65,6 +65,13 @@ def test_it_is_yaml(path):
     assert yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def test_every_paper_that_is_named_is_in_the_bibliography():
+    kept = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
+    pages = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "tutorial_lib").rglob("*.py")]
+    named = {number for page in pages for number in re.findall(r"arxiv(?:\.org/abs/| )(\d{4}\.\d{4,5})", page.read_text(encoding="utf-8"), re.I)}
+    assert len(named) > 30 and sorted(number for number in named if number not in kept) == []
+
+
 def test_every_entry_of_the_bibliography_is_whole():
     entries = re.split(r"^@", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"), flags=re.M)[1:]
     keys = [re.match(r"\w+\{([\w-]+),", entry)[1] for entry in entries]

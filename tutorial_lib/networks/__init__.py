@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tutorial_lib.names import known
-from tutorial_lib.networks.autoencoders import SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
+from tutorial_lib.networks.autoencoders import CodeReader, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.networks.classifiers import SignClassifier
 from tutorial_lib.networks.pretrained import PRETRAINED, how_to_get_weights, pretrained, pretrained_available
 from tutorial_lib.networks.training import train
@@ -49,6 +49,7 @@ def load(name: str, device=None) -> nn.Module:
 __all__ = [
     "NETWORKS",
     "PRETRAINED",
+    "CodeReader",
     "SignAutoencoder",
     "SignClassifier",
     "StridedAutoencoder",

@@ -116,9 +116,13 @@ class VariationalAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x)[0])
 
+    def reader(self) -> "CodeReader":
+        """The half that reads, as a network of its own with the same weights, so that its required change can be asked for."""
+        return CodeReader(self)
+
     def divergence(self, x: Tensor) -> Tensor:
-        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, (N,), in nats: how far the cloud lies from the expected one."""
-        return self._divergence(*self.encode(x))
+        """How far the cloud of each picture lies from the expected one: :meth:`CodeReader.divergence`, (N,)."""
+        return CodeReader.divergence(torch.stack(self.encode(x), 1))
 
     def bound(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """−ELBO = −log p(x | z) + KL ≥ −log p(x), (N,), in nats, with one z drawn for each picture; higher = less expected.
@@ -130,7 +134,7 @@ class VariationalAutoencoder(nn.Module):
         if generator is not None:
             z = middle + (spread / 2).exp() * torch.randn(middle.shape, generator=generator).to(middle)
         loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
-        return loss + self._divergence(middle, spread)
+        return loss + CodeReader.divergence(torch.stack([middle, spread], 1))
 
     def fit(
         self, images: Tensor, *, epochs: int = 25, batch: int = 16, step: float = 3e-3, generator: torch.Generator | None = None
@@ -163,8 +167,29 @@ class VariationalAutoencoder(nn.Module):
         self.eval()
         return history
 
+
+class CodeReader(nn.Module):
+    """How a variational autoencoder reads a picture: images to (N, 2, code), μ and log σ². The weights are the autoencoder's own.
+
+    Its expectation is the standard normal cloud; :meth:`divergence` of an output says how far it is from that.
+
+    Example:
+        >>> CodeReader(VariationalAutoencoder())(torch.rand(2, 3, 28, 28)).shape
+        torch.Size([2, 2, 20])
+    """
+
+    def __init__(self, autoencoder: VariationalAutoencoder):
+        super().__init__()
+        self.encoder, self.middle, self.spread = autoencoder.encoder, autoencoder.middle, autoencoder.spread
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.encoder(x)
+        return torch.stack([self.middle(h), self.spread(h)], 1)
+
     @staticmethod
-    def _divergence(middle: Tensor, spread: Tensor) -> Tensor:
+    def divergence(cloud: Tensor) -> Tensor:
+        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, in nats: (N, 2, code) -> (N,). An objective like any other."""
+        middle, spread = cloud.unbind(1)
         return (middle.square() + spread.exp() - 1 - spread).sum(1) / 2
 
 
