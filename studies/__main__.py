@@ -10,13 +10,13 @@ from tutorial_lib.networks import WEIGHTS
 from tutorial_lib.results import store, stored
 
 STUDIES = sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
-WEIGHTS_JOBS = ["sign_networks", "model_card"]
+WEIGHTS_JOBS = ["sign_networks", "sign_transformer", "model_card"]
 
 
 def write_card() -> None:
     from studies.model_card import card
 
-    (WEIGHTS / "CARD.md").write_text(card(stored("model_card").rows, stored("sign_networks").rows))
+    (WEIGHTS / "CARD.md").write_text(card(stored("model_card").rows, [*stored("sign_networks").rows, *stored("sign_transformer").rows]))
 
 
 def main() -> None:

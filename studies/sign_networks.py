@@ -14,17 +14,17 @@ PICTURES, EPOCHS = 10_000, 8
 AUTOENCODER_EPOCHS = 12
 
 
-def training_pictures(seed: int):
+def training_pictures(seed: int, pictures: int = PICTURES):
     """Wild scenes, every sign equally often; seeds below 1,000 are the training's, tests use higher ones."""
-    labels = torch.arange(PICTURES) % len(SIGNS)
+    labels = torch.arange(pictures) % len(SIGNS)
     return render(labels, generator=torch.Generator().manual_seed(seed)), labels
 
 
-def trained(architecture, seed: int, device, **how):
+def trained(architecture, seed: int, device, pictures: int = PICTURES, **how):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = architecture().to(device)
-    images, labels = training_pictures(seed)
+    images, labels = training_pictures(seed, pictures)
     targets = images if architecture is SignAutoencoder else labels
     history = train(model, images, targets, generator=torch.Generator().manual_seed(seed), **how)
     return model, history
@@ -37,17 +37,20 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
     for name, architecture, own_seed, how in [*jobs, ("signs/autoencoder", SignAutoencoder, seed, autoencoder)]:
         start = time.perf_counter()
         model, history = trained(architecture, own_seed, device, **how)
-        state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-        save_file(state, WEIGHTS / NETWORKS[name][1], metadata={"seed": str(own_seed), "pictures": str(PICTURES)})
-        rows.append(
-            {
-                "network": name,
-                "seed": own_seed,
-                "parameters": sum(p.numel() for p in model.parameters()),
-                "pictures": PICTURES,
-                "epochs": how["epochs"],
-                "last loss": round(history[-1], 5),
-                "seconds": round(time.perf_counter() - start, 1),
-            }
-        )
+        rows.append(shipped(name, model, own_seed, PICTURES, history, time.perf_counter() - start))
     return rows
+
+
+def shipped(name: str, model, seed: int, pictures: int, history: list[float], seconds: float) -> dict:
+    """Write the weights beside the library, and say in a row how they came about."""
+    state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
+    save_file(state, WEIGHTS / NETWORKS[name][1], metadata={"seed": str(seed), "pictures": str(pictures)})
+    return {
+        "network": name,
+        "seed": seed,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "pictures": pictures,
+        "epochs": len(history),
+        "last loss": round(history[-1], 5),
+        "seconds": round(seconds, 1),
+    }

@@ -26,6 +26,7 @@ NAMED = {
     "confounding_norm": (5, 0),
     "pgd": (7, 1),
     "leave_one_family_out": (6, 0),
+    "publishable": (6, 0),
 }
 
 

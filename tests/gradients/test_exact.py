@@ -18,12 +18,12 @@ NETWORKS = {
 
 
 def build(name):
-    if name == "signs/classifier":
+    if name.startswith("signs/"):
         return load(name)
     return getattr(torchvision.models, name)(weights=None, num_classes=10, **NETWORKS[name])
 
 
-@pytest.mark.parametrize("name", ["signs/classifier", *NETWORKS])
+@pytest.mark.parametrize("name", ["signs/classifier", "signs/transformer", *NETWORKS])
 def test_norms_of_whole_networks(name, untouched):
     model = untouched(drawn(build(name).double()))
     side = NETWORKS.get(name, {}).get("image_size", 48)

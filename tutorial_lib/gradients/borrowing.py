@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tutorial_lib.names import known
 
@@ -68,6 +69,11 @@ def borrowed(model: nn.Module, x: Tensor) -> Iterator[None]:
                 for name in vars(module).keys() - before.keys():
                     del vars(module)[name]
                 vars(module).update(before)
+
+
+def twice_differentiable() -> AbstractContextManager:
+    """Inside, attention is computed step by step: its fused kernels have a first derivative and no second."""
+    return sdpa_kernel(SDPBackend.MATH)
 
 
 def outputs_of(model: nn.Module, x: Tensor) -> Tensor:

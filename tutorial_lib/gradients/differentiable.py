@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, parameters_of
+from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, parameters_of, twice_differentiable
 from tutorial_lib.gradients.objectives import as_objective
 
 
@@ -37,7 +37,7 @@ def batch_gradient(
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
     if frozen:
         raise ValueError(f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers")
-    with borrowed(model, x):
+    with borrowed(model, x), twice_differentiable():
         outputs = outputs_of(model, own(x))
         J = as_objective(objective).at(outputs)(outputs).mean()
         found = torch.autograd.grad(J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value, vmap
 
-from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, parameters_of
+from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, parameters_of, twice_differentiable
 from tutorial_lib.gradients.inputs import floating, slices
 from tutorial_lib.gradients.objectives import Objective, as_objective
 from tutorial_lib.gradients.samplewise import quiet
@@ -51,7 +51,7 @@ def norms_gradient(
             part = own(x[rows])
             with torch.no_grad():
                 bound = objective.rows(rows).at(outputs_of(model, part))
-            with torch.no_grad(), quiet():
+            with torch.no_grad(), quiet(), twice_differentiable():
                 pieces.append(_together(model, part, bound, held, groups, read))
     norms, gradients = zip(*pieces)
     return torch.cat(norms), torch.cat(gradients)

@@ -14,6 +14,7 @@ from tutorial_lib.networks.autoencoders import CodeReader, SignAutoencoder, Stri
 from tutorial_lib.networks.classifiers import SignClassifier
 from tutorial_lib.networks.pretrained import PRETRAINED, how_to_get_weights, pretrained, pretrained_available
 from tutorial_lib.networks.training import train
+from tutorial_lib.networks.transformers import SignTransformer
 
 WEIGHTS = Path(__file__).parent / "weights"
 NETWORKS = {
@@ -21,6 +22,7 @@ NETWORKS = {
     "signs/classifier/1": (SignClassifier, "signs-classifier-1.safetensors"),
     "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
     "signs/autoencoder": (SignAutoencoder, "signs-autoencoder.safetensors"),
+    "signs/transformer": (SignTransformer, "signs-transformer.safetensors"),
 }
 
 
@@ -28,8 +30,8 @@ def load(name: str, device=None) -> nn.Module:
     """A network of the sign world with its trained weights, in eval mode.
 
     Args:
-        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds), or
-            "signs/autoencoder".
+        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds),
+            "signs/transformer", or "signs/autoencoder".
         device: where to put it; the CPU when None.
 
     Raises:
@@ -52,6 +54,7 @@ __all__ = [
     "CodeReader",
     "SignAutoencoder",
     "SignClassifier",
+    "SignTransformer",
     "StridedAutoencoder",
     "VariationalAutoencoder",
     "how_to_get_weights",
