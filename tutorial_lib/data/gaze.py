@@ -130,7 +130,8 @@ def gaze(name: str, *, limit: int | None = None, root: str | os.PathLike | None 
     table, names = _validated(name, path)
     missing = [file for file in names if not (folder / "images" / file).is_file()]
     if missing:
-        raise ValueError(f"{told(folder)} has no images/{missing[0]}, nor {len(missing) - 1} others. {how_to_get_gaze(name, root=root)}")
+        gone = f"images/{missing[0]}" + (f" nor {len(missing) - 1} others" if len(missing) > 1 else "")
+        raise ValueError(f"{told(folder)} has no {gone}. {how_to_get_gaze(name, root=root)}")
     total = len(names)
     names = names[:limit]
     keep = table["image"] < len(names)
@@ -141,8 +142,11 @@ def gaze(name: str, *, limit: int | None = None, root: str | os.PathLike | None 
     for file in names:
         digest.update((folder / "images" / file).read_bytes())
     official = GAZE[name].pictures
-    count = f"all {official:,}" if len(names) == official else f"the first {len(names)} of the {total} of {official:,} at hand" if len(names) < total else f"{total} of {official:,}"
-    return Gaze(folder, names, table, GAZE[name].degree, f"{count} photographs of {name}, {names[0]} to {names[-1]}", digest.hexdigest())
+    count = f"all {official:,}" if total == official else f"{total} of {official:,}"
+    if len(names) < total:
+        count = f"the first {len(names)} of {count}"
+    subset = f"{count} photographs of {name}, {names[0]} to {names[-1]}"
+    return Gaze(folder, names, table, GAZE[name].degree, subset, digest.hexdigest())
 
 
 def gaze_available(name: str, *, root: str | os.PathLike | None = None) -> bool:
@@ -174,7 +178,8 @@ def how_to_get_gaze(name: str, *, root: str | os.PathLike | None = None) -> str:
 
 def _validated(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     def refuse(why: str):
-        return ValueError(f"{told(path)} holds no fixations of {name}: {why}. Mend the file, or remove it. {how_to_get_gaze(name, root=path.parents[1])}")
+        otherwise = f"Mend the file, or remove it. {how_to_get_gaze(name, root=path.parents[1])}"
+        return ValueError(f"{told(path)} holds no fixations of {name}: {why}. {otherwise}")
 
     if not zipfile.is_zipfile(path):
         raise refuse("it is no .npz archive, or a damaged one")

@@ -56,7 +56,8 @@ def implicit_saliency(
         # ∂ log Σ exp z / ∂A = Σ_c p_c ∂z_c/∂A, the part that all labels share.
         A, shared = layer_gradient(model, part, layer, lambda z: z.logsumexp(1))
         if A.dim() != 4:
-            raise ValueError(f"layer {layer if isinstance(layer, str) else type(layer).__name__!r} has no maps (N, K, h, w), but {tuple(A.shape)}: take an earlier one")
+            name = layer if isinstance(layer, str) else type(layer).__name__
+            raise ValueError(f"layer {name!r} has no maps (N, K, h, w), but {tuple(A.shape)}: take an earlier one")
 
         def read(g: Tensor, A=A, shared=shared) -> Tensor:
             mismatch = shared - g

@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import position_logits
+from tutorial_lib.gradients import Objective, cross_entropy, outputs, per_sample, position_gradient, position_logits
 from tutorial_lib.gradients.inputs import slices
 
 
-def local_loss(model: nn.Module, x: Tensor, layer: str | nn.Module, target: int | Tensor | None = None, *, chunk: int = 8) -> Tensor:
+def local_loss(
+    model: nn.Module, x: Tensor, layer: str | nn.Module, target: int | Tensor | None = None, *, chunk: int = 8
+) -> Tensor:
     """The loss of each position's own answer against the picture's: ℓ_ij = −Σ_c p_c log softmax(z_ij)_c ≥ 0, in nats. -> (N, H, W).
 
     Higher = less expected. z_ij are the logits of position ij alone and p is what the network says of the whole picture, as it
@@ -25,7 +27,14 @@ def local_loss(model: nn.Module, x: Tensor, layer: str | nn.Module, target: int 
         >>> local_loss(model, torch.rand(2, 3, 8, 8), "0").shape
         torch.Size([2, 8, 8])
     """
-    return _maps(model, x, layer, target, chunk, lambda loss, A: loss.detach())
+    found = []
+    for rows in _parts(x, target, chunk):
+        _, z, local = position_logits(model, x[rows], layer)
+        N, C, h, w = local.shape
+        index = torch.arange(N, device=z.device).repeat_interleave(h * w)
+        J = _expectation(z, target, rows).at(z).rows(index)
+        found.append(J(local.detach().movedim(1, -1).reshape(-1, C)).view(N, h, w))
+    return _large(found, x)
 
 
 def local_mismatch(
@@ -56,34 +65,29 @@ def local_mismatch(
         tensor(True)
     """
 
-    def read(loss: Tensor, A: Tensor) -> Tensor:
-        # Positions do not know of each other, so one pass for the sum is a pass for each.
-        (g,) = torch.autograd.grad(loss.sum(), A)
-        return (A.detach() * g).abs().sum(1)
+    found = []
+    for rows in _parts(x, target, chunk):
+        J = _expectation(outputs(model, x[rows]), target, rows)
+        A, _, g = position_gradient(model, x[rows], layer, J)
+        found.append((A * g).abs().sum(1))
+    return _large(found, x)
 
-    return _maps(model, x, layer, target, chunk, read)
 
-
-def _maps(model: nn.Module, x: Tensor, layer, target: int | Tensor | None, chunk: int, read) -> Tensor:
+def _parts(x: Tensor, target: int | Tensor | None, chunk: int) -> list[slice]:
     if x.dim() != 4:
         raise ValueError(f"local answers are of pictures (N, C, H, W), not {tuple(x.shape)}")
-    if isinstance(target, Tensor) and (target.dim() != 1 or target.is_floating_point() or len(target) != len(x)):
-        raise ValueError(f"target must be {len(x)} integer labels, a class or None, not {target.dtype} {tuple(target.shape)}")
-    found = []
-    for rows in slices(max(1, len(x)), chunk):
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-            A, z, local = position_logits(model, x[rows], layer)
-            expected = _expected(z, target[rows] if isinstance(target, Tensor) else target)
-            loss = -torch.einsum("nc,nchw->nhw", expected, local.log_softmax(1))
-            found.append(read(loss, A))
-    return F.interpolate(torch.cat(found)[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]
+    if isinstance(target, Tensor) and len(target) != len(x):
+        raise ValueError(f"target must be one label for each of the {len(x)} pictures, a class or None, not {tuple(target.shape)}")
+    return slices(max(1, len(x)), chunk)
 
 
-def _expected(z: Tensor, target: int | Tensor | None) -> Tensor:
-    """The distribution that each position is held against, (n, C)."""
+def _expectation(z: Tensor, target: int | Tensor | None, rows: slice) -> Objective:
+    """The loss against a class, or against all that is said of the picture."""
     if target is None:
-        return z.softmax(1)
-    label = torch.full_like(z[:, 0], target, dtype=torch.long) if isinstance(target, int) else target.to(z.device)
-    if not ((0 <= label) & (label < z.shape[1])).all():
-        raise ValueError(f"target must lie in 0…{z.shape[1] - 1}, the classes of this network")
-    return F.one_hot(label.long(), z.shape[1]).to(z)
+        return per_sample(lambda out, p: -(p * out.log_softmax(1)).sum(1), z.softmax(1))
+    return cross_entropy(target).rows(rows)
+
+
+def _large(found: list[Tensor], x: Tensor) -> Tensor:
+    maps = torch.cat(found)[:, None]
+    return F.interpolate(maps, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]

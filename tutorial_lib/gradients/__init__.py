@@ -8,7 +8,7 @@ from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, l
 from tutorial_lib.gradients.compare import compare
 from tutorial_lib.gradients.differentiable import batch_gradient
 from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
-from tutorial_lib.gradients.local import Positions, position_logits
+from tutorial_lib.gradients.local import Positions, position_gradient, position_logits
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
@@ -62,6 +62,7 @@ __all__ = [
     "outputs_and_jacobian",
     "parameter_gradients",
     "per_sample",
+    "position_gradient",
     "position_logits",
     "reconstruction",
     "rectified_gradient",

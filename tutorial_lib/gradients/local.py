@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients.borrowing import Layer, borrowed, find_layer, own, split_at
+from tutorial_lib.gradients.inputs import _grad
+from tutorial_lib.gradients.objectives import as_objective
 
 
 class Positions(NamedTuple):
@@ -43,9 +45,9 @@ def position_logits(model: nn.Module, x: Tensor, layer: Layer) -> Positions:
             f"the model {tuple(logits.shape)}"
         )
     N, K, h, w = activation.shape
-    cells = activation.movedim(1, -1).reshape(N * h * w, K, 1, 1)
-    local = _head(model, x[:1], layer, cells, name)
-    local = local.reshape(N, h, w, -1).movedim(-1, 1)
+    with borrowed(model, x):
+        cells = activation.movedim(1, -1).reshape(N * h * w, K, 1, 1)
+        local = _head(model, x[:1], layer, cells, name).reshape(N, h, w, -1).movedim(-1, 1)
     # Equal up to rounding where the head treats all positions alike and averages; far off where it does not.
     off, size = (local.detach().mean((2, 3)) - logits.detach()).abs().max(), logits.detach().abs().max()
     if not off <= torch.finfo(logits.dtype).eps ** 0.5 * (1 + size):
@@ -55,6 +57,32 @@ def position_logits(model: nn.Module, x: Tensor, layer: Layer) -> Positions:
             "that flattens its maps, or has more than one layer with a nonlinearity after the pooling, has no local answers"
         )
     return Positions(activation, logits.detach(), local)
+
+
+def position_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) -> tuple[Tensor, Tensor, Tensor]:
+    """An objective asked of each position alone, and its gradient there: (A (N, K, h, w), J_ij (N, h, w), ∂J_ij/∂A_ij like A).
+
+    ``objective``: see :mod:`tutorial_lib.gradients.objectives`. What is bound to a picture holds for all its positions; None is
+    the logit of the class that is predicted for the *picture*. Positions do not know of each other, so that one backward pass
+    for the sum is a pass for each.
+
+    Raises:
+        ValueError: as :func:`position_logits` does; an objective that does not fit.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+        >>> A, J, g = position_gradient(model, torch.rand(2, 3, 8, 8), "0", 1)
+        >>> torch.allclose(g[0, :, 2, 3], model[3].weight[1])
+        True
+    """
+    objective = as_objective(objective)
+    A, z, local = position_logits(model, x, layer)
+    N, C, h, w = local.shape
+    of_its_picture = torch.arange(N, device=z.device).repeat_interleave(h * w)
+    with borrowed(model, x):
+        J = objective.at(z).rows(of_its_picture)(local.movedim(1, -1).reshape(-1, C)).view(N, h, w)
+        (gradient,) = _grad(J.sum(), A)
+    return A.detach(), J.detach(), gradient
 
 
 def _head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:

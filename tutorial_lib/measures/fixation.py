@@ -234,7 +234,9 @@ def shares(*maps: Tensor) -> list[Tensor]:
     """Each map as shares of its mass."""
     for values in maps:
         if values.min() < 0 or not values.sum() > 0:
-            raise ValueError("masses are compared: a map must be at least zero and not empty; take its size, or subtract its least value")
+            raise ValueError(
+                "masses are compared: a map must be at least zero and not empty; take its size, or subtract its least value"
+            )
     return [values / values.sum() for values in maps]
 
 
