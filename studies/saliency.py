@@ -1,4 +1,4 @@
-"""Where would you look? The odd one of nine signs, found or not by maps of a network; and the eyes of fifteen viewers on photographs."""
+"""Where would you look? The odd one of nine signs, found or not by maps of a network; and eyes of fifteen viewers on photographs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ LAYERS = (1, 3, 4, 6, 7, 9, 10, 11, 12)
 # Photographs are shown to the network at half their size; maps are judged at a quarter, under one degree of blur.
 SHOWN, JUDGED, DEGREE = (300, 400), (150, 200), 6.0
 LABELS = range(0, 1000, 50)
-SWEPT, NOISY = 6, 5  # every so manyth photograph is for the layers; every so manyth of the others for the noise
+SWEPT, NOISY = 6, 6  # every so manyth photograph is for the layers; every so manyth of the others for the noise
 NOISE = (0.0, 0.1, 0.2, 0.4)
 CENTRE = 0.25
+FORMS = ("implicit", "implicit product", "activation")
 PHOTOGRAPHS = ("china", "flower")
 CELLS = 14
 
@@ -107,21 +108,28 @@ def differences(found: list[dict], others: list[dict]) -> dict[str, float]:
 
 
 def of_photographs(model: nn.Module, x: Tensor, layers: dict[str, str]) -> dict[str, Tensor]:
-    """Every map of photographs by its name, (N, H, W), before the blur; ``layers``: of each form of implicit saliency."""
+    """Every map of photographs by its name, (N, H, W), before the blur; ``layers``: of each form that has one to choose."""
     size, grey = tuple(x.shape[-2:]), x.mean(1)
-    activation = G.split_at(model, x, LAST)[0].detach()
     maps = {
         "uniform": M.uniform_map(grey),
         "spectral residual": E.spectral_residual(x),
         "edges": F.pad((grey[:, 1:, 1:] - grey[:, :-1, :-1]).abs(), (0, 1, 0, 1)),
-        "activation": I.upsample(activation.abs().mean(1), size),
+        "activation, last maps": form_of_layer(model, x, "activation", LAST),
         "Grad-CAM": I.upsample(I.grad_cam(model, x, LAST, relu=True), size),
         "local loss": E.local_loss(model, x, LAST),
         "local mismatch": E.local_mismatch(model, x, LAST),
     }
     for form, layer in layers.items():
-        maps[form] = E.implicit_saliency(model, x, layer, classes=LABELS, product="product" in form)
+        maps[form] = form_of_layer(model, x, form, layer)
+    maps["activation, same layer"] = form_of_layer(model, x, "activation", layers["implicit product"])
     return maps
+
+
+def form_of_layer(model: nn.Module, x: Tensor, form: str, layer: str) -> Tensor:
+    """Implicit saliency of a layer in either form, or its control: how strongly the layer answers, without any gradient."""
+    if form == "activation":
+        return I.upsample(G.split_at(model, x, layer)[0].detach().abs().mean(1), tuple(x.shape[-2:]))
+    return E.implicit_saliency(model, x, layer, classes=LABELS, product="product" in form)
 
 
 def ready(maps: Tensor) -> Tensor:
@@ -153,7 +161,9 @@ class Eyes:
         self.density = {i: M.fixation_density(self.points[i], JUDGED, blur=DEGREE) for i in chosen}
         self.prior = M.centre_bias(torch.zeros(JUDGED), spread=CENTRE)
 
-    def judge(self, maps: Callable[[Tensor], dict[str, Tensor]], device, change: Callable[[Tensor], Tensor] | None = None) -> dict[tuple, list[dict]]:
+    def judge(
+        self, maps: Callable[[Tensor], dict], device, change: Callable[[Tensor], Tensor] | None = None
+    ) -> dict[tuple, list[dict]]:
         """(map, with the prior or not) -> the measures of each picture."""
         found = {}
         for i in self.chosen:
@@ -184,11 +194,9 @@ def of_eyes(seed: int, device) -> list[dict]:
     seen, model = gaze("osie"), pretrained(LARGE, device)
     pool = list(range(len(seen)))
     swept, others = pool[::SWEPT], [i for i in pool if i % SWEPT]
-    forms = {"implicit": False, "implicit product": True}
 
-    def sweep(x: Tensor) -> dict[str, Tensor]:
-        every = {(form, n): f"network.features.{n}" for form in forms for n in LAYERS}
-        return {key: E.implicit_saliency(model, x, layer, classes=LABELS, product=forms[key[0]]) for key, layer in every.items()}
+    def sweep(x: Tensor) -> dict[tuple, Tensor]:
+        return {(form, n): form_of_layer(model, x, form, f"network.features.{n}") for form in FORMS for n in LAYERS}
 
     rows, best = [], {}
     for ((form, n), with_prior), scores in Eyes(seen, swept, pool).judge(sweep, device).items():
@@ -210,8 +218,12 @@ def of_eyes(seed: int, device) -> list[dict]:
     for (title, with_prior), scores in found.items():
         if with_prior and title != "uniform":
             rows.append({"kind": "beside the prior", "map": title, **differences(scores, prior)})
-    for a, b in (("local mismatch", "local loss"), ("implicit product", "local loss"), ("implicit product", "edges"), ("implicit product", "activation")):
-        rows.append({"kind": "eyes, difference", "map": a, "beside": b, **differences(found[a, True], found[b, True])})
+    pairs = [("local mismatch", "local loss")]
+    pairs += [("implicit product", other) for other in ("local loss", "edges", "activation", "activation, same layer")]
+    for with_prior in (False, True):
+        for a, b in pairs:
+            beside = differences(found[a, with_prior], found[b, with_prior])
+            rows.append({"kind": "eyes, difference", "map": a, "beside": b, "prior": with_prior, **beside})
 
     few = Eyes(seen, others[::NOISY], pool)
     for sd in NOISE:
@@ -227,15 +239,18 @@ def how_many_labels(model: nn.Module, seen: Gaze, chosen: list[int], layers: dic
     """Maps from twenty labels beside those from all thousand, as they are judged."""
     rows = []
     for form, layer in layers.items():
+        if form == "activation":
+            continue
         alike = []
         for i in chosen:
             x = seen.picture(i, SHOWN, device=device)
             few, all_of_them = (
-                ready(E.implicit_saliency(model, x, layer, classes=labels, product="product" in form)).cpu()[0]
+                ready(E.implicit_saliency(model, x, layer, classes=labels, product="product" in form))[0].cpu()
                 for labels in (LABELS, range(1000))
             )
             alike.append(M.correlation(few, all_of_them))
-        rows.append({"kind": "labels", "map": form, "layer": layer, "labels": len(LABELS), "correlation": round(sum(alike) / len(alike), 4)})
+        row = {"kind": "labels", "map": form, "layer": layer, "labels": len(LABELS)}
+        rows.append({**row, "correlation": round(sum(alike) / len(alike), 4)})
     return rows
 
 
@@ -244,7 +259,7 @@ def kept_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
     rows = []
     for name in PHOTOGRAPHS:
         maps = of_photographs(model, sample_photo(name, device), layers)
-        for title in ("spectral residual", "local loss", "local mismatch", *layers):
+        for title in ("spectral residual", "local loss", "local mismatch", "implicit", "implicit product"):
             small = F.adaptive_avg_pool2d(M.smoothed(maps[title], 6.0)[None], CELLS)[0, 0]
             small = small / small.max()
             row = {"kind": "map", "photograph": name, "map": title}
@@ -255,7 +270,7 @@ def kept_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
 def run(seed: int = 0, device="cpu") -> list[dict]:
     """Arrays for three networks of signs; OSIE, as much as is at hand, and two photographs for one network of ImageNet."""
     eyes = of_eyes(seed, device)
-    layers = {row["map"]: row["layer"] for row in eyes if row["kind"] == "labels"}
+    layers = {row["map"]: f"network.features.{row['layer']}" for row in eyes if row.get("layer") and row["kind"] == "eyes"}
     return of_arrays(seed, device) + eyes + kept_maps(pretrained(LARGE, device), layers, device)
 
 
