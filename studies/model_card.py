@@ -35,7 +35,7 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
     models = {name: load(name, device) for name in NETWORKS}
     rows = []
     for name, model in models.items():
-        classifier = "classifier" in name
+        classifier = "autoencoder" not in name
         for kind, level, x, y in sets:
             value = accuracy(model, x, y) if classifier else squared_error(model, x)
             measure = "accuracy" if classifier else "squared error"
@@ -56,7 +56,7 @@ def card(rows: list[dict], training: list[dict]) -> str:
     ]
     for t in training:
         name = t["network"]
-        shown = (lambda v: f"{v:.1%}") if "classifier" in name else (lambda v: f"{v:.4f} (squared error)")
+        shown = (lambda v: f"{v:.1%}") if "autoencoder" not in name else (lambda v: f"{v:.4f} (squared error)")
         hard = [value[name, kind, level] for kind in CHALLENGES for level in LEVELS]
         mean = shown(sum(hard) / len(hard))
         lines.append(

@@ -5,6 +5,7 @@ Images are floats in [0, 1], (N, 3, H, W); labels are int64, (N,).
 
 from tutorial_lib.data.challenges import CHALLENGES, LEVELS, challenge, check_images
 from tutorial_lib.data.dials import roll, turn_hue
+from tutorial_lib.data.gaze import GAZE, Gaze, gaze, gaze_available, how_to_get_gaze
 from tutorial_lib.data.painting import Rendered, render
 from tutorial_lib.data.pictures import Pictures
 from tutorial_lib.data.public import READERS, available, how_to_get, load
@@ -20,12 +21,14 @@ __all__ = [
     "ARRAYS",
     "CHALLENGES",
     "CHANGES",
+    "GAZE",
     "LEVELS",
     "NOVEL",
     "SIGNS",
     "TEXTURES",
     "WORLDS",
     "Arrays",
+    "Gaze",
     "Pairs",
     "Pictures",
     "Pose",
@@ -37,7 +40,10 @@ __all__ = [
     "available",
     "challenge",
     "check_images",
+    "gaze",
+    "gaze_available",
     "how_to_get",
+    "how_to_get_gaze",
     "load",
     "pairs",
     "render",

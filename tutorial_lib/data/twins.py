@@ -50,12 +50,13 @@ class Pairs(NamedTuple):
 
 class Arrays(NamedTuple):
     """``images`` (N, 3, S, S) in [0, 1] of 3×3 signs; ``mask`` (N, 1, S, S) in [0, 1], where the odd one is; ``labels`` (N, 9) and
-    ``odd`` (N,), the signs by rows and the place of the odd one."""
+    ``odd`` (N,), the signs by rows and the place of the odd one; ``signs`` (N, 1, S, S), where any of the nine is."""
 
     images: Tensor
     mask: Tensor
     labels: Tensor
     odd: Tensor
+    signs: Tensor
 
 
 def _other_paint(one: Ink, two: Ink) -> Tensor:
@@ -248,7 +249,8 @@ def arrays(
         cut = {name: _cells(getattr(scene, name)[:1]) for name in ("background", "surface", "leaves", "cover", "noise")}
         scene = scene.replace(**cut, pose=pose, sheen=0 * scene.sheen, hue=(CHANGES["colour"] * odd if kind == "colour" else 0 * odd))
         drawn = expose(scene, ink(labels, pose, size // 3, size // 3), poles=False)
-        parts.append((_whole(drawn.images), _whole(drawn.sign * odd[:, None, None, None]), labels[None], torch.tensor([place])))
+        there, odd_one = _whole(drawn.sign), _whole(drawn.sign * odd[:, None, None, None])
+        parts.append((_whole(drawn.images), odd_one, labels[None], torch.tensor([place]), there))
     if not parts:
         raise ValueError(f"{n} arrays are none to look at; ask for 1 or more")
     return Arrays(*map(torch.cat, zip(*parts, strict=True)))

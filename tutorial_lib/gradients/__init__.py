@@ -8,6 +8,7 @@ from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, l
 from tutorial_lib.gradients.compare import compare
 from tutorial_lib.gradients.differentiable import batch_gradient
 from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
+from tutorial_lib.gradients.local import Positions, position_gradient, position_logits
 from tutorial_lib.gradients.objectives import (
     Objective,
     as_objective,
@@ -30,6 +31,7 @@ from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
     "Objective",
+    "Positions",
     "as_objective",
     "batch_gradient",
     "bernoulli",
@@ -60,6 +62,8 @@ __all__ = [
     "outputs_and_jacobian",
     "parameter_gradients",
     "per_sample",
+    "position_gradient",
+    "position_logits",
     "reconstruction",
     "rectified_gradient",
     "split_at",

@@ -15,6 +15,7 @@ PARTS = {
     "point": "one point and the arrow that leaves it: what the gradient says right here",
     "length": "the arrows: how far one would have to go",
     "network": "the bent boundary: the network, as it would have to be",
+    "expectation": "the boundary that was learned, the expectation, and the way to where it would have to be, the mismatch",
 }
 INK, PALE, FAR, NEAR, OLD = "#1a1a1a", "#B9B9B9", "#EFF2F4", "#FBE3DA", "#777777"
 HEIGHT = np.linspace(0, 1, 200)
@@ -44,7 +45,7 @@ def two_ways(lit: str | None = None) -> Described:
     """Left the sign moves, x → x′, before a boundary that stands; right the boundary bends, W → W′, round a sign that stands.
 
     Args:
-        lit: "point", "length" or "network" lights one part and dims the others; None shows all.
+        lit: "point", "length", "network" or "expectation" lights one part and dims the others; None shows all.
 
     Raises:
         ValueError: there is no such part.
@@ -53,7 +54,7 @@ def two_ways(lit: str | None = None) -> Described:
         known(lit, PARTS, "part")
     step = "#D55E00" if lit in (None, "length", "point") else PALE
     bent = "#0072B2" if lit in (None, "network") else PALE
-    bend = "#0072B2" if lit in (None, "length") else PALE
+    bend = "#0072B2" if lit in (None, "length") else "#D55E00" if lit == "expectation" else PALE
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.2, 3.3), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -74,7 +75,8 @@ def two_ways(lit: str | None = None) -> Described:
         arrow(left, (SIGN[0] - 0.12, SIGN[1]), tip, step)
         left.text(SIGN[0] + 0.135, SIGN[1], "x", style="italic", va="center", fontsize=12)
         left.text(AIM - 0.015, SIGN[1], "x′", style="italic", ha="right", va="center", fontsize=12)
-        right.plot(boundary(0), HEIGHT, color=OLD, lw=1.6, ls=(0, (4, 3)))
+        expected = lit == "expectation"
+        right.plot(boundary(0), HEIGHT, color=INK if expected else OLD, lw=2.6 if expected else 1.6, ls="-" if expected else (0, (4, 3)))
         right.plot(boundary(1), HEIGHT, color=bent, lw=2.4)
         for y in (0.34, 0.5, 0.66):
             i = int(round(y * 199))
@@ -84,6 +86,9 @@ def two_ways(lit: str | None = None) -> Described:
         right.text(SIGN[0] + 0.135, SIGN[1], "x", style="italic", va="center", fontsize=12)
         right.text(0.43, 0.19, "W", style="italic", ha="right", va="center", fontsize=12, color=OLD)
         right.text(0.72, 0.19, "W′", style="italic", ha="left", va="center", fontsize=12, color=bent)
+        if expected:
+            right.text(0.375, 0.47, "expectation", rotation=90, ha="center", va="center", fontsize=11, weight="bold", color=INK)
+            right.text(0.475, 0.705, "mismatch", ha="left", va="center", fontsize=11, weight="bold", color="#B34E00")
         left.set_title("Move the picture:  $x' = x - \\alpha\\,\\partial J/\\partial x$")
         right.set_title("Move the network:  $W' = W - \\alpha\\,\\partial J/\\partial W$")
     said = "" if lit is None else f" Lit is {PARTS[lit]}."
