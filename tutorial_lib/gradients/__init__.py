@@ -27,6 +27,7 @@ from tutorial_lib.gradients.readings import class_readings
 from tutorial_lib.gradients.rectified import rectified_gradient
 from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
 from tutorial_lib.gradients.second import norms_gradient
+from tutorial_lib.gradients.sketches import gradient_sketch
 from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "fixed_at",
     "gradient_gram",
     "gradient_norms",
+    "gradient_sketch",
     "input_gradient",
     "last_layer_gradient",
     "last_linear",
