@@ -26,7 +26,7 @@ SHOWN = ("gaussian blur", "noise")  # what the augmented pictures have in common
 NOTHING = "feed-forward"
 PARTS = (NOTHING, "cross_entropy", "sigmoid", "h")  # of these, levels and challenges are kept
 PAIR = ("cross_entropy", "h")  # of these, heads with more than one seed
-SMALL = {"PICTURES": 280, "FEW": 140, "KEPT_BACK": 700, "EACH": 14, "EPOCHS": 1, "HEAD_SEEDS": 2}
+SMALL = {"PICTURES": 700, "FEW": 350, "KEPT_BACK": 700, "EACH": 14, "EPOCHS": 4, "HEAD_SEEDS": 2}
 
 
 class Seen(NamedTuple):

@@ -28,7 +28,7 @@ EACH = {SIGN_NETWORKS[0]: 60, CIFAR: 60}  # pictures of a challenge at a level; 
 MILD = ("gaussian blur", 1)
 TWIN_PICTURES, TWIN_EPOCHS = 5_000, 6
 OPEN_PICTURES, OPEN_EPOCHS, PLAYING = 3_500, 5, 4
-SMALL = {"NORMALS": 56, "TRAIN": 56, "ATTACKED": 20, "FAR": 12, "EACH": {SIGN_NETWORKS[0]: 3, CIFAR: 3}}
+SMALL = {"NORMALS": 56, "TRAIN": 56, "ATTACKED": 20, "FAR": 12, "EACH": {SIGN_NETWORKS[0]: 8, CIFAR: 8}}
 SMALL |= {"TWIN_PICTURES": 700, "TWIN_EPOCHS": 3, "OPEN_PICTURES": 700, "OPEN_EPOCHS": 3}
 SMALL |= {"_families.NOVEL": NOVEL[:2], "_families.CHALLENGES": ("noise", "haze"), "_detectors.SEEDS": 1}
 

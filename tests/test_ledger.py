@@ -137,7 +137,7 @@ def test_a_claim_without_a_measurement_is_open_never_blank(monkeypatch):
     assert not complaints(claim)
     everything = ledger.sources(), [claim]
     monkeypatch.setattr(ledger, "_kept", lambda: everything)
-    assert "| **open (features do as well" in str(show(3))
+    assert "| **open**: features do as well" in str(show(3))
 
 
 def test_sources_lead_where_the_bibliography_leads():

@@ -164,11 +164,13 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path):
     hold = "import sys, time; from pathlib import Path; from studies._work import claim\n"
     hold += f"with claim(Path({str(file)!r})) as mine: print(mine, flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert holder.stdout.readline() == "True\n"
-    with work.claim(file) as mine:
-        assert not mine
-    holder.kill()
-    holder.communicate()
+    try:
+        assert holder.stdout.readline() == "True\n"
+        with work.claim(file) as mine:
+            assert not mine
+    finally:
+        holder.kill()
+        holder.communicate()
     with work.claim(file) as mine:
         assert mine
 

@@ -55,7 +55,8 @@ def _said(claim: Claim, everywhere: bool) -> str:
 
 def _found(claim: Claim, live: dict) -> str:
     given = {name: value for name, value in live.items() if name in claim.live}
-    return "<br>".join([f"**{_cell(claim.words)}**", *map(_cell, claim.measured(**given))])
+    verdict = f"**{_cell(claim.words)}**" + f": {_cell(claim.note)}" * bool(claim.note)
+    return "<br>".join([verdict, *(f"· {_cell(sentence)}" for sentence in claim.measured(**given))])
 
 
 def _settings(claim: Claim) -> str:

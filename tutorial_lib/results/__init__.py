@@ -82,9 +82,10 @@ def machine(device) -> str:
     """What a device is called in a provenance: the GPU, or the kind of processor and its threads."""
     import torch
 
-    if torch.device(device).type == "cuda":
+    kind = torch.device(device).type
+    if kind == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)" if kind == "cpu" else f"{platform.machine()} {kind}"
 
 
 def store(

@@ -1,7 +1,7 @@
 """The ledger: what papers claim, what this course measured, and a verdict in words that have rules.
 
 The claims stand in ``ledger.yml`` beside this file, without a single number of ours: a measured figure is a reference to a stored
-result, looked up when it is shown. What a chapter computes just now is given to :meth:`Claim.measured` by name.
+result, looked up when it is shown. What a chapter computes just now is given to ``Claim.measured`` by name.
 """
 
 import ast
@@ -76,7 +76,7 @@ class Claim:
         verdict = self.verdict
         if verdict == NOT_OURS:
             verdict += f"; the settings differ in {' and '.join(filter(None, [', '.join(self.differs[:-1]), *self.differs[-1:]]))}"
-        return verdict + f" ({self.note})" * bool(self.note)
+        return verdict
 
 
 def lookups(values: dict) -> dict[str, float]:
