@@ -50,7 +50,8 @@ def section(name, content, study, chapters):
     shown = ", ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in readers(name, chapters))
     lines = [f"### {name}", "", question(study), ""]
     lines += [f"- **make it again:** `{p['command']}`", f"- **made:** {p['date']}, on {p['machine']}, with {versions}"]
-    lines += [f"- **seeds:** {seeds(content)} · **rows:** {len(content['rows']):,}" + f" · **shown in chapter** {shown}" * bool(shown)]
+    counted = f"- **seeds:** {seeds(content)} · **rows:** {len(content['rows']):,}"
+    lines += [counted + f" · **shown in chapter** {shown}" * bool(shown)]
     lines += ["- **looked at:** " + "; ".join(data), f"- **time:** {whole(p)}", ""]
     if len(p.get("seconds", ())) > 1:
         parts = "".join(f"<tr><td>{escape(part)}</td><td>{duration(s)}</td></tr>" for part, s in p["seconds"].items())
@@ -58,15 +59,21 @@ def section(name, content, study, chapters):
     return "\n".join(lines)
 
 
+def rests_on(root):
+    """The files that the page is made of: tables, studies, chapters."""
+    tables = sorted((root / "tutorial_lib" / "results").glob("*.json"))
+    return tables, [root / "studies" / f"{table.stem}.py" for table in tables], sorted((root / "chapters").glob("[0-9]*.ipynb"))
+
+
 def stored_results(root):
     """Markdown about every stored result below ``root``: a summary, then a section each."""
-    chapters = sorted((root / "chapters").glob("[0-9]*.ipynb"))
-    found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((root / "tutorial_lib" / "results").glob("*.json"))}
+    tables, studies, chapters = rests_on(root)
+    found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in tables}
     table = ["| table | rows | made | time |", "|---|---|---|---|"]
     for name, content in found.items():
         p = content["provenance"]
         table.append(f"| [{name}](#{name}) | {len(content['rows']):,} | {p['date']} | {whole(p)} |")
-    sections = [section(name, content, root / "studies" / f"{name}.py", chapters) for name, content in found.items()]
+    sections = [section(name, content, study, chapters) for (name, content), study in zip(found.items(), studies, strict=True)]
     return "\n".join([*table, "", *sections])
 
 
@@ -75,6 +82,8 @@ def fill(app, docname, source):
         before, mark, after = source[0].partition(MARK)
         if not mark:
             raise ValueError(f"{PAGE} needs the line {MARK}, where the stored results go")
+        for file in (file for files in rests_on(Path(app.srcdir)) for file in files):
+            app.env.note_dependency(str(file))
         source[0] = before + stored_results(Path(app.srcdir)) + after
 
 

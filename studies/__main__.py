@@ -76,9 +76,8 @@ def main() -> int:
     device = given.device or own or best_device()
     into = given.into or (given.work / "small" if given.small else FOLDER)
     into.mkdir(parents=True, exist_ok=True)
-    names = []
-    for name in given.names:
-        names += [n for n in STUDIES if n != TRAINING] if name == "all" else [TRAINING, CARD] if name == "weights" else [known(name, STUDIES, "study")]
+    several = {"all": [name for name in STUDIES if name != TRAINING], "weights": [TRAINING, CARD]}
+    names = [n for name in given.names for n in several.get(name) or [known(name, STUDIES, "study")]]
     if TRAINING in names:
         trained(given.seed, device, into)
     plans: dict[str, tuple[list[Job], list[dict]]] = {}

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import time
 from collections.abc import Iterator
@@ -60,9 +61,16 @@ def code_of(name: str) -> Iterator[Path]:
     yield from sorted(seen)
 
 
+def processor() -> str:
+    """The model of the processor, where the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)", cpuinfo.read_text(), re.M) if cpuinfo.is_file() else None
+    return found[1] if found else platform.processor()
+
+
 def setting(name: str, sources: list[dict], device, small: bool) -> str:
     """A name for all that the rows depend on but seed and part: code, weights, data, packages, machine. Another one starts anew."""
-    about = [*(f"{package} {version(package)}" for package in PACKAGES), machine(device), json.dumps(sources), str(small)]
+    about = [*(f"{package} {version(package)}" for package in PACKAGES), machine(device), processor(), json.dumps(sources), str(small)]
     digest = hashlib.sha256("\n".join(about).encode())
     for file in code_of(name):
         digest.update(f"\n{file.name}\n".encode() + file.read_bytes())

@@ -6,7 +6,8 @@ import pytest
 import provenance
 
 PARTS = {"a|b": 61.2, "c": 3600.0}
-ABOUT = {"date": "2026-01-02", "machine": "a kind of CPU", "versions": {"python": "3.11", "torch": "2.9"}, "command": "python -m studies toy --seed 4"}
+ABOUT = {"date": "2026-01-02", "machine": "a kind of CPU", "versions": {"python": "3.11", "torch": "2.9"}}
+ABOUT |= {"command": "python -m studies toy --seed 4"}
 
 
 @pytest.fixture
@@ -27,7 +28,8 @@ def keep(home, rows=({"a": 1},), **more):
 
 def test_all_that_is_known_of_a_table_is_on_the_page(home):
     page = keep(home, seconds=PARTS)
-    for words in ("### toy", "What the toy asks.", "`python -m studies toy --seed 4`", "2026-01-02, on a kind of CPU, with python 3.11, torch 2.9"):
+    made = "2026-01-02, on a kind of CPU, with python 3.11, torch 2.9"
+    for words in ("### toy", "What the toy asks.", "`python -m studies toy --seed 4`", made):
         assert words in page
     assert "9 pictures (sha256 `abababababab…`)" in page and "**seeds:** 4 · **rows:** 1" in page
     assert "| [toy](#toy) | 1 | 2026-01-02 | 1 h 1 min |" in page
@@ -47,10 +49,13 @@ def test_seeds_are_those_of_the_rows(home):
 
 def test_the_page_is_filled_where_its_mark_is(home):
     keep(home)
-    app, source = SimpleNamespace(srcdir=str(home)), [f"before\n{provenance.MARK}\nafter"]
+    noted = []
+    app = SimpleNamespace(srcdir=str(home), env=SimpleNamespace(note_dependency=noted.append))
+    source = [f"before\n{provenance.MARK}\nafter"]
     provenance.fill(app, "chapters/speed", source)
     assert provenance.MARK in source[0]
     provenance.fill(app, provenance.PAGE, source)
     assert source[0].startswith("before\n| table") and source[0].endswith("\nafter") and "### toy" in source[0]
+    assert {name.rsplit("/", 1)[1] for name in noted} == {"toy.json", "toy.py", "02-toys.ipynb", "03-others.ipynb"}
     with pytest.raises(ValueError, match="needs the line"):
         provenance.fill(app, provenance.PAGE, ["no mark"])

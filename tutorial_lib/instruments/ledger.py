@@ -49,7 +49,8 @@ def _said(claim: Claim, everywhere: bool) -> str:
     parts = [f"**{_cell(claim.claim)}**", _link(claim.source) + f", section {claim.section}" * everywhere]
     for figure in claim.published:
         by = f"{_link(figure.source)}: " if figure.source else ""
-        parts.append(f"published: {by}{_cell(figure.figure)} ({figure.certainty})" if figure.figure else f"published: a figure that {figure.certainty}")
+        words = f"{_cell(figure.figure)} ({figure.certainty})" if figure.figure else f"a figure that {figure.certainty}"
+        parts.append(f"published: {by}{words}")
     return "<br>".join(parts)
 
 

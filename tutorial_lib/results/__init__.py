@@ -85,7 +85,10 @@ def machine(device) -> str:
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)" if kind == "cpu" else f"{platform.machine()} {kind}"
+    if kind != "cpu":
+        return f"{platform.machine()} {kind}"
+    # What its arithmetic is made of decides the last digits.
+    return f"{platform.machine()} CPU ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} thread(s)"
 
 
 def store(

@@ -22,7 +22,7 @@ NOT_OURS, NOT_THEIRS, UNFAIR = "not seen in ours", "not seen in the paper's sett
 OPEN = "open"
 VERDICTS = (SEEN, CONTROL, OURS, NOT_OURS, NOT_THEIRS, UNFAIR, OPEN)
 # Where a published figure was read; what was only recalled has no figure here.
-CERTAINTIES = ("the authors' own files", "a transcript of the paper", "readers' notes", "the abstract", "the slides", "could not be checked")
+CERTAINTIES = ("the authors' own files", "a transcript of the paper", "readers' notes", "the abstract", "could not be checked")
 TAKES = {"mean": mean, "median": median, "min": min, "max": max, "count": len}
 SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
@@ -160,7 +160,8 @@ def claims(chapter: int | None = None) -> list[Claim]:
     """
     found = [claim for claim in _kept()[1] if chapter in (None, claim.chapter)]
     if not found:
-        raise ValueError(f"chapter {chapter} has no claims in the ledger; there are claims of {sorted({c.chapter for c in _kept()[1]})}")
+        there = sorted({claim.chapter for claim in _kept()[1]})
+        raise ValueError(f"chapter {chapter} has no claims in the ledger; there are claims of {there}")
     return found
 
 
@@ -189,7 +190,8 @@ def _of_settings(claim: Claim) -> Iterator[str]:
         yield f"a setting has the parts {', '.join(PARTS)}, not {', '.join(sorted(unknown))}"
     if claim.verdict == OPEN or claim.identity:
         return
-    if missing := [f"{whose} {part}" for part in PARTS for whose, has in (("paper's", claim.paper), ("our", claim.ours)) if not has.get(part)]:
+    both = {"paper's": claim.paper, "our": claim.ours}
+    if missing := [f"{whose} {part}" for part in PARTS for whose, has in both.items() if not has.get(part)]:
         yield f"say the whole setting; missing: {', '.join(missing)}"
     if claim.verdict in (NOT_OURS, OURS) and not claim.differs:
         yield f"'{claim.verdict}' must name the parts of the setting that differ"
