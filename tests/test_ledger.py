@@ -132,6 +132,11 @@ def test_what_a_chapter_computes_is_asked_for_by_name():
     assert "computed anew whenever section 2.2 runs" in str(show())
 
 
+def test_nothing_has_no_sign():
+    claim = replace(of("fisher"), measures=({"text": "{a:+.1f}, {b:+.1f}, {c:.0e}", "live": ["a", "b", "c"]},))
+    assert claim.measured(a=-0.02, b=-0.06, c=1e-7) == ["0.0, -0.1, 1e-07"]
+
+
 def test_a_claim_without_a_measurement_is_open_never_blank(monkeypatch):
     claim = replace(of("purview"), measures=(), verdict=ledger.OPEN)
     assert not complaints(claim)

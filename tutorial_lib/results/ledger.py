@@ -6,6 +6,7 @@ result, looked up when it is shown. What a chapter computes just now is given to
 
 import ast
 import operator
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +25,7 @@ VERDICTS = (SEEN, CONTROL, OURS, NOT_OURS, NOT_THEIRS, UNFAIR, OPEN)
 # Where a published figure was read; what was only recalled has no figure here.
 CERTAINTIES = ("the authors' own files", "a transcript of the paper", "readers' notes", "the abstract", "could not be checked")
 TAKES = {"mean": mean, "median": median, "min": min, "max": max, "count": len}
+ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # what rounds to nothing has no sign
 SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
@@ -67,7 +69,8 @@ class Claim:
             values = lookups(measure.get("values", {}))
             given = {name: live[name] for name in measure.get("live", ()) if name in live}
             whole = len(given) == len(measure.get("live", ()))
-            said.append(measure["text"].format(**values, **given) if whole else f"computed anew whenever section {self.section} runs")
+            text = measure["text"].format(**values, **given) if whole else f"computed anew whenever section {self.section} runs"
+            said.append(ZERO.sub(r"\1", text))
         return said
 
     @property
