@@ -8,6 +8,7 @@ from tutorial_lib.networks import NETWORKS, load
 
 CLEAN, CHALLENGED = 2_800, 700  # pictures; every sign equally often
 TEST_SEED = 1_000
+SMALL = {"CLEAN": 28, "CHALLENGED": 14}
 
 
 def test_pictures(n: int, seed: int, device):
