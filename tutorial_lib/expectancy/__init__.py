@@ -1,0 +1,33 @@
+"""Gradients as expectancy-mismatch: what was expected of a picture, and where was it disappointed?
+
+A quality says in its name and docstring which way it points: quality is higher for better pictures, a distance for worse ones.
+"""
+
+from tutorial_lib.expectancy.fidelity import luminance, ms_ssim, psnr, ssim, ssim_map
+from tutorial_lib.expectancy.gradient_quality import (
+    change_norm,
+    gradient_alignment,
+    gradient_cosine,
+    gradient_distance,
+    gradient_quality,
+    mean_gradient,
+)
+from tutorial_lib.expectancy.sparse import SparseCoder, SparseQuality
+from tutorial_lib.expectancy.surprisal import surprisal
+
+__all__ = [
+    "SparseCoder",
+    "SparseQuality",
+    "change_norm",
+    "gradient_alignment",
+    "gradient_cosine",
+    "gradient_distance",
+    "gradient_quality",
+    "luminance",
+    "mean_gradient",
+    "ms_ssim",
+    "psnr",
+    "ssim",
+    "ssim_map",
+    "surprisal",
+]
