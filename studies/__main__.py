@@ -10,7 +10,7 @@ from tutorial_lib.networks import WEIGHTS
 from tutorial_lib.results import store, stored
 
 STUDIES = sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
-WEIGHTS_JOBS = ["sign_networks", "model_card"]
+WEIGHTS_JOBS = ["sign_networks", "quality_network", "model_card"]
 
 
 def write_card() -> None:

@@ -26,6 +26,9 @@ NAMED = {
     "confounding_norm": (5, 0),
     "pgd": (7, 1),
     "leave_one_family_out": (6, 0),
+    "rank_correlation": (5, 0),
+    "gradient_distance": (5, 0),
+    "bin_contrast": (5, 0),
 }
 
 
@@ -72,7 +75,7 @@ def test_a_quiz_has_five_questions_of_four_options(chapter):
     assert [len(question.options) for question in chapter.QUIZ] == [4] * 5
 
 
-@pytest.mark.parametrize(("chapter", "right"), [("gradients", [2, 2, 2, 1, 2]), ("information", [1, 1, 2, 2, 2]), ("uncertainty", [2, 1, 2, 1, 2])])
+@pytest.mark.parametrize(("chapter", "right"), [("gradients", [2, 2, 2, 1, 2]), ("information", [1, 1, 2, 2, 2]), ("uncertainty", [2, 1, 2, 1, 2]), ("expectancy", [1, 1, 1, 2, 1])])
 def test_the_right_options_are_those_of_the_plan(chapter, right):
     quiz = importlib.import_module(f"{exercises.__name__}.{chapter}").QUIZ
     assert [question.right for question in quiz] == right

@@ -99,6 +99,7 @@ def severities(
     """The small quality set: every reference under every kind of damage at every level. Severities, and not opinions.
 
     The score is the level, 1 (slight) to 5 (severe), higher = worse. Levels of different kinds are not meant to look equally bad.
+    A damage that leaves a picture exactly as it was is left out: a grey one has no colour to lose.
 
     Args:
         references: undamaged pictures (n, 3, H, W) in [0, 1]; a number draws so many scenes of the sign world.
@@ -126,8 +127,10 @@ def severities(
     pictures, found, kind_of, level_of = [], [], [], []
     for kind in kinds:
         for level in levels:
-            pictures += challenge(references, kind, level, generator=generator).split(1)
-            found, kind_of, level_of = [*found, *names], kind_of + [kind] * len(names), level_of + [level] * len(names)
+            for name, was, now in zip(names, references, challenge(references, kind, level, generator=generator), strict=True):
+                if not torch.equal(was, now):  # a grey picture cannot lose its colour, and is not damaged by it
+                    pictures, found = [*pictures, now[None]], [*found, name]
+                    kind_of, level_of = [*kind_of, kind], [*level_of, level]
     originals = dict(zip(names, references.split(1), strict=True))
     meaning = "severity, decided when it was drawn"
     return Rated(pictures, originals, found, kind_of, level_of, rising="worse", meaning=meaning, subset=subset)

@@ -3,22 +3,27 @@
 A quality says in its name and docstring which way it points: quality is higher for better pictures, a distance for worse ones.
 """
 
+from tutorial_lib.expectancy.contrast import contrast_map, score_to
 from tutorial_lib.expectancy.fidelity import luminance, ms_ssim, psnr, ssim, ssim_map
 from tutorial_lib.expectancy.gradient_quality import (
+    Changes,
     change_norm,
     gradient_alignment,
     gradient_cosine,
     gradient_distance,
     gradient_quality,
     mean_gradient,
+    required_changes,
 )
 from tutorial_lib.expectancy.sparse import SparseCoder, SparseQuality
 from tutorial_lib.expectancy.surprisal import surprisal
 
 __all__ = [
+    "Changes",
     "SparseCoder",
     "SparseQuality",
     "change_norm",
+    "contrast_map",
     "gradient_alignment",
     "gradient_cosine",
     "gradient_distance",
@@ -27,6 +32,8 @@ __all__ = [
     "mean_gradient",
     "ms_ssim",
     "psnr",
+    "required_changes",
+    "score_to",
     "ssim",
     "ssim_map",
     "surprisal",

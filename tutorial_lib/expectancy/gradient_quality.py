@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from tutorial_lib.gradients import gradient_norms, parameter_gradients, reconstruction
 from tutorial_lib.gradients.borrowing import parameters_of
@@ -13,12 +16,21 @@ from tutorial_lib.names import known
 Layers = str | nn.Module | list | None
 
 
-def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Tensor:
-    """How differently two pictures would change the weights, 1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ ≥ 0: higher = more damaged.
+class Changes(NamedTuple):
+    """What two pictures would change, layer by layer, (N, L) each: as :func:`required_changes` returns it."""
 
-    g_l(x) = ∂L(x)/∂θ_l, L the mean squared error of each picture's *own* reconstruction. Every layer is measured in units of what
-    the reference asks of it, or the largest layer would decide alone. x, reference (N, C, H, W) -> (N,), 0 for equal pictures.
-    Not symmetric. A forward and a backward pass for each of the two.
+    apart: Tensor
+    damaged: Tensor
+    reference: Tensor
+    cosine: Tensor
+
+
+def required_changes(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Changes:
+    """The gradients of two pictures compared, layer by layer: ‖g_l(x) − g_l(r)‖, ‖g_l(x)‖, ‖g_l(r)‖ and cos(g_l(x), g_l(r)).
+
+    g_l(x) = ∂L(x)/∂θ_l, L the mean squared error of each picture's *own* reconstruction. Everything that this room reads off a
+    pair of pictures, from a forward and a backward pass for each. x, reference (N, C, H, W) -> four tensors (N, L); columns are
+    ``layer_names(autoencoder, layers)``. Where a gradient is zero, the cosine is too.
 
     Args:
         autoencoder: pictures to reconstructions of their shape.
@@ -26,8 +38,31 @@ def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, l
         chunk: pictures at a time; a gradient of all these layers is kept for each.
 
     Raises:
-        ValueError: unlike shapes; a reference whose reconstruction is perfect; as
-            :func:`tutorial_lib.gradients.parameter_gradients` does.
+        ValueError: unlike shapes; as :func:`tutorial_lib.gradients.parameter_gradients` does.
+
+    Example:
+        >>> found = required_changes(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))
+        >>> found.apart.shape
+        torch.Size([2, 1])
+    """
+    if x.shape != reference.shape:
+        raise ValueError(f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike")
+    pieces = []
+    for rows in slices(max(1, len(x)), chunk):
+        each = zip(*(_layerwise(autoencoder, side[rows], layers, chunk) for side in (x, reference)), strict=True)
+        read = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in each]
+        pieces.append([torch.stack(column, 1) for column in zip(*read, strict=True)])
+    return Changes(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+
+
+def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Tensor:
+    """How differently two pictures would change the weights, 1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ ≥ 0: higher = more damaged.
+
+    Every layer is measured in units of what the reference asks of it, or the layer with the largest weights would decide alone.
+    x, reference (N, C, H, W) -> (N,), 0 for equal pictures. Not symmetric. Arguments as in :func:`required_changes`.
+
+    Raises:
+        ValueError: a reference asks no change of a layer; as :func:`required_changes` does.
 
     Source: after Kwon, Prabhushankar, Temel, AlRegib, ICIP 2019, arXiv 1908.09998; the scaling of the layers is ours.
 
@@ -36,7 +71,10 @@ def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, l
         >>> gradient_distance(nn.Conv2d(3, 3, 1), x, x)
         tensor([0., 0.])
     """
-    return _pairs(autoencoder, x, reference, layers, chunk, _relative)
+    found = required_changes(autoencoder, x, reference, layers=layers, chunk=chunk)
+    if not (found.reference > 0).all():
+        raise ValueError("a reference asks no change of a layer, so nothing can be measured in its units: is it reconstructed perfectly?")
+    return (found.apart / found.reference).mean(1)
 
 
 def gradient_cosine(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Tensor:
@@ -50,7 +88,7 @@ def gradient_cosine(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, lay
         >>> gradient_cosine(nn.Conv2d(3, 3, 1), x, x).round(decimals=4)
         tensor([1., 1.])
     """
-    return _pairs(autoencoder, x, reference, layers, chunk, _cosine)
+    return required_changes(autoencoder, x, reference, layers=layers, chunk=chunk).cosine.mean(1)
 
 
 def gradient_quality(
@@ -115,7 +153,7 @@ def gradient_alignment(
     x (N, C, H, W) -> (N,); ``mean``: of :func:`mean_gradient`, with the same ``layers``. No reference is asked. Our own trial.
 
     Raises:
-        ValueError: as :func:`gradient_distance` does.
+        ValueError: as :func:`tutorial_lib.gradients.parameter_gradients` does.
 
     Example:
         >>> model, x = nn.Conv2d(3, 3, 1), torch.rand(1, 3, 8, 8)
@@ -126,17 +164,6 @@ def gradient_alignment(
     for rows in slices(max(1, len(x)), chunk):
         each = zip(_layerwise(autoencoder, x[rows], layers, chunk), usual, strict=True)
         pieces.append(torch.stack([_cosine(a, b) for a, b in each]).mean(0))
-    return torch.cat(pieces)
-
-
-def _pairs(autoencoder: nn.Module, x: Tensor, reference: Tensor, layers: Layers, chunk: int, read) -> Tensor:
-    """Mean over layers of ``read(g(x), g(r))``, chunk by chunk: (N,)."""
-    if x.shape != reference.shape:
-        raise ValueError(f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike")
-    pieces = []
-    for rows in slices(max(1, len(x)), chunk):
-        each = zip(*(_layerwise(autoencoder, side[rows], layers, chunk) for side in (x, reference)), strict=True)
-        pieces.append(torch.stack([read(a, b) for a, b in each]).mean(0))
     return torch.cat(pieces)
 
 
@@ -151,16 +178,5 @@ def _joined(autoencoder: nn.Module, gradients: dict[str, Tensor], layers: Layers
     return [torch.cat([gradients[name].flatten(1) for name in names], 1) for names in owners]
 
 
-def _relative(a: Tensor, b: Tensor) -> Tensor:
-    return (a - b).norm(dim=1) / _positive(b)[:, 0]
-
-
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    return ((a / _positive(a)) * (b / _positive(b))).sum(1)
-
-
-def _positive(g: Tensor) -> Tensor:
-    norm = g.norm(dim=1, keepdim=True)
-    if not (norm > 0).all():
-        raise ValueError("a picture asks no change of a layer, so nothing can be measured in its units: is it reconstructed perfectly?")
-    return norm
+    return (normalize(a, dim=1, eps=1e-30) * normalize(b, dim=1, eps=1e-30)).sum(1)

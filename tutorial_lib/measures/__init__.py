@@ -13,11 +13,13 @@ from tutorial_lib.measures.calibration import (
     reliability,
     temperature_scaling,
 )
+from tutorial_lib.measures.comparison import Comparison, compare_correlations, outlier_ratio
 from tutorial_lib.measures.correlation import krcc, logistic_fit, plcc, ranks, rmse, srcc
 from tutorial_lib.measures.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
 from tutorial_lib.measures.intervals import Interval, bootstrap_interval
 
 __all__ = [
+    "Comparison",
     "Interval",
     "Reliability",
     "RiskCoverage",
@@ -26,12 +28,14 @@ __all__ = [
     "auroc",
     "bootstrap_interval",
     "centre_bias",
+    "compare_correlations",
     "detection_error",
     "expected_calibration_error",
     "fpr_at_tpr",
     "krcc",
     "logistic_fit",
     "macro_f1",
+    "outlier_ratio",
     "plcc",
     "random_map",
     "ranks",
