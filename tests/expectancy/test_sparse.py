@@ -137,3 +137,11 @@ def test_surprisal_as_the_released_code_computes_it(quality, pictures):
 def test_what_is_refused(act, said, quality, pictures):
     with pytest.raises(ValueError, match=said):
         act(quality, pictures[:2])
+
+
+def test_grey_pictures_with_fewer_patches_than_pixels_in_one():
+    """Two thirds of the variances are zero, twice over."""
+    quality = e.SparseQuality(16).fit(data.photographs(64, names=("camera", "brick")), patches=300, steps=5)
+    r = data.photographs(144, names=("camera", "brick"))
+    found = quality.score(data.challenge(r, "codec error", 1), r)
+    assert ((0 < found) & (found < 1)).all()

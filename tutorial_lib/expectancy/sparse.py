@@ -216,8 +216,10 @@ def _channels(x: Tensor) -> Tensor:
 
 def _whitening(centred: Tensor, eps: float) -> Tensor:
     """ZCA, U (S + eps)^{−½} Uᵀ, from rows that have been centred."""
-    S, U = torch.linalg.eigh(centred.mT @ centred / len(centred))
-    return (U / (S.clamp(min=0) + eps).sqrt()) @ U.mT
+    # Fewer patches than pixels in one leave many variances of zero, which float32 does not always take apart.
+    rows = centred.detach().to("cpu", torch.float64)
+    S, U = torch.linalg.eigh(rows.mT @ rows / len(rows))
+    return ((U / (S.clamp(min=0) + eps).sqrt()) @ U.mT).to(centred)
 
 
 def _coloured(x: Tensor, least: int) -> None:
