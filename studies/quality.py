@@ -89,6 +89,8 @@ def by_gradients(network: nn.Module, pristine: Tensor) -> Callable[[Tensor, Tens
     usual = e.mean_gradient(network, pristine)
 
     def read(x: Tensor, r: Tensor) -> dict[str, Tensor]:
+        # Three poolings need sides that divide by eight.
+        x, r = (side[..., : side.shape[-2] // 8 * 8, : side.shape[-1] // 8 * 8] for side in (x, r))
         found = e.required_changes(network, x, r)
         return {
             "distance": -(found.apart / found.reference).mean(1),
@@ -128,7 +130,9 @@ def agreement(scores: Tensor, pairs: Rated) -> dict:
     kinds = torch.tensor([list(each).index(k) for k in pairs.kinds])
 
     def size(scores: Tensor, quality: Tensor, kinds: Tensor) -> float:
-        return mean(abs(srcc(scores[kinds == k], quality[kinds == k])) for k in range(len(each)))
+        # A small set drawn anew may hold next to nothing of one kind.
+        drawn = [(scores[kinds == k], quality[kinds == k]) for k in range(len(each))]
+        return mean(abs(srcc(a, b)) for a, b in drawn if len(a.unique()) > 2 and len(b.unique()) > 2)
 
     intervals = {}
     for name, statistic, data in (
