@@ -1,8 +1,8 @@
 """Sets of damaged pictures that people have judged, from a folder of plain files, and from the layouts they are published in.
 
-One layout is read: ``<set>/images/`` with the pictures, and ``<set>/scores.csv`` with the columns distorted, reference, distortion and
-``dmos`` (higher = worse) or ``mos`` (higher = better). The converters write it from the official downloads, which ask for a form or
-forbid redistribution, so that nothing is downloaded here.
+One layout is read: ``<set>/images/`` with the pictures, and ``<set>/scores.csv`` with the columns distorted, reference,
+distortion, and ``dmos`` (higher = worse) or ``mos`` (higher = better). The converters write it from the official downloads, which
+ask for a form or forbid redistribution, so that nothing is downloaded here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from tutorial_lib.data.rated import Rated
 from tutorial_lib.folder import VARIABLE, data_folder, told
 from tutorial_lib.names import known
 
-# name -> (title, where it is had, its converter)
+# name -> (where it is had, its converter)
 SETS = {
-    "live": ("LIVE image quality database, release 2", "https://live.ece.utexas.edu/research/quality/subjective.htm", "convert_live"),
-    "tid2013": ("TID2013", "https://www.ponomarenko.info/tid2013.htm", "convert_tid2013"),
+    "live": ("https://live.ece.utexas.edu/research/quality/subjective.htm", "convert_live"),
+    "tid2013": ("https://www.ponomarenko.info/tid2013.htm", "convert_tid2013"),
 }
 DIRECTIONS = {"dmos": ("worse", "difference mean opinion score"), "mos": ("better", "mean opinion score")}
 COLUMNS = ("distorted", "reference", "distortion")
@@ -46,7 +46,7 @@ def opinions(name: str, *, limit: int | None = None, root: str | os.PathLike | N
         >>> opinions("live", root="no/such/folder")
         Traceback (most recent call last):
             ...
-        FileNotFoundError: live is not at hand. Get it from https://live.ece.utexas.edu/research/quality/subjective.htm, unpack it, and ...
+        FileNotFoundError: live is not at hand. Get it from https://live.ece.utexas.edu/...
     """
     folder = data_folder(root) / known(name, SETS, "set with opinions")
     table = folder / "scores.csv"
@@ -113,7 +113,7 @@ def how_to_get_opinions(name: str, *, root: str | os.PathLike | None = None) -> 
         >>> how_to_get_opinions("tid2013", root="pictures").startswith("Get it from https://www.ponomarenko.info/tid2013.htm")
         True
     """
-    title, address, converter = SETS[known(name, SETS, "set with opinions")]
+    address, converter = SETS[known(name, SETS, "set with opinions")]
     target = told(data_folder(root) / name)
     return (
         f"Get it from {address}, unpack it, and run `data.{converter}(folder)` once: it writes {target}. "
@@ -142,7 +142,8 @@ def convert_live(folder: str | os.PathLike, *, root: str | os.PathLike | None = 
         raise ValueError(f"{scores.name} has no dmos and orgs; take the file that came with the pictures")
     found = []
     for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order in which the scores are listed
-        lines = [line.split() for line in _there(folder / kind / "info.txt").read_text().splitlines() if line.split()]
+        listed = _there(folder / kind / "info.txt").read_text().splitlines()
+        lines = [line.split() for line in listed if line.split()]
         for reference, name, *_ in sorted(lines, key=lambda parts: int(parts[1][3:].partition(".")[0])):
             found.append((folder / kind / name, folder / "refimgs" / reference, kind))
     if not len(found) == dmos.size == copies.size:

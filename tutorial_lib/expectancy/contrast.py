@@ -11,8 +11,8 @@ from tutorial_lib.gradients import Objective, layer_gradient, per_sample
 def score_to(other: float | Tensor) -> Objective:
     """Why f, rather than Q? J = (f − Q)², of a network with one output: outputs (n, 1) -> (n,).
 
-    Its gradient is 2 (f − Q) ∂f/∂(anything): one and the same for every Q, up to a number. So all maps for Q > f are one map, those
-    for Q < f the same with its sign turned. To contrast, a network needs more outputs than one: ask the difference of the logits
+    Its gradient is 2 (f − Q) ∂f/∂(anything): the same for every Q, up to a number. So all maps for Q > f are one map, and those
+    for Q < f are it with its sign turned. To contrast, a network needs more outputs than one: ask the difference of the logits
     of two bins, :func:`tutorial_lib.gradients.logit_difference`.
 
     Args:

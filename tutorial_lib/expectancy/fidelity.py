@@ -46,10 +46,12 @@ def ssim(x: Tensor, reference: Tensor, *, peak: float = 1.0) -> Tensor:
 
 
 def ssim_map(x: Tensor, reference: Tensor, *, peak: float = 1.0) -> Tensor:
-    """Where two pictures are alike in structure: (2μ_x μ_r + C₁)(2σ_xr + C₂) / ((μ_x² + μ_r² + C₁)(σ_x² + σ_r² + C₂)) of each window.
+    """Where two pictures are alike in structure, window by window: higher = more alike, 1 where they are equal.
 
-    x, reference (N, C, H, W) -> (N, H − 10, W − 10), the mean over channels, higher = more alike. Windows are Gaussian, 11×11 with
-    σ = 1.5, and lie inside the picture; C₁ = (0.01 peak)², C₂ = (0.03 peak)².
+    (2μ_x μ_r + C₁)(2σ_xr + C₂) / ((μ_x² + μ_r² + C₁)(σ_x² + σ_r² + C₂)), C₁ = (0.01 peak)², C₂ = (0.03 peak)².
+
+    x, reference (N, C, H, W) -> (N, H − 10, W − 10), the mean over channels. Windows are Gaussian, 11×11 with σ = 1.5, and lie
+    inside the picture.
 
     Raises:
         ValueError: as :func:`ssim` does.
@@ -129,7 +131,8 @@ def _terms(x: Tensor, reference: Tensor, peak: float) -> tuple[Tensor, Tensor]:
 
 def _pair(x: Tensor, reference: Tensor, least: int) -> None:
     if x.dim() != 4 or x.shape != reference.shape or len(x) == 0:
-        raise ValueError(f"pictures and references are (N, C, H, W), alike, at least one, not {tuple(x.shape)}, {tuple(reference.shape)}")
+        found = f"{tuple(x.shape)} and {tuple(reference.shape)}"
+        raise ValueError(f"pictures and references are (N, C, H, W), alike, at least one, not {found}")
     if not (x.is_floating_point() and reference.is_floating_point()):
         raise ValueError("pictures are floats; divide bytes by 255")
     if min(x.shape[-2:]) < least:

@@ -1,4 +1,4 @@
-"""Quality as the change that damage asks of an autoencoder: gradients of its weights at the damaged picture and at its reference."""
+"""Quality as the change that damage asks of an autoencoder: gradients of its weights at a picture and at its reference."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, l
     """
     found = required_changes(autoencoder, x, reference, layers=layers, chunk=chunk)
     if not (found.reference > 0).all():
-        raise ValueError("a reference asks no change of a layer, so nothing can be measured in its units: is it reconstructed perfectly?")
+        raise ValueError("a reference asks no change of a layer, which leaves no unit to measure in: is it reconstructed perfectly?")
     return (found.apart / found.reference).mean(1)
 
 
@@ -94,7 +94,7 @@ def gradient_cosine(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, lay
 def gradient_quality(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, read: str = "distance", layers: Layers = None, chunk: int = 16
 ) -> Tensor:
-    """Full-reference quality, higher = better: −:func:`gradient_distance` ≤ 0, or with ``read="cosine"`` :func:`gradient_cosine` ≤ 1.
+    """Full-reference quality, higher = better: −:func:`gradient_distance` ≤ 0, or :func:`gradient_cosine` ≤ 1 (``read="cosine"``).
 
     x, reference (N, C, H, W) -> (N,).
 
@@ -148,7 +148,7 @@ def mean_gradient(autoencoder: nn.Module, pristine: Tensor, *, layers: Layers = 
 def gradient_alignment(
     autoencoder: nn.Module, x: Tensor, mean: dict[str, Tensor], *, layers: Layers = None, chunk: int = 16
 ) -> Tensor:
-    """Whether a picture alone asks for what undamaged ones ask, the mean over layers of cos(g_l(x), ḡ_l): in [−1, 1], higher = more usual.
+    """Whether a picture alone asks for what undamaged ones ask: 1/L Σ_l cos(g_l(x), ḡ_l) in [−1, 1], higher = more usual.
 
     x (N, C, H, W) -> (N,); ``mean``: of :func:`mean_gradient`, with the same ``layers``. No reference is asked. Our own trial.
 

@@ -1,4 +1,4 @@
-"""Quality as agreement of sparse codes, after UNIQUE: what a small dictionary of patches says of two pictures, compared in rank."""
+"""Quality as agreement of sparse codes, after UNIQUE: what a dictionary of patches says of two pictures, compared in rank."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class SparseCoder(nn.Module):
 
 
 class SparseQuality:
-    """Full-reference quality |ρ(a(x), a(r))|^{10} in [0, 1], higher = better, 1 for equal pictures: ρ is Spearman's, a are sparse codes.
+    """Full-reference quality |ρ(a(x), a(r))|^{10} in [0, 1], higher = better, 1 for equal pictures.
+
+    ρ is Spearman's rank correlation, a are sparse codes.
 
     Codes come from a small autoencoder that learned from undamaged patches, whitened, to reconstruct them with few units at work.
     Each picture is halved, cut into patches side by side, and whitened *by its own* mean and covariance, as in the published

@@ -1,4 +1,4 @@
-"""Stochastic surprisal: assume an outcome, and take the change of the weights that would make it true as what is felt of the picture."""
+"""Stochastic surprisal: assume an outcome, and read the change of the weights that would make it true."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Comparison(NamedTuple):
 
 
 def outlier_ratio(predicted: Tensor, opinions: Tensor, spread: Tensor | float) -> float:
-    """The share of pictures whose prediction misses the mean opinion by more than two standard deviations of the opinions, in [0, 1].
+    """The share of pictures whose prediction misses the mean opinion by more than two of its standard deviations, in [0, 1].
 
     |predicted − opinion| > 2 spread: lower is better. Predictions come after the fit, in the unit of the opinions.
 

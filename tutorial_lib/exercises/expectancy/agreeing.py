@@ -11,7 +11,7 @@ from tutorial_lib.instruments import Exercise
 
 
 def in_rank(scores: Tensor, opinions: Tensor, damage: bool) -> Tensor:
-    """Spearman's correlation of a quality score with opinions: Pearson's on ranks, ties sharing the mean of their places. In [−1, 1].
+    """Spearman's correlation of a quality score with opinions: Pearson's on ranks, ties sharing one rank. In [−1, 1].
 
     ``damage``: the opinions rise with damage, so they are turned first; then 1 means that the score follows people.
     Shapes: scores (N,), opinions (N,) -> ().
