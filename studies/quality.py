@@ -10,7 +10,6 @@ from statistics import mean
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
-from tqdm.auto import tqdm
 
 from tutorial_lib import expectancy as e
 from tutorial_lib.data import PHOTOGRAPHS, Rated, load, opinions, opinions_available, photographs, severities
@@ -28,6 +27,9 @@ CODER = {"hidden": 196, "patches": 8_000, "steps": 80}
 BLIND = ("error", "norm", "alignment")
 CONTROLS = ("UNIQUE, untrained", "whitened patches")
 REPEATED = ("distance", "cosine", "unscaled", "UNIQUE", "surprisal", CONTROLS[0], *BLIND)  # measures with seeds
+
+KINDS = ("measure", "shipped", "seed", "damage", "protocol", "picture", "set")  # of rows, in the order of the table
+SMALL = {"SEEDS": (0,), "SCENES": 2, "FEW": 1, "SIDE": 48, "EPOCHS": 1, "PICTURES": 60, "PRISTINE": 20, "CODER": {"hidden": 16, "patches": 200, "steps": 5}}
 
 Measures = dict[str, Callable[[Tensor, Tensor], Tensor]]
 
@@ -173,37 +175,46 @@ def averaged(rows: list[dict]) -> list[dict]:
     return found
 
 
+def parts() -> list[str]:
+    return sets()
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    single, kinds, protocols, one_by_one = [], [], [], []
+    pairs = rated(part)
+    side = min(s for i in range(len(pairs)) for s in pairs[i][0].shape[-2:])
+    once = scored(pairs, lambda x, r, m=plain(side): {k: f(x, r) for k, f in m.items()}, device)
+    pictures = load(*LEARNED[part], limit=PICTURES, device=device).images
+    for own in [seed + s for s in SEEDS]:
+        network = autoencoder(pictures, own)
+        gradients, codes = by_gradients(network, pictures[:PRISTINE]), by_codes(pictures, own, side >= 128)
+        scores = once | scored(pairs, lambda x, r, f=gradients, g=codes: f(x, r) | g(x, r), device)
+        for measure, s in scores.items():
+            if own == seed + SEEDS[0] or measure in REPEATED:
+                single.append({"set": part, "measure": measure, "seed": own, **agreement(s, pairs)})
+                each = {k: round(v, 4) for k, v in within(s, pairs).items()}
+                kinds += [{"kind": "damage", "set": part, "measure": measure, "seed": own, "damage": k, "srcc": v} for k, v in each.items()]
+        if own == seed + SEEDS[0]:
+            protocols += protocol(part, {k: v for k, v in scores.items() if k not in BLIND}, pairs)
+            if part == "live":
+                for i, (reference, kind, opinion) in enumerate(zip(pairs.references, pairs.kinds, pairs.scores.tolist(), strict=True)):
+                    each = {k: round(v[i].item(), 5) for k, v in scores.items()}
+                    rows = {"kind": "picture", "set": part, "reference": reference, "damage": kind, "dmos": round(opinion, 3)}
+                    one_by_one.append({**rows, **each})
+            about = {"kind": "set", "set": part, "pictures": len(pairs), "references": len(set(pairs.references)),
+                     "damages": len(set(pairs.kinds)), "score": pairs.meaning, "learned from": " ".join(LEARNED[part]),
+                     "to learn from": len(pictures), "weights": sum(p.numel() for p in network.parameters())}  # fmt: skip
+    ours = [shipped(device)] if part == "signs" else []
+    return averaged(single) + ours + [{"kind": "seed", **row} for row in single] + kinds + protocols + one_by_one + [about]
+
+
+def joined(found: list[list[dict]]) -> list[dict]:
+    """A kind of row after the other, each in the order of the sets."""
+    return sorted((row for rows in found for row in rows), key=lambda row: KINDS.index(row["kind"]))
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    single, kinds, protocols, one_by_one, about = [], [], [], [], []
-    learned: dict[tuple, tuple] = {}  # photographs and LIVE share their networks: both are large enough to be halved
-    for name in tqdm(sets(), desc="quality"):
-        pairs = rated(name)
-        side = min(s for i in range(len(pairs)) for s in pairs[i][0].shape[-2:])
-        once = scored(pairs, lambda x, r, m=plain(side): {k: f(x, r) for k, f in m.items()}, device)
-        pictures = load(*LEARNED[name], limit=PICTURES, device=device).images
-        for own in [seed + s for s in SEEDS]:
-            if (LEARNED[name], own) not in learned:
-                network = autoencoder(pictures, own)
-                learned[LEARNED[name], own] = by_gradients(network, pictures[:PRISTINE]), by_codes(pictures, own, side >= 128), network
-            gradients, codes, network = learned[LEARNED[name], own]
-            scores = once | scored(pairs, lambda x, r, f=gradients, g=codes: f(x, r) | g(x, r), device)
-            for measure, s in scores.items():
-                if own == seed + SEEDS[0] or measure in REPEATED:
-                    single.append({"set": name, "measure": measure, "seed": own, **agreement(s, pairs)})
-                    each = {k: round(v, 4) for k, v in within(s, pairs).items()}
-                    kinds += [{"kind": "damage", "set": name, "measure": measure, "seed": own, "damage": k, "srcc": v} for k, v in each.items()]
-            if own == seed + SEEDS[0]:
-                protocols += protocol(name, {k: v for k, v in scores.items() if k not in BLIND}, pairs)
-                if name == "live":
-                    pictures_of = zip(pairs.references, pairs.kinds, pairs.scores.tolist(), strict=True)
-                    for i, (reference, kind, opinion) in enumerate(pictures_of):
-                        each = {k: round(v[i].item(), 5) for k, v in scores.items()}
-                        rows = {"kind": "picture", "set": name, "reference": reference, "damage": kind, "dmos": round(opinion, 3)}
-                        one_by_one.append({**rows, **each})
-                about.append({"kind": "set", "set": name, "pictures": len(pairs), "references": len(set(pairs.references)),
-                              "damages": len(set(pairs.kinds)), "score": pairs.meaning, "learned from": " ".join(LEARNED[name]),
-                              "to learn from": len(pictures), "weights": sum(p.numel() for p in network.parameters())})  # fmt: skip
-    return averaged(single) + [shipped(device)] + [{"kind": "seed", **row} for row in single] + kinds + protocols + one_by_one + about
+    return joined([run_part(part, seed, device) for part in parts()])
 
 
 def shipped(device="cpu") -> dict:
