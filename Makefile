@@ -6,6 +6,7 @@
 #   make chapter N=1         run and draw one chapter only: the quick loop while writing
 #   make outputs             run the chapters, keep the outputs that tests compare, fold the door
 #   make weights             train the shipped networks again
+#   make reproduce           make every stored result again; STUDIES=… JOBS=4 SMALL=1 DEVICE=cuda
 #   make bench               measure speed and memory
 #   make links               try every link that leads out of the pages
 #   make repository URL=…    say where this project lives; buttons and setup cells follow
@@ -21,7 +22,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test lab chapter outputs weights bench links repository clean
+.PHONY: book test lab chapter outputs weights reproduce bench links repository clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -50,6 +51,10 @@ outputs: .venv/.ready
 
 weights: .venv/.ready
 	$(PY) -m studies weights
+
+# Stop it when you like: the same command goes on where it was.
+reproduce: .venv/.ready
+	$(PY) -m studies $(or $(STUDIES),all) $(if $(JOBS),--jobs $(JOBS)) $(if $(SMALL),--small) $(if $(DEVICE),--device $(DEVICE))
 
 bench: .venv/.ready
 	$(PY) -m benchmarks

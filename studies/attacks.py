@@ -24,6 +24,8 @@ SHOWN = 8 / 255
 LENGTH = {name: 1.0 for name in SIGNS} | {PHOTOS: 0.5}  # the budget in L2
 # Of fewer pictures than these, no share is worth a row.
 LEAST = 10
+SMALL = {"PICTURES": 28, "FEW": 2, "DETECTED": 42, "ATTEMPTED": 14, "BUDGETS": (2, 16), "LEAST": 1}
+SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
 
 
 def mean(values: Tensor) -> float | None:
@@ -127,20 +129,30 @@ def described(name: str, model: nn.Module, x: Tensor, y: Tensor, made: dict[str,
     return rows
 
 
+def parts() -> list[str]:
+    """What a budget buys and who sees it, for each network; and last, whether pictures made for one fool another."""
+    networks = (*SIGNS, *([PHOTOS] if available("cifar10") else []))
+    return [f"{kind}, {name}" for name in networks for kind in ("budgets", "detectors")] + ["handed over"]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    kind, _, name = part.partition(", ")
+    if kind == "handed over":
+        x, y = load("signs", "test", limit=PICTURES, device=device)[:2]
+        return handed_over({name: network_of(name, device) for name in SIGNS}, x, y, seed)
+    model, x, y = asked(name, DETECTED, device)
+    if kind == "budgets":
+        return budgets(name, model, x[:PICTURES], y[:PICTURES], seed) + nearest(name, model, x[:FEW], y[:FEW], seed)
+    made = families(name, model, x, y, seed)
+    found = seen(model, x, y, made)
+    rows = described(name, model, x, y, made) + matrix(name, found, seed)
+    if name in (SIGNS[0], PHOTOS):
+        rows += knowing(name, model, x, y, made, found, seed, eps=SHOWN, count=ATTEMPTED)
+    return rows
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows, models = [], {}
-    for name in (*SIGNS, *([PHOTOS] if available("cifar10") else [])):
-        model, x, y = asked(name, DETECTED, device)
-        rows += budgets(name, model, x[:PICTURES], y[:PICTURES], seed)
-        rows += nearest(name, model, x[:FEW], y[:FEW], seed)
-        made = families(name, model, x, y, seed)
-        found = seen(model, x, y, made)
-        rows += described(name, model, x, y, made) + matrix(name, found, seed)
-        if name in (SIGNS[0], PHOTOS):
-            rows += knowing(name, model, x, y, made, found, seed, eps=SHOWN, count=ATTEMPTED)
-        models |= {name: model} if name in SIGNS else {}
-    x, y = load("signs", "test", limit=PICTURES, device=device)[:2]
-    return rows + handed_over(models, x, y, seed)
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

@@ -12,6 +12,7 @@ NETWORK = "cifar10/resnet20"
 ANGLES = tuple(range(0, 181, 15))
 STRANGERS = ("gtsrb", "dtd", "mnist", "digits")
 SURE = 0.9
+SMALL = {"ANGLES": (0, 90), "CHALLENGES": ("noise", "haze"), "LEVELS": (3,)}
 
 
 @torch.no_grad()

@@ -14,6 +14,8 @@ POOL, START, TEST = 1_120, 280, 840  # drawn signs
 DIGITS = {"pool": slice(280, 1_120), "start": slice(0, 280)}  # of the training part, mixed
 STAGES = (8, 4, 2, 1, 1)  # each stage trains on the first 1/8, 1/4, … of the order, in equally many steps
 LEVEL = 4  # of the challenge
+SMALL = {"SEEDS": (0, 1), "LAPS": 2, "POOL": 112, "START": 56, "TEST": 56, "STAGES": (2, 1)}
+SMALL |= {"DIGITS": {"pool": slice(56, 168), "start": slice(0, 56)}}
 
 
 def source(seed: int) -> torch.Generator:
@@ -94,47 +96,55 @@ def in_stages(model, pool: tuple, order: Tensor, test: tuple, seed: int):
         yield len(rows), judged(model, test)
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    for own in [seed + s for s in SEEDS]:
-        for world, sets in worlds(own).items():
-            start, pool, test = sets["start"], sets["pool"], sets["test"]
-            classes = int(pool[1].max()) + 1
+def parts() -> list[str]:
+    return [str(s) for s in SEEDS]
 
-            def note(part, name, stage, pictures, mixed, values):
-                key = {"world": world, "seed": own, "part": part, "name": name, "stage": stage, "pictures": pictures}
-                rows.append({**key, "classes": round(mixed, 2), **values})
 
-            def fresh(offset):
-                return SmallNetwork(classes, generator=source(offset + own)).to(device)
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """All orders and queries of one seed, counted from the study's own."""
+    rows, own = [], seed + int(part)
+    for world, sets in worlds(own).items():
+        start, pool, test = sets["start"], sets["pool"], sets["test"]
+        classes = int(pool[1].max()) + 1
 
-            predictions, z = pilot(fresh(0), start, pool[0], own)
-            events, loss = switch_events(predictions), cross_entropy(z, pool[1], reduction="none")
-            for name, chosen in (("right", z.argmax(1) == pool[1]), ("wrong", z.argmax(1) != pool[1])):
-                sides = {"everyday": ~pool[2], "unusual": pool[2]}
-                mean = {side: round(float(events[chosen & rows_of].float().mean()), 3) for side, rows_of in sides.items()}
-                note("pilot", f"switch events, {name}", 0, int(chosen.sum()), classes, mean)
+        def note(part, name, stage, pictures, mixed, values):
+            key = {"world": world, "seed": own, "part": part, "name": name, "stage": stage, "pictures": pictures}
+            rows.append({**key, "classes": round(mixed, 2), **values})
 
-            shuffled = torch.randperm(len(pool[1]), generator=source(9_000 + own))
-            keys = {"few switches": events, "many switches": -events, "low loss": loss, "high loss": -loss}
-            orders = {name: ranked(key, pool[1], shuffled, True) for name, key in keys.items()}
-            orders |= {f"{name}, classes as they come": ranked(key, pool[1], shuffled, False) for name, key in keys.items()}
-            known = {"random": torch.zeros(len(shuffled)), "everyday": pool[2] * 1, "unusual": pool[2] * -1}
-            orders |= {name: ranked(key, pool[1], shuffled, True) for name, key in known.items()}
-            for name, order in orders.items():
-                mixed = effective_classes(pool[1][order[: len(order) // STAGES[0]]])
-                for stage, (n, values) in enumerate(in_stages(fresh(50), pool, order, test, own), 1):
-                    note("order", name, stage, n, mixed, values)
+        def fresh(offset):
+            return SmallNetwork(classes, generator=source(offset + own)).to(device)
 
-            picks = {c: select_by_switches(events, START, component=c, generator=source(own)) for c in ("higher", "lower")}
-            picks["random"] = shuffled[:START]
-            for name, pick in picks.items():
-                images, labels = (torch.cat([a, b[pick]]) for a, b in zip(start[:2], pool[:2], strict=True))
-                model = fresh(80)
-                how = dict(epochs=LAPS, batch=BATCH, weight_decay=0, shift=1, generator=source(own), progress=False)
-                train(model, images, labels, **how)
-                note("query", name, 1, START, effective_classes(pool[1][pick]), judged(model, test))
+        predictions, z = pilot(fresh(0), start, pool[0], own)
+        events, loss = switch_events(predictions), cross_entropy(z, pool[1], reduction="none")
+        for name, chosen in (("right", z.argmax(1) == pool[1]), ("wrong", z.argmax(1) != pool[1])):
+            sides = {"everyday": ~pool[2], "unusual": pool[2]}
+            mean = {side: round(float(events[chosen & rows_of].float().mean()), 3) for side, rows_of in sides.items()}
+            note("pilot", f"switch events, {name}", 0, int(chosen.sum()), classes, mean)
+
+        shuffled = torch.randperm(len(pool[1]), generator=source(9_000 + own))
+        keys = {"few switches": events, "many switches": -events, "low loss": loss, "high loss": -loss}
+        orders = {name: ranked(key, pool[1], shuffled, True) for name, key in keys.items()}
+        orders |= {f"{name}, classes as they come": ranked(key, pool[1], shuffled, False) for name, key in keys.items()}
+        known = {"random": torch.zeros(len(shuffled)), "everyday": pool[2] * 1, "unusual": pool[2] * -1}
+        orders |= {name: ranked(key, pool[1], shuffled, True) for name, key in known.items()}
+        for name, order in orders.items():
+            mixed = effective_classes(pool[1][order[: len(order) // STAGES[0]]])
+            for stage, (n, values) in enumerate(in_stages(fresh(50), pool, order, test, own), 1):
+                note("order", name, stage, n, mixed, values)
+
+        picks = {c: select_by_switches(events, START, component=c, generator=source(own)) for c in ("higher", "lower")}
+        picks["random"] = shuffled[:START]
+        for name, pick in picks.items():
+            images, labels = (torch.cat([a, b[pick]]) for a, b in zip(start[:2], pool[:2], strict=True))
+            model = fresh(80)
+            how = dict(epochs=LAPS, batch=BATCH, weight_decay=0, shift=1, generator=source(own), progress=False)
+            train(model, images, labels, **how)
+            note("query", name, 1, START, effective_classes(pool[1][pick]), judged(model, test))
     return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

@@ -14,6 +14,7 @@ from tutorial_lib.networks.training import train
 EVERY = 13  # steps between two states that are kept
 PICTURES = 280  # of the training set, one batch to measure the loss on
 SPREAD = 5  # planes and walks drawn at random
+SMALL = {"EPOCHS": 1, "sign_networks.PICTURES": 280, "PICTURES": 14, "EVERY": 3, "SPREAD": 1}
 
 
 def trained(seed: int, device) -> tuple[SignClassifier, list[dict[str, Tensor]]]:
@@ -59,14 +60,17 @@ def between(start: dict[str, Tensor], end: dict[str, Tensor]) -> dict[str, Tenso
     return {name: start[name] - end[name] for name in end}
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    names = [name for name in NETWORKS if "classifier" in name]
-    rows, paths = [], []
-    for i, name in enumerate(names):
-        model, states = trained(seed + i, device)
-        paths.append((model, states))
-        rows += shares(name, seed + i, states, model)
-    model, states = paths[0]
+def parts() -> list[str]:
+    return [name for name in NETWORKS if "classifier" in name]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Where one network ran; of the first, the path, the plane and the straight line as well."""
+    i = parts().index(part)
+    model, states = trained(seed + i, device)
+    rows = shares(part, seed + i, states, model)
+    if i:
+        return rows
     x, y = load("signs", "train", limit=PICTURES, device=device)
     end, plane = states[-1], trajectory_plane(states)
     lengths = torch.stack([p.square().sum() for p in end.values()]).sum().sqrt()
@@ -96,3 +100,12 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         for s, u, v in zip(shares_of_way, *line, strict=True)
     ]
     return [*rows, {"kind": "length", "weights": round(float(lengths), 4), "parameters": sum(p.numel() for p in end.values())}]
+
+
+def joined(found: list[list[dict]]) -> list[dict]:
+    """The shares of all networks first; the rest is of one."""
+    return sorted((row for rows in found for row in rows), key=lambda row: row["kind"] != "share")
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return joined([run_part(part, seed, device) for part in parts()])

@@ -21,6 +21,7 @@ TWINS, FORGOTTEN, DRAWS, JUDGED = 12, 2, 4, 8
 LAYERS = ("head", "block3", "block2", "block1", "stem")
 # What is shown where nothing is to be seen, and after how many steps the curve is drawn.
 PROTOCOLS = {"grey": (0.5, 12), "black": (0.0, 12), "blurred": ("blurred", 12), "grey, 4 steps": (0.5, 4)}
+SMALL = {"TWINS": 1, "FORGOTTEN": 1, "DRAWS": 1, "JUDGED": 1, "LAYERS": ("head", "stem")}
 
 Explain = Callable[[nn.Module, Tensor, object], Tensor]
 
@@ -76,7 +77,7 @@ def scenes(each: int, seed: int, device) -> tuple[Tensor, Tensor, Tensor, Tensor
     return drawn.image, drawn.other, drawn.difference[:, 0], p, q
 
 
-def before_twins(name: str, model: nn.Module, seed: int, device, each: int = TWINS) -> list[dict]:
+def before_twins(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
     """How much of each map lies where the twins differ, asked "why P?" and "why P, rather than Q?"."""
     x, other, mask, p, q = scenes(each, seed, device)
     # A fair question: P is seen as P, its twin as Q, and leaves do not hide all that differs.
@@ -176,7 +177,7 @@ def still_right(
     return [{**row, "forgot": stage or "nothing", "right": mean(torch.tensor(shares))} for stage, shares in stages.items()]
 
 
-def jurors(name: str, model: nn.Module, seed: int, device, each: int = JUDGED) -> list[dict]:
+def jurors(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
     """The jurors of the literature: pointing, mass in the sign and in its glyph, deletion, insertion, average drop."""
     labels = torch.arange(len(SIGNS)).repeat_interleave(each)
     drawn = render(labels, masks=True, generator=torch.Generator().manual_seed(seed + 1), device=device)
@@ -199,14 +200,20 @@ def jurors(name: str, model: nn.Module, seed: int, device, each: int = JUDGED) -
     return rows
 
 
+def parts() -> list[str]:
+    return [f"{kind}, {name}" for kind in ("twins", "jurors") for name in NETWORKS]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    kind, _, name = part.partition(", ")
+    model = load(name, device)
+    if kind == "jurors":
+        return jurors(name, model, seed, device, JUDGED)
+    rows = before_twins(name, model, seed, device, TWINS)
+    x, _, _, p, q = scenes(FORGOTTEN, seed + 2, device)
+    rows += forgetting(name, model, x, p, q, "block3", LAYERS, seed, DRAWS)
+    return rows + still_right(name, model, x, p, LAYERS, seed, DRAWS)
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    for name in NETWORKS:
-        model = load(name, device)
-        rows += before_twins(name, model, seed, device)
-        x, _, _, p, q = scenes(FORGOTTEN, seed + 2, device)
-        rows += forgetting(name, model, x, p, q, "block3", LAYERS, seed, DRAWS)
-        rows += still_right(name, model, x, p, LAYERS, seed, DRAWS)
-    for name in NETWORKS:
-        rows += jurors(name, load(name, device), seed, device)
-    return rows
+    return [row for part in parts() for row in run_part(part, seed, device)]

@@ -15,6 +15,7 @@ PICTURES, TEST, FISHER = 700, 560, 210
 REPLAYED = (0.02, 0.05, 0.1, 0.3, 1.0)  # share of the old pictures that is kept
 STRENGTHS = (10, 100, 1_000, 10_000, 100_000)  # λ
 WEATHER = ("darkening", 5)
+SMALL = {"SEEDS": (0, 1), "LAPS": 1, "MORE": 1, "PICTURES": 56, "TEST": 56, "FISHER": 14, "REPLAYED": (1.0,), "STRENGTHS": (10,)}
 
 
 def source(seed: int) -> torch.Generator:
@@ -94,37 +95,45 @@ def repairs(model: nn.Module, old: tuple[Tensor, Tensor], new: tuple[Tensor, Ten
             yield name, strength, new, held(strength, weights)
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    for own in [seed + s for s in SEEDS]:
-        for setting, tasks in settings(own).items():
-            (old, old_test), (new, new_test), classes = tasks["old"], tasks["new"], tasks["classes"]
-            told = old[1].unique()
+def parts() -> list[str]:
+    return [str(s) for s in SEEDS]
 
-            def note(repair, strength, lap, model):
-                key = {"setting": setting, "seed": own, "repair": repair, "strength": strength, "lap": lap}
-                scores = {"old": accuracy(model, old_test), "new": accuracy(model, new_test)}
-                scores["old, told"] = accuracy(model, old_test, told)
-                rows.append({**key, **{name: round(value, 4) for name, value in scores.items()}})
 
-            model, generator = SmallNetwork(classes, generator=source(own)).to(device), source(own)
-            for lap in range(1, LAPS + 1):
-                learn(model, *old, generator)
-                note("before", 0, lap, model)
-            state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            for repair, strength, pictures, loss in repairs(model, old, new, own):
-                copy, generator = SmallNetwork(classes).to(device), source(100 + own)
-                copy.load_state_dict(state)
-                for lap in range(LAPS + 1, LAPS + MORE + 1):
-                    # As many steps for every repair: what replay shows of the old, it does not show of the new.
-                    learn(copy, *pictures, generator, loss(copy), lap=len(new[1]))
-                    note(repair, strength, lap, copy)
-            joint, generator = SmallNetwork(classes, generator=source(own)).to(device), source(own)
-            both = tuple(torch.cat([a, b]) for a, b in zip(old, new, strict=True))
-            for _ in range(LAPS + MORE):
-                learn(joint, *both, generator)
-            note("joint", 0, LAPS + MORE, joint)
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """All settings and repairs of one seed, counted from the study's own."""
+    rows, own = [], seed + int(part)
+    for setting, tasks in settings(own).items():
+        (old, old_test), (new, new_test), classes = tasks["old"], tasks["new"], tasks["classes"]
+        told = old[1].unique()
+
+        def note(repair, strength, lap, model):
+            key = {"setting": setting, "seed": own, "repair": repair, "strength": strength, "lap": lap}
+            scores = {"old": accuracy(model, old_test), "new": accuracy(model, new_test)}
+            scores["old, told"] = accuracy(model, old_test, told)
+            rows.append({**key, **{name: round(value, 4) for name, value in scores.items()}})
+
+        model, generator = SmallNetwork(classes, generator=source(own)).to(device), source(own)
+        for lap in range(1, LAPS + 1):
+            learn(model, *old, generator)
+            note("before", 0, lap, model)
+        state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        for repair, strength, pictures, loss in repairs(model, old, new, own):
+            copy, generator = SmallNetwork(classes).to(device), source(100 + own)
+            copy.load_state_dict(state)
+            for lap in range(LAPS + 1, LAPS + MORE + 1):
+                # As many steps for every repair: what replay shows of the old, it does not show of the new.
+                learn(copy, *pictures, generator, loss(copy), lap=len(new[1]))
+                note(repair, strength, lap, copy)
+        joint, generator = SmallNetwork(classes, generator=source(own)).to(device), source(own)
+        both = tuple(torch.cat([a, b]) for a, b in zip(old, new, strict=True))
+        for _ in range(LAPS + MORE):
+            learn(joint, *both, generator)
+        note("joint", 0, LAPS + MORE, joint)
     return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

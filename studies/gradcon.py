@@ -10,7 +10,6 @@ from statistics import mean
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from tutorial_lib.data import CHALLENGES, LEVELS, SIGNS, challenge, load, render, sample_scenes
 from tutorial_lib.data.official import CIFAR10_CLASSES
@@ -28,6 +27,8 @@ PICTURES, JUDGED, WEATHERED = 400, 40, 12  # of each sign: to learn from, to be 
 OTHERS = 300  # abnormal pictures at most
 DIGITS_TO_LEARN = 1_300  # of the digits at hand; the rest is judged
 JUDGE = {"hidden": (40, 20), "log": False, "epochs": 30}
+SMALL = {"SEEDS": (0,), "STEPS": 6, "LONGER": 9, "VAE_STEPS": 6, "PICTURES": 32, "JUDGED": 4, "OTHERS": 20, "WEATHERED": 2}
+SMALL |= {"LEVELS": (3,), "JUDGE": {"log": False}}
 
 Split = tuple[Tensor, Tensor, Tensor]
 
@@ -164,44 +165,59 @@ def averaged(rows: list[dict], *columns: str) -> list[dict]:
     return found
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    classes, novelty, weather, sizes = [], [], [], []
-    jobs = [(world, normal, own) for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS]
-    for world, normal, own in tqdm(jobs, desc="gradcon"):
-        own += seed
-        images, same, others = WORLDS[world][0](normal, own, device)
-        base = {"world": world, "normal": normal, "seed": own}
-        # What asks no network: how far is it to the mean of the normal pictures? And what would drawing nothing cost?
-        far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}  # noqa: E731
-        blind = {**aurocs(far(same), far(others)), "black error": round(images.square().mean().item(), 5)}
-        lengths = [STEPS] + [LONGER] * (own == seed + SEEDS[0] and normal in LONG.get(world, ()))
-        for steps, alpha in [(steps, alpha) for steps in lengths for alpha in ALPHAS]:
-            detector = gradcon(images, alpha, own, steps)
-            error, cosine = detector.history[-1]
-            found = aurocs(*(read_gradcon(detector, x) for x in (same, others)))
-            row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **blind}
-            classes.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
-            if world == "signs" and steps == STEPS:
-                rows = weathered(lambda x, d=detector: read_gradcon(d, x), same, own)
-                weather += [{"kind": "challenge", "normal": normal, "seed": own, "alpha": alpha, **row} for row in rows]
-        network = vae(images, own, VAE_STEPS)
-        read = reader_of(network, images, own)
-        novelty.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(read(same), read(others))})
-        if world == "signs":
-            rows = weathered(read, same, own)
-            weather += [{"kind": "novelty challenge", "normal": normal, "seed": own, "alpha": None, **row} for row in rows]
-            rows = weathered(far, same, own)
-            weather += [{"kind": "blind challenge", "normal": normal, "seed": own, "alpha": None, **row} for row in rows]
-        counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
-        models = {"weights": detector.network, "weights, VAE": network}
-        weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
-        sizes.append({"kind": "size", "world": world, "normal": normal, **counts, **weights})
-    rows = classes + novelty
+def parts() -> list[str]:
+    return [f"{world}, {normal}, {own}" for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """One normal class and one seed, counted from the study's own."""
+    world, normal, own = part.split(", ")
+    rows, own = [], seed + int(own)
+    images, same, others = WORLDS[world][0](normal, own, device)
+    base = {"world": world, "normal": normal, "seed": own}
+    # What asks no network: how far is it to the mean of the normal pictures? And what would drawing nothing cost?
+    far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}  # noqa: E731
+
+    def weather(kind: str, read: Callable[[Tensor], dict[str, Tensor]], alpha: float | None = None) -> list[dict]:
+        base = {"kind": kind, "normal": normal, "seed": own, "alpha": alpha}
+        return [{**base, **row} for row in weathered(read, same, own)]
+
+    blind = {**aurocs(far(same), far(others)), "black error": round(images.square().mean().item(), 5)}
+    lengths = [STEPS] + [LONGER] * (own == seed + SEEDS[0] and normal in LONG.get(world, ()))
+    for steps, alpha in [(steps, alpha) for steps in lengths for alpha in ALPHAS]:
+        detector = gradcon(images, alpha, own, steps)
+        error, cosine = detector.history[-1]
+        found = aurocs(*(read_gradcon(detector, x) for x in (same, others)))
+        row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **blind}
+        rows.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
+        if world == "signs" and steps == STEPS:
+            rows += weather("challenge", lambda x, d=detector: read_gradcon(d, x), alpha)
+    network = vae(images, own, VAE_STEPS)
+    read = reader_of(network, images, own)
+    rows.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(read(same), read(others))})
+    if world == "signs":
+        rows += weather("novelty challenge", read) + weather("blind challenge", far)
+    counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
+    models = {"weights": detector.network, "weights, VAE": network}
+    weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
+    return [*rows, {"kind": "size", "world": world, "normal": normal, **counts, **weights}]
+
+
+def joined(found: list[list[dict]]) -> list[dict]:
+    """Classes, then novelty, then weather averaged in two ways, then each size once."""
+    of_kinds: dict[str, list[dict]] = {}
+    for row in (row for rows in found for row in rows):
+        of_kinds.setdefault(row["kind"], []).append(row)
+    rows, sizes = of_kinds["class"] + of_kinds["novelty"], of_kinds["size"]
     for kind in ("challenge", "novelty challenge", "blind challenge"):
-        of_kind = [row for row in weather if row["kind"] == kind]
+        of_kind = of_kinds.get(kind, [])
         rows += averaged(of_kind, "kind", "alpha", "challenge", "level")
         rows += [{**row, "kind": f"{kind}, by sign"} for row in averaged(of_kind, "alpha", "normal", "seed")]
     return rows + [row for i, row in enumerate(sizes) if row not in sizes[:i]]
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return joined([run_part(part, seed, device) for part in parts()])
 
 
 def sources() -> list[dict]:

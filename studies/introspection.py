@@ -26,6 +26,7 @@ SHOWN = ("gaussian blur", "noise")  # what the augmented pictures have in common
 NOTHING = "feed-forward"
 PARTS = (NOTHING, "cross_entropy", "sigmoid", "h")  # of these, levels and challenges are kept
 PAIR = ("cross_entropy", "h")  # of these, heads with more than one seed
+SMALL = {"PICTURES": 700, "FEW": 350, "KEPT_BACK": 700, "EACH": 14, "EPOCHS": 4, "HEAD_SEEDS": 2}
 
 
 class Seen(NamedTuple):
@@ -141,21 +142,21 @@ def compared(
     return rows
 
 
-def averaged(rows: list[dict]) -> list[dict]:
+def joined(found: list[list[dict]]) -> list[dict]:
     """Heads as they are; their parts averaged over networks and seeds."""
-    kept, parts = [], {}
-    for row in rows:
+    kept, several = [], {}
+    for row in (row for rows in found for row in rows):
         if row["kind"] == "head":
             kept.append(row)
         else:
-            parts.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
-    for (kind, value, trained, head), found in parts.items():
-        means = {column: round(mean(row[column] for row in found), 4) for column in ("right", "ece")}
-        kept.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(found), **means})
+            several.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
+    for (kind, value, trained, head), of_part in several.items():
+        means = {column: round(mean(row[column] for row in of_part), 4) for column in ("right", "ece")}
+        kept.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(of_part), **means})
     return kept
 
 
-def weathered(model: nn.Module, images: Tensor, labels: Tensor, seed: int, each: int = EACH) -> Seen:
+def weathered(model: nn.Module, images: Tensor, labels: Tensor, seed: int, each: int) -> Seen:
     """Every challenge at every level; each level on pictures of its own where there are enough."""
     found = []
     for i, level in enumerate(LEVELS):
@@ -169,28 +170,36 @@ def drawn(n: int, seed: int, device) -> tuple[Tensor, Tensor]:
     return render(labels, generator=source(seed), device=device), labels
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
+def parts() -> list[str]:
+    return list(NETWORKS)
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """All heads on one network; on the first, some with more seeds and with fewer pictures as well."""
+    rows, name, own = [], part, NETWORKS[part]
     test = load("signs", "test", device=device)
-    for name, own in NETWORKS.items():
-        model = network_of(name, device)
-        (images, labels), (others, other_labels) = drawn(PICTURES, own, device), drawn(PICTURES + KEPT_BACK, own + UNSEEN, device)
-        clean, challenged = seen(model, *test[:2]), weathered(model, *test[:2], seed)
-        back, back_labels = others[PICTURES:], other_labels[PICTURES:]
-        kept_back = {"clean": seen(model, back, back_labels), "augmented": seen(model, augmented(back, seed + 1), back_labels)}
-        trained = {
-            "clean": seen(model, images, labels),
-            "clean, not seen before": seen(model, others[:PICTURES], other_labels[:PICTURES]),
-            "augmented": seen(model, augmented(images, seed), labels),
-        }
-        trained["few"] = Seen(*(column[:FEW] for column in trained["clean"]))
-        jobs = [("clean", None, (seed,)), ("augmented", None, (seed,)), ("clean, not seen before", PARTS, (seed,))]
-        if not rows:
-            more = tuple(range(seed + 1, seed + HEAD_SEEDS))
-            jobs += [("few", (NOTHING, *PAIR), (seed,)), ("clean", PAIR, more), ("augmented", PAIR, more)]
-        for how, heads, seeds in jobs:
-            checked = kept_back["augmented" if how == "augmented" else "clean"]
-            found = compared(model.head, trained[how], clean, challenged, checked, heads=heads, seeds=seeds)
-            base = {"network": name, "trained": how, "pictures": len(trained[how].labels)}
-            rows += [{**row, **base} for row in found if row["kind"] == "head" or heads is None]
-    return averaged(rows)
+    model = network_of(name, device)
+    (images, labels), (others, other_labels) = drawn(PICTURES, own, device), drawn(PICTURES + KEPT_BACK, own + UNSEEN, device)
+    clean, challenged = seen(model, *test[:2]), weathered(model, *test[:2], seed, EACH)
+    back, back_labels = others[PICTURES:], other_labels[PICTURES:]
+    kept_back = {"clean": seen(model, back, back_labels), "augmented": seen(model, augmented(back, seed + 1), back_labels)}
+    trained = {
+        "clean": seen(model, images, labels),
+        "clean, not seen before": seen(model, others[:PICTURES], other_labels[:PICTURES]),
+        "augmented": seen(model, augmented(images, seed), labels),
+    }
+    trained["few"] = Seen(*(column[:FEW] for column in trained["clean"]))
+    jobs = [("clean", None, (seed,)), ("augmented", None, (seed,)), ("clean, not seen before", PARTS, (seed,))]
+    if part == next(iter(NETWORKS)):
+        more = tuple(range(seed + 1, seed + HEAD_SEEDS))
+        jobs += [("few", (NOTHING, *PAIR), (seed,)), ("clean", PAIR, more), ("augmented", PAIR, more)]
+    for how, heads, seeds in jobs:
+        checked = kept_back["augmented" if how == "augmented" else "clean"]
+        found = compared(model.head, trained[how], clean, challenged, checked, heads=heads, seeds=seeds)
+        base = {"network": name, "trained": how, "pictures": len(trained[how].labels)}
+        rows += [{**row, **base} for row in found if row["kind"] == "head" or heads is None]
+    return rows
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return joined([run_part(part, seed, device) for part in parts()])

@@ -18,6 +18,7 @@ SPLITS, PLAYING = 5, 4
 PICTURES, EPOCHS = 6_000, 8
 ASKED, NORMALS, NOVELS = 2_100, 700, 450
 HIDDEN = (40, 20)
+SMALL = {"SPLITS": 2, "PICTURES": 70, "EPOCHS": 1, "ASKED": 56, "NORMALS": 28, "NOVELS": 18, "HIDDEN": (4,)}
 
 
 def source(seed: int) -> torch.Generator:
@@ -77,24 +78,29 @@ def steps(through_a: dict[str, dict], through_b: dict[str, dict], learns: dict[s
     return rows
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
+def parts() -> list[str]:
+    return [str(split) for split in range(SPLITS)]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    split = int(part)
     normal, labels = load("signs", "test", limit=NORMALS, device=device)
     novel = load("signs", "novel", limit=NOVELS, device=device).images
-    for split in range(SPLITS):
-        stay, play = u.pseudo_unknown(len(SIGNS), PLAYING, generator=source(seed + split))
-        A, B = network_a(stay, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
-        asked = torch.arange(ASKED) % len(SIGNS)
-        looked = render(asked, generator=source(4_000 + seed + split), device=device)
-        inside = torch.isin(asked, stay)
-        # Every sign in turn: whole turns are for learning or for the test, so that both have all signs.
-        turn = torch.arange(ASKED) // len(SIGNS) % 2 == 0
-        of = {"known": looked[inside], "players": looked[~inside], "novel": novel}
-        right = accuracy(g.outputs(A, of["known"]).cpu(), torch.searchsorted(stay, asked[inside]))
-        through_a = {name: readings(A, x) for name, x in of.items()}
-        through_b = {"known": readings(B, normal), "novel": readings(B, novel)}
-        about = {"split": split, "network B": NETWORKS[split % len(NETWORKS)], "players": ", ".join(SIGNS[c] for c in play)}
-        about |= {"right, A": round(right, 4), "right, B": round(accuracy(g.outputs(B, normal), labels), 4)}
-        rows += [about | row for row in steps(through_a, through_b, {"known": turn[inside], "players": turn[~inside]}, asked[~inside], seed + split)]
-        print(*rows[-6:], sep="\n", flush=True)
-    return rows
+    stay, play = u.pseudo_unknown(len(SIGNS), PLAYING, generator=source(seed + split))
+    A, B = network_a(stay, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
+    asked = torch.arange(ASKED) % len(SIGNS)
+    looked = render(asked, generator=source(4_000 + seed + split), device=device)
+    inside = torch.isin(asked, stay)
+    # Every sign in turn: whole turns are for learning or for the test, so that both have all signs.
+    turn = torch.arange(ASKED) // len(SIGNS) % 2 == 0
+    of = {"known": looked[inside], "players": looked[~inside], "novel": novel}
+    right = accuracy(g.outputs(A, of["known"]).cpu(), torch.searchsorted(stay, asked[inside]))
+    through_a = {name: readings(A, x) for name, x in of.items()}
+    through_b = {"known": readings(B, normal), "novel": readings(B, novel)}
+    about = {"split": split, "network B": NETWORKS[split % len(NETWORKS)], "players": ", ".join(SIGNS[c] for c in play)}
+    about |= {"right, A": round(right, 4), "right, B": round(accuracy(g.outputs(B, normal), labels), 4)}
+    return [about | row for row in steps(through_a, through_b, {"known": turn[inside], "players": turn[~inside]}, asked[~inside], seed + split)]
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]

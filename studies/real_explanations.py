@@ -20,17 +20,22 @@ from tutorial_lib.measures import random_map
 from tutorial_lib.networks import load as network_of
 from tutorial_lib.networks import pretrained
 
-SMALL, LARGE = "cifar10/resnet20", "imagenet/squeezenet1_1"
+PHOTOS, LARGE = "cifar10/resnet20", "imagenet/squeezenet1_1"
 # The last maps, the layers that forget (the answer first), and what the answers are read from.
-CAM = {SMALL: "network.layer3", LARGE: "network.features"}
+CAM = {PHOTOS: "network.layer3", LARGE: "network.features"}
 LAYERS = {
-    SMALL: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
+    PHOTOS: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
     LARGE: ("network.classifier.1", *(f"network.features.{i}" for i in (12, 9, 6, 0))),
 }
 PAIRS, LEVEL = 60, 3
+CHALLENGED = {"photographs": 70, "signs": 60}  # of each challenge
 # How many pictures forget in how many draws, and what is too slow at 224×224.
-FORGOTTEN, DRAWS = {SMALL: 30, LARGE: 16}, {SMALL: 5, LARGE: 2}
-SKIP = {SMALL: ("occlusion",), LARGE: ("occlusion", "SmoothGrad", "integrated gradients")}
+FORGOTTEN, DRAWS = {PHOTOS: 30, LARGE: 16}, {PHOTOS: 5, LARGE: 2}
+SKIP = {PHOTOS: ("occlusion",), LARGE: ("occlusion", "SmoothGrad", "integrated gradients")}
+# Of the photographs and test pictures of each network, how many; None: all.
+LIMIT = {PHOTOS: None, LARGE: None}
+SMALL = {"PAIRS": 4, "FORGOTTEN": {PHOTOS: 2, LARGE: 2}, "DRAWS": {PHOTOS: 1, LARGE: 1}, "CHALLENGED": {"photographs": 2, "signs": 2}}
+SMALL |= {"LIMIT": {PHOTOS: 40, LARGE: 16}}
 # What the network says of the temple, and what it comes nearest to saying of the flower.
 WORDS = ("stupa", "orange")
 
@@ -49,7 +54,7 @@ def sample_photo(name: str, device="cpu") -> Tensor:
     return nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True).clamp(0, 1).to(device)
 
 
-def side_by_side(name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int = PAIRS) -> list[dict]:
+def side_by_side(name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int) -> list[dict]:
     """Two pictures in one, each seen rightly when alone: does each question point to the half where its answer is?"""
     rows = correct(model, x, labels).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
@@ -159,34 +164,50 @@ def kept_maps(model: nn.Module, layer: str, device) -> list[dict]:
     return rows
 
 
+def parts() -> list[str]:
+    asked = [f"questions, {name}" for name in (PHOTOS, LARGE)]
+    shown = {PHOTOS: ("test pictures", "challenged"), LARGE: ("every second photograph",), **{n: ("challenged",) for n in NETWORKS}}
+    return ["maps", *asked, *(f"{title}, {name}" for name, titles in shown.items() for title in titles)]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    title, _, name = part.partition(", ")
+    if title == "maps":
+        return kept_maps(pretrained(LARGE, device), CAM[LARGE], device)
+    if name in NETWORKS:
+        pictures = weathered(*load("signs", "test", device=device), seed, CHALLENGED["signs"])
+        return uncertain(name, network_of(name, device), "block3", title, *pictures)
+    model = pretrained(name, device)
+    x, labels = (t[: LIMIT[name]] for t in (samples(device) if name == LARGE else load("cifar10", "test", device=device)[:2]))
+    if title == "questions":
+        return questions(model, x, labels, seed)
+    if name == LARGE:
+        return uncertain(name, model, CAM[name], title, x[::2], labels[::2], raw_too=False)
+    x, labels = weathered(x, labels, seed, CHALLENGED["photographs"]) if title == "challenged" else (x, labels)
+    return uncertain(name, model, CAM[name], title, x, labels)
+
+
+def questions(model: nn.Module, x: Tensor, labels: Tensor, seed: int) -> list[dict]:
+    """The three questions of two pictures side by side, and maps and answers after forgetting."""
+    rows = side_by_side(model.name, model, CAM[model.name], x, labels, seed, PAIRS)
+    right = correct(model, x, labels).nonzero()[:, 0]
+    # Spread over the set, so that many classes are among them.
+    chosen = right[torch.linspace(0, len(right) - 1, FORGOTTEN[model.name]).round().long()]
+    some, P = x[chosen], labels[chosen]
+    with torch.no_grad():
+        Q = model(some).scatter(1, P[:, None], -torch.inf).argmax(1)
+    how = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIP[model.name])
+    rows += forgetting(model.name, model, some, P, Q, *how)
+    return rows + still_right(model.name, model, some, P, *how[1:4])
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    small, large = pretrained(SMALL, device), pretrained(LARGE, device)
-    tiny, photographs = load("cifar10", "test", device=device), samples(device)
-    rows += kept_maps(large, CAM[LARGE], device)
-    for model, (x, labels) in ((small, tiny), (large, photographs)):
-        rows += side_by_side(model.name, model, CAM[model.name], x, labels, seed)
-        right = correct(model, x, labels).nonzero()[:, 0]
-        # Spread over the set, so that many classes are among them.
-        chosen = right[torch.linspace(0, len(right) - 1, FORGOTTEN[model.name]).round().long()]
-        some, P = x[chosen], labels[chosen]
-        with torch.no_grad():
-            Q = model(some).scatter(1, P[:, None], -torch.inf).argmax(1)
-        how = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIP[model.name])
-        rows += forgetting(model.name, model, some, P, Q, *how)
-        rows += still_right(model.name, model, some, P, *how[1:4])
-    rows += uncertain(SMALL, small, CAM[SMALL], "test pictures", *tiny)
-    rows += uncertain(SMALL, small, CAM[SMALL], "challenged", *weathered(*tiny, seed, 70))
-    rows += uncertain(LARGE, large, CAM[LARGE], "every second photograph", *(part[::2] for part in photographs), raw_too=False)
-    signs = load("signs", "test", device=device)
-    for name in NETWORKS:
-        rows += uncertain(name, network_of(name, device), "block3", "challenged", *weathered(*signs, seed, 60))
-    return rows
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:
     tiny = load("cifar10", "test")
-    weights = [pretrained(name) for name in (SMALL, LARGE)]
+    weights = [pretrained(name) for name in (PHOTOS, LARGE)]
     files = sorted((data_folder() / "imagenet-samples").glob("*.jpg"))
     digest = hashlib.sha256()
     for file in files:

@@ -14,6 +14,7 @@ PHOTO_NETWORK = "cifar10/resnet20"
 STRANGERS = ("gtsrb", "dtd", "mnist")
 IN_PICTURES, IN_WEIGHTS = 200, 60
 DISTANCES = 36
+SMALL = {"IN_PICTURES": 6, "IN_WEIGHTS": 3, "DISTANCES": 6}
 
 
 def spread(radius: Tensor, generator: torch.Generator) -> dict:
@@ -42,15 +43,22 @@ def radii(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> 
     return rows
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    groups = {"known": load("signs", "test", limit=IN_PICTURES, device=device).images}
-    groups["novel"] = load("signs", "novel", limit=IN_PICTURES, device=device).images
-    rows = [row for name in SIGN_NETWORKS for row in radii(name, network_of(name, device), groups, seed)]
-    if available("cifar10"):
+def parts() -> list[str]:
+    return [*SIGN_NETWORKS, *([PHOTO_NETWORK] if available("cifar10") else [])]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    if part == PHOTO_NETWORK:
         groups = {"known": load("cifar10", "test", device=device).images}
         groups |= {world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)}
-        rows += radii(PHOTO_NETWORK, pretrained(PHOTO_NETWORK, device), groups, seed)
-    return rows
+        return radii(part, pretrained(part, device), groups, seed)
+    groups = {"known": load("signs", "test", limit=IN_PICTURES, device=device).images}
+    groups["novel"] = load("signs", "novel", limit=IN_PICTURES, device=device).images
+    return radii(part, network_of(part, device), groups, seed)
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

@@ -16,6 +16,8 @@ SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 PHOTO_NETWORK = "cifar10/resnet20"
 LEVEL, EACH = 3, 100
 STRANGERS = ("gtsrb", "dtd", "mnist", "digits")
+LIMIT = None  # of the pictures to learn from and to be tested on; None: all
+SMALL = {"LIMIT": 420, "EACH": 5}
 
 
 def seen(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,7 +39,7 @@ def auroc(positive: Tensor, score: Tensor, generator: torch.Generator, draws: in
     return {"auroc": round(area(torch.arange(len(score))), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def weathered(images: Tensor, labels: Tensor, seed: int, each: int = EACH) -> tuple[Tensor, Tensor]:
+def weathered(images: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Tensor, Tensor]:
     """Every challenge at one level, each on ``each`` pictures of its own where there are enough."""
     places = [torch.arange(i * each, (i + 1) * each) % len(images) for i in range(len(CHALLENGES))]
     made = [
@@ -51,7 +53,7 @@ def trusted(name: str, model: nn.Module, train, test, counts: tuple[int, ...], s
     """Does a score know when the network is right? On fair and on challenged pictures, with neighbours in two spaces and none."""
     generator, rows = torch.Generator().manual_seed(seed), []
     stored_h = seen(model, train.images)[1]
-    trials = {"fair": (test.images, test.labels), "challenged": weathered(test.images, test.labels, seed)}
+    trials = {"fair": (test.images, test.labels), "challenged": weathered(test.images, test.labels, seed, EACH)}
     for title, (images, labels) in trials.items():
         logits, h = seen(model, images)
         predicted = logits.argmax(1)
@@ -118,22 +120,28 @@ def composed(name: str, model: nn.Module, train, test, strangers: dict[str, Tens
     return rows
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    train, test = load("signs", "train", device=device), load("signs", "test", device=device)
-    novel = load("signs", "novel", device=device)
-    kinds = {name: novel.images[novel.labels == len(SIGNS) + i] for i, name in enumerate(NOVEL)}
-    for name in SIGN_NETWORKS:
-        model = network_of(name, device)
-        rows += trusted(name, model, train, test, (1_400, 10_000), seed, pixels=name == SIGN_NETWORKS[0])
-        rows += composed(name, model, train, test, kinds, seed)
-    if available("cifar10"):
-        model = pretrained(PHOTO_NETWORK, device)
-        train, test = load("cifar10", "train", device=device), load("cifar10", "test", device=device)
+def parts() -> list[str]:
+    return [*SIGN_NETWORKS, *([PHOTO_NETWORK] if available("cifar10") else [])]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    if part == PHOTO_NETWORK:
+        model = pretrained(part, device)
+        train, test = (load("cifar10", split, limit=LIMIT, device=device) for split in ("train", "test"))
         strangers = {world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)}
-        rows += trusted(PHOTO_NETWORK, model, train, test, (1_000, len(train.images)), seed, pixels=True)
-        rows += composed(PHOTO_NETWORK, model, train, test, strangers, seed)
-    return rows
+        counts, pixels = (1_000, len(train.images)), True
+    else:
+        model = network_of(part, device)
+        train, test = (load("signs", split, limit=LIMIT, device=device) for split in ("train", "test"))
+        novel = load("signs", "novel", device=device)
+        strangers = {name: novel.images[novel.labels == len(SIGNS) + i] for i, name in enumerate(NOVEL)}
+        counts, pixels = (1_400, 10_000), part == SIGN_NETWORKS[0]
+    rows = trusted(part, model, train, test, counts, seed, pixels=pixels)
+    return rows + composed(part, model, train, test, strangers, seed)
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

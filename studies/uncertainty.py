@@ -4,8 +4,6 @@ Three sign networks, a twin of theirs trained with a sigmoid, and a published CI
 bad weather and attacks. What each picture shows is read once; every table below is made of that.
 """
 
-import time
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
@@ -30,10 +28,9 @@ EACH = {SIGN_NETWORKS[0]: 60, CIFAR: 60}  # pictures of a challenge at a level; 
 MILD = ("gaussian blur", 1)
 TWIN_PICTURES, TWIN_EPOCHS = 5_000, 6
 OPEN_PICTURES, OPEN_EPOCHS, PLAYING = 3_500, 5, 4
-
-
-def said(*words) -> None:
-    print(f"[{time.process_time():6.0f} s]", *words, flush=True)
+SMALL = {"NORMALS": 56, "TRAIN": 56, "ATTACKED": 20, "FAR": 12, "EACH": {SIGN_NETWORKS[0]: 8, CIFAR: 8}}
+SMALL |= {"TWIN_PICTURES": 700, "TWIN_EPOCHS": 3, "OPEN_PICTURES": 700, "OPEN_EPOCHS": 3}
+SMALL |= {"_families.NOVEL": NOVEL[:2], "_families.CHALLENGES": ("noise", "haze"), "_detectors.SEEDS": 1}
 
 
 def scored(network: str, normal: Seen, sets: list[Seen], learned: Learned) -> list[dict]:
@@ -117,7 +114,6 @@ def played(learned: Learned, taught: Seen, seed: int, device) -> dict:
     asked = names[torch.arange(1_400) % len(names)]
     inside = torch.isin(asked, stay)
     seen = f.read(model, f.made("pseudo", "pseudo", render(asked, generator=source(4_000 + seed), device=device), place[asked]))
-    said(f"open set, split {seed}: {accuracy(seen.z[inside], place[asked][inside]):.1%} of the known classes right")
     own_taught = f.read(model, f.made("train", NORMAL, images[:TRAIN], place[shown][:TRAIN]))
     own = f.learn(own_taught)
     detected = {}
@@ -177,13 +173,10 @@ def of_network(network: str, model: nn.Module, seed: int, device, **how) -> tupl
     right = {"kind": "network", "network": network, "right": accuracy(normal.z, normal.labels), "normal": len(normal.z)}
     attempted = next(len(s.z) for s in sets if s.family == CONTROL)
     right |= {f"fooled by {s.name}": len(s.z) / attempted for s in sets if s.family == "attacks"}
-    said(network, "looked at", sum(len(s.z) for s in sets), "pictures;", right)
     rows = [rounded(right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]})]
     rows += scored(network, normal, sets, learned) + by_layer(network, model, normal, sets) + raw(network, normal, sets)
     rows += detectors(network, normal, sets, learned, seed, deep=network in EACH)
-    said(network, "detectors")
     rows += between_attacks(network, normal, sets, learned, seed) + from_one_blur(network, normal, blurred, sets, learned, seed)
-    said(network, "transfers")
     return rows, (learned, taught, normal, sets)
 
 
@@ -212,31 +205,33 @@ def right_or_wrong(network: str, model: nn.Module, normal: Seen, sets: list[Seen
     return rows + trusted(network, "level 3", hard.z, hard.labels, hard.h, K[1])
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = []
-    models = {name: network_of(name, device) for name in SIGN_NETWORKS}
-    for i, (network, model) in enumerate(models.items()):
-        others = tuple(models[n] for n in SIGN_NETWORKS[1:])
-        first = {} if i else {"others": others, "autoencoder": network_of("signs/autoencoder", device)}
-        found, (learned, taught, normal, sets) = of_network(network, model, seed, device, **first)
-        rows += found + right_or_wrong(network, model, normal, sets, seed, device, deep=not i)
-        said(network, "right or wrong")
-        unknown = pooled([s for s in sets if s.name in NOVEL])
-        rows += open_sets(network, normal, unknown, learned, played(learned, taught, seed + i, device))
-    network = TWIN
-    rows += of_network(network, twin(seed, device), seed, device)[0]
-    if available("cifar10"):
-        model = pretrained(CIFAR, device)
-        found, (learned, taught, normal, sets) = of_network(CIFAR, model, seed, device)
-        rows += found + right_or_wrong(CIFAR, model, normal, sets, seed, device, deep=True)
-        unknown = pooled([s for s in sets if s.name in STRANGERS])
-        rows += open_sets(CIFAR, normal, unknown, learned, {})
+def parts() -> list[str]:
+    return [*SIGN_NETWORKS, TWIN, *([CIFAR, LARGE] if available("cifar10") else [])]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    if part == TWIN:
+        return of_network(part, twin(seed, device), seed, device)[0]
+    if part == LARGE:
         photographs, labels = samples(device)
-        if len(photographs):
-            large = pretrained(LARGE, device)
-            rows += trusted(LARGE, "photographs", g.outputs(large, photographs, chunk=8).cpu(), labels.cpu())
-    said("done")
-    return rows
+        z = g.outputs(pretrained(part, device), photographs, chunk=8).cpu() if len(photographs) else None
+        return [] if z is None else trusted(part, "photographs", z, labels.cpu())
+    if part == CIFAR:
+        model, more = pretrained(part, device), {}
+    else:
+        model, more = network_of(part, device), {}
+        if part == SIGN_NETWORKS[0]:
+            others = tuple(network_of(name, device) for name in SIGN_NETWORKS[1:])
+            more = {"others": others, "autoencoder": network_of("signs/autoencoder", device)}
+    rows, (learned, taught, normal, sets) = of_network(part, model, seed, device, **more)
+    rows += right_or_wrong(part, model, normal, sets, seed, device, deep=part in EACH)
+    unknown = pooled([s for s in sets if s.name in (STRANGERS if part == CIFAR else NOVEL)])
+    play = {} if part == CIFAR else played(learned, taught, seed + SIGN_NETWORKS.index(part), device)
+    return rows + open_sets(part, normal, unknown, learned, play)
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:

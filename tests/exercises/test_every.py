@@ -26,6 +26,9 @@ NAMED = {
     "confounding_norm": (5, 0),
     "pgd": (7, 1),
     "leave_one_family_out": (6, 0),
+    "rank_correlation": (5, 0),
+    "gradient_distance": (5, 0),
+    "bin_contrast": (5, 0),
     "local_mismatch": (6, 1),
     "publishable": (6, 0),
 }

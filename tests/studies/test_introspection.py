@@ -86,7 +86,7 @@ def test_one_row_judges_what_it_says(last):
 def test_parts_are_averaged_and_heads_are_not():
     part = {"kind": "level", "value": 1, "trained": "clean", "head": "h", "ece": 0.1}
     rows = [{**part, "right": 0.2}, {**part, "right": 0.4}, {"kind": "head", "right": 0.3}]
-    head, level = introspection.averaged(rows)
+    head, level = introspection.joined([rows])
     assert head == rows[2] and level["right"] == pytest.approx(0.3) and level["runs"] == 2
 
 

@@ -8,7 +8,7 @@ from tutorial_lib.results import stored
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for name, value in {"SEEDS": (0,), "STEPS": 4, "LEARNED": 28, "JUDGED": 14, "HIDDEN": (), "ASKED": ("noise",), "WORLDS": {"signs": study.signs}}.items():
+    for name, value in {**study.SMALL, "WORLDS": {"signs": study.signs}}.items():
         monkeypatch.setattr(study, name, value)
 
 

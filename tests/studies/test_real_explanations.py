@@ -28,7 +28,7 @@ def coloured(labels):
 
 def test_side_by_side_finds_the_halves_that_are_known():
     labels = torch.tensor([0, 1] * 6)
-    rows = real_explanations.side_by_side("here", Halves(), "maps", coloured(labels), labels, seed=1)
+    rows = real_explanations.side_by_side("here", Halves(), "maps", coloured(labels), labels, seed=1, count=60)
     by = {row["question"]: row for row in rows}
     for question in ("why P", "what if not P", "why P, rather than Q", "why Q, rather than P"):
         # Upsampling carries a little over the seam.
@@ -58,7 +58,7 @@ def test_what_is_stored_is_whole():
     kept = stored("real_explanations")
     for word in real_explanations.WORDS:
         assert [row["row"] for row in kept.where(kind="map", word=word)] == list(range(13))
-    for network in (real_explanations.SMALL, real_explanations.LARGE):
+    for network in (real_explanations.PHOTOS, real_explanations.LARGE):
         assert len(kept.where(kind="side by side", network=network)) == 5
         without_head = kept.where(kind="forget", network=network, forgot=real_explanations.LAYERS[network][0])
         assert {row["method"]: row["magnitude"] for row in without_head}["edges of the picture"] == 1

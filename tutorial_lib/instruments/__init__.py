@@ -5,6 +5,7 @@ from tutorial_lib.instruments.check import Verdict, check
 from tutorial_lib.instruments.course_map import course_map
 from tutorial_lib.instruments.exercise import Exercise
 from tutorial_lib.instruments.explore import explore
+from tutorial_lib.instruments.ledger import ledger
 from tutorial_lib.instruments.predict import predict, predictions
 from tutorial_lib.instruments.quiz import Question, quiz
 from tutorial_lib.instruments.say import say
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "course_map",
     "explore",
+    "ledger",
     "plots",
     "predict",
     "predictions",

@@ -13,6 +13,7 @@ from tutorial_lib.names import known
 from tutorial_lib.networks.autoencoders import CodeReader, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.networks.classifiers import SignClassifier
 from tutorial_lib.networks.pretrained import PRETRAINED, how_to_get_weights, pretrained, pretrained_available
+from tutorial_lib.networks.quality import QualityNetwork, bins_of
 from tutorial_lib.networks.training import train
 from tutorial_lib.networks.transformers import SignTransformer
 
@@ -23,6 +24,7 @@ NETWORKS = {
     "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
     "signs/autoencoder": (SignAutoencoder, "signs-autoencoder.safetensors"),
     "signs/transformer": (SignTransformer, "signs-transformer.safetensors"),
+    "signs/quality": (QualityNetwork, "signs-quality.safetensors"),
 }
 
 
@@ -31,7 +33,7 @@ def load(name: str, device=None) -> nn.Module:
 
     Args:
         name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds),
-            "signs/transformer", or "signs/autoencoder".
+            "signs/transformer", "signs/autoencoder", or "signs/quality".
         device: where to put it; the CPU when None.
 
     Raises:
@@ -52,11 +54,13 @@ __all__ = [
     "NETWORKS",
     "PRETRAINED",
     "CodeReader",
+    "QualityNetwork",
     "SignAutoencoder",
     "SignClassifier",
     "SignTransformer",
     "StridedAutoencoder",
     "VariationalAutoencoder",
+    "bins_of",
     "how_to_get_weights",
     "load",
     "pretrained",

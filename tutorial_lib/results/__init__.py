@@ -5,6 +5,7 @@ not at hand, is kept here; ``python -m studies NAME`` computes it again and writ
 """
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, repr=False)
 class Stored:
-    """Rows of a table, a dict each, and their provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``."""
+    """Rows of a table, a dict each, and their provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``; of tables
+    made part by part also ``seconds``, by part.
+    """
 
     name: str
     rows: list[dict]
@@ -59,21 +62,46 @@ class Stored:
         return f"Stored result {self.name}: {len(self.rows)} rows of {self.provenance['date']}, made by {self.provenance['command']}"
 
 
-def names() -> list[str]:
-    return sorted(file.stem for file in FOLDER.glob("*.json"))
+def names(folder: Path | None = None) -> list[str]:
+    return sorted(file.stem for file in (folder or FOLDER).glob("*.json") if not file.stem.startswith("."))
 
 
-def stored(name: str) -> Stored:
+def stored(name: str, folder: Path | None = None) -> Stored:
     """A stored result with its provenance.
 
     Raises:
         ValueError: no such result; the nearest names are given.
     """
-    content = json.loads((FOLDER / f"{known(name, names(), 'stored result')}.json").read_text())
+    folder = folder or FOLDER
+    file = folder / f"{known(name, names(folder), 'stored result')}.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
     return Stored(name, content["rows"], content["provenance"])
 
 
-def store(name: str, rows: list[dict], *, device, data: list[dict] = (), folder: Path = FOLDER) -> Stored:
+def machine(device) -> str:
+    """What a device is called in a provenance: the GPU, or the kind of processor and its threads."""
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.cuda.get_device_name(device)
+    if kind != "cpu":
+        return f"{platform.machine()} {kind}"
+    # What its arithmetic is made of decides the last digits.
+    return f"{platform.machine()} CPU ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} thread(s)"
+
+
+def store(
+    name: str,
+    rows: list[dict],
+    *,
+    device,
+    data: list[dict] = (),
+    seed: int = 0,
+    date: str | None = None,
+    seconds: dict[str, float] | None = None,
+    folder: Path = FOLDER,
+) -> Stored:
     """Keep rows under a name, with the date, the machine and the versions they were computed with.
 
     Args:
@@ -81,20 +109,23 @@ def store(name: str, rows: list[dict], *, device, data: list[dict] = (), folder:
         rows: a dict for each row, of plain numbers and strings.
         device: what it was computed on.
         data: for each real data set its ``subset`` (in words) and the ``sha256`` of its arrays.
+        date: when it was computed; today when not given.
+        seconds: how long each part took.
     """
     import torch
     import torchvision
 
-    cuda = torch.device(device).type == "cuda"
-    machine = torch.cuda.get_device_name(device) if cuda else f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__}
     provenance = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "machine": machine,
-        "versions": versions,
+        "date": date or datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "machine": machine(device),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__},
         "data": list(data),
-        "command": f"python -m studies {name}",
+        "command": f"python -m studies {name}" + f" --seed {seed}" * bool(seed),
     }
+    provenance |= {"seconds": seconds} if seconds else {}
     lines = ",\n".join("  " + json.dumps(row) for row in rows)  # a row a line, so that a change can be read
-    (folder / f"{name}.json").write_text(f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n')
+    # Whole or not at all: a page may be reading, and another launcher writing.
+    unfinished = folder / f".{name}.{os.getpid()}.json"
+    unfinished.write_text(f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n', encoding="utf-8")
+    os.replace(unfinished, folder / f"{name}.json")
     return Stored(name, rows, provenance)

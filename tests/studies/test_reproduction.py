@@ -1,0 +1,277 @@
+"""Parts, work folder and launcher, on a toy study: killed, shared, spoiled and broken, its table stays the same."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import studies
+from studies import _work as work
+from studies.__main__ import STUDIES, TRAINING, lacking
+from studies._parts import parts_of, rows_of, study_of, table_of
+from tutorial_lib.results import store
+
+ROOT = Path(__file__).parents[2]
+PARTS = 12
+
+TOY = '''
+import os, time
+from pathlib import Path
+
+LOG, COUNT = Path(os.environ["TOY_LOG"]), 12
+SMALL = {"COUNT": 3}
+
+def note(*words):
+    with open(LOG, "a") as log:  # whole lines, also from several processes
+        log.write(" ".join(map(str, (*words, os.getpid()))) + "\\n")
+
+def parts():
+    return [f"part {i}" for i in range(COUNT)]
+
+def run_part(part, seed, device):
+    note("begin", part)
+    time.sleep(float(os.environ.get("TOY_SLEEP", "0.05")))
+    if part == os.environ.get("TOY_RAISES"):
+        raise RuntimeError("the toy is broken")
+    if part == os.environ.get("TOY_DIES"):
+        os.kill(os.getpid(), 9)
+    note("end", part)
+    return [{"part": part, "third": (int(part[5:]) + seed) / 3, "nothing": None}]
+
+def run(seed, device):
+    return joined([run_part(part, seed, device) for part in parts()])
+
+def joined(found):
+    return [{"rows": sum(len(rows) for rows in found)}] + [row for rows in found for row in rows]
+'''
+
+# A spawned process runs these lines, too, before it is given a part.
+RUNNER = """
+import sys
+import studies
+studies.__path__.append({folder!r})
+from studies.__main__ import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+class Toy:
+    """A folder with the toy study, and launchers of it."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.log, self.results = folder, folder / "log", folder / "results"
+        (folder / "toy.py").write_text(TOY)
+        (folder / "runner.py").write_text(textwrap.dedent(RUNNER.format(folder=str(folder))))
+
+    def jobs(self, seed: int = 0, small: bool = False) -> list[work.Job]:
+        """The parts in this process, of the source as it is now."""
+        sys.modules.pop("studies.toy", None)
+        return work.jobs_of("toy", study_of("toy", small), seed, "cpu", small=small, work=self.folder / "here")[0]
+
+    def start(self, *options: str, **environment: str) -> subprocess.Popen:
+        given = [sys.executable, str(self.folder / "runner.py"), "toy", "--device", "cpu"]
+        given += ["--work", str(self.folder / "work"), "--into", str(self.results), *options]
+        own = os.environ | {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
+        # A group of its own, so that a kill reaches the launcher and all its processes, as pulling the plug would.
+        return subprocess.Popen(given, env=own, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+
+    def run(self, *options: str, **environment: str) -> tuple[int, str]:
+        process = self.start(*options, **environment)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+    @property
+    def table(self) -> list[dict] | None:
+        file = self.results / "toy.json"
+        return json.loads(file.read_text())["rows"] if file.is_file() else None
+
+    def noted(self, what: str) -> list[str]:
+        logs = [file for file in (self.log, self.folder / "here.log") if file.is_file()]
+        lines = [line for file in logs for line in file.read_text().splitlines()]
+        return [line.split(" ", 1)[1].rsplit(" ", 1)[0] for line in lines if line.startswith(what)]
+
+    def files(self) -> list[Path]:
+        return sorted((self.folder / "work" / "toy").rglob("*.json"))
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "__path__", [*studies.__path__, str(tmp_path)])
+    monkeypatch.setenv("TOY_LOG", str(tmp_path / "here.log"))
+    monkeypatch.setenv("TOY_SLEEP", "0")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions of one second would share it
+    yield Toy(tmp_path)
+    sys.modules.pop("studies.toy", None)
+
+
+EXPECTED = [{"rows": PARTS}] + [{"part": f"part {i}", "third": i / 3, "nothing": None} for i in range(PARTS)]
+
+
+@pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
+def test_killed_three_times_it_goes_on_where_it_was(toy):
+    chance = random.Random(3)
+    for _ in range(3):
+        process = toy.start(TOY_SLEEP="0.4")
+        goal = len(toy.noted("begin")) + chance.randint(1, 3)
+        deadline = time.monotonic() + 90
+        while len(toy.noted("begin")) < goal and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.random() * 0.4)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL and toy.table is None
+        done = {work.kept(file)["part"] for file in toy.files()}
+        begun = len(toy.noted("begin"))
+        assert done <= set(toy.noted("end"))
+        toy.done_before = getattr(toy, "done_before", []) + [(begun, done)]
+    code, words = toy.run()
+    assert code == 0, words
+    assert toy.table == EXPECTED
+    for begun, done in toy.done_before:  # what was kept when the plug was pulled was never begun again
+        assert not done & set(toy.noted("begin")[begun:])
+    assert len(toy.noted("begin")) <= PARTS + 3
+
+
+def test_one_process_and_two_agree(toy):
+    assert toy.run("--jobs", "2", TOY_SLEEP="0.3")[0] == 0
+    assert len({line.rsplit(" ", 1)[1] for line in toy.log.read_text().splitlines()}) == 2
+    alone = [job.part for job in toy.jobs() if work.attempt(job, "cpu")]
+    assert alone == [f"part {i}" for i in range(PARTS)]
+    study = study_of("toy")
+    assert toy.table == table_of(study, [work.kept(job.file)["rows"] for job in toy.jobs()]) == EXPECTED == study.run(0, "cpu")
+    seconds = json.loads((toy.results / "toy.json").read_text())["provenance"]["seconds"]
+    assert list(seconds) == alone and all(0.3 <= s < 30 for s in seconds.values())
+
+
+def test_two_launchers_never_do_a_part_twice(toy):
+    both = [toy.start("--jobs", "2", TOY_SLEEP="0.2") for _ in range(2)]
+    ends = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert sorted(toy.noted("begin")) == sorted(f"part {i}" for i in range(PARTS))
+    assert toy.table == EXPECTED
+
+
+def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path):
+    file = tmp_path / "0-a.json"
+    hold = "import sys, time; from pathlib import Path; from studies._work import claim\n"
+    hold += f"with claim(Path({str(file)!r})) as mine: print(mine, flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    try:
+        assert holder.stdout.readline() == "True\n"
+        with work.claim(file) as mine:
+            assert not mine
+    finally:
+        holder.kill()
+        holder.communicate()
+    with work.claim(file) as mine:
+        assert mine
+
+
+@pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
+def test_what_another_left_behind_is_taken_over(toy):
+    """A launcher waits for a part that is done elsewhere, and does it itself when whoever was at it is killed."""
+    slow = toy.start(TOY_SLEEP="60")
+    while not toy.noted("begin"):
+        time.sleep(0.05)
+    code, words = toy.run("--leave", "--jobs", "2")
+    assert code == 0 and "1 parts are being done elsewhere" in words and toy.table is None
+    waiting = toy.start()
+    time.sleep(1)
+    assert waiting.poll() is None
+    os.killpg(slow.pid, signal.SIGKILL)
+    slow.communicate()
+    assert waiting.communicate(timeout=120) and waiting.returncode == 0
+    assert toy.table == EXPECTED and toy.noted("begin").count("part 0") == 2 and len(toy.noted("begin")) == PARTS + 1
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"", lambda b: b[:64]])
+def test_a_spoiled_part_is_done_again(toy, spoil):
+    jobs = toy.jobs(small=True)
+    assert all(work.attempt(job, "cpu", small=True) for job in jobs)
+    whole = [work.kept(job.file)["rows"] for job in jobs]
+    assert whole == [[row] for row in EXPECTED[1:4]]
+    before = jobs[1].file.read_bytes()
+    jobs[1].file.write_bytes(spoil(before))
+    assert jobs[1].file.read_bytes() != before and work.kept(jobs[1].file) is None
+    assert all(work.attempt(job, "cpu", small=True) for job in jobs)
+    assert [work.kept(job.file)["rows"] for job in jobs] == whole
+    assert toy.noted("begin").count("part 1") == 2 and len(toy.noted("begin")) == 4
+
+
+def test_parts_that_fail_are_named_and_the_others_go_on(toy):
+    code, said = toy.run(TOY_RAISES="part 4", TOY_DIES="part 7")
+    assert code == 1 and toy.table is None
+    assert "failed  toy: part 4: RuntimeError: the toy is broken" in said and "failed  toy: part 7: its process ended with code -9" in said
+    assert sorted(toy.noted("end")) == sorted(f"part {i}" for i in range(PARTS) if i not in (4, 7))
+    assert toy.run()[0] == 0 and toy.table == EXPECTED
+    assert [toy.noted("begin").count(f"part {i}") for i in (3, 4, 7)] == [1, 2, 2]
+
+
+def test_another_code_another_seed_or_another_size_begins_anew(toy):
+    places = [{job.file for job in toy.jobs()}, {job.file for job in toy.jobs(seed=1)}, {job.file for job in toy.jobs(small=True)}]
+    source = toy.folder / "toy.py"
+    source.write_text(source.read_text().replace("/ 3", "/ 6"))
+    places.append({job.file for job in toy.jobs()})
+    source.write_text(source.read_text().replace("/ 6", "/ 3"))
+    assert {job.file for job in toy.jobs()} == places[0]
+    assert len(set.union(*places)) == sum(map(len, places)) == 3 * PARTS + 3
+
+
+def test_a_table_with_more_real_pictures_is_not_written_over(tmp_path):
+    pictures = {"subset": "9 pictures of a set", "sha256": "ab"}
+    assert lacking("toy", [], tmp_path) == []
+    store("toy", [{"a": 1}], device="cpu", data=[pictures], folder=tmp_path)
+    assert lacking("toy", [], tmp_path) == ["9 pictures of a set"] and lacking("toy", [pictures], tmp_path) == []
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in TRAINING])
+def test_every_study_names_its_parts(name, tmp_path):
+    study = study_of(name)
+    parts = parts_of(study)
+    assert parts == list(dict.fromkeys(parts)) and all(isinstance(part, str) and part for part in parts)
+    assert hasattr(study, "run") and hasattr(study, "parts") == hasattr(study, "run_part")
+    if hasattr(study, "SMALL"):
+        for place in study.SMALL:
+            module, _, constant = place.rpartition(".")
+            assert hasattr(study_of(module) if module else study, constant), f"{name}.SMALL knows a {place} that is not there"
+
+
+def test_a_study_without_parts_is_one():
+    class Plain:
+        run = staticmethod(lambda seed, device: [{"seed": seed, "device": device}])
+
+    assert parts_of(Plain) == ["all"]
+    assert table_of(Plain, [rows_of(Plain, "all", 3, "cpu")]) == [{"seed": 3, "device": "cpu"}]
+
+
+def test_no_small_setting_is_said(monkeypatch):
+    study = study_of("players")
+    monkeypatch.delattr(study, "SMALL")
+    with pytest.raises(LookupError, match="players has no small setting"):
+        study_of("players", small=True)
+
+
+def test_the_code_of_a_study_holds_what_it_takes_from_others():
+    names = {str(file.relative_to(ROOT)) for file in work.code_of("uncertainty")}
+    own = {name for name in names if name.startswith("studies/")}
+    others = ("_families", "_detectors", "_answers", "real_explanations", "explanations")
+    assert own == {f"studies/{name}.py" for name in ("uncertainty", *others)}
+    weights = "tutorial_lib/networks/weights/signs-classifier-0.safetensors"
+    assert {"tutorial_lib/gradients/samplewise.py", weights} <= names
+    assert not {"tutorial_lib/instruments/say.py", "tutorial_lib/results/ledger.py"} & names
+
+
+def test_parts_that_would_share_a_file_are_refused(tmp_path):
+    class Alike:
+        parts = staticmethod(lambda: ["a b", "A, b"])
+
+    with pytest.raises(ValueError, match="need names that differ"):
+        work.jobs_of("players", Alike, 0, "cpu", small=False, work=tmp_path)
