@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 # What the letters of a price stand for; a network's own sizes, or what its user decides.
-LETTERS = {"C": "classes", "S": "samples or steps", "R": "places of the last maps", "Q": "rival classes"}
+LETTERS = {"C": "classes", "S": "samples, steps or layers, one after the other", "R": "places of the last maps", "Q": "rival classes"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ _ROWS = (
     Method("one introspective feature", "information.introspective_features", "2.7", "0", (1, 2), "introspection-one-pass", "prabhushankar2022introspective"),
     Method("introspection", "information.Introspector", "2.7", "0", (2, 2), "introspection-robust", "prabhushankar2022introspective"),
     Method("variance over Q (VOICE)", "information.explanation_variance", "2.C", "C", (2, 1), "voice-overlap", "prabhushankar2024voice"),
-    Method("randomisation test", "information.randomisation_check", "2.5", "2", None, "sanity", "adebayo2018sanity"),
+    Method("randomisation test", "information.randomisation_check", "2.5", "S + 2", None, "sanity", "adebayo2018sanity"),
     # Chapter 3
     Method("largest softmax", "uncertainty.max_softmax", "3.1", "0", source="hendrycks2017baseline"),
     Method("energy", "uncertainty.energy", "3.1", "0", source="liu2020energy"),

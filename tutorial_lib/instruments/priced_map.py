@@ -32,7 +32,7 @@ _STYLE = """<style>
 .priced-map .cell.empty{border:1px dashed rgba(128,128,128,.22);border-radius:7px}
 .priced-map .method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1}
 .priced-map .top{display:flex;gap:.35em;align-items:baseline}
-.priced-map .mark{flex:none;width:1em;text-align:center}
+.priced-map .sign{flex:none;width:1em;text-align:center}
 .priced-map a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px}
 .priced-map .price{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;
  font-variant-numeric:tabular-nums}
@@ -63,7 +63,7 @@ class PricedMap:
         passes = "one backward pass" if method.passes == "1" else f"{method.passes} backward passes"
         return (
             f'<div class="method" style="background:{colour}{"2b" if found else "0d"};border-left:4px solid {COLOURS[method.chapter]}">'
-            f'<div class="top"><span class="mark" role="img" aria-label="{escape(said)}" title="{escape(said)}">{mark}</span>'
+            f'<div class="top"><span class="sign" role="img" aria-label="{escape(said)}" title="{escape(said)}">{mark}</span>'
             f'<a href="{address(method.section)}" title="section {method.section}">{escape(method.name)}</a>'
             f'<span class="price" role="img" aria-label="{passes}" title="{passes}">{method.passes}</span></div>'
             f"<code>{function}</code></div>"
