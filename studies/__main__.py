@@ -23,7 +23,8 @@ from tutorial_lib.networks import WEIGHTS
 from tutorial_lib.results import FOLDER, Stored, store, stored
 
 STUDIES = sorted(module.name for module in pkgutil.iter_modules(studies.__path__) if not module.name.startswith("_"))
-TRAINING, CARD = "sign_networks", "model_card"
+# Studies that write weights; every other table rests on these.
+TRAINING, CARD = ("sign_networks", "quality_network"), "model_card"
 
 
 def asked() -> argparse.Namespace:
@@ -42,7 +43,7 @@ def asked() -> argparse.Namespace:
 def write_card() -> None:
     from studies.model_card import card
 
-    (WEIGHTS / "CARD.md").write_text(card(stored(CARD).rows, stored(TRAINING).rows))
+    (WEIGHTS / "CARD.md").write_text(card(stored(CARD).rows, stored(TRAINING[0]).rows))
 
 
 def lacking(name: str, sources: list[dict], into: Path) -> list[str]:
@@ -52,9 +53,9 @@ def lacking(name: str, sources: list[dict], into: Path) -> list[str]:
     return [source["subset"] for source in before] if len(before) > len(sources) else []
 
 
-def trained(seed: int, device, into: Path) -> None:
-    """Always anew and whole: its weights are what every other table rests on."""
-    print(store(TRAINING, study_of(TRAINING).run(seed, device), device=device, seed=seed, folder=into))
+def trained(name: str, seed: int, device, into: Path) -> None:
+    """Always anew and whole, never from parts that were kept."""
+    print(store(name, study_of(name).run(seed, device), device=device, seed=seed, folder=into))
 
 
 def table(name: str, jobs: list[Job], sources: list[dict], seed: int, device, into: Path) -> Stored:
@@ -76,13 +77,13 @@ def main() -> int:
     device = given.device or own or best_device()
     into = given.into or (given.work / "small" if given.small else FOLDER)
     into.mkdir(parents=True, exist_ok=True)
-    several = {"all": [name for name in STUDIES if name != TRAINING], "weights": [TRAINING, CARD]}
+    several = {"all": [name for name in STUDIES if name not in TRAINING], "weights": [*TRAINING, CARD]}
     names = [n for name in given.names for n in several.get(name) or [known(name, STUDIES, "study")]]
-    if TRAINING in names:
-        trained(given.seed, device, into)
+    for name in (n for n in TRAINING if n in names):
+        trained(name, given.seed, device, into)
     plans: dict[str, tuple[list[Job], list[dict]]] = {}
     wrong: dict[object, str] = {}
-    for name in dict.fromkeys(n for n in names if n != TRAINING):
+    for name in dict.fromkeys(n for n in names if n not in TRAINING):
         try:
             study = study_of(name, given.small)
             if less := lacking(name, sources_of(study), into):

@@ -13,8 +13,8 @@ from tutorial_lib import expectancy as E
 from tutorial_lib import gradients as G
 from tutorial_lib import information as I
 from tutorial_lib import measures as M
-from tutorial_lib.data import ARRAYS, Gaze, arrays, gaze
-from tutorial_lib.networks import load, pretrained
+from tutorial_lib.data import ARRAYS, Gaze, arrays, gaze, gaze_available
+from tutorial_lib.networks import load, pretrained, pretrained_available
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 BLOCKS = ("stem", "block1", "block2", "block3")
@@ -30,6 +30,7 @@ CENTRE = 0.25
 FORMS = ("implicit", "implicit product", "activation")
 PHOTOGRAPHS = ("china", "flower")
 CELLS = 14
+SMALL = {"NETWORKS": ("signs/classifier",), "ARRAYS_EACH": 2, "LAYERS": (6, 11), "NOISE": (0.0,), "SWEPT": 60, "NOISY": 60, "LABELS": range(0, 1000, 500)}
 
 
 def of_signs(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
@@ -267,14 +268,26 @@ def kept_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
     return rows
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Arrays for three networks of signs; OSIE, as much as is at hand, and two photographs for one network of ImageNet."""
+def parts() -> list[str]:
+    return ["arrays", *(["eyes"] if gaze_available("osie") and pretrained_available(LARGE) else [])]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    if part == "arrays":
+        return of_arrays(seed, device)
     eyes = of_eyes(seed, device)
     layers = {row["map"]: f"network.features.{row['layer']}" for row in eyes if row.get("layer") and row["kind"] == "eyes"}
-    return of_arrays(seed, device) + eyes + kept_maps(pretrained(LARGE, device), layers, device)
+    return eyes + kept_maps(pretrained(LARGE, device), layers, device)
+
+
+def run(seed: int = 0, device="cpu") -> list[dict]:
+    """Arrays for three networks of signs; OSIE, as much as is at hand, and two photographs for one network of ImageNet."""
+    return [row for part in parts() for row in run_part(part, seed, device)]
 
 
 def sources() -> list[dict]:
+    if "eyes" not in parts():
+        return []
     seen, model = gaze("osie"), pretrained(LARGE)
     return [
         {"subset": f"{seen.subset} (fixations and files' bytes)", "sha256": seen.sha256},

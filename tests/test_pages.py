@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pybtex.database import parse_file
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -76,4 +77,5 @@ def test_every_entry_of_the_bibliography_is_whole():
     entries = re.split(r"^@", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"), flags=re.M)[1:]
     keys = [re.match(r"\w+\{([\w-]+),", entry)[1] for entry in entries]
     assert len(keys) == len(set(keys)) > 20
+    assert list(parse_file(ROOT / "chapters" / "references.bib").entries) == keys
     assert [key for key, entry in zip(keys, entries, strict=True) if not all(f"  {field} = " in entry for field in ("author", "title", "year"))] == []

@@ -90,3 +90,10 @@ def test_the_fit_refuses_few_samples_and_keeps_shapes():
     assert logistic_fit(s, s**2)(torch.zeros(2, 3)).shape == (2, 3)
     with pytest.raises(ValueError, match="at least six"):
         logistic_fit(s[:5], s[:5] ** 2)
+
+
+def test_the_fit_survives_scores_that_say_nearly_nothing():
+    scores = torch.full((20,), 1e-12, dtype=torch.float64)
+    scores[0], scores[1:4] = 1.0, torch.tensor([1e-9, 2e-9, 3e-9])
+    opinions = torch.linspace(0, 1, 20, dtype=torch.float64)
+    assert rmse(logistic_fit(scores, opinions)(scores), opinions) <= opinions.std().item()

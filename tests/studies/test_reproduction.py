@@ -232,7 +232,7 @@ def test_a_table_with_more_real_pictures_is_not_written_over(tmp_path):
     assert lacking("toy", [], tmp_path) == ["9 pictures of a set"] and lacking("toy", [pictures], tmp_path) == []
 
 
-@pytest.mark.parametrize("name", [name for name in STUDIES if name != TRAINING])
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in TRAINING])
 def test_every_study_names_its_parts(name, tmp_path):
     study = study_of(name)
     parts = parts_of(study)

@@ -6,9 +6,11 @@ Images are floats in [0, 1], (N, 3, H, W); labels are int64, (N,).
 from tutorial_lib.data.challenges import CHALLENGES, LEVELS, challenge, check_images
 from tutorial_lib.data.dials import roll, turn_hue
 from tutorial_lib.data.gaze import GAZE, Gaze, gaze, gaze_available, how_to_get_gaze
+from tutorial_lib.data.opinions import convert_live, convert_tid2013, how_to_get_opinions, opinions, opinions_available
 from tutorial_lib.data.painting import Rendered, render
 from tutorial_lib.data.pictures import Pictures
 from tutorial_lib.data.public import READERS, available, how_to_get, load
+from tutorial_lib.data.rated import DAMAGES, PHOTOGRAPHS, Rated, photographs, severities
 from tutorial_lib.data.scenes import WORLDS, Pose, Scene, sample_scenes
 from tutorial_lib.data.signs import NOVEL, SIGNS, as_labels
 from tutorial_lib.data.textures import TEXTURES, textures
@@ -21,9 +23,11 @@ __all__ = [
     "ARRAYS",
     "CHALLENGES",
     "CHANGES",
+    "DAMAGES",
     "GAZE",
     "LEVELS",
     "NOVEL",
+    "PHOTOGRAPHS",
     "SIGNS",
     "TEXTURES",
     "WORLDS",
@@ -32,6 +36,7 @@ __all__ = [
     "Pairs",
     "Pictures",
     "Pose",
+    "Rated",
     "Rendered",
     "Scene",
     "Twins",
@@ -40,15 +45,22 @@ __all__ = [
     "available",
     "challenge",
     "check_images",
+    "convert_live",
+    "convert_tid2013",
     "gaze",
     "gaze_available",
     "how_to_get",
     "how_to_get_gaze",
+    "how_to_get_opinions",
     "load",
+    "opinions",
+    "opinions_available",
     "pairs",
+    "photographs",
     "render",
     "roll",
     "sample_scenes",
+    "severities",
     "textures",
     "turn_hue",
     "twins",

@@ -14,6 +14,7 @@ from tutorial_lib.measures.calibration import (
     reliability,
     temperature_scaling,
 )
+from tutorial_lib.measures.comparison import Comparison, compare_correlations, outlier_ratio
 from tutorial_lib.measures.correlation import krcc, logistic_fit, plcc, ranks, rmse, srcc
 from tutorial_lib.measures.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
 from tutorial_lib.measures.fixation import (
@@ -30,6 +31,7 @@ from tutorial_lib.measures.fixation import (
 from tutorial_lib.measures.intervals import Interval, bootstrap_interval
 
 __all__ = [
+    "Comparison",
     "Interval",
     "Reliability",
     "RiskCoverage",
@@ -39,6 +41,7 @@ __all__ = [
     "auroc",
     "bootstrap_interval",
     "centre_bias",
+    "compare_correlations",
     "correlation",
     "detection_error",
     "expected_calibration_error",
@@ -50,6 +53,7 @@ __all__ = [
     "logistic_fit",
     "macro_f1",
     "nss",
+    "outlier_ratio",
     "plcc",
     "random_map",
     "ranks",

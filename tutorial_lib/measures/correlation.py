@@ -145,7 +145,8 @@ def _least_squares(s: Tensor, t: Tensor, b: Tensor) -> Tensor:
         slope = b[0] * q * (1 - q)
         jacobian = torch.stack([q - 0.5, slope * (s - b[2]), -slope * b[1], s, torch.ones_like(s)], 1)
         normal, right = jacobian.T @ jacobian, jacobian.T @ (t - _logistic(s, b))
-        step = torch.linalg.solve(normal + damping * torch.diag(normal.diagonal() + 1e-9), right)
+        # A curve that has gone flat leaves rows of zeros, which no solver takes.
+        step = torch.linalg.pinv(normal + damping * torch.diag(normal.diagonal() + 1e-9), hermitian=True) @ right
         moved = _error(s, t, b + step)
         if moved < error:
             done = error - moved <= 1e-14 * error

@@ -13,6 +13,7 @@ from tutorial_lib.names import known
 from tutorial_lib.networks.autoencoders import CodeReader, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.networks.classifiers import SignClassifier
 from tutorial_lib.networks.pretrained import PRETRAINED, how_to_get_weights, pretrained, pretrained_available
+from tutorial_lib.networks.quality import QualityNetwork, bins_of
 from tutorial_lib.networks.training import train
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -21,6 +22,7 @@ NETWORKS = {
     "signs/classifier/1": (SignClassifier, "signs-classifier-1.safetensors"),
     "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
     "signs/autoencoder": (SignAutoencoder, "signs-autoencoder.safetensors"),
+    "signs/quality": (QualityNetwork, "signs-quality.safetensors"),
 }
 
 
@@ -28,8 +30,8 @@ def load(name: str, device=None) -> nn.Module:
     """A network of the sign world with its trained weights, in eval mode.
 
     Args:
-        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds), or
-            "signs/autoencoder".
+        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds),
+            "signs/autoencoder", or "signs/quality".
         device: where to put it; the CPU when None.
 
     Raises:
@@ -50,10 +52,12 @@ __all__ = [
     "NETWORKS",
     "PRETRAINED",
     "CodeReader",
+    "QualityNetwork",
     "SignAutoencoder",
     "SignClassifier",
     "StridedAutoencoder",
     "VariationalAutoencoder",
+    "bins_of",
     "how_to_get_weights",
     "load",
     "pretrained",

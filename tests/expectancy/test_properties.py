@@ -1,0 +1,106 @@
+"""What holds for every quality of the room alike."""
+
+import copy
+
+import pytest
+import torch
+
+from tutorial_lib import expectancy as e
+
+
+def learned():
+    generator = torch.Generator().manual_seed(9)
+    return e.SparseQuality(12, 4, halve=False).fit(torch.rand(6, 3, 12, 12, generator=generator), patches=200, steps=10)
+
+
+CODER = learned()
+# name -> quality (model, x, reference, …), whether a network is asked for gradients, whether it knows a chunk
+QUALITIES = {
+    "psnr": (lambda m, x, r: e.psnr(x, r), False),
+    "ssim": (lambda m, x, r: e.ssim(x, r), False),
+    "ms_ssim": (lambda m, x, r: e.ms_ssim(x, r, scales=1), False),
+    "gradient_distance": (lambda m, x, r, **k: e.gradient_distance(m, x, r, **k), True),
+    "gradient_cosine": (lambda m, x, r, **k: e.gradient_cosine(m, x, r, **k), True),
+    "gradient_quality": (lambda m, x, r, **k: e.gradient_quality(m, x, r, **k), True),
+    "change_norm": (lambda m, x, r, **k: e.change_norm(m, x, **k), True),
+    "gradient_alignment": (lambda m, x, r, **k: e.gradient_alignment(m, x, e.mean_gradient(m, r), **k), True),
+    "SparseQuality": (lambda m, x, r, **k: CODER.score(x, r, **k), True),
+    "surprisal": (lambda m, x, r, **k: e.surprisal(CODER, x, r, **k), True),
+}
+GRADIENTS = [name for name in QUALITIES if "gradient" in name or name == "change_norm"]
+everything = pytest.mark.parametrize("name", QUALITIES)
+
+
+@everything
+def test_shape_dtype_and_device_are_those_of_the_pictures(name, autoencoder, images, references, untouched):
+    f, _ = QUALITIES[name]
+    expected = f(autoencoder, images, references)
+    assert expected.shape == (5,) and expected.dtype == torch.float64 and expected.isfinite().all()
+    assert not expected.requires_grad and len(expected.unique()) == 5
+    found = f(untouched(copy.deepcopy(autoencoder).float()), images.float(), references.float())
+    assert found.dtype == torch.float32 and found.device == images.device
+    assert (found.double() - expected).norm() <= 5e-3 * expected.norm()
+
+
+@everything
+def test_a_batch_is_as_many_batches_of_one(name, autoencoder, images, references):
+    f, _ = QUALITIES[name]
+    if name == "gradient_alignment":  # its mean is that of all references
+        mean = e.mean_gradient(autoencoder, references)
+        f = lambda m, x, r: e.gradient_alignment(m, x, mean)
+    rows = torch.cat([f(autoencoder, images[n : n + 1], references[n : n + 1]) for n in range(5)])
+    torch.testing.assert_close(f(autoencoder, images, references), rows, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+@pytest.mark.parametrize("name", [name for name, (_, chunked) in QUALITIES.items() if chunked])
+def test_the_chunk_does_not_matter(name, chunk, autoencoder, images, references):
+    f, _ = QUALITIES[name]
+    torch.testing.assert_close(f(autoencoder, images, references, chunk=chunk), f(autoencoder, images, references), rtol=1e-8, atol=1e-12)
+
+
+@everything
+def test_frozen_parameters_and_whatever_mode(name, autoencoder, images, references, untouched):
+    f, _ = QUALITIES[name]
+    expected, frozen = f(autoencoder, images, references), untouched(copy.deepcopy(autoencoder).requires_grad_(False))
+    torch.testing.assert_close(f(frozen, images, references), expected, rtol=1e-10, atol=1e-14)
+    with torch.no_grad():
+        torch.testing.assert_close(f(autoencoder, images, references), expected, rtol=1e-12, atol=1e-15)
+    with torch.inference_mode():
+        found = f(autoencoder, images.clone(), references.clone())
+    torch.testing.assert_close(found.clone(), expected, rtol=1e-12, atol=1e-15)
+
+
+@everything
+def test_the_same_again(name, autoencoder, images, references):
+    f, _ = QUALITIES[name]
+    assert torch.equal(f(autoencoder, images, references), f(autoencoder, images, references))
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("wrong", ["not finite", "empty"])
+def test_bad_input_gets_one_clear_error(name, wrong, autoencoder, images, references):
+    x, r = images.clone(), references
+    if wrong == "not finite":
+        x[2] = torch.nan
+    else:
+        x, r = x[:0], r[:0]
+    with pytest.raises(ValueError, match=r"not finite for rows \[2" if wrong == "not finite" else "at least one"):
+        QUALITIES[name][0](autoencoder, x, r)
+
+
+@everything
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu(name, autoencoder, images, references, untouched):
+    f, _ = QUALITIES[name]
+    expected = f(autoencoder, images, references)
+    found = f(untouched(copy.deepcopy(autoencoder).to("cuda")), images.to("cuda"), references.to("cuda"))
+    assert found.is_cuda
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_every_public_name_has_an_example():
+    for name in e.__all__:
+        if name not in ("Changes", "SparseCoder"):
+            assert ">>> " in getattr(e, name).__doc__, name

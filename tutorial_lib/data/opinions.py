@@ -1,0 +1,215 @@
+"""Sets of damaged pictures that people have judged, from a folder of plain files, and from the layouts they are published in.
+
+One layout is read: ``<set>/images/`` with the pictures, and ``<set>/scores.csv`` with the columns distorted, reference,
+distortion, and ``dmos`` (higher = worse) or ``mos`` (higher = better). The converters write it from the official downloads, which
+ask for a form or forbid redistribution, so that nothing is downloaded here.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import shutil
+from pathlib import Path
+
+from tutorial_lib.data.rated import Rated
+from tutorial_lib.folder import VARIABLE, data_folder, told
+from tutorial_lib.names import known
+
+# name -> (where it is had, its converter)
+SETS = {
+    "live": ("https://live.ece.utexas.edu/research/quality/subjective.htm", "convert_live"),
+    "tid2013": ("https://www.ponomarenko.info/tid2013.htm", "convert_tid2013"),
+}
+DIRECTIONS = {"dmos": ("worse", "difference mean opinion score"), "mos": ("better", "mean opinion score")}
+COLUMNS = ("distorted", "reference", "distortion")
+LARGEST = 4_000_000  # pixels; what claims to be larger is no picture of these sets
+
+
+def opinions(name: str, *, limit: int | None = None, root: str | os.PathLike | None = None) -> Rated:
+    """Read a set of pictures with human scores: "live" or "tid2013". Pictures are decoded one by one, when they are asked for.
+
+    Args:
+        name: the set.
+        limit: take at most the first so many.
+        root: the data folder; else ``TUTORIAL_DATA``, else the user's cache.
+
+    Raises:
+        FileNotFoundError: it is not at hand; the error says how it is had.
+        ValueError: an unknown set, or files that are not what they should be; the error names the first one.
+
+    Source: Sheikh, Sabir, Bovik, IEEE TIP 15(11), 2006 (LIVE); Ponomarenko et al., Signal Processing: Image Communication 30,
+    2015 (TID2013).
+
+    Example:
+        >>> opinions("live", root="no/such/folder")
+        Traceback (most recent call last):
+            ...
+        FileNotFoundError: live is not at hand. Get it from https://live.ece.utexas.edu/...
+    """
+    folder = data_folder(root) / known(name, SETS, "set with opinions")
+    table = folder / "scores.csv"
+    if not table.is_file():
+        raise FileNotFoundError(f"{name} is not at hand. {how_to_get_opinions(name, root=root)}")
+
+    def refuse(why: str):
+        return ValueError(f"{told(table)}: {why}. Mend the folder, or convert the official download again")
+
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise refuse(f"it is no table that can be read ({error})") from None
+    columns = rows[0].keys() if rows else ()
+    scale = [column for column in DIRECTIONS if column in columns]
+    if not rows or not set(COLUMNS) <= set(columns) or len(scale) != 1:
+        raise refuse(f"expected rows with the columns {', '.join(COLUMNS)} and either dmos or mos")
+    scores, images = [], folder / "images"
+    for i, row in enumerate(rows, 2):
+        try:
+            scores.append(float(row[scale[0]]))
+        except (TypeError, ValueError):
+            scores.append(math.nan)
+        if not math.isfinite(scores[-1]):
+            raise refuse(f"line {i} has no number in the column {scale[0]}")
+        for column in ("distorted", "reference"):
+            # A name that leads out of the folder is no name of a picture of this set.
+            if not row[column] or Path(row[column]).name != row[column]:
+                raise refuse(f"line {i} names {row[column]!r}, which is no plain file name")
+    total, rows, scores = len(rows), rows[:limit], scores[:limit]
+    for row in rows:
+        sizes = [_size(images / row[column], refuse) for column in ("distorted", "reference")]
+        if sizes[0] != sizes[1]:
+            raise refuse(f"{row['distorted']} is {sizes[0]}, its reference {row['reference']} is {sizes[1]}")
+    rising, meaning = DIRECTIONS[scale[0]]
+    part = f"{'all' if len(rows) == total else 'the first'} {len(rows):,} rated pictures of {name} in this folder"
+    return Rated(
+        [images / row["distorted"] for row in rows],
+        {row["reference"]: images / row["reference"] for row in rows},
+        [row["reference"] for row in rows],
+        [row["distortion"] for row in rows],
+        scores,
+        rising=rising,
+        meaning=meaning,
+        subset=part,
+    )
+
+
+def opinions_available(name: str, *, root: str | os.PathLike | None = None) -> bool:
+    """Whether :func:`opinions` would find the set.
+
+    Example:
+        >>> opinions_available("tid2013", root="no/such/folder")
+        False
+    """
+    return (data_folder(root) / known(name, SETS, "set with opinions") / "scores.csv").is_file()
+
+
+def how_to_get_opinions(name: str, *, root: str | os.PathLike | None = None) -> str:
+    """Say in two sentences how a set that is not at hand is had.
+
+    Example:
+        >>> how_to_get_opinions("tid2013", root="pictures").startswith("Get it from https://www.ponomarenko.info/tid2013.htm")
+        True
+    """
+    address, converter = SETS[known(name, SETS, "set with opinions")]
+    target = told(data_folder(root) / name)
+    return (
+        f"Get it from {address}, unpack it, and run `data.{converter}(folder)` once: it writes {target}. "
+        f"Or set `{VARIABLE}` to a folder that has `{name}/scores.csv` and `{name}/images`."
+    )
+
+
+def convert_live(folder: str | os.PathLike, *, root: str | os.PathLike | None = None) -> Path:
+    """LIVE as it is published (``databaserelease2``: five folders of pictures, ``refimgs``, ``dmos.mat``) into the layout read here.
+
+    The 203 undamaged copies among the 982 pictures are left out. Where ``dmos_realigned.mat`` lies there, its scores are taken.
+
+    Raises:
+        FileNotFoundError: a file of the published layout is missing; the error names it.
+        ValueError: scores and pictures are not equally many.
+    """
+    from scipy.io import loadmat
+
+    folder = Path(folder)
+    realigned = folder / "dmos_realigned.mat"
+    scores = _there(realigned if realigned.is_file() else folder / "dmos.mat")
+    wanted = ["dmos", "dmos_new", "orgs"]
+    held = loadmat(scores, variable_names=wanted)  # numbers in a MATLAB file of version 5: nothing in it is run
+    dmos, copies = held.get("dmos_new", held.get("dmos")), held.get("orgs")
+    if dmos is None or copies is None:
+        raise ValueError(f"{scores.name} has no dmos and orgs; take the file that came with the pictures")
+    found = []
+    for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order in which the scores are listed
+        listed = _there(folder / kind / "info.txt").read_text().splitlines()
+        lines = [line.split() for line in listed if line.split()]
+        for reference, name, *_ in sorted(lines, key=lambda parts: int(parts[1][3:].partition(".")[0])):
+            found.append((folder / kind / name, folder / "refimgs" / reference, kind))
+    if not len(found) == dmos.size == copies.size:
+        raise ValueError(f"{len(found)} pictures are listed in info.txt, {scores.name} has {dmos.size} scores")
+    kept = [(*one, float(s)) for one, s, copy in zip(found, dmos.flat, copies.flat, strict=True) if not copy]
+    return _written("live", "dmos", kept, root)
+
+
+def convert_tid2013(folder: str | os.PathLike, *, root: str | os.PathLike | None = None) -> Path:
+    """TID2013 as it is published (``distorted_images``, ``reference_images``, ``mos_with_names.txt``) into the layout read here.
+
+    Raises:
+        FileNotFoundError: a file of the published layout is missing; the error names it.
+    """
+    folder, found = Path(folder), []
+    # Names are written in capitals here and in small letters there.
+    files = {p.name.lower(): p for part in ("distorted_images", "reference_images") for p in (folder / part).glob("*")}
+    for line in _there(folder / "mos_with_names.txt").read_text().splitlines():
+        if len(parts := line.split()) == 2:
+            score, name = float(parts[0]), parts[1].lower()
+            reference = name.split("_")[0] + ".bmp"
+            picture, original = (files.get(n, folder / "distorted_images" / n) for n in (name, reference))
+            found.append((picture, original, f"type {int(name.split('_')[1])}", score))
+    return _written("tid2013", "mos", found, root)
+
+
+def _written(name: str, scale: str, found: list[tuple[Path, Path, str, float]], root) -> Path:
+    from PIL import Image
+
+    target, rows = data_folder(root) / name, []
+    for picture, original, _, _ in found:
+        _there(picture), _there(original)
+    (target / "images").mkdir(parents=True, exist_ok=True)
+    written = set()
+    for picture, original, kind, score in found:
+        names = f"{kind.replace(' ', '')}_{picture.stem.lower()}.png", f"ref_{original.stem.lower()}.png"
+        for source, file in zip((picture, original), names, strict=True):
+            if file not in written:
+                with Image.open(source) as opened:
+                    opened.convert("RGB").save(target / "images" / file)
+                written.add(file)
+        rows.append([*names, kind, repr(score)])
+    # The table comes last and whole: where it stands, the pictures stand too.
+    part = target / "scores.csv.part"
+    with part.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[*COLUMNS, scale], *rows])
+    shutil.move(part, target / "scores.csv")
+    return target
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"{told(path)} is missing; point the converter at the unpacked official download")
+    return path
+
+
+def _size(path: Path, refuse) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:  # reads the head only
+            width, height = opened.size
+    except FileNotFoundError:
+        raise refuse(f"the picture {path.name} is missing") from None
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise refuse(f"{path.name} is no picture that can be read ({error})") from None
+    if width * height > LARGEST:
+        raise refuse(f"{path.name} claims {width}×{height} pixels, more than any picture of these sets")
+    return f"{width}×{height}"
