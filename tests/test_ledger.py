@@ -100,18 +100,47 @@ def test_numbers_are_those_of_the_stored_rows():
     assert ledger.arithmetic("100 * (a - b) / 2", {"a": 3.0, "b": 1.0}) == 100
 
 
-@pytest.mark.parametrize("chapter", [None, *CHAPTERS])
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_claim_is_shown_in_two_columns(chapter):
-    shown = str(show(chapter, **live(chapter)))
+    are_shown(str(show(chapter, **live(chapter))), ledger.claims(chapter))
+
+
+def are_shown(shown, claims):
     table, _, folded = shown.partition("\n\n")
     lines = table.splitlines()
-    assert len(lines) == 2 + len(ledger.claims(chapter)) and all(line.count("|") == 3 for line in lines)
-    for claim, line in zip(ledger.claims(chapter), lines[2:], strict=True):
+    assert len(lines) == 2 + len(claims) and all(line.count("|") == 3 for line in lines)
+    for claim, line in zip(claims, lines[2:], strict=True):
         assert f"**{claim.claim}**" in line and f"**{claim.verdict}" in line and ledger.sources()[claim.source]["link"] in line
         assert all(f"- {part}" in folded for part in claim.differs) and "nan" not in line
         assert all(figure.figure in line for figure in claim.published if figure.figure)
         if claim.verdict == ledger.NOT_OURS:
             assert all(part in line for part in claim.differs)
+
+
+def test_the_whole_ledger_is_a_count_and_a_folded_table_a_chapter():
+    counts, *chapters = re.split(r"(?m)^<details><summary><strong>Chapter ", str(show(**live())))
+    assert len(chapters) == len(CHAPTERS)
+    for number, part in zip(CHAPTERS, chapters, strict=True):
+        head, _, rest = part.partition("\n\n")
+        claims = ledger.claims(number)
+        assert head.startswith(f"{number}, ") and f": {len(claims)} claims" in head
+        are_shown(rest, claims)
+        assert all(f", section {claim.section}" in rest for claim in claims)
+    of = {line.split(" | ")[0].removeprefix("| "): line.split("|")[2:-1] for line in counts.splitlines()[2:] if line}
+    assert set(of) == {claim.verdict for claim in ledger.claims()}
+    for verdict, cells in of.items():
+        each = [sum(c.chapter == n and c.verdict == verdict for c in ledger.claims()) for n in CHAPTERS]
+        assert [int(cell.strip() or 0) for cell in cells] == [*each, sum(each)]
+
+
+def test_a_verdict_or_some_claims_can_be_asked_for():
+    found = str(show(only=ledger.NOT_OURS))
+    are_shown(found, [claim for claim in ledger.claims() if claim.verdict == ledger.NOT_OURS])
+    are_shown(str(show(only=["purview", "contrast"])), [of("purview"), of("contrast")])
+    with pytest.raises(ValueError, match="unknown verdict 'seen'"):
+        show(only="seen")
+    with pytest.raises(ValueError, match="unknown claim 'purveiw'; the nearest: 'purview'"):
+        show(only=["purveiw"])
 
 
 def test_two_published_figures_that_disagree_both_stand():

@@ -30,6 +30,9 @@ NAMED = {
     "gradient_distance": (5, 0),
     "bin_contrast": (5, 0),
     "local_mismatch": (6, 1),
+    "backward_passes": (4, 0),
+    "place": (4, 0),
+    "verdict": (4, 0),
     "publishable": (6, 0),
 }
 
@@ -77,7 +80,7 @@ def test_a_quiz_has_five_questions_of_four_options(chapter):
     assert [len(question.options) for question in chapter.QUIZ] == [4] * 5
 
 
-@pytest.mark.parametrize(("chapter", "right"), [("gradients", [2, 2, 2, 1, 2]), ("information", [1, 1, 2, 2, 2]), ("uncertainty", [2, 1, 2, 1, 2]), ("expectancy", [1, 1, 1, 2, 1])])
+@pytest.mark.parametrize(("chapter", "right"), [("gradients", [2, 2, 2, 1, 2]), ("information", [1, 1, 2, 2, 2]), ("uncertainty", [2, 1, 2, 1, 2]), ("expectancy", [1, 1, 1, 2, 1]), ("conclusion", [0, 2, 1, 2, 2])])
 def test_the_right_options_are_those_of_the_plan(chapter, right):
     quiz = importlib.import_module(f"{exercises.__name__}.{chapter}").QUIZ
     assert [question.right for question in quiz] == right

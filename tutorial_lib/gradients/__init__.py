@@ -6,6 +6,7 @@ and what is read off the gradient (itself, its norms, its inner products over cl
 
 from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, last_linear, layer_names, split_at
 from tutorial_lib.gradients.compare import compare
+from tutorial_lib.gradients.counting import Passes, counted
 from tutorial_lib.gradients.differentiable import batch_gradient
 from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
 from tutorial_lib.gradients.local import Positions, position_gradient, position_logits
@@ -32,6 +33,7 @@ from tutorial_lib.gradients.values import fixed_at, outputs, value
 
 __all__ = [
     "Objective",
+    "Passes",
     "Positions",
     "as_objective",
     "batch_gradient",
@@ -39,6 +41,7 @@ __all__ = [
     "class_jacobian",
     "class_readings",
     "compare",
+    "counted",
     "confounding",
     "cross_entropy",
     "evaluating",

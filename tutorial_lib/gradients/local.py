@@ -13,7 +13,13 @@ from tutorial_lib.gradients.objectives import as_objective
 
 
 class Positions(NamedTuple):
-    """``activation`` (N, K, h, w), a leaf that takes gradients; ``logits`` (N, C) of the whole picture; ``local`` (N, C, h, w)."""
+    """``activation`` (N, K, h, w), a leaf that takes gradients; ``logits`` (N, C) of the whole picture; ``local`` (N, C, h, w).
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+        >>> position_logits(model, torch.rand(2, 3, 8, 8), "0").local.shape
+        torch.Size([2, 5, 6, 6])
+    """
 
     activation: Tensor
     logits: Tensor

@@ -1,38 +1,69 @@
 """The ledger on a page: claims, what was published, what was measured, a verdict, and how far the settings are apart."""
 
+from collections.abc import Sequence
+
+from tutorial_lib.instruments.course_map import TITLES
 from tutorial_lib.instruments.say import Sentence
-from tutorial_lib.results.ledger import PARTS, Claim, claims, sources
+from tutorial_lib.names import known
+from tutorial_lib.results.ledger import PARTS, VERDICTS, Claim, claims, sources
 
 
-def ledger(chapter: int | None = None, **live) -> Sentence:
+def ledger(chapter: int | None = None, *, only: str | Sequence[str] | None = None, **live) -> Sentence:
     """The ledger of a chapter, or of the whole course: what papers claim, what was measured, and a verdict in words.
 
-    A table of two columns, narrow enough for a phone, and below it, folded, the settings of the papers beside ours. Measured
-    figures are looked up in the stored results; a claim without any is shown as open.
+    A table of two columns, narrow enough for a phone, and below it, folded, the settings of the papers beside ours. The whole
+    ledger begins with how many rows of each verdict there are, and then has a folded table for each chapter. Measured figures
+    are looked up in the stored results; a claim without any is shown as open.
 
     Args:
         chapter: its number; all chapters when not given.
+        only: a verdict, or the ids of some claims, in the order wanted.
         live: what the chapter computed just now, by the names that the ledger asks for.
 
     Raises:
-        ValueError: a chapter without claims; or ``live`` lacks a name that its ledger asks for, or has one that it does not know.
+        ValueError: a chapter without claims, an unknown verdict or claim; or ``live`` lacks a name that its ledger asks for, or
+            has one that it does not know.
 
     Example:
         >>> print(ledger(1, step=2.0, share=0.999, gap=1e-6).splitlines()[0])
         | they say | we measured |
     """
     rows = claims(chapter)
+    if isinstance(only, str):
+        rows = [claim for claim in rows if claim.verdict == known(only, VERDICTS, "verdict")]
+    elif only is not None:
+        by_id = {claim.id: claim for claim in rows}
+        rows = [by_id[known(id, by_id, "claim")] for id in only]
     wanted = set().union(*(claim.live for claim in rows))
     if set(live) - wanted or (chapter is not None and wanted - set(live)):
         missing, unknown = sorted(wanted - set(live)), sorted(set(live) - wanted)
         raise ValueError(f"the ledger of chapter {chapter} needs values for {sorted(wanted)}; missing: {missing}; unknown: {unknown}")
-    lines, settings = ["| they say | we measured |", "|---|---|"], []
-    for claim in rows:
-        lines.append(f"| {_said(claim, chapter is None)} | {_found(claim, live)} |")
-        if claim.paper:
-            settings.append(_settings(claim))
+    if chapter is not None or only is not None:
+        return Sentence(_table(rows, live, chapter is None))
+    chapters = sorted({claim.chapter for claim in rows})
+    parts = [_counts(rows, chapters)]
+    for number in chapters:
+        own = [claim for claim in rows if claim.chapter == number]
+        summary = f"<strong>Chapter {number}, {TITLES[number]}</strong>: {len(own)} claims"
+        parts.append(f"<details><summary>{summary}</summary>\n\n{_table(own, live, True)}\n\n</details>")
+    return Sentence("\n\n".join(parts))
+
+
+def _table(rows: list[Claim], live: dict, everywhere: bool) -> str:
+    lines = ["| they say | we measured |", "|---|---|", *(f"| {_said(claim, everywhere)} | {_found(claim, live)} |" for claim in rows)]
+    settings = [_settings(claim) for claim in rows if claim.paper]
     folded = "<details><summary><strong>How far our settings are from the papers'</strong></summary>\n\n{}\n\n</details>"
-    return Sentence("\n".join(lines) + ("\n\n" + folded.format("\n\n".join(settings)) if settings else ""))
+    return "\n".join(lines) + ("\n\n" + folded.format("\n\n".join(settings)) if settings else "")
+
+
+def _counts(rows: list[Claim], chapters: list[int]) -> str:
+    """How many rows have which verdict, chapter by chapter."""
+    lines = ["| verdict | " + " | ".join(f"chapter {number}" for number in chapters) + " | all |", "|---|" + "---|" * (len(chapters) + 1)]
+    for verdict in VERDICTS:
+        each = [sum(claim.chapter == number and claim.verdict == verdict for claim in rows) for number in chapters]
+        if any(each):
+            lines.append(f"| {verdict} | " + " | ".join(str(n) if n else "" for n in each) + f" | {sum(each)} |")
+    return "\n".join(lines)
 
 
 def _cell(text: str) -> str:
