@@ -67,12 +67,12 @@ TITLES = {
     "5.2": "The ledger, after a vote",
     "5.3": "Choosing",
     "5.4": "What is open",
-    "5.A": "The uncertainty of explanations, continued",
+    "5.A": "Can an explanation say that it is wrong?",
     "5.B": "Intervene",
     "5.C": "The same calls on a transformer",
-    "5.D": "Low-dimensional gradients and their cost",
+    "5.D": "Small gradients",
     "5.E": "The attacker who knows",
-    "5.F": "Other pictures",
+    "5.F": "Other pictures, other hands",
 }
 
 
