@@ -18,7 +18,12 @@ from torch.utils._pytree import tree_leaves
 class Passes:
     """``forward``: pictures that went through the network. ``backward``: gradients, one for each picture and question, that
     entered it at its outputs, however far they went back and however many were taken together. ``held``: bytes of the tensors
-    made inside the block, at the moment when they were most; what an operation needs only for itself is not seen."""
+    made inside the block, at the moment when they were most; what an operation needs only for itself is not seen.
+
+    Example:
+        >>> Passes(forward=2, backward=1).backward
+        1
+    """
 
     forward: int = 0
     backward: int = 0
