@@ -22,6 +22,7 @@ SIZES = (8, 16, 32, 64, 128, 256, 512)
 DRAWS = 3
 ATTACKED, EPS, STEPS = 56, 8 / 255, 10
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+SMALL = {"EACH": 4, "SIZES": (8,), "DRAWS": 1, "ATTACKED": 8, "STEPS": 1, "WEIGHTS": (0.0, 0.5)}
 
 
 def area(normal: Tensor, abnormal: Tensor) -> dict:
@@ -209,10 +210,17 @@ def knowing(name: str, seed: int, device) -> list[dict]:
     return rows
 
 
+def parts() -> list[str]:
+    sketched = [f"sketches of {name}" for name in (*CLASSIFIERS, TRANSFORMER)]
+    return ["explanations", *sketched, *(f"knowing {name}" for name in (CLASSIFIERS[0], CLASSIFIERS[1], TRANSFORMER))]
+
+
+def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    if part == "explanations":
+        return explanations(seed, device)
+    name = part.rpartition(" ")[2]
+    return knowing(name, seed, device) if part.startswith("knowing") else sketches(name, seed, device)
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    rows = explanations(seed, device)
-    for name in (*CLASSIFIERS, TRANSFORMER):
-        rows += sketches(name, seed, device)
-    for name in (CLASSIFIERS[0], CLASSIFIERS[1], TRANSFORMER):
-        rows += knowing(name, seed, device)
-    return rows
+    return [row for part in parts() for row in run_part(part, seed, device)]
