@@ -67,9 +67,9 @@ def plain(node):
     return node.value if isinstance(node, ast.Constant) else ast.unparse(node)
 
 
-def sections(path):
+def sections(notebook, page):
     """The sections of a notebook in order, from the title on. Headings inside code are none."""
-    notebook, found = json.loads(Path(path).read_text(encoding="utf-8")), []
+    found = []
     for cell in notebook["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] != "markdown":
@@ -84,13 +84,14 @@ def sections(path):
             found[-1].cells.append((cell, before.strip()))
         ends = [*(m.start() for m in cuts[1:]), len(text)] if cuts else []
         for cut, after in zip(cuts, ends, strict=True):
-            found.append(Section(Path(path).name, len(cut[1]), cut[2], [(cell, text[cut.end() : after].strip())]))
+            found.append(Section(page, len(cut[1]), cut[2], [(cell, text[cut.end() : after].strip())]))
     return found
 
 
 def chapters(root):
     """Every numbered chapter by its name, with its sections."""
-    return {path.stem: sections(path) for path in sorted((Path(root) / "chapters").glob("[0-9]*.ipynb"))}
+    paths = sorted((Path(root) / "chapters").glob("[0-9]*.ipynb"))
+    return {path.stem: sections(json.loads(path.read_text(encoding="utf-8")), path.name) for path in paths}
 
 
 def numbered(lesson):
