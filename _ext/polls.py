@@ -16,7 +16,8 @@ LINE = "✎ " + "." * 60
 
 def on_paper(text):
     """A question as it can be printed: a number that only a running chapter knows is left open."""
-    return "".join(before + ("…" if field is not None else "") for before, field, _, _ in Formatter().parse(text)).replace("…", " … ").strip()
+    parts = (before + ("…" if field is not None else "") for before, field, _, _ in Formatter().parse(text))
+    return "".join(parts).strip()
 
 
 def sheet(name, lesson):

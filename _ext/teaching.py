@@ -12,13 +12,12 @@ from pathlib import Path
 import lessons
 import yaml
 from docutils import nodes
+from processor import FOR_GPU, names
 
 PAGE = "chapters/teaching"
 SIGNS = {"must": "●", "cut": "◌", "line": "✎"}
 ROOM, COURSE, AT_ONCE = 30, 10_000, 100
 CARD = re.compile(r'<p class="run-card" ([^>]*)>.*?, on (.*?), (\d+ \w+ \d+)')
-# What a GPU brings along, by the names of its packages.
-FOR_GPU = re.compile(r"nvidia-.*|cuda-.*|triton")
 
 
 def read(root):
@@ -193,9 +192,8 @@ def run(html):
 
 def installed(root):
     """Bytes on disk of the packages that the lock names, as they are installed here: (those for a GPU, all others)."""
-    names = re.findall(r"^([\w.-]+)==", (Path(root) / "requirements.lock").read_text(encoding="utf-8"), re.M)
     gpu = rest = 0
-    for name in names:
+    for _, name in names((Path(root) / "requirements.lock").read_text(encoding="utf-8")):
         try:
             files = metadata.distribution(name).files or []
         except metadata.PackageNotFoundError:
