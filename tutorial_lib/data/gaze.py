@@ -41,7 +41,7 @@ GAZE = {
 
 @dataclass(frozen=True, repr=False)
 class Gaze:
-    """Photographs and what was looked at in them: ``len``, :meth:`picture`, :meth:`fixations`.
+    """Photographs and what was looked at in them: ``len``, ``picture``, ``fixations``.
 
     Attributes:
         names: of the pictures' files.
