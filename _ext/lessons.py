@@ -1,6 +1,7 @@
 """Lessons: a chapter as who teaches it sees it, read from its notebook: sections with their cells, predictions asked, exercises set.
 
-The teaching guide, the page of polls and the slides are made from what this finds, so that none of them says anything that a chapter does not.
+The teaching guide, the page of polls and the slides are made from what this finds, so that none of them says anything that a
+chapter does not.
 """
 
 import ast

@@ -29,7 +29,7 @@ def sheet(name, lesson):
     parts += ["### A show of hands", ""]
     for number, question in enumerate(quiz, 1):
         parts += [f"**{number}.** {on_paper(question.text)}", ""]
-        parts += [f"- {letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options)] + [""]
+        parts += ["\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options)), ""]
     return "\n".join(parts)
 
 

@@ -1,7 +1,8 @@
 """Slides: one deck a chapter, made from the chapter as it last ran. No extension, but a command: ``make slides``.
 
-A deck holds the question, and of each core section its opening, the predictions it asks for, its exercise in words, and its pictures with the
-texts that describe them; then the poll, and what was seen. Minutes, stop points and how to read a picture are the speaker's notes.
+A deck holds the question, and of each core section its opening, the predictions it asks for, the exercise of the room, and its
+pictures with the texts that describe them; then the poll, and what was seen. Minutes, stop points and how to read a picture are the
+speaker's notes.
 
 reveal.js comes from the package sphinx-revealjs, formulas are drawn by the book's own MathJax; both are laid beside the decks, so that
 no deck asks another host for anything.
@@ -25,8 +26,10 @@ WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
+REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
+# By package: the folder in it, the files, and the folder beside the decks.
 FILES = {
-    "sphinx_revealjs": ("_static/revealjs", ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"], "reveal"),
+    "sphinx_revealjs": ("_static/revealjs", REVEAL, "reveal"),
     "sphinx-mathjax-offline": ("static/mathjax", ["tex-svg.js"], "mathjax"),
 }
 

@@ -1,5 +1,5 @@
-"""The teaching guide's tables, made when the book is built: routes and their minutes from chapters/teaching.yml, names and links from the
-chapters, mistakes from the exercises, and what a room costs from the run cards of this build and the packages of this machine.
+"""The teaching guide's tables, made when the book is built: routes and their minutes from chapters/teaching.yml, names and links
+from the chapters, mistakes from the exercises, and what a room costs from the run cards of this build and the packages of this machine.
 
 The page holds a mark for each table. Those about the chapters are filled while it is read; those about their runs once every chapter has run.
 """
@@ -59,8 +59,8 @@ def wrong(plan, found):
         headings, words = lessons.numbered(lesson), "\n".join(section.words for section in lesson)
         missing = [number for number in chapter["sections"] if number not in headings]
         said += [f"{name} has no section {number}" for number in missing]
-        core = {number for number, section in headings.items() if section.rank == 2}
-        said += [f"{name}: nobody teaches {number}" for number in sorted(core - set(chapter["sections"])) if not headings[number].title.endswith("What we saw")]
+        core = [number for number, section in headings.items() if section.rank == 2 and not section.title.endswith("What we saw")]
+        said += [f"{name}: nobody teaches {number}" for number in core if number not in chapter["sections"]]
         if f"{chapter_minutes(chapter)} min to teach" not in words:
             said.append(f"{name}: its first screen does not say '{chapter_minutes(chapter)} min to teach'")
         for mark in ("must", "cut"):
@@ -144,7 +144,8 @@ class Guide:
     def elastic(self):
         chosen = {mark: [n for n, s in sections_of(self.plan).items() if mark in s.get("marks", [])] for mark in SIGNS}
         saved = sum(sections_of(self.plan)[n]["minutes"] for n in chosen["cut"])
-        words = {"must": "never cut", "cut": f"cut by the clock; all of them win {saved} minutes", "line": "hold the exercise in its one-line form"}
+        words = {"must": "never cut", "cut": f"cut by the clock; all of them win {saved} minutes"}
+        words |= {"line": "hold the exercise in its one-line form"}
         return "\n".join(f"- {SIGNS[mark]} **{words[mark]}:** {', '.join(chosen[mark])}" for mark in SIGNS)
 
     def questions(self):
@@ -226,10 +227,10 @@ def html_table(head, rows):
 
 
 def run_table(runs):
-    rows = [
-        [escape(title), f"{r['seconds']:.0f} s", f"{r['processor']:.0f} s", f"{r['gigabytes']:.1f} GB", f"{escape(r['machine'])}, {r['day']}"]
-        for title, r in runs.items()
-    ]
+    rows = []
+    for title, r in runs.items():
+        spent = [f"{r['seconds']:.0f} s", f"{r['processor']:.0f} s", f"{r['gigabytes']:.1f} GB"]
+        rows.append([escape(title), *spent, f"{escape(r['machine'])}, {r['day']}"])
     return html_table(["chapter", "on the clock", "processor", "memory, peak", "where and when"], rows)
 
 

@@ -102,7 +102,8 @@ def walk(tab):
 def test_a_slide_that_does_not_fit_is_seen(decks, browser, tmp_path):  # noqa: F811
     long = slides.slide("Long", "<p>word</p>" * 60)
     slides.beside(tmp_path)
-    (tmp_path / "x.html").write_text(slides.DECK.format(title="x", slides=slides.slide("One", "<p>x</p>") + long + slides.slide("Two", "<p>x</p>")))
+    three = slides.slide("One", "<p>x</p>") + long + slides.slide("Two", "<p>x</p>")
+    (tmp_path / "x.html").write_text(slides.DECK.format(title="x", slides=three), encoding="utf-8")
     with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
         tab = context.new_page()
         tab.goto((tmp_path / "x.html").as_uri())

@@ -127,7 +127,7 @@ def test_a_sheet_holds_every_question(name):
     asked = lessons.predictions(FOUND[name])
     assert len(asked) >= 5 and all(question and question in sheet for _, question in asked)
     quiz = lessons.practice(FOUND[name])[1]
-    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("- a) ") == len(quiz)
+    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz)
     right = [re.search(r"\d ([a-e])\.", line)[1] for line in polls.answers(name, FOUND[name]).splitlines() if line.startswith("- ")]
     assert right == ["abcde"[question.right] for question in quiz]
 
