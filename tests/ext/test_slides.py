@@ -36,10 +36,18 @@ def test_a_deck_tells_the_chapter(decks, name):
     assert [title.split()[0] for title in titles] == list(PLAN[name]["sections"])
     asked = [s.p.text for s in sections if "predict" in s["class"]]
     assert asked == [question for _, question in lessons.predictions(lesson)]
-    assert len([s for s in sections if "poll" in s["class"]]) == len(PLAN[name]["polls"]["questions"])
-    assert len([s for s in sections if "exercise" in s["class"]]) == 1
-    assert len([s for s in sections if "picture" in s["class"]]) >= len(PLAN[name]["sections"])
+    assert len([s for s in sections if "poll" in s["class"]]) == len(PLAN[name].get("polls", {}).get("questions", []))
+    lines = [number for number, section in PLAN[name]["sections"].items() if "line" in section.get("marks", [])]
+    assert [s.h2.get_text(" ").split()[1] for s in sections if "exercise" in s["class"]] == lines
     assert "seen" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_deck_shows_every_picture_of_the_core(decks, name):
+    page = BeautifulSoup((ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    elsewhere = page.select("#go-deeper img, #the-map img")
+    core = [image["alt"] for image in page.select("article .cell_output img") if image not in elsewhere]
+    assert core and [section.img["alt"] for section in soup(decks, name).select("section.picture")] == core
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -49,7 +57,7 @@ def test_a_speaker_has_notes(decks, name):
     for section in PLAN[name]["sections"].values():
         assert f"{section['minutes']} minutes." in text
         assert "stop" not in section or "Stop point: " in text
-    assert text.count("How to read this.") >= 3
+    assert text.count("How to read this.") >= 1
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -125,7 +125,7 @@ def test_the_page_names_every_mistake():
 def test_a_sheet_holds_every_question(name):
     sheet = polls.sheet(name, FOUND[name])
     asked = lessons.predictions(FOUND[name])
-    assert len(asked) >= 5 and all(question and question in sheet for _, question in asked)
+    assert asked and all(question and question in sheet for _, question in asked)
     quiz = lessons.practice(FOUND[name])[1]
     assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz)
     right = [re.search(r"\d ([a-e])\.", line)[1] for line in polls.answers(name, FOUND[name]).splitlines() if line.startswith("- ")]
