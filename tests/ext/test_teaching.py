@@ -4,6 +4,7 @@ import copy
 import re
 from pathlib import Path
 
+import costs
 import lessons
 import polls
 import pytest
@@ -79,17 +80,17 @@ def test_a_heading_inside_code_is_none():
 
 
 def test_a_run_card_is_read_back():
-    card = teaching.run(run_cards.card(RUN))
+    card = costs.run(run_cards.card(RUN))
     assert card["seconds"] == 61 and card["processor"] == 44.4 and card["gigabytes"] == 1.84
     assert (card["machine"], card["day"]) == ("2 cores (x86_64)", "24 November 2026")
-    assert teaching.run("<p>no card</p>") is None
+    assert costs.run("<p>no card</p>") is None
 
 
 def test_costs_are_sums_and_multiples(monkeypatch):
-    monkeypatch.setattr(teaching, "installed", lambda root: (4e9, 2e9))
-    monkeypatch.setattr(teaching, "folder", lambda path: 3e6)
+    monkeypatch.setattr(costs, "installed", lambda root: (4e9, 2e9))
+    monkeypatch.setattr(costs, "folder", lambda path: 3e6)
     runs = {"a": {"processor": 60, "gigabytes": 1.5}, "b": {"processor": 120, "gigabytes": 2.0}}
-    rows = BeautifulSoup(teaching.cost_table(runs, ROOT), "html.parser").select("tbody tr")
+    rows = BeautifulSoup(costs.cost_table(runs, ROOT), "html.parser").select("tbody tr")
     cells = [[cell.text for cell in row.find_all("td")][1:] for row in rows]
     assert cells[0] == ["3 min", "2.0 GB", "3.0 MB", "2.0 GB", "4.0 GB"]
     assert cells[1] == ["90 min", "60.0 GB", "90.0 MB", "60.0 GB", "120.0 GB"]
@@ -98,7 +99,7 @@ def test_costs_are_sums_and_multiples(monkeypatch):
 
 def test_what_is_installed_is_measured(tmp_path):
     (tmp_path / "requirements.lock").write_text("numpy==1.0\nnot-a-package-of-anyone==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n")
-    gpu, rest = teaching.installed(tmp_path)
+    gpu, rest = costs.installed(tmp_path)
     assert gpu == 0 and 5e6 < rest < 5e8
 
 
