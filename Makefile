@@ -2,6 +2,9 @@
 #
 #   make book                build the course and say which page to open
 #   make test                build it, then test the library, the notebooks and the pages
+#   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
+#   make slides              a deck for each chapter, from the chapters as they last ran
+#   make pack                book, notebooks, slides and library in one file, for a room without a network
 #   make lab                 open the chapters in JupyterLab
 #   make chapter N=1         run and draw one chapter only: the quick loop while writing
 #   make outputs             run the chapters, keep the outputs that tests compare, fold the door
@@ -16,20 +19,29 @@ PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
 PYTEST := $(PY) -m pytest
+# Said once, when the environment is made; it is remembered there.
+TORCH ?= $(shell cat .venv/torch 2>/dev/null)
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 # One thread each: several small networks on a shared machine then run many times faster than with two.
 export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test lab chapter outputs weights reproduce bench links repository clean
+.PHONY: book test slides pack lab chapter outputs weights reproduce bench links repository clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
 	@echo && echo "The course is built. Open $(CURDIR)/_build/html/index.html"
 
+slides: book
+	$(PY) _ext/slides.py
+
+pack: slides
+	$(PY) _ext/pack.py
+
 # Doctests run in the library, nbval runs every cell of every chapter; both in one pytest, so that one line says it all.
-test: book
+test: slides
 	$(PYTEST) tests tutorial_lib chapters --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout=180 \
 		--timeout=300 -n 2 --dist loadfile
 
@@ -78,8 +90,20 @@ clean:
 		{ echo "This Python cannot make environments: its venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv is not at hand; pip will do."
+ifeq ($(TORCH),cpu)
+	@$(PY) _ext/processor.py requirements.lock > .venv/cpu.lock
+	@$(PY) _ext/processor.py --torch requirements.lock > .venv/cpu-torch.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --index-url $(CPU_INDEX) -r .venv/cpu-torch.lock || \
+		{ echo "PyTorch for the processor alone comes from $(CPU_INDEX), which cannot be reached from here, or lacks these versions."; \
+		  echo "Try again where it can be reached, or leave TORCH=cpu away: make book"; exit 1; }
+	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -r .venv/cpu.lock || \
+		$(PY) -m pip install --disable-pip-version-check --no-deps -r .venv/cpu.lock
+	@echo cpu > .venv/torch
+else
 	$(PY) -m uv pip install --quiet --python $(PY) -r requirements.lock || \
 		$(PY) -m pip install --disable-pip-version-check -r requirements.lock
+	@rm -f .venv/torch
+endif
 	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e . || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@

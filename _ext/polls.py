@@ -1,0 +1,60 @@
+"""Polls on paper: every prediction and every quiz question of the chapters on one page, for a room without machines.
+
+The page holds a mark; here it becomes a sheet for each chapter and, last, the answers. Questions come from ``predict`` in the notebooks
+and from the exercises' quizzes, so the sheet asks what the screen asks.
+"""
+
+from pathlib import Path
+from string import Formatter, ascii_lowercase
+
+import lessons
+
+PAGE, SHEETS, ANSWERS = "chapters/polls", "<!-- sheets -->", "<!-- answers -->"
+BREAK = '<div style="break-before: page"></div>'
+LINE = "✎ " + "." * 60
+
+
+def on_paper(text):
+    """A question as it can be printed: a number that only a running chapter knows is left open."""
+    parts = (before + ("…" if field is not None else "") for before, field, _, _ in Formatter().parse(text))
+    return "".join(parts).strip()
+
+
+def sheet(name, lesson):
+    """Markdown of one chapter's predictions and quiz."""
+    parts = [BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Before you see it", ""]
+    for place, question in lessons.predictions(lesson):
+        parts += [f"**{place}** {question}", "", LINE, ""]
+    _, quiz = lessons.practice(lesson)
+    parts += ["### A show of hands", ""]
+    for number, question in enumerate(quiz, 1):
+        parts += [f"**{number}.** {on_paper(question.text)}", ""]
+        parts += ["\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options)), ""]
+    return "\n".join(parts)
+
+
+def answers(name, lesson):
+    """Which option is right, and the line that says why."""
+    parts = [f"### Chapter {int(name[:2])}, answers", ""]
+    for number, question in enumerate(lessons.practice(lesson)[1], 1):
+        why = on_paper(list(question.options.values())[question.right])
+        parts.append(f"- **{number} {ascii_lowercase[question.right]}.** {why}")
+    return "\n".join([*parts, ""])
+
+
+def fill(app, docname, source):
+    if docname != PAGE:
+        return
+    root = Path(app.srcdir)
+    found = lessons.chapters(root)
+    for mark, make in ((SHEETS, sheet), (ANSWERS, answers)):
+        if mark not in source[0]:
+            raise ValueError(f"{PAGE} needs the line {mark}, where the questions go")
+        source[0] = source[0].replace(mark, "\n".join(make(name, lesson) for name, lesson in found.items()))
+    for file in [*(root / "chapters").glob("[0-9]*.ipynb"), *(root / "tutorial_lib" / "exercises").rglob("*.py")]:
+        app.env.note_dependency(str(file))
+
+
+def setup(app):
+    app.connect("source-read", fill)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

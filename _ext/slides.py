@@ -1,0 +1,251 @@
+"""Slides: one deck a chapter, made from the chapter as it last ran. No extension, but a command: ``make slides``.
+
+A deck holds the question, and of each core section its opening, the predictions it asks for, the exercise of the room, and its
+pictures with the texts that describe them; then the poll, and what was seen. Minutes, stop points and how to read a picture are the
+speaker's notes.
+
+reveal.js comes from the package sphinx-revealjs, formulas are drawn by the book's own MathJax; both are laid beside the decks, so that
+no deck asks another host for anything.
+"""
+
+import re
+import shutil
+from html import escape, unescape
+from importlib.util import find_spec
+from pathlib import Path
+from string import ascii_lowercase
+
+import lessons
+import nbformat
+import teaching
+from jupyter_cache import get_cache
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+WORDS = 70
+IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
+LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
+ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
+REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
+# By package: the folder in it, the files, and the folder beside the decks.
+FILES = {
+    "sphinx_revealjs": ("_static/revealjs", REVEAL, "reveal"),
+    "sphinx-mathjax-offline": ("static/mathjax", ["tex-svg.js"], "mathjax"),
+}
+
+DECK = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="reveal/reset.css"><link rel="stylesheet" href="reveal/reveal.css"><link rel="stylesheet" href="deck.css">
+<script>window.MathJax = {{options: {{enableMenu: false}}, svg: {{fontCache: "local"}}}};</script>
+<script src="mathjax/tex-svg.js" defer></script>
+</head>
+<body>
+<main class="reveal"><div class="slides">
+{slides}
+</div></main>
+<script src="reveal/reveal.js"></script><script src="reveal/notes.js"></script>
+<script>
+Reveal.initialize({{hash: true, width: 1280, height: 720, margin: 0.04, slideNumber: "c/t", transition: "none",
+  controlsTutorial: false, plugins: [RevealNotes]}});
+</script>
+</body>
+</html>
+"""
+
+INDEX = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Slides</title><link rel="stylesheet" href="deck.css"></head>
+<body class="index"><main><h1>Slides</h1><ul>
+{decks}
+</ul><p>Space goes on, S opens the speaker's notes, O shows all slides, F fills the screen.</p>
+<p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and M. Prabhushankar (CC BY 4.0),
+changes made.</p></main></body></html>
+"""
+
+
+def formula(content, how):
+    return f"\\[{escape(content)}\\]" if how["display_mode"] else f"\\({escape(content)}\\)"
+
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, renderer=formula)
+
+
+def html(markdown):
+    """Markdown as a slide shows it: links into the book become plain words."""
+    return LINK.sub(r"\1", MARKDOWN.render(markdown)).strip()
+
+
+def paragraphs(text):
+    return [part.strip() for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S)) if part.strip()]
+
+
+def opening(text, words=WORDS):
+    """How a section begins: whole paragraphs, at most so many words; of a first one that is longer, its first sentences."""
+    kept = []
+    for paragraph in paragraphs(text):
+        if ASIDE.match(paragraph):
+            break
+        fits = paragraph.startswith("$$") or len(" ".join([*kept, paragraph]).split()) <= words
+        if not fits and kept:
+            break
+        sentences, some = re.split(r"(?<=[.?!:])\s+(?=[A-Z*$])", paragraph), []
+        while not fits and sentences and len(" ".join([*some, sentences[0]]).split()) <= words:
+            some.append(sentences.pop(0))
+        kept.append(paragraph if fits else " ".join(some) or sentences[0])
+        if not fits:
+            break
+    # What announces something, and does not bring it, stays away.
+    if kept and kept[-1].endswith(":"):
+        kept[-1] = " ".join(re.split(r"(?<=[.?!])\s+(?=[A-Z*$])", kept[-1])[:-1])
+    return "\n\n".join(part for part in kept if part)
+
+
+def slide(title, body, notes=(), kind="", small=""):
+    small = f'<span class="small">{escape(small)}</span>' if small else ""
+    aside = "".join(html(note) for note in notes if note)
+    head = f"<h2>{html(title).removeprefix('<p>').removesuffix('</p>')}{small}</h2>" if title else ""
+    return f'<section class="{kind}">{head}\n{body}\n<aside class="notes">{aside}</aside></section>'
+
+
+def pictures(cell):
+    """(address, description) of everything drawn below a cell; of a figure with sliders the frame where they stand."""
+    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", [])]
+    return [(address, unescape(alt)) for output in shown for address, alt in IMAGE.findall(output)]
+
+
+def sayings(cell):
+    """The sentences with numbers that a cell computed; tables stay in the chapter."""
+    said = ["".join(output.get("data", {}).get("text/markdown", "")) for output in cell.get("outputs", [])]
+    return [part for text in said for part in paragraphs(text) if not re.match(r"[|>\-✎]|\*\*[✎✗✓]|.*:$", part)]
+
+
+def timing(section):
+    """What a speaker wants to know on entering a section."""
+    marks = {"must": "Never cut this one.", "cut": "May be cut by the clock.", "line": "The exercise here is done in its one-line form."}
+    notes = [f"**{section['minutes']} minutes.** " + " ".join(marks[mark] for mark in section.get("marks", []))]
+    notes += [f"**Stop point:** {section['stop']}"] if "stop" in section else []
+    return notes + [f"**{question}** {answer}" for question, answer in section.get("ask", {}).items()]
+
+
+def of_section(section, plan, after):
+    """The slides of one core section. ``after``: headings below the section, by the number of the cell they stand before."""
+    first = next((text for cell, text in section.cells if cell["cell_type"] == "markdown"), "")
+    in_the_room = "line" in plan.get("marks", [])
+    made = [[section.title, html(opening(first)), timing(plan), "opening", f"{plan['minutes']} min{teaching.marks(plan)}"]]
+    title = section.title
+    for place, (cell, text) in enumerate(section.cells):
+        title = after.get(place, title)
+        if cell["cell_type"] == "markdown":
+            for part in paragraphs(text):
+                if part.startswith("**Exercise") and in_the_room:
+                    made.append([f"✎ {title}", html(part), [], "exercise", ""])
+                elif part.startswith("**Exercise"):
+                    made[-1][2].append(f"For home: {part}")
+                elif re.match(r"\*\*(How to read|Where it fails)", part):
+                    made[-1][2].append(part)
+            continue
+        if made[-1][3] == "exercise" and "check(" in text:
+            made[-1][1] += stub(text)
+            in_the_room = False  # one is enough for a room
+        for arguments, named in lessons.Section("", 0, "", [(cell, text)]).calls("predict"):
+            question = f"<p>{escape(named.get('ask', ''))}</p>"
+            made.append([f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""])
+        for address, alt in pictures(cell):
+            made.append([title, f'<img src="{address}" alt="{escape(alt)}">', [], "picture", ""])
+        made[-1][2].extend(sayings(cell))
+    return [slide(*parts) for parts in made]
+
+
+def stub(code):
+    """The function that an exercise hands out, as far as a slide can hold it."""
+    lines = code[code.find("def ") :].split("\ncheck(")[0].rstrip().splitlines()
+    return f'<pre tabindex="0"><code>{escape(chr(10).join(lines))}</code></pre>' if len(lines) <= 16 else ""
+
+
+def poll(number, question):
+    options = "".join(
+        f'<li><span>{html(option).removeprefix("<p>").removesuffix("</p>")}</span>'
+        + ('<strong class="fragment" aria-label="right">✓</strong>' if i == question.right else "") + "</li>"
+        for i, option in enumerate(question.options)
+    )  # fmt: skip
+    notes = ["Vote; let neighbours talk; vote again. Then show the answer."]
+    notes += [f"{letter}) {feedback}" for letter, feedback in zip(ascii_lowercase, question.options.values())]
+    return slide(question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"poll, {number}")
+
+
+def deck(lesson, plan):
+    """The slides of a chapter, given its sections with what they showed when they ran."""
+    start, found = lesson[0], {}
+    for section in lesson:
+        if section.number and section.rank == 2:
+            current = found[section.number] = (lessons.Section(section.page, 2, section.title, list(section.cells)), {})
+        elif section.rank == 3 and not section.number and found and current:
+            current[1][len(current[0].cells)] = section.title
+            current[0].cells.extend(section.cells)
+        else:
+            current = None
+    asked = re.search(r"\*\*Question\.\*\* \*(.+?)\*", start.words)
+    number = int(start.page[:2])
+    welcome = [f"**{teaching.chapter_minutes(plan)} minutes for this chapter.**", *paragraphs(start.words)[1:2]]
+    cover = next((picture for section in lesson[:3] for cell, _ in section.cells for picture in pictures(cell)), None)
+    image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
+    head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1><p class="question">{escape(asked[1]) if asked else ""}</p>'
+    slides = [slide("", f"{head}{image}", welcome, "cover")]
+    goals = [part for part in paragraphs(start.words) if part.startswith("- ")]
+    slides += [slide("After this chapter you can", html(goals[0]), [], "goals")] if goals else []
+    for name, section in plan["sections"].items():
+        slides += of_section(found[name][0], section, found[name][1])
+    quiz = lessons.practice(lesson)[1]
+    slides += [poll(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
+    seen = next((section for section, _ in found.values() if section.title.endswith("What we saw")), None)
+    points = [part for part in paragraphs(seen.words) if part.startswith("1. ")] if seen else []
+    slides += [slide("What we saw", html(points[0]), [], "seen")] if points else []
+    return DECK.format(title=escape(start.title), slides="\n".join(slides))
+
+
+def executed(root, name):
+    """A chapter with the outputs that the last build kept.
+
+    Raises:
+        SystemExit: there are none; the book was not built since the chapter changed.
+    """
+    path = root / "_build" / "jupyter_execute" / "chapters" / f"{name}.ipynb"
+    cache = next((root / "_build" / ".jupyter_cache").glob("*/global.db"), None)
+    try:
+        return get_cache(cache.parent).merge_match_into_notebook(nbformat.read(path, as_version=4))[1]
+    except (AttributeError, KeyError, FileNotFoundError):
+        raise SystemExit(f"{name} has not run yet: make book") from None
+
+
+def beside(target):
+    """Lay reveal.js, MathJax and the style beside the decks."""
+    for package, (folder, files, name) in FILES.items():
+        spec = find_spec(package)
+        if spec is None:
+            raise SystemExit(f"{package} is not installed: make book")
+        (target / name).mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(Path(spec.submodule_search_locations[0]) / folder / file, target / name / Path(file).name)
+    shutil.copy(Path(__file__).parent.parent / "slides" / "deck.css", target / "deck.css")
+
+
+def make(root, target):
+    """Write the decks of all chapters, and a page that names them."""
+    plans, decks = teaching.read(root)["chapters"], []
+    shutil.rmtree(target, ignore_errors=True)
+    beside(target)
+    for path in sorted((root / "chapters").glob("[0-9]*.ipynb")):
+        lesson = lessons.sections(executed(root, path.stem), path.name)
+        (target / f"{path.stem}.html").write_text(deck(lesson, plans[path.stem]), encoding="utf-8")
+        decks.append(f'<li><a href="{path.stem}.html">{int(path.stem[:2])}. {escape(lesson[0].title)}</a></li>')
+    (target / "index.html").write_text(INDEX.format(decks="\n".join(decks)), encoding="utf-8")
+    return len(decks)
+
+
+if __name__ == "__main__":
+    home = Path(__file__).resolve().parent.parent
+    count = make(home, home / "_build" / "slides")
+    print(f"{count} decks. Open {home / '_build' / 'slides' / 'index.html'}")

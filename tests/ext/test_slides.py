@@ -1,0 +1,137 @@
+"""The decks: made from what ran, drawn without another host, described, and steered from the keyboard."""
+
+import json
+from pathlib import Path
+
+import lessons
+import pytest
+import slides
+import teaching
+from bs4 import BeautifulSoup
+from test_book import browser  # noqa: F401
+
+ROOT = Path(__file__).parent.parent.parent
+CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
+PLAN = teaching.read(ROOT)["chapters"]
+
+
+@pytest.fixture(scope="module")
+def decks(tmp_path_factory):
+    if not (ROOT / "_build" / "html" / "index.html").is_file():
+        pytest.skip("the book is not built: make book")
+    target = tmp_path_factory.mktemp("slides")
+    slides.make(ROOT, target)
+    return target
+
+
+def soup(decks, name):
+    return BeautifulSoup((decks / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_deck_tells_the_chapter(decks, name):
+    deck, lesson = soup(decks, name), lessons.chapters(ROOT)[name]
+    sections = deck.select(".slides > section")
+    titles = [s.h2.get_text(" ") for s in sections if "opening" in s["class"]]
+    assert [title.split()[0] for title in titles] == list(PLAN[name]["sections"])
+    asked = [s.p.text for s in sections if "predict" in s["class"]]
+    assert asked == [question for _, question in lessons.predictions(lesson)]
+    assert len([s for s in sections if "poll" in s["class"]]) == len(PLAN[name].get("polls", {}).get("questions", []))
+    lines = [number for number, section in PLAN[name]["sections"].items() if "line" in section.get("marks", [])]
+    assert [s.h2.get_text(" ").split()[1] for s in sections if "exercise" in s["class"]] == lines
+    assert "seen" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_deck_shows_every_picture_of_the_core(decks, name):
+    page = BeautifulSoup((ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    elsewhere = page.select("#go-deeper img, #the-map img")
+    core = [image["alt"] for image in page.select("article .cell_output img") if image not in elsewhere]
+    assert core and [section.img["alt"] for section in soup(decks, name).select("section.picture")] == core
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_speaker_has_notes(decks, name):
+    notes = [aside.text for aside in soup(decks, name).select("aside.notes")]
+    text = "\n".join(notes)
+    for section in PLAN[name]["sections"].values():
+        assert f"{section['minutes']} minutes." in text
+        assert "stop" not in section or "Stop point: " in text
+    assert text.count("How to read this.") >= 1
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_pictures_keep_their_words(decks, name):
+    images = soup(decks, name).find_all("img")
+    assert images and all(image["src"].startswith("data:image/") and len(image["alt"].split()) >= 4 for image in images)
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "index"])
+def test_a_deck_in_the_browser(decks, browser, name):  # noqa: F811
+    with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
+        tab, errors, elsewhere = context.new_page(), [], []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url))
+        tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
+        tab.goto((decks / f"{name}.html").as_uri())
+        tab.wait_for_load_state("networkidle")
+        if name != "index":
+            tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
+            assert walk(tab) == []
+        assert (errors, elsewhere) == ([], [])
+
+
+def walk(tab):
+    """Goes through a deck by the space bar; tells of keys that do nothing and of slides that do not fit."""
+    wrong, count, steps = [], tab.evaluate("Reveal.getTotalSlides()"), 0
+    while not tab.evaluate("Reveal.isLastSlide()") and steps < 3 * count:
+        tab.keyboard.press("Space")
+        steps += 1
+        outside = tab.evaluate(
+            "[...Reveal.getCurrentSlide().children].filter(e => !e.matches('aside')).map(e => e.getBoundingClientRect())"
+            ".filter(box => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || !box.width).length"
+        )
+        if outside:
+            wrong.append("does not fit: " + tab.evaluate("Reveal.getCurrentSlide().innerText").strip()[:60])
+    if not tab.evaluate("Reveal.isLastSlide()"):
+        wrong.append("the space bar does not reach the end")
+    tab.keyboard.press("ArrowLeft")
+    if tab.evaluate("Reveal.isLastSlide()"):
+        wrong.append("the arrow does not go back")
+    tab.keyboard.press("o")
+    if not tab.evaluate("Reveal.isOverview()"):
+        wrong.append("no overview")
+    return wrong
+
+
+# The rules can fail.
+
+
+def test_a_slide_that_does_not_fit_is_seen(decks, browser, tmp_path):  # noqa: F811
+    long = slides.slide("Long", "<p>word</p>" * 60)
+    slides.beside(tmp_path)
+    three = slides.slide("One", "<p>x</p>") + long + slides.slide("Two", "<p>x</p>")
+    (tmp_path / "x.html").write_text(slides.DECK.format(title="x", slides=three), encoding="utf-8")
+    with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
+        tab = context.new_page()
+        tab.goto((tmp_path / "x.html").as_uri())
+        tab.wait_for_function("Reveal.isReady()")
+        assert [said[:18] for said in walk(tab)] == ["does not fit: Long"]
+
+
+def test_an_opening_ends_with_a_sentence():
+    assert slides.opening("One two. Three four five. Six.", words=5) == "One two. Three four five."
+    assert slides.opening("One.\n\nTwo is said:\n\n$$ x $$\n\n**Predict:** no.") == "One.\n\nTwo is said:\n\n$$ x $$"
+    assert slides.opening("One. Two is said:\n\n- a list") == "One."
+
+
+def test_links_into_the_book_are_plain_words():
+    assert slides.html("[Chapter 2](02-information.ipynb) and [a paper](https://arxiv.org/abs/1)").count("<a ") == 1
+    assert slides.html("where $a<b$") == '<p>where <span class="math inline">\\(a&lt;b\\)</span></p>'
+
+
+def test_a_chapter_that_has_not_run_is_named(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "01-x.ipynb").write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    with pytest.raises(SystemExit, match="01-x has not run yet: make book"):
+        slides.executed(tmp_path, "01-x")

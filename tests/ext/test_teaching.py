@@ -1,0 +1,145 @@
+"""The teaching guide says what is so: its sections exist, its minutes add up, its costs come from run cards and from the disk."""
+
+import copy
+import re
+from pathlib import Path
+
+import costs
+import lessons
+import polls
+import pytest
+import run_cards
+import teaching
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parent.parent.parent
+PLAN, FOUND = teaching.read(ROOT), lessons.chapters(ROOT)
+HTML = ROOT / "_build" / "html" / "chapters"
+RUN = {"seconds": 61.0, "processor": 44.4, "gigabytes": 1.84, "cores": 2, "kind": "x86_64", "gpu": None, "date": "2026-11-24"}
+
+
+def page(name):
+    if not (HTML / f"{name}.html").is_file():
+        pytest.skip("the book is not built: make book")
+    return BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser").find("article")
+
+
+def test_the_plan_holds():
+    assert teaching.wrong(PLAN, FOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda p: p["chapters"]["02-information"]["sections"].update({"2.9": {"minutes": 1}}), "has no section 2.9"),
+        (lambda p: p["chapters"]["02-information"]["sections"].pop("2.6"), "nobody teaches 2.6"),
+        (lambda p: p["chapters"].pop("01-gradients"), "nobody teaches 01-gradients"),
+        (lambda p: p["chapters"]["03-uncertainty"]["sections"]["3.1"].update(minutes=6), "'41 min to teach'"),
+        (lambda p: p["chapters"]["04-expectancy"]["sections"]["4.4"].update(marks=[]), "no section is marked 'cut'"),
+        (lambda p: p["routes"]["90 minutes"]["steps"].pop(), "its steps take 86 min, not 90"),
+        (lambda p: p["routes"]["three hours"]["steps"].pop(3), "people have sat for"),
+        (lambda p: p["routes"]["three hours"]["steps"][0].update(hands=11), "more minutes hands on than minutes"),
+    ],
+)
+def test_a_plan_that_does_not_hold_is_seen(change, said):
+    plan = copy.deepcopy(PLAN)
+    if "01-gradients" in str(said):  # the routes would miss it first
+        plan["routes"] = {}
+    change(plan)
+    assert said in "; ".join(teaching.wrong(plan, FOUND))
+
+
+def test_a_room_has_its_hands_on_the_keys():
+    assert sum(step["hands"] for step in teaching.steps(PLAN, "three hours")) >= 70
+    assert sum(step["minutes"] for step in teaching.steps(PLAN, "three hours") if step["break"]) == 15
+
+
+def test_minutes_stand_in_one_place():
+    text = (ROOT / "chapters" / "teaching.md").read_text(encoding="utf-8")
+    assert re.findall(r"\b\d+ (?:min|s|GB|MB|seconds)\b", text) == []
+
+
+def test_every_deeper_section_says_how_long_it_takes():
+    deeper = [s for lesson in FOUND.values() for s in lessons.numbered(lesson).values() if s.rank == 3]
+    assert len(deeper) > 20 and [s.title for s in deeper if s.minutes is None] == []
+
+
+def test_exercises_are_found_where_they_are_set():
+    for lesson in FOUND.values():
+        exercises, quiz = lessons.practice(lesson)
+        assert len(exercises) == 4 and len(quiz) == 5
+        assert all(f"**Exercise {lesson[0].page[1]}." in section.words for section, _ in exercises)
+
+
+def test_a_heading_inside_code_is_none():
+    cells = [{"cell_type": "markdown", "source": "# T\n\n```python\n# no heading\n```\n\n## 1.1 Yes\n\nWords."}]
+    cells += [{"cell_type": "code", "source": "%pip list\npredict('1.1', None, ask='How' ' many?')"}]
+    found = lessons.sections({"cells": cells}, "x.ipynb")
+    assert [(s.rank, s.title, s.number) for s in found] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
+    assert lessons.predictions(found) == [("1.1", "How many?")] and found[1].link == "[1.1 Yes](x.ipynb#11-yes)"
+
+
+def test_a_run_card_is_read_back():
+    card = costs.run(run_cards.card(RUN))
+    assert card["seconds"] == 61 and card["processor"] == 44.4 and card["gigabytes"] == 1.84
+    assert (card["machine"], card["day"]) == ("2 cores (x86_64)", "24 November 2026")
+    assert costs.run("<p>no card</p>") is None
+
+
+def test_costs_are_sums_and_multiples(monkeypatch):
+    monkeypatch.setattr(costs, "installed", lambda root: (4e9, 2e9))
+    monkeypatch.setattr(costs, "folder", lambda path: 3e6)
+    runs = {"a": {"processor": 60, "gigabytes": 1.5}, "b": {"processor": 120, "gigabytes": 2.0}}
+    rows = BeautifulSoup(costs.cost_table(runs, ROOT), "html.parser").select("tbody tr")
+    cells = [[cell.text for cell in row.find_all("td")][1:] for row in rows]
+    assert cells[0] == ["3 min", "2.0 GB", "3.0 MB", "2.0 GB", "4.0 GB"]
+    assert cells[1] == ["90 min", "60.0 GB", "90.0 MB", "60.0 GB", "120.0 GB"]
+    assert cells[2] == ["500 h", "200.0 GB", "30.0 GB", "20.0 TB", "40.0 TB"]
+
+
+def test_what_is_installed_is_measured(tmp_path):
+    (tmp_path / "requirements.lock").write_text("numpy==1.0\nnot-a-package-of-anyone==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n")
+    gpu, rest = costs.installed(tmp_path)
+    assert gpu == 0 and 5e6 < rest < 5e8
+
+
+def test_the_page_shows_the_run_of_every_chapter():
+    rows = [row for row in page("teaching").select("tbody tr") if "cores (" in row.text or "core (" in row.text]
+    for name, row in zip(FOUND, rows, strict=True):
+        card = page(name).select_one(".run-card")
+        assert f"{float(card['data-processor']):.0f} s" in row.text and f"{float(card['data-gigabytes']):.1f} GB" in row.text
+    assert "<!--" not in page("teaching").text and not page("teaching").select(".teaching-late")
+
+
+def test_the_page_names_every_mistake():
+    text = page("teaching").get_text(" ")
+    for lesson in FOUND.values():
+        for _, exercise in lessons.practice(lesson)[0]:
+            assert exercise.name in text
+    assert "The mask of the ReLU is missing." in text
+
+
+# Polls on paper.
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_sheet_holds_every_question(name):
+    sheet = polls.sheet(name, FOUND[name])
+    asked = lessons.predictions(FOUND[name])
+    assert asked and all(question and question in sheet for _, question in asked)
+    quiz = lessons.practice(FOUND[name])[1]
+    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz)
+    right = [re.search(r"\d ([a-e])\.", line)[1] for line in polls.answers(name, FOUND[name]).splitlines() if line.startswith("- ")]
+    assert right == ["abcde"[question.right] for question in quiz]
+
+
+def test_a_number_that_only_a_run_knows_is_left_open():
+    assert polls.on_paper("Suppose {n:.2f} of them. Then …") == "Suppose … of them. Then …"
+
+
+def test_the_page_of_polls_is_whole():
+    article = page("polls")
+    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) for lesson in FOUND.values())
+    answers = article.find(id="answers").find_all("li")
+    assert len(answers) == sum(len(lessons.practice(lesson)[1]) for lesson in FOUND.values())
+    assert "<!--" not in article.text
