@@ -201,7 +201,8 @@ def deck(lesson, plan):
     quiz = lessons.practice(lesson)[1]
     slides += [poll(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
     seen = next((section for section, _ in found.values() if section.title.endswith("What we saw")), None)
-    points = [part for part in paragraphs(seen.words) if part.startswith("1. ")] if seen else []
+    told = [part for cell, text in (seen.cells if seen else ()) for part in (paragraphs(text) if cell["cell_type"] == "markdown" else sayings(cell))]
+    points = [part for part in told if part.startswith("1. ")]
     slides += [slide("What we saw", html(points[0]), [], "seen")] if points else []
     return DECK.format(title=escape(start.title), slides="\n".join(slides))
 
