@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -143,6 +144,37 @@ def test_the_doctor_names_the_command_for_a_wrong_or_missing_package(monkeypatch
     assert len(problems) == 2
     assert any("torch 1.9.0 is outside >=2.6" in said and '-m pip install "torch>=2.6"' in said for said in problems)
     assert any("tqdm is missing" in said and '-m pip install "tqdm>=4.66"' in said for said in problems)
+
+
+def test_the_cure_in_colab_is_a_cell_and_a_click(monkeypatch):
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda package: "1.9.0" if package == "numpy" else real(package))
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    (problem,) = doctor().problems
+    assert problem.endswith('in a cell: %pip install "numpy>=1.26", then menu Runtime → Restart session')
+
+
+@pytest.mark.parametrize(("cuda", "cure"), [(None, "TORCH=cpu"), ("12.6", "update it")])
+def test_the_doctor_sees_a_card_that_lies_idle(monkeypatch, cuda, cure):
+    there(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvidia-smi" else which(name))
+    assert states(doctor(), "NVIDIA card") == set()
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    report = doctor()
+    assert states(report, "NVIDIA card") == {"note"} and cure in str(report)
+    there(monkeypatch, cuda=True)
+    assert states(doctor(), "NVIDIA card") == set()
+
+
+def test_the_doctor_sees_too_little_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(examination, "MEMINFO", tmp_path / "meminfo")
+    assert states(doctor(), "memory") == set()
+    for kilobytes, state in ((8_000_000, "ok"), (1_000_000, "note")):
+        (tmp_path / "meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable:   {kilobytes} kB\n", encoding="ascii")
+        assert states(doctor(), "memory") == {state}
+    assert "memory: 1.0 GB free\n    a chapter takes up to 3 GB" in str(doctor())
 
 
 @pytest.mark.parametrize("torch_version", ["2.10.1+cu121", "2.15.0a0+git"])

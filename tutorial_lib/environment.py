@@ -80,7 +80,7 @@ def in_colab() -> bool:
 
 
 def doctor(*, network: bool = False) -> "Report":
-    """Examine the machine: versions, device, disk, which pictures and weights are at hand, and how to get the others.
+    """Examine the machine: device, memory, versions, disk, which pictures and weights are at hand, and how to get the others.
 
     What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
     course shows stored results in its place.
@@ -95,4 +95,5 @@ def doctor(*, network: bool = False) -> "Report":
     from tutorial_lib.examination import examine
 
     chosen = device()
-    return examine(described(chosen), COLAB_GPU if chosen.type == "cpu" and in_colab() else "", network=network)
+    hint = COLAB_GPU if chosen.type == "cpu" and in_colab() else ""
+    return examine(described(chosen), hint, colab=in_colab(), network=network)
