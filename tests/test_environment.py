@@ -121,14 +121,18 @@ def test_the_doctor_finds_a_sound_machine_sound():
 def test_the_doctor_tells_what_is_at_hand_from_what_is_damaged(data):
     np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
     np.savez(data / "mnist-test.npz", images=np.zeros((2, 28, 28, 1)), labels=np.zeros(2, np.int64))
+    (data / "live").mkdir()
+    (data / "live" / "scores.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (data / "weights").mkdir()
     (data / "weights" / "resnet20-12fca82f.th").write_bytes(b"half")
     report = doctor()
     assert states(report, "svhn/test") == {"ok"}
-    assert states(report, "mnist/test") == states(report, "cifar10/resnet20") == {"problem"}
-    assert len(report.problems) == 2 and "images are float64, not uint8" in report.problems[0]
-    assert hashlib.sha256(b"half").hexdigest() in report.problems[1] and "Remove it" in report.problems[1]
-    assert str(report).endswith("2 problems (✗) to mend.")
+    assert states(report, "mnist/test") == states(report, "cifar10/resnet20") == states(report, "live") == {"problem"}
+    assert states(report, "osie is not") == {"note"} and "from_osie(FOLDER)" in str(report)
+    assert len(report.problems) == 3 and "images are float64, not uint8" in report.problems[0]
+    assert "expected rows with the columns" in report.problems[1]
+    assert hashlib.sha256(b"half").hexdigest() in report.problems[2] and "Remove it" in report.problems[2]
+    assert str(report).endswith("3 problems (✗) to mend.")
 
 
 def test_the_doctor_names_the_command_for_a_wrong_or_missing_package(monkeypatch):

@@ -158,7 +158,9 @@ def folder() -> Iterator[Finding]:
 
 def pictures() -> Iterator[Finding]:
     """Which published pictures are at hand and sound."""
+    from tutorial_lib.data.gaze import GAZE, gaze, gaze_available, how_to_get_gaze
     from tutorial_lib.data.official import OFFICIAL
+    from tutorial_lib.data.opinions import SETS, how_to_get_opinions, opinions, opinions_available
     from tutorial_lib.data.public import available, load
 
     for world, published in OFFICIAL.items():
@@ -173,6 +175,19 @@ def pictures() -> Iterator[Finding]:
                 yield Finding("problem", f"{world}/{split} is damaged", str(error))
             else:
                 yield Finding("ok", f"{world}/{split} is at hand")
+    # Sets that their authors alone give: never downloaded, so what helps is where they are had.
+    asked = [(name, gaze_available, gaze, how_to_get_gaze) for name in GAZE]
+    asked += [(name, opinions_available, opinions, how_to_get_opinions) for name in SETS]
+    for name, there, read, how in asked:
+        if not there(name):
+            yield Finding("note", f"{name} is not at hand", how(name))
+            continue
+        try:
+            read(name, limit=1)
+        except ValueError as error:
+            yield Finding("problem", f"{name} is damaged", str(error))
+        else:
+            yield Finding("ok", f"{name} is at hand")
 
 
 def weights() -> Iterator[Finding]:
