@@ -100,6 +100,35 @@ def test_importing_the_environment_is_light():
     assert set(run.stdout.split()) == {"tutorial_lib", "tutorial_lib.names", "tutorial_lib.environment"}
 
 
+# Real pictures and weights.
+
+
+def test_at_hand_is_what_is_in_the_folder(data):
+    assert environment.at_hand("digits") and not environment.at_hand("digits", "svhn")
+    assert not environment.at_hand(weights="cifar10/resnet20")
+    np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
+    assert environment.at_hand("digits", "svhn") and not environment.at_hand("svhn", weights="cifar10/resnet20")
+    with pytest.raises(ValueError, match="unknown world"):
+        environment.at_hand("svnh")
+
+
+def test_on_colab_what_is_missing_is_fetched_and_a_silent_host_stops_nothing(monkeypatch, data, capsys):
+    asked = []
+
+    def refuse(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert not environment.at_hand("svhn") and asked == []
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    assert not environment.at_hand("svhn", weights="cifar10/resnet20")
+    said = capsys.readouterr().out
+    assert asked and "svhn/test is not at hand and cannot be downloaded" in said and said.count("\n") == 1
+    np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
+    assert environment.at_hand("svhn")
+
+
 # The doctor.
 
 
