@@ -55,9 +55,27 @@ def follow(root):
     for block in blocks("python"):
         name = re.match(r"# (\S+)\n", block)[1]
         (root / name).write_text(block.split("\n", 1)[1], encoding="utf-8")
+    for name, hunk in hunks():
+        file = root / name
+        file.write_text(changed(file.read_text(encoding="utf-8"), hunk, name), encoding="utf-8")
+
+
+def hunks():
+    """Every change that the steps show: the file, and its lines with their marks."""
     for block in blocks("diff"):
-        # Lines of a file move; what stands around a change tells where it belongs.
-        subprocess.run(["git", "apply", "-C1", "-"], cwd=root, input=block, text=True, check=True)
+        for part in re.split(r"^--- a/", block, flags=re.M)[1:]:
+            name, rest = part.split("\n", 1)
+            yield from ((name, hunk) for hunk in re.split(r"^@@.*@@\n", rest, flags=re.M)[1:])
+
+
+def changed(text, hunk, name):
+    """A text with the lines of a hunk added beside the line that the hunk shows; the file may grow between them and elsewhere."""
+    lines = hunk.splitlines()
+    added = "".join(f"{line[1:]}\n" for line in lines if line.startswith("+"))
+    before = next((f"{line[1:]}\n" for line in lines if line.startswith(" ")), None)
+    if before is None or text.count(before) != 1:
+        pytest.fail(f"the example in CONTRIBUTING.md no longer fits {name}: its diff stands beside {before!r}, found {text.count(before or '?')} times")
+    return text.replace(before, added + before if lines[0].startswith("+") else before + added)
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,7 @@ def too_much(notebook):
     counted += [(f"words in {title}", words(cells), SECTION_WORDS) for title, cells in found.sections.items()]
     said = [f"{count:,} {what}, at most {most:,}" for what, count, most in counted if count > most]
     silent = [title for title, cells in found.sections.items() if not ADDS.search(doors.markdown(cells[0]))]
+    said = [f"{line}: cut, or fold it into <details>, which is not counted" if "words" in line else line for line in said]
     return said + [f"{title} does not say '> Adds to …'" for title in silent]
 
 

@@ -64,7 +64,8 @@ def untouched():
 
 @pytest.fixture
 def signs(untouched):
-    model = drawn(Signs()).double()
+    with torch.random.fork_rng([]):  # beside another network, in one test, nothing but the test draws
+        model = drawn(Signs()).double()
     model.head.weight.grad = torch.ones_like(model.head.weight)
     model.norm.weight.requires_grad_(False)
     return untouched(model)
