@@ -54,7 +54,7 @@ EVIDENCE = (
         topic=THREE,
     ),
     Question(
-        "The network is {sure:.3%} sure of a sign. The gradient of its *probability* with respect to the picture is {small:.0e} long, that of its *logit* {large:.2g}. So …",
+        "The network is {sure:.3%} sure of a sign. The gradient of its *probability* with respect to the picture is {small:.1g} long, that of its *logit* {large:.2g}. So …",
         {
             "the answer depends on no pixel.": "Its logit does, and plainly. Only the last step has gone flat.",
             "nothing can fool it.": "Ten small steps fool signs like this one, and noise of the same size does not: section 3.5.",
@@ -76,11 +76,11 @@ EVIDENCE = (
         topic=ONE,
     ),
     Question(
-        "The same sign scores {one:.2f} among seven clear ones, and {two:.2f} among seven in heavy noise. You suspect …",
+        "The energy of one sign is {one} among seven clear ones, and {two} among seven in heavy noise. You suspect …",
         {
             "that the noise leaks through the mean of the loss.": "A mean would give one number for all eight. Here each has its own.",
             "rounding: the sums are added up in another order.": "Rounding moves the last digits, not the first ones.",
-            "that the network was left in training mode.": "Batch normalisation then takes its statistics from the neighbours. In evaluation it scores {alone:.2f} in any company. See section 3.6.",
+            "that the network was left in training mode.": "Batch normalisation then takes its statistics from the neighbours. In evaluation it is {alone} in any company. See section 3.6.",
             "that the score is uncertain, and should be averaged.": "Averaging hides a bug. A picture's score may not depend on its company.",
         },
         right=2,
