@@ -43,7 +43,7 @@ h3{font-size:1.15em;margin:1.5em 0 .5em} h4{font-size:1em}
 .title{padding-top:10em;text-align:center} .title h1{font-size:2em;margin-bottom:.4em} .title img{margin:3em 0}
 .title .small{font-size:.8em;color:#444;margin:.4em 4em}
 .contents a{display:flex;color:inherit;border-bottom:1px dotted #bbb} .contents a::after{content:attr(data-page);margin-left:auto;padding-left:1em}
-.contents ul{list-style:none;margin:0;padding:0 0 0 1.4em;font-size:.93em;line-height:1.42} .contents>ul{padding:0;margin-bottom:.8em}
+.contents ul{list-style:none;margin:0;padding:0 0 0 1.4em;font-size:.92em;line-height:1.34} .contents>ul{padding:0;margin-bottom:.8em}
 .contents .part{font-weight:bold;margin:.9em 0 .1em;break-after:avoid} .contents>ul>li{break-inside:avoid}
 pre,code,kbd{font-family:"DejaVu Sans Mono",Menlo,monospace} code{font-size:.84em}
 pre{font-size:12.6px;line-height:1.38;white-space:pre-wrap;overflow-wrap:anywhere;margin:.6em 0;padding:.6em .8em}
@@ -56,9 +56,9 @@ table{border-collapse:collapse;font-size:.86em;margin:.9em 0;line-height:1.35} t
 th,td{border-bottom:1px solid #ccc;padding:.25em .6em .25em 0;text-align:left;vertical-align:top} thead th{border-bottom:2px solid #888}
 td p,th p{margin:0} .text-right{text-align:right} .text-center{text-align:center}
 blockquote{margin:1em 0;padding:.1em 1em;border-left:4px solid #7fa8c4;background:#f4f8fb} .run-card{font-size:.85em;color:#444}
-details{margin:.8em 0;padding:.1em 0 .1em .9em;border-left:3px solid #ddd} details>summary{list-style:none;font-size:.9em;font-weight:600}
+details ul{font-size:.92em} details{margin:.8em 0;padding:.1em 0 .1em .9em;border-left:3px solid #ddd} details>summary{list-style:none;font-size:.9em;font-weight:600}
 dl.field-list{display:grid;grid-template-columns:fit-content(30%) 1fr} dd{margin-left:1.5em} dt{font-weight:600}
-.leaf .quiz{max-width:none;font-size:.88em} .leaf .quiz :is(label,.feedback){padding-block:.15em} .leaf .quiz .feedback{margin-bottom:.25em}
+#polls{font-size:.9em} .leaf .quiz{max-width:none;font-size:.88em} .leaf .quiz :is(label,.feedback){padding-block:.15em} .leaf .quiz .feedback{margin-bottom:.25em}
 .citation{display:flex;gap:.8em;margin:.4em 0;font-size:.9em;break-inside:avoid} .citation .label{flex:0 0 6.5em} .citation p{margin:0}
 .citation .backrefs{display:none} .section-number{color:#555} mjx-container{break-inside:avoid}
 """
