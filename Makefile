@@ -14,6 +14,7 @@
 #   make bench               measure speed and memory
 #   make links               try every link that leads out of the pages
 #   make repository URL=…    say where this project lives; buttons and setup cells follow
+#   make release VERSION=… write a version wherever it is said; CONTRIBUTING.md has the list
 #   make clean               forget what was built (the environment in .venv stays)
 
 PYTHON ?= python3
@@ -29,7 +30,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test slides pdf pack lab chapter outputs weights reproduce bench links repository clean
+.PHONY: book test slides pdf pack lab chapter outputs weights reproduce bench links repository release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -80,6 +81,9 @@ links: .venv/.ready
 
 repository: .venv/.ready
 	@$(PY) _ext/repository.py "$(URL)"
+
+release: .venv/.ready
+	@$(PY) _ext/release.py "$(VERSION)"
 
 clean:
 	rm -rf _build chapters/_rooms .pytest_cache dist *.egg-info

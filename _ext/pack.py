@@ -7,10 +7,10 @@ list of checksums, and a page that says what to do with them. The same contents 
 import hashlib
 import os
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 
+import repository
 from hatchling.build import build_wheel
 
 # Read aloud by a formula's explorer, which nobody can reach here; not needed to draw one.
@@ -84,15 +84,15 @@ def checksums(files):
 
 def make(root, target):
     """Write the pack into a folder, and its own checksum beside it; returns its path."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = repository.version(root)
     with tempfile.TemporaryDirectory() as folder:
         library = wheel(root, folder)
         files = contents(root, library)
     size = sum(map(len, files.values())) / 1e6
-    words = {"title": "Gradients in neural networks, hands on", "version": project["version"], "wheel": library.name}
+    words = {"title": "Gradients in neural networks, hands on", "version": version, "wheel": library.name}
     files["README.md"] = README.format(**words, count=len(files) + 2, size=size, sums=SUMS).encode()
     files[SUMS] = checksums(files).encode()
-    name = f"gradients-{project['version']}"
+    name = f"gradients-{version}"
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{name}.zip"
     with zipfile.ZipFile(path, "w") as pack:

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import tomllib
 from base64 import b64decode, b64encode
 from html import escape
 from io import BytesIO
@@ -17,6 +16,7 @@ from pathlib import Path
 from posixpath import join, normpath
 from urllib.parse import unquote, urlsplit
 
+import repository
 import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
@@ -157,7 +157,6 @@ def whole(root, numbers, leaves):
     parts, html = contents(root), root / "_build" / "html"
     first = leaves[parts[0][1][0]]
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     cover, said = first.find("img"), first.find("strong")
     static = (html / "_static").as_uri()
     head = f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{escape(settings["title"])}</title>'
@@ -166,7 +165,7 @@ def whole(root, numbers, leaves):
     head += f'<script src="{static}/mathjax/tex-chtml.js"></script></head><body>'
     title = f'<header class="title"><h1>{escape(settings["title"])}</h1><p>{escape(said.get_text()) if said else ""}</p>'
     title += f'<img src="{cover["src"]}" alt="{escape(cover.get("alt", ""))}">' if cover else ""
-    title += f'<p class="small">The course on paper, version {escape(version)}, as its pages were last built. Where a figure has sliders, it stands here as it '
+    title += f'<p class="small">The course on paper, version {repository.version(root)}, as its pages were last built. Where a figure has sliders, it stands here as it '
     title += 'first shows; live, it is on its page and in its notebook. So is the code that only draws, and the reference of the library.</p>'
     title += f'<p class="small">{escape(settings["html"]["extra_footer"])}</p></header>'
     return head + title + table(parts, leaves, numbers) + "\n".join(map(str, leaves.values())) + "</body></html>"

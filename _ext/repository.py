@@ -3,6 +3,9 @@
 It is written in one place, ``[project.urls] Repository`` in pyproject.toml, by ``make repository URL=…``, which also writes the setup
 cell of every chapter. Where nothing is written there, a build asks the git remote ``origin``. A remote that is a folder or a machine
 of the house is no address, and without an address the pages have no Colab, issue, edit or repository button.
+
+A release is locked to itself: the book of version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the
+library of that tag. A version in the making, 1.3.0.dev0, follows the default branch.
 """
 
 import json
@@ -13,19 +16,20 @@ import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
+VERSION = r'^__version__ = "(.+)"$'
 FORGES = ("github", "gitlab", "bitbucket")
 
 WITH_ADDRESS = """\
 import importlib.util, os
 if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
-    %pip install -q {{".." if os.path.exists("../pyproject.toml") else "git+{address}"}}
+    %pip install -q {{".." if os.path.exists("../pyproject.toml") else "git+{source}"}}
 from tutorial_lib import environment
 device = environment.setup()"""
 
 WITHOUT_ADDRESS = """\
 import importlib.util, os
 if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
-    assert os.path.exists("../pyproject.toml"), "Get the library first: %pip install git+https://github.com/OWNER/REPO (both names are in the address bar), or upload the project's folder and %pip install ./FOLDER"
+    assert os.path.exists("../pyproject.toml"), "Get the library first: %pip install git+https://github.com/OWNER/REPO{at} (both names are in the address bar), or upload the project's folder and %pip install ./FOLDER"
     %pip install -q ..
 from tutorial_lib import environment; device = environment.setup()"""
 
@@ -75,9 +79,24 @@ def address(root):
     return written(root) or normalise(ask_git(root, "remote", "get-url", "origin"))
 
 
-def setup_cell(address):
+def version(root):
+    """The version of the library, written in one place, its own ``__version__``."""
+    return re.search(VERSION, (Path(root) / "tutorial_lib" / "__init__.py").read_text(encoding="utf-8"), re.M)[1]
+
+
+def tag(version):
+    """The tag of a released version, or None for one in the making.
+
+    >>> tag("1.2.0"), tag("1.3.0.dev0")
+    ('v1.2.0', None)
+    """
+    return None if ".dev" in version else f"v{version}"
+
+
+def setup_cell(address, tag=None):
     """Source of a chapter's first code cell: five lines that work in Colab, in a clone and offline."""
-    return WITH_ADDRESS.format(address=address) if address else WITHOUT_ADDRESS
+    at = f"@{tag}" if tag else ""
+    return WITH_ADDRESS.format(source=f"{address}{at}") if address else WITHOUT_ADDRESS.format(at=at)
 
 
 def is_setup(cell):
@@ -95,20 +114,26 @@ def stamp(root, url):
             text = re.sub(r"^(?=\[tool\.)|\Z", "[project.urls]\n\n", text, count=1, flags=re.M)
         text = text.replace("[project.urls]\n", f'[project.urls]\nRepository = "{url}"\n', 1)
     project.write_text(text, encoding="utf-8")
+    stamp_cells(root)
+
+
+def stamp_cells(root):
+    """Write the setup cell that follows from address and version into every chapter."""
+    source = setup_cell(written(root), tag(version(root))).splitlines(keepends=True)
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in filter(is_setup, notebook["cells"]):
-            cell["source"] = setup_cell(url).splitlines(keepends=True)
+            cell["source"] = source
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def theme_options(address, branch="main"):
-    """What the theme needs to draw its buttons; nothing at all without an address it can use."""
+def theme_options(address, branch="main", tag=None):
+    """What the theme needs to draw its buttons; nothing at all without an address it can use. A tag cannot be edited."""
     forge = next((name for name in FORGES if address and name in urlsplit(address).hostname), None)
     if forge is None:
         return {}
-    options = {"repository_url": address, "repository_provider": forge, "repository_branch": branch, "path_to_docs": ""}
-    options |= {"use_repository_button": True, "use_edit_page_button": True, "use_issues_button": forge != "bitbucket"}
+    options = {"repository_url": address, "repository_provider": forge, "repository_branch": tag or branch, "path_to_docs": ""}
+    options |= {"use_repository_button": True, "use_edit_page_button": not tag, "use_issues_button": forge != "bitbucket"}
     if forge == "github":
         options["launch_buttons"] = {"notebook_interface": "jupyterlab", "colab_url": "https://colab.research.google.com"}
     return options
@@ -119,7 +144,7 @@ def add_buttons(app, config):
     branch = ask_git(app.srcdir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
     # Jupyter Book's own address stands there by default: it must go in any case.
     kept = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
-    config.html_theme_options = kept | theme_options(found, branch or "main")
+    config.html_theme_options = kept | theme_options(found, branch or "main", tag(version(app.srcdir)))
 
 
 def setup(app):

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,6 +100,35 @@ def test_importing_the_environment_is_light():
     assert set(run.stdout.split()) == {"tutorial_lib", "tutorial_lib.names", "tutorial_lib.environment"}
 
 
+# Real pictures and weights.
+
+
+def test_at_hand_is_what_is_in_the_folder(data):
+    assert environment.at_hand("digits") and not environment.at_hand("digits", "svhn")
+    assert not environment.at_hand(weights="cifar10/resnet20")
+    np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
+    assert environment.at_hand("digits", "svhn") and not environment.at_hand("svhn", weights="cifar10/resnet20")
+    with pytest.raises(ValueError, match="unknown world"):
+        environment.at_hand("svnh")
+
+
+def test_on_colab_what_is_missing_is_fetched_and_a_silent_host_stops_nothing(monkeypatch, data, capsys):
+    asked = []
+
+    def refuse(host, *_, **__):
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert not environment.at_hand("svhn") and asked == []
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    assert not environment.at_hand("svhn", weights="cifar10/resnet20")
+    said = capsys.readouterr().out
+    assert asked and "svhn/test is not at hand and cannot be downloaded" in said and said.count("\n") == 1
+    np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
+    assert environment.at_hand("svhn")
+
+
 # The doctor.
 
 
@@ -120,14 +150,18 @@ def test_the_doctor_finds_a_sound_machine_sound():
 def test_the_doctor_tells_what_is_at_hand_from_what_is_damaged(data):
     np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
     np.savez(data / "mnist-test.npz", images=np.zeros((2, 28, 28, 1)), labels=np.zeros(2, np.int64))
+    (data / "live").mkdir()
+    (data / "live" / "scores.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (data / "weights").mkdir()
     (data / "weights" / "resnet20-12fca82f.th").write_bytes(b"half")
     report = doctor()
     assert states(report, "svhn/test") == {"ok"}
-    assert states(report, "mnist/test") == states(report, "cifar10/resnet20") == {"problem"}
-    assert len(report.problems) == 2 and "images are float64, not uint8" in report.problems[0]
-    assert hashlib.sha256(b"half").hexdigest() in report.problems[1] and "Remove it" in report.problems[1]
-    assert str(report).endswith("2 problems (✗) to mend.")
+    assert states(report, "mnist/test") == states(report, "cifar10/resnet20") == states(report, "live") == {"problem"}
+    assert states(report, "osie is not") == {"note"} and "from_osie(FOLDER)" in str(report)
+    assert len(report.problems) == 3 and "images are float64, not uint8" in report.problems[0]
+    assert "expected rows with the columns" in report.problems[1]
+    assert hashlib.sha256(b"half").hexdigest() in report.problems[2] and "Remove it" in report.problems[2]
+    assert str(report).endswith("3 problems (✗) to mend.")
 
 
 def test_the_doctor_names_the_command_for_a_wrong_or_missing_package(monkeypatch):
@@ -143,6 +177,37 @@ def test_the_doctor_names_the_command_for_a_wrong_or_missing_package(monkeypatch
     assert len(problems) == 2
     assert any("torch 1.9.0 is outside >=2.6" in said and '-m pip install "torch>=2.6"' in said for said in problems)
     assert any("tqdm is missing" in said and '-m pip install "tqdm>=4.66"' in said for said in problems)
+
+
+def test_the_cure_in_colab_is_a_cell_and_a_click(monkeypatch):
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda package: "1.9.0" if package == "numpy" else real(package))
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    (problem,) = doctor().problems
+    assert problem.endswith('in a cell: %pip install "numpy>=1.26", then menu Runtime → Restart session')
+
+
+@pytest.mark.parametrize(("cuda", "cure"), [(None, "TORCH=cpu"), ("12.6", "update it")])
+def test_the_doctor_sees_a_card_that_lies_idle(monkeypatch, cuda, cure):
+    there(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvidia-smi" else which(name))
+    assert states(doctor(), "NVIDIA card") == set()
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    report = doctor()
+    assert states(report, "NVIDIA card") == {"note"} and cure in str(report)
+    there(monkeypatch, cuda=True)
+    assert states(doctor(), "NVIDIA card") == set()
+
+
+def test_the_doctor_sees_too_little_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(examination, "MEMINFO", tmp_path / "meminfo")
+    assert states(doctor(), "memory") == set()
+    for kilobytes, state in ((8_000_000, "ok"), (1_000_000, "note")):
+        (tmp_path / "meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable:   {kilobytes} kB\n", encoding="ascii")
+        assert states(doctor(), "memory") == {state}
+    assert "memory: 1.0 GB free\n    a chapter takes up to 3 GB" in str(doctor())
 
 
 @pytest.mark.parametrize("torch_version", ["2.10.1+cu121", "2.15.0a0+git"])

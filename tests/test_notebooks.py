@@ -132,7 +132,7 @@ def test_there_are_chapters():
 
 def test_setup_cell(notebook):
     found = [text(cell) for cell in code(notebook) if repository.is_setup(cell)]
-    assert found == [repository.setup_cell(repository.written(ROOT))], "`make repository URL=…` writes the setup cell"
+    assert found == [repository.setup_cell(repository.written(ROOT), repository.tag(repository.version(ROOT)))], "`make repository URL=…` writes the setup cell"
 
 
 def test_markup_that_colab_shows(notebook):

@@ -7,4 +7,4 @@ and *what is read off* it. The library is laid out the same way: :mod:`tutorial_
 Rooms are imported by name (``from tutorial_lib import data``); importing the package alone costs next to nothing.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"

@@ -79,8 +79,36 @@ def in_colab() -> bool:
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 
+def at_hand(*worlds: str, weights: str | None = None) -> bool:
+    """Say whether real pictures (their test split) and published weights are here; on Colab, fetch them first.
+
+    A chapter asks before it shows real pictures, and shows its stored results where the answer is no. Colab begins each
+    time with an empty disk and has a quick line, so there what is missing is fetched. If a host does not answer, one line
+    says so, and the answer is no.
+
+    Raises:
+        ValueError: an unknown name, or a file that is at hand and damaged.
+
+    Example:
+        >>> at_hand("digits")
+        True
+    """
+    from tutorial_lib import data, networks
+
+    if in_colab():
+        try:
+            for world in worlds:
+                data.load(world, limit=1)
+            if weights:
+                networks.pretrained(weights)
+        except FileNotFoundError as error:
+            print(str(error).partition("\n")[0])
+            return False
+    return all(map(data.available, worlds)) and (weights is None or networks.pretrained_available(weights))
+
+
 def doctor(*, network: bool = False) -> "Report":
-    """Examine the machine: versions, device, disk, which pictures and weights are at hand, and how to get the others.
+    """Examine the machine: device, memory, versions, disk, which pictures and weights are at hand, and how to get the others.
 
     What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
     course shows stored results in its place.
@@ -95,4 +123,5 @@ def doctor(*, network: bool = False) -> "Report":
     from tutorial_lib.examination import examine
 
     chosen = device()
-    return examine(described(chosen), COLAB_GPU if chosen.type == "cpu" and in_colab() else "", network=network)
+    hint = COLAB_GPU if chosen.type == "cpu" and in_colab() else ""
+    return examine(described(chosen), hint, colab=in_colab(), network=network)

@@ -1,4 +1,4 @@
-"""What the doctor looks at, one function an organ: versions, device, folder, pictures, weights, hosts."""
+"""What the doctor looks at, one function an organ: graphics, memory, versions, folder, pictures, weights, hosts."""
 
 import http.client
 import os
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+import torch
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -23,6 +24,12 @@ DISTRIBUTION = "tutorial-lib"
 ROOM = 10**9
 
 SECONDS = 3.0
+
+# What a chapter may take at its peak; the book holds every run to it.
+MEMORY = 3 * 10**9
+
+# Where Linux says how much memory a new program can have.
+MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
@@ -57,19 +64,49 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(device: str, hint: str = "", *, network: bool = False) -> Report:
+def examine(device: str, hint: str = "", *, colab: bool = False, network: bool = False) -> Report:
     """Look at everything; ``device`` is the one in use, in words, and ``hint`` how to come by a better one."""
     findings = [Finding("note" if hint else "ok", f"device: {device}", hint)]
-    for organ in [versions, folder, pictures, weights, *([hosts] if network else [])]:
+    for organ in [graphics, memory, versions, folder, pictures, weights, *([hosts] if network else [])]:
         try:
-            findings += organ()
+            findings += organ(colab) if organ is versions else organ()
         except ImportError as error:
             cure = "install what is missing, then ask again"
             findings.append(Finding("problem", f"{organ.__name__} cannot be looked at ({error})", cure))
     return Report(tuple(findings))
 
 
-def versions() -> Iterator[Finding]:
+def graphics() -> Iterator[Finding]:
+    """A graphics card that this PyTorch cannot use."""
+    if torch.cuda.is_available() or not shutil.which("nvidia-smi"):
+        return
+    if torch.version.cuda is None:
+        cure = "where .venv was made with TORCH=cpu: rm -r .venv, then make book; elsewhere install a PyTorch with CUDA"
+        yield Finding("note", f"there is an NVIDIA card, but torch {torch.__version__} is built for the processor alone", cure)
+    else:
+        cure = "nvidia-smi says what the driver can do: update it, then start Python anew"
+        yield Finding("note", f"there is an NVIDIA card, but its driver does not serve CUDA {torch.version.cuda}", cure)
+
+
+def memory() -> Iterator[Finding]:
+    """What is left for a chapter, where the system says so."""
+    if not MEMINFO.is_file():
+        return
+    said = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="ascii").splitlines())
+    if "MemAvailable" in said:
+        free = 1024 * int(said["MemAvailable"].split()[0])
+        cure = f"a chapter takes up to {MEMORY / 1e9:.0f} GB: shut down other notebooks first" if free < MEMORY else ""
+        yield Finding("note" if cure else "ok", f"memory: {free / 1e9:.1f} GB free", cure)
+
+
+def install(what: str, colab: bool) -> str:
+    """How a package is installed, where the reader is."""
+    if colab:
+        return f'in a cell: %pip install "{what}", then menu Runtime → Restart session'
+    return f'"{sys.executable}" -m pip install "{what}"'
+
+
+def versions(colab: bool = False) -> Iterator[Finding]:
     """Python and the packages the library needs, against the ranges it declares."""
     try:
         declared = metadata.metadata(DISTRIBUTION)
@@ -79,7 +116,7 @@ def versions() -> Iterator[Finding]:
         yield Finding("problem", f"tutorial_lib is read from {home} but not installed", cure)
         return
     python, wanted = ".".join(map(str, sys.version_info[:3])), SpecifierSet(declared["Requires-Python"] or "")
-    sound = []
+    sound = [f"tutorial_lib {metadata.version(DISTRIBUTION)}"]
     if python in wanted:
         sound.append(f"python {python}")
     else:
@@ -88,7 +125,7 @@ def versions() -> Iterator[Finding]:
         if requirement.marker:  # extras: not needed by the library itself
             continue
         package, ranges = requirement.name, requirement.specifier
-        cure = f'"{sys.executable}" -m pip install "{package}{ranges}"'
+        cure = install(f"{package}{ranges}", colab)
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -121,7 +158,9 @@ def folder() -> Iterator[Finding]:
 
 def pictures() -> Iterator[Finding]:
     """Which published pictures are at hand and sound."""
+    from tutorial_lib.data.gaze import GAZE, gaze, gaze_available, how_to_get_gaze
     from tutorial_lib.data.official import OFFICIAL
+    from tutorial_lib.data.opinions import SETS, how_to_get_opinions, opinions, opinions_available
     from tutorial_lib.data.public import available, load
 
     for world, published in OFFICIAL.items():
@@ -136,6 +175,19 @@ def pictures() -> Iterator[Finding]:
                 yield Finding("problem", f"{world}/{split} is damaged", str(error))
             else:
                 yield Finding("ok", f"{world}/{split} is at hand")
+    # Sets that their authors alone give: never downloaded, so what helps is where they are had.
+    asked = [(name, gaze_available, gaze, how_to_get_gaze) for name in GAZE]
+    asked += [(name, opinions_available, opinions, how_to_get_opinions) for name in SETS]
+    for name, there, read, how in asked:
+        if not there(name):
+            yield Finding("note", f"{name} is not at hand", how(name))
+            continue
+        try:
+            read(name, limit=1)
+        except ValueError as error:
+            yield Finding("problem", f"{name} is damaged", str(error))
+        else:
+            yield Finding("ok", f"{name} is at hand")
 
 
 def weights() -> Iterator[Finding]:

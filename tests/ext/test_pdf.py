@@ -44,7 +44,8 @@ def book(tmp_path_factory):
     shutil.copytree(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax", static / "mathjax")
     (home / "_toc.yml").write_text("root: chapters/intro\nparts:\n  - caption: A part\n    chapters:\n      - file: chapters/01-second\n", encoding="utf-8")
     (home / "_config.yml").write_text("title: A book by hand\nhtml: {extra_footer: A licence}\n", encoding="utf-8")
-    (home / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.3"\n', encoding="utf-8")
+    (home / "tutorial_lib").mkdir()
+    (home / "tutorial_lib" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
     (home / "_build" / "html" / "index.html").touch()
     cover = f'<img alt="Grain, all over." src="{webp(True)}">'
     (chapters / "intro.html").write_text(PAGE.format(FIRST.format(picture=cover)), encoding="utf-8")

@@ -40,13 +40,14 @@ def test_groups_and_ports_stay():
     assert repository.normalise("https://git.example.org:8443/owner/project") == "https://git.example.org:8443/owner/project"
 
 
+@pytest.mark.parametrize("tag", [None, "v1.2.0"])
 @pytest.mark.parametrize("address", [None, ADDRESS])
-def test_setup_cell_is_short_and_runs(address, capsys):
+def test_setup_cell_is_short_and_runs(address, tag, capsys):
     from IPython.core.inputtransformer2 import TransformerManager
 
-    cell = repository.setup_cell(address)
+    cell = repository.setup_cell(address, tag)
     assert len(cell.splitlines()) <= 5
-    assert (address or "OWNER") in cell
+    assert (address or "OWNER") in cell and ("@v1.2.0" in cell) == bool(tag)
     compile(TransformerManager().transform_cell(cell), "setup", "exec")
 
 
@@ -67,6 +68,8 @@ def test_setup_cell_on_colab(tmp_path, monkeypatch, capsys):
     (tmp_path / "chapters").mkdir()
     asked, error = ran(repository.setup_cell(ADDRESS), tmp_path / "chapters", monkeypatch)
     assert asked == [f"install -q git+{ADDRESS}"] and error is None
+    asked, error = ran(repository.setup_cell(ADDRESS, "v1.2.0"), tmp_path / "chapters", monkeypatch)
+    assert asked == [f"install -q git+{ADDRESS}@v1.2.0"] and error is None
     asked, error = ran(repository.setup_cell(None), tmp_path / "chapters", monkeypatch)
     assert asked == [] and "%pip install" in str(error)
 
@@ -83,6 +86,8 @@ def test_setup_cell_in_a_clone(tmp_path, monkeypatch, address):
 def project(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[project.scripts]\na = "b"\n\n[tool.pytest]\nc = 1\n', encoding="utf-8")
     (tmp_path / "chapters").mkdir()
+    (tmp_path / "tutorial_lib").mkdir()
+    (tmp_path / "tutorial_lib" / "__init__.py").write_text('"""Text."""\n\n__version__ = "1.2.0.dev0"\n', encoding="utf-8")
     cells = [
         {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["old"], "outputs": []},
         {"cell_type": "code", "metadata": {}, "source": ["1 + 1  # é"], "outputs": []},
@@ -116,6 +121,11 @@ def test_the_remote_is_asked_where_nothing_is_written(project):
     assert repository.address(project) is None
     git("remote", "set-url", "origin", "git@github.com:owner/project.git")
     assert repository.address(project) == ADDRESS
+
+
+def test_a_release_opens_its_own_notebooks():
+    options = repository.theme_options(ADDRESS, "main", "v1.2.0")
+    assert options["repository_branch"] == "v1.2.0" and not options["use_edit_page_button"] and options["launch_buttons"]
 
 
 def test_buttons_follow_the_address():

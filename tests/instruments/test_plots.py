@@ -44,11 +44,6 @@ def test_curves_draw_each_line_in_the_same_colour_everywhere(untouched_style):
     assert two.lines[0].get_ydata().tolist() == [0.2, 0.4]
 
 
-def test_heat_writes_every_number(untouched_style):
-    figure = plots.heat([[0.1, 0.2], [0.3, 0.94]], ["a", "b"], ["1", "2"], label="level")
-    assert [text.get_text() for text in figure.axes[0].texts] == ["10%", "20%", "30%", "94%"]
-
-
 def test_a_described_figure_carries_its_text():
     shown = plots.described(plots.pictures(torch.rand(1, 3, 8, 8)), 'A square of "noise" & nothing else.')
     assert 'alt="A square of &quot;noise&quot; &amp; nothing else."' in shown._repr_html_()

@@ -22,10 +22,9 @@ COLUMNS = ("x", "y", "duration", "subject", "image")
 
 @dataclass(frozen=True)
 class EyeSet:
-    """A published set: its pictures, viewers, pixels a degree of the viewer's eye, licence, and where its authors give it."""
+    """A published set: its pictures, pixels a degree of the viewer's eye, licence, and where its authors give it."""
 
     pictures: int
-    viewers: int
     degree: int
     licence: str
     url: str
@@ -33,9 +32,9 @@ class EyeSet:
 
 GAZE = {
     # Xu, Jiang, Wang, Kankanhalli, Zhao, Journal of Vision 14(1):28, 2014; the degree is that of the authors' code.
-    "osie": EyeSet(700, 15, 24, "MIT", "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"),
+    "osie": EyeSet(700, 24, "MIT", "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"),
     # Judd, Ehinger, Durand, Torralba, ICCV 2009.
-    "mit1003": EyeSet(1003, 15, 35, "research use", "https://people.csail.mit.edu/tjudd/WherePeopleLook/"),
+    "mit1003": EyeSet(1003, 35, "research use", "https://people.csail.mit.edu/tjudd/WherePeopleLook/"),
 }
 
 

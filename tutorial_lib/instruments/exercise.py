@@ -26,6 +26,11 @@ class Heard(NamedTuple):
     warnings: list[warnings.WarningMessage]
     seconds: float = 0.0
 
+    def leads_back(self) -> bool:
+        """Whether a graph comes back with the value, so that a gradient of it would reach the network."""
+        parts = self.value if isinstance(self.value, list | tuple) else [self.value]
+        return any(isinstance(part, torch.Tensor) and part.requires_grad for part in parts)
+
 
 @dataclass(frozen=True)
 class Exercise:

@@ -151,23 +151,6 @@ def curves(
     return figure
 
 
-def heat(table: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], *, label: str, low: float = 0, high: float = 1) -> Figure:
-    """A table of shares as colours, with the number in each cell."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.7 + 0.62 * len(columns), 0.6 + 0.27 * len(rows)), layout="constrained")
-        axis = figure.subplots()
-        axis.grid(False)
-        axis.imshow(table, cmap="cividis", vmin=low, vmax=high, aspect="auto")
-        axis.set(xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows, xlabel=label)
-        axis.spines[:].set_visible(False)
-        axis.tick_params(length=0)
-        for i, row in enumerate(table):
-            for j, value in enumerate(row):
-                ink = "white" if value < (low + high) / 2 else "#1a1a1a"
-                axis.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=8, color=ink)
-    return figure
-
-
 def maps(
     images: Tensor | dict[str, Tensor],
     columns: dict[str, Tensor],

@@ -103,11 +103,6 @@ def watched(N: int, K: int, C: int, h: int, w: int, sharp: float) -> Callable[[t
     return make
 
 
-def carries_a_graph(call: Heard) -> bool:
-    parts = call.value if isinstance(call.value, list | tuple) else [call.value]
-    return any(isinstance(one, Tensor) and one.requires_grad for one in parts)
-
-
 local_mismatch = Exercise(
     name="local_mismatch",
     reference=mismatch,
@@ -131,7 +126,7 @@ local_mismatch = Exercise(
         "`abs` stand?": (signed, size_too_late),
     },
     beside={
-        "A graph comes back with the maps. Whoever keeps them keeps every activation too: detach what you return": carries_a_graph
+        "A graph comes back with the maps. Whoever keeps them keeps every activation too: detach what you return": Heard.leads_back
     },
     look="take one position and write its four or so logits down; softmax them, and hold them against p",
     right="Each place was asked alone. The odd one is where the answers part.",

@@ -48,12 +48,6 @@ def seen(N: int, C: int, d: int) -> Callable[[torch.Generator], tuple[Tensor, Te
     return make
 
 
-def leads_back(call: Heard) -> bool:
-    """Whether a gradient of the features would reach the network."""
-    parts = call.value if isinstance(call.value, list | tuple) else [call.value]
-    return any(isinstance(one, Tensor) and one.requires_grad for one in parts)
-
-
 introspective_features = Exercise(
     name="introspective_features",
     reference=own_rows,
@@ -73,7 +67,7 @@ introspective_features = Exercise(
     },
     beside={
         "The features carry a graph. Trained on them, the second look would train the first one too: what cuts the way "
-        "back?": leads_back,
+        "back?": Heard.leads_back,
     },
     look="write out the smallest case by hand: the first d numbers of a row belong to the first class",
     right="And now the question that matters: which of your features is not a function of h?",

@@ -99,11 +99,6 @@ def attacked(
     return make
 
 
-def carries_a_graph(call: Heard) -> bool:
-    parts = call.value if isinstance(call.value, list | tuple) else [call.value]
-    return any(isinstance(one, Tensor) and one.requires_grad for one in parts)
-
-
 FIRST = attacked(12, eps=0.1, step=0.04, steps=10, wrong=3, seed=3)
 
 
@@ -153,7 +148,7 @@ pgd = Exercise(
     },
     beside={
         "The graph of all steps is kept. It grows with every step and hands the network's past on: detach the picture before "
-        "each step, and what you return": carries_a_graph
+        "each step, and what you return": Heard.leads_back
     },
     look="print the largest change and the loss after every step: the first may never pass eps, the second should rise",
     right="Ten steps, one budget. Now ask how sure the network is of what it says afterwards.",
