@@ -4,6 +4,7 @@
 #   make test                build it, then test the library, the notebooks and the pages
 #   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
 #   make slides              a deck for each chapter, from the chapters as they last ran
+#   make pdf                 the whole book in one file to print, by Chromium; no TeX
 #   make pack                book, notebooks, slides and library in one file, for a room without a network
 #   make lab                 open the chapters in JupyterLab
 #   make chapter N=1         run and draw one chapter only: the quick loop while writing
@@ -29,7 +30,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test slides pack lab chapter outputs weights reproduce bench links repository release clean
+.PHONY: book test slides pdf pack lab chapter outputs weights reproduce bench links repository release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -37,6 +38,9 @@ book: .venv/.ready
 
 slides: book
 	$(PY) _ext/slides.py
+
+pdf: book
+	$(PY) _ext/pdf.py
 
 pack: slides
 	$(PY) _ext/pack.py

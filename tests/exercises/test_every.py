@@ -9,7 +9,7 @@ import torch
 from tutorial_lib import exercises
 from tutorial_lib.instruments import Exercise, check
 
-CHAPTERS = [importlib.import_module(f"{exercises.__name__}.{module.name}") for module in pkgutil.iter_modules(exercises.__path__)]
+CHAPTERS = [importlib.import_module(f"{exercises.__name__}.{module.name}") for module in pkgutil.iter_modules(exercises.__path__) if module.ispkg]
 ALL = [getattr(chapter, name) for chapter in CHAPTERS for name in chapter.__all__ if name != "QUIZ"]
 SLIPS = [(exercise, hint, wrong) for exercise in ALL for hint, wrong in exercise.mistakes()]
 # How many slips each exercise knows by name: those that numbers show, and those that they do not.

@@ -68,6 +68,17 @@ def test_fields_and_values_must_match(values):
         quiz([ODD], **values)
 
 
+def test_a_section_that_feedback_names_is_linked_and_others_are_not():
+    page = soup(quiz([Question("Section 2.2?", {"section 2.2": "See section 2.2 <b>", "no": "See section 9.9."}, right=0)]))
+    assert [(link.text, link["href"]) for link in page.find_all("a")] == [("section 2.2", "02-information.ipynb#2.2-What-if-not-P%3F")]
+    assert page.a.find_parent(class_="feedback") and page.find("b") is None
+
+
+def test_options_that_become_equal_are_refused():
+    with pytest.raises(ValueError, match="two options say the same"):
+        quiz([Question("q", {"{a}": "x", "{b}": "y"}, right=0)], a=1, b=1)
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -126,6 +137,20 @@ def test_from_the_keyboard_only_the_chosen_feedback_shows(browser):
     page.keyboard.press("ArrowDown")
     assert page.locator(".feedback:visible").count() == 2 and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_the_score_names_the_topics_that_went_astray_most_first(browser):
+    topics = ["first", "second", "second", "", "third"]
+    questions = [Question(str(i), {"right": "r", "wrong": "w"}, right=0, topic=topic) for i, topic in enumerate(topics)]
+    page = browser.new_page()
+    page.set_content(quiz(questions)._repr_html_())
+    for i, choice in enumerate(["wrong", "wrong", "wrong", "wrong", "right"]):
+        page.locator("fieldset").nth(i).get_by_label(choice).check()
+    assert page.locator(".score").inner_text() == "5 of 5 answered, 1 right. Worth another look: second (2), first (1)."
+    for i in range(4):
+        page.locator("fieldset").nth(i).get_by_label("right").check()
+    assert page.locator(".score").inner_text() == "5 of 5 answered, 5 right."
     page.close()
 
 

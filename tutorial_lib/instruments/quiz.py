@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 from string import Formatter, ascii_lowercase
+
+from tutorial_lib.instruments.sections import TITLES, link
 
 # Which feedback shows is decided by the style alone. Where a notebook drops styles, all of it shows, and can be read.
 _STYLE = """<style>
@@ -31,7 +33,7 @@ _STYLE = """<style>
 .quiz .feedback{display:block}.quiz .score{display:none}}
 </style>"""
 # The options change places on screen; `--place` puts them back in print. The score counts what is chosen now, so that whoever
-# walks over options with the arrow keys loses nothing.
+# walks over options with the arrow keys loses nothing; topics come in the order of what went astray.
 _SCRIPT = """<script>
 (function(){var quiz=document.getElementById("ID");if(!quiz||quiz.dataset.ready)return;quiz.dataset.ready="yes";
 quiz.querySelectorAll(".options").forEach(function(box){var all=Array.from(box.children);
@@ -40,7 +42,11 @@ all.forEach(function(option){box.appendChild(option)})});
 var score=quiz.querySelector(".score");
 quiz.addEventListener("change",function(){var chosen=quiz.querySelectorAll("input:checked");
 var right=quiz.querySelectorAll("input[value=right]:checked");
-score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."})})();
+var astray={};quiz.querySelectorAll("fieldset[data-topic]").forEach(function(field){
+if(field.querySelector("input[value=wrong]:checked"))astray[field.dataset.topic]=(astray[field.dataset.topic]||0)+1});
+var again=Object.keys(astray).sort(function(a,b){return astray[b]-astray[a]}).map(function(topic){return topic+" ("+astray[topic]+")"});
+score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."+
+(again.length?" Worth another look: "+again.join(", ")+".":"")})})();
 </script>"""
 
 
@@ -48,7 +54,8 @@ score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."})}
 class Question:
     """A question with options, each with a line of feedback; ``right`` is the index of the right one.
 
-    Texts may hold `code`, *emphasis*, and fields in braces that :func:`quiz` fills.
+    Texts may hold `code`, *emphasis*, and fields in braces that :func:`quiz` fills. Feedback that names "section 2.3" links it.
+    Where questions have a ``topic``, the score says in which of them the wrong choices lie.
 
     Raises:
         ValueError: fewer than two options, an option without feedback, or a right option that does not exist.
@@ -57,6 +64,7 @@ class Question:
     text: str
     options: Mapping[str, str]
     right: int
+    topic: str = ""
 
     def __post_init__(self):
         if not self.text.strip():
@@ -93,10 +101,11 @@ class Quiz:
                 f'<input type="radio" name="{name}-{number}" id="{own}" value="{"right" if right else "wrong"}">'
                 f'<label for="{own}">{marked(option)}</label>'
                 f'<div class="says" aria-live="polite"><div class="feedback{" right" if right else ""}">'
-                f"<p><strong>{mark}</strong> {marked(feedback)}</p></div></div></div>"
+                f"<p><strong>{mark}</strong> {linked(marked(feedback))}</p></div></div></div>"
             )
         legend = f"<legend>{number}. {marked(question.text)}</legend>"
-        return f'<fieldset>{legend}<div class="options">{"".join(options)}</div></fieldset>'
+        topic = f' data-topic="{escape(question.topic)}"' if question.topic else ""
+        return f'<fieldset{topic}>{legend}<div class="options">{"".join(options)}</div></fieldset>'
 
     def __repr__(self) -> str:
         lines = []
@@ -114,7 +123,7 @@ def quiz(questions: Sequence[Question], **values) -> Quiz:
         values: a computed number for each field in their texts, as for ``say``.
 
     Raises:
-        ValueError: no question, a field without a value, or a value without a field.
+        ValueError: no question, a field without a value, a value without a field, or values that make two options equal.
 
     Example:
         >>> quiz([Question("Is {n} even?", {"yes": "It is twice {half}.", "no": "Halve it."}, right=0)], n=6, half=3)
@@ -132,10 +141,13 @@ def quiz(questions: Sequence[Question], **values) -> Quiz:
             f"every field needs a value and every value a field; without a value: {missing}; without a field: {unused}"
         )
 
-    def filled(text: str) -> str:
-        return text.format(**values)
+    def filled(question: Question) -> Question:
+        options = {option.format(**values): feedback.format(**values) for option, feedback in question.options.items()}
+        if len(options) < len(question.options):
+            raise ValueError(f"{question.text!r}: with these values two options say the same; choose other values")
+        return replace(question, text=question.text.format(**values), options=options)
 
-    return Quiz([Question(filled(q.text), {filled(o): filled(f) for o, f in q.options.items()}, q.right) for q in questions])
+    return Quiz([filled(question) for question in questions])
 
 
 def marked(text: str) -> str:
@@ -147,3 +159,13 @@ def marked(text: str) -> str:
     """
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"(?<!\w)\*([^*\s](?:[^*]*[^*\s])?)\*(?!\w)", r"<em>\1</em>", text)
+
+
+def linked(html: str) -> str:
+    """HTML in which sections that are named with their number lead there.
+
+    Example:
+        >>> linked("Section 2.2 has it; section 9.9 is not there.")
+        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">Section 2.2</a> has it; section 9.9 is not there.'
+    """
+    return re.sub(r"\b[Ss]ection (\d\.\w)\b", lambda found: link(found[1], found[0]) if found[1] in TITLES else found[0], html)
