@@ -144,7 +144,7 @@ def add_buttons(app, config):
     branch = ask_git(app.srcdir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
     # Jupyter Book's own address stands there by default: it must go in any case.
     kept = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
-    config.html_theme_options = kept | theme_options(found, branch or "main", tag(version(app.srcdir)))
+    config.html_theme_options = kept | theme_options(found, branch or "main", tag(version(app.srcdir)) if found else None)
 
 
 def setup(app):

@@ -40,7 +40,7 @@ def home(tmp_path):
 
 def page(home, word, address):
     """Write the library and the address, build, and return the page."""
-    (home / "tutorial_lib" / "__init__.py").write_text(f"WORD = {word!r}\n", encoding="utf-8")
+    (home / "tutorial_lib" / "__init__.py").write_text(f'__version__ = "1.2.0.dev0"\nWORD = {word!r}\n', encoding="utf-8")
     urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
     (home / "pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}', encoding="utf-8")
     ran = subprocess.run(
