@@ -73,7 +73,7 @@ def label_norms(K: Tensor, logits: Tensor, labels: Tensor, *, link: str = "sigmo
         <BLANKLINE>
                 [[1.7678]]])
     """
-    if labels.dim() != 2 or labels.shape[1] != of_logits(logits).shape[1]:
+    if labels.dim() != 2 or not len(labels) or labels.shape[1] != of_logits(logits).shape[1]:
         raise ValueError(f"labels (Q, C) for logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}")
     # δ asks for the logits alone; what stands where the features do is not looked at.
     delta = [last_layer_gradient(logits, logits, confounding(y, link, reduction))[0] for y in labels]
