@@ -40,7 +40,8 @@ class Case:
 
 
 def _all_rows(args, case, f):
-    return args | {name: f(args[name]) for name in case.rows.split() if name in args}
+    rows = [name for name in case.rows.split() if isinstance(args[name], Tensor) and args[name].dim()]
+    return args | {name: f(args[name]) for name in rows}
 
 
 def _one(args, name, f):
@@ -203,13 +204,12 @@ def same(a, b):
 
 
 def close(a, b, tolerance):
-    """Equal up to rounding, each tensor on its own scale; what is not a number stays so."""
+    """Equal up to rounding, each tensor on its own scale; what is no number, or not finite, stays so."""
     a, b = a.detach().to(torch.float64), b.detach().to(torch.float64)
-    if a.shape != b.shape or not torch.equal(a.isnan(), b.isnan()):
+    if a.shape != b.shape or not same(torch.where(a.isfinite(), 0, a), torch.where(b.isfinite(), 0, b)):
         return False
-    a, b = a.nan_to_num(7.5), b.nan_to_num(7.5)
-    scale = max(a.abs().max().item(), 1e-6) if a.numel() else 1.0
-    return bool(((a - b).abs() <= tolerance * scale).all()) if scale < torch.inf and scale < 1e300 else torch.equal(a, b)
+    a, b = (torch.where(t.isfinite(), t, 0) for t in (a, b))
+    return not a.numel() or bool(((a - b).abs() <= tolerance * a.abs().max().clamp(min=1e-6)).all())
 
 
 def judge(case, harms):
