@@ -110,7 +110,10 @@ def loss_plane(
     if not len(x):
         raise ValueError("a loss is a mean over at least one sample, and x has none")
     rows = []
-    refusal = f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+
+    def refusal() -> str:
+        return f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+
     with evaluating(model), answering(refusal):
         if statistics == "batch":
             for module in model.modules():

@@ -77,8 +77,12 @@ class Objective:
                 if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
                     raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
             bound.append(b)
-        given = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in bound if isinstance(b, Tensor))
-        with torch.no_grad(), answering(f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{given}"):
+
+        def refusal() -> str:
+            given = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in bound if isinstance(b, Tensor))
+            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{given}"
+
+        with torch.no_grad(), answering(refusal):
             result = self.fn(outputs, *bound)
         if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
             found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__

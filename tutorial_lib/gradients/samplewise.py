@@ -243,7 +243,7 @@ def _by_functions(
                 M = vmap(one, (None, *(0 for _ in part)))(held, *part)
             except RuntimeError:
                 # Not every network can be vectorised over its samples; one after the other they always work.
-                with answering(f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"):
+                with answering(lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"):
                     alone = [one(held, *(t[0] for t in row)) for row in zip(*(t.split(1) for t in part))]
                 M = {name: torch.stack([a[name] for a in alone]) for name in held}
             for name, m in M.items():
