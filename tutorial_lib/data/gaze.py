@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib.data.guarded import LONGEST, picture_file, read_npz
 from tutorial_lib.folder import VARIABLE, data_folder, told
 from tutorial_lib.names import known
 
@@ -64,16 +63,12 @@ class Gaze:
 
     def size(self, i: int) -> tuple[int, int]:
         """Height and width of picture ``i`` as it was shown."""
-        from PIL import Image
-
-        with Image.open(self.folder / "images" / self.names[i]) as photo:
+        with picture_file(self.folder / "images" / self.names[i]) as photo:
             return photo.size[1], photo.size[0]
 
     def picture(self, i: int, size: tuple[int, int] | None = None, *, device=None) -> Tensor:
         """Picture ``i``: (1, 3, H, W) float in [0, 1], at its own size or scaled to ``size`` (bilinear, antialiased)."""
-        from PIL import Image
-
-        with Image.open(self.folder / "images" / self.names[i]) as photo:
+        with picture_file(self.folder / "images" / self.names[i]) as photo:
             array = np.array(photo.convert("RGB"))
         x = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
         if size is not None:
@@ -180,15 +175,7 @@ def _validated(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str,
         otherwise = f"Mend the file, or remove it. {how_to_get_gaze(name, root=path.parents[1])}"
         return ValueError(f"{told(path)} holds no fixations of {name}: {why}. {otherwise}")
 
-    if not zipfile.is_zipfile(path):
-        raise refuse("it is no .npz archive, or a damaged one")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {key: file[key] for key in (*COLUMNS, "names") if key in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        pickled = "pickle" in str(error).lower()
-        raise refuse("it holds pickled objects, which are never loaded" if pickled else f"it cannot be read ({error})") from None
-    held = {key: array for key, array in held.items() if isinstance(array, np.ndarray)}
+    held = read_npz(path, (*COLUMNS, "names"), refuse, most=LONGEST)
     missing = [key for key in (*COLUMNS, "names") if key not in held]
     if missing:
         raise refuse(f"it has no {' and no '.join(missing)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tutorial_lib.data.gaze import COLUMNS, how_to_get_gaze
+from tutorial_lib.data.guarded import picture_file, read_mat, replacing
 from tutorial_lib.folder import data_folder
 
 
@@ -26,14 +27,12 @@ def from_osie(source: str | os.PathLike, *, root: str | os.PathLike | None = Non
         FileNotFoundError: a part of the layout is missing; the message names it.
         ValueError: the file is not of this kind, or there are not as many pictures as cells.
     """
-    from scipy.io import loadmat
-
     pictures = found(Path(source) / "data" / "stimuli", "*.jpg", "osie")
     path = found(Path(source) / "data" / "eye", "fixations.mat", "osie")[0]
-    try:
-        cells = np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)["fixations"])
-    except (KeyError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"{path} is no file of OSIE's fixations ({error}). {how_to_get_gaze('osie', root=root)}") from None
+    held = read_mat(path, "fixations", squeeze_me=True, struct_as_record=False)
+    if "fixations" not in held:
+        raise ValueError(f"{path} is no file of OSIE's fixations (it has none). {how_to_get_gaze('osie', root=root)}")
+    cells = np.atleast_1d(held["fixations"])
     if len(cells) != len(pictures):
         raise ValueError(f"{path} has {len(cells)} cells for {len(pictures)} pictures: one of the two is not whole")
     rows = []
@@ -41,9 +40,12 @@ def from_osie(source: str | os.PathLike, *, root: str | os.PathLike | None = Non
         named = str(getattr(cell, "img", picture.name))
         if named != picture.name:
             raise ValueError(f"cell {i + 1} of {path} belongs to {named!r}, the picture is {picture.name!r}: one of the two is not whole")
-        for subject, seen in enumerate(np.atleast_1d(cell.subjects)):
-            columns = [np.atleast_1d(getattr(seen, f"fix_{key}")).astype(float) for key in ("x", "y", "duration")]
-            rows += [(x, y, t, subject, i) for x, y, t in zip(*columns, strict=True)]
+        try:
+            for subject, seen in enumerate(np.atleast_1d(cell.subjects)):
+                columns = [np.atleast_1d(getattr(seen, f"fix_{key}")).astype(float) for key in ("x", "y", "duration")]
+                rows += [(x, y, t, subject, i) for x, y, t in zip(*columns, strict=True)]
+        except (AttributeError, ValueError, TypeError) as error:
+            raise ValueError(f"cell {i + 1} of {path} holds no fixations ({error}). {how_to_get_gaze('osie', root=root)}") from None
     return written("osie", pictures, rows, root)
 
 
@@ -60,13 +62,11 @@ def from_mit1003(source: str | os.PathLike, *, root: str | os.PathLike | None = 
         FileNotFoundError: a part of the layout is missing; the message names it.
         ValueError: a map that is not of its picture's size.
     """
-    from PIL import Image
-
     pictures = found(Path(source) / "ALLSTIMULI", "*.jpeg", "mit1003")
     rows = []
     for i, picture in enumerate(pictures):
         path = found(Path(source) / "ALLFIXATIONMAPS", f"{picture.stem}_fixPts.jpg", "mit1003")[0]
-        with Image.open(path) as points, Image.open(picture) as photo:
+        with picture_file(path) as points, picture_file(picture) as photo:
             if points.size != photo.size:
                 raise ValueError(f"{path.name} has {points.size} pixels, its picture {photo.size}: one of the two is another's")
             # Written as JPEG, a point is not quite white and its neighbours not quite black.
@@ -88,10 +88,10 @@ def written(name: str, pictures: list[Path], rows: list[tuple], root: str | os.P
     folder = data_folder(root) / name
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for picture in pictures:
-        shutil.copyfile(picture, folder / "images" / picture.name)
+        with replacing(folder / "images" / picture.name) as half:
+            shutil.copyfile(picture, half)
     kinds = (np.float32, np.float32, np.float32, np.int8, np.int16)
     columns = {key: np.array([row[k] for row in rows], kind) for k, (key, kind) in enumerate(zip(COLUMNS, kinds, strict=True))}
-    half = folder / "half.npz"
-    np.savez_compressed(half, names=np.array([picture.name for picture in pictures]), **columns)
-    os.replace(half, folder / "fixations.npz")
+    with replacing(folder / "fixations.npz") as half:
+        np.savez_compressed(half, names=np.array([picture.name for picture in pictures]), **columns)
     return folder

@@ -8,11 +8,13 @@ ask for a form or forbid redistribution, so that nothing is downloaded here.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
-import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
+from tutorial_lib.data.guarded import picture_file, read_mat, read_table, replacing
 from tutorial_lib.data.rated import Rated
 from tutorial_lib.folder import VARIABLE, data_folder, told
 from tutorial_lib.names import known
@@ -56,10 +58,11 @@ def opinions(name: str, *, limit: int | None = None, root: str | os.PathLike | N
     def refuse(why: str):
         return ValueError(f"{told(table)}: {why}. Mend the folder, or convert the official download again")
 
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(f"limit must be a whole number above 0, or None; got {limit!r}")
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.DictReader(io.StringIO(read_table(table), newline="")))
+    except (ValueError, csv.Error) as error:
         raise refuse(f"it is no table that can be read ({error})") from None
     columns = rows[0].keys() if rows else ()
     scale = [column for column in DIRECTIONS if column in columns]
@@ -75,7 +78,7 @@ def opinions(name: str, *, limit: int | None = None, root: str | os.PathLike | N
             raise refuse(f"line {i} has no number in the column {scale[0]}")
         for column in ("distorted", "reference"):
             # A name that leads out of the folder is no name of a picture of this set.
-            if not row[column] or Path(row[column]).name != row[column]:
+            if not row[column] or Path(row[column]).name != row[column] or "\0" in row[column]:
                 raise refuse(f"line {i} names {row[column]!r}, which is no plain file name")
     total, rows, scores = len(rows), rows[:limit], scores[:limit]
     for row in rows:
@@ -130,22 +133,20 @@ def convert_live(folder: str | os.PathLike, *, root: str | os.PathLike | None = 
         FileNotFoundError: a file of the published layout is missing; the error names it.
         ValueError: scores and pictures are not equally many.
     """
-    from scipy.io import loadmat
-
     folder = Path(folder)
     realigned = folder / "dmos_realigned.mat"
     scores = _there(realigned if realigned.is_file() else folder / "dmos.mat")
-    wanted = ["dmos", "dmos_new", "orgs"]
-    held = loadmat(scores, variable_names=wanted)  # numbers in a MATLAB file of version 5: nothing in it is run
+    held = read_mat(scores, "dmos", "dmos_new", "orgs")
     dmos, copies = held.get("dmos_new", held.get("dmos")), held.get("orgs")
     if dmos is None or copies is None:
         raise ValueError(f"{scores.name} has no dmos and orgs; take the file that came with the pictures")
     found = []
     for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order in which the scores are listed
-        listed = _there(folder / kind / "info.txt").read_text().splitlines()
-        lines = [line.split() for line in listed if line.split()]
-        for reference, name, *_ in sorted(lines, key=lambda parts: int(parts[1][3:].partition(".")[0])):
-            found.append((folder / kind / name, folder / "refimgs" / reference, kind))
+        listed = _there(folder / kind / "info.txt")
+        lines = [line.split() for line in read_table(listed).splitlines() if line.split()]
+        with _understood(listed):
+            for reference, name, *_ in sorted(lines, key=lambda parts: int(parts[1][3:].partition(".")[0])):
+                found.append((folder / kind / _plain(name), folder / "refimgs" / _plain(reference), kind))
     if not len(found) == dmos.size == copies.size:
         raise ValueError(f"{len(found)} pictures are listed in info.txt, {scores.name} has {dmos.size} scores")
     kept = [(*one, float(s)) for one, s, copy in zip(found, dmos.flat, copies.flat, strict=True) if not copy]
@@ -161,18 +162,33 @@ def convert_tid2013(folder: str | os.PathLike, *, root: str | os.PathLike | None
     folder, found = Path(folder), []
     # Names are written in capitals here and in small letters there.
     files = {p.name.lower(): p for part in ("distorted_images", "reference_images") for p in (folder / part).glob("*")}
-    for line in _there(folder / "mos_with_names.txt").read_text().splitlines():
+    listed = _there(folder / "mos_with_names.txt")
+    for line in read_table(listed).splitlines():
         if len(parts := line.split()) == 2:
-            score, name = float(parts[0]), parts[1].lower()
-            reference = name.split("_")[0] + ".bmp"
-            picture, original = (files.get(n, folder / "distorted_images" / n) for n in (name, reference))
-            found.append((picture, original, f"type {int(name.split('_')[1])}", score))
+            with _understood(listed):
+                score, name = float(parts[0]), _plain(parts[1].lower())
+                reference = name.split("_")[0] + ".bmp"
+                picture, original = (files.get(n, folder / "distorted_images" / n) for n in (name, reference))
+                found.append((picture, original, f"type {int(name.split('_')[1])}", score))
     return _written("tid2013", "mos", found, root)
 
 
-def _written(name: str, scale: str, found: list[tuple[Path, Path, str, float]], root) -> Path:
-    from PIL import Image
+@contextmanager
+def _understood(listed: Path):
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{told(listed)} is no list of this set ({error}); take the file that came with the pictures") from None
 
+
+def _plain(name: str) -> str:
+    """The name of a file, if it leads nowhere else."""
+    if set(name) & set('/\\:\0') or name in (".", ".."):
+        raise ValueError(f"{name!r} is no plain file name")
+    return name
+
+
+def _written(name: str, scale: str, found: list[tuple[Path, Path, str, float]], root) -> Path:
     target, rows = data_folder(root) / name, []
     for picture, original, _, _ in found:
         _there(picture), _there(original)
@@ -182,15 +198,15 @@ def _written(name: str, scale: str, found: list[tuple[Path, Path, str, float]], 
         names = f"{kind.replace(' ', '')}_{picture.stem.lower()}.png", f"ref_{original.stem.lower()}.png"
         for source, file in zip((picture, original), names, strict=True):
             if file not in written:
-                with Image.open(source) as opened:
-                    opened.convert("RGB").save(target / "images" / file)
+                with picture_file(source) as opened:
+                    photo = opened.convert("RGB")
+                with replacing(target / "images" / file) as half:
+                    photo.save(half, "PNG")
                 written.add(file)
         rows.append([*names, kind, repr(score)])
     # The table comes last and whole: where it stands, the pictures stand too.
-    part = target / "scores.csv.part"
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(target / "scores.csv") as half, half.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([[*COLUMNS, scale], *rows])
-    shutil.move(part, target / "scores.csv")
     return target
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutorial_lib.data.guarded import picture_file
+
 
 def photos(
     files: str | os.PathLike | Iterable[str | os.PathLike],
@@ -41,15 +43,12 @@ def photos(
 
 
 def _square(file: str | os.PathLike, size: int) -> Tensor:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if not os.path.isfile(file):
         raise FileNotFoundError(f"no photograph at {os.fspath(file)}")
-    try:
-        with Image.open(file) as opened:
-            photo = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{os.fspath(file)} is no picture that can be read ({error})") from None
+    with picture_file(file) as opened:
+        photo = opened.convert("RGB")
     # Rounded as torchvision rounds, so that published accuracies are met to the picture.
     short = round(size * 8 / 7)
     width, height = (int(short * side / min(photo.size)) for side in photo.size)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.data.challenges import LEVELS, challenge, check_images
+from tutorial_lib.data.guarded import picture_file
 from tutorial_lib.data.painting import render
 from tutorial_lib.data.signs import SIGNS
 from tutorial_lib.names import known
@@ -178,7 +179,5 @@ def _as_tensor(array: np.ndarray) -> Tensor:
 def _decoded(picture: Tensor | os.PathLike) -> Tensor:
     if isinstance(picture, Tensor):
         return picture
-    from PIL import Image
-
-    with Image.open(picture) as opened:
+    with picture_file(picture) as opened:
         return _as_tensor(np.asarray(opened.convert("RGB")))

@@ -107,8 +107,8 @@ def luminance(x: Tensor) -> Tensor:
         >>> luminance(torch.ones(1, 3, 2, 2)).shape
         torch.Size([1, 1, 2, 2])
     """
-    if x.dim() != 4 or x.shape[1] != 3:
-        raise ValueError(f"coloured pictures are (N, 3, H, W), not {tuple(x.shape)}")
+    if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
+        raise ValueError(f"coloured pictures are floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
     return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
 
 
@@ -135,5 +135,7 @@ def _pair(x: Tensor, reference: Tensor, least: int) -> None:
         raise ValueError(f"pictures and references are (N, C, H, W), alike, at least one, not {found}")
     if not (x.is_floating_point() and reference.is_floating_point()):
         raise ValueError("pictures are floats; divide bytes by 255")
+    if x.dtype != reference.dtype:
+        raise ValueError(f"pictures and references are of one type, not {x.dtype} and {reference.dtype}: take x.to(reference)")
     if min(x.shape[-2:]) < least:
         raise ValueError(f"the window has {least}×{least} pixels, these pictures only {x.shape[-2]}×{x.shape[-1]}")

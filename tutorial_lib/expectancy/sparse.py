@@ -94,6 +94,7 @@ class SparseQuality:
             ValueError: no coloured pictures, or smaller than a patch.
         """
         _coloured(pictures, self.patch)
+        pictures = pictures.detach()
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         X = self._drawn(pictures, patches, generator)
         mean = X.mean(0)
@@ -145,7 +146,11 @@ class SparseQuality:
         if min(x.shape[-2:]) < self.patch or (x.shape[-2] // self.patch) * (x.shape[-1] // self.patch) < 2:
             raise ValueError(f"two patches of {self.patch}×{self.patch} are needed; take halve=False or larger pictures")
         cut = F.unfold(_channels(x), self.patch, stride=self.patch).mT
-        cut = cut - cut.mean(1, keepdim=True)
+        middle = cut.mean(1, keepdim=True)
+        cut = cut - middle
+        # A picture of one colour has patches of nothing: what rounding leaves has an order, and would be ranked.
+        flat = cut.abs().amax((1, 2), keepdim=True) <= 32 * torch.finfo(cut.dtype).eps * middle.abs().amax((1, 2), keepdim=True)
+        cut = cut.masked_fill(flat, 0)
         return torch.stack([one @ _whitening(one, self.eps) for one in cut])
 
     def codes(self, x: Tensor, *, chunk: int = 16) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib.gradients.inputs import slices
 from tutorial_lib.measures import smoothed
 
 
@@ -32,11 +33,12 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur: float = 2.5, chunk: i
         >>> S.shape, torch.allclose(spectral_residual(3 * x), S)
         (torch.Size([2, 48, 64]), True)
     """
-    if x.dim() != 4 or not len(x) or not x.is_floating_point() or not x.isfinite().all():
+    if x.dim() != 4 or not x.numel() or not x.is_floating_point() or not x.isfinite().all():
         raise ValueError(f"the spectral residual is of pictures of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
     height = max(1, round(width * x.shape[-2] / x.shape[-1]))
     found = []
-    for part in x.detach().split(chunk):
+    for rows in slices(len(x), chunk):
+        part = x[rows].detach()
         # No Fourier transform in half precision; and what is zero up to rounding needs the digits.
         grey = part.double().mean(1, keepdim=True)
         small = F.interpolate(grey, (height, width), mode="bilinear", align_corners=False, antialias=True)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fine, fitting
+
 
 class Composition(NamedTuple):
     """``coefficients`` (N, C): how much of each class. ``remainder`` (N,), in [0, 1]: the share left over."""
@@ -44,6 +46,10 @@ def class_means(gradients: Tensor, labels: Tensor) -> Tensor:
     """
     if labels.shape != gradients.shape[:1]:
         raise ValueError(f"{len(gradients)} gradients need as many labels, (N,), not {tuple(labels.shape)}")
+    fitting(labels=(labels, "whole N"))
+    if (labels < 0).any():
+        raise ValueError("labels run from 0: the negative ones stand for no class")
+    labels = labels.long()
     counts = labels.bincount()
     if not counts.all():
         raise ValueError(f"no sample of the classes {(counts == 0).nonzero().flatten().tolist()}")
@@ -68,7 +74,9 @@ def compose(gradients: Tensor, learned: Tensor) -> Composition:
     """
     if gradients.shape[1:] != learned.shape[1:]:
         raise ValueError(f"gradients like {tuple(gradients.shape[1:])} against learned ones like {tuple(learned.shape[1:])}")
-    g, B = gradients.flatten(1), learned.flatten(1)
+    if not (gradients.is_floating_point() and learned.is_floating_point()) or gradients.dim() < 2 or not len(learned):
+        raise ValueError(f"gradients are floats (N, …), and at least one is learned; not {gradients.dtype}, {tuple(learned.shape)}")
+    g, B = (t.flatten(1).to(fine(gradients, learned)) for t in (gradients, learned))
     if len(B) > B.shape[1]:
         raise ValueError(f"{len(B)} learned gradients of {B.shape[1]} numbers depend on each other")
     Q, R = torch.linalg.qr(B.T)
@@ -78,4 +86,4 @@ def compose(gradients: Tensor, learned: Tensor) -> Composition:
     along = g @ Q
     coefficients = torch.linalg.solve_triangular(R, along.T, upper=True).T
     rest, whole = (g - along @ Q.T).square().sum(1), g.square().sum(1)
-    return Composition(coefficients, torch.where(whole > 0, rest / whole, 0.0).clamp(0, 1))
+    return Composition(coefficients.to(gradients), torch.where(whole == 0, 0.0, rest / whole).clamp(0, 1).to(gradients))

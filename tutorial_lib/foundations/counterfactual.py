@@ -5,11 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fitting
+
 
 def _margin(W: Tensor, b: Tensor, h: Tensor, P: int | Tensor, Q: int | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if W.dim() != 2 or h.dim() != 2 or b.shape != W.shape[:1] or h.shape[1] != W.shape[1]:
         raise ValueError(f"W (C, d), b (C,) and h (N, d) expected, not {tuple(W.shape)}, {tuple(b.shape)}, {tuple(h.shape)}")
-    P, Q = (torch.as_tensor(c, device=h.device).expand(len(h)) for c in (P, Q))
+    P, Q = (torch.full_like(h[:, 0], c, dtype=torch.int64) if isinstance(c, int) else c for c in (P, Q))
+    fitting(W=(W, "floats C d"), b=(b, "floats C"), h=(h, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N"))
+    P, Q = P.to(h.device).long(), Q.to(h.device).long()
+    if not ((0 <= P) & (P < len(W)) & (0 <= Q) & (Q < len(W))).all():
+        raise ValueError(f"P and Q are classes, 0 to {len(W) - 1}")
+    W, b = W.to(h), b.to(h)
     if (P == Q).any():
         raise ValueError("a class ties with itself already; P and Q must differ")
     between = W[P] - W[Q]

@@ -61,8 +61,8 @@ def curvature(surface: Loss, theta: Tensor, *, reach: float | None = None) -> Te
         tensor([[0., 1.],
                 [1., 0.]], dtype=torch.float64)
     """
-    if theta.dim() != 1:
-        raise ValueError(f"the curvature is that at one point, (d,), not {tuple(theta.shape)}")
+    if theta.dim() != 1 or not theta.is_floating_point():
+        raise ValueError(f"the curvature is that at one point, (d,) floats, not {theta.dtype} {tuple(theta.shape)}")
     reach = reach if reach is not None else torch.finfo(theta.dtype).eps ** (1 / 3)
     offsets = reach * torch.eye(len(theta)).to(theta)
     ahead, behind = slope(surface, torch.cat([theta + offsets, theta - offsets])).chunk(2)
@@ -104,7 +104,7 @@ def descend(
         >>> descend(lambda theta: theta.square().sum(1), torch.tensor([4.]), step=0.25, steps=2).flatten()
         tensor([4., 2., 1.])
     """
-    if start.dim() not in (1, 2) or not start.is_floating_point():
+    if start.dim() not in (1, 2) or not start.is_floating_point() or not start.shape[-1]:
         raise ValueError(f"start must be a point (d,) or points (N, d) of floats, not {tuple(start.shape)} of {start.dtype}")
     if steps < 0 or noise < 0:
         raise ValueError(f"steps and noise must not be negative, not {steps} and {noise}")

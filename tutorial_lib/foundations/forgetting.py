@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import evaluating, log_prob, parameter_gradients
+from tutorial_lib.gradients import evaluating, log_prob, outputs, parameter_gradients
+from tutorial_lib.gradients.inputs import slices
 
 
 def fisher_diagonal(model: nn.Module, x: Tensor, *, chunk: int = 16) -> dict[str, Tensor]:
@@ -34,9 +35,10 @@ def fisher_diagonal(model: nn.Module, x: Tensor, *, chunk: int = 16) -> dict[str
     if not len(x):
         raise ValueError("no pictures: the information is a mean over at least one")
     total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in model.named_parameters()}
-    for part in x.split(chunk):
-        with evaluating(model), torch.no_grad():
-            logits = model(part)
+    for rows in slices(len(x), chunk):
+        part = x[rows]
+        with evaluating(model):
+            logits = outputs(model, part)
         if logits.dim() != 2:
             raise ValueError(f"logits (N, classes) expected, not {tuple(logits.shape)}")
         for c, p in enumerate(logits.softmax(1).unbind(1)):

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from tutorial_lib.gradients import evaluating
+from tutorial_lib.gradients.borrowing import answering
 from tutorial_lib.names import known
 
 Direction = Mapping[str, Tensor]
@@ -106,8 +107,14 @@ def loss_plane(
         for name, d in direction.items():
             if name not in theta or d.shape != theta[name].shape:
                 raise ValueError(f"the direction's {name!r}, {tuple(d.shape)}, is no parameter of this {type(model).__name__}")
+    if not len(x):
+        raise ValueError("a loss is a mean over at least one sample, and x has none")
     rows = []
-    with evaluating(model):
+
+    def refusal() -> str:
+        return f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+
+    with evaluating(model), answering(refusal):
         if statistics == "batch":
             for module in model.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
@@ -206,8 +213,13 @@ def _stacked(states: Sequence[Direction]) -> Tensor:
     names = list(states[0])
     if any(set(state) != set(names) for state in states):
         raise ValueError("the states hold different parameters; keep the same names each time")
+    if any(state[name].shape != states[0][name].shape for state in states for name in names):
+        raise ValueError("the states hold parameters of different shapes; keep those of one network")
     rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in names] for state in states]
-    return torch.stack([torch.cat(row) for row in rows])
+    theta = torch.stack([torch.cat(row) for row in rows])
+    if not theta.isfinite().all():
+        raise ValueError("some states are not finite: end the path before the training diverged")
+    return theta
 
 
 def _unstacked(row: Tensor, like: Direction) -> dict[str, Tensor]:

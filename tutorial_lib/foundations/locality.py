@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tutorial_lib.gradients import as_objective, evaluating, input_gradient, parameter_gradients
+from tutorial_lib.gradients import as_objective, evaluating, input_gradient, outputs, parameter_gradients
+from tutorial_lib.gradients.inputs import slices
+from tutorial_lib.tensors import fitting
 
 
 def validity_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Tensor, tolerance: float = 0.1) -> Tensor:
@@ -24,8 +26,9 @@ def validity_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Ten
         >>> validity_radius((t - t**2)[None], torch.ones(1), torch.zeros(1), t)
         tensor([0.0909])
     """
-    grid = torch.cat([distances.flatten()[:1] * 0, distances.flatten()])
-    if distances.dim() != 1 or losses.shape[1:] != distances.shape or not (grid.diff() > 0).all():
+    fitting(losses=(losses, "floats N T"), slope=(slope, "floats N"), start=(start, "floats N"), distances=(distances, "floats T"))
+    grid = torch.cat([distances[:1] * 0, distances])
+    if not (grid.diff() > 0).all():
         found = f"{tuple(distances.shape)} and {tuple(losses.shape)}"
         raise ValueError(f"increasing distances (T,) above 0 and losses (N, T) expected, not {found}")
     if not 0 < tolerance < 1:
@@ -33,12 +36,14 @@ def validity_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Ten
     predicted, change = slope[:, None] * distances, losses - start[:, None]
     # In units of the prediction the excess is -τ at 0, and bounded where the change passes through 0.
     excess = ((predicted - change).abs() - tolerance * change.abs()) / predicted.abs().clamp(min=torch.finfo(losses.dtype).tiny)
-    over = excess > 0
+    # A loss that has left the range of numbers is off by any measure; what is no number is not called right.
+    excess = torch.where(change.isinf(), torch.inf, excess)
+    over = ~(excess <= 0)
     first = over.int().argmax(1, keepdim=True)
     before = torch.cat([torch.full_like(excess[:, :1], -tolerance), excess], 1).gather(1, first)[:, 0]
     after, near, far = excess.gather(1, first)[:, 0], grid[first[:, 0]], grid[first[:, 0] + 1]
     radius = near - (far - near) * before / (after - before)
-    return torch.where(slope == 0, 0.0, radius).where(over.any(1), torch.inf)
+    return torch.where((slope == 0) & ~after.isnan(), 0.0, radius).where(over.any(1), torch.inf)
 
 
 def picture_radius(
@@ -56,16 +61,16 @@ def picture_radius(
         >>> picture_radius(nn.Linear(2, 3), torch.ones(1, 2), 1, distances=t)  # a straight line holds for ever
         tensor([inf])
     """
+    fitting(distances=(distances, "floats T"))
     with evaluating(model), torch.no_grad():
-        outputs = torch.cat([model(rows) for rows in x.split(chunk)])
-        objective = as_objective(objective).at(outputs)
+        said = outputs(model, x, chunk=chunk)
+        objective = as_objective(objective, x).at(said)
         g = input_gradient(model, x, objective, chunk=chunk)
         size = g.flatten(1).norm(dim=1)
         down = -g / size.reshape(-1, *[1] * (x.dim() - 1)).clamp(min=torch.finfo(g.dtype).tiny)
-        steps = distances.to(x)
-        parts = [slice(i, i + chunk) for i in range(0, len(x), chunk)]
+        steps, parts = distances.to(x), slices(len(x), chunk)
         losses = [torch.cat([objective.rows(part)(model(x[part] + t * down[part])) for part in parts]) for t in steps]
-        return validity_radius(torch.stack(losses, 1), -size, objective(outputs), steps, tolerance)
+        return validity_radius(torch.stack(losses, 1), -size, objective(said), steps, tolerance)
 
 
 def weight_radius(
@@ -84,12 +89,14 @@ def weight_radius(
         >>> weight_radius(nn.Linear(2, 3), torch.ones(1, 2), 1, distances=t)
         tensor([inf])
     """
+    fitting(distances=(distances, "floats T"))
+    objective, parts = as_objective(objective, x), slices(len(distances), chunk)
     with evaluating(model), torch.no_grad():
         steps, radii = distances.to(x), []
         parameters = {name: p.detach() for name, p in model.named_parameters()}
         for row in x.split(1):
-            outputs = model(row)
-            goal = as_objective(objective).rows(slice(len(radii), len(radii) + 1)).at(outputs)
+            said = outputs(model, row)
+            goal = objective.rows(slice(len(radii), len(radii) + 1)).at(said)
             g = parameter_gradients(model, row, goal, layers=layers)
             size = torch.stack([v.norm() for v in g.values()]).norm()
             down = {name: -v[0] / size.clamp(min=torch.finfo(v.dtype).tiny) for name, v in g.items()}
@@ -97,6 +104,6 @@ def weight_radius(
             def loss(t, row=row, down=down, goal=goal):
                 return goal(functional_call(model, {name: parameters[name] + t * v for name, v in down.items()}, (row,)))[0]
 
-            losses = torch.cat([torch.vmap(loss)(t) for t in steps.split(chunk)])
-            radii.append(validity_radius(losses[None], -size[None], goal(outputs), steps, tolerance))
+            losses = torch.cat([torch.vmap(loss)(steps[part]) for part in parts])
+            radii.append(validity_radius(losses[None], -size[None], goal(said), steps, tolerance))
         return torch.cat(radii)

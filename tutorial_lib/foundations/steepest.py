@@ -6,21 +6,22 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.names import known
+from tutorial_lib.tensors import fine
 
 NORMS = ("l2", "linf", "l1", "M", "spectral")
 
 
 def _inside(gradient: Tensor, norm: str, M: Tensor | None) -> None:
     known(norm, NORMS, "norm")
-    size = gradient[0].numel() if gradient.dim() > 1 and len(gradient) else 0
+    size = gradient[0].numel() if gradient.dim() > 1 and len(gradient) and gradient.is_floating_point() else 0
     if not size:
-        raise ValueError(f"one gradient a row is expected, (N, …), not {tuple(gradient.shape)}; add a first axis with g[None]")
+        raise ValueError(f"one gradient a row is expected, floats (N, …), not {gradient.dtype} {tuple(gradient.shape)}; add a first axis with g[None]")
     if norm == "spectral" and gradient.dim() != 3:
         raise ValueError(f"the spectral norm measures matrices, (N, rows, columns), not {tuple(gradient.shape)}")
     if (M is not None) != (norm == "M"):
         raise ValueError("the norm 'M' needs a matrix M, and only that norm takes one")
-    if M is not None and (M.shape != (size, size) or not torch.allclose(M, M.T)):
-        raise ValueError(f"M must be symmetric, ({size}, {size}), not {tuple(M.shape)}")
+    if M is not None and (M.shape != (size, size) or not M.is_floating_point() or not torch.allclose(M, M.T)):
+        raise ValueError(f"M must be symmetric, floats ({size}, {size}), not {tuple(M.shape)}")
 
 
 def step_length(step: Tensor, norm: str = "l2", *, M: Tensor | None = None) -> Tensor:
@@ -39,9 +40,10 @@ def step_length(step: Tensor, norm: str = "l2", *, M: Tensor | None = None) -> T
     d = step.flatten(1)
     if norm == "M":
         # ‖d‖_M = ‖Lᵀd‖ with M = LLᵀ
-        return (d @ _root(M)).norm(dim=1)
+        L = _root(M, d)
+        return (d.to(L) @ L).norm(dim=1).to(step)
     if norm == "spectral":
-        return torch.linalg.svdvals(step).amax(1)
+        return _singular(step)[1].amax(1).to(step)
     return d.norm(dim=1, p={"l2": 2, "linf": torch.inf, "l1": 1}[norm])
 
 
@@ -61,9 +63,10 @@ def dual_norm(gradient: Tensor, norm: str = "l2", *, M: Tensor | None = None) ->
     g = gradient.flatten(1)
     if norm == "M":
         # gᵀM⁻¹g = ‖L⁻¹g‖² with M = LLᵀ
-        return torch.linalg.solve_triangular(_root(M), g.T, upper=False).norm(dim=0)
+        L = _root(M, g)
+        return torch.linalg.solve_triangular(L, g.T.to(L), upper=False).norm(dim=0).to(gradient)
     if norm == "spectral":
-        return torch.linalg.svdvals(gradient).sum(1)
+        return _singular(gradient)[1].sum(1).to(gradient)
     return g.norm(dim=1, p={"l2": 2, "linf": 1, "l1": torch.inf}[norm])
 
 
@@ -93,18 +96,26 @@ def steepest(gradient: Tensor, norm: str = "l2", radius: float = 1.0, *, M: Tens
         largest = g.abs().argmax(1, keepdim=True)
         direction = torch.zeros_like(g).scatter(1, largest, g.gather(1, largest).sign())
     elif norm == "spectral":
-        U, S, Vh = torch.linalg.svd(gradient, full_matrices=False)
+        U, S, Vh = _singular(gradient)
         # Where a singular value is zero, its direction leads nowhere.
         there = S > S.amax(1, keepdim=True) * torch.finfo(S.dtype).eps * max(gradient.shape[1:])
-        direction = (U * there[:, None]) @ Vh
+        direction = ((U * there[:, None]) @ Vh).to(gradient)
     else:
-        up = g if norm == "l2" else torch.cholesky_solve(g.T, _root(M)).T
+        up = g if norm == "l2" else torch.cholesky_solve(g.T.to(fine(g, M)), _root(M, g)).T.to(g)
         direction = up / dual_norm(gradient, norm, M=M)[:, None].clamp(min=torch.finfo(g.dtype).tiny)
-    return -radius * direction.reshape(gradient.shape)
+    # A sign is zero where there is no number; a step that knows no way is none.
+    return -radius * torch.where(g.isnan().any(1, keepdim=True), torch.nan, direction.reshape(g.shape)).reshape(gradient.shape)
 
 
-def _root(M: Tensor) -> Tensor:
-    L, failed = torch.linalg.cholesky_ex(M)
+def _singular(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and Vᵀ of each; a matrix that is not finite would stop the others, and gets NaN."""
+    sound = matrices.isfinite().all(2).all(1)[:, None, None]
+    U, S, Vh = torch.linalg.svd(torch.where(sound, matrices, 0).to(fine(matrices)), full_matrices=False)
+    return U, torch.where(sound[:, 0], S, torch.nan), Vh
+
+
+def _root(M: Tensor, g: Tensor) -> Tensor:
+    L, failed = torch.linalg.cholesky_ex(M.to(fine(M, g)))
     if failed:
         raise ValueError("M is not positive definite, so it measures no lengths: add a little to its diagonal")
     return L

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fitting
+
 STEEPEST = 20.0  # λ_max at the lowest point, before and after scaling, of every surface here
 
 
@@ -37,7 +39,12 @@ def quadratic(H: Tensor) -> Callable[[Tensor], Tensor]:
     """
     if H.dim() != 2 or H.shape[0] != H.shape[1]:
         raise ValueError(f"H must be (d, d), not {tuple(H.shape)}")
-    return lambda theta: torch.einsum("ni,ij,nj->n", theta, H.to(theta), theta) / 2
+
+    def height(theta: Tensor) -> Tensor:
+        fitting(H=(H, "floats d d"), theta=(theta, "floats N d"))
+        return torch.einsum("ni,ij,nj->n", theta, H.to(theta), theta) / 2
+
+    return height
 
 
 def valley(theta: Tensor) -> Tensor:

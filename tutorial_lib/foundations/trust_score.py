@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib.gradients.inputs import slices
+from tutorial_lib.tensors import fine, fitting
+
 
 class TrustScore:
     """The Trust Score: the distance to the nearest other class, divided by the distance to the class that was predicted.
@@ -37,9 +40,12 @@ class TrustScore:
         Raises:
             ValueError: shapes that do not belong together, fewer than two classes, or a class too small for its neighbours.
         """
-        if h.dim() != 2 or labels.shape != h.shape[:1]:
-            found = f"{tuple(h.shape)} and {tuple(labels.shape)}"
-            raise ValueError(f"h must be (n, d) and labels (n,), not {found}; flatten pictures first")
+        if h.dim() > 2:
+            raise ValueError(f"h must be (n, d), not {tuple(h.shape)}; flatten pictures first")
+        fitting(h=(h, "floats n d"), labels=(labels, "whole n"))
+        if not h.isfinite().all():
+            raise ValueError("the features are not finite, and one of them would be everyone's neighbour")
+        h = h.detach().to(fine(h))
         classes, counts = labels.unique(return_counts=True)
         needed = max(self.neighbour, self.k + 1 if self.alpha else 1)
         if len(classes) < 2 or counts.min() < needed:
@@ -71,8 +77,12 @@ class TrustScore:
         if h.dim() != 2 or h.shape[1] != len(self.origin):
             d = len(self.origin)
             raise ValueError(f"fitted on samples of {d} numbers, so h must be (N, {d}), not {tuple(h.shape)}")
-        rows = [row - self.origin for row in h.split(chunk)]
-        return torch.cat([torch.stack([self._distance(row, points) for points in self.sets.values()], 1) for row in rows])
+        fitting(h=(h, "floats N d"))
+        found = [h.new_zeros(0, len(self.sets))]
+        for rows in slices(len(h), chunk):
+            row = h[rows].detach().to(self.origin) - self.origin
+            found.append(torch.stack([self._distance(row, points) for points in self.sets.values()], 1).to(h))
+        return torch.cat(found)
 
     def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
         far = torch.cdist(rows, points)
@@ -88,6 +98,7 @@ class TrustScore:
             ValueError: as :meth:`distances`; a predicted class that was not fitted.
         """
         far = self.distances(h, chunk)
+        fitting(h=(h, "floats N d"), predictions=(predictions, "whole N"))
         classes = torch.tensor(list(self.sets), device=predictions.device)
         own = predictions[:, None] == classes
         if predictions.shape != h.shape[:1] or not own.any(1).all():

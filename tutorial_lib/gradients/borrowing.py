@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
@@ -76,9 +76,26 @@ def twice_differentiable() -> AbstractContextManager:
     return sdpa_kernel(SDPBackend.MATH)
 
 
+@contextmanager
+def answering(refusal: Callable[[], str]) -> Iterator[None]:
+    """Inside runs what others wrote; where torch cannot do it, the error begins with ``refusal()``, and what torch said follows."""
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        if "memory" in str(error):
+            raise
+        raise ValueError(f"{refusal()}: {str(error).splitlines()[0]}") from error
+
+
 def outputs_of(model: nn.Module, x: Tensor) -> Tensor:
     """One pass, its outputs checked: a tensor of one finite row a sample."""
-    outputs = model(x)
+
+    def refusal() -> str:
+        own = next((f", whose parameters are {p.dtype} on {p.device}," for p in model.parameters()), "")
+        return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
+
+    with answering(refusal):
+        outputs = model(x)
     if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
         found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise ValueError(f"the model must return a tensor of one row a sample, ({len(x)}, …), not {found}")

@@ -39,6 +39,6 @@ def batch_gradient(
         raise ValueError(f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers")
     with borrowed(model, x), twice_differentiable():
         outputs = outputs_of(model, own(x))
-        J = as_objective(objective).at(outputs)(outputs).mean()
+        J = as_objective(objective, x).at(outputs)(outputs).mean()
         found = torch.autograd.grad(J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True)
     return J, dict(zip(parameters, found, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ def outputs_and_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: 
         >>> z.shape, g.shape
         (torch.Size([4, 3]), torch.Size([4, 2]))
     """
-    objective, pieces = as_objective(objective), []
+    objective, pieces = as_objective(objective, x), []
     floating(x)
     with borrowed(model, x):
         for rows in slices(len(x), chunk):
@@ -70,7 +71,7 @@ def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) ->
         >>> torch.equal(g[0], model[1].weight[1])
         True
     """
-    objective = as_objective(objective)
+    objective = as_objective(objective, x)
     activation, outputs = split_at(model, x, layer)
     with borrowed(model, x):
         J = objective.at(outputs)(outputs)
@@ -124,9 +125,12 @@ def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk:
         >>> torch.equal(J[0, 1], model.weight[2]), torch.equal(J[1, 0], model.weight[1])
         (True, True)
     """
-    if classes.dim() != 2 or len(classes) != len(x):
-        raise ValueError(f"classes must be one row a sample, ({len(x)}, K), not {tuple(classes.shape)}")
     floating(x)
+    if classes.dim() != 2 or len(classes) != len(x) or not classes.shape[1]:
+        raise ValueError(f"classes must be one row a sample, ({len(x)}, K), not {tuple(classes.shape)}")
+    if classes.is_floating_point() or classes.dtype == torch.bool:
+        raise ValueError(f"classes are integers, not {classes.dtype}")
+    classes = classes.long()
     pieces = []
     with borrowed(model, x):
         for rows in slices(len(x), chunk):
@@ -153,14 +157,14 @@ def which(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
 
 
 def slices(n: int, chunk: int) -> list[slice]:
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    if not isinstance(chunk, Integral) or chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk!r}: samples are whole")
     return [slice(i, i + chunk) for i in range(0, n, chunk)]
 
 
 def floating(x: Tensor) -> None:
-    if not x.is_floating_point():
-        raise ValueError(f"a gradient with respect to the input needs floats, not {x.dtype}")
+    if not x.is_floating_point() or x.dim() == 0:
+        raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {x.dtype} {tuple(x.shape)}")
 
 
 def _grad(J: Tensor, leaf: Tensor, keep: bool = False) -> tuple[Tensor]:

@@ -81,7 +81,7 @@ def position_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None)
         >>> torch.allclose(g[0, :, 2, 3], model[3].weight[1])
         True
     """
-    objective = as_objective(objective)
+    objective = as_objective(objective, x)
     A, z, local = position_logits(model, x, layer)
     N, C, h, w = local.shape
     of_its_picture = torch.arange(N, device=z.device).repeat_interleave(h * w)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib.gradients.borrowing import answering
+
 Target = int | Tensor | None
 
 
@@ -55,6 +57,8 @@ class Objective:
             tensor([2.])
         """
         outputs = outputs.detach()
+        if 0 in outputs.shape[1:]:
+            raise ValueError(f"an objective asks about outputs, and there are none: {tuple(outputs.shape)}")
         bound = []
         for b in self.bound:
             if b is None or isinstance(b, int):
@@ -67,13 +71,18 @@ class Objective:
                 b = b.to(outputs.device)
                 # What was made in inference mode cannot be saved for a backward pass; a copy made outside it can.
                 b = b.clone() if b.is_inference() else b
-                if len(b) != len(outputs):
-                    raise ValueError(f"the objective is bound to {len(b)} rows, the outputs have {len(outputs)}")
+                if b.dim() == 0 or len(b) != len(outputs):
+                    raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, the outputs have {len(outputs)}")
                 # A class out of range would end in an index error, on a GPU in a dead device.
                 if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
                     raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
             bound.append(b)
-        with torch.no_grad():
+
+        def refusal() -> str:
+            given = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in bound if isinstance(b, Tensor))
+            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{given}"
+
+        with torch.no_grad(), answering(refusal):
             result = self.fn(outputs, *bound)
         if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
             found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
@@ -84,23 +93,31 @@ class Objective:
         return Objective(self.fn, *bound, classes=self.classes)
 
 
-def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = None) -> Objective:
+def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = None, x: Tensor | None = None) -> Objective:
     """The one notion of target: an int, (N,) labels or None mean the logit of that class; a row-wise callable is taken as it is.
+
+    ``x``: the samples it is asked of, where they are at hand: what is bound must have as many rows.
 
     Raises:
         TypeError: it is none of these.
+        ValueError: labels that are no whole numbers (N,), or not one for each sample of x.
 
     Example:
         >>> as_objective(1)(torch.tensor([[1., 5.], [2., 3.]]))
         tensor([5., 3.])
     """
-    if isinstance(objective, Objective):
-        return objective
     if objective is None or (isinstance(objective, int) and not isinstance(objective, bool)) or isinstance(objective, Tensor):
-        return logit(objective)
-    if callable(objective):
-        return Objective(objective)
-    raise TypeError(f"an objective is a callable, a class, (N,) labels or None, not {type(objective).__name__}")
+        objective = logit(objective)
+    elif not isinstance(objective, Objective):
+        if not callable(objective):
+            raise TypeError(f"an objective is a callable, a class, (N,) labels or None, not {type(objective).__name__}")
+        objective = Objective(objective)
+    if isinstance(x, Tensor) and x.dim() and len(x):
+        # Here and not chunk by chunk: the first chunks of too many labels would fit.
+        for b in objective.bound:
+            if isinstance(b, Tensor) and (b.dim() == 0 or len(b) != len(x)):
+                raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, x has {len(x)} samples: one row for each")
+    return objective
 
 
 def per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
@@ -115,9 +132,11 @@ def per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
 
 
 def _classes(target: Target, name: str = "target") -> Target:
-    if isinstance(target, Tensor) and (target.dim() != 1 or target.is_floating_point()):
+    if not isinstance(target, Tensor):
+        return target
+    if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
         raise ValueError(f"{name} must be integer labels of shape (N,), not {target.dtype} of shape {tuple(target.shape)}")
-    return target
+    return target.long()
 
 
 def _pick(z: Tensor, c: int | Tensor) -> Tensor:
@@ -236,7 +255,7 @@ def reconstruction(x: Tensor) -> Objective:
         >>> reconstruction(x)(x + 2)
         tensor([4., 4.])
     """
-    return Objective(lambda out, x: (out - x).square().flatten(1).mean(1), x)
+    return Objective(lambda out, x: (out - _like(x, out)).square().flatten(1).mean(1), x)
 
 
 def bernoulli(x: Tensor) -> Objective:
@@ -252,4 +271,11 @@ def bernoulli(x: Tensor) -> Objective:
         >>> bernoulli(x)(torch.tensor([[0.5, 0.5]]))
         tensor([1.3863])
     """
-    return Objective(lambda out, x: F.binary_cross_entropy(out, x, reduction="none").flatten(1).sum(1), x)
+    return Objective(lambda out, x: F.binary_cross_entropy(out, _like(x, out).to(out), reduction="none").flatten(1).sum(1), x)
+
+
+def _like(x: Tensor, out: Tensor) -> Tensor:
+    """The input, if the outputs are of its shape: others would be stretched over each other without a word."""
+    if x.shape[1:] != out.shape[1:]:
+        raise ValueError(f"a reconstruction has the shape of the input, {tuple(x.shape)}, not {tuple(out.shape)}")
+    return x

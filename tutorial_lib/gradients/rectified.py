@@ -45,7 +45,7 @@ def rectified_gradient(model: nn.Module, x: Tensor, objective=None, *, rule: str
         >>> rectified_gradient(nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), x, 0)[0, 0]
         tensor(0.)
     """
-    objective, rule, pieces = as_objective(objective), RULES[known(rule, RULES, "rule")], []
+    objective, rule, pieces = as_objective(objective, x), RULES[known(rule, RULES, "rule")], []
     floating(x)
     with borrowed(model, x):
         for rows in slices(len(x), chunk):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vjp, vmap
 
 from tutorial_lib.names import known
-from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, parameters_of
+from tutorial_lib.gradients.borrowing import Layer, answering, borrowed, outputs_of, own, parameters_of
 from tutorial_lib.gradients.closed_forms import Known
 from tutorial_lib.gradients.inputs import slices, which
 from tutorial_lib.gradients.objectives import Objective, as_objective
@@ -41,7 +41,7 @@ def parameter_gradients(
                  [0., 0.]]])
     """
     owners = parameters_of(model, layers)
-    found = _samplewise(model, x, as_objective(objective), None, owners, chunk, lambda form, G: form.gradient(G))
+    found = _samplewise(model, x, as_objective(objective, x), None, owners, chunk, lambda form, G: form.gradient(G))
     return {name: value[:, 0] for name, value in found.items()}
 
 
@@ -77,7 +77,7 @@ def gradient_norms(
         return form.gram(G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else form.gradient(G).flatten(1).norm(p, 1)
 
     owners = parameters_of(model, layers)
-    found = _samplewise(model, x, as_objective(objective), None, owners, chunk, read)
+    found = _samplewise(model, x, as_objective(objective, x), None, owners, chunk, read)
     if by == "tensor":
         return torch.stack(list(found.values()), 1)
     # ‖(a, b)‖ = ‖(‖a‖, ‖b‖)‖
@@ -124,6 +124,10 @@ def norms_from_gram(K: Tensor, delta: Tensor) -> Tensor:
     """
     if K.dim() != 4 or delta.shape[-2:] != K.shape[::3][:2] or K.shape[2] != K.shape[3]:
         raise ValueError(f"K must be (N, L, C, C) and delta (…, N, C), not {tuple(K.shape)} and {tuple(delta.shape)}")
+    if not (K.is_floating_point() and delta.is_floating_point()):
+        raise ValueError(f"K and delta are floats, not {K.dtype} and {delta.dtype}")
+    fine = torch.promote_types(K.dtype, delta.dtype)
+    K, delta = K.to(fine), delta.to(fine)
     return torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
 
 
@@ -140,8 +144,9 @@ def last_layer_gradient(logits: Tensor, h: Tensor, objective=None) -> tuple[Tens
         >>> delta, delta.norm() * h.norm()
         (tensor([[1., 0.]]), tensor(5.))
     """
-    if logits.dim() != 2 or h.dim() != 2 or len(logits) != len(h):
-        raise ValueError(f"logits (N, C) and features (N, d) expected, not {tuple(logits.shape)} and {tuple(h.shape)}")
+    if logits.dim() != 2 or h.dim() != 2 or len(logits) != len(h) or not logits.is_floating_point():
+        found = f"{logits.dtype} {tuple(logits.shape)} and {tuple(h.shape)}"
+        raise ValueError(f"logits (N, C) of floats and features (N, d) expected, not {found}")
     with torch.inference_mode(False), torch.enable_grad():
         z = own(logits).requires_grad_()
         J = as_objective(objective).at(z)(z)
@@ -238,7 +243,8 @@ def _by_functions(
                 M = vmap(one, (None, *(0 for _ in part)))(held, *part)
             except RuntimeError:
                 # Not every network can be vectorised over its samples; one after the other they always work.
-                alone = [one(held, *(t[0] for t in row)) for row in zip(*(t.split(1) for t in part))]
+                with answering(lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"):
+                    alone = [one(held, *(t[0] for t in row)) for row in zip(*(t.split(1) for t in part))]
                 M = {name: torch.stack([a[name] for a in alone]) for name in held}
             for name, m in M.items():
                 m = m if classes else m[:, None]

@@ -42,7 +42,7 @@ def norms_gradient(
     """
     known(by, ["layer", "tensor"], "grouping")
     floating(x)
-    objective, owners = as_objective(objective), parameters_of(model, layers)
+    objective, owners = as_objective(objective, x), parameters_of(model, layers)
     held = {name: p.detach() for names in owners.values() for name, p in names.items()}
     groups = [list(names) for names in owners.values()] if by == "layer" else [[name] for name in held]
     pieces = []

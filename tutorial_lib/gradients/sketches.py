@@ -54,8 +54,8 @@ def gradient_sketch(
         place = torch.randint(size, (length,), generator=generator)
         sign = 2.0 * torch.randint(2, (length,), generator=generator) - 1
         hashes[name] = place.to(x.device), sign.to(x)
-    objective, found = as_objective(objective), []
-    for rows in slices(len(x), chunk):
+    objective, found = as_objective(objective, x), []
+    for rows in slices(max(1, len(x)), chunk):
         whole = parameter_gradients(model, x[rows], objective.rows(rows), layers=layers, chunk=chunk)
         sketch = x.new_zeros(len(x[rows]), size)
         for name, (place, sign) in hashes.items():

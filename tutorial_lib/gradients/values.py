@@ -34,7 +34,7 @@ def value(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> Te
         >>> value(nn.Flatten(), torch.tensor([[[1., 5.]]]), 0)
         tensor([1.])
     """
-    objective, pieces = as_objective(objective), []
+    objective, pieces = as_objective(objective, x), []
     with borrowed(model, x), torch.no_grad():
         for rows in slices(len(x), chunk):
             said = outputs_of(model, own(x[rows]))
@@ -55,7 +55,7 @@ def fixed_at(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) ->
         >>> value(nn.Flatten(), torch.tensor([[[7., 2.]]]), J)
         tensor([2.])
     """
-    objective, pieces = as_objective(objective), []
+    objective, pieces = as_objective(objective, x), []
     with borrowed(model, x), torch.no_grad():
         parts = slices(len(x), chunk)
         if not any(b is None for b in objective.bound):

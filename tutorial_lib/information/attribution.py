@@ -92,6 +92,7 @@ def smoothgrad(
             field.normal_(generator=generator)
         return drawn.to(x)
 
+    floating(x)
     x = x.detach()
     span = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
     way = noise * span.view(-1, *(1,) * (x.dim() - 1))
@@ -120,6 +121,7 @@ def integrated_gradients(
         >>> torch.allclose(integrated_gradients(model, x, 0).flatten(), x.flatten() * model[1].weight[0], atol=1e-6)
         True
     """
+    floating(x)
     if steps < 1:
         raise ValueError(f"integrated_gradients needs at least one step, not {steps}")
     x = x.detach()
@@ -169,7 +171,6 @@ def _moments(
 
     ``fields(points)`` gives the fields of the next points, (k, 1, …). The objective is fixed at x. Single precision at least.
     """
-    floating(x)
     J = fixed_at(model, x, objective, chunk=chunk)
     together = max(1, chunk // len(x))
     mean = torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32))

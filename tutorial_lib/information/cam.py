@@ -47,7 +47,7 @@ def grad_cam(
         >>> grad_cam(model, torch.rand(2, 3, 8, 8), "0", 1).shape
         torch.Size([2, 6, 6])
     """
-    return _cam(model, x, layer, as_objective(objective), lambda A, g: g.mean((-2, -1)), relu, grid, chunk)
+    return _cam(model, x, layer, as_objective(objective, x), lambda A, g: g.mean((-2, -1)), relu, grid, chunk)
 
 
 def grad_cam_plus_plus(
@@ -76,7 +76,7 @@ def grad_cam_plus_plus(
         below = 2 + A.sum((-2, -1), keepdim=True) * g
         return (g.relu() / torch.where(below == 0, 1, below)).sum((-2, -1))
 
-    return _cam(model, x, layer, as_objective(objective), weigh, relu, grid, chunk)
+    return _cam(model, x, layer, as_objective(objective, x), weigh, relu, grid, chunk)
 
 
 def counterfactual_cam(
@@ -97,7 +97,7 @@ def counterfactual_cam(
         >>> torch.equal(counterfactual_cam(model, torch.ones(1, 3, 8, 8), "0"), -grad_cam(model, torch.ones(1, 3, 8, 8), "0"))
         True
     """
-    return _cam(model, x, layer, as_objective(objective), lambda A, g: -g.mean((-2, -1)), relu, grid, chunk)
+    return _cam(model, x, layer, as_objective(objective, x), lambda A, g: -g.mean((-2, -1)), relu, grid, chunk)
 
 
 def contrast_cam(
@@ -203,7 +203,9 @@ def contrasts(logits: Tensor, maps: Tensor) -> Tensor:
     """
     if logits.dim() != 2 or maps.shape[:2] != logits.shape:
         raise ValueError(f"expected logits (N, C) and the maps of all C classes, not {tuple(logits.shape)}, {tuple(maps.shape)}")
-    return torch.einsum("nc,nc...->n...", logits.softmax(1), maps)[:, None] - maps
+    if not (logits.is_floating_point() and maps.is_floating_point()):
+        raise ValueError(f"logits and maps are floats, not {logits.dtype} and {maps.dtype}")
+    return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
 
 
 def _cam(

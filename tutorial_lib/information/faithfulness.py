@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from tutorial_lib.gradients import fixed_at, log_prob, value
+from tutorial_lib.tensors import fitting
 
 Target = int | Tensor | None
 
@@ -150,7 +151,10 @@ def blurred(x: Tensor, *, sigma: float = 5.0, kernel: int = 11) -> Tensor:
         >>> torch.allclose(blurred(torch.full((1, 3, 8, 8), 0.3)), torch.tensor(0.3))
         True
     """
+    fitting(x=(x, "floats N C H W"))
     reach = kernel // 2
+    if not len(x):
+        return x.detach()
     if kernel % 2 == 0 or sigma <= 0 or min(x.shape[-2:]) <= reach:
         found = f"{kernel}, {tuple(x.shape[-2:])} and {sigma}"
         raise ValueError(f"an odd kernel, less than twice the picture's side, and σ > 0; not {found}")
@@ -206,6 +210,7 @@ def _checked(x: Tensor, maps: Tensor) -> Tensor:
             f"pictures (N, C, H, W) need maps (N, H, W), not {tuple(x.shape)} and {tuple(maps.shape)}: "
             "upsample(maps, x.shape[-2:]) brings a layer's maps to the picture's size, magnitude(…) takes the channels away"
         )
+    fitting(maps=(maps, "floats N H W"))
     if not maps.isfinite().all():
         raise ValueError("the maps are not finite")
     return maps.detach()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fitting
+
 
 @dataclass(frozen=True)
 class Fisher:
@@ -77,7 +79,8 @@ def fisher_information(logits: Tensor, h: Tensor) -> Fisher:
     """
     if logits.dim() != 2 or h.dim() != 2 or len(logits) != len(h) or not len(h):
         raise ValueError(f"logits (N, C) and features (N, d), N > 0, not {tuple(logits.shape)} and {tuple(h.shape)}")
-    return Fisher(logits.detach(), h.detach())
+    fitting(logits=(logits, "floats N C"), h=(h, "floats N d"))
+    return Fisher(logits.detach(), h.detach().to(logits))
 
 
 def others(logits: Tensor) -> Tensor:

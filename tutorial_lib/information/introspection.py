@@ -12,6 +12,7 @@ from tutorial_lib.gradients import class_readings, features
 from tutorial_lib.gradients.inputs import slices
 from tutorial_lib.information.fisher import others
 from tutorial_lib.names import known
+from tutorial_lib.tensors import fitting
 
 # The gradient of the loss to Q with respect to the logits is δ_c for every c ≠ Q: (δ, what stands at Q itself, δ_Q − pull).
 LOSSES = {
@@ -126,15 +127,18 @@ class SecondStage:
         Raises:
             ValueError: not one label a sample, features that are not finite, fewer than two samples.
         """
-        if labels.dim() != 1 or len(features) != len(labels) or len(labels) < 2:
+        fitting(labels=(labels, "whole N"))
+        if len(features) != len(labels) or len(labels) < 2 or features.dim() < 2 or not features.numel():
             found = f"{tuple(features.shape)} and {tuple(labels.shape)}"
             raise ValueError(f"features (N, …) and labels (N,) of at least two samples, not {found}")
+        if (labels < 0).any():
+            raise ValueError("labels run from 0: the negative ones stand for no class")
         if not features.isfinite().all():
             raise ValueError("the features are not finite")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
             flat = _flat(features).clone()
-            labels = labels.to(flat.device).clone()
+            labels = labels.to(flat.device, torch.int64, copy=True)
             self.mean, spread = flat.mean(0), flat.std(0)
             # A feature that never varies has no unit.
             self.spread = torch.where(spread > 0, spread, 1)
@@ -157,6 +161,8 @@ class SecondStage:
         """
         if self.network is None:
             raise ValueError("nothing has been learned yet: call fit first")
+        if features.dim() < 2:
+            raise ValueError(f"features are one row a sample, (N, …), not {tuple(features.shape)}")
         flat = _flat(features)
         if flat.shape[1] != len(self.mean):
             raise ValueError(f"fitted on {len(self.mean)} features a sample, these are {flat.shape[1]}")

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from tutorial_lib.tensors import fitting
+
 
 def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: int = 0) -> Tensor:
     """Does the map's highest point lie in the mask? 1 or 0, (N,); the mean is the accuracy. Higher is better.
@@ -78,6 +80,7 @@ def matched(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
             f"maps and masks must both be (N, H, W), not {tuple(maps.shape)} and {tuple(masks.shape)}: "
             "upsample(maps, masks.shape[-2:]) brings a layer's maps to the picture's size, magnitude(…) takes the channels away"
         )
+    fitting(maps=(maps, "floats N H W"))
     if masks.dtype != torch.bool:
         raise ValueError(f"masks must be bool, not {masks.dtype}: compare a soft mask with a level, mask > 0.5")
     if not maps.isfinite().all():

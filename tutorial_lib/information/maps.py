@@ -26,8 +26,8 @@ def upsample(maps: Tensor, size: int | tuple[int, int] | torch.Size, mode: str =
         tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
     smooth = known(mode, ["bilinear", "nearest"], "mode") == "bilinear"
-    if maps.dim() not in (3, 4):
-        raise ValueError(f"maps are (N, h, w) or (N, C, h, w), not {tuple(maps.shape)}")
+    if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
+        raise ValueError(f"maps are floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
     size = (size, size) if isinstance(size, int) else tuple(size)
     stacked = maps[:, None] if maps.dim() == 3 else maps
     larger = F.interpolate(stacked, size, mode=mode, align_corners=False if smooth else None)
@@ -49,8 +49,8 @@ def magnitude(maps: Tensor, over: str = "max") -> Tensor:
         tensor([[[3.]]])
     """
     known(over, ["max", "sum", "norm"], "reading")
-    if maps.dim() not in (3, 4):
-        raise ValueError(f"maps are (N, h, w) or (N, C, H, W), not {tuple(maps.shape)}")
+    if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
+        raise ValueError(f"maps are floats (N, h, w) or (N, C, H, W), not {maps.dtype} {tuple(maps.shape)}")
     if maps.dim() == 3:
         return maps.abs()
     return {"max": lambda: maps.abs().amax(1), "sum": lambda: maps.abs().sum(1), "norm": lambda: maps.norm(dim=1)}[over]()
@@ -75,7 +75,7 @@ def normalise(maps: Tensor, *, scale: Tensor | float | None = None, floor: float
         <BLANKLINE>
                 [[False, False]]])
     """
-    if not maps.isfinite().all():
+    if not _rows(maps).isfinite().all():
         raise ValueError("the maps are not finite, so they have no scale")
     if floor is None:
         floor = ROUNDING * torch.finfo(maps.dtype).eps
@@ -83,7 +83,7 @@ def normalise(maps: Tensor, *, scale: Tensor | float | None = None, floor: float
         raise ValueError(f"floor must be ≥ 0, not {floor}")
     full = peaks(maps)
     if isinstance(scale, Tensor):
-        if len(scale) != len(maps):
+        if scale.dim() == 0 or len(scale) != len(maps):
             raise ValueError(f"the scale must hold one row for each of the {len(maps)} maps, not {len(scale)}")
         full = peaks(scale).to(maps)
     elif scale is not None:
@@ -99,7 +99,14 @@ def peaks(maps: Tensor) -> Tensor:
         >>> peaks(torch.tensor([[[0., -2.]]]))
         tensor([2.])
     """
-    return maps.reshape(len(maps), -1).abs().amax(1)
+    return _rows(maps).abs().amax(1)
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """Maps (N, …), each in a row, checked."""
+    if maps.dim() == 0 or not maps.is_floating_point() or 0 in maps.shape[1:]:
+        raise ValueError(f"maps are floats (N, …), not {maps.dtype} {tuple(maps.shape)}")
+    return maps[:, None].flatten(1)
 
 
 def mass_ratio(maps: Tensor, to: Tensor) -> Tensor:
@@ -114,5 +121,5 @@ def mass_ratio(maps: Tensor, to: Tensor) -> Tensor:
     """
     if maps.shape != to.shape:
         raise ValueError(f"masses are compared at one size, not {tuple(maps.shape)} and {tuple(to.shape)}")
-    mine, theirs = (m.reshape(len(m), -1).abs().sum(1) for m in (maps, to))
+    mine, theirs = (_rows(m).abs().sum(1) for m in (maps, to))
     return torch.where(mine == 0, mine, mine / theirs)

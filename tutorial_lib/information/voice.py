@@ -9,6 +9,7 @@ from tutorial_lib.gradients import as_objective
 from tutorial_lib.information.cam import class_cams, contrasts
 from tutorial_lib.information.maps import upsample
 from tutorial_lib.names import known
+from tutorial_lib.tensors import fitting
 
 # Class maps of a picture's size that are held at a time.
 TOGETHER = 64
@@ -60,7 +61,7 @@ def explanation_variance(
     if by_probability:
         w, unbiased = p, torch.ones_like(p[:, 0])
     else:
-        (P,) = as_objective(target).at(logits).bound
+        (P,) = as_objective(target, x).at(logits).bound
         P = torch.full_like(logits.argmax(1), P) if isinstance(P, int) else P
         asked = (p >= threshold).scatter(1, P[:, None], False).to(p)
         n = asked.sum(1, keepdim=True)
@@ -97,8 +98,12 @@ def overlap(first: Tensor, second: Tensor, *, threshold: float = 0.1) -> Tensor:
     """
     if first.shape != second.shape:
         raise ValueError(f"maps overlap at one size, not {tuple(first.shape)} and {tuple(second.shape)}")
-    a, b = (stretched(m).flatten(1) > threshold for m in (first, second))
-    return ((a & b).sum(1) / (a | b).sum(1).clamp(min=1)).to(first.dtype)
+    fitting(first=(first, "floats N h w"), second=(second, "floats N h w"))
+    a, b = (stretched(m).flatten(1) for m in (first, second))
+    # A number that is none lies on neither side of a threshold, and would pass for an empty place.
+    unknown = (a + b).isnan().any(1)
+    a, b = a > threshold, b > threshold
+    return ((a & b).sum(1) / (a | b).sum(1).clamp(min=1)).to(first.dtype).masked_fill(unknown, torch.nan)
 
 
 def signal_to_noise(maps: Tensor) -> Tensor:
@@ -112,9 +117,12 @@ def signal_to_noise(maps: Tensor) -> Tensor:
         >>> signal_to_noise(torch.tensor([[[0., 1.]]]))
         tensor([0.7071])
     """
+    fitting(maps=(maps, "floats N h w"))
     flat = stretched(maps).flatten(1)
+    if flat.shape[1] < 2 or not len(flat):
+        return torch.zeros_like(flat[:, 0])
     spread = flat.std(1)
-    return torch.where(spread > 0, flat.mean(1) / torch.where(spread > 0, spread, 1), 0)
+    return torch.where(spread == 0, 0, flat.mean(1) / torch.where(spread == 0, 1, spread))
 
 
 def stretched(maps: Tensor) -> Tensor:
@@ -125,4 +133,4 @@ def stretched(maps: Tensor) -> Tensor:
         tensor([[[0.0000, 1.0000, 0.5000]]])
     """
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return (maps - low) / torch.where(high > low, high - low, 1)
+    return (maps - low) / torch.where(high == low, 1, high - low)

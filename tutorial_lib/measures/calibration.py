@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fitting
+
 
 def accuracy(predictions: Tensor, labels: Tensor) -> float:
     """The share of right answers, in [0, 1]; higher is better.
@@ -22,10 +24,13 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
         >>> accuracy(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 2, 2]))
         0.75
     """
-    classes = predictions.argmax(1) if predictions.dim() == 2 else predictions
-    if classes.shape != labels.shape or labels.dim() != 1 or not len(labels):
+    table = predictions.dim() == 2
+    if predictions.shape[:1] != labels.shape or labels.dim() != 1 or not predictions.numel() or (not table and predictions.dim() != 1):
         found = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"predictions (N,) or (N, C) and labels (N,), N > 0, not {found}")
+    if table and predictions.dtype == torch.bool or predictions.isnan().any():
+        raise ValueError("predictions are classes, logits or probabilities; some of these are no numbers")
+    classes = predictions.argmax(1) if table else predictions
     return (classes == labels.to(classes.device)).double().mean().item()
 
 
@@ -152,7 +157,8 @@ def temperature_scaling(logits: Tensor, labels: Tensor) -> float:
     """
     if logits.dim() != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(f"logits (N, C) and labels (N,), N > 0, not {tuple(logits.shape)} and {tuple(labels.shape)}")
-    z, labels = logits.detach().to("cpu", torch.float64), labels.cpu()
+    fitting(labels=(labels, "whole N"))
+    z, labels = logits.detach().to("cpu", torch.float64), labels.cpu().long()
     if not z.isfinite().all() or not ((0 <= labels) & (labels < z.shape[1])).all():
         raise ValueError(f"logits must be finite, and labels lie in 0…{z.shape[1] - 1}")
     # Only differences of logits count, and the largest as zero cannot overflow.

@@ -37,7 +37,9 @@ def outlier_ratio(predicted: Tensor, opinions: Tensor, spread: Tensor | float) -
         0.3333333333333333
     """
     predicted, opinions = pair(predicted, opinions, constant=True)
-    spread = torch.as_tensor(spread, dtype=torch.float64).detach().cpu().expand(len(opinions))
+    spread = torch.as_tensor(spread, dtype=torch.float64).detach().cpu()
+    if spread.dim() and spread.shape != opinions.shape:
+        raise ValueError(f"a spread for all pictures, or one for each, ({len(opinions)},), not {tuple(spread.shape)}")
     if not (spread > 0).all():
         raise ValueError("the spread of opinions must be positive; a picture that one person judged has none")
     return ((predicted - opinions).abs() > 2 * spread).double().mean().item()
@@ -68,9 +70,9 @@ def compare_correlations(a: Tensor, b: Tensor, opinions: Tensor) -> Comparison:
         >>> found.difference > 0.1, found.p < 0.01
         (True, True)
     """
+    r_a, r_b, r = plcc(a, opinions), plcc(b, opinions), plcc(a, b)
     if len(opinions) < 4:
         raise ValueError(f"the test needs at least four pictures, not {len(opinions)}")
-    r_a, r_b, r = plcc(a, opinions), plcc(b, opinions), plcc(a, b)
     if r >= 1 - 1e-12:
         return Comparison(r_a - r_b, 1.0)
     mean = ((r_a + r_b) / 2) ** 2

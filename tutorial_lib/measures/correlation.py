@@ -163,10 +163,15 @@ def _least_squares(s: Tensor, t: Tensor, b: Tensor) -> Tensor:
 def ranks(values: Tensor) -> Tensor:
     """The places of (N,) numbers in their order, from 1; tied values share the mean of their places. float64.
 
+    Raises:
+        ValueError: no (N,), or something that is no number.
+
     Example:
         >>> ranks(torch.tensor([10., 30., 30., 20.]))
         tensor([1.0000, 3.5000, 3.5000, 2.0000], dtype=torch.float64)
     """
+    if values.dim() != 1 or values.isnan().any():
+        raise ValueError(f"numbers in a row, (N,), have an order; these are {tuple(values.shape)}, or some are no numbers")
     _, place, size = values.unique(return_inverse=True, return_counts=True)
     last = size.cumsum(0).double()
     return (last - (size - 1) / 2)[place]

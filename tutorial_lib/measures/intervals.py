@@ -49,7 +49,7 @@ def bootstrap_interval(
         >>> low < 49.5 < high
         True
     """
-    if not samples or not all(len(s) for s in samples):
+    if not samples or not all(s.dim() and len(s) for s in samples):
         raise ValueError("at least one sample, of at least one row")
     if len(samples) > 1 and paired is None:
         raise ValueError("several samples: say paired=True if rows belong together, paired=False if each is drawn by itself")

@@ -6,6 +6,7 @@ Every network takes images in [0, 1], (N, 3, H, W); whatever normalisation it wa
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -46,7 +47,12 @@ def load(name: str, device=None) -> nn.Module:
     architecture, file = NETWORKS[known(name, NETWORKS, "network")]
     with torch.device("meta"):  # no weights are drawn only to be thrown away, and no random state is touched
         model = architecture()
-    model.load_state_dict(load_file(WEIGHTS / file, device=str(device or "cpu")), assign=True)
+    try:
+        model.load_state_dict(load_file(WEIGHTS / file, device=str(device or "cpu")), assign=True)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        if "CUDA" in str(error) or "memory" in str(error):
+            raise
+        raise ValueError(f"{WEIGHTS / file} is damaged or another file: install tutorial_lib again ({error})") from error
     return model.eval()
 
 

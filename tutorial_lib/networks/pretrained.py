@@ -68,6 +68,9 @@ class Pretrained(nn.Module):
         return self.network(self.normalise(x))
 
 
+# Bytes; the largest file of those below has half as many.
+LARGEST = 1_200_000_000
+
 # Where the files are, for whoever asks whether they can be reached.
 HOSTS = ("https://github.com", "https://download.pytorch.org")
 
@@ -181,6 +184,11 @@ def read_weights(path: Path, file: WeightFile) -> tuple[bytes, str]:
         ValueError: the content is not the published one.
     """
     # What is checked is what is loaded, even if the file changes meanwhile.
+    if path.stat().st_size > LARGEST:
+        raise ValueError(
+            f"{path} has {path.stat().st_size:,} bytes, more than any file of weights listed here, and was not read. "
+            "Remove it and load again to download it."
+        )
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     if not sha256.startswith(file.sha256):

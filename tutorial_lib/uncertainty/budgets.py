@@ -129,6 +129,8 @@ def random_noise(
         tensor([0.1000])
     """
     x, generator = within(x, bounds), generator or torch.Generator().manual_seed(0)
+    if not len(x):
+        return x
     # One after the other: what a picture gets does not hang on how many follow.
     noise = torch.stack([torch.randn(x.shape[1:], generator=generator, device=generator.device) for _ in x]).to(x)
     return project(x + over_pictures(eps, x) * steepest(noise, norm), x, eps, norm, bounds)

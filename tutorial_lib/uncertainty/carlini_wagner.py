@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import Objective, outputs, outputs_and_gradient
+from tutorial_lib.gradients.inputs import slices
 from tutorial_lib.uncertainty.budgets import Bounds, within
-from tutorial_lib.uncertainty.success import answers, missed
+from tutorial_lib.uncertainty.success import among, answers, missed
 
 # Adam's usual constants.
 FIRST, SECOND, LITTLE = 0.9, 0.999, 1e-8
@@ -61,8 +62,9 @@ def carlini_wagner(
     x = within(x, bounds)
     y = answers(model, x, y, chunk)
     best, J = x.clone(), margin(y, targeted)
-    for rows in torch.arange(len(x), device=x.device).split(chunk):
-        logits = outputs(model, x[rows], chunk=chunk)
+    for part in slices(max(1, len(x)), chunk):
+        rows = torch.arange(len(x), device=x.device)[part]
+        logits = among(outputs(model, x[rows], chunk=chunk), y[rows])
         rows = rows[~far_enough(logits, y[rows], J.rows(rows), confidence, targeted)]
         if len(rows):
             asked = x[rows], y[rows], J.rows(rows)

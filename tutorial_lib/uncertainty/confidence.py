@@ -93,7 +93,7 @@ def others(logits: Tensor) -> Tensor:
 
 def of_logits(logits: Tensor) -> Tensor:
     """Logits (N, C), checked."""
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or not logits.is_floating_point():
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or not logits.is_floating_point() or not logits.shape[1]:
         found = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"logits are floats (N, C), not {found}; gradients.outputs(model, x) gives them")
     return logits

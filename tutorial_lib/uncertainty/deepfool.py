@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.gradients import outputs, outputs_and_jacobian
 from tutorial_lib.uncertainty.budgets import Bounds, within
-from tutorial_lib.uncertainty.success import answers, missed
+from tutorial_lib.uncertainty.success import among, answers, missed
 
 # Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
 LITTLE = 1e-4
@@ -47,7 +47,7 @@ def deepfool(
         raise ValueError(f"deepfool needs at least one step and one other class, not steps={steps}, candidates={candidates}")
     x = within(x, bounds)
     y = answers(model, x, y, chunk)
-    logits = outputs(model, x, chunk=chunk)
+    logits = among(outputs(model, x, chunk=chunk), y)
     at, way, open_ = x.clone(), torch.zeros_like(x), (~missed(logits, y)).nonzero()[:, 0]
     # The class itself first, whatever ties there are, then the others from the likeliest on.
     ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(candidates + 1, logits.shape[1])).indices

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib.tensors import fitting
 from tutorial_lib.uncertainty.confidence import of_logits, others
 
 
@@ -46,7 +47,7 @@ def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None
         away = (logits - 1 / classes).abs()
         largest = away.amax(1, keepdim=True)
         # A ratio of fourth powers, taken of what is at most one. Where nothing stands out at all, it is one.
-        return 1 / torch.where(largest > 0, away / largest, 1).pow(4).mean(1)
+        return 1 / torch.where(largest == 0, 1, away / largest).pow(4).mean(1)
     if not 1 <= rivals < classes:
         raise ValueError(f"1 to {classes - 1} rivals among {classes} classes, not {rivals}")
     asked = logits.topk(rivals + 1, dim=1).indices
@@ -66,6 +67,10 @@ def change_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) ->
         >>> change_norms(torch.zeros(1, 2), torch.tensor([[0]]))
         tensor([[0.7071]])
     """
+    fitting(logits=(logits, "floats N C"), classes=(classes, "whole N k"))
+    classes = classes.to(logits.device, torch.int64)
+    if not ((0 <= classes) & (classes < logits.shape[1])).all():
+        raise ValueError(f"classes must lie in 0…{logits.shape[1] - 1}")
     p = logits.softmax(1)
     delta = p[:, None].expand(-1, classes.shape[1], -1).clone()
     # p_Q − 1, not from a p_Q that rounds to one
@@ -75,7 +80,7 @@ def change_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) ->
     delta = delta / size
     if gram is None:
         return size[..., 0] * delta.norm(dim=2)
-    if gram.dim() != 4 or gram.shape[0] != len(logits) or gram.shape[2:] != (logits.shape[1],) * 2:
+    if gram.dim() != 4 or not gram.is_floating_point() or gram.shape[0] != len(logits) or gram.shape[2:] != (logits.shape[1],) * 2:
         raise ValueError(f"a Gram matrix (N, L, C, C) for logits {tuple(logits.shape)}, not {tuple(gram.shape)}")
     K = gram.sum(1).to(delta)
     return size[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()

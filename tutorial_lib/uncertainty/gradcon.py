@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib.gradients import batch_gradient, layer_names, parameter_gradients, reconstruction, value
+from tutorial_lib.gradients.borrowing import outputs_of
 from tutorial_lib.gradients.inputs import slices
 from tutorial_lib.names import known
 
@@ -108,7 +109,7 @@ class GradCon:
                         cosine = _cosines(gradient, mean).mean()
                         J = L - self.alpha * cosine
                     else:
-                        J = L = reconstruction(x)(network(x)).mean()
+                        J = L = reconstruction(x)(outputs_of(network, x)).mean()
                     optimiser.zero_grad()
                     J.backward()
                     total = {name: w.grad for name, w in weights.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tutorial_lib.gradients import last_layer_gradient, uniform
+from tutorial_lib.tensors import fitting
 from tutorial_lib.uncertainty.confidence import of_logits, others, warm
 
 
@@ -30,6 +31,7 @@ def grad_norm(logits: Tensor, h: Tensor, *, temperature: float = 1.0) -> Tensor:
         >>> grad_norm(torch.tensor([[0., 0.], [100., 0.]]), torch.tensor([[1., 2.], [1., 2.]]))
         tensor([-0., -3.])
     """
+    fitting(h=(h, "floats N d"))
     delta, h = last_layer_gradient(of_logits(logits), h, uniform(warm(temperature)))
     # ‖δhᵀ‖₁ = ‖δ‖₁ ‖h‖₁
     return -delta.abs().sum(1) * h.abs().sum(1)
@@ -57,5 +59,6 @@ def ex_grad(logits: Tensor, h: Tensor) -> Tensor:
     """
     if h.dim() != 2 or len(of_logits(logits)) != len(h):
         raise ValueError(f"logits (N, C) and features (N, d) expected, not {tuple(logits.shape)} and {tuple(h.shape)}")
+    fitting(h=(h, "floats N d"))
     # 1 − ‖p‖² = Σ_c p_c (1 − p_c), where nothing cancels
     return 2 * (logits.softmax(1) * others(logits)).sum(1) * h.abs().sum(1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.gradients.inputs import slices
+from tutorial_lib.tensors import fitting
 
 
 class Mahalanobis:
@@ -37,8 +38,7 @@ class Mahalanobis:
         Raises:
             ValueError: shapes that do not belong together, features that are not finite, or without a ridge a singular spread.
         """
-        if h.dim() != 2 or labels.shape != h.shape[:1] or not len(h):
-            raise ValueError(f"h must be (n, d) and labels (n,), n > 0, not {tuple(h.shape)} and {tuple(labels.shape)}")
+        fitting(h=(h, "floats n d"), labels=(labels, "whole n"))
         if not h.isfinite().all():
             raise ValueError("the features are not finite")
         # Small variances next to large ones need the precision; Apple's GPUs have none to give.
@@ -66,6 +66,7 @@ class Mahalanobis:
             raise ValueError("fit(h, labels) comes first")
         if h.dim() != 2 or h.shape[1] != self.means.shape[1]:
             raise ValueError(f"fitted on features (n, {self.means.shape[1]}), these are {tuple(h.shape)}")
+        fitting(h=(h, "floats N d"))
         means, whiten = self.means.to(h), self.whiten.to(h)
         found = []
         for rows in slices(len(h), chunk):

@@ -61,7 +61,7 @@ def open_set(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
     of what is unknown. Say how many unknown pictures there were for each known one: both numbers depend on it.
 
     Raises:
-        ValueError: not one score a row of logits.
+        ValueError: not one score a row of logits, or what is no number.
 
     Example:
         >>> open_set(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
@@ -69,4 +69,6 @@ def open_set(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
     """
     if score.shape != of_logits(logits).shape[:1]:
         raise ValueError(f"a score for each of the {len(logits)} rows of logits, not {tuple(score.shape)}")
+    if logits.isnan().any() or score.isnan().any():
+        raise ValueError("some logits or scores are no numbers, and no class may be read off them")
     return torch.where(score <= threshold, logits.argmax(1), logits.shape[1])

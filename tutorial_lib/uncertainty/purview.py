@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import confounding, gradient_norms, last_layer_gradient, norms_from_gram
+from tutorial_lib.tensors import fitting
 from tutorial_lib.uncertainty.confidence import of_logits
 
 
@@ -73,7 +74,7 @@ def label_norms(K: Tensor, logits: Tensor, labels: Tensor, *, link: str = "sigmo
         <BLANKLINE>
                 [[1.7678]]])
     """
-    if labels.dim() != 2 or labels.shape[1] != of_logits(logits).shape[1]:
+    if labels.dim() != 2 or not len(labels) or labels.shape[1] != of_logits(logits).shape[1]:
         raise ValueError(f"labels (Q, C) for logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}")
     # δ asks for the logits alone; what stands where the features do is not looked at.
     delta = [last_layer_gradient(logits, logits, confounding(y, link, reduction))[0] for y in labels]
@@ -124,6 +125,7 @@ class PurviewDetector:
         """
         if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1] or 0 in (len(normal), len(abnormal)):
             raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
+        fitting(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
         both = self._read(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
         # A feature that never varies has no unit.

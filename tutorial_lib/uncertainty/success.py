@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import outputs
+from tutorial_lib.gradients import logit, outputs
 
 
 def answers(model: nn.Module, x: Tensor, y: Tensor | int | None, chunk: int = 64) -> Tensor:
@@ -18,11 +18,17 @@ def answers(model: nn.Module, x: Tensor, y: Tensor | int | None, chunk: int = 64
         return outputs(model, x, chunk=chunk).argmax(1)
     if isinstance(y, int):
         return torch.full((len(x),), y, device=x.device)
-    if y.is_floating_point() or y.shape != x.shape[:1]:
+    if y.is_floating_point() or y.dtype == torch.bool or y.shape != x.shape[:1]:
         found = f"{y.dtype} of shape {tuple(y.shape)}"
         raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {found}")
-    y = y.detach().to(x.device)
+    y = y.detach().to(x.device, torch.int64)
     return y.clone() if y.is_inference() else y
+
+
+def among(logits: Tensor, y: Tensor) -> Tensor:
+    """The logits again, if every label is one of their classes."""
+    logit(y).at(logits)
+    return logits
 
 
 def missed(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
@@ -56,5 +62,5 @@ def fooled(
     if adversarial.shape != x.shape:
         raise ValueError(f"the attacked pictures must be of the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
     y = answers(model, x, y, chunk)
-    counts = ~missed(outputs(model, x, chunk=chunk), y, targeted)
+    counts = ~missed(among(outputs(model, x, chunk=chunk), y), y, targeted)
     return counts, counts & missed(outputs(model, adversarial, chunk=chunk), y, targeted)

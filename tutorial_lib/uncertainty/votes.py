@@ -39,8 +39,8 @@ def votes(logits: Tensor) -> Votes:
         >>> votes(torch.tensor(sure)).model, votes(torch.tensor(torn)).model
         (tensor([0.6931]), tensor([0.]))
     """
-    if logits.dim() != 3 or not len(logits):
-        raise ValueError(f"logits of at least one voter, (T, N, C), not {tuple(logits.shape)}")
+    if logits.dim() != 3 or not len(logits) or not logits.shape[2] or not logits.is_floating_point():
+        raise ValueError(f"logits of at least one voter, floats (T, N, C), not {logits.dtype} {tuple(logits.shape)}")
     log_p = logits.log_softmax(2)
     log_mean = log_p.logsumexp(0) - math.log(len(logits))
     p, mean = log_p.exp(), log_p.exp().mean(0)

@@ -1,0 +1,82 @@
+"""The methods of chapter 2, with good arguments."""
+
+from fuzz.harm import Case
+from fuzz.parts import C, H, LABELS, LOGITS, MAPS, MASKS, MODEL, MORE, N, RIVALS, SIDE, X, noise
+
+from tutorial_lib import information as i
+
+ASKED = {"model": MODEL, "x": X, "objective": LABELS, "chunk": 64}
+ASK = "x objective"
+WHOLE = noise(N, SIDE, SIDE, seed=4, low=-1)
+SHOWN = {"model": MODEL, "x": X, "maps": WHOLE, "target": LABELS, "chunk": 64}
+SHOW = "x maps target"
+STAGE = i.SecondStage(hidden=(4,)).fit(H, LABELS, epochs=2)
+TWO = i.Introspector(MODEL, hidden=(4,)).fit(X, LABELS, epochs=2)
+
+
+def layered(f, **more):
+    return Case(lambda **k: f(layer="3", **k, **more), ASKED, ASK)
+
+
+CASES = {
+    "Introspector": Case(lambda x: TWO.logits(x), {"x": X}),
+    "SecondStage": Case(lambda features: STAGE.logits(features), {"features": H}, "features"),
+    "SecondStage.fit": Case(
+        lambda features, label: i.SecondStage(hidden=(4,)).fit(features, label, epochs=1).logits(features),
+        {"features": H, "label": LABELS},
+        "features label",
+        each=False,
+    ),
+    "average_drop": Case(i.average_drop, SHOWN, SHOW, blind="maps"),
+    "blurred": Case(i.blurred, {"x": X}),
+    "class_cams": Case(lambda **k: i.class_cams(layer="3", **k), {"model": MODEL, "x": X, "chunk": 8}),
+    "completeness_gap": Case(lambda **k: i.completeness_gap(**k), ASKED | {"attribution": X}, "x objective attribution"),
+    "contrast_cam": Case(
+        lambda **k: i.contrast_cam(layer="3", **k), {"model": MODEL, "x": X, "other": RIVALS, "chunk": 64}, "x other"
+    ),
+    "contrasts": Case(i.contrasts, {"logits": LOGITS, "maps": noise(N, C, 6, 6)}, "logits maps"),
+    "counterfactual_cam": layered(i.counterfactual_cam),
+    "deletion_curve": Case(lambda **k: i.deletion_curve(steps=3, **k)[1:], SHOWN, SHOW, blind="maps"),
+    "explanation_variance": Case(
+        lambda **k: i.explanation_variance(layer="3", **k), {"model": MODEL, "x": X, "target": LABELS, "chunk": 8}, "x target"
+    ),
+    "fisher_information": Case(
+        lambda **k: [i.fisher_information(**k).trace, i.fisher_information(**k).covariance],
+        {"logits": LOGITS, "h": H},
+        "logits h",
+    ),
+    "grad_cam": layered(i.grad_cam),
+    "grad_cam_plus_plus": layered(i.grad_cam_plus_plus),
+    "guided_backprop": Case(i.guided_backprop, ASKED, ASK),
+    "guided_grad_cam": layered(i.guided_grad_cam),
+    "input_x_gradient": Case(i.input_x_gradient, ASKED, ASK),
+    "insertion_curve": Case(lambda **k: i.insertion_curve(steps=3, **k)[1:], SHOWN, SHOW, blind="maps"),
+    "integrated_gradients": Case(lambda **k: i.integrated_gradients(steps=3, **k), ASKED, ASK),
+    "introspective_features": Case(i.introspective_features, {"model": MODEL, "x": X, "chunk": 64}),
+    "introspective_features of a layer": Case(
+        lambda **k: i.introspective_features(layer="3", **k), {"model": MODEL, "x": X, "chunk": 64}
+    ),
+    "magnitude": Case(i.magnitude, {"maps": X}, "maps"),
+    "mass_in_mask": Case(i.mass_in_mask, {"maps": MAPS, "masks": MASKS}, "maps masks"),
+    "mass_ratio": Case(i.mass_ratio, {"maps": MAPS, "to": MORE}, "maps to", far="beside an empty map"),
+    "normalise": Case(i.normalise, {"maps": MAPS}, "maps"),
+    "occlusion": Case(lambda **k: i.occlusion(patch=4, **k), ASKED, ASK),
+    "overlap": Case(i.overlap, {"first": MAPS, "second": MORE}, "first second"),
+    "pointing_game": Case(i.pointing_game, {"maps": MAPS, "masks": MASKS}, "maps masks"),
+    "randomisation_check": Case(
+        lambda model, x: i.randomisation_check(model, x, lambda m, x: i.saliency(m, x, 1))[1],
+        {"model": MODEL, "x": X},
+        each=False,
+    ),
+    "saliency": Case(i.saliency, ASKED, ASK),
+    "signal_to_noise": Case(i.signal_to_noise, {"maps": MAPS}, "maps"),
+    "smoothgrad": Case(lambda **k: i.smoothgrad(samples=3, **k), ASKED, ASK),
+    "upsample": Case(lambda maps: i.upsample(maps, 9), {"maps": MAPS}, "maps"),
+}
+LEFT_OUT = {
+    "Curve": "a record",
+    "Drop": "a record",
+    "Fisher": "made by fisher_information",
+    "Randomisation": "a record",
+    "covers": "takes sizes alone",
+}
