@@ -16,10 +16,14 @@ from pybtex.database import parse_file
 from pybtex.plugin import find_plugin
 
 GLOSSARY, NOTATION, BIBLIOGRAPHY = "chapters/glossary", "chapters/notation", "chapters/bibliography"
-# Words of the glossary that chapters use in their everyday sense, too.
-EVERYDAY = {"budget", "challenge", "detector", "novel", "pass", "setting", "verdict"}
+# Words of the glossary that chapters use in their everyday sense, too, and letters that they lend to something else for a few lines:
+# a card there would be wrong.
+EVERYDAY = {"budget", "challenge", "contrast", "detector", "novel", "pass", "setting", "verdict", "K", "t", r"\alpha"}
 GENERAL = ("Pictures and labels", "Networks", "Gradients")
 NUMBER = re.compile(r"(\d\.\w+) ")
+# A link that is nothing but a formula has no name for a listener.
+NAMELESS = re.compile(r'(<a class="term[^>]*)>(?=<span class="math[^>]*>\\\((.+?)\\\)</span></a>)')
+CORE = "before the door"
 CHAPTER = re.compile(r"chapters/0(\d)-")
 
 
@@ -41,20 +45,23 @@ def words(doctree, page):
     for name, _, (word, meaning, section) in rows(doctree):
         entry = [nodes.paragraph("", "", nodes.strong("", word.astext()), nodes.Text(": "), *inside(meaning))]
         found[word.astext()] = (f"{page}#{name}", section.astext(), entry)
-    return {word: row for word, row in found.items() if word not in EVERYDAY}
+    return found
 
 
 def symbols(doctree, chapter, page):
-    """A chapter's own meaning of a letter goes before the general one; what other chapters mean by it stays away."""
+    """A chapter's own meaning of a letter goes before the general one, what other chapters mean by it stays away. Its own letters are
+    explained in its core, where they first stand."""
     found = {}
     for name, heading, cells in rows(doctree):
         if len(cells) == 4 and heading in (*GENERAL, f"Chapter {chapter}"):
             symbol, meaning, *more = cells
-            notes = [part for label, cell in zip(("shape ", "in code "), more) if cell.astext() for part in (nodes.Text(label), *inside(cell), nodes.Text(" "))]
-            entry = [nodes.paragraph("", "", *inside(symbol), nodes.Text(": "), *inside(meaning)), nodes.paragraph("", "", *notes)]
+            entry = [nodes.paragraph("", "", *inside(symbol), nodes.Text(": "), *inside(meaning))]
+            labelled = [(label, cell) for label, cell in zip(("Shape: ", "In code: "), more) if cell.astext()]
+            entry += [nodes.paragraph("", "", nodes.Text(label), *inside(cell)) for label, cell in labelled]
             # One sign to a row, or several: `W, b`.
             for math in symbol.findall(nodes.math):
-                found |= dict.fromkeys([math.astext(), *math.astext().split(", ")], (f"{page}#{name}", "", entry))
+                home = "" if heading in GENERAL else CORE
+                found |= dict.fromkeys([math.astext(), *math.astext().split(", ")], (f"{page}#{name}", home, entry))
     return found
 
 
@@ -81,10 +88,10 @@ def above(node):
 
 
 def spot(paragraph):
-    """The number of the section that a paragraph stands in, and whether that section stands behind the door."""
+    """The number of the section that a paragraph stands in; and that number, if it stands behind the door: such a section is read alone."""
     titles = [node[0].astext() for node in above(paragraph) if isinstance(node, nodes.section)]
     number = next((match[1] for title in titles if (match := NUMBER.match(title))), "")
-    return number, number[-1:].isalpha()
+    return number, number if number[-1:].isalpha() else CORE
 
 
 def prose(doctree):
@@ -96,26 +103,27 @@ def prose(doctree):
 def link_first(doctree, known):
     """Link what is known, {word or symbol: (address, where it is explained, entry)}, where it is first used."""
     used = {}
-    words = "|".join(sorted((re.escape(word) for word in known if word[0].isalpha() and len(word) > 3), key=len, reverse=True))
-    word_or_words, spelled = re.compile(rf"(?<![\w-])({words})s?(?![\w-])", re.I), {word.lower(): word for word in known if len(word) > 3}
+    # At the start of a sentence, or of many, too; AUROC and VOICE are written in no other way.
+    spelled = {form: word for word in known if word[0].isalpha() and len(word) > 3 for form in (word, word[0].upper() + word[1:])}
+    forms = re.compile(rf"(?<![\w-])({'|'.join(sorted(map(re.escape, spelled), key=len, reverse=True))})s?(?![\w-])")
 
     def linked(word, node):
         address, home, _ = known[word]
-        if word in seen or home == number:
+        if word in seen or home in (number, part):
             return node
         seen.add(word)
         return nodes.reference("", "", node, internal=True, refuri=address, classes=["term"])
 
     for paragraph in prose(doctree):
-        number, deeper = spot(paragraph)
-        seen = used.setdefault(number if deeper else "", set())
+        number, part = spot(paragraph)
+        seen = used.setdefault(part, set())
         for child in list(paragraph.children):
             if isinstance(child, nodes.math) and child.astext() in known:
                 paragraph.replace(child, linked(child.astext(), child.deepcopy()))
             elif isinstance(child, nodes.Text):
                 text, parts, at = child.astext(), [], 0
-                for match in word_or_words.finditer(text):
-                    parts += [nodes.Text(text[at : match.start()]), linked(spelled[match[1].lower()], nodes.Text(match[0]))]
+                for match in forms.finditer(text):
+                    parts += [nodes.Text(text[at : match.start()]), linked(spelled[match[1]], nodes.Text(match[0]))]
                     at = match.end()
                 paragraph.replace(child, [*parts, nodes.Text(text[at:])])
 
@@ -129,6 +137,7 @@ def connect(app, doctree, docname):
     if chapter := CHAPTER.match(docname):
         pages = {page: app.builder.get_relative_uri(docname, page) for page in (GLOSSARY, NOTATION)}
         known = symbols(app.env.get_doctree(NOTATION), chapter[1], pages[NOTATION]) | words(app.env.get_doctree(GLOSSARY), pages[GLOSSARY])
+        known = {word: row for word, row in known.items() if word not in EVERYDAY}
         link_first(doctree, known)
     entries = {address: entry for address, _, entry in known.values()} | ({} if docname == BIBLIOGRAPHY else papers(app.srcdir))
     links = dict.fromkeys(link.get("refuri") for link in doctree.findall(nodes.reference))
@@ -137,6 +146,8 @@ def connect(app, doctree, docname):
 
 def lay(app, pagename, templatename, context, doctree):
     """Write the cards of a page below it, where MathJax finds their formulas; hidden, until the script shows one."""
+    if "body" in context:
+        context["body"] = NAMELESS.sub(r'\1 aria-label="symbol \2">', context["body"])
     for i, (address, entry) in enumerate((doctree["cards"] if doctree else {}).items()):
         text = entry if isinstance(entry, str) else "".join(app.builder.render_partial(part)["fragment"] for part in entry)
         context["body"] += f'<div class="term-card" role="tooltip" id="card-{i}" data-for="{escape(address)}" hidden>{text}</div>\n'

@@ -217,7 +217,7 @@ def judged(tab):
     """What axe, a judge of accessibility, calls serious or critical. Everything is unfolded and an answer of each kind is chosen."""
     tab.evaluate(UNFOLDED)
     tab.wait_for_timeout(400)  # the theme waits for a window to rest before it looks what scrolls
-    found = axe.run(tab).response["violations"]
+    found = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     return [(fault["id"], node["html"][:160]) for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]
 
 
