@@ -88,7 +88,7 @@ def above(node):
 
 
 def spot(paragraph):
-    """The number of the section that a paragraph stands in; and that number, if it stands behind the door: such a section is read alone."""
+    """The number of a paragraph's section; and its part of the chapter: a section behind the door is one, for it is read alone."""
     titles = [node[0].astext() for node in above(paragraph) if isinstance(node, nodes.section)]
     number = next((match[1] for title in titles if (match := NUMBER.match(title))), "")
     return number, number if number[-1:].isalpha() else CORE
@@ -134,9 +134,11 @@ def connect(app, doctree, docname):
     if docname in (GLOSSARY, NOTATION):
         name_rows(doctree)
     known = {}
-    if chapter := CHAPTER.match(docname):
+    # A chapter that is built alone has no such pages beside it.
+    if (chapter := CHAPTER.match(docname)) and {GLOSSARY, NOTATION} <= app.env.found_docs:
         pages = {page: app.builder.get_relative_uri(docname, page) for page in (GLOSSARY, NOTATION)}
-        known = symbols(app.env.get_doctree(NOTATION), chapter[1], pages[NOTATION]) | words(app.env.get_doctree(GLOSSARY), pages[GLOSSARY])
+        known = symbols(app.env.get_doctree(NOTATION), chapter[1], pages[NOTATION])
+        known |= words(app.env.get_doctree(GLOSSARY), pages[GLOSSARY])
         known = {word: row for word, row in known.items() if word not in EVERYDAY}
         link_first(doctree, known)
     entries = {address: entry for address, _, entry in known.values()} | ({} if docname == BIBLIOGRAPHY else papers(app.srcdir))
@@ -154,8 +156,8 @@ def lay(app, pagename, templatename, context, doctree):
 
 
 def depend(app, docname, source):
-    for page in (GLOSSARY, NOTATION, "chapters/references"):
-        app.env.note_dependency(str(Path(app.srcdir) / f"{page}{'.bib' if page.endswith('references') else '.md'}"))
+    for page in (f"{GLOSSARY}.md", f"{NOTATION}.md", "chapters/references.bib"):
+        app.env.note_dependency(str(Path(app.srcdir) / page))
 
 
 def setup(app):

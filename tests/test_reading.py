@@ -112,6 +112,12 @@ def test_what_scrolls_in_a_fold_is_reached_once_it_is_open(book, tab):  # noqa: 
     assert pre.evaluate("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0")
 
 
+def test_the_index_has_the_width_of_a_phone(book, tab):  # noqa: F811
+    tab.set_viewport_size({"width": 390, "height": 900})
+    opened(tab, "genindex.html")
+    assert min(tab.locator("table.indextable td").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().width)")) > 300
+
+
 # Search.
 
 

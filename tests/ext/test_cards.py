@@ -1,6 +1,7 @@
 """Words and symbols are linked where they are first used, and where a card would help: not in code, quotes, tables or their own section."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cards
 import pytest
@@ -76,6 +77,17 @@ def test_papers_are_known_by_the_addresses_that_chapters_use():
     papers = cards.papers(ROOT)
     assert "Selvaraju" in papers["https://arxiv.org/abs/1610.02391"]
     assert "<a" not in "".join(papers.values())
+
+
+def test_a_chapter_built_alone_keeps_its_papers():
+    """`make chapter` has neither glossary nor notation."""
+    paper = nodes.reference("", "Selvaraju and colleagues", refuri="https://arxiv.org/abs/1610.02391")
+    document = nodes.document(None, None)
+    document += page(("2.1 One", p("Twins of ", paper))).deepcopy()
+    env = SimpleNamespace(found_docs={"chapters/02-information"})
+    cards.connect(SimpleNamespace(builder=SimpleNamespace(format="html"), env=env, srcdir=ROOT), document, "chapters/02-information")
+    assert list(document["cards"]) == ["https://arxiv.org/abs/1610.02391"]
+    assert len(links(document)) == 1
 
 
 def test_every_everyday_word_is_one_of_the_tables():
