@@ -1,5 +1,6 @@
 """The built book, as a reader's browser sees it. `make test` builds it first."""
 
+import contextlib
 import functools
 import http.server
 import os
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import run_cards
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parent.parent
@@ -24,8 +26,32 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 # What a build writes where nobody wrote a text: the name of a file, a digest, the class of a figure.
 NO_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
 
+# Everything on a page at once. A kind of code has one colour: one of each is judged, not ten thousand.
+UNFOLDED = """() => {
+  document.querySelectorAll("details").forEach(box => { box.open = true; });
+  document.querySelectorAll(".quiz .options").forEach(box => {
+    for (const one of box.querySelectorAll("input")) if (one.value === "right" || !box.querySelector(":checked")) one.click();
+  });
+  const seen = new Set(), again = [];
+  for (const token of document.querySelectorAll("pre span[class]")) {
+    const kind = token.className + getComputedStyle(token.closest("pre")).backgroundColor;
+    if (seen.has(kind)) again.push(token);
+    seen.add(kind);
+  }
+  again.forEach(token => token.replaceWith(...token.childNodes));
+}"""
+STICKING_OUT = """() => {
+  const scrolls = element => element && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement.closest("article *")));
+  return [...document.querySelectorAll("article *")].filter(element => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1) && !scrolls(element);
+  }).map(element => element.outerHTML.slice(0, 160));
+}"""
+
 # What Python says of a figure that a cell ends in and nobody describes.
 BARE = re.compile(r"<Figure size|<Axes|<matplotlib\.")
+
+axe = Axe()
 
 
 def missing(reason):
@@ -169,22 +195,56 @@ def test_tables_are_drawn(book, page):
     assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.fixture(scope="module")
+def windows(browser):
+    """A window for each theme, kept from page to page so that styles and scripts are fetched once."""
+    kept = {theme: browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 900}) for theme in ("light", "dark")}
+    yield kept
+    for context in kept.values():
+        context.close()
+
+
+def left_tex(tab):
+    return tab.evaluate("[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length")
+
+
+def sticking_out(tab):
+    """What reaches beyond the screen, and cannot be scrolled to."""
+    return tab.evaluate(STICKING_OUT)
+
+
+def judged(tab):
+    """What axe, a judge of accessibility, calls serious or critical. Everything is unfolded and an answer of each kind is chosen."""
+    tab.evaluate(UNFOLDED)
+    tab.wait_for_timeout(400)  # the theme waits for a window to rest before it looks what scrolls
+    found = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    return [(fault["id"], node["html"][:160]) for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]
+
+
+# Wide in the first theme and then narrow, the other way round in the second: a page has to bear both, and the change.
+@pytest.mark.parametrize(("theme", "widths"), [("light", (1440, 390)), ("dark", (390, 1440))])
 @pytest.mark.parametrize("page", PAGES)
-def test_in_the_browser(site, browser, page, width):
-    with browser.new_context(viewport={"width": width, "height": 900}) as context:
-        tab, errors, elsewhere = context.new_page(), [], []
+def test_in_the_browser(site, windows, page, theme, widths):
+    errors, elsewhere = [], []
+    with contextlib.closing(windows[theme].new_page()) as tab:
         tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("console", lambda message: message.type == "error" and errors.append(message.text))
         tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url))
         tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
+        tab.set_viewport_size({"width": widths[0], "height": 900})
         tab.goto(site + page)
         tab.wait_for_load_state("networkidle")
         if tab.locator("article .math").count():
             tab.wait_for_selector("mjx-container", state="attached")
-        assert errors == []
-        assert elsewhere == []
-        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
-        assert tab.evaluate("[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length") == 0
+        assert tab.evaluate("document.documentElement.dataset.theme") == theme
+        assert left_tex(tab) == 0
+        for width in widths:
+            tab.set_viewport_size({"width": width, "height": 900})
+            assert judged(tab) == [], width
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"the page scrolls sideways at {width}"
+            assert sticking_out(tab) == [], width
+    assert errors == []
+    assert elsewhere == []
 
 
 # The door, on the chapters that have one and on a page that says in a few lines what the theme and the chapters need of it.
