@@ -5,16 +5,15 @@ All questions weigh the rows of one Jacobian ∂z/∂A: "Why P?" by e_P, "What i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, as_objective, class_readings, fixed_at, layer_gradient, logit_difference, loss_to
-from tutorial_lib.gradients.inputs import slices
+from tutorial_lib.gradients import Objective, as_objective, class_readings, fixed_at, logit_difference, loss_to
 from tutorial_lib.information.guided import guided_backprop
 from tutorial_lib.information.maps import upsample
-from tutorial_lib.information.positions import Grid, Layout, layout
+from tutorial_lib.information.positions import Grid, layout, mapped_gradients, parts, reaching
 from tutorial_lib.names import known
 
 Layer = str | nn.Module
@@ -179,8 +178,8 @@ def class_cams(
         True
     """
     found = []
-    for part, _ in _parts(x, as_objective(0), chunk):
-        read = lambda g: _reaching(g, layout(g.shape[1:], x.shape[-2:], grid)).mean((-2, -1))
+    for part, _ in parts(x, as_objective(0), chunk):
+        read = lambda g: reaching(g, layout(g.shape[1:], x.shape[-2:], grid)).mean((-2, -1))
         A, logits, alpha = class_readings(model, part, layer, read, classes=classes)
         maps = torch.einsum("nck,nkhw->nchw", alpha, layout(A.shape, x.shape[-2:], grid)(A))
         found.append((logits, maps))
@@ -212,29 +211,6 @@ def _cam(
     model: nn.Module, x: Tensor, layer: Layer, objective: Objective, weigh: Weigh, relu: bool, grid: Grid | None, chunk: int
 ) -> Tensor:
     """Σ_k w_k A^k with w = weigh(A, ∂J/∂A), (N, K)."""
-    maps = []
-    for part, J in _parts(x, objective, chunk):
-        A, g = layer_gradient(model, part, layer, J)
-        lay = layout(A.shape, x.shape[-2:], grid)
-        A, g = lay(A), _reaching(g, lay)
-        maps.append(torch.einsum("nk,nkhw->nhw", weigh(A, g), A))
-    maps = torch.cat(maps)
+    laid = mapped_gradients(model, x, layer, objective, grid, chunk)
+    maps = torch.cat([torch.einsum("nk,nkhw->nhw", weigh(A, g), A) for A, g in laid])
     return maps.relu() if relu else maps
-
-
-def _reaching(gradient: Tensor, lay: Layout) -> Tensor:
-    """The gradient on the map; where all of it is on the class token, the layer was chosen too late."""
-    laid = lay(gradient)
-    if gradient.any() and not laid.any():
-        raise ValueError(
-            "of this layer only the class token reaches the answer: take the layer before the last attention, "
-            "for torchvision's vit_b_16 'encoder.layers.encoder_layer_11.ln_1'"
-        )
-    return laid
-
-
-def _parts(x: Tensor, objective: Objective, chunk: int) -> Iterator[tuple[Tensor, Objective]]:
-    if x.dim() != 4:
-        raise ValueError(f"class activation maps are of pictures (N, C, H, W), not {tuple(x.shape)}")
-    for rows in slices(max(1, len(x)), chunk):
-        yield x[rows], objective.rows(rows)

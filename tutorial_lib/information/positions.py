@@ -1,12 +1,15 @@
-"""What a layer returned, read as a map: channels first as it is, channels last moved, a transformer's tokens laid out."""
+"""What a layer returned, and the gradient there, read as maps: channels first, channels last, or a transformer's tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import isqrt
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from tutorial_lib.gradients import Objective, as_objective, layer_gradient
+from tutorial_lib.gradients.inputs import slices
 
 Grid = tuple[int, int]
 Layout = Callable[[Tensor], Tensor]
@@ -36,6 +39,45 @@ def layout(shape: torch.Size | tuple[int, ...], picture: tuple[int, int], grid: 
     if h * w > shape[1]:
         raise ValueError(f"a grid of {h}×{w} needs {h * w} tokens, the layer returns {shape[1]}")
     return lambda t: t[..., shape[1] - h * w :, :].unflatten(-2, (h, w)).movedim(-1, -3)
+
+
+def mapped_gradients(
+    model: nn.Module, x: Tensor, layer: str | nn.Module, objective=None, grid: Grid | None = None, chunk: int = 64
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """A layer's activation A and the gradient there, ∂J/∂A, both laid out (n, K, h, w), ``chunk`` pictures at a time.
+
+    Raises:
+        ValueError: x is no pictures, the layer has no positions or none that reach the answer, and as
+            :func:`tutorial_lib.gradients.layer_gradient` does.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5))
+        >>> [tuple(A.shape) for A, g in mapped_gradients(model, torch.rand(3, 3, 8, 8), "0", chunk=2)]
+        [(2, 4, 6, 6), (1, 4, 6, 6)]
+    """
+    for part, J in parts(x, as_objective(objective, x), chunk):
+        A, g = layer_gradient(model, part, layer, J)
+        lay = layout(A.shape, x.shape[-2:], grid)
+        yield lay(A), reaching(g, lay)
+
+
+def parts(x: Tensor, objective: Objective, chunk: int) -> Iterator[tuple[Tensor, Objective]]:
+    """Pictures and what is asked of them, ``chunk`` at a time; no pictures at all are one part, so that the engine can say so."""
+    if x.dim() != 4:
+        raise ValueError(f"class activation maps are of pictures (N, C, H, W), not {tuple(x.shape)}")
+    for rows in slices(max(1, len(x)), chunk):
+        yield x[rows], objective.rows(rows)
+
+
+def reaching(gradient: Tensor, lay: Layout) -> Tensor:
+    """The gradient on the map; where all of it is on the class token, the layer was chosen too late."""
+    laid = lay(gradient)
+    if gradient.any() and not laid.any():
+        raise ValueError(
+            "of this layer only the class token reaches the answer: take the layer before the last attention, "
+            "for torchvision's vit_b_16 'encoder.layers.encoder_layer_11.ln_1'"
+        )
+    return laid
 
 
 def _proportioned(map: tuple[int, int], picture: tuple[int, int]) -> bool:
