@@ -17,6 +17,7 @@ COPIED = ("tutorial_lib", "tests", "chapters", "_ext", "studies", "benchmarks")
 ASKED = [
     "tests/information/test_hires_cam.py",
     "tests/information/test_attribution_properties.py",
+    "tests/fuzz",
     "tests/instruments/test_methods.py",
     "tests/test_house.py",
     "tests/test_methods_page.py",
@@ -24,7 +25,7 @@ ASKED = [
     "tutorial_lib/information/hires_cam.py",
 ]
 # Of the tests of the house, those that a new method can break.
-TOUCHED = "hires_cam or HiResCAM or run_downward or no_circles or holds_every_method or paper or bibliography"
+TOUCHED = "hires_cam or HiResCAM or forgotten or run_downward or no_circles or holds_every_method or paper or bibliography"
 
 
 def blocks(language, text=STEPS):
