@@ -228,7 +228,9 @@ def test_in_the_browser(site, windows, page, theme, widths):
     errors, elsewhere = [], []
     with contextlib.closing(windows[theme].new_page()) as tab:
         tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        # What failed to load is seen below; an icon that the browser asks for unasked is not.
+        complaint = re.compile("(?!Failed to load resource)")
+        tab.on("console", lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text))
         tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url))
         tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
         tab.set_viewport_size({"width": widths[0], "height": 900})
