@@ -5,9 +5,7 @@ to their places. Doors and hints stand open, sliders show their first frame, and
 page numbers in the contents are known only afterwards. No TeX is needed.
 """
 
-import os
 import re
-import shutil
 import sys
 from base64 import b64decode, b64encode
 from html import escape
@@ -16,6 +14,7 @@ from pathlib import Path
 from posixpath import join, normpath
 from urllib.parse import unquote, urlsplit
 
+import chromium
 import repository
 import yaml
 from bs4 import BeautifulSoup
@@ -23,8 +22,6 @@ from PIL import Image
 from pypdf import PdfReader
 
 NAME = "gradients.pdf"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 # Buttons, scripts, and what only a screen needs; drawing code, which the notebooks hold.
 LEFT_OUT = "script, button, .headerlink, .explore .dials, .explore .spoken, .quiz .score, details.hide.above-input, summary .collapsed"
 LEFT_OUT += ", .toctree-wrapper, .tag_setup"
@@ -171,11 +168,6 @@ def whole(root, numbers, leaves):
     return head + title + table(parts, leaves, numbers) + "\n".join(map(str, leaves.values())) + "</body></html>"
 
 
-def program():
-    """The Chromium to print with; None leaves the choice to playwright."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
 def printed(page, path):
     """Print an HTML file."""
     try:
@@ -184,7 +176,7 @@ def printed(page, path):
         raise SystemExit("make pdf prints with playwright, which `make book` installs") from None
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=program(), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium.program(), args=chromium.QUIET)
         except Error as error:
             raise SystemExit(
                 "make pdf needs a Chromium to print with, and found none that starts. On Debian: apt install chromium. Elsewhere:\n"

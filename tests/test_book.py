@@ -5,11 +5,11 @@ import functools
 import http.server
 import os
 import re
-import shutil
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import chromium
 import pytest
 import run_cards
 import yaml
@@ -21,8 +21,6 @@ HTML = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts) or ["index.html"]
 CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "chapters").glob("*.ipynb")) if run_cards.is_chapter(path.stem)]
 DOORS = [page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 # What a build writes where nobody wrote a text: the name of a file, a digest, the class of a figure.
 NO_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
 
@@ -90,7 +88,7 @@ def site(book):
 
 @pytest.fixture(scope="module")
 def browser():
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = chromium.program()
     if program is None:
         missing("no Chromium to look at the pages with; on Debian: apt install chromium")
     try:
@@ -98,7 +96,7 @@ def browser():
     except ImportError:
         missing("playwright is not installed: make book installs it")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=program, args=chromium.QUIET)
         yield started
         started.close()
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
+import chromium
 import pdf
 import pytest
 from bs4 import BeautifulSoup
@@ -55,7 +56,7 @@ def book(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def paper(book, tmp_path_factory):
-    if pdf.program() is None:
+    if chromium.program() is None:
         missing("no Chromium to print with; on Debian: apt install chromium")
     return PdfReader(pdf.make(book, tmp_path_factory.mktemp("paper")))
 
@@ -114,7 +115,7 @@ def test_pictures_keep_their_size():
 
 
 def test_formulas_that_are_not_drawn_stop_it(book, tmp_path):
-    if pdf.program() is None:
+    if chromium.program() is None:
         missing("no Chromium to print with; on Debian: apt install chromium")
     page = tmp_path / "page.html"
     page.write_text(str(BeautifulSoup('<p class="math">\\(x\\)</p>', "html.parser")), encoding="utf-8")

@@ -82,7 +82,7 @@ def answering(refusal: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, IndexError) as error:
-        if "memory" in str(error):
+        if "memory" in str(error) or "CUDA error" in str(error):  # a full or a dead device is no question of shapes
             raise
         raise ValueError(f"{refusal()}: {str(error).splitlines()[0]}") from error
 
