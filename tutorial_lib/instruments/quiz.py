@@ -26,7 +26,7 @@ _STYLE = """<style>
 .quiz .says{grid-column:2}
 .quiz .feedback{display:none;margin:.1em 0 .5em;padding:.4em .8em;border-left:4px dashed #D55E00;background:rgba(213,94,0,.12)}
 .quiz .feedback.right{border-left:4px solid #009E73;background:rgba(0,158,115,.14)}
-.quiz .feedback p{margin:0}
+.quiz .feedback p{margin:0}.quiz .feedback a{color:inherit;text-decoration:underline}
 .quiz input:checked~.says .feedback{display:block}
 .quiz .score{margin:0;min-height:1.5em;font-weight:600}
 @media print{.quiz .options{display:flex;flex-direction:column}.quiz .option{order:var(--place)}
