@@ -34,10 +34,15 @@ course/bin/pip install --no-deps library/{wheel}
 course/bin/python -m jupyterlab notebooks
 ```
 
-The trained networks are inside the library. Python 3.11, 3.12 or 3.13 will do. Whoever has PyTorch, torchvision, Matplotlib, scikit-learn,
-scikit-image, ipywidgets and safetensors already needs the second of these installations only.
+On Windows the first line is `py -3.12 -m venv course`, and `course\\Scripts\\pip` and `course\\Scripts\\python` stand for the other two.
 
-**No network at all.** Fetch the packages where there is one, on a machine of the same kind, and bring the folder:
+The trained networks are inside the library. Python 3.11, 3.12 or 3.13 will do. Whoever has PyTorch, torchvision, Matplotlib, scikit-learn,
+scikit-image, ipywidgets, safetensors and JupyterLab already needs the second of these installations only. So do notebooks that run
+somewhere else: their first cell asks for the library, and this is how it gets there.
+
+**No network at all.** Fetch the packages where there is one, on a machine of the same kind (a room with three kinds of machines needs three
+folders), and bring them along. On Linux they hold some gigabytes that only a GPU needs; without one, fetch `torch` and `torchvision` in the
+same versions from <https://download.pytorch.org/whl/cpu> into the folder instead.
 
 ```bash
 pip download -r requirements.lock -d packages
