@@ -59,6 +59,16 @@
     addEventListener("hashchange", () => follow(location.hash));
     follow(location.hash);
 
+    // Who comes back finds the door as it was; it was left open where they followed a link behind it. A folder may have no memory.
+    const came = performance.getEntriesByType("navigation")[0];
+    const memory = `door ${location.pathname}`;
+    try {
+      if (came && came.type !== "navigate" && sessionStorage.getItem(memory)) door.open = true;
+      door.addEventListener("toggle", () => (door.open ? sessionStorage.setItem(memory, "open") : sessionStorage.removeItem(memory)));
+    } catch {
+      // Nothing is kept, and the door is closed as for the first time.
+    }
+
     let closed = false;
     function print(begins) {
       if (begins && !door.open) closed = door.open = true;

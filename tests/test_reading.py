@@ -235,3 +235,52 @@ def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):  # noqa
     assert tab.locator("article img").evaluate_all(inside) == []
     whole = "all => all.every(e => getComputedStyle(e).breakInside === 'avoid')"
     assert tab.locator("article :is(pre, img)").evaluate_all(whole)
+
+
+# On a phone.
+
+
+@pytest.fixture
+def phone(browser):  # noqa: F811
+    shape = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
+    with browser.new_context(**shape) as context:
+        context.set_default_timeout(10_000)
+        yield context.new_page()
+
+
+def test_no_page_waits_for_a_script_that_draws_icons(book):  # noqa: F811
+    assert [page.name for page in HTML.rglob("*.html") if "fontawesome.js" in page.read_text(encoding="utf-8")] == []
+    assert not list(HTML.glob("_static/scripts/fontawesome*"))
+
+
+def test_the_icons_are_there_all_the_same(book, phone):  # noqa: F811
+    opened(phone, "index.html")
+    icon = phone.locator("header .fa-solid, .bd-header .fa-solid, .fa-solid").first
+    assert "Awesome" in icon.evaluate("icon => getComputedStyle(icon, '::before').fontFamily + getComputedStyle(icon).fontFamily")
+    assert phone.evaluate("document.fonts.ready.then(() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status === 'loaded'))")
+
+
+def test_a_dark_phone_is_dark_before_the_scripts_are_there(book, phone):  # noqa: F811
+    phone.route("**/*.js*", lambda route: route.abort())
+    phone.goto((HTML / PLAYED[0]).as_uri(), wait_until="domcontentloaded")
+    assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_contents_go_when_a_section_is_chosen(book, phone):  # noqa: F811
+    opened(phone, PLAYED[0])
+    phone.locator("button.secondary-toggle").first.tap()
+    contents = phone.locator("#pst-secondary-sidebar-modal")
+    assert contents.is_visible()
+    contents.locator("a[href^='#']:visible").nth(2).tap()
+    assert not contents.is_visible()
+
+
+def test_the_door_is_open_for_who_comes_back(site, phone):  # noqa: F811
+    phone.goto(site + PLAYED[0])
+    assert not phone.locator("details.door").evaluate("door => door.open")
+    phone.locator("details.door > summary").click()
+    phone.reload()
+    assert phone.locator("details.door").evaluate("door => door.open")
+    phone.goto("about:blank")
+    phone.goto(site + PLAYED[0])
+    assert not phone.locator("details.door").evaluate("door => door.open")
