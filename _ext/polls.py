@@ -20,6 +20,10 @@ def on_paper(text):
     return "".join(parts).strip()
 
 
+def choices(question):
+    return "\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options))
+
+
 def sheet(name, lesson):
     """Markdown of one chapter's predictions and quiz."""
     parts = [BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Before you see it", ""]
@@ -29,7 +33,10 @@ def sheet(name, lesson):
     parts += ["### A show of hands", ""]
     for number, question in enumerate(quiz, 1):
         parts += [f"**{number}.** {on_paper(question.text)}", ""]
-        parts += ["\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options)), ""]
+        parts += [choices(question), ""]
+    if claims := lessons.votes(lesson):
+        parts += ["### A vote, before the ledger is opened", "", choices(claims[0]), ""]
+        parts += [line for number, claim in enumerate(claims, 1) for line in (f"**{number}.** {claim.text} ✎ " + "." * 9, "")]
     return "\n".join(parts)
 
 
@@ -39,6 +46,8 @@ def answers(name, lesson):
     for number, question in enumerate(lessons.practice(lesson)[1], 1):
         why = on_paper(list(question.options.values())[question.right])
         parts.append(f"- **{number} {ascii_lowercase[question.right]}.** {why}")
+    for number, claim in enumerate(lessons.votes(lesson), 1):
+        parts.append(f"- **Vote {number} {ascii_lowercase[claim.right]}.** {list(claim.options.values())[claim.right]}")
     return "\n".join([*parts, ""])
 
 

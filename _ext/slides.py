@@ -150,13 +150,25 @@ def of_section(section, plan, after):
         if made[-1][3] == "exercise" and "check(" in text:
             made[-1][1] += stub(text)
             in_the_room = False  # one is enough for a room
-        for arguments, named in lessons.Section("", 0, "", [(cell, text)]).calls("predict"):
+        alone = lessons.Section("", 0, "", [(cell, text)])
+        if claims := lessons.votes([alone]):
+            made.append(ballots(claims))
+        for arguments, named in alone.calls("predict"):
             question = f"<p>{escape(named.get('ask', ''))}</p>"
             made.append([f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""])
         for address, alt in pictures(cell):
             made.append([title, f'<img src="{address}" alt="{escape(alt)}">', [], "picture", ""])
         made[-1][2].extend(sayings(cell))
     return [slide(*parts) for parts in made]
+
+
+def ballots(claims):
+    """A vote on claims: all of them with the choices on one slide, what the ledger says in its notes."""
+    asked = "".join(f"<li>{escape(claim.text)}</li>" for claim in claims)
+    choices = " ".join(f"<span>{letter})&nbsp;{escape(choice)}</span>" for letter, choice in zip(ascii_lowercase, claims[0].options))
+    said = [f"{n} {ascii_lowercase[claim.right]}) {[*claim.options.values()][claim.right]}" for n, claim in enumerate(claims, 1)]
+    notes = ["A show of hands for each claim; count, then open the rows.", *said]
+    return [f"Vote: {len(claims)} claims", f'<p class="choices">{choices}</p><ol>{asked}</ol>', notes, "vote", ""]
 
 
 def stub(code):

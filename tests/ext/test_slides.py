@@ -60,6 +60,16 @@ def test_a_speaker_has_notes(decks, name):
     assert text.count("How to read this.") >= 1
 
 
+def test_a_vote_shows_its_claims_and_hides_the_verdicts(decks):
+    (vote,) = soup(decks, "05-conclusion").select("section.vote")
+    claims = lessons.votes(lessons.chapters(ROOT)["05-conclusion"])
+    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [claim.text for claim in claims]
+    assert all(choice in vote.select_one(".choices").text for choice in claims[0].options)
+    notes = vote.aside.extract().text
+    assert notes.count("The ledger says: ") == 6 and "The ledger says" not in vote.text
+    assert "opening" in vote.find_previous_sibling("section")["class"]
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_pictures_keep_their_words(decks, name):
     images = soup(decks, name).find_all("img")

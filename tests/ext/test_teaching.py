@@ -127,10 +127,15 @@ def test_a_sheet_holds_every_question(name):
     sheet = polls.sheet(name, FOUND[name])
     asked = lessons.predictions(FOUND[name])
     assert asked and all(question and question in sheet for _, question in asked)
-    quiz = lessons.practice(FOUND[name])[1]
-    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz)
-    right = [re.search(r"\d ([a-e])\.", line)[1] for line in polls.answers(name, FOUND[name]).splitlines() if line.startswith("- ")]
-    assert right == ["abcde"[question.right] for question in quiz]
+    quiz, claims = lessons.practice(FOUND[name])[1], lessons.votes(FOUND[name])
+    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
+    right = re.findall(r"^- \*\*(?:Vote )?\d ([a-e])\.", polls.answers(name, FOUND[name]), re.M)
+    assert right == ["abcde"[question.right] for question in (*quiz, *claims)]
+    assert all(claim.text in sheet for claim in claims) and "The ledger says" not in sheet
+
+
+def test_the_vote_of_chapter_5_is_found():
+    assert [len(lessons.votes(lesson)) for lesson in FOUND.values()] == [0, 0, 0, 0, 6]
 
 
 def test_a_number_that_only_a_run_knows_is_left_open():
@@ -139,7 +144,7 @@ def test_a_number_that_only_a_run_knows_is_left_open():
 
 def test_the_page_of_polls_is_whole():
     article = page("polls")
-    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) for lesson in FOUND.values())
+    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) + len(lessons.votes(lesson)) for lesson in FOUND.values())
     answers = article.find(id="answers").find_all("li")
-    assert len(answers) == sum(len(lessons.practice(lesson)[1]) for lesson in FOUND.values())
+    assert len(answers) == sum(len(lessons.practice(lesson)[1]) + len(lessons.votes(lesson)) for lesson in FOUND.values())
     assert "<!--" not in article.text
