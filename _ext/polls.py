@@ -38,7 +38,7 @@ def sheet(name, lesson):
         parts += [choices(question), ""]
     if claims := lessons.votes(lesson):
         parts += ["### A vote, before the ledger is opened", "", choices(claims[0]), ""]
-        parts += [line for number, claim in enumerate(claims, 1) for line in (f"**{number}.** {claim.text} ✎ " + "." * 9, "")]
+        parts += [line for number, claim in enumerate(claims, 1) for line in (f"**{number}.** {claim.text} ✎\u00a0" + "." * 9, "")]
     return "\n".join(parts)
 
 
