@@ -13,6 +13,8 @@ from pathlib import Path
 
 from mdit_py_plugins.anchors.index import slugify
 
+from tutorial_lib.instruments.vote import ballot
+
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
 FENCED = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.S | re.M)
@@ -111,6 +113,32 @@ def numbered(lesson):
 def predictions(lesson):
     """(place, question) of everything that a chapter lets its readers guess."""
     return [(arguments[0], named.get("ask", "")) for section in lesson for arguments, named in section.calls("predict")]
+
+
+def measured(lesson):
+    """What came out, by the place of its prediction; of a chapter that ran."""
+    found = {}
+    for section in lesson:
+        for cell, text in section.cells:
+            if cell["cell_type"] != "code" or "predictions(" not in text:
+                continue
+            for output in cell.get("outputs", []):
+                for line in "".join(output.get("data", {}).get("text/markdown", "")).splitlines():
+                    row = [entry.strip().replace("\\|", "|") for entry in re.split(r"(?<!\\)\|", line)[1:-1]]
+                    if len(row) == 4 and row[3] not in ("measured", "---", "–"):
+                        found[row[0]] = row[3]
+    return found
+
+
+def votes(lesson):
+    """The claims that a chapter votes on before it opens its ledger, as questions; whatever is chosen, the ledger answers."""
+    found = []
+    for section in lesson:
+        for cell, text in section.cells:
+            for arguments, _ in Section("", 0, "", [(cell, text)]).calls("vote"):
+                named = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in ast.parse(text).body if isinstance(n, ast.Assign)}
+                found += [ballot(id) for id in ast.literal_eval(named.get(arguments[0], arguments[0]))]
+    return found
 
 
 def practice(lesson):

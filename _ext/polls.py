@@ -1,13 +1,15 @@
 """Polls on paper: every prediction and every quiz question of the chapters on one page, for a room without machines.
 
 The page holds a mark; here it becomes a sheet for each chapter and, last, the answers. Questions come from ``predict`` in the notebooks
-and from the exercises' quizzes, so the sheet asks what the screen asks.
+and from the exercises' quizzes, so the sheet asks what the screen asks. What was measured is known once every chapter has run.
 """
 
+import re
 from pathlib import Path
 from string import Formatter, ascii_lowercase
 
 import lessons
+from docutils import nodes
 
 PAGE, SHEETS, ANSWERS = "chapters/polls", "<!-- sheets -->", "<!-- answers -->"
 BREAK = '<div style="break-before: page"></div>'
@@ -20,6 +22,10 @@ def on_paper(text):
     return "".join(parts).strip()
 
 
+def choices(question):
+    return "\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options))
+
+
 def sheet(name, lesson):
     """Markdown of one chapter's predictions and quiz."""
     parts = [BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Before you see it", ""]
@@ -29,16 +35,21 @@ def sheet(name, lesson):
     parts += ["### A show of hands", ""]
     for number, question in enumerate(quiz, 1):
         parts += [f"**{number}.** {on_paper(question.text)}", ""]
-        parts += ["\\\n".join(f"{letter}) {on_paper(option)}" for letter, option in zip(ascii_lowercase, question.options)), ""]
+        parts += [choices(question), ""]
+    if claims := lessons.votes(lesson):
+        parts += ["### A vote, before the ledger is opened", "", choices(claims[0]), ""]
+        parts += [line for number, claim in enumerate(claims, 1) for line in (f"**{number}.** {claim.text} ✎\u00a0" + "." * 9, "")]
     return "\n".join(parts)
 
 
 def answers(name, lesson):
-    """Which option is right, and the line that says why."""
-    parts = [f"### Chapter {int(name[:2])}, answers", ""]
+    """What was measured; which option is right, and the line that says why; what the ledger says."""
+    parts = [f"### Chapter {int(name[:2])}, answers", "", f'<div class="polls-late" data-chapter="{name}"></div>', ""]
     for number, question in enumerate(lessons.practice(lesson)[1], 1):
         why = on_paper(list(question.options.values())[question.right])
         parts.append(f"- **{number} {ascii_lowercase[question.right]}.** {why}")
+    for number, claim in enumerate(lessons.votes(lesson), 1):
+        parts.append(f"- **Vote {number} {ascii_lowercase[claim.right]}.** {list(claim.options.values())[claim.right]}")
     return "\n".join([*parts, ""])
 
 
@@ -55,6 +66,30 @@ def fill(app, docname, source):
         app.env.note_dependency(str(file))
 
 
+def measured(doctree):
+    """(place, what came out) of every prediction, from the table at the end of a chapter."""
+    tables = [[[entry.astext() for entry in row] for row in table.findall(nodes.row)] for table in doctree.findall(nodes.table)]
+    return [(row[0], row[3]) for head, *rows in tables if head[2:] == ["your prediction", "measured"] for row in rows if row[3] != "–"]
+
+
+def place(app, doctree, docname):
+    if docname != PAGE:
+        return
+    for raw in list(doctree.findall(nodes.raw)):
+        if asked := re.search(r'class="polls-late" data-chapter="([^"]+)"', raw.astext()):
+            made = nodes.bullet_list()
+            for where, value in measured(app.env.get_doctree(f"chapters/{asked[1]}")):
+                made += nodes.list_item("", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}")))
+            raw.replace_self(made if len(made) else nodes.paragraph("", "Nothing ran in this build."))
+
+
+def write_again(app, env):
+    """Chapters may have run anew while this page stayed as it was."""
+    return [PAGE] if PAGE in env.found_docs else []
+
+
 def setup(app):
     app.connect("source-read", fill)
+    app.connect("env-updated", write_again)
+    app.connect("doctree-resolved", place)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,9 @@
-"""Slides: one deck a chapter, made from the chapter as it last ran. No extension, but a command: ``make slides``.
+"""Slides: a deck for each chapter and for each route, made from the chapters as they last ran. No extension, but a command:
+``make slides``.
 
 A deck holds the question, and of each core section its opening, the predictions it asks for, the exercise of the room, and its
-pictures with the texts that describe them; then the poll, and what was seen. Minutes, stop points and how to read a picture are the
-speaker's notes.
+pictures with the texts that describe them; then the poll, and what was seen. Minutes, stop points, what was measured and the words between the
+pictures are the speaker's notes. A route shows the same slides, those of its sections, with the clock.
 
 reveal.js comes from the package sphinx-revealjs, formulas are drawn by the book's own MathJax; both are laid beside the decks, so that
 no deck asks another host for anything.
@@ -25,6 +26,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
+LIST = re.compile(r"\d+\. |[-*] ")
 ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # By package: the folder in it, the files, and the folder beside the decks.
@@ -39,7 +41,11 @@ DECK = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <link rel="stylesheet" href="reveal/reset.css"><link rel="stylesheet" href="reveal/reveal.css"><link rel="stylesheet" href="deck.css">
-<script>window.MathJax = {{options: {{enableMenu: false}}, svg: {{fontCache: "local"}}}};</script>
+<script>
+// The notes are copied as they stand: there, MathML for screen readers would be seen beside its formula.
+window.MathJax = {{options: {{enableMenu: false}}, svg: {{fontCache: "local"}}, startup: {{pageReady: () => MathJax.startup.defaultPageReady()
+  .then(() => document.querySelectorAll("aside.notes mjx-assistive-mml").forEach((part) => part.remove()))}}}};
+</script>
 <script src="mathjax/tex-svg.js" defer></script>
 </head>
 <body>
@@ -58,9 +64,12 @@ Reveal.initialize({{hash: true, width: 1280, height: 720, margin: 0.04, slideNum
 INDEX = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Slides</title><link rel="stylesheet" href="deck.css"></head>
-<body class="index"><main><h1>Slides</h1><ul>
-{decks}
-</ul><p>Space goes on, S opens the speaker's notes, O shows all slides, F fills the screen.</p>
+<body class="index"><main><h1>Slides</h1>
+<h2>By route</h2><ul>
+{routes}
+</ul><h2>By chapter</h2><ol>
+{chapters}
+</ol><p>Space goes on, S opens the speaker's notes, O shows all slides, G goes to the slide whose number you type, F fills the screen.</p>
 <p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and M. Prabhushankar (CC BY 4.0),
 changes made.</p></main></body></html>
 """
@@ -76,6 +85,10 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarma
 def html(markdown):
     """Markdown as a slide shows it: links into the book become plain words."""
     return LINK.sub(r"\1", MARKDOWN.render(markdown)).strip()
+
+
+def inline(markdown):
+    return html(markdown).removeprefix("<p>").removesuffix("</p>")
 
 
 def paragraphs(text):
@@ -106,7 +119,7 @@ def opening(text, words=WORDS):
 def slide(title, body, notes=(), kind="", small=""):
     small = f'<span class="small">{escape(small)}</span>' if small else ""
     aside = "".join(html(note) for note in notes if note)
-    head = f"<h2>{html(title).removeprefix('<p>').removesuffix('</p>')}{small}</h2>" if title else ""
+    head = f"<h2>{inline(title)}{small}</h2>" if title else ""
     return f'<section class="{kind}">{head}\n{body}\n<aside class="notes">{aside}</aside></section>'
 
 
@@ -130,33 +143,56 @@ def timing(section):
     return notes + [f"**{question}** {answer}" for question, answer in section.get("ask", {}).items()]
 
 
-def of_section(section, plan, after):
-    """The slides of one core section. ``after``: headings below the section, by the number of the cell they stand before."""
+def of_section(section, plan, after, measured):
+    """The slides of one core section. ``after``: headings below the section, by the number of the cell they stand before.
+
+    measured: what came out, by the place of its prediction. It waits in the notes of the picture after the prediction.
+    """
     first = next((text for cell, text in section.cells if cell["cell_type"] == "markdown"), "")
+    shown, waiting = opening(first), []
     in_the_room = "line" in plan.get("marks", [])
-    made = [[section.title, html(opening(first)), timing(plan), "opening", f"{plan['minutes']} min{teaching.marks(plan)}"]]
+    made = [[section.title, html(shown), timing(plan), "opening", f"{plan['minutes']} min{teaching.marks(plan)}"]]
     title = section.title
     for place, (cell, text) in enumerate(section.cells):
         title = after.get(place, title)
         if cell["cell_type"] == "markdown":
+            announced = False
             for part in paragraphs(text):
                 if part.startswith("**Exercise") and in_the_room:
+                    part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
                     made.append([f"✎ {title}", html(part), [], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     made[-1][2].append(f"For home: {part}")
-                elif re.match(r"\*\*(How to read|Where it fails)", part):
-                    made[-1][2].append(part)
+                elif re.match(r"\*\*(How to read|Where it fails)", part) or (announced if LIST.match(part) else not ASIDE.match(part)):
+                    if not (text is first and part in paragraphs(shown)):
+                        made[-1][2].append(part)
+                announced = part.endswith(":") or (announced and bool(LIST.match(part)))
             continue
         if made[-1][3] == "exercise" and "check(" in text:
             made[-1][1] += stub(text)
             in_the_room = False  # one is enough for a room
-        for arguments, named in lessons.Section("", 0, "", [(cell, text)]).calls("predict"):
+        alone = lessons.Section("", 0, "", [(cell, text)])
+        if claims := lessons.votes([alone]):
+            made.append(ballots(claims))
+        for arguments, named in alone.calls("predict"):
             question = f"<p>{escape(named.get('ask', ''))}</p>"
             made.append([f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""])
+            waiting += [f"**Measured:** {measured[arguments[0]]}"] if arguments[0] in measured else []
         for address, alt in pictures(cell):
-            made.append([title, f'<img src="{address}" alt="{escape(alt)}">', [], "picture", ""])
+            made.append([title, f'<img src="{address}" alt="{escape(alt)}">', waiting, "picture", ""])
+            waiting = []
         made[-1][2].extend(sayings(cell))
-    return [slide(*parts) for parts in made]
+    made[-1][2].extend(waiting)
+    return made
+
+
+def ballots(claims):
+    """A vote on claims: all of them with the choices on one slide, what the ledger says in its notes."""
+    asked = "".join(f"<li>{inline(claim.text)}</li>" for claim in claims)
+    choices = " ".join(f"<span>{letter})&nbsp;{escape(choice)}</span>" for letter, choice in zip(ascii_lowercase, claims[0].options))
+    said = [f"{n} {ascii_lowercase[claim.right]}) {[*claim.options.values()][claim.right]}" for n, claim in enumerate(claims, 1)]
+    notes = ["A show of hands for each claim; count, then open the rows.", *said]
+    return [f"Vote: {len(claims)} claims", f'<p class="choices">{choices}</p><ol>{asked}</ol>', notes, "vote", ""]
 
 
 def stub(code):
@@ -167,18 +203,18 @@ def stub(code):
 
 def poll(number, question):
     options = "".join(
-        f'<li><span>{html(option).removeprefix("<p>").removesuffix("</p>")}</span>'
+        f"<li><span>{inline(option)}</span>"
         + ('<strong class="fragment" aria-label="right">✓</strong>' if i == question.right else "") + "</li>"
         for i, option in enumerate(question.options)
     )  # fmt: skip
     notes = ["Vote; let neighbours talk; vote again. Then show the answer."]
     notes += [f"{letter}) {feedback}" for letter, feedback in zip(ascii_lowercase, question.options.values())]
-    return slide(question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"poll, {number}")
+    return [question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"poll, {number}"]
 
 
-def deck(lesson, plan):
-    """The slides of a chapter, given its sections with what they showed when they ran."""
-    start, found = lesson[0], {}
+def of_chapter(lesson, plan):
+    """The slides of a chapter, given its sections with what they showed when they ran: by section, and before and after them all."""
+    start, found, measured = lesson[0], {}, lessons.measured(lesson)
     for section in lesson:
         if section.number and section.rank == 2:
             current = found[section.number] = (lessons.Section(section.page, 2, section.title, list(section.cells)), {})
@@ -193,18 +229,62 @@ def deck(lesson, plan):
     cover = next((picture for section in lesson[:3] for cell, _ in section.cells for picture in pictures(cell)), None)
     image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
     head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1><p class="question">{escape(asked[1]) if asked else ""}</p>'
-    slides = [slide("", f"{head}{image}", welcome, "cover")]
+    made = {"before": [["", f"{head}{image}", welcome, "cover", ""]]}
     goals = [part for part in paragraphs(start.words) if part.startswith("- ")]
-    slides += [slide("After this chapter you can", html(goals[0]), [], "goals")] if goals else []
+    made["before"] += [["After this chapter you can", html(goals[0]), [], "goals", ""]] if goals else []
     for name, section in plan["sections"].items():
-        slides += of_section(found[name][0], section, found[name][1])
+        made[name] = of_section(found[name][0], section, found[name][1], measured)
     quiz = lessons.practice(lesson)[1]
-    slides += [poll(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
+    made["after"] = [poll(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
     seen = next((section for section, _ in found.values() if section.title.endswith("What we saw")), None)
     told = [part for cell, text in (seen.cells if seen else ()) for part in (paragraphs(text) if cell["cell_type"] == "markdown" else sayings(cell))]
     points = [part for part in told if part.startswith("1. ")]
-    slides += [slide("What we saw", html(points[0]), [], "seen")] if points else []
-    return DECK.format(title=escape(start.title), slides="\n".join(slides))
+    made["after"] += [["What we saw", html(points[0]), [], "seen", ""]] if points else []
+    return made
+
+
+def of_route(plan, name, chapters, welcome=None):
+    """The slides of a route, from those of its chapters; the clock is in the notes of each slide that begins something.
+
+    welcome: a picture, (address, description), for the doors.
+    """
+    home = {number: chapter for chapter, entry in plan["chapters"].items() for number in entry["sections"]}
+    minutes = {number: section["minutes"] for number, section in teaching.sections_of(plan).items()}
+    made, at, last = [], 0, None
+
+    def begin(parts, *notes):
+        made.append([*parts[:2], [f"**Clock {teaching.clock(at)}.**", *notes, *parts[2]], *parts[3:]])
+
+    for step in teaching.steps(plan, name):
+        if "what" in step:
+            what, _, more = step["what"].partition(": ")
+            image = f'<img src="{welcome[0]}" alt="{escape(welcome[1])}">' if welcome and what == "Doors" else ""
+            more = html(more[:1].upper() + more[1:]) if more else ""
+            begin([what, more + image, [], "step", f"{step['minutes']} min" if step["minutes"] else ""])
+            at += step["minutes"]
+            continue
+        whole = step.get("chapter")
+        for number in plan["chapters"][whole]["sections"] if whole else step["sections"]:
+            if home[number] != last:
+                last = home[number]
+                cover, *goals = chapters[last]["before"]
+                # The minutes of a chapter are for who gives all of it.
+                begin(cover if whole else [*cover[:2], cover[2][1:], *cover[3:]])
+                made += goals if whole else []
+            start, *others = chapters[last][number]
+            begin(start)
+            made += others
+            at += minutes[number]
+        if whole:
+            polls = plan["chapters"][whole].get("polls", {})
+            for place, parts in enumerate(chapters[whole]["after"]):
+                made.append(parts) if place else begin(parts)
+            at += polls.get("minutes", 0)
+    return made
+
+
+def deck(title, made):
+    return DECK.format(title=escape(title), slides="\n".join(slide(*parts) for parts in made))
 
 
 def executed(root, name):
@@ -234,16 +314,22 @@ def beside(target):
 
 
 def make(root, target):
-    """Write the decks of all chapters, and a page that names them."""
-    plans, decks = teaching.read(root)["chapters"], []
+    """Write a deck for each route and for each chapter, and a page that names them."""
+    plan, chapters, titles = teaching.read(root), {}, {}
     shutil.rmtree(target, ignore_errors=True)
     beside(target)
     for path in sorted((root / "chapters").glob("[0-9]*.ipynb")):
         lesson = lessons.sections(executed(root, path.stem), path.name)
-        (target / f"{path.stem}.html").write_text(deck(lesson, plans[path.stem]), encoding="utf-8")
-        decks.append(f'<li><a href="{path.stem}.html">{int(path.stem[:2])}. {escape(lesson[0].title)}</a></li>')
-    (target / "index.html").write_text(INDEX.format(decks="\n".join(decks)), encoding="utf-8")
-    return len(decks)
+        chapters[path.stem], titles[path.stem] = of_chapter(lesson, plan["chapters"][path.stem]), lesson[0].title
+    introduction = lessons.sections(executed(root, "introduction"), "introduction.ipynb")
+    welcome = next((picture for section in introduction for cell, _ in section.cells for picture in pictures(cell)), None)
+    routes = {name.replace(" ", "-"): (name[0].upper() + name[1:], of_route(plan, name, chapters, welcome)) for name in plan["routes"]}
+    whole = {name: (titles[name], [parts for some in made.values() for parts in some]) for name, made in chapters.items()}
+    for name, (title, made) in (routes | whole).items():
+        (target / f"{name}.html").write_text(deck(title, made), encoding="utf-8")
+    listed = ["\n".join(f'<li><a href="{name}.html">{escape(title)}</a></li>' for name, (title, _) in some.items()) for some in (routes, whole)]
+    (target / "index.html").write_text(INDEX.format(routes=listed[0], chapters=listed[1]), encoding="utf-8")
+    return len(routes | whole)
 
 
 if __name__ == "__main__":

@@ -123,8 +123,10 @@ class Guide:
                 at += step["minutes"]
             working = sum(step["minutes"] for step in steps(self.plan, name) if not step["break"])
             hands = sum(step["hands"] for step in steps(self.plan, name))
-            rows.append([f"**{clock(at)}**", f"**{route['minutes']}**", f"of which {working} at work", f"**{hands or '–'}**"])
-            parts += [f"### {name[0].upper() + name[1:]}", "", route["about"], "", table(["from", "min", "what", "hands on"], rows)]
+            rows.append([f"**{clock(at)}**", f"**{route['minutes']}**", f"of which {working} at work", f"**{hands}**"])
+            # A route without planned minutes on the keys has no column for them.
+            made = table(["from", "min", "what", "hands on"], rows) if hands else table(["from", "min", "what"], [row[:3] for row in rows])
+            parts += [f"### {name[0].upper() + name[1:]}", "", route["about"], "", made]
         return "\n".join(parts)
 
     def sections(self):

@@ -12,7 +12,8 @@ from test_book import browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent.parent
 CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
-PLAN = teaching.read(ROOT)["chapters"]
+WHOLE = teaching.read(ROOT)
+PLAN, ROUTES = WHOLE["chapters"], {name.replace(" ", "-"): name for name in WHOLE["routes"]}
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +62,68 @@ def test_a_speaker_has_notes(decks, name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
+def test_what_was_measured_waits_behind_its_prediction(decks, name):
+    measured = lessons.measured(lessons.sections(slides.executed(ROOT, name), f"{name}.ipynb"))
+    asked = [place for place, _ in lessons.predictions(lessons.chapters(ROOT)[name])]
+    assert list(measured) == asked
+    deck, last = soup(decks, name), 0
+    places = {s.h2.text: n for n, s in enumerate(deck.select(".slides > section"), 1) if "predict" in s["class"]}
+    for place, value in measured.items():
+        (where,) = [n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text]
+        assert where >= places[f"Predict, {place}"] and where > last
+        last = where
+
+
+def test_words_between_cells_are_in_the_notes():
+    def markdown(text):
+        return {"cell_type": "markdown"}, text
+
+    cells = [markdown("Opening.\n\n**Predict:** what?\n\nTold later."), markdown("Twins come in.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |")]
+    cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
+    opening, exercise = slides.of_section(lessons.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {})
+    assert opening[1] == "<p>Opening.</p>" and opening[2] == ["**3 minutes.** The exercise here is done in its one-line form.", "Told later.", "Twins come in.", "Two things:", "- a list"]
+    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_a_route_holds_its_sections_and_the_clock(decks, name):
+    sections, at, expected = soup(decks, name).select(".slides > section"), 0, []
+    for step in teaching.steps(WHOLE, ROUTES[name]):
+        numbers = step.get("sections") or list(PLAN[step["chapter"]]["sections"]) if "what" not in step else []
+        for number in numbers:
+            expected.append((number, f"Clock {teaching.clock(at)}."))
+            at += teaching.sections_of(WHOLE)[number]["minutes"]
+        if "what" in step:
+            expected.append((step["what"].split()[0].strip(":,"), f"Clock {teaching.clock(at)}."))
+            at += step["minutes"]
+        elif "chapter" in step:
+            at += PLAN[step["chapter"]].get("polls", {}).get("minutes", 0)
+    begins = [s for s in sections if {"opening", "step"} & set(s["class"])]
+    assert [(s.h2.get_text(" ").split()[0].strip(":,"), s.aside.p.text) for s in begins] == expected
+    assert at == WHOLE["routes"][ROUTES[name]]["minutes"]
+    dividers = [s for s in sections if "cover" in s["class"]]
+    assert len(dividers) == 5 and sections[0].h2.text.startswith("Doors") and sections[0].img
+    index = [link["href"] for link in soup(decks, "index").find_all("a")]
+    assert index == [f"{deck}.html" for deck in (*ROUTES, *CHAPTERS)]
+
+
+def test_a_vote_shows_its_claims_and_hides_the_verdicts(decks):
+    (vote,) = soup(decks, "05-conclusion").select("section.vote")
+    claims = lessons.votes(lessons.chapters(ROOT)["05-conclusion"])
+    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [claim.text.replace("*", "") for claim in claims]
+    assert all(choice in vote.select_one(".choices").text for choice in claims[0].options)
+    notes = vote.aside.extract().text
+    assert notes.count("The ledger says: ") == 6 and "The ledger says" not in vote.text
+    assert "opening" in vote.find_previous_sibling("section")["class"]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
 def test_pictures_keep_their_words(decks, name):
     images = soup(decks, name).find_all("img")
     assert images and all(image["src"].startswith("data:image/") and len(image["alt"].split()) >= 4 for image in images)
 
 
-@pytest.mark.parametrize("name", [*CHAPTERS, "index"])
+@pytest.mark.parametrize("name", [*CHAPTERS, *ROUTES, "index"])
 def test_a_deck_in_the_browser(decks, browser, name):  # noqa: F811
     with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
         tab, errors, elsewhere = context.new_page(), [], []
@@ -77,6 +134,9 @@ def test_a_deck_in_the_browser(decks, browser, name):  # noqa: F811
         tab.wait_for_load_state("networkidle")
         if name != "index":
             tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
+            # In the notes a formula is seen once; on the slide it can be read aloud.
+            assert tab.locator("aside.notes mjx-container").count() and not tab.locator("aside.notes mjx-assistive-mml").count()
+            assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
             assert walk(tab) == []
         assert (errors, elsewhere) == ([], [])
 

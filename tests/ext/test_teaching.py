@@ -2,6 +2,7 @@
 
 import copy
 import re
+from io import BytesIO
 from pathlib import Path
 
 import costs
@@ -11,6 +12,8 @@ import pytest
 import run_cards
 import teaching
 from bs4 import BeautifulSoup
+from pypdf import PdfReader
+from test_book import browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN, FOUND = teaching.read(ROOT), lessons.chapters(ROOT)
@@ -52,6 +55,14 @@ def test_a_plan_that_does_not_hold_is_seen(change, said):
 def test_a_room_has_its_hands_on_the_keys():
     assert sum(step["hands"] for step in teaching.steps(PLAN, "three hours")) >= 70
     assert sum(step["minutes"] for step in teaching.steps(PLAN, "three hours") if step["break"]) == 15
+
+
+def test_a_route_without_hands_on_has_no_column_for_it():
+    tables = dict(zip(PLAN["routes"], re.findall(r"^\| from .*\|$", teaching.Guide(ROOT).routes(), re.M), strict=True))
+    assert {name: "hands on" in head for name, head in tables.items()} == {
+        name: any(step["hands"] for step in teaching.steps(PLAN, name)) for name in PLAN["routes"]
+    }
+    assert "hands on" in tables["three hours"] and "hands on" not in tables["90 minutes"]
 
 
 def test_minutes_stand_in_one_place():
@@ -127,10 +138,15 @@ def test_a_sheet_holds_every_question(name):
     sheet = polls.sheet(name, FOUND[name])
     asked = lessons.predictions(FOUND[name])
     assert asked and all(question and question in sheet for _, question in asked)
-    quiz = lessons.practice(FOUND[name])[1]
-    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz)
-    right = [re.search(r"\d ([a-e])\.", line)[1] for line in polls.answers(name, FOUND[name]).splitlines() if line.startswith("- ")]
-    assert right == ["abcde"[question.right] for question in quiz]
+    quiz, claims = lessons.practice(FOUND[name])[1], lessons.votes(FOUND[name])
+    assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
+    right = re.findall(r"^- \*\*(?:Vote )?\d ([a-e])\.", polls.answers(name, FOUND[name]), re.M)
+    assert right == ["abcde"[question.right] for question in (*quiz, *claims)]
+    assert all(claim.text in sheet for claim in claims) and "The ledger says" not in sheet
+
+
+def test_the_vote_of_chapter_5_is_found():
+    assert [len(lessons.votes(lesson)) for lesson in FOUND.values()] == [0, 0, 0, 0, 6]
 
 
 def test_a_number_that_only_a_run_knows_is_left_open():
@@ -139,7 +155,23 @@ def test_a_number_that_only_a_run_knows_is_left_open():
 
 def test_the_page_of_polls_is_whole():
     article = page("polls")
-    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) for lesson in FOUND.values())
+    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) + len(lessons.votes(lesson)) for lesson in FOUND.values())
     answers = article.find(id="answers").find_all("li")
-    assert len(answers) == sum(len(lessons.practice(lesson)[1]) for lesson in FOUND.values())
+    late = [item.text for item in answers if item.text.startswith("Measured, ")]
+    places = [place for lesson in FOUND.values() for place, _ in lessons.predictions(lesson)]
+    assert [text.split(". ")[0].removeprefix("Measured, ") for text in late] == places
+    rows = [row for name in FOUND for table in page(name).select("table") if "your prediction" in table.text for row in table.select("tbody tr")]
+    assert [text.split(". ", 1)[1] for text in late] == [row.find_all("td")[3].text for row in rows]
+    answers = [item for item in answers if item.text not in late]
+    assert len(answers) == sum(len(lessons.practice(lesson)[1]) + len(lessons.votes(lesson)) for lesson in FOUND.values())
     assert "<!--" not in article.text
+
+
+def test_a_print_begins_with_the_first_sheet_and_ends_with_the_answers(browser):  # noqa: F811
+    page("polls")
+    with browser.new_context() as context:
+        tab = context.new_page()
+        tab.goto((HTML / "polls.html").as_uri())
+        heads = [sheet.extract_text().splitlines()[0] for sheet in PdfReader(BytesIO(tab.pdf(format="A4"))).pages]
+    begins = [n for n, head in enumerate(heads) if head == "Answers" or re.match(r"Chapter \d: ", head)]
+    assert begins[0] == 0 and len(begins) == len(FOUND) + 1 and heads[begins[-1]] == "Answers"

@@ -52,11 +52,11 @@ QUIZ = (
         {
             "the network can be retrained quickly.": "That is after the decision, and for everyone.",
             "a person may overrule the output.": "A veto is not yet an intervention: nothing is learned about what else would follow.",
+            "the network explains itself.": "That is the first of the three properties.",
             "a person can change something at the moment of decision and see what follows, and what would have followed otherwise.": (
                 "The residual counts as well: what was not done, and what it would have led to."
             ),
-            "the network explains itself.": "That is the first of the three properties.",
         },
-        right=2,
+        right=3,
     ),
 )

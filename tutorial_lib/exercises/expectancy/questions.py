@@ -6,22 +6,22 @@ QUIZ = (
     Question(
         "Suppose a measure correlates .95 in rank with the level of blur. So …",
         {
-            "it agrees with people.": "Nobody was asked. A level is what the blurring machine was set to.",
             "it is monotone in blur.": "That is what a rank correlation says, and all of it.",
+            "it agrees with people.": "Nobody was asked. A level is what the blurring machine was set to.",
             "it can compare blur with noise.": "Pool the two and look: an order within each says nothing about an order across.",
             "it beats PSNR.": "PSNR is monotone in blur too. Put it into the same table.",
         },
-        right=1,
+        right=0,
     ),
     Question(
         "A scalar quality head is asked 'why .6, rather than .8?' and 'rather than 1.0?'. The normalised maps are equal because …",
         {
             "the network is confident.": "There is no confidence in a scalar. It says one number, and no second.",
-            "both are the same gradient times a number.": "The chain rule: the difference to Q stands before ∂f/∂A, and cancels.",
             "of the ReLU.": "Leave it out, and they are equal too.",
             ".8 and 1.0 are close.": "Try .61. The map is the same.",
+            "both are the same gradient times a number.": "The chain rule: the difference to Q stands before ∂f/∂A, and cancels.",
         },
-        right=1,
+        right=3,
     ),
     Question(
         "Suppose on photographs your map has AUC .75. That is …",

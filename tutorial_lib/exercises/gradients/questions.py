@@ -10,14 +10,14 @@ QUIZ = (
                 "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves of 1.2."
             ),
             "Their gradients do not exist.": "They exist for every picture, known or not. Chapter 3 lives on them.",
-            "Early on they disturb learning, later they push out what was learned, and the next novelty is always missing.": (
-                "That is why we meet them at inference, with the network as it is."
-            ),
             "The weights must not change after release.": (
                 "That may be a rule of your house. It is no reason why training would fail."
             ),
+            "Early on they disturb learning, later they push out what was learned, and the next novelty is always missing.": (
+                "That is why we meet them at inference, with the network as it is."
+            ),
         },
-        right=2,
+        right=3,
     ),
     Question(
         "Far from all training data, the gradient at x …",
@@ -34,14 +34,14 @@ QUIZ = (
     Question(
         "“The negative gradient is the steepest way down” …",
         {
-            "to the minimum.": "It only knows the next step. Follow it for a while and look where it bends.",
-            "for a step of any length.": "The exercise on the largest step found where this ends.",
             "once we have said how the length of a step is measured.": (
                 "Another norm, another steepest way: 1.6 shows two of them on one picture."
             ),
+            "to the minimum.": "It only knows the next step. Follow it for a while and look where it bends.",
+            "for a step of any length.": "The exercise on the largest step found where this ends.",
             "only where the loss is convex.": "Close enough to any point it is true; convexity speaks of the whole landscape.",
         },
-        right=2,
+        right=0,
     ),
     Question(
         "You want one gradient norm for each of 8 pictures, and call `backward` on their mean loss. You get …",
@@ -64,13 +64,13 @@ QUIZ = (
             "the picture x, edited until it is a Q.": (
                 "That is the other half of the story: moving the picture instead of the network."
             ),
-            "the learned space as it would have to be for x to be a Q.": (
-                "We read off the change that this would take, and leave the network as it was."
-            ),
             "the nearest training picture of class Q.": (
                 "That is a neighbour, the surrogate of 1.5. It says nothing of the network."
             ),
+            "the learned space as it would have to be for x to be a Q.": (
+                "We read off the change that this would take, and leave the network as it was."
+            ),
         },
-        right=2,
+        right=3,
     ),
 )

@@ -6,16 +6,16 @@ QUIZ = (
     Question(
         "A Grad-CAM map is bright on the face of the sign. This says that …",
         {
-            "those pixels caused the decision.": "Remove them and see whether the answer falls. The map did not try.",
             "channels whose gradient is positive on average are active there.": (
                 "That is its formula in words. Everything beyond it is a claim that has to be tested."
             ),
+            "those pixels caused the decision.": "Remove them and see whether the answer falls. The map did not try.",
             "the network understands the sign.": "Some maps look just like that with random weights in the last layers.",
             "the rest of the picture could be deleted without loss.": (
                 "That is a claim, and measurable: deletion and insertion measure it. The map does not."
             ),
         },
-        right=1,
+        right=0,
     ),
     Question(
         "“Why 30, rather than 30?”, asked of a confident network, gives …",
@@ -34,12 +34,12 @@ QUIZ = (
         {
             "it is robust, which is good.": "Robust against losing all knowledge. Would you want a witness like that?",
             "those layers do not matter.": "Look at the predictions: they collapsed.",
+            "the seed was unlucky.": "Try ten. The exercise on forgetting does.",
             "it draws the picture, not the decision.": (
                 "Nothing of what was forgotten is in it. An edge detector does the same without a network."
             ),
-            "the seed was unlucky.": "Try ten. The exercise on forgetting does.",
         },
-        right=2,
+        right=3,
     ),
     Question(
         "A bright blob in the centre points at the sign more often than Grad-CAM does. So …",
@@ -56,13 +56,13 @@ QUIZ = (
     Question(
         "Suppose the second look is 3 points more accurate in bad weather. Before you thank the gradient, you need …",
         {
-            "a larger second head.": "A larger head may raise both numbers. It says nothing of what the gradient added.",
-            "five more seeds.": "Needed, and not enough: a fair comparison can be steady, and so can an unfair one.",
             "the same head, trained the same way, on features without gradients.": (
                 "Whatever this one gains as well is no merit of the gradient."
             ),
+            "a larger second head.": "A larger head may raise both numbers. It says nothing of what the gradient added.",
+            "five more seeds.": "Needed, and not enough: a fair comparison can be steady, and so can an unfair one.",
             "a lower loss in training.": "It tells how well the head fits, not what it was fed.",
         },
-        right=2,
+        right=0,
     ),
 )

@@ -8,12 +8,12 @@ QUIZ = (
         {
             "Always.": "Look at the bars of 3.2. Some of them point down.",
             "Never.": "For noise it does here. The sign is not fixed the other way round either.",
+            "Only after taking logarithms.": "Monotone maps do not change AUROC. The order of the pictures stays as it is.",
             "It depends on loss, layer and training; measure the sign first.": (
                 "One AUROC a layer, its sign kept, before any detector and before any sum."
             ),
-            "Only after taking logarithms.": "Monotone maps do not change AUROC. The order of the pictures stays as it is.",
         },
-        right=2,
+        right=3,
     ),
     Question(
         "Suppose a detector reaches .95 on families it was trained with. This promises …",
@@ -38,23 +38,23 @@ QUIZ = (
     Question(
         "After ten steps the network is surer of the wrong answer than it was of the right one. Maximum softmax then …",
         {
-            "still flags it: attacked pictures lie near the boundary.": "Minimal attacks do. This one walked on.",
             "calls it safer than normal pictures.": "It reads how sure the network is, and the attack has raised just that.",
+            "still flags it: attacked pictures lie near the boundary.": "Minimal attacks do. This one walked on.",
             "is undefined.": "Compute it; the cell is above. It is a probability like any other.",
             "is unaffected, as the picture looks the same.": "Compute it; the cell is above. The score reads logits, not looks.",
         },
-        right=1,
+        right=0,
     ),
     Question(
         "Suppose the detector catches this attack at .99. You may release it …",
         {
             "yes.": "The next attacker adds your score to the loss. What is left then stands in the last table of 3.6.",
             "if the budget is small.": "Smaller is harder to see, not easier.",
+            "if it is kept secret.": "Copies transfer: who trains a similar detector can practise on that one.",
             "with the attacker assumed to know it, and tested so.": (
                 "A detector is worth what remains of it once its code has been read."
             ),
-            "if it is kept secret.": "Copies transfer: who trains a similar detector can practise on that one.",
         },
-        right=2,
+        right=3,
     ),
 )
