@@ -3,7 +3,7 @@
 #   make book                build the course and say which page to open
 #   make test                build it, then test the library, the notebooks and the pages
 #   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
-#   make slides              a deck for each chapter, from the chapters as they last ran
+#   make slides              a deck for each chapter and each route, from the chapters as they last ran
 #   make pdf                 the whole book in one file to print, by Chromium; no TeX
 #   make pack                book, notebooks, slides and library in one file, for a room without a network
 #   make lab                 open the chapters in JupyterLab
