@@ -13,8 +13,6 @@ from pathlib import Path
 
 from mdit_py_plugins.anchors.index import slugify
 
-from tutorial_lib.instruments.vote import ballot
-
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
 FENCED = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.S | re.M)
@@ -137,6 +135,7 @@ def votes(lesson):
         for cell, text in section.cells:
             for arguments, _ in Section("", 0, "", [(cell, text)]).calls("vote"):
                 named = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in ast.parse(text).body if isinstance(n, ast.Assign)}
+                ballot = import_module("tutorial_lib.instruments.vote").ballot
                 found += [ballot(id) for id in ast.literal_eval(named.get(arguments[0], arguments[0]))]
     return found
 
