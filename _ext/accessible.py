@@ -26,6 +26,7 @@ def mend(app, pagename, templatename, context, doctree):
     if draw := context.get("generate_toctree_html"):
         context["generate_toctree_html"] = lambda *args, **options: name_arrows(str(draw(*args, **options)))
 
+
 # The theme finds out which of its two faces a reader wants when all its scripts are there. Until then a dark phone would glare.
 FACE = (
     'if (document.documentElement.dataset.theme === "auto") document.documentElement.dataset.theme = '

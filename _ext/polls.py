@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from string import Formatter, ascii_lowercase
 
+import late
 import lessons
 from docutils import nodes
 
@@ -83,13 +84,5 @@ def place(app, doctree, docname):
             raw.replace_self(made if len(made) else nodes.paragraph("", "Nothing ran in this build."))
 
 
-def write_again(app, env):
-    """Chapters may have run anew while this page stayed as it was."""
-    return [PAGE] if PAGE in env.found_docs else []
-
-
 def setup(app):
-    app.connect("source-read", fill)
-    app.connect("env-updated", write_again)
-    app.connect("doctree-resolved", place)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return late.page(app, PAGE, fill, place)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import costs
+import late
 import lessons
 import yaml
 from docutils import nodes
@@ -225,13 +226,5 @@ def place(app, doctree, docname):
             raw.replace_self(nodes.raw("", made, format="html"))
 
 
-def write_again(app, env):
-    """Chapters may have run anew while this page stayed as it was."""
-    return [PAGE] if PAGE in env.found_docs else []
-
-
 def setup(app):
-    app.connect("source-read", fill)
-    app.connect("env-updated", write_again)
-    app.connect("doctree-resolved", place)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return late.page(app, PAGE, fill, place)
