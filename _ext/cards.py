@@ -32,7 +32,11 @@ def rows(doctree):
     for section in doctree.findall(nodes.section):
         for table in (child for child in section.children if isinstance(child, nodes.table)):
             for row in next(iter(table.findall(nodes.tbody))):
-                yield nodes.make_id(f"{section[0].astext()} {row[0].astext()} {row.parent.index(row)}"), section[0].astext(), list(row)
+                yield (
+                    nodes.make_id(f"{section[0].astext()} {row[0].astext()} {row.parent.index(row)}"),
+                    section[0].astext(),
+                    list(row),
+                )
 
 
 def name_rows(doctree):
@@ -104,7 +108,12 @@ def link_first(doctree, known):
     """Link what is known, {word or symbol: (address, where it is explained, entry)}, where it is first used."""
     used = {}
     # At the start of a sentence, or of many, too; AUROC and VOICE are written in no other way.
-    spelled = {form: word for word in known if word[0].isalpha() and len(word) > 3 for form in (word, word[0].upper() + word[1:])}
+    spelled = {
+        form: word
+        for word in known
+        if word[0].isalpha() and len(word) > 3
+        for form in (word, word[0].upper() + word[1:])
+    }
     forms = re.compile(rf"(?<![\w-])({'|'.join(sorted(map(re.escape, spelled), key=len, reverse=True))})s?(?![\w-])")
 
     def linked(word, node):
@@ -141,7 +150,9 @@ def connect(app, doctree, docname):
         known |= words(app.env.get_doctree(GLOSSARY), pages[GLOSSARY])
         known = {word: row for word, row in known.items() if word not in EVERYDAY}
         link_first(doctree, known)
-    entries = {address: entry for address, _, entry in known.values()} | ({} if docname == BIBLIOGRAPHY else papers(app.srcdir))
+    entries = {address: entry for address, _, entry in known.values()} | (
+        {} if docname == BIBLIOGRAPHY else papers(app.srcdir)
+    )
     links = dict.fromkeys(link.get("refuri") for link in doctree.findall(nodes.reference))
     doctree["cards"] = {address: entries[address] for address in links if address in entries}
 
@@ -151,8 +162,12 @@ def lay(app, pagename, templatename, context, doctree):
     if "body" in context:
         context["body"] = NAMELESS.sub(r'\1 aria-label="symbol \2">', context["body"])
     for i, (address, entry) in enumerate((doctree["cards"] if doctree else {}).items()):
-        text = entry if isinstance(entry, str) else "".join(app.builder.render_partial(part)["fragment"] for part in entry)
-        context["body"] += f'<div class="term-card" role="tooltip" id="card-{i}" data-for="{escape(address)}" hidden>{text}</div>\n'
+        text = (
+            entry if isinstance(entry, str) else "".join(app.builder.render_partial(part)["fragment"] for part in entry)
+        )
+        context["body"] += (
+            f'<div class="term-card" role="tooltip" id="card-{i}" data-for="{escape(address)}" hidden>{text}</div>\n'
+        )
 
 
 def depend(app, docname, source):

@@ -5,7 +5,14 @@ import shutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # It asks nobody for anything but the page.
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def program():

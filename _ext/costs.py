@@ -37,7 +37,9 @@ def installed(root):
 
 
 def folder(path):
-    return sum(file.stat().st_size for file in Path(path).rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return sum(
+        file.stat().st_size for file in Path(path).rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    )
 
 
 def amount(size):
@@ -48,7 +50,13 @@ def amount(size):
 
 
 def lasting(seconds):
-    return f"{seconds / 3600:,.0f} h" if seconds >= 36_000 else f"{seconds / 60:,.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+    return (
+        f"{seconds / 3600:,.0f} h"
+        if seconds >= 36_000
+        else f"{seconds / 60:,.0f} min"
+        if seconds >= 120
+        else f"{seconds:.0f} s"
+    )
 
 
 def html_table(head, rows):
@@ -73,7 +81,14 @@ def cost_table(runs, root):
     library = folder(Path(root) / "tutorial_lib")
 
     def row(what, many, at_once):
-        return [what, lasting(many * processor), amount(at_once * memory), amount(many * library), amount(many * rest), amount(many * gpu)]
+        return [
+            what,
+            lasting(many * processor),
+            amount(at_once * memory),
+            amount(many * library),
+            amount(many * rest),
+            amount(many * gpu),
+        ]
 
     rows = [
         row("one learner, every chapter once", 1, 1),

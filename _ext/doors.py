@@ -66,13 +66,22 @@ def depths(notebook):
         first = len(text(cell).splitlines()[0]) if DOOR.match(markdown(cell)) or SECTION.match(markdown(cell)) else 0
         other = HEADING.search(FENCED.sub("", markdown(cell)[first:]))
         if other:
-            raise ValueError(f"{other[0]!r} stands behind the door: neither '### 1.A …' at the top of a cell nor a part of one (####)")
+            raise ValueError(
+                f"{other[0]!r} stands behind the door: neither '### 1.A …' at the top of a cell nor a part of one (####)"
+            )
     names = [SECTION.match(markdown(cell)).groups() for cell in places.values()]
     if names != [(names[0][0], chr(ord("A") + i)) for i in range(len(names))]:
-        raise ValueError(f"deeper sections are lettered in order, these are {', '.join('.'.join(name) for name in names)}")
+        raise ValueError(
+            f"deeper sections are lettered in order, these are {', '.join('.'.join(name) for name in names)}"
+        )
     ends = [*list(places)[1:], len(cells)]
     titles = [markdown(cell).splitlines()[0].removeprefix("### ") for cell in places.values()]
-    return Depths(cells[:at], [cells[at]], cells[at + 1], {t: cells[i:end] for t, i, end in zip(titles, places, ends, strict=True)})
+    return Depths(
+        cells[:at],
+        [cells[at]],
+        cells[at + 1],
+        {t: cells[i:end] for t, i, end in zip(titles, places, ends, strict=True)},
+    )
 
 
 def fold(notebook):

@@ -134,7 +134,11 @@ def votes(lesson):
     for section in lesson:
         for cell, text in section.cells:
             for arguments, _ in Section("", 0, "", [(cell, text)]).calls("vote"):
-                named = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in ast.parse(text).body if isinstance(n, ast.Assign)}
+                named = {
+                    ast.unparse(n.targets[0]): ast.unparse(n.value)
+                    for n in ast.parse(text).body
+                    if isinstance(n, ast.Assign)
+                }
                 ballot = import_module("tutorial_lib.instruments.vote").ballot
                 found += [ballot(id) for id in ast.literal_eval(named.get(arguments[0], arguments[0]))]
     return found
@@ -148,5 +152,9 @@ def practice(lesson):
         return [], ()
     room = import_module(f"tutorial_lib.exercises.{room[1]}")
     named = re.compile(r"exercises\.([a-z]\w*)")
-    asked = [(section, named.fullmatch(call[1])) for section in numbered(lesson).values() for call, _ in section.calls("check")]
+    asked = [
+        (section, named.fullmatch(call[1]))
+        for section in numbered(lesson).values()
+        for call, _ in section.calls("check")
+    ]
     return [(section, getattr(room, found[1])) for section, found in asked if found], room.QUIZ

@@ -22,13 +22,17 @@ def keep(cell, ran):
 def store(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     ran = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(ran, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    nbclient.NotebookClient(
+        ran, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     # Back to lists of lines, as every notebook editor writes them.
     ran = nbformat.v4.nbjson.writes(ran)
     for cell, done in zip(notebook["cells"], json.loads(ran)["cells"], strict=True):
         if cell["cell_type"] == "code":
             cell["outputs"] = keep(cell, done)
-            cell["execution_count"] = 1 if cell["outputs"] else None  # nbval takes a cell without a count for one that never ran
+            cell["execution_count"] = (
+                1 if cell["outputs"] else None
+            )  # nbval takes a cell without a count for one that never ran
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -60,7 +60,9 @@ def below(folder, name):
     """Files of a folder by the name that they get in the pack."""
     if not (folder / "index.html").is_file():
         raise SystemExit(f"{folder} is not there yet: make book slides")
-    named = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in sorted(folder.rglob("*")) if path.is_file()}
+    named = {
+        f"{name}/{path.relative_to(folder).as_posix()}": path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
     return {place: path for place, path in named.items() if not any(part in f"/{place}" for part in LEFT_OUT)}
 
 

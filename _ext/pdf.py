@@ -27,7 +27,9 @@ LEFT_OUT = "script, button, .headerlink, .explore .dials, .explore .spoken, .qui
 LEFT_OUT += ", .toctree-wrapper, .tag_setup"
 # A4 less its margins, at this scale, is as wide as a page on a screen: a hundred characters of code, and five columns of the map.
 SCALE, MARGINS = 0.78, {"top": "16mm", "bottom": "17mm", "left": "17mm", "right": "17mm"}
-FOOTER = '<div style="width:100%;font:8px sans-serif;color:#555;text-align:center"><span class="pageNumber"></span></div>'
+FOOTER = (
+    '<div style="width:100%;font:8px sans-serif;color:#555;text-align:center"><span class="pageNumber"></span></div>'
+)
 
 STYLE = """
 @page{size:A4}
@@ -74,7 +76,9 @@ FIT = """async () => {
 def contents(root):
     """(caption or None, pages) for every part of the contents, the first page first."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    return [(None, [toc["root"]])] + [(part["caption"], [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]]
+    return [(None, [toc["root"]])] + [
+        (part["caption"], [entry["file"] for entry in part["chapters"]]) for part in toc["parts"]
+    ]
 
 
 def name(page, anchor=""):
@@ -141,8 +145,14 @@ def table(parts, leaves, numbers):
         for page in pages:
             inner = ""
             if re.fullmatch(r"\d+-.*", name(page)):
-                sections = [(s["id"], s.find(["h2", "h3"], recursive=False)) for s in leaves[page].find_all("section", id=True)]
-                inner = "".join(f"<li>{entry(place, h.get_text(), numbers)}</li>" for place, h in sections if h and re.match(r"\d\.\w ", h.get_text()))
+                sections = [
+                    (s["id"], s.find(["h2", "h3"], recursive=False)) for s in leaves[page].find_all("section", id=True)
+                ]
+                inner = "".join(
+                    f"<li>{entry(place, h.get_text(), numbers)}</li>"
+                    for place, h in sections
+                    if h and re.match(r"\d\.\w ", h.get_text())
+                )
             title = leaves[page].find("h1").get_text()
             lines.append(f"<li>{entry(name(page), title, numbers)}{f'<ul>{inner}</ul>' if inner else ''}</li>")
         lines.append("</ul>")
@@ -160,10 +170,12 @@ def whole(root, numbers, leaves):
     head += f'<link rel="stylesheet" href="{static}/pygments.css"><style>{STYLE}</style>'
     head += '<script>window.MathJax={options:{enableMenu:false,ignoreHtmlClass:"tex2jax_ignore",processHtmlClass:"math|output_area"}}</script>'
     head += f'<script src="{static}/mathjax/tex-chtml.js"></script></head><body>'
-    title = f'<header class="title"><h1>{escape(settings["title"])}</h1><p>{escape(said.get_text()) if said else ""}</p>'
+    title = (
+        f'<header class="title"><h1>{escape(settings["title"])}</h1><p>{escape(said.get_text()) if said else ""}</p>'
+    )
     title += f'<img src="{cover["src"]}" alt="{escape(cover.get("alt", ""))}">' if cover else ""
     title += f'<p class="small">The course on paper, version {repository.version(root)}, as its pages were last built. Where a figure has sliders, it stands here as it '
-    title += 'first shows; live, it is on its page and in its notebook. So is the code that only draws, and the reference of the library.</p>'
+    title += "first shows; live, it is on its page and in its notebook. So is the code that only draws, and the reference of the library.</p>"
     title += f'<p class="small">{escape(settings["html"]["extra_footer"])}</p></header>'
     return head + title + table(parts, leaves, numbers) + "\n".join(map(str, leaves.values())) + "</body></html>"
 
@@ -188,7 +200,14 @@ def printed(page, path):
         tab.goto(page.as_uri())
         if raw := tab.evaluate(FIT):
             raise SystemExit(f"{raw} formulas were not drawn: is _build/html/_static/mathjax whole? make clean book")
-        paper = {"format": "A4", "margin": MARGINS, "scale": SCALE, "print_background": True, "outline": True, "tagged": True}
+        paper = {
+            "format": "A4",
+            "margin": MARGINS,
+            "scale": SCALE,
+            "print_background": True,
+            "outline": True,
+            "tagged": True,
+        }
         tab.pdf(path=path, display_header_footer=True, header_template="<span></span>", footer_template=FOOTER, **paper)
         browser.close()
 

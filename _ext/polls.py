@@ -39,7 +39,11 @@ def sheet(name, lesson):
         parts += [choices(question), ""]
     if claims := lessons.votes(lesson):
         parts += ["### A vote, before the ledger is opened", "", choices(claims[0]), ""]
-        parts += [line for number, claim in enumerate(claims, 1) for line in (f"**{number}.** {claim.text} ✎\u00a0" + "." * 9, "")]
+        parts += [
+            line
+            for number, claim in enumerate(claims, 1)
+            for line in (f"**{number}.** {claim.text} ✎\u00a0" + "." * 9, "")
+        ]
     return "\n".join(parts)
 
 
@@ -69,8 +73,17 @@ def fill(app, docname, source):
 
 def measured(doctree):
     """(place, what came out) of every prediction, from the table at the end of a chapter."""
-    tables = [[[entry.astext() for entry in row] for row in table.findall(nodes.row)] for table in doctree.findall(nodes.table)]
-    return [(row[0], row[3]) for head, *rows in tables if head[2:] == ["your prediction", "measured"] for row in rows if row[3] != "–"]
+    tables = [
+        [[entry.astext() for entry in row] for row in table.findall(nodes.row)]
+        for table in doctree.findall(nodes.table)
+    ]
+    return [
+        (row[0], row[3])
+        for head, *rows in tables
+        if head[2:] == ["your prediction", "measured"]
+        for row in rows
+        if row[3] != "–"
+    ]
 
 
 def place(app, doctree, docname):
@@ -80,7 +93,9 @@ def place(app, doctree, docname):
         if asked := re.search(r'class="polls-late" data-chapter="([^"]+)"', raw.astext()):
             made = nodes.bullet_list()
             for where, value in measured(app.env.get_doctree(f"chapters/{asked[1]}")):
-                made += nodes.list_item("", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}")))
+                made += nodes.list_item(
+                    "", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}"))
+                )
             raw.replace_self(made if len(made) else nodes.paragraph("", "Nothing ran in this build."))
 
 

@@ -45,7 +45,9 @@ def readers(name, chapters):
 
 def section(name, content, study, chapters):
     p = content["provenance"]
-    data = [f"{source['subset']} (sha256 `{source['sha256'][:12]}…`)" for source in p["data"]] or ["the drawn sign world"]
+    data = [f"{source['subset']} (sha256 `{source['sha256'][:12]}…`)" for source in p["data"]] or [
+        "the drawn sign world"
+    ]
     versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
     shown = ", ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in readers(name, chapters))
     lines = [f"### {name}", "", question(study), ""]
@@ -55,14 +57,21 @@ def section(name, content, study, chapters):
     lines += ["- **looked at:** " + "; ".join(data), f"- **time:** {whole(p)}", ""]
     if len(p.get("seconds", ())) > 1:
         parts = "".join(f"<tr><td>{escape(part)}</td><td>{duration(s)}</td></tr>" for part, s in p["seconds"].items())
-        lines += [f"<details><summary>Time by part</summary><table><tr><th>part</th><th>time</th></tr>{parts}</table></details>", ""]
+        lines += [
+            f"<details><summary>Time by part</summary><table><tr><th>part</th><th>time</th></tr>{parts}</table></details>",
+            "",
+        ]
     return "\n".join(lines)
 
 
 def rests_on(root):
     """The files that the page is made of: tables, studies, chapters."""
     tables = sorted((root / "tutorial_lib" / "results").glob("*.json"))
-    return tables, [root / "studies" / f"{table.stem}.py" for table in tables], sorted((root / "chapters").glob("[0-9]*.ipynb"))
+    return (
+        tables,
+        [root / "studies" / f"{table.stem}.py" for table in tables],
+        sorted((root / "chapters").glob("[0-9]*.ipynb")),
+    )
 
 
 def stored_results(root):
@@ -73,7 +82,9 @@ def stored_results(root):
     for name, content in found.items():
         p = content["provenance"]
         table.append(f"| [{name}](#{name}) | {len(content['rows']):,} | {p['date']} | {whole(p)} |")
-    sections = [section(name, content, study, chapters) for (name, content), study in zip(found.items(), studies, strict=True)]
+    sections = [
+        section(name, content, study, chapters) for (name, content), study in zip(found.items(), studies, strict=True)
+    ]
     return "\n".join([*table, "", *sections])
 
 

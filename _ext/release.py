@@ -20,7 +20,9 @@ def asked(text, now):
     try:
         version = Version(text)
     except InvalidVersion:
-        raise SystemExit(f"{text!r} is no version. The one now is {now}; say, for example, make release VERSION=1.0.0") from None
+        raise SystemExit(
+            f"{text!r} is no version. The one now is {now}; say, for example, make release VERSION=1.0.0"
+        ) from None
     if version <= Version(now):
         raise SystemExit(f"{version} is not above the version now, {now}: a version that is out stays as it is")
     return str(version)
@@ -41,7 +43,9 @@ def cited(citation, version, day):
     bare = re.sub(r"^(version|date-released): .*\n", "", citation, flags=re.M)
     if not repository.tag(version):
         return bare
-    return bare.replace("type: software\n", f"type: software\nversion: {version}\ndate-released: {day.isoformat()}\n", 1)
+    return bare.replace(
+        "type: software\n", f"type: software\nversion: {version}\ndate-released: {day.isoformat()}\n", 1
+    )
 
 
 def release(root, text, day):
@@ -50,7 +54,9 @@ def release(root, text, day):
     version = asked(text, repository.version(root))
     library, changes, citation = root / "tutorial_lib" / "__init__.py", root / "CHANGELOG.md", root / "CITATION.cff"
     written = {
-        library: re.sub(repository.VERSION, f'__version__ = "{version}"', library.read_text(encoding="utf-8"), flags=re.M),
+        library: re.sub(
+            repository.VERSION, f'__version__ = "{version}"', library.read_text(encoding="utf-8"), flags=re.M
+        ),
         changes: headed(changes.read_text(encoding="utf-8"), version, day),
         citation: cited(citation.read_text(encoding="utf-8"), version, day),
     }
@@ -68,4 +74,6 @@ if __name__ == "__main__":
     if tag:
         print(f'Then: make test && git commit -am "Version {version}" && git tag {tag} && git push origin HEAD {tag}')
         if repository.written(home) is None:
-            print("The project has no address yet, so cells cannot name it: make repository URL=https://github.com/OWNER/PROJECT first")
+            print(
+                "The project has no address yet, so cells cannot name it: make repository URL=https://github.com/OWNER/PROJECT first"
+            )

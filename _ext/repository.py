@@ -20,18 +20,29 @@ VERSION = r'^__version__ = "(.+)"$'
 FORGES = ("github", "gitlab", "bitbucket")
 
 WITH_ADDRESS = """\
-import importlib.util, os
+import importlib.util
+import os
+
 if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
     %pip install -q {{".." if os.path.exists("../pyproject.toml") else "git+{source}"}}
 from tutorial_lib import environment
+
 device = environment.setup()"""
 
 WITHOUT_ADDRESS = """\
-import importlib.util, os
+import importlib.util
+import os
+
 if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
-    assert os.path.exists("../pyproject.toml"), "Get the library first: %pip install git+https://github.com/OWNER/REPO{at} (both names are in the address bar), or upload the project's folder and %pip install ./FOLDER"
+    assert os.path.exists("../pyproject.toml"), (
+        "Get the library first: %pip install git+https://github.com/OWNER/REPO{at} "
+        "(both names are in the address bar), "
+        "or upload the project's folder and %pip install ./FOLDER"
+    )
     %pip install -q ..
-from tutorial_lib import environment; device = environment.setup()"""
+from tutorial_lib import environment
+
+device = environment.setup()"""
 
 
 def normalise(url):
@@ -54,7 +65,11 @@ def normalise(url):
     path = re.sub(r"\.git$", "", parts.path.strip("/"))
     # A name without a dot is a machine of the house, a number is no home.
     public = "." in host and not re.fullmatch(r"[\d.]+", host)
-    if parts.scheme not in ("http", "https", "ssh", "git") or not public or not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)+", path):
+    if (
+        parts.scheme not in ("http", "https", "ssh", "git")
+        or not public
+        or not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)+", path)
+    ):
         return None
     at = f":{port}" if port and parts.scheme in ("http", "https") else ""
     return f"https://{host}{at}/{path}"
@@ -107,7 +122,7 @@ def stamp(root, url):
     """Write the address into pyproject.toml, and the setup cell that follows from it into every chapter. None takes it out."""
     root = Path(root)
     project = root / "pyproject.toml"
-    text = re.sub(r'^Repository = .*\n', "", project.read_text(encoding="utf-8"), flags=re.M)
+    text = re.sub(r"^Repository = .*\n", "", project.read_text(encoding="utf-8"), flags=re.M)
     text = re.sub(r"^\[project\.urls\]\n+(?=\[|\Z)", "", text, flags=re.M)
     if url:
         if "[project.urls]" not in text:
@@ -132,10 +147,22 @@ def theme_options(address, branch="main", tag=None):
     forge = next((name for name in FORGES if address and name in urlsplit(address).hostname), None)
     if forge is None:
         return {}
-    options = {"repository_url": address, "repository_provider": forge, "repository_branch": tag or branch, "path_to_docs": ""}
-    options |= {"use_repository_button": True, "use_edit_page_button": not tag, "use_issues_button": forge != "bitbucket"}
+    options = {
+        "repository_url": address,
+        "repository_provider": forge,
+        "repository_branch": tag or branch,
+        "path_to_docs": "",
+    }
+    options |= {
+        "use_repository_button": True,
+        "use_edit_page_button": not tag,
+        "use_issues_button": forge != "bitbucket",
+    }
     if forge == "github":
-        options["launch_buttons"] = {"notebook_interface": "jupyterlab", "colab_url": "https://colab.research.google.com"}
+        options["launch_buttons"] = {
+            "notebook_interface": "jupyterlab",
+            "colab_url": "https://colab.research.google.com",
+        }
     return options
 
 
@@ -144,7 +171,9 @@ def add_buttons(app, config):
     branch = ask_git(app.srcdir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
     # Jupyter Book's own address stands there by default: it must go in any case.
     kept = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
-    config.html_theme_options = kept | theme_options(found, branch or "main", tag(version(app.srcdir)) if found else None)
+    config.html_theme_options = kept | theme_options(
+        found, branch or "main", tag(version(app.srcdir)) if found else None
+    )
 
 
 def setup(app):
@@ -159,4 +188,6 @@ if __name__ == "__main__":
         print("To write one: make repository URL=https://github.com/OWNER/PROJECT   (URL=none takes it out)")
         sys.exit(2)
     stamp(home, None if asked == "none" else normalise(asked))
-    print(f"The address is now: {written(home) or 'none'}. Setup cells follow it; so will the buttons of the next build.")
+    print(
+        f"The address is now: {written(home) or 'none'}. Setup cells follow it; so will the buttons of the next build."
+    )

@@ -46,8 +46,15 @@ def measure():
     torch = sys.modules.get("torch")
     cuda = torch is not None and torch.cuda.is_initialized()
     children = os.times()[2:4]
-    cost = {"processor": time.process_time() + sum(children), "gigabytes": peak / 1e9, "cores": cores, "kind": platform.machine()}
-    print(json.dumps(cost | {"gpu": torch.cuda.get_device_name() if cuda else None, "date": str(datetime.date.today())}))
+    cost = {
+        "processor": time.process_time() + sum(children),
+        "gigabytes": peak / 1e9,
+        "cores": cores,
+        "kind": platform.machine(),
+    }
+    print(
+        json.dumps(cost | {"gpu": torch.cuda.get_device_name() if cuda else None, "date": str(datetime.date.today())})
+    )
 
 
 def is_chapter(docname):
@@ -79,7 +86,9 @@ def sentence(run, allowed=None):
     day = date.fromisoformat(run["date"])
     cores = f"{run['cores']} core{'s' * (run['cores'] != 1)} ({run['kind']})"
     machine = f"{cores} and a GPU ({run['gpu']})" if run["gpu"] else cores
-    spent = f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
+    spent = (
+        f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
+    )
     house = f" · <strong>budget</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
     return f"<strong>Last run</strong> {spent}, on {escape(machine)}, {day.day} {day:%B %Y}{house}"
 
@@ -100,11 +109,14 @@ def over(card):
     with nothing else to do they are those on the wall. Wall time itself may be NOISE times as long, but no more, or a chapter that
     sleeps or waits for something would be free.
     """
-    run = {name: float(card[f"data-{name}"]) for name in ("seconds", "processor", "gigabytes", "allowed-s", "allowed-gb")}
+    run = {
+        name: float(card[f"data-{name}"]) for name in ("seconds", "processor", "gigabytes", "allowed-s", "allowed-gb")
+    }
     seconds, gigabytes = min(run["allowed-s"], SECONDS), min(run["allowed-gb"], GIGABYTES)
     said = {
         f"{run['processor']:.0f} s of processor, and {seconds:.0f} s are allowed": run["processor"] > seconds,
-        f"{run['seconds']:.0f} s on the wall, and {NOISE * seconds:.0f} s are allowed": run["seconds"] > NOISE * seconds,
+        f"{run['seconds']:.0f} s on the wall, and {NOISE * seconds:.0f} s are allowed": run["seconds"]
+        > NOISE * seconds,
         f"{run['gigabytes']:.1f} GB of memory, and {gigabytes:.0f} GB are allowed": run["gigabytes"] > gigabytes,
         f"a budget beyond {SECONDS} s and {GIGABYTES} GB": run["allowed-s"] > SECONDS or run["allowed-gb"] > GIGABYTES,
     }
@@ -117,13 +129,17 @@ def first_screen(doctree):
     for quote in (child for child in section.children if isinstance(child, nodes.block_quote)):
         if any(word.astext().lower() in ("time", "budget") for word in quote.findall(nodes.strong)):
             return quote, len(quote)
-    return section, next((i for i, child in enumerate(section.children) if isinstance(child, nodes.section)), len(section))
+    return section, next(
+        (i for i, child in enumerate(section.children) if isinstance(child, nodes.section)), len(section)
+    )
 
 
 def place_card(app, doctree):
     """Take the measuring cell's output off the page, and put the card where the chapter begins."""
     docname = app.env.docname
-    for cell in list(doctree.findall(lambda node: isinstance(node, nodes.container) and f"tag_{MARK}" in node["classes"])):
+    for cell in list(
+        doctree.findall(lambda node: isinstance(node, nodes.container) and f"tag_{MARK}" in node["classes"])
+    ):
         printed = [block.astext() for block in cell.findall(nodes.literal_block)]
         cell.parent.remove(cell)
         ran = (app.env.nb_metadata[docname].get("exec_data") or {}).get("runtime")

@@ -92,7 +92,11 @@ def inline(markdown):
 
 
 def paragraphs(text):
-    return [part.strip() for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S)) if part.strip()]
+    return [
+        part.strip()
+        for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S))
+        if part.strip()
+    ]
 
 
 def opening(text, words=WORDS):
@@ -137,7 +141,11 @@ def sayings(cell):
 
 def timing(section):
     """What a speaker wants to know on entering a section."""
-    marks = {"must": "Never cut this one.", "cut": "May be cut by the clock.", "line": "The exercise here is done in its one-line form."}
+    marks = {
+        "must": "Never cut this one.",
+        "cut": "May be cut by the clock.",
+        "line": "The exercise here is done in its one-line form.",
+    }
     notes = [f"**{section['minutes']} minutes.** " + " ".join(marks[mark] for mark in section.get("marks", []))]
     notes += [f"**Stop point:** {section['stop']}"] if "stop" in section else []
     return notes + [f"**{question}** {answer}" for question, answer in section.get("ask", {}).items()]
@@ -163,7 +171,9 @@ def of_section(section, plan, after, measured):
                     made.append([f"✎ {title}", html(part), [], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     made[-1][2].append(f"For home: {part}")
-                elif re.match(r"\*\*(How to read|Where it fails)", part) or (announced if LIST.match(part) else not ASIDE.match(part)):
+                elif re.match(r"\*\*(How to read|Where it fails)", part) or (
+                    announced if LIST.match(part) else not ASIDE.match(part)
+                ):
                     if not (text is first and part in paragraphs(shown)):
                         made[-1][2].append(part)
                 announced = part.endswith(":") or (announced and bool(LIST.match(part)))
@@ -176,7 +186,9 @@ def of_section(section, plan, after, measured):
             made.append(ballots(claims))
         for arguments, named in alone.calls("predict"):
             question = f"<p>{escape(named.get('ask', ''))}</p>"
-            made.append([f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""])
+            made.append(
+                [f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""]
+            )
             waiting += [f"**Measured:** {measured[arguments[0]]}"] if arguments[0] in measured else []
         for address, alt in pictures(cell):
             made.append([title, f'<img src="{address}" alt="{escape(alt)}">', waiting, "picture", ""])
@@ -189,8 +201,13 @@ def of_section(section, plan, after, measured):
 def ballots(claims):
     """A vote on claims: all of them with the choices on one slide, what the ledger says in its notes."""
     asked = "".join(f"<li>{inline(claim.text)}</li>" for claim in claims)
-    choices = " ".join(f"<span>{letter})&nbsp;{escape(choice)}</span>" for letter, choice in zip(ascii_lowercase, claims[0].options))
-    said = [f"{n} {ascii_lowercase[claim.right]}) {[*claim.options.values()][claim.right]}" for n, claim in enumerate(claims, 1)]
+    choices = " ".join(
+        f"<span>{letter})&nbsp;{escape(choice)}</span>" for letter, choice in zip(ascii_lowercase, claims[0].options)
+    )
+    said = [
+        f"{n} {ascii_lowercase[claim.right]}) {[*claim.options.values()][claim.right]}"
+        for n, claim in enumerate(claims, 1)
+    ]
     notes = ["A show of hands for each claim; count, then open the rows.", *said]
     return [f"Vote: {len(claims)} claims", f'<p class="choices">{choices}</p><ol>{asked}</ol>', notes, "vote", ""]
 
@@ -237,7 +254,11 @@ def of_chapter(lesson, plan):
     quiz = lessons.practice(lesson)[1]
     made["after"] = [poll(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
     seen = next((section for section, _ in found.values() if section.title.endswith("What we saw")), None)
-    told = [part for cell, text in (seen.cells if seen else ()) for part in (paragraphs(text) if cell["cell_type"] == "markdown" else sayings(cell))]
+    told = [
+        part
+        for cell, text in (seen.cells if seen else ())
+        for part in (paragraphs(text) if cell["cell_type"] == "markdown" else sayings(cell))
+    ]
     points = [part for part in told if part.startswith("1. ")]
     made["after"] += [["What we saw", html(points[0]), [], "seen", ""]] if points else []
     return made
@@ -322,12 +343,22 @@ def make(root, target):
         lesson = lessons.sections(executed(root, path.stem), path.name)
         chapters[path.stem], titles[path.stem] = of_chapter(lesson, plan["chapters"][path.stem]), lesson[0].title
     introduction = lessons.sections(executed(root, "introduction"), "introduction.ipynb")
-    welcome = next((picture for section in introduction for cell, _ in section.cells for picture in pictures(cell)), None)
-    routes = {name.replace(" ", "-"): (name[0].upper() + name[1:], of_route(plan, name, chapters, welcome)) for name in plan["routes"]}
-    whole = {name: (titles[name], [parts for some in made.values() for parts in some]) for name, made in chapters.items()}
+    welcome = next(
+        (picture for section in introduction for cell, _ in section.cells for picture in pictures(cell)), None
+    )
+    routes = {
+        name.replace(" ", "-"): (name[0].upper() + name[1:], of_route(plan, name, chapters, welcome))
+        for name in plan["routes"]
+    }
+    whole = {
+        name: (titles[name], [parts for some in made.values() for parts in some]) for name, made in chapters.items()
+    }
     for name, (title, made) in (routes | whole).items():
         (target / f"{name}.html").write_text(deck(title, made), encoding="utf-8")
-    listed = ["\n".join(f'<li><a href="{name}.html">{escape(title)}</a></li>' for name, (title, _) in some.items()) for some in (routes, whole)]
+    listed = [
+        "\n".join(f'<li><a href="{name}.html">{escape(title)}</a></li>' for name, (title, _) in some.items())
+        for some in (routes, whole)
+    ]
     (target / "index.html").write_text(INDEX.format(routes=listed[0], chapters=listed[1]), encoding="utf-8")
     return len(routes | whole)
 

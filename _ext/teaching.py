@@ -25,7 +25,9 @@ def read(root):
 
 
 def chapter_minutes(chapter):
-    return sum(section["minutes"] for section in chapter["sections"].values()) + chapter.get("polls", {}).get("minutes", 0)
+    return sum(section["minutes"] for section in chapter["sections"].values()) + chapter.get("polls", {}).get(
+        "minutes", 0
+    )
 
 
 def sections_of(plan):
@@ -41,14 +43,20 @@ def steps(plan, name):
             chapter = plan["chapters"][step["chapter"]]
             yield {"break": False, "minutes": chapter_minutes(chapter), "hands": chapter["hands"]} | step
         elif "sections" in step:
-            yield {"break": False, "minutes": sum(sections_of(plan)[n]["minutes"] for n in step["sections"]), "hands": 0} | step
+            yield {
+                "break": False,
+                "minutes": sum(sections_of(plan)[n]["minutes"] for n in step["sections"]),
+                "hands": 0,
+            } | step
         else:
             yield {"break": False, "hands": 0} | step
 
 
 def wrong(plan, found):
     """What does not hold of a plan, given the sections of the chapters that are there."""
-    said = [f"nobody teaches {name}: give it an entry below 'chapters'" for name in found if name not in plan["chapters"]]
+    said = [
+        f"nobody teaches {name}: give it an entry below 'chapters'" for name in found if name not in plan["chapters"]
+    ]
     for name, chapter in plan["chapters"].items():
         if name not in found:  # not in this edition yet
             continue
@@ -56,7 +64,11 @@ def wrong(plan, found):
         headings, words = lessons.numbered(lesson), "\n".join(section.words for section in lesson)
         missing = [number for number in chapter["sections"] if number not in headings]
         said += [f"{name} has no section {number}" for number in missing]
-        core = [number for number, section in headings.items() if section.rank == 2 and not section.title.endswith("What we saw")]
+        core = [
+            number
+            for number, section in headings.items()
+            if section.rank == 2 and not section.title.endswith("What we saw")
+        ]
         said += [f"{name}: nobody teaches {number}" for number in core if number not in chapter["sections"]]
         if f"{chapter_minutes(chapter)} min to teach" not in words:
             said.append(f"{name}: its first screen does not say '{chapter_minutes(chapter)} min to teach'")
@@ -126,7 +138,11 @@ class Guide:
             hands = sum(step["hands"] for step in steps(self.plan, name))
             rows.append([f"**{clock(at)}**", f"**{route['minutes']}**", f"of which {working} at work", f"**{hands}**"])
             # A route without planned minutes on the keys has no column for them.
-            made = table(["from", "min", "what", "hands on"], rows) if hands else table(["from", "min", "what"], [row[:3] for row in rows])
+            made = (
+                table(["from", "min", "what", "hands on"], rows)
+                if hands
+                else table(["from", "min", "what"], [row[:3] for row in rows])
+            )
             parts += [f"### {name[0].upper() + name[1:]}", "", route["about"], "", made]
         return "\n".join(parts)
 
@@ -135,9 +151,15 @@ class Guide:
         for name, chapter in self.plan["chapters"].items():
             rows = [[self.named(n), str(s["minutes"]), s.get("stop", "")] for n, s in chapter["sections"].items()]
             if polls := chapter.get("polls"):
-                rows.append([f"Poll: quiz questions {' and '.join(map(str, polls['questions']))}", str(polls["minutes"]), ""])
+                rows.append(
+                    [f"Poll: quiz questions {' and '.join(map(str, polls['questions']))}", str(polls["minutes"]), ""]
+                )
             rows.append(["**together**", f"**{chapter_minutes(chapter)}**", ""])
-            parts += [f"### Chapter {int(name[:2])}, section by section", "", table(["section", "min", "stop point"], rows)]
+            parts += [
+                f"### Chapter {int(name[:2])}, section by section",
+                "",
+                table(["section", "min", "stop point"], rows),
+            ]
         return "\n".join(parts)
 
     def elastic(self):
@@ -164,7 +186,12 @@ class Guide:
             parts += [f"### Mistakes in chapter {int(name[:2])}", ""]
             for section, exercise in lessons.practice(lesson)[0]:
                 named = [first_sentence(hint) for hint in (*exercise.slips, *exercise.beside)]
-                parts += [f"**`{exercise.name}`**, in {section.link}", "", *(f"- {slip}" for slip in named if "{" not in slip), ""]
+                parts += [
+                    f"**`{exercise.name}`**, in {section.link}",
+                    "",
+                    *(f"- {slip}" for slip in named if "{" not in slip),
+                    "",
+                ]
         return "\n".join(parts)
 
     def tables(self):
@@ -196,8 +223,8 @@ def fill(app, docname, source):
         if mark(name) not in text:
             raise ValueError(f"{PAGE} needs the line {mark(name)}, where a table goes")
         text = text.replace(mark(name), content)
-    for late in ("run cards", "costs"):
-        text = text.replace(mark(late), f'<div class="teaching-late" data-table="{late}"></div>')
+    for table in ("run cards", "costs"):
+        text = text.replace(mark(table), f'<div class="teaching-late" data-table="{table}"></div>')
     source[0] = text
     for file in [root / "chapters" / "teaching.yml", *sorted((root / "chapters").glob("[0-9]*.ipynb"))]:
         app.env.note_dependency(str(file))

@@ -33,9 +33,17 @@ def main() -> None:
     print(where)
     for subject in asked.subjects or SUBJECTS:
         rows = SUBJECTS[known(subject, SUBJECTS, "subject")](device, asked.rounds)
-        kept = {"subject": subject, "machine": where, "date": str(datetime.date.today()), "rounds": asked.rounds, "rows": rows}
+        kept = {
+            "subject": subject,
+            "machine": where,
+            "date": str(datetime.date.today()),
+            "rounds": asked.rounds,
+            "rows": rows,
+        }
         threads = f"-{asked.threads}-threads" if device.type == "cpu" else ""
-        (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(
+            json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+        )
     (RESULTS / "TABLE.md").write_text(table())
 
 

@@ -90,7 +90,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
         met = measured >= target if least else measured <= target
-        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met})
+        rows.append(
+            {"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met}
+        )
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
@@ -117,7 +119,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     ):
         seconds = against(ways, ours, name)
         row(f"{ours}, 16 signs: time of {name} to ours", ratio(seconds, name, ours), aim, True)
-        row(f"{ours}: our share fooled to that of {name} ({found[name][0]:.0%})", found[ours][0] / found[name][0], 1, True)
+        row(
+            f"{ours}: our share fooled to that of {name} ({found[name][0]:.0%})",
+            found[ours][0] / found[name][0],
+            1,
+            True,
+        )
         if found[ours][0] == found[name][0]:
             what = f"{ours}: our mean change, L2, to that of {name} ({found[name][1]:.3f})"
             row(what, found[ours][1] / found[name][1], 1, False)

@@ -16,10 +16,8 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
-from tutorial_lib import gradients as g
-
 from benchmarks.measure import alternate, peak, ratio
-
+from tutorial_lib import gradients as g
 
 # How many times our time each peer should take.
 AIMS = {"vmap(grad)": 4.5, "vmap(grad), 16 at a time": 4.5, "BackPACK BatchL2Grad": 1.7}
@@ -84,7 +82,16 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
-        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": measured >= target if least else measured <= target})
+        rows.append(
+            {
+                "what": what,
+                "measured": round(measured, 3),
+                "target": target,
+                "unit": unit,
+                "least": least,
+                "met": measured >= target if least else measured <= target,
+            }
+        )
         print(f"{what:75} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     ways = norms(device=device)
@@ -101,18 +108,40 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         print(f"{name:75} {rows[-1]['measured']:8.3f} s", flush=True)
     for name, found in peers.items():
         row(f"norms: time of {name} to ours", ratio(found, name, "gradient_norms"), AIMS[name], True)
-    row("norms: our time to an ordinary forward and backward", ratio(seconds, "gradient_norms", "forward and backward"), 1.25, False)
+    row(
+        "norms: our time to an ordinary forward and backward",
+        ratio(seconds, "gradient_norms", "forward and backward"),
+        1.25,
+        False,
+    )
     usual, taken = (peak(norms, way, device) for way in ("forward and backward", "gradient_norms"))
     row(f"norms: our peak memory to the ordinary one ({usual:.0f} MiB)", taken / usual, 1.5, False)
 
     model, x = network(device), torch.rand(8, 3, 32, 32, device=device)
     jacobian = {
         "class_jacobian": lambda: g.class_jacobian(model, x),
-        "repeated": lambda: g.input_gradient(model, x.repeat_interleave(10, 0), torch.arange(10, device=device).repeat(8), chunk=80),
+        "repeated": lambda: g.input_gradient(
+            model, x.repeat_interleave(10, 0), torch.arange(10, device=device).repeat(8), chunk=80
+        ),
     }
-    row("class Jacobian, C = 10: FLOPs to those of the input repeated", flops(jacobian["class_jacobian"]) / flops(jacobian["repeated"]), 0.6, False)
-    row("class Jacobian, C = 10: time of the input repeated to ours", ratio(alternate(jacobian, rounds, device), "repeated", "class_jacobian"), 1.3, True)
-    row("layer gradient of a late layer (layer4.1), in forward passes", flops(lambda: g.layer_gradient(model, x, "layer4.1")) / flops(lambda: model(x)), 1.15, False)
+    row(
+        "class Jacobian, C = 10: FLOPs to those of the input repeated",
+        flops(jacobian["class_jacobian"]) / flops(jacobian["repeated"]),
+        0.6,
+        False,
+    )
+    row(
+        "class Jacobian, C = 10: time of the input repeated to ours",
+        ratio(alternate(jacobian, rounds, device), "repeated", "class_jacobian"),
+        1.3,
+        True,
+    )
+    row(
+        "layer gradient of a late layer (layer4.1), in forward passes",
+        flops(lambda: g.layer_gradient(model, x, "layer4.1")) / flops(lambda: model(x)),
+        1.15,
+        False,
+    )
 
     objectives = [g.confounding(torch.rand(10, device=device)) for _ in range(100)]
 
@@ -120,8 +149,16 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         K, (z, h) = g.gradient_gram(model, x), g.features(model, x)
         return g.norms_from_gram(K, torch.stack([g.last_layer_gradient(z, h, J)[0] for J in objectives]))
 
-    labels = {"gram": by_gram, "ten calls": lambda: torch.stack([g.gradient_norms(model, x, J) for J in objectives[:10]])}
+    labels = {
+        "gram": by_gram,
+        "ten calls": lambda: torch.stack([g.gradient_norms(model, x, J) for J in objectives[:10]]),
+    }
     torch.testing.assert_close(labels["gram"]()[:10], labels["ten calls"](), rtol=1e-2, atol=1e-4)
     seconds = alternate(labels, rounds, device)
-    row("norms for 100 labels: time of 100 calls (ten times ten) to the Gram matrix", 10 * ratio(seconds, "ten calls", "gram"), 5, True)
+    row(
+        "norms for 100 labels: time of 100 calls (ten times ten) to the Gram matrix",
+        10 * ratio(seconds, "ten calls", "gram"),
+        5,
+        True,
+    )
     return rows

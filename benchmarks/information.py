@@ -95,9 +95,13 @@ def averages(n: int = 2, device="cpu", samples: int = 16) -> dict[str, Callable]
     tunnel, path = captum.attr.NoiseTunnel(captum.attr.Saliency(model)), captum.attr.IntegratedGradients(model)
     return {
         "smoothgrad": lambda: i.smoothgrad(model, x, labels, samples=samples),
-        "captum NoiseTunnel": quietly(lambda: tunnel.attribute(x, nt_samples=samples, stdevs=0.15, target=labels, abs=False)),
+        "captum NoiseTunnel": quietly(
+            lambda: tunnel.attribute(x, nt_samples=samples, stdevs=0.15, target=labels, abs=False)
+        ),
         "integrated_gradients": lambda: i.integrated_gradients(model, x, labels, steps=samples),
-        "captum IntegratedGradients": quietly(lambda: path.attribute(x, 0.0, labels, n_steps=samples, method="riemann_middle")),
+        "captum IntegratedGradients": quietly(
+            lambda: path.attribute(x, 0.0, labels, n_steps=samples, method="riemann_middle")
+        ),
     }
 
 
@@ -122,7 +126,9 @@ def reflections(n: int = 4, device="cpu") -> dict[str, Callable]:
         for one in x:
             z = model(one[None])
             losses = [nn.functional.cross_entropy(z, torch.tensor([Q], device=device)) for Q in range(100)]
-            found.append(torch.stack([torch.autograd.grad(J, wanted, retain_graph=True)[-1][Q] for Q, J in enumerate(losses)]))
+            found.append(
+                torch.stack([torch.autograd.grad(J, wanted, retain_graph=True)[-1][Q] for Q, J in enumerate(losses)])
+            )
         return torch.stack(found)
 
     whole = [p for p in model.parameters() if p is not model.fc.bias]  # the last layer's weight comes last
@@ -152,9 +158,13 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     torch.testing.assert_close(ways["torch-cam GradCAM"](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
     seconds = against(ways, "grad_cam", "forward, no_grad")
     for name, found in seconds.items():
-        rows.append({"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(found), 4), "unit": "s"})
+        rows.append(
+            {"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(found), 4), "unit": "s"}
+        )
         print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
-    row("Grad-CAM: our time to a forward pass under no_grad", ratio(seconds, "grad_cam", "forward, no_grad"), 1.1, False)
+    row(
+        "Grad-CAM: our time to a forward pass under no_grad", ratio(seconds, "grad_cam", "forward, no_grad"), 1.1, False
+    )
     least, taken = (peak(cams, way, device) for way in ("forward, no_grad", "grad_cam"))
     row(f"Grad-CAM: our peak memory to that of the forward pass ({least:.0f} MiB)", taken / least, 1.1, False)
     for peer in [name for name in ways if " " in name and "forward" not in name]:

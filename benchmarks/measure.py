@@ -20,7 +20,13 @@ def machine(device: torch.device) -> dict[str, str]:
     except (OSError, StopIteration):
         pass
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-    return {"processor": name, "threads": str(torch.get_num_threads()), **gpu, "torch": torch.__version__, "python": platform.python_version()}
+    return {
+        "processor": name,
+        "threads": str(torch.get_num_threads()),
+        **gpu,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def alternate(ways: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, list[float]]:

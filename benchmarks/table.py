@@ -29,7 +29,13 @@ def table(folder: Path = RESULTS) -> str:
         lines += [f"## {title}", ""] if found else []
         for run in found:
             machine = run["machine"]
-            where = machine.get("gpu") or f"{machine['processor']}, {machine['threads']} thread{'s' * (machine['threads'] != '1')}"
-            lines += [f"{where}; torch {machine['torch']}, Python {machine['python']}; {run['date']}, medians of {run['rounds']} rounds.", ""]
+            where = (
+                machine.get("gpu")
+                or f"{machine['processor']}, {machine['threads']} thread{'s' * (machine['threads'] != '1')}"
+            )
+            lines += [
+                f"{where}; torch {machine['torch']}, Python {machine['python']}; {run['date']}, medians of {run['rounds']} rounds.",
+                "",
+            ]
             lines += ["| what | measured | aim | |", "|---|---|---|---|", *map(row, run["rows"]), ""]
     return "\n".join(lines)

@@ -48,7 +48,9 @@ def norms(n: int | None = None, name: str = "ResNet-20", device="cpu") -> dict[s
     theirs = GradUncertainty(model)
     return {
         "outputs": lambda: g.outputs(model, x),
-        "confounding_norms": lambda: u.confounding_norms(model, x, link="softmax", reduction="sum", by="tensor").square(),
+        "confounding_norms": lambda: u.confounding_norms(
+            model, x, link="softmax", reduction="sum", by="tensor"
+        ).square(),
         "pytorch-ood GradUncertainty": lambda: -theirs.predict(x),
     }
 
@@ -69,13 +71,17 @@ def run(device: torch.device, rounds: int) -> list[dict]:
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
         met = measured >= target if least else measured <= target
-        rows.append({"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met})
+        rows.append(
+            {"what": what, "measured": round(measured, 3), "target": target, "unit": unit, "least": least, "met": met}
+        )
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     for name, (least, most) in AIMS.items():
         made = partial(norms, name=name)
         ways = made(device=device)
-        torch.testing.assert_close(ways["confounding_norms"]().sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            ways["confounding_norms"]().sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4
+        )
         peer = {way: ways[way] for way in ("confounding_norms", "pytorch-ood GradUncertainty")}
         forward = {way: ways[way] for way in ("outputs", "confounding_norms")}
         seconds, passes = alternate(peer, rounds, device), alternate(forward, rounds, device)
@@ -85,7 +91,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         times = ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms")
         row(f"norms, {name}: time of pytorch-ood GradUncertainty to ours", times, least, True)
-        row(f"norms, {name}: our time to a pass without gradients", ratio(passes, "confounding_norms", "outputs"), most, False)
+        row(
+            f"norms, {name}: our time to a pass without gradients",
+            ratio(passes, "confounding_norms", "outputs"),
+            most,
+            False,
+        )
         theirs, taken = (peak(made, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms"))
         row(f"norms, {name}: our peak memory to that of pytorch-ood ({theirs:.0f} MiB)", taken / theirs, 1 / 3, False)
 

@@ -34,7 +34,9 @@ def asked() -> argparse.Namespace:
     how.add_argument("--device", default=None, help="cpu, cuda, …; the best there is when not given")
     how.add_argument("--jobs", type=int, default=1, metavar="N", help="how many processes on this machine")
     how.add_argument("--small", action="store_true", help="a quick trial; its tables stay in the work folder")
-    how.add_argument("--work", type=Path, default=WORK, help="where finished parts are kept; remove it to compute them again")
+    how.add_argument(
+        "--work", type=Path, default=WORK, help="where finished parts are kept; remove it to compute them again"
+    )
     how.add_argument("--into", type=Path, default=None, help="where tables go; into the library when not given")
     how.add_argument("--leave", action="store_true", help="end when all that is left is being done elsewhere")
     return how.parse_args()
@@ -43,7 +45,9 @@ def asked() -> argparse.Namespace:
 def write_card() -> None:
     from studies.model_card import card
 
-    (WEIGHTS / "CARD.md").write_text(card(stored(CARD).rows, [row for name in TRAINING[:2] for row in stored(name).rows]))
+    (WEIGHTS / "CARD.md").write_text(
+        card(stored(CARD).rows, [row for name in TRAINING[:2] for row in stored(name).rows])
+    )
 
 
 def lacking(name: str, sources: list[dict], into: Path) -> list[str]:
@@ -87,7 +91,9 @@ def main() -> int:
         try:
             study = study_of(name, given.small)
             if less := lacking(name, sources_of(study), into):
-                raise LookupError(f"its stored table also rests on real pictures that are not all at hand: {'; '.join(less)}")
+                raise LookupError(
+                    f"its stored table also rests on real pictures that are not all at hand: {'; '.join(less)}"
+                )
             plans[name] = jobs_of(name, study, given.seed, device, small=given.small, work=given.work)
         except Exception as error:  # of one study; the others go on
             wrong[name] = f"{type(error).__name__}: {error}"

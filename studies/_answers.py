@@ -61,12 +61,20 @@ def grams(model: nn.Module, x: Tensor) -> Tensor:
 def opened(network: str, how: str, score: str, known: Seen, unknown: Seen, scores: tuple, threshold: float) -> dict:
     """Name what is known, refuse the rest: one row."""
     classes = known.z.shape[1]
-    answers = torch.cat([u.open_set(s.z, values, threshold) for s, values in zip((known, unknown), scores, strict=True)])
+    answers = torch.cat(
+        [u.open_set(s.z, values, threshold) for s, values in zip((known, unknown), scores, strict=True)]
+    )
     truth = torch.cat([known.labels, torch.full((len(unknown.z),), classes)])
     row = {"kind": "open set", "network": network, "threshold": how, "score": score}
     row |= {"known": len(known.z), "unknown": len(unknown.z)}
-    passed = {f"{side} passed": (s <= threshold).double().mean() for side, s in zip(("known", "unknown"), scores, strict=True)}
-    judged = {"accuracy": accuracy(answers, truth), "macro f1": macro_f1(answers, truth, classes + 1), "auroc": auroc(*scores)}
+    passed = {
+        f"{side} passed": (s <= threshold).double().mean() for side, s in zip(("known", "unknown"), scores, strict=True)
+    }
+    judged = {
+        "accuracy": accuracy(answers, truth),
+        "macro f1": macro_f1(answers, truth, classes + 1),
+        "auroc": auroc(*scores),
+    }
     return row | rounded(judged | passed)
 
 
@@ -85,7 +93,9 @@ def open_sets(network: str, normal: Seen, unknown: Seen, learned: Learned, detec
     nothing = (torch.zeros(len(known.z)), torch.zeros(len(unknown.z)))
     rows = [opened(network, "none", "answers all", known, unknown, nothing, 0.0)]
     for name, (normal, a, b) in found.items():
-        rows.append(opened(network, f"{PASS:.0%} of normal", name, known, unknown, (a, b), u.threshold_of_normal(normal, PASS)))
+        rows.append(
+            opened(network, f"{PASS:.0%} of normal", name, known, unknown, (a, b), u.threshold_of_normal(normal, PASS))
+        )
         if name.startswith("detector"):
             odds = torch.logit(torch.tensor(PUBLISHED, dtype=torch.float64)).item()
             rows.append(opened(network, "published", name, known, unknown, (a, b), odds))

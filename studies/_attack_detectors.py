@@ -10,8 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib import uncertainty as U
-from tutorial_lib.gradients import confounding, cross_entropy, features, last_linear, norms_gradient
-from tutorial_lib.gradients import outputs, outputs_and_gradient
+from tutorial_lib.gradients import (
+    confounding,
+    cross_entropy,
+    features,
+    last_linear,
+    norms_gradient,
+    outputs,
+    outputs_and_gradient,
+)
 from tutorial_lib.measures import auroc, fpr_at_tpr
 from tutorial_lib.uncertainty.budgets import project, steepest
 
@@ -125,7 +132,9 @@ def log_odds(learned: U.PurviewDetector, reading: Tensor) -> Tensor:
     return found[:, 0]
 
 
-Slope = Callable[[Tensor], tuple[Tensor, Tensor]]  # pictures -> a detector's score of each, and the gradient of that score
+Slope = Callable[
+    [Tensor], tuple[Tensor, Tensor]
+]  # pictures -> a detector's score of each, and the gradient of that score
 
 
 def slopes(model: nn.Module, x: Tensor, learned: dict[str, U.PurviewDetector]) -> dict[str, Slope]:
@@ -175,7 +184,16 @@ def evading(
 
 
 def knowing(
-    name: str, model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor], found: Found, seed: int, *, eps: float, count: int
+    name: str,
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    made: dict[str, Tensor],
+    found: Found,
+    seed: int,
+    *,
+    eps: float,
+    count: int,
 ) -> list[dict]:
     """Detectors taught FGSM and PGD, before attackers who do not know them and attackers who do: success, and what is seen."""
     learn = U.learning_half(found.picture, generator=source(100 * seed))
@@ -183,7 +201,9 @@ def knowing(
 
     def taught(side: Tensor, begun: int) -> dict[str, U.PurviewDetector]:
         normal, abnormal = found.of(NORMAL) & side, shown & side
-        lesson = lambda values, reading: detector(reading).fit(values[normal], values[abnormal], generator=source(begun))
+        lesson = lambda values, reading: detector(reading).fit(
+            values[normal], values[abnormal], generator=source(begun)
+        )
         return {reading: lesson(found.readings[reading], reading) for reading in (FEATURES, GRADIENTS)}
 
     # Who cannot look at the detector builds one: the same network and kinds of attack, and none of the pictures it learned from.
@@ -195,11 +215,19 @@ def knowing(
     normal = {judge: parts(slope, x) for judge, slope in judges.items()}
     attempts = {attack: (made[attack][rest], None) for attack in ("FGSM", "PGD")}
     attempts |= {f"evading {judge}": evading(model, x, y, slope, eps=eps) for judge, slope in known.items()}
-    attempts |= {f"evading a copy of {judge}": evading(model, x, y, copied[judge], eps=eps) for judge in (FEATURES, GRADIENTS)}
+    attempts |= {
+        f"evading a copy of {judge}": evading(model, x, y, copied[judge], eps=eps) for judge in (FEATURES, GRADIENTS)
+    }
     rows = []
     for attack, (pictures, fell) in attempts.items():
         fell = outputs(model, pictures).argmax(1) != y if fell is None else fell
-        row = {"kind": "knowing", "network": name, "attack": attack, "pictures": len(x), "success": short(fell.double().mean())}
+        row = {
+            "kind": "knowing",
+            "network": name,
+            "attack": attack,
+            "pictures": len(x),
+            "success": short(fell.double().mean()),
+        }
         for judge, slope in judges.items():
             score = parts(slope, pictures[fell])
             # Of a hundred normal pictures, five are stopped as well.

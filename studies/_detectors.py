@@ -56,7 +56,13 @@ def detectors(network: str, normal: Seen, sets: list[Seen], learned: Learned, se
                         counts[k] = (int((asked == 0).sum()), int((asked == k).sum()))
     rows = {}
     for (trained, k, reading), areas in found.items():
-        row = {"kind": "detector", "network": network, "trained": trained, "set": pool[k].name, "family": pool[k].family}
+        row = {
+            "kind": "detector",
+            "network": network,
+            "trained": trained,
+            "set": pool[k].name,
+            "family": pool[k].family,
+        }
         row |= {"normal": counts[k][0], "abnormal": counts[k][1], "seeds": 1 if trained == "other kinds" else SEEDS}
         # The range: from the lowest to the highest of the seeds.
         several = {f"{reading}, range": max(areas) - min(areas)} if len(areas) > 1 else {}
@@ -89,18 +95,25 @@ def between_attacks(network: str, normal: Seen, sets: list[Seen], learned: Learn
             areas: dict[str, list[float]] = {}
             for i in range(seed, seed + SEEDS):
                 # Pictures number the same for all three, so that one halving serves all.
-                side = {int(p): bool(v) for p, v in zip(normal.picture, u.learning_half(normal.picture, generator=source(i)))}
+                side = {
+                    int(p): bool(v)
+                    for p, v in zip(normal.picture, u.learning_half(normal.picture, generator=source(i)))
+                }
                 learns = lambda s: torch.tensor([side[int(p)] for p in s.picture])
                 fit = u.PurviewDetector(log=log).fit(values[learns(normal)], pieces[a.name][reading][0][learns(a)])
                 usual_scores = fit.score(values[~learns(normal)])
                 for b in tried:
-                    areas.setdefault(b.name, []).append(auroc(usual_scores, fit.score(pieces[b.name][reading][0][~learns(b)])))
+                    areas.setdefault(b.name, []).append(
+                        auroc(usual_scores, fit.score(pieces[b.name][reading][0][~learns(b)]))
+                    )
             row = {"kind": "attack transfer", "network": network, "reads": reading, "trained on": a.name}
             rows.append(row | rounded({name: mean(found) for name, found in areas.items()}))
     return rows
 
 
-def from_one_blur(network: str, normal: Seen, blurred: Seen, sets: list[Seen], learned: Learned, seed: int) -> list[dict]:
+def from_one_blur(
+    network: str, normal: Seen, blurred: Seen, sets: list[Seen], learned: Learned, seed: int
+) -> list[dict]:
     """The transfer of 2019: learn clean against one mild blur; tell all other challenges, at every level, from clean."""
     readings = {name: (log, ()) for name, (_, log) in f.readable(normal, learned).items()}
     readings |= {name: (False, HIDDEN) for name in ("decoder", "code") if name in normal.passes}
@@ -124,7 +137,16 @@ def from_one_blur(network: str, normal: Seen, blurred: Seen, sets: list[Seen], l
                     share = ((usual <= 0).double().mean() + (found > 0).double().mean()) / 2
                     right.setdefault((name, level), []).append(share.item())
         for name in asked:
-            row = {"kind": "one blur", "network": network, "reads": reading, "set": name, "asked in 2019": name in ASKED}
-            row |= {title: mean(mean(found[name, v]) for v in LEVELS) for title, found in (("accuracy", right), ("auroc", areas))}
+            row = {
+                "kind": "one blur",
+                "network": network,
+                "reads": reading,
+                "set": name,
+                "asked in 2019": name in ASKED,
+            }
+            row |= {
+                title: mean(mean(found[name, v]) for v in LEVELS)
+                for title, found in (("accuracy", right), ("auroc", areas))
+            }
             rows.append(rounded(row | {f"auroc {level}": mean(areas[name, level]) for level in LEVELS}))
     return rows

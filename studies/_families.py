@@ -106,7 +106,9 @@ class Seen(NamedTuple):
         )
 
 
-def read(model: nn.Module, found: Set, others: tuple[nn.Module, ...] = (), autoencoder: nn.Module | None = None) -> Seen:
+def read(
+    model: nn.Module, found: Set, others: tuple[nn.Module, ...] = (), autoencoder: nn.Module | None = None
+) -> Seen:
     x = found.images
     z, h = zip(*(g.features(model, part) for part in x.split(256)), strict=True)
     passes = {"odin": u.odin(model, x), "dropout": u.mc_dropout(model, x).model}

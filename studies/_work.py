@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +57,11 @@ def code_of(name: str) -> Iterator[Path]:
             seen.add(file)
             text = file.read_text(encoding="utf-8")
             asked += re.findall(r"^from studies\.(\w+) import", text, re.M)
-            asked += [n for names in re.findall(r"^from studies import (.+)", text, re.M) for n in re.findall(r"\b_\w+", names)]
+            asked += [
+                n
+                for names in re.findall(r"^from studies import (.+)", text, re.M)
+                for n in re.findall(r"\b_\w+", names)
+            ]
     yield from sorted(seen)
 
 
@@ -70,14 +74,22 @@ def processor() -> str:
 
 def setting(name: str, sources: list[dict], device, small: bool) -> str:
     """A name for all that the rows depend on but seed and part: code, weights, data, packages, machine. Another one starts anew."""
-    about = [*(f"{package} {version(package)}" for package in PACKAGES), machine(device), processor(), json.dumps(sources), str(small)]
+    about = [
+        *(f"{package} {version(package)}" for package in PACKAGES),
+        machine(device),
+        processor(),
+        json.dumps(sources),
+        str(small),
+    ]
     digest = hashlib.sha256("\n".join(about).encode())
     for file in code_of(name):
         digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def jobs_of(name: str, study: ModuleType, seed: int, device, *, small: bool, work: Path) -> tuple[list[Job], list[dict]]:
+def jobs_of(
+    name: str, study: ModuleType, seed: int, device, *, small: bool, work: Path
+) -> tuple[list[Job], list[dict]]:
     """The parts of a study in the order of its table, and the real pictures it rests on.
 
     Raises:
@@ -131,6 +143,9 @@ def attempt(job: Job, device, small: bool = False) -> bool:
         if mine and kept(job.file) is None:
             start = time.perf_counter()
             rows = rows_of(study_of(job.study, small), job.part, job.seed, device)
-            date = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-            keep(job.file, {"part": job.part, "rows": rows, "seconds": round(time.perf_counter() - start, 1), "date": date})
+            date = datetime.now(UTC).strftime("%Y-%m-%d")
+            keep(
+                job.file,
+                {"part": job.part, "rows": rows, "seconds": round(time.perf_counter() - start, 1), "date": date},
+            )
     return mine

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from studies._attack_detectors import NOISE, knowing, matrix, seen, short, source
@@ -21,7 +20,7 @@ PHOTOS = "cifar10/resnet20"
 PICTURES, FEW, DETECTED, ATTEMPTED = 200, 40, 300, 60
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
 SHOWN = 8 / 255
-LENGTH = {name: 1.0 for name in SIGNS} | {PHOTOS: 0.5}  # the budget in L2
+LENGTH = dict.fromkeys(SIGNS, 1.0) | {PHOTOS: 0.5}  # the budget in L2
 # Of fewer pictures than these, no share is worth a row.
 LEAST = 10
 SMALL = {"PICTURES": 28, "FEW": 2, "DETECTED": 42, "ATTEMPTED": 14, "BUDGETS": (2, 16), "LEAST": 1}
@@ -100,7 +99,13 @@ def handed_over(models: dict[str, nn.Module], x: Tensor, y: Tensor, seed: int) -
             for other, judge in models.items():
                 both = right[name] & right[other]
                 fell = outputs(judge, found[both]).argmax(1) != y[both]
-                row = {"kind": "handed over", "network": name, "to": other, "attack": attack, "pictures": int(both.sum())}
+                row = {
+                    "kind": "handed over",
+                    "network": name,
+                    "to": other,
+                    "attack": attack,
+                    "pictures": int(both.sum()),
+                }
                 rows.append({**row, "success": mean(fell)})
     return rows
 

@@ -42,7 +42,9 @@ def worlds(seed: int) -> dict[str, dict]:
     drawn = {"start": signs(START, 500 + seed), "pool": signs(POOL, 10 + seed), "test": signs(TEST, 1_000 + seed)}
     train_digits, test_digits = (load("digits", split, size=SIZE) for split in ("train", "test"))
     mixed = torch.randperm(len(train_digits.labels), generator=source(seed))
-    parts = {name: (train_digits.images[mixed[rows]], train_digits.labels[mixed[rows]]) for name, rows in DIGITS.items()}
+    parts = {
+        name: (train_digits.images[mixed[rows]], train_digits.labels[mixed[rows]]) for name, rows in DIGITS.items()
+    }
     parts["test"] = (test_digits.images, test_digits.labels)
     return {"signs": drawn, "digits": {name: with_unusual(*pair, source(seed)) for name, pair in parts.items()}}
 
@@ -57,7 +59,17 @@ def pilot(model, start: tuple, pool: Tensor, seed: int) -> tuple[Tensor, Tensor]
     """The predictions for the pool after each lap of learning what there is to begin with, (T, N), and the last logits."""
     predictions, generator = [], source(seed)
     for _ in range(LAPS):
-        train(model, *start[:2], epochs=1, batch=BATCH, step=2e-3, weight_decay=0, shift=1, generator=generator, progress=False)
+        train(
+            model,
+            *start[:2],
+            epochs=1,
+            batch=BATCH,
+            step=2e-3,
+            weight_decay=0,
+            shift=1,
+            generator=generator,
+            progress=False,
+        )
         predictions.append(logits(model, pool).argmax(1))
     return torch.stack(predictions), logits(model, pool)
 

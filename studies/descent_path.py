@@ -46,11 +46,23 @@ def shares(network: str, seed: int, states: list[dict[str, Tensor]], model: Sign
     shipped = load_network(network).state_dict()
     apart = max(float((p.cpu() - shipped[name]).abs().max()) for name, p in states[-1].items())
     first, second, third = trajectory_plane(states).shares[:3].tolist()
-    rows = [{"kind": "share", "network": network, "of": "path", "first": first, "second": second, "third": third, "apart": apart}]
+    rows = [
+        {
+            "kind": "share",
+            "network": network,
+            "of": "path",
+            "first": first,
+            "second": second,
+            "third": third,
+            "apart": apart,
+        }
+    ]
     for i in range(SPREAD):
         generator = torch.Generator().manual_seed(1000 * seed + i)
         walk = trajectory_plane(random_walk(states, generator=generator)).shares[:3].tolist()
-        rows.append({"kind": "share", "network": network, "of": "walk", "first": walk[0], "second": walk[1], "third": walk[2]})
+        rows.append(
+            {"kind": "share", "network": network, "of": "walk", "first": walk[0], "second": walk[1], "third": walk[2]}
+        )
         plane = [random_direction(model, generator=generator) for _ in range(2)]
         rows.append({"kind": "share", "network": network, "of": "random plane", "both": variation_in(states, plane)})
     return [{key: round(value, 7) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
@@ -99,7 +111,10 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         {"kind": "line", "way": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
         for s, u, v in zip(shares_of_way, *line, strict=True)
     ]
-    return [*rows, {"kind": "length", "weights": round(float(lengths), 4), "parameters": sum(p.numel() for p in end.values())}]
+    return [
+        *rows,
+        {"kind": "length", "weights": round(float(lengths), 4), "parameters": sum(p.numel() for p in end.values())},
+    ]
 
 
 def joined(found: list[list[dict]]) -> list[dict]:

@@ -86,14 +86,18 @@ def before_twins(name: str, model: nn.Module, seed: int, device, each: int) -> l
     rows = []
     for method, maps in baselines(x).items():
         judged = {"mass": mean(I.mass_in_mask(maps, mask)), "point": mean(I.pointing_game(maps, mask)), "better": None}
-        rows.append({"kind": "twins", "network": name, "method": method, "question": "none", "pictures": len(x), **judged})
+        rows.append(
+            {"kind": "twins", "network": name, "method": method, "question": "none", "pictures": len(x), **judged}
+        )
     for method, explain in methods("block3").items():
         masses = {}
         for question, J in {"why P": p, "why P, rather than Q": logit_difference(q, p)}.items():
             maps = shown(explain(model, x, J))
             masses[question] = I.mass_in_mask(maps, mask)
             judged = {"mass": mean(masses[question]), "point": mean(I.pointing_game(maps, mask)), "better": None}
-            rows.append({"kind": "twins", "network": name, "method": method, "question": question, "pictures": len(x), **judged})
+            rows.append(
+                {"kind": "twins", "network": name, "method": method, "question": question, "pictures": len(x), **judged}
+            )
         rows[-1]["better"] = mean(masses["why P, rather than Q"] > masses["why P"])
     return rows
 
@@ -174,7 +178,9 @@ def still_right(
         for stage, share in zip(found.layers, seen[1:], strict=True):
             stages.setdefault(stage, []).append(share)
     row = {"kind": "right", "network": name, "pictures": len(x), "draws": draws}
-    return [{**row, "forgot": stage or "nothing", "right": mean(torch.tensor(shares))} for stage, shares in stages.items()]
+    return [
+        {**row, "forgot": stage or "nothing", "right": mean(torch.tensor(shares))} for stage, shares in stages.items()
+    ]
 
 
 def jurors(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
@@ -185,16 +191,26 @@ def jurors(name: str, model: nn.Module, seed: int, device, each: int) -> list[di
     labels = labels.to(device)
     fair = correct(model, drawn.images, labels) & glyph.flatten(1).any(1)
     x, sign, glyph, labels = drawn.images[fair], sign[fair], glyph[fair], labels[fair]
-    candidates = {**baselines(x), **{method: shown(explain(model, x, labels)) for method, explain in methods("block3").items()}}
+    candidates = {
+        **baselines(x),
+        **{method: shown(explain(model, x, labels)) for method, explain in methods("block3").items()},
+    }
     rows = []
     for method, maps in candidates.items():
         row = {"kind": "jurors", "network": name, "method": method, "pictures": len(x)}
         for place, mask in {"sign": sign, "glyph": glyph}.items():
-            row |= {f"point {place}": mean(I.pointing_game(maps, mask)), f"mass {place}": mean(I.mass_in_mask(maps, mask))}
+            row |= {
+                f"point {place}": mean(I.pointing_game(maps, mask)),
+                f"mass {place}": mean(I.mass_in_mask(maps, mask)),
+            }
         for protocol, (ground, steps) in PROTOCOLS.items():
             ground = I.blurred(x) if ground == "blurred" else ground
-            row[f"deletion {protocol}"] = mean(I.deletion_curve(model, x, maps, labels, baseline=ground, steps=steps).area)
-            row[f"insertion {protocol}"] = mean(I.insertion_curve(model, x, maps, labels, start=ground, steps=steps).area)
+            row[f"deletion {protocol}"] = mean(
+                I.deletion_curve(model, x, maps, labels, baseline=ground, steps=steps).area
+            )
+            row[f"insertion {protocol}"] = mean(
+                I.insertion_curve(model, x, maps, labels, start=ground, steps=steps).area
+            )
         drop = I.average_drop(model, x, maps, labels)
         rows.append({**row, "drop": mean(drop.drop), "increase": mean(drop.increase)})
     return rows

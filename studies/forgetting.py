@@ -15,7 +15,16 @@ PICTURES, TEST, FISHER = 700, 560, 210
 REPLAYED = (0.02, 0.05, 0.1, 0.3, 1.0)  # share of the old pictures that is kept
 STRENGTHS = (10, 100, 1_000, 10_000, 100_000)  # λ
 WEATHER = ("darkening", 5)
-SMALL = {"SEEDS": (0, 1), "LAPS": 1, "MORE": 1, "PICTURES": 56, "TEST": 56, "FISHER": 14, "REPLAYED": (1.0,), "STRENGTHS": (10,)}
+SMALL = {
+    "SEEDS": (0, 1),
+    "LAPS": 1,
+    "MORE": 1,
+    "PICTURES": 56,
+    "TEST": 56,
+    "FISHER": 14,
+    "REPLAYED": (1.0,),
+    "STRENGTHS": (10,),
+}
 
 
 def source(seed: int) -> torch.Generator:
@@ -63,11 +72,15 @@ def accuracy(model: nn.Module, test: tuple[Tensor, Tensor], told: Tensor | None 
     images, labels = test
     z = model(images.to(next(model.parameters()).device)).cpu()
     if told is not None:
-        z = z.index_fill(1, torch.tensor([c for c in range(z.shape[1]) if c not in told.tolist()], dtype=torch.long), -torch.inf)
+        z = z.index_fill(
+            1, torch.tensor([c for c in range(z.shape[1]) if c not in told.tolist()], dtype=torch.long), -torch.inf
+        )
     return float((z.argmax(1) == labels).float().mean())
 
 
-def learn(model: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator, loss=cross_entropy, lap=None) -> None:
+def learn(
+    model: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator, loss=cross_entropy, lap=None
+) -> None:
     """One lap over the pictures, or over ``lap`` of them, drawn anew each time."""
     rows = torch.randperm(len(labels), generator=generator)[:lap]
     how = dict(epochs=1, batch=BATCH, weight_decay=0, shift=1, generator=generator, progress=False)
@@ -89,7 +102,12 @@ def repairs(model: nn.Module, old: tuple[Tensor, Tensor], new: tuple[Tensor, Ten
     kept = torch.randperm(len(old[1]), generator=source(seed))
     for share in REPLAYED:
         rows = kept[: round(share * len(kept))]
-        yield "replay", share, tuple(torch.cat([n, o[rows]]) for n, o in zip(new, old, strict=True)), lambda model: cross_entropy
+        yield (
+            "replay",
+            share,
+            tuple(torch.cat([n, o[rows]]) for n, o in zip(new, old, strict=True)),
+            lambda model: cross_entropy,
+        )
     for name, weights in (("penalty", fisher), ("penalty, equal weights", equal)):
         for strength in STRENGTHS:
             yield name, strength, new, held(strength, weights)

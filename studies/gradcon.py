@@ -23,11 +23,24 @@ SEEDS = (0, 1, 2)
 ALPHAS = (0.0, 0.03)
 STEPS, LONGER, VAE_STEPS = 300, 1_200, 600
 LONG = {"signs": ("speed 30",), "cifar10": ("airplane",)}  # trained four times as long as well, with the first seed
-PICTURES, JUDGED, WEATHERED = 400, 40, 12  # of each sign: to learn from, to be judged on, of these under every challenge
+PICTURES, JUDGED, WEATHERED = (
+    400,
+    40,
+    12,
+)  # of each sign: to learn from, to be judged on, of these under every challenge
 OTHERS = 300  # abnormal pictures at most
 DIGITS_TO_LEARN = 1_300  # of the digits at hand; the rest is judged
 JUDGE = {"hidden": (40, 20), "log": False, "epochs": 30}
-SMALL = {"SEEDS": (0,), "STEPS": 6, "LONGER": 9, "VAE_STEPS": 6, "PICTURES": 32, "JUDGED": 4, "OTHERS": 20, "WEATHERED": 2}
+SMALL = {
+    "SEEDS": (0,),
+    "STEPS": 6,
+    "LONGER": 9,
+    "VAE_STEPS": 6,
+    "PICTURES": 32,
+    "JUDGED": 4,
+    "OTHERS": 20,
+    "WEATHERED": 2,
+}
 SMALL |= {"LEVELS": (3,), "JUDGE": {"log": False}}
 
 Split = tuple[Tensor, Tensor, Tensor]
@@ -95,7 +108,12 @@ def read_gradcon(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
     """The three scores, and the length of the gradient beside its direction: how much, and which way."""
     error, (lengths, cosines) = detector.score(x, "reconstruction"), detector.change(x)
     both = error - detector.beta * cosines.mean(1)
-    return {"reconstruction": error, "alignment": -cosines.mean(1), "both": both, "length": lengths.square().sum(1).sqrt()}
+    return {
+        "reconstruction": error,
+        "alignment": -cosines.mean(1),
+        "both": both,
+        "length": lengths.square().sum(1).sqrt(),
+    }
 
 
 def vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
@@ -166,7 +184,9 @@ def averaged(rows: list[dict], *columns: str) -> list[dict]:
 
 
 def parts() -> list[str]:
-    return [f"{world}, {normal}, {own}" for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS]
+    return [
+        f"{world}, {normal}, {own}" for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS
+    ]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
@@ -176,7 +196,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     images, same, others = WORLDS[world][0](normal, own, device)
     base = {"world": world, "normal": normal, "seed": own}
     # What asks no network: how far is it to the mean of the normal pictures? And what would drawing nothing cost?
-    far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}  # noqa: E731
+    far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}
 
     def weather(kind: str, read: Callable[[Tensor], dict[str, Tensor]], alpha: float | None = None) -> list[dict]:
         base = {"kind": kind, "normal": normal, "seed": own, "alpha": alpha}

@@ -17,7 +17,11 @@ from tutorial_lib.information import SecondStage, introspective_features
 from tutorial_lib.measures import accuracy, expected_calibration_error, temperature_scaling
 from tutorial_lib.networks import load as network_of
 
-NETWORKS = {"signs/classifier": 0, "signs/classifier/1": 1, "signs/classifier/2": 2}  # and the seed of its training pictures
+NETWORKS = {
+    "signs/classifier": 0,
+    "signs/classifier/1": 1,
+    "signs/classifier/2": 2,
+}  # and the seed of its training pictures
 PICTURES, FEW, KEPT_BACK, EACH = 10_000, 1_400, 1_400, 280
 UNSEEN = 500  # added to a network's seed: pictures that it was not trained on
 HIDDEN, EPOCHS = (300, 100), 20
@@ -135,7 +139,7 @@ def compared(
                 reading, hidden = read[head]
                 stage = SecondStage(hidden).fit(reading(learned), learned.labels, epochs=EPOCHS, generator=source(seed))
                 weights = sum(p.numel() for p in stage.network.parameters())
-                answer = lambda seen, reading=reading, stage=stage: stage.logits(reading(seen))  # noqa: E731
+                answer = lambda seen, reading=reading, stage=stage: stage.logits(reading(seen))
             base = {"head": head, "seed": seed}
             rows.append({"kind": "head", **base, "weights": weights, **judged(answer, clean, challenged, kept_back)})
             rows += [{**part, **base} for part in parted(answer, challenged)] if head in PARTS else []
@@ -161,7 +165,9 @@ def weathered(model: nn.Module, images: Tensor, labels: Tensor, seed: int, each:
     found = []
     for i, level in enumerate(LEVELS):
         at = torch.arange(i * each, (i + 1) * each).to(labels.device) % len(images)
-        found += [seen(model, challenge(images[at], kind, level, generator=source(seed)), labels[at]) for kind in CHALLENGES]
+        found += [
+            seen(model, challenge(images[at], kind, level, generator=source(seed)), labels[at]) for kind in CHALLENGES
+        ]
     return Seen(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
@@ -179,10 +185,16 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     rows, name, own = [], part, NETWORKS[part]
     test = load("signs", "test", device=device)
     model = network_of(name, device)
-    (images, labels), (others, other_labels) = drawn(PICTURES, own, device), drawn(PICTURES + KEPT_BACK, own + UNSEEN, device)
+    (images, labels), (others, other_labels) = (
+        drawn(PICTURES, own, device),
+        drawn(PICTURES + KEPT_BACK, own + UNSEEN, device),
+    )
     clean, challenged = seen(model, *test[:2]), weathered(model, *test[:2], seed, EACH)
     back, back_labels = others[PICTURES:], other_labels[PICTURES:]
-    kept_back = {"clean": seen(model, back, back_labels), "augmented": seen(model, augmented(back, seed + 1), back_labels)}
+    kept_back = {
+        "clean": seen(model, back, back_labels),
+        "augmented": seen(model, augmented(back, seed + 1), back_labels),
+    }
     trained = {
         "clean": seen(model, images, labels),
         "clean, not seen before": seen(model, others[:PICTURES], other_labels[:PICTURES]),

@@ -8,7 +8,12 @@ from tutorial_lib.networks import pretrained
 
 NETWORK = "cifar10/resnet20"
 KEPT_BACK = 232  # test pictures for the temperature; the others are tested on
-SMALL = {"HEAD_SEEDS": 1, "introspection.EPOCHS": 1, "introspection.CHALLENGES": ("noise", "haze"), "introspection.LEVELS": (3,)}
+SMALL = {
+    "HEAD_SEEDS": 1,
+    "introspection.EPOCHS": 1,
+    "introspection.CHALLENGES": ("noise", "haze"),
+    "introspection.LEVELS": (3,),
+}
 
 
 def parts() -> list[str]:
@@ -20,8 +25,16 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     model = pretrained(NETWORK, device)
     last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     (images, labels), (asked, answers) = (load("cifar10", split, device=device)[:2] for split in ("train", "test"))
-    back, back_labels, tested, tested_labels = asked[:KEPT_BACK], answers[:KEPT_BACK], asked[KEPT_BACK:], answers[KEPT_BACK:]
-    clean, challenged = seen(model, tested, tested_labels), weathered(model, tested, tested_labels, seed, each=len(tested))
+    back, back_labels, tested, tested_labels = (
+        asked[:KEPT_BACK],
+        answers[:KEPT_BACK],
+        asked[KEPT_BACK:],
+        answers[KEPT_BACK:],
+    )
+    clean, challenged = (
+        seen(model, tested, tested_labels),
+        weathered(model, tested, tested_labels, seed, each=len(tested)),
+    )
     a, b = (images, back) if part == "clean" else (augmented(images, seed), augmented(back, seed + 1))
     learned, kept_back = seen(model, a, labels), seen(model, b, back_labels)
     found = compared(last, learned, clean, challenged, kept_back, seeds=tuple(range(seed, seed + HEAD_SEEDS)))

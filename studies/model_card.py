@@ -32,7 +32,9 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
     images, labels = sets[0][2][:CHALLENGED], sets[0][3][:CHALLENGED]
     for kind in CHALLENGES:
         for level in LEVELS:
-            sets.append((kind, level, challenge(images, kind, level, generator=torch.Generator().manual_seed(seed)), labels))
+            sets.append(
+                (kind, level, challenge(images, kind, level, generator=torch.Generator().manual_seed(seed)), labels)
+            )
     models = {name: load(name, device) for name in NETWORKS if "quality" not in name}  # that one has a study of its own
     rows = []
     for name, model in models.items():
@@ -40,7 +42,16 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         for kind, level, x, y in sets:
             value = accuracy(model, x, y) if classifier else squared_error(model, x)
             measure = "accuracy" if classifier else "squared error"
-            rows.append({"network": name, "challenge": kind, "level": level, "pictures": len(x), "measure": measure, "value": round(value, 5)})
+            rows.append(
+                {
+                    "network": name,
+                    "challenge": kind,
+                    "level": level,
+                    "pictures": len(x),
+                    "measure": measure,
+                    "value": round(value, 5),
+                }
+            )
     return rows
 
 
@@ -63,7 +74,13 @@ def card(rows: list[dict], training: list[dict]) -> str:
         lines.append(
             f"| {name} | {t['seed']} | {t['parameters']:,} | {t['pictures']:,} | {t['epochs']} | {shown(value[name, 'none', 0])} | {mean} |"
         )
-    lines += ["", "Accuracy of `signs/classifier` by challenge and level:", "", "| challenge | 1 | 2 | 3 | 4 | 5 |", "|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "Accuracy of `signs/classifier` by challenge and level:",
+        "",
+        "| challenge | 1 | 2 | 3 | 4 | 5 |",
+        "|---|---|---|---|---|---|",
+    ]
     for kind in CHALLENGES:
         cells = " | ".join(f"{value['signs/classifier', kind, level]:.0%}" for level in LEVELS)
         lines.append(f"| {kind} | {cells} |")

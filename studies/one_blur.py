@@ -86,9 +86,19 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     vae = train(learned, own)
     with torch.no_grad():
         error = (vae(judged) - judged).square().mean().item()
-    base = {"world": world, "seed": own, "steps": STEPS, "learned": len(learned), "judged": len(judged), "error": round(error, 5)}
+    base = {
+        "world": world,
+        "seed": own,
+        "steps": STEPS,
+        "learned": len(learned),
+        "judged": len(judged),
+        "error": round(error, 5),
+    }
     found = transferred(vae, learned, judged, own)
-    return [{**base, "reads": reads, "set": kind, "shown": kind == SHOWN[0], **rounded(v)} for (reads, kind), v in found.items()]
+    return [
+        {**base, "reads": reads, "set": kind, "shown": kind == SHOWN[0], **rounded(v)}
+        for (reads, kind), v in found.items()
+    ]
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:

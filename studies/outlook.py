@@ -11,7 +11,14 @@ from studies._attack_detectors import log_odds, short, source
 from tutorial_lib import data, information, networks, uncertainty
 from tutorial_lib.data import SIGNS
 from tutorial_lib.data.twins import NEAR
-from tutorial_lib.gradients import confounding, cross_entropy, norms_gradient, outputs, outputs_and_gradient, parameter_gradients
+from tutorial_lib.gradients import (
+    confounding,
+    cross_entropy,
+    norms_gradient,
+    outputs,
+    outputs_and_gradient,
+    parameter_gradients,
+)
 from tutorial_lib.measures import auroc, bootstrap_interval
 from tutorial_lib.uncertainty.budgets import project
 
@@ -55,13 +62,17 @@ def moved(model: nn.Module, x: Tensor, P: Tensor, Q: Tensor, reach: int = 2) -> 
     return [contrast(model, x.roll(way, (2, 3)), P, Q).roll((-way[0], -way[1]), (1, 2)) for way in ways]
 
 
-def noisy(model: nn.Module, x: Tensor, P: Tensor, Q: Tensor, generator: torch.Generator, spread: float = 0.05) -> list[Tensor]:
+def noisy(
+    model: nn.Module, x: Tensor, P: Tensor, Q: Tensor, generator: torch.Generator, spread: float = 0.05
+) -> list[Tensor]:
     """The maps of four noisy copies."""
     drawn = [torch.randn(x.shape, generator=generator).to(x) for _ in range(4)]
     return [contrast(model, (x + spread * field).clamp(0, 1), P, Q) for field in drawn]
 
 
-def doubts(models: dict[str, nn.Module], name: str, x: Tensor, P: Tensor, Q: Tensor, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
+def doubts(
+    models: dict[str, nn.Module], name: str, x: Tensor, P: Tensor, Q: Tensor, seed: int
+) -> tuple[Tensor, dict[str, Tensor]]:
     """A network's contrast maps, and what each score says of them; higher is meant to be more doubtful. Softmax is the control."""
     model = models[name]
     maps = contrast(model, x, P, Q)
@@ -145,7 +156,10 @@ def sketches(name: str, seed: int, device) -> list[dict]:
         row = {"kind": "sketch", "network": name, "way": way, "size": size, "draw": draw, "off": short(off)}
         return row | {family: short(auroc(found["usual"], found[family])) for family in ("novel sign", "texture")}
 
-    rows = [judged("whole", total, 0, whole), judged("last layer", last, 0, {k: v[:, -last:] for k, v in whole.items()})]
+    rows = [
+        judged("whole", total, 0, whole),
+        judged("last layer", last, 0, {k: v[:, -last:] for k, v in whole.items()}),
+    ]
     for draw in range(DRAWS):
         large = {key: sketched(v, SIZES[-1], source(100 * seed + draw)) for key, v in whole.items()}
         rows += [judged("random", size, draw, {k: folded(v, size) for k, v in large.items()}) for size in SIZES]
@@ -200,7 +214,14 @@ def knowing(name: str, seed: int, device) -> list[dict]:
         for weight in WEIGHTS:
             found = minding(model, x, y, reading, weight)
             fair, fell = uncertainty.fooled(model, x, found, y)
-            row = {"kind": "knowing", "network": name, "judge": judge, "weight": weight, "pictures": int(fair.sum()), "fooled": int(fell.sum())}
+            row = {
+                "kind": "knowing",
+                "network": name,
+                "judge": judge,
+                "weight": weight,
+                "pictures": int(fair.sum()),
+                "fooled": int(fell.sum()),
+            }
             row["success"] = short(fell.sum() / fair.sum())
             if fell.sum() >= 5:  # of fewer there is no curve to speak of
                 seen = reading(uncertainty.confounding_norms(model, found[fell]))

@@ -39,7 +39,10 @@ def network_a(stay: Tensor, seed: int, device) -> nn.Module:
 def readings(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """What a detector may read of each picture, (N, F); of single scores, (N, 1)."""
     z, h = (torch.cat(part).cpu().double() for part in zip(*[g.features(model, p) for p in x.split(256)], strict=True))
-    ones, uniform = (u.confounding_norms(model, x, link=link, by="tensor", chunk=128).cpu().double() for link in ("sigmoid", "softmax"))
+    ones, uniform = (
+        u.confounding_norms(model, x, link=link, by="tensor", chunk=128).cpu().double()
+        for link in ("sigmoid", "softmax")
+    )
     # The scores get the best we know for them: logarithms, but for the energy, which has a sign.
     answers = [u.max_softmax(z), u.entropy(z), u.margin(z), -u.grad_norm(z, h)]
     cheap = torch.stack([*(v.clamp(min=1e-30).log() for v in answers), u.energy(z)], 1)
@@ -54,7 +57,9 @@ def learned(name: str, hidden: tuple, known: Tensor, players: Tensor, seed: int)
     return u.PurviewDetector(hidden, log=False).fit(known, players, generator=source(seed)).score
 
 
-def steps(through_a: dict[str, dict], through_b: dict[str, dict], learns: dict[str, Tensor], which: Tensor, seed: int) -> list[dict]:
+def steps(
+    through_a: dict[str, dict], through_b: dict[str, dict], learns: dict[str, Tensor], which: Tensor, seed: int
+) -> list[dict]:
     """AUROC at four steps: players it was shown, a player it was not, novel signs, novel signs through the other network.
 
     ``through_a``: readings of "known", "players" and "novel"; ``through_b``: of "known" and "novel"; ``learns``: which pictures of
@@ -71,7 +76,11 @@ def steps(through_a: dict[str, dict], through_b: dict[str, dict], learns: dict[s
             for c in which.unique().tolist():
                 without = learned(name, hidden, known[a], players[b & (which != c)], seed)
                 left_out.append(auroc(without(known[~a]), without(players[~b & (which == c)])))
-            found = {"shown players": auroc(usual, score(players[~b])), "a player not shown": mean(left_out), "novel": auroc(usual, score(novel))}
+            found = {
+                "shown players": auroc(usual, score(players[~b])),
+                "a player not shown": mean(left_out),
+                "novel": auroc(usual, score(novel)),
+            }
             found["novel, through B"] = auroc(score(through_b["known"][name]), score(through_b["novel"][name]))
             row = {"reads": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
             rows.append(row | {k: round(v, 4) for k, v in found.items()})
@@ -99,7 +108,12 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     through_b = {"known": readings(B, normal), "novel": readings(B, novel)}
     about = {"split": split, "network B": NETWORKS[split % len(NETWORKS)], "players": ", ".join(SIGNS[c] for c in play)}
     about |= {"right, A": round(right, 4), "right, B": round(accuracy(g.outputs(B, normal), labels), 4)}
-    return [about | row for row in steps(through_a, through_b, {"known": turn[inside], "players": turn[~inside]}, asked[~inside], seed + split)]
+    return [
+        about | row
+        for row in steps(
+            through_a, through_b, {"known": turn[inside], "players": turn[~inside]}, asked[~inside], seed + split
+        )
+    ]
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:

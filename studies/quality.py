@@ -29,7 +29,16 @@ CONTROLS = ("UNIQUE, untrained", "whitened patches")
 REPEATED = ("distance", "cosine", "unscaled", "UNIQUE", "surprisal", CONTROLS[0], *BLIND)  # measures with seeds
 
 KINDS = ("measure", "shipped", "seed", "damage", "protocol", "picture", "set")  # of rows, in the order of the table
-SMALL = {"SEEDS": (0,), "SCENES": 2, "FEW": 1, "SIDE": 48, "EPOCHS": 1, "PICTURES": 60, "PRISTINE": 20, "CODER": {"hidden": 16, "patches": 200, "steps": 5}}
+SMALL = {
+    "SEEDS": (0,),
+    "SCENES": 2,
+    "FEW": 1,
+    "SIDE": 48,
+    "EPOCHS": 1,
+    "PICTURES": 60,
+    "PRISTINE": 20,
+    "CODER": {"hidden": 16, "patches": 200, "steps": 5},
+}
 
 Measures = dict[str, Callable[[Tensor, Tensor], Tensor]]
 
@@ -53,7 +62,7 @@ def sets() -> list[str]:
 def plain(side: int) -> Measures:
     """What asks no network. Structure is compared in brightness, as it was published."""
     scales = next(s for s in (5, 4, 3, 2, 1) if 11 * 2 ** (s - 1) <= side)
-    bright = lambda f: lambda x, r: f(e.luminance(x), e.luminance(r))  # noqa: E731
+    bright = lambda f: lambda x, r: f(e.luminance(x), e.luminance(r))
     return {
         "PSNR": e.psnr,
         "PSNR, brightness": bright(e.psnr),
@@ -74,7 +83,9 @@ def autoencoder(pictures: Tensor, seed: int) -> nn.Module:
 def by_codes(pictures: Tensor, seed: int, halve: bool) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
     """The sparse coder and surprisal; and two controls: a coder that has hardly learned, and no coder at all."""
     trained, fresh = (
-        e.SparseQuality(CODER["hidden"], halve=halve).fit(pictures, patches=CODER["patches"], steps=steps, generator=source(seed))
+        e.SparseQuality(CODER["hidden"], halve=halve).fit(
+            pictures, patches=CODER["patches"], steps=steps, generator=source(seed)
+        )
         for steps in (CODER["steps"], 1)
     )
 
@@ -143,7 +154,12 @@ def agreement(scores: Tensor, pairs: Rated) -> dict:
     ):
         low, high = bootstrap_interval(statistic, *data, paired=True, resamples=200, generator=source(0))
         intervals |= {f"{name} low": low, f"{name} high": high}
-    row = {"within": mean(map(abs, each.values())), "within, signed": mean(each.values()), "pooled": srcc(scores, pairs.quality), **intervals}
+    row = {
+        "within": mean(map(abs, each.values())),
+        "within, signed": mean(each.values()),
+        "pooled": srcc(scores, pairs.quality),
+        **intervals,
+    }
     return {name: round(number, 4) for name, number in row.items()}
 
 
@@ -153,9 +169,16 @@ def protocol(name: str, scores: dict[str, Tensor], pairs: Rated) -> list[dict]:
     for measure, s in scores.items():
         fitted = logistic_fit(s, opinion)(s)
         found = compare_correlations(ranks(s), ranks(scores["PSNR"]), ranks(opinion))
-        numbers = {"plcc": plcc(fitted, opinion), "srcc": srcc(s, opinion), "krcc": krcc(s, opinion), "rmse": rmse(fitted, opinion)}
+        numbers = {
+            "plcc": plcc(fitted, opinion),
+            "srcc": srcc(s, opinion),
+            "krcc": krcc(s, opinion),
+            "rmse": rmse(fitted, opinion),
+        }
         numbers |= {"better than PSNR by": found.difference, "p": found.p}
-        rows.append({"kind": "protocol", "set": name, "measure": measure, **{k: round(v, 4) for k, v in numbers.items()}})
+        rows.append(
+            {"kind": "protocol", "set": name, "measure": measure, **{k: round(v, 4) for k, v in numbers.items()}}
+        )
     return rows
 
 
@@ -193,19 +216,32 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             if own == seed + SEEDS[0] or measure in REPEATED:
                 single.append({"set": part, "measure": measure, "seed": own, **agreement(s, pairs)})
                 each = {k: round(v, 4) for k, v in within(s, pairs).items()}
-                kinds += [{"kind": "damage", "set": part, "measure": measure, "seed": own, "damage": k, "srcc": v} for k, v in each.items()]
+                kinds += [
+                    {"kind": "damage", "set": part, "measure": measure, "seed": own, "damage": k, "srcc": v}
+                    for k, v in each.items()
+                ]
         if own == seed + SEEDS[0]:
             protocols += protocol(part, {k: v for k, v in scores.items() if k not in BLIND}, pairs)
             if part == "live":
-                for i, (reference, kind, opinion) in enumerate(zip(pairs.references, pairs.kinds, pairs.scores.tolist(), strict=True)):
+                for i, (reference, kind, opinion) in enumerate(
+                    zip(pairs.references, pairs.kinds, pairs.scores.tolist(), strict=True)
+                ):
                     each = {k: round(v[i].item(), 5) for k, v in scores.items()}
-                    rows = {"kind": "picture", "set": part, "reference": reference, "damage": kind, "dmos": round(opinion, 3)}
+                    rows = {
+                        "kind": "picture",
+                        "set": part,
+                        "reference": reference,
+                        "damage": kind,
+                        "dmos": round(opinion, 3),
+                    }
                     one_by_one.append({**rows, **each})
             about = {"kind": "set", "set": part, "pictures": len(pairs), "references": len(set(pairs.references)),
                      "damages": len(set(pairs.kinds)), "score": pairs.meaning, "learned from": " ".join(LEARNED[part]),
                      "to learn from": len(pictures), "weights": sum(p.numel() for p in network.parameters())}  # fmt: skip
     ours = [shipped(device)] if part == "signs" else []
-    return averaged(single) + ours + [{"kind": "seed", **row} for row in single] + kinds + protocols + one_by_one + [about]
+    return (
+        averaged(single) + ours + [{"kind": "seed", **row} for row in single] + kinds + protocols + one_by_one + [about]
+    )
 
 
 def joined(found: list[list[dict]]) -> list[dict]:

@@ -63,6 +63,14 @@ def judged(network: torch.nn.Module, rated: Rated, device) -> list[dict]:
         mine = torch.tensor([kind in ("all", k) for k in rated.kinds])
         low, high = bootstrap_interval(srcc, score[mine], quality[mine], paired=True, resamples=200)
         right = accuracy(said[mine, 1:], bins_of(quality[mine]))
-        row = {"kind": "judged", "network": NAME, "damage": kind, "pictures": int(mine.sum()), "bin right": round(right, 4)}
-        rows.append({**row, "srcc": round(srcc(score[mine], quality[mine]), 4), "low": round(low, 4), "high": round(high, 4)})
+        row = {
+            "kind": "judged",
+            "network": NAME,
+            "damage": kind,
+            "pictures": int(mine.sum()),
+            "bin right": round(right, 4),
+        }
+        rows.append(
+            {**row, "srcc": round(srcc(score[mine], quality[mine]), 4), "low": round(low, 4), "high": round(high, 4)}
+        )
     return rows

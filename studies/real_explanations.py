@@ -34,7 +34,12 @@ FORGOTTEN, DRAWS = {PHOTOS: 30, LARGE: 16}, {PHOTOS: 5, LARGE: 2}
 SKIP = {PHOTOS: ("occlusion",), LARGE: ("occlusion", "SmoothGrad", "integrated gradients")}
 # Of the photographs and test pictures of each network, how many; None: all.
 LIMIT = {PHOTOS: None, LARGE: None}
-SMALL = {"PAIRS": 4, "FORGOTTEN": {PHOTOS: 2, LARGE: 2}, "DRAWS": {PHOTOS: 1, LARGE: 1}, "CHALLENGED": {"photographs": 2, "signs": 2}}
+SMALL = {
+    "PAIRS": 4,
+    "FORGOTTEN": {PHOTOS: 2, LARGE: 2},
+    "DRAWS": {PHOTOS: 1, LARGE: 1},
+    "CHALLENGED": {"photographs": 2, "signs": 2},
+}
 SMALL |= {"LIMIT": {PHOTOS: 40, LARGE: 16}}
 # What the network says of the temple, and what it comes nearest to saying of the flower.
 WORDS = ("stupa", "orange")
@@ -54,7 +59,9 @@ def sample_photo(name: str, device="cpu") -> Tensor:
     return nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True).clamp(0, 1).to(device)
 
 
-def side_by_side(name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int) -> list[dict]:
+def side_by_side(
+    name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
+) -> list[dict]:
     """Two pictures in one, each seen rightly when alone: does each question point to the half where its answer is?"""
     rows = correct(model, x, labels).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
@@ -158,15 +165,27 @@ def kept_maps(model: nn.Module, layer: str, device) -> list[dict]:
     rows = []
     for word in WORDS:
         (map,) = I.grad_cam(model, x, layer, model.classes.index(word))
-        row = {"kind": "map", "network": model.name, "word": word, "probability": round(float(p[model.classes.index(word)]), 4)}
+        row = {
+            "kind": "map",
+            "network": model.name,
+            "word": word,
+            "probability": round(float(p[model.classes.index(word)]), 4),
+        }
         row |= {"said": model.classes[int(p.argmax())], "of the word said": round(float(p.max()), 4)}
-        rows += [{**row, "row": i, **{f"c{j}": round(v, 4) for j, v in enumerate(line)}} for i, line in enumerate(map.tolist())]
+        rows += [
+            {**row, "row": i, **{f"c{j}": round(v, 4) for j, v in enumerate(line)}}
+            for i, line in enumerate(map.tolist())
+        ]
     return rows
 
 
 def parts() -> list[str]:
     asked = [f"questions, {name}" for name in (PHOTOS, LARGE)]
-    shown = {PHOTOS: ("test pictures", "challenged"), LARGE: ("every second photograph",), **{n: ("challenged",) for n in NETWORKS}}
+    shown = {
+        PHOTOS: ("test pictures", "challenged"),
+        LARGE: ("every second photograph",),
+        **dict.fromkeys(NETWORKS, ("challenged",)),
+    }
     return ["maps", *asked, *(f"{title}, {name}" for name, titles in shown.items() for title in titles)]
 
 
@@ -178,7 +197,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         pictures = weathered(*load("signs", "test", device=device), seed, CHALLENGED["signs"])
         return uncertain(name, network_of(name, device), "block3", title, *pictures)
     model = pretrained(name, device)
-    x, labels = (t[: LIMIT[name]] for t in (samples(device) if name == LARGE else load("cifar10", "test", device=device)[:2]))
+    x, labels = (
+        t[: LIMIT[name]] for t in (samples(device) if name == LARGE else load("cifar10", "test", device=device)[:2])
+    )
     if title == "questions":
         return questions(model, x, labels, seed)
     if name == LARGE:
@@ -214,6 +235,9 @@ def sources() -> list[dict]:
         digest.update(Path(file).read_bytes())
     return [
         {"subset": tiny.subset, "sha256": tiny.sha256},
-        {"subset": f"{len(files)} photographs, one of every fifth ImageNet class (the files' bytes)", "sha256": digest.hexdigest()},
+        {
+            "subset": f"{len(files)} photographs, one of every fifth ImageNet class (the files' bytes)",
+            "sha256": digest.hexdigest(),
+        },
         *({"subset": f"weights {model.file.name}", "sha256": model.sha256} for model in weights),
     ]

@@ -30,7 +30,15 @@ CENTRE = 0.25
 FORMS = ("implicit", "implicit product", "activation")
 PHOTOGRAPHS = ("china", "flower")
 CELLS = 14
-SMALL = {"NETWORKS": ("signs/classifier",), "ARRAYS_EACH": 2, "LAYERS": (6, 11), "NOISE": (0.0,), "SWEPT": 60, "NOISY": 60, "LABELS": range(0, 1000, 500)}
+SMALL = {
+    "NETWORKS": ("signs/classifier",),
+    "ARRAYS_EACH": 2,
+    "LAYERS": (6, 11),
+    "NOISE": (0.0,),
+    "SWEPT": 60,
+    "NOISY": 60,
+    "LABELS": range(0, 1000, 500),
+}
 
 
 def of_signs(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
@@ -82,11 +90,21 @@ def of_arrays(seed: int, device) -> list[dict]:
                     for map, odd, signs, place in zip(stack, drawn.mask, drawn.signs, drawn.odd, strict=True)
                 ]
                 pooled.setdefault(title, []).extend(found)
-                rows.append({"kind": "array", "network": name, "array": kind, "map": title, "count": len(found), **means(found)})
+                rows.append(
+                    {"kind": "array", "network": name, "array": kind, "map": title, "count": len(found), **means(found)}
+                )
             opposed += [M.correlation(a, b) for a, b in zip(maps["Grad-CAM"], maps["local mismatch"], strict=True)]
-    rows += [{"kind": "arrays", "map": title, "count": len(found), **intervals(found)} for title, found in pooled.items()]
-    pairs = [("local mismatch", "local loss"), ("local mismatch", "counterfactual CAM"), ("local mismatch", "implicit product, block2")]
-    rows += [{"kind": "arrays, difference", "map": a, "beside": b, **differences(pooled[a], pooled[b])} for a, b in pairs]
+    rows += [
+        {"kind": "arrays", "map": title, "count": len(found), **intervals(found)} for title, found in pooled.items()
+    ]
+    pairs = [
+        ("local mismatch", "local loss"),
+        ("local mismatch", "counterfactual CAM"),
+        ("local mismatch", "implicit product, block2"),
+    ]
+    rows += [
+        {"kind": "arrays, difference", "map": a, "beside": b, **differences(pooled[a], pooled[b])} for a, b in pairs
+    ]
     return [*rows, {"kind": "opposed", "count": len(opposed), "correlation": round(sum(opposed) / len(opposed), 4)}]
 
 
@@ -98,7 +116,9 @@ def intervals(found: list[dict]) -> dict[str, float]:
     """The mean of each measure over pictures, with its bootstrap interval."""
     answer = {}
     for key, mean in means(found).items():
-        low, high = M.bootstrap_interval(lambda v: v.mean(), torch.tensor([row[key] for row in found], dtype=torch.float64))
+        low, high = M.bootstrap_interval(
+            lambda v: v.mean(), torch.tensor([row[key] for row in found], dtype=torch.float64)
+        )
         answer |= {key: mean, f"{key}, low": round(low, 4), f"{key}, high": round(high, 4)}
     return answer
 
@@ -187,7 +207,9 @@ class Eyes:
                 if len(own) and len(rest):
                     map = M.fixation_density(rest, JUDGED, blur=DEGREE)
                     found.append({"picture": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
-        by_picture = [[{k: row[k] for k in ("auc", "nss")} for row in found if row["picture"] == i] for i in self.chosen]
+        by_picture = [
+            [{k: row[k] for k in ("auc", "nss")} for row in found if row["picture"] == i] for i in self.chosen
+        ]
         return [means(rows) for rows in by_picture if rows]
 
 
@@ -201,7 +223,14 @@ def of_eyes(seed: int, device) -> list[dict]:
 
     rows, best = [], {}
     for ((form, n), with_prior), scores in Eyes(seen, swept, pool).judge(sweep, device).items():
-        row = {"kind": "layer", "form": form, "layer": n, "prior": with_prior, "count": len(scores), **intervals(scores)}
+        row = {
+            "kind": "layer",
+            "form": form,
+            "layer": n,
+            "prior": with_prior,
+            "count": len(scores),
+            **intervals(scores),
+        }
         rows.append(row)
         if not with_prior and row["nss"] > best.get(form, {"nss": -9})["nss"]:
             best[form] = row
@@ -212,7 +241,9 @@ def of_eyes(seed: int, device) -> list[dict]:
     for (title, with_prior), scores in found.items():
         title = "centre prior" if title == "uniform" and with_prior else title
         beside = {"layer": best[title]["layer"]} if title in best else {}
-        rows.append({"kind": "eyes", "map": title, "prior": with_prior, "count": len(scores), **beside, **intervals(scores)})
+        rows.append(
+            {"kind": "eyes", "map": title, "prior": with_prior, "count": len(scores), **beside, **intervals(scores)}
+        )
     people = eyes.people()
     rows.append({"kind": "people", "count": len(people), **intervals(people)})
     prior = found["uniform", True]
@@ -232,7 +263,16 @@ def of_eyes(seed: int, device) -> list[dict]:
         noisy = lambda x, sd=sd, g=generator: (x + sd * torch.randn(x.shape, generator=g).to(x)).clamp(0, 1)
         for (title, with_prior), scores in few.judge(lambda x: of_photographs(model, x, layers), device, noisy).items():
             title = "centre prior" if title == "uniform" and with_prior else title
-            rows.append({"kind": "noise", "sd": sd, "map": title, "prior": with_prior, "count": len(scores), **intervals(scores)})
+            rows.append(
+                {
+                    "kind": "noise",
+                    "sd": sd,
+                    "map": title,
+                    "prior": with_prior,
+                    "count": len(scores),
+                    **intervals(scores),
+                }
+            )
     return rows + how_many_labels(model, seen, swept[:2], layers, device)
 
 
@@ -264,7 +304,10 @@ def kept_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
             small = F.adaptive_avg_pool2d(M.smoothed(maps[title], 6.0)[None], CELLS)[0, 0]
             small = small / small.max()
             row = {"kind": "map", "photograph": name, "map": title}
-            rows += [{**row, "row": i, **{f"c{j}": round(v, 3) for j, v in enumerate(line)}} for i, line in enumerate(small.tolist())]
+            rows += [
+                {**row, "row": i, **{f"c{j}": round(v, 3) for j, v in enumerate(line)}}
+                for i, line in enumerate(small.tolist())
+            ]
     return rows
 
 
@@ -276,7 +319,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if part == "arrays":
         return of_arrays(seed, device)
     eyes = of_eyes(seed, device)
-    layers = {row["map"]: f"network.features.{row['layer']}" for row in eyes if row.get("layer") and row["kind"] == "eyes"}
+    layers = {
+        row["map"]: f"network.features.{row['layer']}" for row in eyes if row.get("layer") and row["kind"] == "eyes"
+    }
     return eyes + kept_maps(pretrained(LARGE, device), layers, device)
 
 

@@ -31,7 +31,10 @@ def trained(architecture, seed: int, device, pictures: int = PICTURES, **how):
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    jobs = [(name, SignClassifier, seed + i, dict(epochs=EPOCHS)) for i, name in enumerate(n for n in NETWORKS if "classifier" in n)]
+    jobs = [
+        (name, SignClassifier, seed + i, dict(epochs=EPOCHS))
+        for i, name in enumerate(n for n in NETWORKS if "classifier" in n)
+    ]
     autoencoder = dict(epochs=AUTOENCODER_EPOCHS, loss=mse_loss, weight_decay=0.0)
     rows = []
     for name, architecture, own_seed, how in [*jobs, ("signs/autoencoder", SignAutoencoder, seed, autoencoder)]:

@@ -35,11 +35,15 @@ def radii(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> 
             grey = images[0].numel() ** 0.5 / 255
             distances = grey * torch.logspace(-2.5, 1.8, DISTANCES)
             r = picture_radius(model, images[:IN_PICTURES], objective, distances=distances).cpu() / grey
-            rows.append({"network": name, "group": title, "question": question, "step": "picture", **spread(r, generator)})
+            rows.append(
+                {"network": name, "group": title, "question": question, "step": "picture", **spread(r, generator)}
+            )
             unit = float(size) / 1000
             distances = unit * torch.logspace(-2.5, 2, DISTANCES)
             r = weight_radius(model, images[:IN_WEIGHTS], objective, distances=distances).cpu() / unit
-            rows.append({"network": name, "group": title, "question": question, "step": "weights", **spread(r, generator)})
+            rows.append(
+                {"network": name, "group": title, "question": question, "step": "weights", **spread(r, generator)}
+            )
     return rows
 
 

@@ -128,7 +128,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if part == PHOTO_NETWORK:
         model = pretrained(part, device)
         train, test = (load("cifar10", split, limit=LIMIT, device=device) for split in ("train", "test"))
-        strangers = {world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)}
+        strangers = {
+            world: load(world, "test", size=32, device=device).images for world in STRANGERS if available(world)
+        }
         counts, pixels = (1_000, len(train.images)), True
     else:
         model = network_of(part, device)
@@ -147,5 +149,9 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
 def sources() -> list[dict]:
     if not available("cifar10"):
         return []
-    sets = [load("cifar10", "train"), load("cifar10", "test"), *(load(w, "test", size=32) for w in STRANGERS if available(w))]
+    sets = [
+        load("cifar10", "train"),
+        load("cifar10", "test"),
+        *(load(w, "test", size=32) for w in STRANGERS if available(w)),
+    ]
     return [{"subset": pictures.subset, "sha256": pictures.sha256} for pictures in sets]

@@ -61,7 +61,9 @@ def by_layer(network: str, model: nn.Module, normal: Seen, sets: list[Seen]) -> 
     rows = []
     for label in ("ones", "uniform"):
         of_layers = lambda seen: getattr(seen, label).double().square() @ place.T
-        found = {name: u.signed_auroc(of_layers(normal), of_layers(pooled(group))) for name, group in grouped(sets).items()}
+        found = {
+            name: u.signed_auroc(of_layers(normal), of_layers(pooled(group))) for name, group in grouped(sets).items()
+        }
         for i, layer in enumerate(layers):
             row = {"kind": "layer", "network": network, "label": label, "layer": layer, "place": i}
             rows.append(row | rounded({name: areas[i] for name, areas in found.items()}))
@@ -113,7 +115,9 @@ def played(learned: Learned, taught: Seen, seed: int, device) -> dict:
     train(model, images, place[shown], epochs=OPEN_EPOCHS, step=6e-3, generator=source(seed), progress=False)
     asked = names[torch.arange(1_400) % len(names)]
     inside = torch.isin(asked, stay)
-    seen = f.read(model, f.made("pseudo", "pseudo", render(asked, generator=source(4_000 + seed), device=device), place[asked]))
+    seen = f.read(
+        model, f.made("pseudo", "pseudo", render(asked, generator=source(4_000 + seed), device=device), place[asked])
+    )
     own_taught = f.read(model, f.made("train", NORMAL, images[:TRAIN], place[shown][:TRAIN]))
     own = f.learn(own_taught)
     detected = {}
@@ -173,10 +177,14 @@ def of_network(network: str, model: nn.Module, seed: int, device, **how) -> tupl
     right = {"kind": "network", "network": network, "right": accuracy(normal.z, normal.labels), "normal": len(normal.z)}
     attempted = next(len(s.z) for s in sets if s.family == CONTROL)
     right |= {f"fooled by {s.name}": len(s.z) / attempted for s in sets if s.family == "attacks"}
-    rows = [rounded(right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]})]
+    rows = [
+        rounded(right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]})
+    ]
     rows += scored(network, normal, sets, learned) + by_layer(network, model, normal, sets) + raw(network, normal, sets)
     rows += detectors(network, normal, sets, learned, seed, deep=network in EACH)
-    rows += between_attacks(network, normal, sets, learned, seed) + from_one_blur(network, normal, blurred, sets, learned, seed)
+    rows += between_attacks(network, normal, sets, learned, seed) + from_one_blur(
+        network, normal, blurred, sets, learned, seed
+    )
     return rows, (learned, taught, normal, sets)
 
 
@@ -184,7 +192,10 @@ def pooled(sets: list[Seen], keep=lambda s: slice(None)) -> Seen:
     """Several sets as one; of each what ``keep`` says."""
     parts = [s.rows(keep(s)) for s in sets]
     passes = {k: torch.cat([p.passes[k] for p in parts]) for k in parts[0].passes}
-    columns = {c: torch.cat([getattr(p, c) for p in parts]) for c in ("labels", "picture", "level", "z", "h", "ones", "uniform")}
+    columns = {
+        c: torch.cat([getattr(p, c) for p in parts])
+        for c in ("labels", "picture", "level", "z", "h", "ones", "uniform")
+    }
     return sets[0]._replace(passes=passes, **columns)
 
 
@@ -194,7 +205,9 @@ def challenged(images: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Te
     return tuple(torch.cat([getattr(s, c)[s.level == 3] for s in sets]) for c in ("images", "labels"))
 
 
-def right_or_wrong(network: str, model: nn.Module, normal: Seen, sets: list[Seen], seed: int, device, deep: bool) -> list[dict]:
+def right_or_wrong(
+    network: str, model: nn.Module, normal: Seen, sets: list[Seen], seed: int, device, deep: bool
+) -> list[dict]:
     """On fair pictures and on those of level 3; ``deep``: with the change of all layers, on as many."""
     hard = pooled([s for s in sets if s.family == "weather"], lambda s: s.level == 3)
     K = (None, None)

@@ -32,7 +32,9 @@ def test_a_missed_aim_is_shown_as_missed(tmp_path):
 def test_verdicts_follow_from_the_numbers(file):
     for row in json.loads(file.read_text())["rows"]:
         if "target" in row:
-            assert row["met"] == (row["measured"] >= row["target"] if row["least"] else row["measured"] <= row["target"])
+            assert row["met"] == (
+                row["measured"] >= row["target"] if row["least"] else row["measured"] <= row["target"]
+            )
 
 
 def test_ways_take_turns():

@@ -18,9 +18,15 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
-PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts) or ["index.html"]
-CHAPTERS = [f"chapters/{path.stem}" for path in sorted((ROOT / "chapters").glob("*.ipynb")) if run_cards.is_chapter(path.stem)]
-DOORS = [page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")]
+PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts) or [
+    "index.html"
+]
+CHAPTERS = [
+    f"chapters/{path.stem}" for path in sorted((ROOT / "chapters").glob("*.ipynb")) if run_cards.is_chapter(path.stem)
+]
+DOORS = [
+    page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")
+]
 # What a build writes where nobody wrote a text: the name of a file, a digest, the class of a figure.
 NO_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
 
@@ -64,7 +70,9 @@ def soup(page):
 
 @functools.cache
 def anchors(page):
-    return {tag.get("id") or tag.get("name") for tag in soup(page).find_all(lambda tag: tag.get("id") or tag.get("name"))}
+    return {
+        tag.get("id") or tag.get("name") for tag in soup(page).find_all(lambda tag: tag.get("id") or tag.get("name"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +112,14 @@ def browser():
 def broken_links(page):
     """Links and embedded files of a page that lead nowhere in the book."""
     wrong = []
-    for tag, attribute in (("a", "href"), ("link", "href"), ("img", "src"), ("script", "src"), ("source", "src"), ("video", "src")):
+    for tag, attribute in (
+        ("a", "href"),
+        ("link", "href"),
+        ("img", "src"),
+        ("script", "src"),
+        ("source", "src"),
+        ("video", "src"),
+    ):
         for found in soup(page).find_all(tag, attrs={attribute: True}):
             parts = urlsplit(found[attribute])
             if parts.scheme or parts.netloc:
@@ -112,14 +127,25 @@ def broken_links(page):
             target = ((HTML / page).parent / unquote(parts.path)).resolve() if parts.path else HTML / page
             if not target.exists():
                 wrong.append(found[attribute])
-            elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in anchors(os.path.relpath(target, HTML)):
+            elif (
+                parts.fragment
+                and target.suffix == ".html"
+                and unquote(parts.fragment) not in anchors(os.path.relpath(target, HTML))
+            ):
                 wrong.append(found[attribute])
     return wrong
 
 
 def outside(page):
     """Files that a page would fetch from another host as soon as it is opened."""
-    wanted = [("link", "href"), ("img", "src"), ("script", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")]
+    wanted = [
+        ("link", "href"),
+        ("img", "src"),
+        ("script", "src"),
+        ("iframe", "src"),
+        ("source", "src"),
+        ("video", "src"),
+    ]
     return [
         found[attribute]
         for tag, attribute in wanted
@@ -136,13 +162,17 @@ def wordless(page):
     outer = [figure for figure in drawn if figure.get("aria-hidden") != "true" and not figure.find_parent("svg")]
     said += [(figure, label(page, figure)) for figure in outer]
     bare = [block for output in outputs for block in output.find_all("pre") if BARE.search(block.text)]
-    return [figure for figure, words in said if NO_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4] + bare
+    return [
+        figure for figure, words in said if NO_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4
+    ] + bare
 
 
 def label(page, figure):
     """The words that stand for a drawing: its own, its title's, those of the element it names, or of the picture it is part of."""
     title = figure.find("title")
-    named = " ".join(part.text for name in figure.get("aria-labelledby", "").split() for part in soup(page).find_all(id=name))
+    named = " ".join(
+        part.text for name in figure.get("aria-labelledby", "").split() for part in soup(page).find_all(id=name)
+    )
     whole = figure.find_parent(attrs={"role": "img", "aria-label": True})
     return figure.get("aria-label") or named or (title.text if title else "") or (whole["aria-label"] if whole else "")
 
@@ -196,14 +226,19 @@ def test_tables_are_drawn(book, page):
 @pytest.fixture(scope="module")
 def windows(browser):
     """A window for each theme, kept from page to page so that styles and scripts are fetched once."""
-    kept = {theme: browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 900}) for theme in ("light", "dark")}
+    kept = {
+        theme: browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 900})
+        for theme in ("light", "dark")
+    }
     yield kept
     for context in kept.values():
         context.close()
 
 
 def left_tex(tab):
-    return tab.evaluate("[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length")
+    return tab.evaluate(
+        "[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length"
+    )
 
 
 def sticking_out(tab):
@@ -216,7 +251,12 @@ def judged(tab):
     tab.evaluate(UNFOLDED)
     tab.wait_for_timeout(400)  # the theme waits for a window to rest before it looks what scrolls
     found = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
-    return [(fault["id"], node["html"][:160]) for fault in found if fault["impact"] in ("serious", "critical") for node in fault["nodes"]]
+    return [
+        (fault["id"], node["html"][:160])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
 
 
 # Wide in the first theme and then narrow, the other way round in the second: a page has to bear both, and the change.
@@ -228,8 +268,13 @@ def test_in_the_browser(site, windows, page, theme, widths):
         tab.on("pageerror", lambda error: errors.append(str(error)))
         # What failed to load is seen below; an icon that the browser asks for unasked is not.
         complaint = re.compile("(?!Failed to load resource)")
-        tab.on("console", lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text))
-        tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url))
+        tab.on(
+            "console",
+            lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text),
+        )
+        tab.on(
+            "request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url)
+        )
         tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
         tab.set_viewport_size({"width": widths[0], "height": 900})
         tab.goto(site + page)
@@ -241,7 +286,9 @@ def test_in_the_browser(site, windows, page, theme, widths):
         for width in widths:
             tab.set_viewport_size({"width": width, "height": 900})
             assert judged(tab) == [], width
-            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"the page scrolls sideways at {width}"
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                f"the page scrolls sideways at {width}"
+            )
             assert sticking_out(tab) == [], width
     assert errors == []
     assert elsewhere == []
@@ -340,7 +387,9 @@ def test_the_door_opens_where_the_browser_leaves_that_to_the_page(browser, chapt
         tab = context.new_page()
         tab.goto(chapter)
         first, last = behind(tab)[0], behind(tab)[-1]
-        tab.evaluate("name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last)
+        tab.evaluate(
+            "name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last
+        )
         assert is_open(tab)
         wait_until_in_sight(tab, last)
         # After the script, before the browser looks for the place that the address names.
@@ -376,7 +425,9 @@ def test_the_door_stays_closed_for_links_to_the_core(reading):
 
 
 def test_the_door_is_open_on_paper_and_as_it_was_afterwards(reading):
-    reading.evaluate("addEventListener('beforeprint', () => { window.printed = document.querySelector('details.door').open; })")
+    reading.evaluate(
+        "addEventListener('beforeprint', () => { window.printed = document.querySelector('details.door').open; })"
+    )
     reading.pdf()
     assert reading.evaluate("window.printed")
     reading.wait_for_function("!document.querySelector('details.door').open")

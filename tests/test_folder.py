@@ -97,9 +97,13 @@ def test_a_full_disk_is_named_with_a_cure_and_nothing_half_stays(content, tmp_pa
     assert files(tmp_path) == [] and list((tmp_path / "weights").iterdir()) == []
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system"), PermissionError(13, "no")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system"), PermissionError(13, "no")]
+)
 def test_a_folder_that_is_shut_says_what_to_set(error, tmp_path):
-    with pytest.raises(FileNotFoundError, match="Make room there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."):
+    with pytest.raises(
+        FileNotFoundError, match="Make room there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."
+    ):
         with folder.fetching("a set", tmp_path / "a.npz", "Ask."):
             raise error
     assert list(tmp_path.iterdir()) == []

@@ -111,7 +111,10 @@ def habits(code, library=True):
             called, keywords = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
             if called.endswith(".cuda"):
                 wrong.append(f"line {node.lineno}: .cuda() decides for the caller; use the device of x")
-            if called in ("torch.load", "torch.hub.load_state_dict_from_url") and keywords.get("weights_only") != "True":
+            if (
+                called in ("torch.load", "torch.hub.load_state_dict_from_url")
+                and keywords.get("weights_only") != "True"
+            ):
                 wrong.append(f"line {node.lineno}: {called} without weights_only=True can run anything")
             if keywords.get("allow_pickle") == "True":
                 wrong.append(f"line {node.lineno}: allow_pickle=True can run anything")

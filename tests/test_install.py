@@ -10,7 +10,18 @@ ROOT = Path(__file__).parent.parent
 
 def asked_for(*arguments):
     """What pip would install, without a network and without doing it: name → version."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-index", "--no-build-isolation", "--report", "-"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--no-index",
+        "--no-build-isolation",
+        "--report",
+        "-",
+    ]
     done = subprocess.run([*command, "--disable-pip-version-check", *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {item["metadata"]["name"]: item["metadata"]["version"] for item in json.loads(done.stdout)["install"]}

@@ -43,7 +43,11 @@ def test_the_ledger_keeps_its_rules():
         ("contrast", {"paper": {"network": "VGG-16"}}, "missing: paper's data, paper's training"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
         ("purview", {"published": (ledger.Published("hearsay", "9 %"),)}, "'hearsay' is no certainty"),
-        ("purview", {"published": (ledger.Published("could not be checked", ".664"),)}, "that could not be checked is not printed"),
+        (
+            "purview",
+            {"published": (ledger.Published("could not be checked", ".664"),)},
+            "that could not be checked is not printed",
+        ),
         ("purview", {"published": (ledger.Published("the abstract"),)}, "that could not be checked is not printed"),
     ],
 )
@@ -52,7 +56,11 @@ def test_a_broken_rule_is_named(id, change, words):
     assert any(words in complaint for complaint in complaints(replace(of(id), **change)))
 
 
-ROW = {"study": "trust", "column": "auroc", "where": {"kind": "trust", "network": "cifar10/resnet20", "pictures": "fair", "score": "softmax"}}
+ROW = {
+    "study": "trust",
+    "column": "auroc",
+    "where": {"kind": "trust", "network": "cifar10/resnet20", "pictures": "fair", "score": "softmax"},
+}
 
 
 @pytest.mark.parametrize(
@@ -90,11 +98,17 @@ def test_numbers_are_those_of_the_stored_rows():
     for r in kept:
         by_network.setdefault(r["network"], []).append(r["right"])
     means = [sum(v) / len(v) for v in by_network.values()]
-    asked = {"study": "introspection", "column": "right", "where": {"kind": "head", "trained": "clean", "head": "cross_entropy"}}
+    asked = {
+        "study": "introspection",
+        "column": "right",
+        "where": {"kind": "head", "trained": "clean", "head": "cross_entropy"},
+    }
     assert ledger.lookup(**asked, take="mean", by="network") == pytest.approx(sum(means) / len(means))
     assert ledger.lookup(**asked, take="mean") == pytest.approx(sum(r["right"] for r in kept) / len(kept))
     assert len({len(v) for v in by_network.values()}) > 1  # so that the two can differ
-    assert ledger.lookup(**asked, take="count") == len(kept) and ledger.lookup(**asked, take="max") == max(r["right"] for r in kept)
+    assert ledger.lookup(**asked, take="count") == len(kept) and ledger.lookup(**asked, take="max") == max(
+        r["right"] for r in kept
+    )
     several = asked | {"where": asked["where"] | {"network": list(by_network)[:2]}}
     assert ledger.lookup(**several, take="count") == sum(len(v) for v in list(by_network.values())[:2])
     assert ledger.arithmetic("100 * (a - b) / 2", {"a": 3.0, "b": 1.0}) == 100
@@ -110,7 +124,11 @@ def are_shown(shown, claims):
     lines = table.splitlines()
     assert len(lines) == 2 + len(claims) and all(line.count("|") == 3 for line in lines)
     for claim, line in zip(claims, lines[2:], strict=True):
-        assert f"**{claim.claim}**" in line and f"**{claim.verdict}" in line and ledger.sources()[claim.source]["link"] in line
+        assert (
+            f"**{claim.claim}**" in line
+            and f"**{claim.verdict}" in line
+            and ledger.sources()[claim.source]["link"] in line
+        )
         assert all(f"- {part}" in folded for part in claim.differs) and "nan" not in line
         assert all(figure.figure in line for figure in claim.published if figure.figure)
         if claim.verdict == ledger.NOT_OURS:
@@ -145,13 +163,20 @@ def test_a_verdict_or_some_claims_can_be_asked_for():
 
 def test_two_published_figures_that_disagree_both_stand():
     whole = str(show())
-    for figure in ("86.31 against 79.29", "54.90 and 57.55 against 88.03 and 90.73", "a figure that could not be checked", ".616 and .622"):
+    for figure in (
+        "86.31 against 79.29",
+        "54.90 and 57.55 against 88.03 and 90.73",
+        "a figure that could not be checked",
+        ".616 and .622",
+    ):
         assert figure in whole
     assert ".664" not in whole
 
 
 def test_what_a_chapter_computes_is_asked_for_by_name():
-    with pytest.raises(ValueError, match=r"chapter 2 needs values for \['alone', 'found', 'zero'\]; missing: \['alone', 'found'\]"):
+    with pytest.raises(
+        ValueError, match=r"chapter 2 needs values for \['alone', 'found', 'zero'\]; missing: \['alone', 'found'\]"
+    ):
         show(2, zero=1e-9)
     with pytest.raises(ValueError, match=r"unknown: \['fuond'\]"):
         show(2, **live(2), fuond=1)
@@ -175,7 +200,9 @@ def test_a_claim_without_a_measurement_is_open_never_blank(monkeypatch):
 
 
 def test_sources_lead_where_the_bibliography_leads():
-    used = {claim.source for claim in ledger.claims()} | {f.source for claim in ledger.claims() for f in claim.published if f.source}
+    used = {claim.source for claim in ledger.claims()} | {
+        f.source for claim in ledger.claims() for f in claim.published if f.source
+    }
     assert used == set(ledger.sources())
     for key, source in ledger.sources().items():
         if source.get("bib", True):
@@ -191,7 +218,9 @@ def test_sections_exist():
         for file in (ROOT / "chapters").glob(f"0{chapter}-*.ipynb"):
             text = file.read_text(encoding="utf-8")
             for claim in ledger.claims(chapter):
-                assert re.search(rf"#+ {re.escape(claim.section)} ", text), f"{claim.id}: no section {claim.section} in {file.name}"
+                assert re.search(rf"#+ {re.escape(claim.section)} ", text), (
+                    f"{claim.id}: no section {claim.section} in {file.name}"
+                )
 
 
 def test_no_number_of_ours_is_written_in_the_ledger():

@@ -17,7 +17,11 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 def names_in_code(page):
     """Dotted names in the last column of a page's tables."""
     rows = [line for line in page.splitlines() if line.startswith("|") and line.rstrip().endswith("|")]
-    return [name for row in rows for name in re.findall(r"`((?:[a-z_]\w*\.)+\w+)`", row.rstrip().removesuffix("|").rsplit("|", 1)[-1])]
+    return [
+        name
+        for row in rows
+        for name in re.findall(r"`((?:[a-z_]\w*\.)+\w+)`", row.rstrip().removesuffix("|").rsplit("|", 1)[-1])
+    ]
 
 
 def found(dotted):
@@ -32,13 +36,18 @@ def test_notation_names_what_exists(name):
 
 
 def test_names_are_read_from_the_last_column():
-    assert names_in_code("| $x$ | a `b.c` | `x`; `data.render`, `data.SIGNS` |\n| `d.e` | |") == ["data.render", "data.SIGNS"]
+    assert names_in_code("| $x$ | a `b.c` | `x`; `data.render`, `data.SIGNS` |\n| `d.e` | |") == [
+        "data.render",
+        "data.SIGNS",
+    ]
     assert not found("data.nothing")
 
 
 def test_every_room_has_its_entry():
     """A room that a reader can import stands in the API reference."""
-    listed = set(re.findall(r"^   tutorial_lib\.(\w+)$", (ROOT / "chapters" / "api.md").read_text(encoding="utf-8"), re.M))
+    listed = set(
+        re.findall(r"^   tutorial_lib\.(\w+)$", (ROOT / "chapters" / "api.md").read_text(encoding="utf-8"), re.M)
+    )
     rooms = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
     assert rooms - listed == set()
     assert all(found(name) or import_module(f"tutorial_lib.{name}") for name in listed)
@@ -61,7 +70,9 @@ def test_the_environment_is_the_lock():
     assert {"pip": ["-r requirements.lock", "-e ."]} in wanted["dependencies"]
 
 
-@pytest.mark.parametrize("path", sorted([*ROOT.glob(".github/workflows/*.yml"), ROOT / "CITATION.cff"]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob(".github/workflows/*.yml"), ROOT / "CITATION.cff"]), ids=lambda path: path.name
+)
 def test_it_is_yaml(path):
     assert yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -69,7 +80,11 @@ def test_it_is_yaml(path):
 def test_every_paper_that_is_named_is_in_the_bibliography():
     kept = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
     pages = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "tutorial_lib").rglob("*.py")]
-    named = {number for page in pages for number in re.findall(r"arxiv(?:\.org/abs/| )(\d{4}\.\d{4,5})", page.read_text(encoding="utf-8"), re.I)}
+    named = {
+        number
+        for page in pages
+        for number in re.findall(r"arxiv(?:\.org/abs/| )(\d{4}\.\d{4,5})", page.read_text(encoding="utf-8"), re.I)
+    }
     assert len(named) > 30 and sorted(number for number in named if number not in kept) == []
 
 
@@ -78,4 +93,8 @@ def test_every_entry_of_the_bibliography_is_whole():
     keys = [re.match(r"\w+\{([\w-]+),", entry)[1] for entry in entries]
     assert len(keys) == len(set(keys)) > 20
     assert list(parse_file(ROOT / "chapters" / "references.bib").entries) == keys
-    assert [key for key, entry in zip(keys, entries, strict=True) if not all(f"  {field} = " in entry for field in ("author", "title", "year"))] == []
+    assert [
+        key
+        for key, entry in zip(keys, entries, strict=True)
+        if not all(f"  {field} = " in entry for field in ("author", "title", "year"))
+    ] == []

@@ -21,7 +21,7 @@ HERE = """() => {
 
 
 @pytest.fixture
-def tab(browser):  # noqa: F811
+def tab(browser):
     with browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark") as context:
         context.set_default_timeout(10_000)
         yield context.new_page()
@@ -38,7 +38,7 @@ def opened(tab, page):
 
 
 @pytest.mark.parametrize("page", PLAYED)
-def test_all_that_answers_is_reached_by_tab_and_shows_it(book, tab, page):  # noqa: F811
+def test_all_that_answers_is_reached_by_tab_and_shows_it(book, tab, page):
     opened(tab, page)
     wanted, reached, dark = {str(mark) for mark in tab.evaluate(MARKED)}, set(), []
     assert wanted
@@ -51,13 +51,15 @@ def test_all_that_answers_is_reached_by_tab_and_shows_it(book, tab, page):  # no
             dark += [] if ring else [what]
         if reached == wanted or what.startswith("<body"):
             break
-    missed = [tab.locator(f"[data-mark='{mark}']").evaluate("e => e.outerHTML.slice(0, 160)") for mark in wanted - reached]
+    missed = [
+        tab.locator(f"[data-mark='{mark}']").evaluate("e => e.outerHTML.slice(0, 160)") for mark in wanted - reached
+    ]
     assert missed == []
     assert dark == []
 
 
 @pytest.mark.parametrize("page", PLAYED)
-def test_sliders_turn_by_keys(book, tab, page):  # noqa: F811
+def test_sliders_turn_by_keys(book, tab, page):
     opened(tab, page)
     tab.evaluate(MARKED)
     for player in tab.locator("figure.explore").all():
@@ -73,14 +75,16 @@ def test_sliders_turn_by_keys(book, tab, page):  # noqa: F811
                 stand = [labels[i] for labels, i in zip(data["labels"], at)]
                 assert [other.get_attribute("aria-valuetext") for other in dials.all()] == stand
                 assert player.locator("output").all_inner_texts() == stand
-                picture, words = data["frames"][int(np.ravel_multi_index(at, [len(labels) for labels in data["labels"]]))]
+                picture, words = data["frames"][
+                    int(np.ravel_multi_index(at, [len(labels) for labels in data["labels"]]))
+                ]
                 assert image.get_attribute("src") == data["pictures"][picture] and image.get_attribute("alt") == words
                 seen.add(picture)
             assert len(seen) > 1, "a slider that changes nothing"
 
 
 @pytest.mark.parametrize("page", PLAYED)
-def test_questions_are_answered_by_keys(book, tab, page):  # noqa: F811
+def test_questions_are_answered_by_keys(book, tab, page):
     opened(tab, page)
     tab.evaluate(MARKED)
     for question in tab.locator(".quiz fieldset").all():
@@ -89,12 +93,18 @@ def test_questions_are_answered_by_keys(book, tab, page):  # noqa: F811
         first.locator("input").press("Space")
         assert first.locator(".feedback").is_visible()
         first.locator("input").press("ArrowDown")
-        assert second.locator("input").is_checked() and second.locator(".feedback").is_visible() and not first.locator(".feedback").is_visible()
+        assert (
+            second.locator("input").is_checked()
+            and second.locator(".feedback").is_visible()
+            and not first.locator(".feedback").is_visible()
+        )
         assert question.get_by_role("radio", name=second.locator("label").inner_text(), exact=True).count() == 1
 
 
 def test_a_page_that_no_key_moves_is_seen(tab):
-    tab.set_content("<article><h1><a href='#'>x</a></h1><details><summary tabindex=-1 style='outline:none'>Hint</summary></details></article>")
+    tab.set_content(
+        "<article><h1><a href='#'>x</a></h1><details><summary tabindex=-1 style='outline:none'>Hint</summary></details></article>"
+    )
     assert tab.evaluate(MARKED) == [0]
     tab.keyboard.press("Tab")
     assert tab.evaluate(HERE)[:2] == [None, True]
@@ -102,7 +112,7 @@ def test_a_page_that_no_key_moves_is_seen(tab):
     assert tab.evaluate(HERE)[:2] == ["0", False]
 
 
-def test_what_scrolls_in_a_fold_is_reached_once_it_is_open(book, tab):  # noqa: F811
+def test_what_scrolls_in_a_fold_is_reached_once_it_is_open(book, tab):
     tab.set_viewport_size({"width": 390, "height": 900})
     opened(tab, PLAYED[0])
     pre = tab.locator("details.door pre").first
@@ -112,16 +122,23 @@ def test_what_scrolls_in_a_fold_is_reached_once_it_is_open(book, tab):  # noqa: 
     assert pre.evaluate("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0")
 
 
-def test_the_index_has_the_width_of_a_phone(book, tab):  # noqa: F811
+def test_the_index_has_the_width_of_a_phone(book, tab):
     tab.set_viewport_size({"width": 390, "height": 900})
     opened(tab, "genindex.html")
-    assert min(tab.locator("table.indextable td").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().width)")) > 300
+    assert (
+        min(
+            tab.locator("table.indextable td").evaluate_all(
+                "cells => cells.map(cell => cell.getBoundingClientRect().width)"
+            )
+        )
+        > 300
+    )
 
 
 # Search.
 
 
-def test_search_needs_no_network_and_no_mouse(book, tab):  # noqa: F811
+def test_search_needs_no_network_and_no_mouse(book, tab):
     said = []
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("console", lambda message: message.type == "error" and said.append(message.text))
@@ -143,7 +160,7 @@ def test_search_needs_no_network_and_no_mouse(book, tab):  # noqa: F811
     assert said == []
 
 
-def test_search_shows_excerpts_where_pages_are_served(site, tab):  # noqa: F811
+def test_search_shows_excerpts_where_pages_are_served(site, tab):
     tab.goto(f"{site}search.html?q=manifold")
     tab.wait_for_selector("#search-results li p.context")
 
@@ -151,7 +168,7 @@ def test_search_shows_excerpts_where_pages_are_served(site, tab):  # noqa: F811
 # Cards.
 
 
-def test_a_card_comes_by_tab_and_goes_by_escape(book, tab):  # noqa: F811
+def test_a_card_comes_by_tab_and_goes_by_escape(book, tab):
     opened(tab, "chapters/02-information.html")
     link = tab.locator("article a.term").first
     card = tab.locator(f"#{link.get_attribute('aria-describedby')}")
@@ -164,7 +181,7 @@ def test_a_card_comes_by_tab_and_goes_by_escape(book, tab):  # noqa: F811
     assert link.evaluate("link => link === document.activeElement")
 
 
-def test_a_card_shows_a_paper_as_the_bibliography_does(book, tab):  # noqa: F811
+def test_a_card_shows_a_paper_as_the_bibliography_does(book, tab):
     tab.context.set_offline(True)
     tab.set_viewport_size({"width": 390, "height": 700})
     opened(tab, "chapters/02-information.html")
@@ -182,7 +199,7 @@ def test_a_card_shows_a_paper_as_the_bibliography_does(book, tab):  # noqa: F811
     card.wait_for(state="hidden")
 
 
-def test_a_finger_follows_the_link(book, browser):  # noqa: F811
+def test_a_finger_follows_the_link(book, browser):
     with browser.new_context(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True) as context:
         tab = context.new_page()
         opened(tab, "chapters/02-information.html")
@@ -194,11 +211,13 @@ def test_a_finger_follows_the_link(book, browser):  # noqa: F811
 
 
 @pytest.mark.parametrize("page", PLAYED)
-def test_symbols_in_cards_are_drawn(book, tab, page):  # noqa: F811
+def test_symbols_in_cards_are_drawn(book, tab, page):
     opened(tab, page)
     cards = tab.locator(".term-card")
     assert cards.count() > 5
-    tab.wait_for_function("[...document.querySelectorAll('.term-card .math')].every(math => math.querySelector('mjx-container'))")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('.term-card .math')].every(math => math.querySelector('mjx-container'))"
+    )
 
 
 # Paper.
@@ -209,7 +228,7 @@ def paper(tab):
     tab.wait_for_timeout(200)
 
 
-def test_a_chapter_in_the_dark_is_printed_dark_on_white(book, tab):  # noqa: F811
+def test_a_chapter_in_the_dark_is_printed_dark_on_white(book, tab):
     opened(tab, PLAYED[0])
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     paper(tab)
@@ -222,13 +241,18 @@ def test_a_chapter_in_the_dark_is_printed_dark_on_white(book, tab):  # noqa: F81
 
 
 @pytest.mark.parametrize("page", PLAYED)
-def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):  # noqa: F811
+def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):
     tab.set_viewport_size({"width": 720, "height": 1000})  # a sheet within its margins
     opened(tab, page)
     paper(tab)
     assert tab.locator("details.door").evaluate_all("doors => doors.every(door => door.open)")
     left = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .copybtn, .headerlink, .prev-next-footer, article input[type=range]"
-    assert tab.locator(left).evaluate_all("all => all.filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 100))") == []
+    assert (
+        tab.locator(left).evaluate_all(
+            "all => all.filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 100))"
+        )
+        == []
+    )
     cut = "all => all.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 160))"
     assert tab.locator("article pre").evaluate_all(cut) == []
     inside = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.alt)"
@@ -241,32 +265,36 @@ def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):  # noqa
 
 
 @pytest.fixture
-def phone(browser):  # noqa: F811
+def phone(browser):
     shape = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
     with browser.new_context(**shape) as context:
         context.set_default_timeout(10_000)
         yield context.new_page()
 
 
-def test_no_page_waits_for_a_script_that_draws_icons(book):  # noqa: F811
+def test_no_page_waits_for_a_script_that_draws_icons(book):
     assert [page.name for page in HTML.rglob("*.html") if "fontawesome.js" in page.read_text(encoding="utf-8")] == []
     assert not list(HTML.glob("_static/scripts/fontawesome*"))
 
 
-def test_the_icons_are_there_all_the_same(book, phone):  # noqa: F811
+def test_the_icons_are_there_all_the_same(book, phone):
     opened(phone, "index.html")
     icon = phone.locator("header .fa-solid, .bd-header .fa-solid, .fa-solid").first
-    assert "Awesome" in icon.evaluate("icon => getComputedStyle(icon, '::before').fontFamily + getComputedStyle(icon).fontFamily")
-    assert phone.evaluate("document.fonts.ready.then(() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status === 'loaded'))")
+    assert "Awesome" in icon.evaluate(
+        "icon => getComputedStyle(icon, '::before').fontFamily + getComputedStyle(icon).fontFamily"
+    )
+    assert phone.evaluate(
+        "document.fonts.ready.then(() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status === 'loaded'))"
+    )
 
 
-def test_a_dark_phone_is_dark_before_the_scripts_are_there(book, phone):  # noqa: F811
+def test_a_dark_phone_is_dark_before_the_scripts_are_there(book, phone):
     phone.route("**/*.js*", lambda route: route.abort())
     phone.goto((HTML / PLAYED[0]).as_uri(), wait_until="domcontentloaded")
     assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
-def test_the_contents_go_when_a_section_is_chosen(book, phone):  # noqa: F811
+def test_the_contents_go_when_a_section_is_chosen(book, phone):
     opened(phone, PLAYED[0])
     phone.locator("button.secondary-toggle").first.tap()
     contents = phone.locator("#pst-secondary-sidebar-modal")
@@ -275,7 +303,7 @@ def test_the_contents_go_when_a_section_is_chosen(book, phone):  # noqa: F811
     assert not contents.is_visible()
 
 
-def test_the_door_is_open_for_who_comes_back(site, phone):  # noqa: F811
+def test_the_door_is_open_for_who_comes_back(site, phone):
     phone.goto(site + PLAYED[0])
     assert not phone.locator("details.door").evaluate("door => door.open")
     phone.locator("details.door > summary").click()

@@ -82,7 +82,9 @@ def graphics() -> Iterator[Finding]:
         return
     if torch.version.cuda is None:
         cure = "where .venv was made with TORCH=cpu: rm -r .venv, then make book; elsewhere install a PyTorch with CUDA"
-        yield Finding("note", f"there is an NVIDIA card, but torch {torch.__version__} is built for the processor alone", cure)
+        yield Finding(
+            "note", f"there is an NVIDIA card, but torch {torch.__version__} is built for the processor alone", cure
+        )
     else:
         cure = "nvidia-smi says what the driver can do: update it, then start Python anew"
         yield Finding("note", f"there is an NVIDIA card, but its driver does not serve CUDA {torch.version.cuda}", cure)

@@ -46,7 +46,11 @@ def _wish(kind: str, *axes: str) -> str:
 
 
 def _found(value: object) -> str:
-    return f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.") if isinstance(value, Tensor) else type(value).__name__
+    return (
+        f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
+        if isinstance(value, Tensor)
+        else type(value).__name__
+    )
 
 
 def fine(*tensors: Tensor) -> torch.dtype:

@@ -55,7 +55,9 @@ def test_the_codec_rounds_the_cosine_transform_of_blocks():
         for row in range(0, 48, 8):
             for column in range(0, 48, 8):
                 block = luma[channel, row : row + 8, column : column + 8]
-                luma[channel, row : row + 8, column : column + 8] = idctn(numpy.round(dctn(block, norm="ortho") / step) * step, norm="ortho")
+                luma[channel, row : row + 8, column : column + 8] = idctn(
+                    numpy.round(dctn(block, norm="ortho") / step) * step, norm="ortho"
+                )
     expected = numpy.einsum("ij,jhw->ihw", numpy.linalg.inv(to_luma), luma)
     # The course's matrix is single precision, so a few coefficients may round the other way.
     assert numpy.median(numpy.abs(seen.numpy() - expected)) < 1e-6

@@ -156,7 +156,9 @@ def official_osie(tmp_path):
     """Two pictures, two viewers; one of them saw a single point, and one none."""
     photographs(tmp_path / "given" / "data" / "stimuli", NAMES[:2])
     (tmp_path / "given" / "data" / "eye").mkdir()
-    viewer = lambda *points: dict(zip(("fix_x", "fix_y", "fix_duration"), np.array(points, float).reshape(-1, 3).T, strict=True))
+    viewer = lambda *points: dict(
+        zip(("fix_x", "fix_y", "fix_duration"), np.array(points, float).reshape(-1, 3).T, strict=True)
+    )
     fixations = cells([
         {"img": NAMES[0], "subjects": cells([viewer((10.5, 20.5, 200), (70, 50, 150)), viewer((40, 30, 300))])},
         {"img": NAMES[1], "subjects": cells([viewer(), viewer((1, 2, 90))])},
@@ -207,7 +209,9 @@ def test_mit1003_from_its_authors_layout(tmp_path):
     from_mit1003(given)
     seen = gaze("mit1003")
     assert seen.names == ("a.jpeg", "b.jpeg") and seen.degree == 35
-    assert sorted(seen.fixations(0, (60, 80)).tolist()) == [[5, 7], [50, 70]] and seen.fixations(1, (6, 8)).tolist() == [[3, 3]]
+    assert sorted(seen.fixations(0, (60, 80)).tolist()) == [[5, 7], [50, 70]] and seen.fixations(
+        1, (6, 8)
+    ).tolist() == [[3, 3]]
     Image.new("L", (8, 6)).save(given / "ALLFIXATIONMAPS" / "b_fixPts.jpg")
     with pytest.raises(ValueError, match="one of the two is another's"):
         from_mit1003(given)
@@ -224,5 +228,11 @@ def test_on_real_eyes_a_blob_in_the_middle_scores_and_people_score_more():
     points = [seen.fixations(i, (150, 200)) for i in range(150)]
     areas = [M.auc_judd(blob, p) for p in points]
     assert 0.70 < sum(areas) / 150 < 0.76
-    people = [M.auc_judd(M.fixation_density(seen.fixations(i, (150, 200), without=0), (150, 200), blur=6), seen.fixations(i, (150, 200), viewer=0)) for i in range(20)]
+    people = [
+        M.auc_judd(
+            M.fixation_density(seen.fixations(i, (150, 200), without=0), (150, 200), blur=6),
+            seen.fixations(i, (150, 200), viewer=0),
+        )
+        for i in range(20)
+    ]
     assert sum(people) / 20 > 0.85

@@ -67,7 +67,10 @@ PICTURES = {
         lambda: claiming((26_041, 32, 32, 3), held=bytes(26_041 * 3072)),
         "images would take 79,99",
     ),
-    "objects": (lambda: claiming((3,), dtype="|O", held=b"cos\nabort\n(tR."), "it holds pickled objects, which are never loaded"),
+    "objects": (
+        lambda: claiming((3,), dtype="|O", held=b"cos\nabort\n(tR."),
+        "it holds pickled objects, which are never loaded",
+    ),
     "a head that is code": (lambda: b"\x93NUMPY\x01\x00\x20\x00__import__('os').abort()        ", "it cannot be read"),
     "another version": (lambda: b"\x93NUMPY\x09\x00" + bytes(100), "it cannot be read"),
     "nothing": (lambda: b"", "it cannot be read"),
@@ -91,7 +94,9 @@ def test_archives_that_lie_are_refused_before_memory_is_taken(what, data):
 
 def test_fixations_that_lie_are_refused_too(data):
     columns = dict.fromkeys(("x", "y", "duration", "subject", "image"), saved(np.zeros(1, np.int16)))
-    archived(data / "osie" / "fixations.npz", **columns | {"x": claiming((10**12,), "<f4")}, names=saved(np.array(["a.jpg"])))
+    archived(
+        data / "osie" / "fixations.npz", **columns | {"x": claiming((10**12,), "<f4")}, names=saved(np.array(["a.jpg"]))
+    )
     with pytest.raises(ValueError, match="x would take 4,000,000,000,000 bytes.*Mend the file"):
         gaze("osie")
 
@@ -134,7 +139,9 @@ def test_picture_bombs_are_not_unpacked(reader, side, tmp_path):
 def test_pictures_that_are_none_are_named(harm, tmp_path):
     with pytest.raises(ValueError, match="a.png is no picture that can be read"):
         photos(harm(tmp_path / "a.png"))
-    rated = Rated([tmp_path / "a.png"], {"r": tmp_path / "a.png"}, ["r"], ["k"], [1.0], rising="worse", meaning="m", subset="s")
+    rated = Rated(
+        [tmp_path / "a.png"], {"r": tmp_path / "a.png"}, ["r"], ["k"], [1.0], rising="worse", meaning="m", subset="s"
+    )
     with pytest.raises(ValueError, match="a.png is no picture that can be read"):
         rated[0]
 
@@ -187,7 +194,9 @@ def test_lists_of_tid_that_are_none(line, tmp_path, data):
     assert not any(data.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + bytes(600), b"\x89HDF\r\n\x1a\n" + bytes(600), b"x" * 3000])
+@pytest.mark.parametrize(
+    "content", [b"", b"MATLAB 5.0 MAT-file" + bytes(600), b"\x89HDF\r\n\x1a\n" + bytes(600), b"x" * 3000]
+)
 def test_matlab_files_that_are_none(content, tmp_path):
     path = tmp_path / "dmos.mat"
     path.write_bytes(content)
@@ -231,7 +240,9 @@ def test_shipped_weights_that_are_damaged_say_so(harm, tmp_path, monkeypatch):
     }[harm]
     (tmp_path / "signs-quality.safetensors").write_bytes(content)
     monkeypatch.setattr(networks, "WEIGHTS", tmp_path)
-    with pytest.raises(ValueError, match="signs-quality.safetensors is damaged or another file: install tutorial_lib again"):
+    with pytest.raises(
+        ValueError, match="signs-quality.safetensors is damaged or another file: install tutorial_lib again"
+    ):
         networks.load("signs/quality")
 
 

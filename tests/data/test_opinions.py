@@ -48,7 +48,9 @@ def test_the_layout_is_read(small, tmp_path):
         assert torch.equal(damaged[0], torch.from_numpy(np.array(opened)).permute(2, 0, 1).float() / 255)
     assert measures.srcc(torch.cat([expectancy.psnr(*found[i]) for i in range(4)]), found.quality) > 0.7
     assert len(found.sha256) == 64 and data.opinions("live", limit=2, root=tmp_path).sha256 != found.sha256
-    assert "all 4 rated pictures of live" in repr(found) and "first 2 rated" in repr(data.opinions("live", limit=2, root=tmp_path))
+    assert "all 4 rated pictures of live" in repr(found) and "first 2 rated" in repr(
+        data.opinions("live", limit=2, root=tmp_path)
+    )
 
 
 def test_the_environment_names_the_folder(small, tmp_path, monkeypatch):
@@ -57,7 +59,9 @@ def test_the_environment_names_the_folder(small, tmp_path, monkeypatch):
 
 
 def test_what_is_missing_says_how_it_is_had(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"tid2013 is not at hand. Get it from https://.*convert_tid2013.*TUTORIAL_DATA"):
+    with pytest.raises(
+        FileNotFoundError, match=r"tid2013 is not at hand. Get it from https://.*convert_tid2013.*TUTORIAL_DATA"
+    ):
         data.opinions("tid2013", root=tmp_path)
     with pytest.raises(ValueError, match="unknown set with opinions 'liv'; the nearest: 'live'"):
         data.opinions("liv")
@@ -68,14 +72,20 @@ def test_what_is_missing_says_how_it_is_had(tmp_path):
     [
         (lambda f: (f / "scores.csv").write_bytes(b"\xff\xfe\x00bad"), "no table that can be read|expected rows"),
         (lambda f: (f / "scores.csv").write_text(""), "expected rows with the columns"),
-        (lambda f: write(f, [["a.png", "b.png", "k", 1]], ("distorted", "reference", "distortion", "score")), "either dmos or mos"),
+        (
+            lambda f: write(f, [["a.png", "b.png", "k", 1]], ("distorted", "reference", "distortion", "score")),
+            "either dmos or mos",
+        ),
         (lambda f: write(f, [["noise0_1.png", "ref0.png", "k", "high"]]), "line 2 has no number in the column dmos"),
         (lambda f: write(f, [["noise0_1.png", "ref0.png", "k", "nan"]]), "line 2 has no number"),
         (lambda f: write(f, [["../../secret.png", "ref0.png", "k", 1]]), "no plain file name"),
         (lambda f: write(f, [["/etc/passwd", "ref0.png", "k", 1]]), "no plain file name"),
         (lambda f: (f / "images" / "ref1.png").unlink(), "the picture ref1.png is missing"),
         (lambda f: (f / "images" / "ref1.png").write_bytes(b"cbuiltins\neval\n."), "ref1.png is no picture"),
-        (lambda f: picture(f / "images" / "ref1.png", 1, size=(24, 16)), "noise1_1.png is 20×16, its reference ref1.png is 24×16"),
+        (
+            lambda f: picture(f / "images" / "ref1.png", 1, size=(24, 16)),
+            "noise1_1.png is 20×16, its reference ref1.png is 24×16",
+        ),
         (lambda f: Image.new("1", (4096, 1024)).save(f / "images" / "ref1.png"), "claims 4096×1024 pixels"),
     ],
 )
@@ -104,7 +114,13 @@ def test_live_is_converted(live, tmp_path):
     target = data.convert_live(live, root=tmp_path / "data")
     assert target == tmp_path / "data" / "live"
     found = data.opinions("live", root=tmp_path / "data")
-    assert found.kinds == ("jp2k", "jpeg", "wn", "gblur", "fastfading") and found.scores.tolist() == [5.0, 15.0, 25.0, 35.0, 45.0]
+    assert found.kinds == ("jp2k", "jpeg", "wn", "gblur", "fastfading") and found.scores.tolist() == [
+        5.0,
+        15.0,
+        25.0,
+        35.0,
+        45.0,
+    ]
     assert set(found.references) == {"ref_bikes.png"}
     assert measures.srcc(torch.cat([expectancy.psnr(*found[i]) for i in range(5)]), found.quality) == 1
 
@@ -141,11 +157,17 @@ def test_tid2013_is_converted(tmp_path):
     (folder / "mos_with_names.txt").write_text("\n".join(lines))
     data.convert_tid2013(folder, root=tmp_path / "data")
     found = data.opinions("tid2013", root=tmp_path / "data")
-    assert found.rising == "better" and found.scores.tolist() == [6.0, 5.0, 4.0] and found.kinds == ("type 1", "type 1", "type 8")
+    assert (
+        found.rising == "better"
+        and found.scores.tolist() == [6.0, 5.0, 4.0]
+        and found.kinds == ("type 1", "type 1", "type 8")
+    )
     assert measures.srcc(torch.cat([expectancy.psnr(*found[i]) for i in range(3)]), found.quality) == 1
 
 
-@pytest.mark.skipif(not data.opinions_available("live"), reason="LIVE is not at hand; set TUTORIAL_DATA to a folder that has it")
+@pytest.mark.skipif(
+    not data.opinions_available("live"), reason="LIVE is not at hand; set TUTORIAL_DATA to a folder that has it"
+)
 def test_psnr_agrees_with_people_on_live():
     found = data.opinions("live")
     psnr = torch.cat([expectancy.psnr(*found[i]) for i in range(len(found))])

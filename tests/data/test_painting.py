@@ -91,7 +91,12 @@ def test_roll_turns_clockwise_and_size_and_place_are_in_half_heights():
 
 def test_a_picture_is_differentiable_in_pose_and_colour():
     scene = sample_scenes(1, size=24)
-    scene = scene.replace(**{name: getattr(scene, name).double() for name in ("background", "light", "sheen", "surface", "hue", "leaves", "cover", "gain", "noise")})
+    scene = scene.replace(
+        **{
+            name: getattr(scene, name).double()
+            for name in ("background", "light", "sheen", "surface", "hue", "leaves", "cover", "gain", "noise")
+        }
+    )
     label = torch.tensor([0])
     values = torch.tensor([0.2, 0.1, 0.1, 0.6, 0.05, -0.03, 0.4], dtype=torch.float64)
 

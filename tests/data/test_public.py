@@ -141,9 +141,7 @@ def test_pictures_survive_a_pickle(data):
 def test_classes_in_the_file_win_and_are_counted(data):
     write(data / "dtd-test.npz", classes=np.array(official.TEXTURES[:10]))
     assert load("dtd").classes == official.TEXTURES[:10]
-    assert load("dtd").subset == (
-        "6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name"
-    )
+    assert load("dtd").subset == ("6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name")
     write(data / "dtd-test.npz", scaled=np.array("central square"))
     assert load("dtd").subset == "6 of 1,880 pictures of dtd/test; central square"
     write(data / "dtd-test.npz", classes=np.array(list("abcdefghij")))
@@ -420,7 +418,7 @@ def test_gtsrb_and_dtd_are_scaled_by_the_rule_they_state(data, monkeypatch):
     picture = Image.fromarray(stripes)
     splits = {"test": official.Split(1, 1)}
     for world, central in (("gtsrb", False), ("dtd", True)):
-        decode = lambda raw, split, central=central: official._decoded([(picture, 3)], central)  # noqa: E731
+        decode = lambda raw, split, central=central: official._decoded([(picture, 3)], central)
         monkeypatch.setitem(OFFICIAL, world, dataclasses.replace(OFFICIAL[world], decode=decode, splits=splits))
         pictures = load(world)
         assert pictures.images.shape == (1, 3, 32, 32) and pictures.labels.tolist() == [3]

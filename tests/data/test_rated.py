@@ -21,20 +21,26 @@ def test_every_reference_under_every_damage_at_every_level():
 
 def test_the_damage_is_that_of_the_challenges():
     clean = data.render(["stop", "hump"])
-    found = severities(clean, names=("a", "b"), kinds=("haze",), levels=(4,), generator=torch.Generator().manual_seed(3))
+    found = severities(
+        clean, names=("a", "b"), kinds=("haze",), levels=(4,), generator=torch.Generator().manual_seed(3)
+    )
     expected = data.challenge(clean, "haze", 4, generator=torch.Generator().manual_seed(3))
     assert torch.equal(found.stacked()[0], expected) and found.references == ("a", "b")
 
 
 def test_seeded():
-    a, b, c = (severities(2, kinds=("noise",), generator=torch.Generator().manual_seed(s)).stacked()[0] for s in (0, 0, 1))
+    a, b, c = (
+        severities(2, kinds=("noise",), generator=torch.Generator().manual_seed(s)).stacked()[0] for s in (0, 0, 1)
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
 def test_grey_pictures_have_no_colour_to_lose():
     grey = torch.rand(1, 1, 16, 16).repeat(1, 3, 1, 1)
     colour = torch.rand(1, 3, 16, 16)
-    found = severities(torch.cat([grey.mean(1, keepdim=True).repeat(1, 3, 1, 1), colour]), kinds=("noise", "decolorisation"))
+    found = severities(
+        torch.cat([grey.mean(1, keepdim=True).repeat(1, 3, 1, 1), colour]), kinds=("noise", "decolorisation")
+    )
     x, r = found.stacked()
     assert (x - r).abs().flatten(1).amax(1).min() > 0
 
@@ -62,7 +68,9 @@ def test_a_set_that_does_not_fit_together_is_refused():
         Rated(x, {"r": x[0]}, ["r", "q"], ["k", "k"], [1.0, 2.0], **how)
     with pytest.raises(ValueError, match="unknown direction 'up'"):
         Rated(x, {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "rising": "up"})
-    mixed = Rated([x[0], torch.rand(1, 3, 9, 8)], {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "rising": "better"})
+    mixed = Rated(
+        [x[0], torch.rand(1, 3, 9, 8)], {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "rising": "better"}
+    )
     assert torch.equal(mixed.quality, mixed.scores) and "2 pictures of 1 references" in repr(mixed)
     with pytest.raises(ValueError, match="2 sizes make no batch"):
         mixed.stacked()

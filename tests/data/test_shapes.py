@@ -23,7 +23,9 @@ def along(start, end, n=4000):
 
 
 def test_segment_is_the_distance_to_its_points():
-    assert torch.allclose(shapes.segment(X, Y, (-0.7, 0.2), (0.5, -0.9)), nearest(along((-0.7, 0.2), (0.5, -0.9))), atol=1e-3)
+    assert torch.allclose(
+        shapes.segment(X, Y, (-0.7, 0.2), (0.5, -0.9)), nearest(along((-0.7, 0.2), (0.5, -0.9))), atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("start, end", [(180, 360), (-90, 155), (0, 360), (205, 450), (-140, 150), (30, 40)])
@@ -36,7 +38,9 @@ def test_arc_is_the_distance_to_its_points(start, end):
 def test_polygon_is_signed_by_what_it_contains():
     corners = [(-1.0, -0.8), (0.2, -0.3), (0.9, -1.0), (0.7, 0.9), (-0.4, 0.3)]
     ring = torch.cat([along(a, b, 2000) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)])
-    inside = torch.from_numpy(Path(corners).contains_points(torch.stack([X.flatten(), Y.flatten()], 1).numpy())).view_as(X)
+    inside = torch.from_numpy(
+        Path(corners).contains_points(torch.stack([X.flatten(), Y.flatten()], 1).numpy())
+    ).view_as(X)
     distance = shapes.polygon(X, Y, corners)
     assert torch.allclose(distance.abs(), nearest(ring), atol=1e-3)
     assert torch.equal((distance < 0)[distance.abs() > 1e-3], inside[distance.abs() > 1e-3])

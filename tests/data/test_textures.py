@@ -22,6 +22,7 @@ def test_pictures_that_differ_and_repeat_themselves(kind):
 def test_each_is_what_it_is_called():
     stripes, cells, clouds = (textures(kind, 40, generator=seeded(0)) for kind in ("stripes", "cells", "clouds"))
     assert all(len(picture.flatten(1).T.unique(dim=0)) <= 24 for picture in cells)
+
     # Along one direction stripes do not change: their structure tensor has one axis; clouds have two.
     def flatness(x):
         grey = x.mean(1)

@@ -13,7 +13,12 @@ from tutorial_lib.instruments import METHODS, check
 
 # Place it on the map.
 
-ON_THE_MAP = {"saliency": "saliency", "Grad-CAM": "Grad-CAM", "attack": "adversarial attacks, one step", "purview": "purview: a norm per layer"}
+ON_THE_MAP = {
+    "saliency": "saliency",
+    "Grad-CAM": "Grad-CAM",
+    "attack": "adversarial attacks, one step",
+    "purview": "purview: a norm per layer",
+}
 ON_THE_MAP |= {"GradCon": "GradCon: a direction", "VOICE": "variance over Q (VOICE)"}
 
 
@@ -117,8 +122,17 @@ def test_a_verdict_may_be_found_in_numpy():
     ("change", "said"),
     [
         (lambda words, m, b, c, d: (words, (m - b).max()), "The best seed is reported"),
-        (lambda words, m, b, c, d: ((Words.SEEN_IN_OURS if d else Words.SEEN_IN_THEIRS) if words == 3 else words, (m - b).mean()), "although a control does as well"),
-        (lambda words, m, b, c, d: (5 if words == 4 else words, (m - b).mean()), "of a setting that is not the paper's"),
+        (
+            lambda words, m, b, c, d: (
+                (Words.SEEN_IN_OURS if d else Words.SEEN_IN_THEIRS) if words == 3 else words,
+                (m - b).mean(),
+            ),
+            "although a control does as well",
+        ),
+        (
+            lambda words, m, b, c, d: (5 if words == 4 else words, (m - b).mean()),
+            "of a setting that is not the paper's",
+        ),
     ],
 )
 def test_hasty_verdicts_are_recognised(change, said):

@@ -9,7 +9,11 @@ import torch
 from tutorial_lib import exercises
 from tutorial_lib.instruments import Exercise, check
 
-CHAPTERS = [importlib.import_module(f"{exercises.__name__}.{module.name}") for module in pkgutil.iter_modules(exercises.__path__) if module.ispkg]
+CHAPTERS = [
+    importlib.import_module(f"{exercises.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(exercises.__path__)
+    if module.ispkg
+]
 ALL = [getattr(chapter, name) for chapter in CHAPTERS for name in chapter.__all__ if name != "QUIZ"]
 SLIPS = [(exercise, hint, wrong) for exercise in ALL for hint, wrong in exercise.mistakes()]
 # How many slips each exercise knows by name: those that numbers show, and those that they do not.
@@ -64,11 +68,15 @@ class TestEvery:
         assert check(lambda *_: nothing, exercise).untouched
 
     def test_an_unknown_mistake_is_told_what_to_look_at(self, exercise):
-        verdict = check(lambda *a: [torch.full(p.value.shape, 0.123) for p in exercise.answer(exercise.reference, 0)], exercise)
+        verdict = check(
+            lambda *a: [torch.full(p.value.shape, 0.123) for p in exercise.answer(exercise.reference, 0)], exercise
+        )
         assert not verdict.passed and verdict.hint is None and verdict.look
 
 
-@pytest.mark.parametrize(("exercise", "hint", "wrong"), SLIPS, ids=[f"{e.name}-{i}" for i, (e, _, _) in enumerate(SLIPS)])
+@pytest.mark.parametrize(
+    ("exercise", "hint", "wrong"), SLIPS, ids=[f"{e.name}-{i}" for i, (e, _, _) in enumerate(SLIPS)]
+)
 def test_every_slip_gets_its_hint(exercise, hint, wrong):
     verdict = check(wrong, exercise)
     assert not verdict.passed and verdict.hint is not None
@@ -80,7 +88,16 @@ def test_a_quiz_has_five_questions_of_four_options(chapter):
     assert [len(question.options) for question in chapter.QUIZ] == [4] * 5
 
 
-@pytest.mark.parametrize(("chapter", "right"), [("gradients", [3, 2, 0, 1, 3]), ("information", [0, 1, 3, 2, 0]), ("uncertainty", [3, 1, 2, 0, 3]), ("expectancy", [0, 3, 1, 2, 1]), ("conclusion", [0, 2, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("chapter", "right"),
+    [
+        ("gradients", [3, 2, 0, 1, 3]),
+        ("information", [0, 1, 3, 2, 0]),
+        ("uncertainty", [3, 1, 2, 0, 3]),
+        ("expectancy", [0, 3, 1, 2, 1]),
+        ("conclusion", [0, 2, 1, 2, 3]),
+    ],
+)
 def test_the_right_options_are_those_of_the_plan(chapter, right):
     quiz = importlib.import_module(f"{exercises.__name__}.{chapter}").QUIZ
     assert [question.right for question in quiz] == right

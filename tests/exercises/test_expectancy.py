@@ -46,7 +46,10 @@ def test_rank_correlation_may_be_found_in_other_ways(answer):
 
 def test_there_are_ties_and_both_directions_in_the_cases():
     cases = arguments(exercises.rank_correlation)
-    assert all(len(scores.unique()) < len(scores) for scores, _, _ in cases) and {damage for *_, damage in cases} == {True, False}
+    assert all(len(scores.unique()) < len(scores) for scores, _, _ in cases) and {damage for *_, damage in cases} == {
+        True,
+        False,
+    }
     found = [exercises.rank_correlation.reference(*case) for case in cases]
     assert min(found) < -0.3 and max(found) > 0.5
 
@@ -72,7 +75,11 @@ def by_the_library(autoencoder, clean, damaged):
     return expectancy.gradient_distance(autoencoder, damaged, clean)
 
 
-@pytest.mark.parametrize("answer", [picture_by_picture, by_the_library, lambda *a: picture_by_picture(*a).numpy()], ids=["loops", "library", "numpy"])
+@pytest.mark.parametrize(
+    "answer",
+    [picture_by_picture, by_the_library, lambda *a: picture_by_picture(*a).numpy()],
+    ids=["loops", "library", "numpy"],
+)
 def test_the_change_may_be_found_in_other_ways(answer):
     assert check(answer, exercises.gradient_distance).passed
 
@@ -126,7 +133,9 @@ def by_log_softmax(A, W, Q):
     return maps / maps.abs().amax((1, 2), keepdim=True).clamp(min=1e-9)
 
 
-@pytest.mark.parametrize("answer", [by_grad_cam, in_closed_form, by_log_softmax], ids=["grad-cam", "closed form", "autograd"])
+@pytest.mark.parametrize(
+    "answer", [by_grad_cam, in_closed_form, by_log_softmax], ids=["grad-cam", "closed form", "autograd"]
+)
 def test_a_contrast_may_be_found_in_other_ways(answer):
     assert check(answer, exercises.bin_contrast).passed
 
@@ -134,7 +143,12 @@ def test_a_contrast_may_be_found_in_other_ways(answer):
 def test_the_cases_ask_one_picture_twice_and_one_about_its_own_bin():
     for A, W, Q in arguments(exercises.bin_contrast):
         z = A.mean((2, 3)) @ W.T
-        assert torch.equal(A[0], A[1]) and Q[0] != Q[1] and Q[-1] == z[-1].argmax() and not (Q[:-1] == z[:-1].argmax(1)).any()
+        assert (
+            torch.equal(A[0], A[1])
+            and Q[0] != Q[1]
+            and Q[-1] == z[-1].argmax()
+            and not (Q[:-1] == z[:-1].argmax(1)).any()
+        )
         assert (exercises.bin_contrast.reference(A, W, Q)[-1] == 0).all()
 
 

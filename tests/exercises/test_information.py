@@ -46,7 +46,9 @@ def by_loops(activation, gradient):
 
 def test_the_counterfactual_agrees_with_loops():
     for case in arguments(exercises.counterfactual_cam):
-        torch.testing.assert_close(exercises.counterfactual_cam.reference(*case), by_loops(*case), atol=1e-12, rtol=1e-12)
+        torch.testing.assert_close(
+            exercises.counterfactual_cam.reference(*case), by_loops(*case), atol=1e-12, rtol=1e-12
+        )
 
 
 def test_the_counterfactual_is_the_one_of_the_library(network, pictures):
@@ -100,7 +102,9 @@ def test_the_contrast_agrees_with_autograd():
 def test_the_contrast_is_the_one_of_the_library(network, pictures):
     z, _ = gradients.features(network, pictures)
     A, _ = gradients.layer_gradient(network, pictures, network.block3, gradients.loss_to(5))
-    weights = [exercises.contrast_weights.reference(p, network.head.weight.detach(), 5, A[0, 0].numel()) for p in z.softmax(1)]
+    weights = [
+        exercises.contrast_weights.reference(p, network.head.weight.detach(), 5, A[0, 0].numel()) for p in z.softmax(1)
+    ]
     maps = torch.einsum("nk,nkhw->nhw", torch.stack(weights), A)
     theirs = information.contrast_cam(network, pictures, network.block3, 5)
     torch.testing.assert_close(maps, theirs, atol=1e-5 * theirs.abs().max().item(), rtol=1e-4)
@@ -271,9 +275,9 @@ def test_drawing_all_layers_anew_is_not_the_question():
 def test_the_cases_take_their_pictures_for_several_classes_and_one_method_is_deaf():
     cases = arguments(exercises.randomisation_score)
     assert sum(len(model(x).argmax(1).unique()) > 1 for _, model, x, _ in cases) >= 2
-    assert [exercises.randomisation_score.reference(*case) == 1 for case in arguments(exercises.randomisation_score)] == [
-        method.deaf for method, *_ in cases
-    ]
+    assert [
+        exercises.randomisation_score.reference(*case) == 1 for case in arguments(exercises.randomisation_score)
+    ] == [method.deaf for method, *_ in cases]
 
 
 def test_the_reference_scores_real_methods_on_the_real_network(network, pictures):
@@ -329,7 +333,9 @@ def test_exchanging_classes_exchanges_blocks():
         lambda p, h: by_rows(p.float(), h.float()),
         lambda p, h: torch.einsum("nq,nd->nqd", p - 1, h).reshape(len(p), -1).data,
         lambda p, h: torch.stack([torch.kron(a - 1, b) for a, b in zip(p, h)]).detach(),
-        lambda p, h: np.concatenate([(p.detach().numpy()[:, [Q]] - 1) * h.detach().numpy() for Q in range(p.shape[1])], 1),
+        lambda p, h: np.concatenate(
+            [(p.detach().numpy()[:, [Q]] - 1) * h.detach().numpy() for Q in range(p.shape[1])], 1
+        ),
     ],
     ids=["rows", "float32", "einsum", "kron", "numpy"],
 )
@@ -340,7 +346,9 @@ def test_the_features_may_be_found_in_other_ways(answer):
 def test_features_that_carry_a_graph_are_told_so():
     graph = lambda p, h: ((p - 1)[:, :, None] * h[:, None]).flatten(1)
     verdict = check(graph, exercises.introspective_features)
-    assert verdict.off == "The features carry a graph" and "all numbers are right" in verdict.right and not verdict.passed
+    assert (
+        verdict.off == "The features carry a graph" and "all numbers are right" in verdict.right and not verdict.passed
+    )
     assert check(lambda p, h: list(graph(p, h)), exercises.introspective_features).hint == verdict.hint
     with torch.no_grad():
         assert not check(graph, exercises.introspective_features).passed  # the cell may not hide it

@@ -17,17 +17,35 @@ from tutorial_lib.instruments.sections import TITLES
 from tutorial_lib.results.ledger import CONTROL, SEEN, claims
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
-QUIZZES = [importlib.import_module(f"{exercises.__name__}.{m.name}").QUIZ for m in pkgutil.iter_modules(exercises.__path__) if m.ispkg]
+QUIZZES = [
+    importlib.import_module(f"{exercises.__name__}.{m.name}").QUIZ
+    for m in pkgutil.iter_modules(exercises.__path__)
+    if m.ispkg
+]
 WHOLE = whole.EVIDENCE + whole.JUDGEMENT
 # What the lines of the page return, worked out by hand.
-BY_HAND = ["`(8, 3)`", "`[2.0, 4.0, 6.0]`", "`[4.0, 8.0, 12.0]`", "24", "lowers the first weight and raises the second.", "Nothing changes: 0.67, 0.24, 0.09."]
-BY_HAND += ["the network gave y little probability.", "about ninety right answers, if its confidence is calibrated.", "432", "`[0.0, 1.0]`"]
+BY_HAND = [
+    "`(8, 3)`",
+    "`[2.0, 4.0, 6.0]`",
+    "`[4.0, 8.0, 12.0]`",
+    "24",
+    "lowers the first weight and raises the second.",
+    "Nothing changes: 0.67, 0.24, 0.09.",
+]
+BY_HAND += [
+    "the network gave y little probability.",
+    "about ninety right answers, if its confidence is calibrated.",
+    "432",
+    "`[0.0, 1.0]`",
+]
 
 
 def asked(name):
     """The quizzes of a page, as the page itself fills them in."""
     cells = json.loads((CHAPTERS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not repository.is_setup(cell)]
+    sources = [
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not repository.is_setup(cell)
+    ]
     space, found = {"device": "cpu"}, []
     for source in sources:
         before, called, rest = source.rpartition("\nquiz(")
@@ -39,7 +57,10 @@ def asked(name):
 
 def alike(text, others):
     """The other question that comes nearest, and how near: 1 for the same words."""
-    return max((SequenceMatcher(None, text.lower().split(), other.lower().split(), autojunk=False).ratio(), other) for other in others)
+    return max(
+        (SequenceMatcher(None, text.lower().split(), other.lower().split(), autojunk=False).ratio(), other)
+        for other in others
+    )
 
 
 def test_what_the_lines_return_is_what_the_page_calls_right():
@@ -68,7 +89,12 @@ class TestBoth:
         assert max(Counter(question.right for question in questions).values()) <= len(questions) / 2
 
     def test_every_section_that_is_named_exists(self, questions):
-        named = [number for question in questions for said in question.options.values() for number in re.findall(r"[Ss]ections? (\S+\w)", said)]
+        named = [
+            number
+            for question in questions
+            for said in question.options.values()
+            for number in re.findall(r"[Ss]ections? (\S+\w)", said)
+        ]
         assert named and [number for number in named if number not in TITLES] == []
 
     def test_no_question_is_one_of_a_chapter(self, questions):
@@ -96,6 +122,9 @@ def test_no_chapter_is_left_out():
 def test_verdicts_are_those_of_the_ledger():
     row = {claim.id: claim for claim in claims()}
     (verdict,) = [question for question in WHOLE if row["purview"].claim in question.text]
-    assert list(verdict.options)[verdict.right].rstrip(".").lower() == row["purview"].verdict == CONTROL and len(row["purview"].differs) == 5
+    assert (
+        list(verdict.options)[verdict.right].rstrip(".").lower() == row["purview"].verdict == CONTROL
+        and len(row["purview"].differs) == 5
+    )
     (identity,) = [question for question in WHOLE if row["fisher"].claim.lower() in question.text.lower()]
     assert row["fisher"].identity and row["fisher"].verdict == SEEN and SEEN in identity.text

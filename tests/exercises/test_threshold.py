@@ -46,8 +46,17 @@ def test_a_threshold_may_be_found_in_other_ways(answer):
     "wrong, said",
     [
         (lambda s, who, a: (t := torch.quantile(s[a & ~who], 0.95), *by_numpy_at(s, who, a, t)), "between two scores"),
-        (lambda s, who, a: (t := s[~who].sort().values[int(np.ceil(0.95 * int((~who).sum()) - 1e-9)) - 1], *by_numpy_at(s, who, a, t)), "judged by"),
-        (lambda s, who, a: (*by_numpy(s, who, a)[:2], ((s > by_numpy(s, who, a)[0]) == who)[~a].float().mean()), "Accuracy stands"),
+        (
+            lambda s, who, a: (
+                t := s[~who].sort().values[int(np.ceil(0.95 * int((~who).sum()) - 1e-9)) - 1],
+                *by_numpy_at(s, who, a, t),
+            ),
+            "judged by",
+        ),
+        (
+            lambda s, who, a: (*by_numpy(s, who, a)[:2], ((s > by_numpy(s, who, a)[0]) == who)[~a].float().mean()),
+            "Accuracy stands",
+        ),
     ],
 )
 def test_slips_in_other_words_are_recognised(wrong, said):
@@ -55,7 +64,9 @@ def test_slips_in_other_words_are_recognised(wrong, said):
 
 
 def by_numpy_at(score, stranger, aside, threshold):
-    return (score[~aside & ~stranger] <= threshold).float().mean(), (score[~aside & stranger] > threshold).float().mean()
+    return (score[~aside & ~stranger] <= threshold).float().mean(), (
+        score[~aside & stranger] > threshold
+    ).float().mean()
 
 
 def test_the_threshold_keeps_its_promise_on_what_it_was_chosen_on_and_nearly_on_the_rest():

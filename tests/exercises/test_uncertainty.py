@@ -117,14 +117,18 @@ def by_autograd(z, h):
 
 def test_the_norm_agrees_with_a_backward_pass():
     for case in arguments(exercises.confounding_norm):
-        torch.testing.assert_close(exercises.confounding_norm.reference(*case), by_autograd(*case), rtol=1e-10, atol=1e-16)
+        torch.testing.assert_close(
+            exercises.confounding_norm.reference(*case), by_autograd(*case), rtol=1e-10, atol=1e-16
+        )
 
 
 def test_the_norm_is_the_one_of_the_library():
     model = networks.load("signs/classifier")
     x = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     theirs = uncertainty.confounding_norms(model, x, by="tensor", layers="head")[:, 0].square()
-    torch.testing.assert_close(exercises.confounding_norm.reference(*gradients.features(model, x)), theirs, rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        exercises.confounding_norm.reference(*gradients.features(model, x)), theirs, rtol=1e-4, atol=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,9 @@ def test_the_norm_is_the_one_of_the_library():
     [
         by_autograd,
         lambda z, h: by_autograd(z.float(), h.float()),
-        lambda z, h: ((np.exp(-z.numpy()) / (1 + np.exp(-z.numpy())) / z.shape[1]) ** 2).sum(1) * (h.numpy() ** 2).sum(1),
+        lambda z, h: (
+            ((np.exp(-z.numpy()) / (1 + np.exp(-z.numpy())) / z.shape[1]) ** 2).sum(1) * (h.numpy() ** 2).sum(1)
+        ),
         lambda z, h: torch.einsum("nc,nd->ncd", (z.sigmoid() - 1) / z.shape[1], h).flatten(1).square().sum(1),
     ],
     ids=["autograd", "float32", "numpy", "einsum"],
@@ -157,7 +163,9 @@ def test_the_softmax_points_the_other_way():
     h = torch.ones(2, 3, dtype=torch.float64)
     unsure, sure = torch.zeros(1, 4, dtype=torch.float64), torch.tensor([[9.0, 0, 0, 0]], dtype=torch.float64)
     assert right(sure, h[:1]) < right(unsure, h[:1]) and softmax(sure, h[:1]) > softmax(unsure, h[:1])
-    assert right(unsure + 5, h[:1]) < right(unsure, h[:1]) and softmax(unsure + 5, h[:1]) == pytest.approx(softmax(unsure, h[:1]))
+    assert right(unsure + 5, h[:1]) < right(unsure, h[:1]) and softmax(unsure + 5, h[:1]) == pytest.approx(
+        softmax(unsure, h[:1])
+    )
 
 
 # Ten small steps.
@@ -223,7 +231,10 @@ def test_a_growing_budget_is_told_how_large_it_grew():
     model, x, y, eps, step, steps = arguments(exercises.pgd)[0]
     hint = check(grows, exercises.pgd).hint
     (said,) = (float(found) for found in re.findall(r"change is ([\d.]+):", hint))
-    assert said == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4) and said > 2 * eps
+    assert (
+        said == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4)
+        and said > 2 * eps
+    )
     assert hint.startswith("Each step is brought back around the last one")
 
 
@@ -239,7 +250,11 @@ def test_a_graph_that_is_kept_is_named_although_the_numbers_are_right():
         return at.requires_grad_(), share
 
     verdict = check(keeps, exercises.pgd)
-    assert verdict.off == "The graph of all steps is kept" and "all numbers are right" in verdict.right and not verdict.passed
+    assert (
+        verdict.off == "The graph of all steps is kept"
+        and "all numbers are right" in verdict.right
+        and not verdict.passed
+    )
 
 
 def test_gradients_left_on_the_network_are_a_trace():
@@ -257,7 +272,10 @@ def test_only_the_count_is_off_where_only_the_count_is():
         return at, float((model(at).argmax(1) != y).float().mean())
 
     verdict = check(counts_all, exercises.pgd)
-    assert verdict.off == "Pictures that were wrong before are counted as fooled" and "`the pictures` right" in verdict.right
+    assert (
+        verdict.off == "Pictures that were wrong before are counted as fooled"
+        and "`the pictures` right" in verdict.right
+    )
 
 
 def test_the_cases_bite():
@@ -286,7 +304,9 @@ def by_hand(family, picture, score, left_out):
 def test_the_split_agrees_with_one_by_hand():
     for case in arguments(exercises.leave_one_family_out):
         for mine, other in zip(exercises.leave_one_family_out.reference(*case), by_hand(*case), strict=True):
-            torch.testing.assert_close(mine.double(), torch.as_tensor(other, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(
+                mine.double(), torch.as_tensor(other, dtype=torch.float64), rtol=1e-12, atol=1e-12
+            )
 
 
 def test_the_split_keeps_what_the_library_keeps_apart():
@@ -318,7 +338,10 @@ def test_the_sides_are_right_where_only_the_scale_is_off():
         return train, test, scaled, scaled[train & (family == 0)].max()
 
     verdict = check(peeks, exercises.leave_one_family_out)
-    assert verdict.off == "The scores are standardised with what the test holds" and "`train`, `test` right" in verdict.right
+    assert (
+        verdict.off == "The scores are standardised with what the test holds"
+        and "`train`, `test` right" in verdict.right
+    )
 
 
 def test_a_split_by_chance_shares_pictures():

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
+from gradients.conftest import images, labels, signs, untouched  # noqa: F401
 from oracles import drawn
 from torch import nn
-
-from gradients.conftest import images, labels, signs, untouched  # noqa: F401
 
 
 class Small(nn.Module):
@@ -14,14 +13,16 @@ class Small(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1, groups=3), nn.ReLU(inplace=True), nn.Conv2d(6, 4, 1))
-        self.decoder = nn.Sequential(nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.Tanh(), nn.Conv2d(6, 3, 3, padding=1, bias=False))
+        self.decoder = nn.Sequential(
+            nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.Tanh(), nn.Conv2d(6, 3, 3, padding=1, bias=False)
+        )
 
     def forward(self, x):
         return self.decoder(self.encoder(x)).sigmoid()
 
 
 @pytest.fixture
-def autoencoder(untouched):  # noqa: F811
+def autoencoder(untouched):
     model = drawn(Small(), seed=2).double()
     model.encoder[2].weight.grad = torch.ones_like(model.encoder[2].weight)
     model.decoder[0].weight.requires_grad_(False)

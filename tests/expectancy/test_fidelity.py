@@ -25,7 +25,13 @@ cases = pytest.mark.parametrize(("x", "r"), CASES, ids=["colour", "just the wind
 @cases
 @pytest.mark.parametrize("peak", [1.0, 255.0])
 def test_ssim_is_scikit_images(x, r, peak):
-    how = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": peak, "channel_axis": 0}
+    how = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": peak,
+        "channel_axis": 0,
+    }
     for a, b, found in zip(x * peak, r * peak, e.ssim(x * peak, r * peak, peak=peak), strict=True):
         assert found.item() == pytest.approx(structural_similarity(a.numpy(), b.numpy(), **how), abs=1e-6)
 

@@ -25,8 +25,12 @@ def test_everything_read_off_a_pair_is_the_formula(autoencoder, images, referenc
         for n in range(len(images)):
             u, v = a[layer][n], b[layer][n]
             expected = [(u - v).norm(), u.norm(), v.norm(), (u @ v) / (u.norm() * v.norm())]
-            torch.testing.assert_close(torch.stack([column[n, i] for column in found]), torch.stack(expected), rtol=1e-8, atol=1e-12)
-    torch.testing.assert_close(e.gradient_distance(autoencoder, images, references), (found.apart / found.reference).mean(1))
+            torch.testing.assert_close(
+                torch.stack([column[n, i] for column in found]), torch.stack(expected), rtol=1e-8, atol=1e-12
+            )
+    torch.testing.assert_close(
+        e.gradient_distance(autoencoder, images, references), (found.apart / found.reference).mean(1)
+    )
     torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), found.cosine.mean(1))
     torch.testing.assert_close(e.change_norm(autoencoder, images), found.damaged.square().sum(1).sqrt())
 
@@ -53,7 +57,9 @@ def test_some_layers_only(autoencoder, images, references):
 
 def test_equal_pictures_and_which_way_quality_points(autoencoder, images, references):
     for read, best in (("distance", 0.0), ("cosine", 1.0)):
-        torch.testing.assert_close(e.gradient_quality(autoencoder, references, references, read=read), torch.full((5,), best).double())
+        torch.testing.assert_close(
+            e.gradient_quality(autoencoder, references, references, read=read), torch.full((5,), best).double()
+        )
         assert (e.gradient_quality(autoencoder, images, references, read=read) < best - 1e-4).all()
 
 
@@ -105,7 +111,9 @@ def test_a_scalar_cannot_contrast(rating, images):
     f = score(images)[:, 0].detach()
     plain = e.contrast_map(score, images, "body", gradients.Objective(lambda out: out[:, 0]))
     for Q in (-3.0, 0.5, 0.61, 4.0):
-        torch.testing.assert_close(e.contrast_map(score, images, "body", e.score_to(Q)), 2 * (f - Q)[:, None, None] * plain)
+        torch.testing.assert_close(
+            e.contrast_map(score, images, "body", e.score_to(Q)), 2 * (f - Q)[:, None, None] * plain
+        )
     torch.testing.assert_close(e.contrast_map(score, images, "body", e.score_to(f + 1)), -2 * plain)
 
 

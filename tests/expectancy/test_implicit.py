@@ -35,7 +35,12 @@ def test_it_is_the_loop_over_labels(layer, product, classes, signs, images):
 
 def test_the_signed_mean_is_one_uniform_label_and_by_p_it_is_nothing(signs, images):
     A, z = g.split_at(signs, images, "stem")
-    each = torch.stack([torch.autograd.grad(F.cross_entropy(z, torch.full((5,), Q), reduction="sum"), A, retain_graph=True)[0] for Q in range(10)])
+    each = torch.stack(
+        [
+            torch.autograd.grad(F.cross_entropy(z, torch.full((5,), Q), reduction="sum"), A, retain_graph=True)[0]
+            for Q in range(10)
+        ]
+    )
     uniform = g.layer_gradient(signs, images, "stem", g.uniform())[1]
     torch.testing.assert_close(each.mean(0), uniform, rtol=1e-8, atol=1e-12)
     weighted = (z.softmax(1).T.detach()[..., None, None, None] * each).sum(0)

@@ -12,7 +12,13 @@ from tutorial_lib import gradients as g
 @pytest.fixture
 def pooled(untouched):
     torch.manual_seed(1)
-    model = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3), torch.nn.Tanh(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(6, 4))
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 3),
+        torch.nn.Tanh(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(6, 4),
+    )
     return untouched(model.double().eval())
 
 
@@ -29,7 +35,9 @@ def naive(model, x, expected):
                 one = -(expected[n] * (model[4].weight.detach() @ a + model[4].bias.detach()).log_softmax(0)).sum()
                 (slope,) = torch.autograd.grad(one, a)
                 loss[n, i, j], size[n, i, j] = one.detach(), (slope * a.detach()).abs().sum()
-    return [F.interpolate(m[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0] for m in (loss, size)]
+    return [
+        F.interpolate(m[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0] for m in (loss, size)
+    ]
 
 
 @pytest.mark.parametrize("target", [None, 2, torch.tensor([3, 0, 1])], ids=["p", "a class", "labels"])
@@ -37,7 +45,9 @@ def test_both_are_the_loop_over_positions(target, pooled):
     x = torch.rand(3, 3, 8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
         p = pooled(x).softmax(1)
-    expected = p if target is None else F.one_hot(torch.full((3,), target) if isinstance(target, int) else target, 4).double()
+    expected = (
+        p if target is None else F.one_hot(torch.full((3,), target) if isinstance(target, int) else target, 4).double()
+    )
     loss, size = naive(pooled, x, expected)
     torch.testing.assert_close(E.local_loss(pooled, x, "1", target), loss, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(E.local_mismatch(pooled, x, "1", target), size, rtol=1e-9, atol=1e-12)

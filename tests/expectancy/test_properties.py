@@ -56,7 +56,9 @@ def test_a_batch_is_as_many_batches_of_one(name, autoencoder, images, references
 @pytest.mark.parametrize("name", [name for name, (_, chunked) in QUALITIES.items() if chunked])
 def test_the_chunk_does_not_matter(name, chunk, autoencoder, images, references):
     f, _ = QUALITIES[name]
-    torch.testing.assert_close(f(autoencoder, images, references, chunk=chunk), f(autoencoder, images, references), rtol=1e-8, atol=1e-12)
+    torch.testing.assert_close(
+        f(autoencoder, images, references, chunk=chunk), f(autoencoder, images, references), rtol=1e-8, atol=1e-12
+    )
 
 
 @everything

@@ -15,7 +15,11 @@ class Pooled(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.norm, self.act = nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+        self.stem, self.norm, self.act = (
+            nn.Conv2d(3, 8, 3, padding=1, bias=False),
+            nn.BatchNorm2d(8),
+            nn.ReLU(inplace=True),
+        )
         self.maps, self.drop, self.head = nn.Conv2d(8, 12, 3, padding=1), nn.Dropout(0.5), nn.Linear(12, 6)
 
     def forward(self, x):
@@ -61,7 +65,9 @@ def test_a_batch_is_as_many_batches_of_one(name, pooled, images):
 @everything
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_the_chunk_does_not_matter(name, chunk, pooled, images):
-    torch.testing.assert_close(MAPS[name](pooled, images, chunk=chunk), MAPS[name](pooled, images), rtol=1e-8, atol=1e-12)
+    torch.testing.assert_close(
+        MAPS[name](pooled, images, chunk=chunk), MAPS[name](pooled, images), rtol=1e-8, atol=1e-12
+    )
 
 
 @everything

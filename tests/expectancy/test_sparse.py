@@ -34,7 +34,9 @@ def test_training_reconstructs_and_is_sparse(quality, pictures):
 def test_the_loss_is_the_formula(quality, pictures):
     X = quality.patches(pictures[8:9])[0]
     coder = quality.network
-    W1, b1, W2, b2 = (t.double().numpy() for t in (coder.encoder.weight, coder.encoder.bias, coder.decoder.weight, coder.decoder.bias))
+    W1, b1, W2, b2 = (
+        t.double().numpy() for t in (coder.encoder.weight, coder.encoder.bias, coder.decoder.weight, coder.decoder.bias)
+    )
     total, used = 0.0, np.zeros(len(b1))
     for row in X.double().numpy():
         a = 1 / (1 + np.exp(-(W1 @ row + b1)))
@@ -84,7 +86,10 @@ def test_one_for_equal_pictures_and_monotone_in_damage(name, kind, quality, pict
 def test_seeded_and_borrowing_nothing(pictures):
     before = torch.get_rng_state()
     with torch.no_grad():
-        fits = [e.SparseQuality(8, 6).fit(pictures[:2], patches=64, steps=3, generator=torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+        fits = [
+            e.SparseQuality(8, 6).fit(pictures[:2], patches=64, steps=3, generator=torch.Generator().manual_seed(s))
+            for s in (0, 0, 1)
+        ]
     assert torch.equal(before, torch.get_rng_state())
     a, b, c = (fit.network.encoder.weight for fit in fits)
     assert torch.equal(a, b) and not torch.equal(a, c) and not a.requires_grad and a.grad is None
@@ -101,7 +106,9 @@ def test_surprisal_as_the_released_code_computes_it(quality, pictures):
     r, coder = pictures[8:9], quality.network
     x = data.challenge(r, "gaussian blur", 2)
     P, D = (quality.patches(side)[0].double().numpy() for side in (r, x))
-    W1, b1, W2, b2 = (t.double().numpy() for t in (coder.encoder.weight, coder.encoder.bias, coder.decoder.weight, coder.decoder.bias))
+    W1, b1, W2, b2 = (
+        t.double().numpy() for t in (coder.encoder.weight, coder.encoder.bias, coder.decoder.weight, coder.decoder.bias)
+    )
     a = 1 / (1 + np.exp(-(P @ W1.T + b1)))
     G = (a @ W2.T + b2 - P).T @ a / len(P)
     np.testing.assert_allclose(asked_of_decoder(coder, quality.patches(r))[0], G, rtol=1e-3, atol=1e-5)
@@ -117,7 +124,9 @@ def test_surprisal_as_the_released_code_computes_it(quality, pictures):
     rho = stats.spearmanr(features(D).ravel(), features(P).ravel()).statistic
     assert e.surprisal(quality, x, r).item() == pytest.approx(abs(rho) ** 10, abs=1e-3)
     assert set(sharpness(asked_of_decoder(coder, quality.patches(r))).unique().tolist()) <= {1.0, 2.0}
-    assert e.surprisal(quality, r, x).item() != pytest.approx(abs(rho) ** 10, abs=1e-6)  # only one of the two may surprise
+    assert e.surprisal(quality, r, x).item() != pytest.approx(
+        abs(rho) ** 10, abs=1e-6
+    )  # only one of the two may surprise
 
 
 @pytest.mark.parametrize(

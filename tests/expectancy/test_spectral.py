@@ -11,7 +11,9 @@ from tutorial_lib import expectancy as E
 def naive(image, width=64, blur=2.5):
     """One picture (3, H, W), by hand."""
     height = round(width * image.shape[1] / image.shape[2])
-    small = F.interpolate(image.double().mean(0)[None, None], (height, width), mode="bilinear", antialias=True)[0, 0].numpy()
+    small = F.interpolate(image.double().mean(0)[None, None], (height, width), mode="bilinear", antialias=True)[
+        0, 0
+    ].numpy()
     spectrum = np.fft.fft2(small)
     log, residual = np.log(np.abs(spectrum)), np.zeros_like(small)
     for i in range(height):
@@ -25,7 +27,9 @@ def naive(image, width=64, blur=2.5):
             y, x = np.mgrid[:height, :width]
             weights = np.exp(-((y - i) ** 2 + (x - j) ** 2) / (2 * blur**2))
             out[i, j] = (weights * back).sum() / weights.sum()
-    whole = F.interpolate(torch.from_numpy(out)[None, None], tuple(image.shape[-2:]), mode="bilinear", align_corners=False)
+    whole = F.interpolate(
+        torch.from_numpy(out)[None, None], tuple(image.shape[-2:]), mode="bilinear", align_corners=False
+    )
     return whole[0, 0]
 
 
@@ -62,7 +66,15 @@ def test_each_picture_for_itself_in_its_own_precision():
     assert E.spectral_residual(x.bfloat16()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("wrong", [torch.rand(3, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.full((1, 3, 8, 8), torch.nan), torch.zeros(0, 3, 8, 8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.rand(3, 8, 8),
+        torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
+        torch.full((1, 3, 8, 8), torch.nan),
+        torch.zeros(0, 3, 8, 8),
+    ],
+)
 def test_what_is_no_picture_is_refused(wrong):
     with pytest.raises(ValueError, match="the spectral residual is of pictures of finite floats"):
         E.spectral_residual(wrong)

@@ -17,6 +17,8 @@ def test_other_folds_keep_their_words():
 
 
 def test_entries_of_the_bibliography_are_items_of_its_list():
-    made = accessible.mend_list('<div role="list" class="citation-list"><div class="citation" id="a" role="doc-biblioentry">A.</div></div>')
+    made = accessible.mend_list(
+        '<div role="list" class="citation-list"><div class="citation" id="a" role="doc-biblioentry">A.</div></div>'
+    )
     assert 'id="a" role="listitem"' in made
     assert accessible.mend_list('<div role="doc-biblioentry">A.</div>') == '<div role="doc-biblioentry">A.</div>'

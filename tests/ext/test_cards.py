@@ -41,7 +41,10 @@ def linked(*sections):
 
 
 def test_the_first_use_is_linked_and_no_other():
-    made = linked(("2.1 One", p("Twins and a twin; twins again, AUROC and auroc."), p("Twins.")), ("2.2 Two", p("Twins, rank correlations.")))
+    made = linked(
+        ("2.1 One", p("Twins and a twin; twins again, AUROC and auroc."), p("Twins.")),
+        ("2.2 Two", p("Twins, rank correlations.")),
+    )
     assert links(made) == [("Twins", "g.html#twins"), ("AUROC", "g.html#auroc"), ("rank correlations", "g.html#rank")]
     assert "Twins and a twin; twins again, AUROC and auroc." in made.astext()
 
@@ -67,7 +70,20 @@ def test_nothing_is_linked_where_a_card_would_be_noise(part):
 
 
 def test_symbols_are_linked_as_they_stand():
-    made = linked(("2.1 One", p("Take ", nodes.math("", "h"), " or ", nodes.math("", "h + 1"), " and ", nodes.math("", "r_Q"), ", plain h.")))
+    made = linked(
+        (
+            "2.1 One",
+            p(
+                "Take ",
+                nodes.math("", "h"),
+                " or ",
+                nodes.math("", "h + 1"),
+                " and ",
+                nodes.math("", "r_Q"),
+                ", plain h.",
+            ),
+        )
+    )
     assert links(made) == [("h", "n.html#h")]
     made = linked(("2.A Deep", p("Take ", nodes.math("", "r_Q"))))
     assert links(made) == [("r_Q", "n.html#r")]
@@ -85,11 +101,17 @@ def test_a_chapter_built_alone_keeps_its_papers():
     document = nodes.document(None, None)
     document += page(("2.1 One", p("Twins of ", paper))).deepcopy()
     env = SimpleNamespace(found_docs={"chapters/02-information"})
-    cards.connect(SimpleNamespace(builder=SimpleNamespace(format="html"), env=env, srcdir=ROOT), document, "chapters/02-information")
+    cards.connect(
+        SimpleNamespace(builder=SimpleNamespace(format="html"), env=env, srcdir=ROOT),
+        document,
+        "chapters/02-information",
+    )
     assert list(document["cards"]) == ["https://arxiv.org/abs/1610.02391"]
     assert len(links(document)) == 1
 
 
 def test_every_everyday_word_is_one_of_the_tables():
-    tables = "".join((ROOT / "chapters" / f"{name}.md").read_text(encoding="utf-8") for name in ("glossary", "notation"))
+    tables = "".join(
+        (ROOT / "chapters" / f"{name}.md").read_text(encoding="utf-8") for name in ("glossary", "notation")
+    )
     assert [word for word in cards.EVERYDAY if f"| {word} |" not in tables and f"${word}$" not in tables] == []

@@ -11,12 +11,24 @@ import pytest
 
 
 def md(source, **metadata):
-    return {"cell_type": "markdown", "id": "".join(filter(str.isalnum, source))[:12], "metadata": metadata, "source": source}
+    return {
+        "cell_type": "markdown",
+        "id": "".join(filter(str.isalnum, source))[:12],
+        "metadata": metadata,
+        "source": source,
+    }
 
 
 def code(source, *tags):
     metadata = {"tags": list(tags)} if tags else {}
-    return {"cell_type": "code", "id": "c", "metadata": metadata, "execution_count": None, "outputs": [], "source": source}
+    return {
+        "cell_type": "code",
+        "id": "c",
+        "metadata": metadata,
+        "execution_count": None,
+        "outputs": [],
+        "source": source,
+    }
 
 
 CORE = [md("# A chapter"), code("setup", "setup"), md("## 1.1 Core"), code("core")]

@@ -15,7 +15,10 @@ def project(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/networks/weights/w.safetensors", "tutorial_lib/new.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/networks/weights/w.safetensors", "tutorial_lib/new.json"],
+)
 def test_what_is_computed_with_counts(project, name):
     before = fingerprint(project)
     assert fingerprint(project) == before
@@ -48,4 +51,8 @@ def test_caches_of_other_states_go(project, monkeypatch):
     assert config.nb_execution_cache_path == first
     (project / "tutorial_lib" / "a.py").write_text("two", encoding="utf-8")
     choose_cache(SimpleNamespace(srcdir=project), config)
-    assert [str(path) for path in (project / "_build" / ".jupyter_cache").iterdir()] == [config.nb_execution_cache_path] != [first]
+    assert (
+        [str(path) for path in (project / "_build" / ".jupyter_cache").iterdir()]
+        == [config.nb_execution_cache_path]
+        != [first]
+    )

@@ -8,8 +8,13 @@ from outputs import store
 
 def test_only_tagged_cells_keep_their_outputs(tmp_path):
     cells = [
-        nbformat.v4.new_code_cell("import sys; print('kept'); print('lost', file=sys.stderr); 1 + 1", metadata={"tags": ["nbval-check-output"]}),
-        nbformat.v4.new_code_cell("print('lost')", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="old")]),
+        nbformat.v4.new_code_cell(
+            "import sys; print('kept'); print('lost', file=sys.stderr); 1 + 1",
+            metadata={"tags": ["nbval-check-output"]},
+        ),
+        nbformat.v4.new_code_cell(
+            "print('lost')", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="old")]
+        ),
     ]
     path = tmp_path / "a.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)

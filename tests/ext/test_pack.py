@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pack
 import pytest
-import slides
 from test_book import browser  # noqa: F401
+
+import slides
 
 ROOT = Path(__file__).parent.parent.parent
 CHAPTER = "04-expectancy"
@@ -54,8 +55,16 @@ def damaged(folder):
     """Files that differ from the list of checksums, or that only one of the two knows."""
     lines = (folder / pack.SUMS).read_text(encoding="utf-8").splitlines()
     listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file() and path.name != pack.SUMS}
-    wrong = [name for name in listed if name not in there or hashlib.sha256(there[name].read_bytes()).hexdigest() != listed[name]]
+    there = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != pack.SUMS
+    }
+    wrong = [
+        name
+        for name in listed
+        if name not in there or hashlib.sha256(there[name].read_bytes()).hexdigest() != listed[name]
+    ]
     return sorted([*wrong, *(set(there) - set(listed))])
 
 
@@ -89,7 +98,14 @@ def test_it_holds_what_it_promises(unpacked, packed):
     names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")}
     chapters = [path.name for path in (ROOT / "chapters").glob("*.ipynb")]
     assert {f"notebooks/{name}" for name in chapters} <= names
-    assert {"book/index.html", "slides/index.html", "README.md", "requirements.lock", "LICENSE", "LICENSE-CODE"} <= names
+    assert {
+        "book/index.html",
+        "slides/index.html",
+        "README.md",
+        "requirements.lock",
+        "LICENSE",
+        "LICENSE-CODE",
+    } <= names
     (library,) = (unpacked / "library").glob("*.whl")
     weights = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tutorial_lib").rglob("*.safetensors")}
     assert weights and weights <= set(zipfile.ZipFile(library).namelist())
@@ -102,16 +118,23 @@ def test_the_same_contents_make_the_same_file(packed, tmp_path):
     assert pack.make(ROOT, tmp_path).read_bytes() == packed.read_bytes()
 
 
-PAGES = ["book/index.html", "book/chapters/02-information.html", "book/chapters/teaching.html", "slides/02-information.html"]
+PAGES = [
+    "book/index.html",
+    "book/chapters/02-information.html",
+    "book/chapters/teaching.html",
+    "slides/02-information.html",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_it_opens_without_a_network(unpacked, browser, page):  # noqa: F811
+def test_it_opens_without_a_network(unpacked, browser, page):
     with browser.new_context() as context:
         context.set_offline(True)
         tab, wrong = context.new_page(), []
         tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+        tab.on(
+            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url)
+        )
         tab.on("requestfailed", lambda request: wrong.append(f"failed {request.url[:200]}"))
         tab.goto((unpacked / page).as_uri())
         tab.wait_for_load_state("networkidle")
@@ -126,7 +149,21 @@ def test_its_library_runs_a_chapter(unpacked, tmp_path):
         wheel.extractall(tmp_path / "site")
     where = {"PYTHONPATH": str(tmp_path / "site"), "TUTORIAL_DATA": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
     where |= {"MPLBACKEND": "agg", "TUTORIAL_BOOK": ""}
-    command = [sys.executable, "-c", RUN, str(unpacked / "notebooks" / f"{CHAPTER}.ipynb"), str(tmp_path / "site"), str(ROOT / "_ext")]
-    ran = subprocess.run(offline(command), cwd=unpacked / "notebooks", env=os.environ | where, capture_output=True, text=True, timeout=280)
+    command = [
+        sys.executable,
+        "-c",
+        RUN,
+        str(unpacked / "notebooks" / f"{CHAPTER}.ipynb"),
+        str(tmp_path / "site"),
+        str(ROOT / "_ext"),
+    ]
+    ran = subprocess.run(
+        offline(command),
+        cwd=unpacked / "notebooks",
+        env=os.environ | where,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert int(ran.stdout.splitlines()[-1].removeprefix("ran ")) > 20

@@ -43,14 +43,19 @@ def book(tmp_path_factory):
     chapters, static = home / "_build" / "html" / "chapters", home / "_build" / "html" / "_static"
     chapters.mkdir(parents=True)
     shutil.copytree(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax", static / "mathjax")
-    (home / "_toc.yml").write_text("root: chapters/intro\nparts:\n  - caption: A part\n    chapters:\n      - file: chapters/01-second\n", encoding="utf-8")
+    (home / "_toc.yml").write_text(
+        "root: chapters/intro\nparts:\n  - caption: A part\n    chapters:\n      - file: chapters/01-second\n",
+        encoding="utf-8",
+    )
     (home / "_config.yml").write_text("title: A book by hand\nhtml: {extra_footer: A licence}\n", encoding="utf-8")
     (home / "tutorial_lib").mkdir()
     (home / "tutorial_lib" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
     (home / "_build" / "html" / "index.html").touch()
     cover = f'<img alt="Grain, all over." src="{webp(True)}">'
     (chapters / "intro.html").write_text(PAGE.format(FIRST.format(picture=cover)), encoding="utf-8")
-    (chapters / "01-second.html").write_text(PAGE.format(SECOND.format(picture=webp(False), long=LONG)), encoding="utf-8")
+    (chapters / "01-second.html").write_text(
+        PAGE.format(SECOND.format(picture=webp(False), long=LONG)), encoding="utf-8"
+    )
     return home
 
 
@@ -75,7 +80,13 @@ def test_it_holds_a_title_the_contents_and_every_page(paper):
     assert "A book by hand A subtitle" in pages[0] and "version 1.2.3" in pages[0] and "A licence" in pages[0]
     assert pages[1].startswith("Contents") and "A part" in pages[1]
     assert pages[2].startswith("First page") and pages[3].startswith("1. Second page") and "The end." in pages[4]
-    assert [title for title in titles(paper.outline) if title != "Contents"] == ["A book by hand", "First page", "1. Second page", "1.1 A section", "Unnumbered"]
+    assert [title for title in titles(paper.outline) if title != "Contents"] == [
+        "A book by hand",
+        "First page",
+        "1. Second page",
+        "1.1 A section",
+        "Unnumbered",
+    ]
 
 
 def test_the_contents_name_the_pages(paper):
@@ -99,18 +110,24 @@ def test_links_lead_to_their_places(paper):
     number = {page.indirect_reference.idnum: i for i, page in enumerate(paper.pages, 1)}
     links = [link.get_object() for link in paper.pages[2]["/Annots"]]
     inner = [number[paper.named_destinations[str(link["/Dest"])].page.idnum] for link in links if "/Dest" in link]
-    assert sorted(inner) == [3, 4] and [link["/A"]["/URI"] for link in links if "/A" in link] == ["https://example.org/x"]
+    assert sorted(inner) == [3, 4] and [link["/A"]["/URI"] for link in links if "/A" in link] == [
+        "https://example.org/x"
+    ]
 
 
 def test_names_are_told_apart_but_for_those_inside_a_drawing(book):
     pages = {"chapters/intro", "chapters/01-second"}
-    first, second = (pdf.leaf(book / "_build" / "html", page, pages) for page in ("chapters/intro", "chapters/01-second"))
+    first, second = (
+        pdf.leaf(book / "_build" / "html", page, pages) for page in ("chapters/intro", "chapters/01-second")
+    )
     assert first.section["id"] == "intro--first" and second.section["id"] == "01-second--first"
     assert second.svg["aria-labelledby"] == "t" and second.svg.title["id"] == "t" and first.details.has_attr("open")
 
 
 def test_pictures_keep_their_size():
-    assert pdf.printable(webp(True)).startswith("data:image/jpeg") and pdf.printable(webp(False)).startswith("data:image/png")
+    assert pdf.printable(webp(True)).startswith("data:image/jpeg") and pdf.printable(webp(False)).startswith(
+        "data:image/png"
+    )
     assert pdf.printable("x.png") == "x.png"
 
 

@@ -39,17 +39,28 @@ def page(tmp_path_factory):
     shutil.copy(ROOT / "chapters" / "references.bib", home / "chapters")
     (home / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
     (home / "requirements.lock").touch()
-    settings = (ROOT / "_config.yml").read_text(encoding="utf-8").replace("only_build_toc_files: false", "only_build_toc_files: true")
+    settings = (
+        (ROOT / "_config.yml")
+        .read_text(encoding="utf-8")
+        .replace("only_build_toc_files: false", "only_build_toc_files: true")
+    )
     (home / "_config.yml").write_text(settings, encoding="utf-8")
     (home / "_toc.yml").write_text("format: jb-book\nroot: chapters/page\n", encoding="utf-8")
     cells = [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Title\n\n## Part\n\n$x$"}]
     for name, source in {"b": CELL + FIRST, "c": SECOND}.items():
-        cells.append({"cell_type": "code", "id": name, "metadata": {}, "source": source, "execution_count": None, "outputs": []})
+        cells.append(
+            {"cell_type": "code", "id": name, "metadata": {}, "source": source, "execution_count": None, "outputs": []}
+        )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     (home / "chapters" / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-c", BUILD], cwd=home, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200
+        [sys.executable, "-c", BUILD],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     return home / "_build" / "html" / "chapters" / "page.html"
@@ -65,7 +76,10 @@ def test_the_kernels_of_a_build_are_told(monkeypatch):
 def test_the_page_holds_players_and_no_widget(page):
     html = page.read_text(encoding="utf-8")
     soup = BeautifulSoup(html, "html.parser")
-    frames = [json.loads(figure.find("script", type="application/json").string)["frames"] for figure in soup.select("figure.explore")]
+    frames = [
+        json.loads(figure.find("script", type="application/json").string)["frames"]
+        for figure in soup.select("figure.explore")
+    ]
     assert [len(of_one) for of_one in frames] == [8, 4]
     assert frames[0][5][1] == "A tent 2.5 high, its top at 3."
     assert not any(word in html for word in ["widget-view", "widget-state", "embed-amd", "require.js"])
@@ -73,12 +87,14 @@ def test_the_page_holds_players_and_no_widget(page):
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
-def test_sliders_move_on_the_page(browser, page, width, scheme):  # noqa: F811
+def test_sliders_move_on_the_page(browser, page, width, scheme):
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         context.set_offline(True)
         tab, wrong = context.new_page(), []
         tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+        tab.on(
+            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url)
+        )
         tab.goto(page.as_uri())
         first, second = tab.locator("figure.explore img").all()
         before = first.get_attribute("src")
@@ -92,7 +108,7 @@ def test_sliders_move_on_the_page(browser, page, width, scheme):  # noqa: F811
         assert wrong == []
 
 
-def test_without_scripts_the_page_shows_the_first_frames(browser, page):  # noqa: F811
+def test_without_scripts_the_page_shows_the_first_frames(browser, page):
     with browser.new_context(java_script_enabled=False) as context:
         tab = context.new_page()
         tab.goto(page.as_uri())
@@ -101,4 +117,7 @@ def test_without_scripts_the_page_shows_the_first_frames(browser, page):  # noqa
             "A low tent, its top at 3.",
         ]
         assert tab.locator("figure.explore input:visible").count() == 0
-        assert tab.locator("figure.explore figcaption").first.inner_text() == "Shown for step 1 and size 1. In the notebook, sliders move it."
+        assert (
+            tab.locator("figure.explore figcaption").first.inner_text()
+            == "Shown for step 1 and size 1. In the notebook, sliders move it."
+        )

@@ -1,9 +1,8 @@
 import json
 from types import SimpleNamespace
 
-import pytest
-
 import provenance
+import pytest
 
 PARTS = {"a|b": 61.2, "c": 3600.0}
 ABOUT = {"date": "2026-01-02", "machine": "a kind of CPU", "versions": {"python": "3.11", "torch": "2.9"}}
@@ -16,12 +15,17 @@ def home(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "studies" / "toy.py").write_text('"""What the toy\nasks.\n\nMore words."""\n')
     (tmp_path / "chapters" / "02-toys.ipynb").write_text(json.dumps({"cells": [{"source": 'kept = stored("toy")'}]}))
-    (tmp_path / "chapters" / "03-others.ipynb").write_text(json.dumps({"cells": [{"source": 'stored("toys"); stored("a toy")'}]}))
+    (tmp_path / "chapters" / "03-others.ipynb").write_text(
+        json.dumps({"cells": [{"source": 'stored("toys"); stored("a toy")'}]})
+    )
     return tmp_path
 
 
 def keep(home, rows=({"a": 1},), **more):
-    content = {"provenance": ABOUT | {"data": [{"subset": "9 pictures", "sha256": "ab" * 32}]} | more, "rows": list(rows)}
+    content = {
+        "provenance": ABOUT | {"data": [{"subset": "9 pictures", "sha256": "ab" * 32}]} | more,
+        "rows": list(rows),
+    }
     (home / "tutorial_lib" / "results" / "toy.json").write_text(json.dumps(content))
     return provenance.stored_results(home)
 

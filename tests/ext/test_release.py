@@ -15,11 +15,15 @@ ADDRESS = "https://github.com/owner/project"
 
 @pytest.fixture
 def project(tmp_path):
-    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "x"\n[project.urls]\nRepository = "{ADDRESS}"\n', encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(
+        f'[project]\nname = "x"\n[project.urls]\nRepository = "{ADDRESS}"\n', encoding="utf-8"
+    )
     (tmp_path / "CHANGELOG.md").write_text(CHANGES, encoding="utf-8")
     (tmp_path / "CITATION.cff").write_text(CITATION, encoding="utf-8")
     (tmp_path / "tutorial_lib").mkdir()
-    (tmp_path / "tutorial_lib" / "__init__.py").write_text('"""Text."""\n\n__version__ = "1.2.0.dev0"\n', encoding="utf-8")
+    (tmp_path / "tutorial_lib" / "__init__.py").write_text(
+        '"""Text."""\n\n__version__ = "1.2.0.dev0"\n', encoding="utf-8"
+    )
     (tmp_path / "chapters").mkdir()
     cell = {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["old"], "outputs": []}
     (tmp_path / "chapters" / "a.ipynb").write_text(json.dumps({"cells": [cell]}), encoding="utf-8")

@@ -19,7 +19,9 @@ MEASURE = inspect.getsource(run_cards.measure) + "\nmeasure()"
 
 def measured(before=""):
     """What a process of its own says of itself, after it has done something."""
-    ran = subprocess.run([sys.executable, "-c", before + "\n" + MEASURE], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", before + "\n" + MEASURE], capture_output=True, text=True, timeout=60, check=True
+    )
     return json.loads(ran.stdout)
 
 
@@ -52,7 +54,15 @@ def test_the_budget_is_read_from_the_line_that_readers_see(text, found):
     assert run_cards.budget(text) == found
 
 
-RUN = {"seconds": 60, "processor": 50, "gigabytes": 1.5, "cores": 2, "kind": "x86_64", "gpu": None, "date": "2026-01-05"}
+RUN = {
+    "seconds": 60,
+    "processor": 50,
+    "gigabytes": 1.5,
+    "cores": 2,
+    "kind": "x86_64",
+    "gpu": None,
+    "date": "2026-01-05",
+}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +85,9 @@ def test_a_budget_holds_or_it_does_not(run, allowed, complaint):
 
 
 def test_words():
-    assert "60 s (50 s of processor time), 1.5 GB at its peak, on 2 cores (x86_64), 5 January 2026" in run_cards.card(RUN)
+    assert "60 s (50 s of processor time), 1.5 GB at its peak, on 2 cores (x86_64), 5 January 2026" in run_cards.card(
+        RUN
+    )
     assert "and a GPU (Some &amp; name)" in run_cards.card(RUN | {"gpu": "Some & name"})
     assert "budget</strong> 75 s and 3 GB" in run_cards.card(RUN)
     assert "budget" not in run_cards.card(RUN, (60, 3)), "the chapter says it already"
@@ -92,7 +104,11 @@ def home(tmp_path):
         shutil.copy(ROOT / part, tmp_path / part)
     for part in ["requirements.lock", "tutorial_lib/__init__.py"]:
         (tmp_path / part).touch()
-    settings = (ROOT / "_config.yml").read_text(encoding="utf-8").replace("only_build_toc_files: false", "only_build_toc_files: true")
+    settings = (
+        (ROOT / "_config.yml")
+        .read_text(encoding="utf-8")
+        .replace("only_build_toc_files: false", "only_build_toc_files: true")
+    )
     (tmp_path / "_config.yml").write_text(settings, encoding="utf-8")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/01-page\n", encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
@@ -101,18 +117,37 @@ def home(tmp_path):
 
 def build(home, words):
     """Write the chapter, build, and return the page."""
-    first = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": f"# Title\n\n{words}\n\nMore.\n\n## Part\n\nText."}
-    code = {"cell_type": "code", "id": "b", "metadata": {}, "source": "print('an output')", "execution_count": None, "outputs": []}
+    first = {
+        "cell_type": "markdown",
+        "id": "a",
+        "metadata": {},
+        "source": f"# Title\n\n{words}\n\nMore.\n\n## Part\n\nText.",
+    }
+    code = {
+        "cell_type": "code",
+        "id": "b",
+        "metadata": {},
+        "source": "print('an output')",
+        "execution_count": None,
+        "outputs": [],
+    }
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     notebook = json.dumps({"cells": [first, code], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
     path = home / "chapters" / "01-page.ipynb"
     path.write_text(notebook, encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-c", BUILD], cwd=home, env=os.environ | {"PYTHONPATH": str(home)}, capture_output=True, text=True, timeout=200
+        [sys.executable, "-c", BUILD],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     assert path.read_text(encoding="utf-8") == notebook, "a build writes no sources"
-    return BeautifulSoup((home / "_build" / "html" / "chapters" / "01-page.html").read_text(encoding="utf-8"), "html.parser")
+    return BeautifulSoup(
+        (home / "_build" / "html" / "chapters" / "01-page.html").read_text(encoding="utf-8"), "html.parser"
+    )
 
 
 def test_the_card_of_a_page_and_of_the_same_run_later(home):
@@ -120,10 +155,16 @@ def test_the_card_of_a_page_and_of_the_same_run_later(home):
     (card,) = page.select(".run-card")
     assert card.parent.name == "div" and card.parent.parent.name == "blockquote" and "Time" in card.parent.text
     assert (card["data-allowed-s"], card["data-allowed-gb"]) == ("20", "1")
-    assert 0.1 < float(card["data-processor"]) and 0 < float(card["data-seconds"]) < 60 and 0.01 < float(card["data-gigabytes"]) < 1
+    assert (
+        0.1 < float(card["data-processor"])
+        and 0 < float(card["data-seconds"]) < 60
+        and 0.01 < float(card["data-gigabytes"]) < 1
+    )
     outputs = [output.text.strip() for output in page.select("div.cell_output")]
     assert outputs == ["an output"], "the measuring cell is not on the page"
-    assert "run-card" not in (home / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb").read_text(encoding="utf-8")
+    assert "run-card" not in (home / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb").read_text(
+        encoding="utf-8"
+    )
     # Other words, the same cells: nothing is run, and the card is that of the run that made the outputs.
     page = build(home, "Nothing about time.")
     (later,) = page.select(".run-card")

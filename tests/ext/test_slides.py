@@ -5,10 +5,11 @@ from pathlib import Path
 
 import lessons
 import pytest
-import slides
 import teaching
 from bs4 import BeautifulSoup
 from test_book import browser  # noqa: F401
+
+import slides
 
 ROOT = Path(__file__).parent.parent.parent
 CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
@@ -45,7 +46,9 @@ def test_a_deck_tells_the_chapter(decks, name):
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_deck_shows_every_picture_of_the_core(decks, name):
-    page = BeautifulSoup((ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    page = BeautifulSoup(
+        (ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser"
+    )
     elsewhere = page.select("#go-deeper img, #the-map img")
     core = [image["alt"] for image in page.select("article .cell_output img") if image not in elsewhere]
     assert core and [section.img["alt"] for section in soup(decks, name).select("section.picture")] == core
@@ -69,7 +72,9 @@ def test_what_was_measured_waits_behind_its_prediction(decks, name):
     deck, last = soup(decks, name), 0
     places = {s.h2.text: n for n, s in enumerate(deck.select(".slides > section"), 1) if "predict" in s["class"]}
     for place, value in measured.items():
-        (where,) = [n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text]
+        (where,) = [
+            n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text
+        ]
         assert where >= places[f"Predict, {place}"] and where > last
         last = where
 
@@ -78,10 +83,21 @@ def test_words_between_cells_are_in_the_notes():
     def markdown(text):
         return {"cell_type": "markdown"}, text
 
-    cells = [markdown("Opening.\n\n**Predict:** what?\n\nTold later."), markdown("Twins come in.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |")]
+    cells = [
+        markdown("Opening.\n\n**Predict:** what?\n\nTold later."),
+        markdown("Twins come in.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
+    ]
     cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
-    opening, exercise = slides.of_section(lessons.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {})
-    assert opening[1] == "<p>Opening.</p>" and opening[2] == ["**3 minutes.** The exercise here is done in its one-line form.", "Told later.", "Twins come in.", "Two things:", "- a list"]
+    opening, exercise = slides.of_section(
+        lessons.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
+    )
+    assert opening[1] == "<p>Opening.</p>" and opening[2] == [
+        "**3 minutes.** The exercise here is done in its one-line form.",
+        "Told later.",
+        "Twins come in.",
+        "Two things:",
+        "- a list",
+    ]
     assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
 
 
@@ -110,7 +126,9 @@ def test_a_route_holds_its_sections_and_the_clock(decks, name):
 def test_a_vote_shows_its_claims_and_hides_the_verdicts(decks):
     (vote,) = soup(decks, "05-conclusion").select("section.vote")
     claims = lessons.votes(lessons.chapters(ROOT)["05-conclusion"])
-    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [claim.text.replace("*", "") for claim in claims]
+    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [
+        claim.text.replace("*", "") for claim in claims
+    ]
     assert all(choice in vote.select_one(".choices").text for choice in claims[0].options)
     notes = vote.aside.extract().text
     assert notes.count("The ledger says: ") == 6 and "The ledger says" not in vote.text
@@ -124,18 +142,24 @@ def test_pictures_keep_their_words(decks, name):
 
 
 @pytest.mark.parametrize("name", [*CHAPTERS, *ROUTES, "index"])
-def test_a_deck_in_the_browser(decks, browser, name):  # noqa: F811
+def test_a_deck_in_the_browser(decks, browser, name):
     with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
         tab, errors, elsewhere = context.new_page(), [], []
         tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url))
+        tab.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url),
+        )
         tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
         tab.goto((decks / f"{name}.html").as_uri())
         tab.wait_for_load_state("networkidle")
         if name != "index":
             tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
             # In the notes a formula is seen once; on the slide it can be read aloud.
-            assert tab.locator("aside.notes mjx-container").count() and not tab.locator("aside.notes mjx-assistive-mml").count()
+            assert (
+                tab.locator("aside.notes mjx-container").count()
+                and not tab.locator("aside.notes mjx-assistive-mml").count()
+            )
             assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
             assert walk(tab) == []
         assert (errors, elsewhere) == ([], [])
@@ -167,7 +191,7 @@ def walk(tab):
 # The rules can fail.
 
 
-def test_a_slide_that_does_not_fit_is_seen(decks, browser, tmp_path):  # noqa: F811
+def test_a_slide_that_does_not_fit_is_seen(decks, browser, tmp_path):
     long = slides.slide("Long", "<p>word</p>" * 60)
     slides.beside(tmp_path)
     three = slides.slide("One", "<p>x</p>") + long + slides.slide("Two", "<p>x</p>")
@@ -192,6 +216,8 @@ def test_links_into_the_book_are_plain_words():
 
 def test_a_chapter_that_has_not_run_is_named(tmp_path):
     (tmp_path / "chapters").mkdir()
-    (tmp_path / "chapters" / "01-x.ipynb").write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    (tmp_path / "chapters" / "01-x.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
     with pytest.raises(SystemExit, match="01-x has not run yet: make book"):
         slides.executed(tmp_path, "01-x")

@@ -18,7 +18,15 @@ from test_book import browser  # noqa: F401
 ROOT = Path(__file__).parent.parent.parent
 PLAN, FOUND = teaching.read(ROOT), lessons.chapters(ROOT)
 HTML = ROOT / "_build" / "html" / "chapters"
-RUN = {"seconds": 61.0, "processor": 44.4, "gigabytes": 1.84, "cores": 2, "kind": "x86_64", "gpu": None, "date": "2026-11-24"}
+RUN = {
+    "seconds": 61.0,
+    "processor": 44.4,
+    "gigabytes": 1.84,
+    "cores": 2,
+    "kind": "x86_64",
+    "gpu": None,
+    "date": "2026-11-24",
+}
 
 
 def page(name):
@@ -109,7 +117,9 @@ def test_costs_are_sums_and_multiples(monkeypatch):
 
 
 def test_what_is_installed_is_measured(tmp_path):
-    (tmp_path / "requirements.lock").write_text("numpy==1.0\nnot-a-package-of-anyone==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n")
+    (tmp_path / "requirements.lock").write_text(
+        "numpy==1.0\nnot-a-package-of-anyone==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n"
+    )
     gpu, rest = costs.installed(tmp_path)
     assert gpu == 0 and 5e6 < rest < 5e8
 
@@ -118,7 +128,10 @@ def test_the_page_shows_the_run_of_every_chapter():
     rows = [row for row in page("teaching").select("tbody tr") if "cores (" in row.text or "core (" in row.text]
     for name, row in zip(FOUND, rows, strict=True):
         card = page(name).select_one(".run-card")
-        assert f"{float(card['data-processor']):.0f} s" in row.text and f"{float(card['data-gigabytes']):.1f} GB" in row.text
+        assert (
+            f"{float(card['data-processor']):.0f} s" in row.text
+            and f"{float(card['data-gigabytes']):.1f} GB" in row.text
+        )
     assert "<!--" not in page("teaching").text and not page("teaching").select(".teaching-late")
 
 
@@ -155,19 +168,29 @@ def test_a_number_that_only_a_run_knows_is_left_open():
 
 def test_the_page_of_polls_is_whole():
     article = page("polls")
-    assert article.text.count("✎") == sum(len(lessons.predictions(lesson)) + len(lessons.votes(lesson)) for lesson in FOUND.values())
+    assert article.text.count("✎") == sum(
+        len(lessons.predictions(lesson)) + len(lessons.votes(lesson)) for lesson in FOUND.values()
+    )
     answers = article.find(id="answers").find_all("li")
     late = [item.text for item in answers if item.text.startswith("Measured, ")]
     places = [place for lesson in FOUND.values() for place, _ in lessons.predictions(lesson)]
     assert [text.split(". ")[0].removeprefix("Measured, ") for text in late] == places
-    rows = [row for name in FOUND for table in page(name).select("table") if "your prediction" in table.text for row in table.select("tbody tr")]
+    rows = [
+        row
+        for name in FOUND
+        for table in page(name).select("table")
+        if "your prediction" in table.text
+        for row in table.select("tbody tr")
+    ]
     assert [text.split(". ", 1)[1] for text in late] == [row.find_all("td")[3].text for row in rows]
     answers = [item for item in answers if item.text not in late]
-    assert len(answers) == sum(len(lessons.practice(lesson)[1]) + len(lessons.votes(lesson)) for lesson in FOUND.values())
+    assert len(answers) == sum(
+        len(lessons.practice(lesson)[1]) + len(lessons.votes(lesson)) for lesson in FOUND.values()
+    )
     assert "<!--" not in article.text
 
 
-def test_a_print_begins_with_the_first_sheet_and_ends_with_the_answers(browser):  # noqa: F811
+def test_a_print_begins_with_the_first_sheet_and_ends_with_the_answers(browser):
     page("polls")
     with browser.new_context() as context:
         tab = context.new_page()

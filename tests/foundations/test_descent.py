@@ -70,7 +70,9 @@ def test_many_paths_at_once_are_the_paths_one_by_one():
     together = descend(surface.loss, starts, step=0.02, steps=25, momentum=0.8)
     assert together.shape == (26, 3, 2)
     for i, start in enumerate(starts):
-        assert torch.allclose(together[:, i], descend(surface.loss, start, step=0.02, steps=25, momentum=0.8), atol=1e-12)
+        assert torch.allclose(
+            together[:, i], descend(surface.loss, start, step=0.02, steps=25, momentum=0.8), atol=1e-12
+        )
     assert torch.equal(together[:, 2], starts[2].expand(26, 2)), "at the lowest point there is nothing to do"
 
 
@@ -121,12 +123,17 @@ def test_every_surface_keeps_its_promise(name):
     (left, right), (bottom, top) = surface.window
     for x, y in (surface.start, surface.minimum):
         assert left < x < right and bottom < y < top
-    grid = torch.cartesian_prod(torch.linspace(left, right, 60, dtype=DOUBLE), torch.linspace(bottom, top, 60, dtype=DOUBLE))
+    grid = torch.cartesian_prod(
+        torch.linspace(left, right, 60, dtype=DOUBLE), torch.linspace(bottom, top, 60, dtype=DOUBLE)
+    )
     assert surface.loss(grid).min() >= surface.lowest
 
 
 def test_the_words_follow_the_path():
-    loss, start = quadratic(torch.diag(torch.tensor([1.0, 20.0], dtype=DOUBLE))), torch.tensor([0.05, 1.0], dtype=DOUBLE)
+    loss, start = (
+        quadratic(torch.diag(torch.tensor([1.0, 20.0], dtype=DOUBLE))),
+        torch.tensor([0.05, 1.0], dtype=DOUBLE),
+    )
     words = [behaviour(loss, descend(loss, start, step=step, steps=60)) for step in (0.0001, 0.05, 0.099, 0.101)]
     assert words == ["creeps", "settles", "zigzags", "diverges"]
     assert behaviour(loss, torch.tensor([[1.0, 0.0], [2.0, 0.0], [float("nan"), 0.0]], dtype=DOUBLE)) == "diverges"
@@ -155,7 +162,10 @@ def test_a_model_inside_the_surface_is_left_as_it_was():
     before = [p.clone() for p in model.parameters()]
     state = torch.get_rng_state()
     descend(lambda theta: model(theta)[:, 0] ** 2, torch.ones(3), step=0.1, steps=3, noise=0.1)
-    assert all(torch.equal(a, b) and b.grad is None and b.requires_grad for a, b in zip(before, model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) and b.grad is None and b.requires_grad
+        for a, b in zip(before, model.parameters(), strict=True)
+    )
     assert torch.equal(state, torch.get_rng_state())
 
 

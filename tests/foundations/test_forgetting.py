@@ -24,7 +24,9 @@ def test_the_diagonal_is_the_naive_mean_over_pictures_and_classes():
     for picture in x:
         for c in range(4):
             log_p = model(picture[None]).log_softmax(1)[0, c]
-            for (name, _), g in zip(model.named_parameters(), torch.autograd.grad(log_p, list(model.parameters())), strict=True):
+            for (name, _), g in zip(
+                model.named_parameters(), torch.autograd.grad(log_p, list(model.parameters())), strict=True
+            ):
                 naive[name] += log_p.detach().exp() * g**2 / len(x)
     fisher = fisher_diagonal(model, x, chunk=2)
     assert fisher.keys() == naive.keys()
@@ -59,7 +61,9 @@ def test_the_model_is_only_borrowed():
     model, (x, _) = SmallNetwork(4, width=4).train(), pictures(4)
     before, state = held(model), torch.random.get_rng_state()
     fisher_diagonal(model, x)
-    assert model.training and all(p.grad is None and torch.equal(p, before[name]) for name, p in model.named_parameters())
+    assert model.training and all(
+        p.grad is None and torch.equal(p, before[name]) for name, p in model.named_parameters()
+    )
     assert torch.equal(state, torch.random.get_rng_state())
 
 
@@ -84,7 +88,7 @@ def learned(strength, weights_of=fisher_diagonal):
     anchor, weights = held(model), weights_of(model, old)
     loss = cross_entropy
     if strength is not None:
-        loss = lambda z, y: cross_entropy(z, y) + strength * quadratic_penalty(model, anchor, weights)  # noqa: E731
+        loss = lambda z, y: cross_entropy(z, y) + strength * quadratic_penalty(model, anchor, weights)
     train(model, new, new_labels.flip(0), loss=loss, **how)
     return model, anchor
 

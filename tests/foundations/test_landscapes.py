@@ -16,7 +16,9 @@ class Small(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 3), nn.ReLU())
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 3), nn.ReLU()
+        )
         self.drop, self.head = nn.Dropout(0.5), nn.Linear(5, 4)
 
     def forward(self, x):
@@ -90,7 +92,9 @@ def test_the_model_is_left_as_it_was(model, batch, statistics, training):
         loss_plane(model, batch[0][:, :2], batch[1], *two(model), a=[0], b=[0], statistics=statistics)
     assert [m.training for m in model.modules()] == flags
     assert keys == [list(vars(m)) + list(m._parameters) + list(m._buffers) for m in model.modules()]
-    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()) and torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()) and torch.equal(
+        random, torch.get_rng_state()
+    )
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
 
 
@@ -101,7 +105,9 @@ def test_a_direction_is_as_long_as_the_weights(model, normalise):
     assert all(direction[name].count_nonzero() == 0 for name, p in model.named_parameters() if p.dim() < 2)
     length = lambda named: torch.cat([t.flatten() for t in named.values()]).norm()
     assert torch.isclose(length(direction), length(weights))
-    same = [torch.allclose(direction[name].flatten(1).norm(dim=1), w.flatten(1).norm(dim=1)) for name, w in weights.items()]
+    same = [
+        torch.allclose(direction[name].flatten(1).norm(dim=1), w.flatten(1).norm(dim=1)) for name, w in weights.items()
+    ]
     assert all(same) if normalise == "filter" else not any(same)
     assert torch.equal(direction["head.weight"], random_direction(model, normalise=normalise)["head.weight"])
 
@@ -177,7 +183,9 @@ def test_variation_in_a_plane_is_counted_once():
     assert variation_in(states, [plane.first, lean]) == pytest.approx(variation_in(states, both), abs=1e-9)
     theta = flat(states) - flat(states).mean(0)
     axis = {"w": torch.eye(20, dtype=DOUBLE)[3].reshape(4, 5), "b": torch.zeros(10, dtype=DOUBLE)}
-    assert variation_in(states, [axis]) == pytest.approx((theta[:, 3].square().sum() / theta.square().sum()).item(), abs=1e-9)
+    assert variation_in(states, [axis]) == pytest.approx(
+        (theta[:, 3].square().sum() / theta.square().sum()).item(), abs=1e-9
+    )
 
 
 def test_two_random_directions_show_two_parts_in_n_of_a_path():

@@ -90,7 +90,9 @@ def test_weights_agree_with_a_loop_and_leave_the_model_alone(scene):
         def loss(t, row=row, g=g, size=size, i=i):
             moved = {n: p.detach() - t * v / size for n, p, v in zip(names, parameters, g, strict=True)}
             with torch.no_grad():
-                return nn.functional.cross_entropy(torch.func.functional_call(model, moved, (row,)), y[i : i + 1]).item()
+                return nn.functional.cross_entropy(
+                    torch.func.functional_call(model, moved, (row,)), y[i : i + 1]
+                ).item()
 
         low, high = loop(loss, -size.item(), loss(0.0), distances, TAU)
         assert low <= found[i].item() <= high
@@ -101,7 +103,9 @@ def test_a_batch_is_its_samples_and_the_layers_can_be_named(scene):
     distances = torch.logspace(-2, 1, 12, dtype=torch.float64)
     for radius in (picture_radius, weight_radius):
         whole = radius(model, x, cross_entropy(y), distances=distances, chunk=3)
-        alone = torch.cat([radius(model, x[i : i + 1], cross_entropy(y[i : i + 1]), distances=distances) for i in range(4)])
+        alone = torch.cat(
+            [radius(model, x[i : i + 1], cross_entropy(y[i : i + 1]), distances=distances) for i in range(4)]
+        )
         torch.testing.assert_close(whole, alone)
     head = weight_radius(model, x, cross_entropy(y), distances=distances, layers="head")
     assert not torch.allclose(head, weight_radius(model, x, cross_entropy(y), distances=distances))

@@ -27,7 +27,9 @@ def case(norm, metric, seed=0):
 def test_no_feasible_step_is_steeper(norm, metric):
     g, options = case(norm, metric)
     best = (g * steepest(g, norm, 0.7, **options)).flatten(1).sum(1)
-    trials = torch.cat([drawn(5000, 2, 3, seed=1), drawn(5000, 2, 3, seed=2).sign() * (drawn(5000, 2, 3, seed=3).abs() > 0.8)])
+    trials = torch.cat(
+        [drawn(5000, 2, 3, seed=1), drawn(5000, 2, 3, seed=2).sign() * (drawn(5000, 2, 3, seed=3).abs() > 0.8)]
+    )
     trials = trials[trials.flatten(1).abs().sum(1) > 0]
     feasible = 0.7 * trials / step_length(trials, norm, **options)[:, None, None]
     assert step_length(feasible, norm, **options) == pytest.approx(0.7)
@@ -54,7 +56,9 @@ def test_norms_are_torchs(metric):
     torch.testing.assert_close(dual_norm(g, "spectral"), torch.linalg.matrix_norm(g, "nuc"))
     flat = g.flatten(1)
     torch.testing.assert_close(step_length(g, "M", M=metric), torch.einsum("ni,ij,nj->n", flat, metric, flat).sqrt())
-    torch.testing.assert_close(dual_norm(g, "M", M=metric), torch.einsum("ni,ij,nj->n", flat, metric.inverse(), flat).sqrt())
+    torch.testing.assert_close(
+        dual_norm(g, "M", M=metric), torch.einsum("ni,ij,nj->n", flat, metric.inverse(), flat).sqrt()
+    )
 
 
 def test_with_the_identity_m_is_l2():

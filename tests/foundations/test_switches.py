@@ -49,7 +49,9 @@ def test_selection_works_where_all_counts_are_the_same(component, n):
 @pytest.mark.parametrize("n", [1, 5, 25])
 def test_the_two_components_choose_different_pictures_while_both_are_large_enough(n):
     events = two_groups()
-    chosen = {component: set(select_by_switches(events, n, component=component).tolist()) for component in ("higher", "lower")}
+    chosen = {
+        component: set(select_by_switches(events, n, component=component).tolist()) for component in ("higher", "lower")
+    }
     assert not chosen["higher"] & chosen["lower"]
     assert min(events[list(chosen["higher"])]) >= 10 and max(events[list(chosen["lower"])]) <= 2
     assert len(chosen["higher"]) == len(chosen["lower"]) == n

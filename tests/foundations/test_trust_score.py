@@ -15,7 +15,9 @@ def brute(stored, labels, h, predictions, *, k=10, alpha=0.0, neighbour=1):
     for c in sorted(set(labels.tolist())):
         points = stored[labels == c]
         if alpha:
-            radii = [sorted((points - p).square().sum(1).sqrt().tolist())[k] for p in points]  # at 0 stands the point itself
+            radii = [
+                sorted((points - p).square().sum(1).sqrt().tolist())[k] for p in points
+            ]  # at 0 stands the point itself
             points = points[np.array(radii) <= np.percentile(radii, 100 * (1 - alpha))]
         sets[c] = points
     found = []
@@ -35,7 +37,9 @@ def scene():
     return stored, labels, h, torch.randint(3, (40,), generator=generator)
 
 
-@pytest.mark.parametrize("options", [{}, {"alpha": 0.2, "k": 4}, {"neighbour": 2}, {"alpha": 0.1, "k": 2, "neighbour": 3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 0.2, "k": 4}, {"neighbour": 2}, {"alpha": 0.1, "k": 2, "neighbour": 3}]
+)
 def test_it_is_the_formula(scene, options):
     stored, labels, h, predictions = scene
     found = TrustScore(**options).fit(stored, labels).trust(h, predictions, chunk=7)

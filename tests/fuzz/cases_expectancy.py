@@ -1,14 +1,16 @@
 """The methods of chapter 4, with good arguments."""
 
 from fuzz.harm import Case
-from fuzz.parts import CODER, LABELS, MODEL, N, OTHER, SIDE, X, noise
+from fuzz.parts import CODER, LABELS, MODEL, OTHER, SIDE, N, X, noise
 from oracles import drawn
 from torch import nn
 
 from tutorial_lib import expectancy as e
 
 QUALITY = e.SparseQuality(6, 4, halve=False).fit(noise(4, 3, SIDE, SIDE).float(), patches=60, steps=4)
-SCORER = drawn(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))).double()
+SCORER = drawn(
+    nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+).double()
 PAIR, TWO = {"x": X, "reference": OTHER}, "x reference"
 CODED = {"autoencoder": CODER, **PAIR, "chunk": 16}
 MEAN = e.mean_gradient(CODER, OTHER)

@@ -2,7 +2,7 @@
 
 import torch
 from fuzz.harm import Case
-from fuzz.parts import C, D, H, LABELS, LOGITS, MODEL, N, RIVALS, X, noise
+from fuzz.parts import LABELS, LOGITS, MODEL, RIVALS, C, D, H, N, X, noise
 
 from tutorial_lib import foundations as f
 
@@ -33,13 +33,17 @@ CASES = {
         "h label",
         each=False,
     ),
-    "behaviour": Case(lambda path: float(len(f.behaviour(bowl, path))), {"path": noise(9, 2)}, "", each=False, blind="path"),
+    "behaviour": Case(
+        lambda path: float(len(f.behaviour(bowl, path))), {"path": noise(9, 2)}, "", each=False, blind="path"
+    ),
     "class_means": Case(f.class_means, {"gradients": MANY, "labels": KINDS}, "gradients labels", each=False),
     "compose": Case(
         lambda gradients, learned: f.compose(gradients, learned), {"gradients": H, "learned": noise(2, D)}, "gradients"
     ),
     "curvature": Case(lambda theta: f.curvature(bowl, theta), {"theta": POINTS[0]}, **EVERY),
-    "descend": Case(lambda start: f.descend(bowl, start, step=0.1, steps=3)[-1], {"start": POINTS}, "start", skip={"an axis less"}),
+    "descend": Case(
+        lambda start: f.descend(bowl, start, step=0.1, steps=3)[-1], {"start": POINTS}, "start", skip={"an axis less"}
+    ),
     "dual_norm": Case(f.dual_norm, {"gradient": POINTS}, "gradient"),
     "dual_norm M": Case(lambda gradient, M: f.dual_norm(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"),
     "fisher_diagonal": Case(f.fisher_diagonal, {"model": MODEL, "x": X, "chunk": 16}, each=False),
@@ -68,7 +72,9 @@ CASES = {
     "steepest l1": Case(lambda gradient: f.steepest(gradient, "l1"), {"gradient": POINTS}, "gradient"),
     "steepest linf": Case(lambda gradient: f.steepest(gradient, "linf"), {"gradient": POINTS}, "gradient"),
     "steepest M": Case(lambda gradient, M: f.steepest(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"),
-    "steepest spectral": Case(lambda gradient: f.steepest(gradient, "spectral"), {"gradient": noise(N, 2, 3)}, "gradient"),
+    "steepest spectral": Case(
+        lambda gradient: f.steepest(gradient, "spectral"), {"gradient": noise(N, 2, 3)}, "gradient"
+    ),
     "step_length": Case(f.step_length, {"step": POINTS}, "step"),
     "step_length spectral": Case(lambda step: f.step_length(step, "spectral"), {"step": noise(N, 2, 3)}, "step"),
     "switch_events": Case(f.switch_events, {"predictions": torch.tensor([[0, 2], [1, 2], [0, 2]])}, **EVERY),

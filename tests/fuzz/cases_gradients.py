@@ -2,7 +2,7 @@
 
 import torch
 from fuzz.harm import Case
-from fuzz.parts import C, H, LABELS, LOGITS, MODEL, RIVALS, N, X, noise
+from fuzz.parts import LABELS, LOGITS, MODEL, RIVALS, C, H, N, X, noise
 
 from tutorial_lib import gradients as g
 
@@ -31,9 +31,13 @@ CASES = {
         "outputs y",
     ),
     "class_jacobian": Case(g.class_jacobian, {"model": MODEL, "x": X, "chunk": 64}),
-    "class_readings": Case(lambda model, x: g.class_readings(model, x, "3", lambda J: J.mean((3, 4))), {"model": MODEL, "x": X}),
+    "class_readings": Case(
+        lambda model, x: g.class_readings(model, x, "3", lambda J: J.mean((3, 4))), {"model": MODEL, "x": X}
+    ),
     "compare": Case(lambda a, b: [row.difference for row in g.compare(a=a, b=b)], {"a": H, "b": 2 * H}, "", each=False),
-    "confounding": of_outputs(lambda labels: g.confounding(labels), "labels", labels=noise(N, C, seed=8), skip={"an axis less"}),
+    "confounding": of_outputs(
+        lambda labels: g.confounding(labels), "labels", labels=noise(N, C, seed=8), skip={"an axis less"}
+    ),
     "cross_entropy": of_outputs(lambda label: g.cross_entropy(label), "label", label=LABELS),
     "features": Case(g.features, {"model": MODEL, "x": X}),
     "fixed_at": Case(
@@ -49,21 +53,35 @@ CASES = {
     "last_layer_gradient": Case(
         g.last_layer_gradient, {"logits": LOGITS, "h": H, "objective": LABELS}, "logits h objective", blind="logits"
     ),
-    "last_linear": Case(lambda model, x: g.last_linear(model, x).weight, {"model": MODEL, "x": X}, each=False, blind="x"),
-    "layer_gradient": Case(lambda **k: g.layer_gradient(layer="3", **k), {"model": MODEL, "x": X, "objective": LABELS}, ASK),
+    "last_linear": Case(
+        lambda model, x: g.last_linear(model, x).weight, {"model": MODEL, "x": X}, each=False, blind="x"
+    ),
+    "layer_gradient": Case(
+        lambda **k: g.layer_gradient(layer="3", **k), {"model": MODEL, "x": X, "objective": LABELS}, ASK
+    ),
     "log_prob": of_outputs(lambda label: g.log_prob(label), "label", label=LABELS),
     "logit": of_outputs(lambda label: g.logit(label), "label", blind="outputs", label=LABELS),
     "logit_difference": of_outputs(
-        lambda other, target: g.logit_difference(other, target), "other", "target", blind="outputs", other=RIVALS, target=LABELS
+        lambda other, target: g.logit_difference(other, target),
+        "other",
+        "target",
+        blind="outputs",
+        other=RIVALS,
+        target=LABELS,
     ),
     "loss_to": of_outputs(lambda other: g.loss_to(other), "other", other=RIVALS),
     "norms_from_gram": Case(
-        g.norms_from_gram, {"K": g.gradient_gram(MODEL, X), "delta": noise(N, C, seed=7)}, "K delta", skip={"an axis more"}
+        g.norms_from_gram,
+        {"K": g.gradient_gram(MODEL, X), "delta": noise(N, C, seed=7)},
+        "K delta",
+        skip={"an axis more"},
     ),
     "norms_gradient": Case(lambda **k: g.norms_gradient(read=lambda n: n.sum(1), **k), ASKED, ASK),
     "outputs": Case(g.outputs, {"model": MODEL, "x": X, "chunk": 64}),
     "outputs_and_gradient": Case(g.outputs_and_gradient, ASKED, ASK),
-    "outputs_and_jacobian": Case(g.outputs_and_jacobian, {"model": MODEL, "x": X, "classes": RANKED, "chunk": 64}, "x classes"),
+    "outputs_and_jacobian": Case(
+        g.outputs_and_jacobian, {"model": MODEL, "x": X, "classes": RANKED, "chunk": 64}, "x classes"
+    ),
     "parameter_gradients": Case(g.parameter_gradients, ASKED, ASK),
     "per_sample": of_outputs(lambda y: g.per_sample(lambda z, y: (z - y).sum(1), y), "y", y=noise(N, C, seed=9)),
     "position_gradient": Case(

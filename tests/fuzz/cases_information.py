@@ -1,7 +1,7 @@
 """The methods of chapter 2, with good arguments."""
 
 from fuzz.harm import Case
-from fuzz.parts import C, H, LABELS, LOGITS, MAPS, MASKS, MODEL, MORE, N, RIVALS, SIDE, X, noise
+from fuzz.parts import LABELS, LOGITS, MAPS, MASKS, MODEL, MORE, RIVALS, SIDE, C, H, N, X, noise
 
 from tutorial_lib import information as i
 
@@ -30,7 +30,9 @@ CASES = {
     "average_drop": Case(i.average_drop, SHOWN, SHOW, blind="maps"),
     "blurred": Case(i.blurred, {"x": X}),
     "class_cams": Case(lambda **k: i.class_cams(layer="3", **k), {"model": MODEL, "x": X, "chunk": 8}),
-    "completeness_gap": Case(lambda **k: i.completeness_gap(**k), ASKED | {"attribution": X}, "x objective attribution"),
+    "completeness_gap": Case(
+        lambda **k: i.completeness_gap(**k), ASKED | {"attribution": X}, "x objective attribution"
+    ),
     "contrast_cam": Case(
         lambda **k: i.contrast_cam(layer="3", **k), {"model": MODEL, "x": X, "other": RIVALS, "chunk": 64}, "x other"
     ),
@@ -38,7 +40,9 @@ CASES = {
     "counterfactual_cam": layered(i.counterfactual_cam),
     "deletion_curve": Case(lambda **k: i.deletion_curve(steps=3, **k)[1:], SHOWN, SHOW, blind="maps"),
     "explanation_variance": Case(
-        lambda **k: i.explanation_variance(layer="3", **k), {"model": MODEL, "x": X, "target": LABELS, "chunk": 8}, "x target"
+        lambda **k: i.explanation_variance(layer="3", **k),
+        {"model": MODEL, "x": X, "target": LABELS, "chunk": 8},
+        "x target",
     ),
     "fisher_information": Case(
         lambda **k: [i.fisher_information(**k).trace, i.fisher_information(**k).covariance],

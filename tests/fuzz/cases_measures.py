@@ -18,7 +18,9 @@ CASES = {
     "auc_judd": Case(m.auc_judd, {"saliency": MAP, "fixations": POINTS}, **EVERY),
     "aupr": Case(m.aupr, TWO, **EVERY),
     "auroc": Case(m.auroc, TWO, **EVERY),
-    "bootstrap_interval": Case(lambda **k: m.bootstrap_interval(m.auroc, *k.values(), paired=False, resamples=9), TWO, **EVERY),
+    "bootstrap_interval": Case(
+        lambda **k: m.bootstrap_interval(m.auroc, *k.values(), paired=False, resamples=9), TWO, **EVERY
+    ),
     "centre_bias": Case(m.centre_bias, {"like": MAPS}, "like", blind="like", skip={"an axis less"}),
     "compare_correlations": Case(
         lambda a, b, c: m.compare_correlations(a, b, c), {**PAIR, "c": noise(8, seed=3)}, "a b c", each=False
@@ -26,9 +28,14 @@ CASES = {
     "correlation": Case(m.correlation, {"saliency": MAP, "density": DENSITY}, **EVERY),
     "detection_error": Case(m.detection_error, TWO, **EVERY),
     "expected_calibration_error": Case(
-        m.expected_calibration_error, {"probabilities": SAID.softmax(1), "labels": TRUE}, "probabilities labels", each=False
+        m.expected_calibration_error,
+        {"probabilities": SAID.softmax(1), "labels": TRUE},
+        "probabilities labels",
+        each=False,
     ),
-    "fixation_density": Case(lambda fixations: m.fixation_density(fixations, (6, 6), blur=1.0), {"fixations": POINTS}, **EVERY),
+    "fixation_density": Case(
+        lambda fixations: m.fixation_density(fixations, (6, 6), blur=1.0), {"fixations": POINTS}, **EVERY
+    ),
     "fpr_at_tpr": Case(m.fpr_at_tpr, TWO, **EVERY),
     "information_gain": Case(m.information_gain, {"saliency": MAP, "fixations": POINTS, "baseline": DENSITY}, **EVERY),
     "kl_divergence": Case(m.kl_divergence, {"saliency": MAP, "density": DENSITY}, **EVERY),

@@ -2,7 +2,7 @@
 
 import torch
 from fuzz.harm import Case
-from fuzz.parts import C, CODER, H, LABELS, LOGITS, MODEL, N, OTHER, SCORES, X, noise
+from fuzz.parts import CODER, LABELS, LOGITS, MODEL, OTHER, SCORES, C, H, N, X, noise
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
@@ -29,25 +29,36 @@ def of_logits(f, **how):
 
 CASES = {
     "GradCon": Case(lambda x: DETECTOR.score(x), {"x": X}),
-    "GradCon.fit": Case(lambda x: u.GradCon(CODER, decoder="2").fit(x, epochs=1, batch=2).directions, {"x": X}, each=False),
+    "GradCon.fit": Case(
+        lambda x: u.GradCon(CODER, decoder="2").fit(x, epochs=1, batch=2).directions, {"x": X}, each=False
+    ),
     "Mahalanobis": Case(lambda h, chunk: MAHALANOBIS.score(h, chunk=chunk), {"h": H, "chunk": 64}, "h"),
     "Mahalanobis.fit": Case(
         lambda h, label: u.Mahalanobis().fit(h, label).score(h), {"h": MANY, "label": KINDS}, "h label", each=False
     ),
     "PurviewDetector": Case(lambda features: PURVIEW.score(features), {"features": NORMS}, "features"),
-    "PurviewDetector.fit": Case(lambda a, b: u.PurviewDetector().fit(a, b).score(a), {"a": NORMS, "b": 2 * NORMS}, **EVERY),
+    "PurviewDetector.fit": Case(
+        lambda a, b: u.PurviewDetector().fit(a, b).score(a), {"a": NORMS, "b": 2 * NORMS}, **EVERY
+    ),
     "bim": attack(u.bim, eps=0.1, steps=2),
     "bim, the best": attack(u.bim, eps=0.1, steps=2, keep="best"),
     "bim, the first": attack(u.bim, eps=0.1, steps=2, keep="first", norm=2),
     "carlini_wagner": attack(u.carlini_wagner, steps=4, searches=2, lr=0.1),
-    "change_norms": Case(u.change_norms, {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K}, "logits classes gram"),
+    "change_norms": Case(
+        u.change_norms, {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K}, "logits classes gram"
+    ),
     "confounding_norms": Case(
-        u.confounding_norms, {"model": MODEL, "x": X, "labels": noise(N, C), "chunk": 64}, "x labels", skip={"an axis less"}
+        u.confounding_norms,
+        {"model": MODEL, "x": X, "labels": noise(N, C), "chunk": 64},
+        "x labels",
+        skip={"an axis less"},
     ),
     "decoder_gradient": Case(lambda **k: u.decoder_gradient(layer="2", **k), {"model": CODER, "x": X, "chunk": 64}),
     "deepfool": attack(u.deepfool, steps=3),
     "energy": of_logits(u.energy),
-    "ensemble": Case(lambda model, x, chunk: u.ensemble([model, model], x, chunk=chunk), {"model": MODEL, "x": X, "chunk": 64}),
+    "ensemble": Case(
+        lambda model, x, chunk: u.ensemble([model, model], x, chunk=chunk), {"model": MODEL, "x": X, "chunk": 64}
+    ),
     "entropy": of_logits(u.entropy),
     "ex_grad": Case(u.ex_grad, {"logits": LOGITS, "h": H}, "logits h"),
     "fgsm": attack(u.fgsm, eps=0.1),
@@ -55,7 +66,10 @@ CASES = {
     "grad_norm": Case(u.grad_norm, {"logits": LOGITS, "h": H}, "logits h"),
     "grad_trust": of_logits(u.grad_trust),
     "grad_trust of rivals": Case(
-        lambda **k: u.grad_trust(rivals=2, **k), {"logits": LOGITS, "gram": K}, "logits gram", far="nothing has to change"
+        lambda **k: u.grad_trust(rivals=2, **k),
+        {"logits": LOGITS, "gram": K},
+        "logits gram",
+        far="nothing has to change",
     ),
     "label_norms": Case(
         lambda K, logits, labels: u.label_norms(K, logits, labels)[0],
@@ -74,13 +88,20 @@ CASES = {
     "mc_dropout": Case(lambda **k: u.mc_dropout(passes=3, **k), {"model": MODEL, "x": X, "chunk": 64}),
     "noisy": Case(u.noisy, {"x": X}, each=False),
     "odin": Case(u.odin, {"model": MODEL, "x": X, "chunk": 64}),
-    "open_set": Case(lambda logits, score: u.open_set(logits, score, 0.5), {"logits": LOGITS, "score": noise(N)}, "logits score"),
+    "open_set": Case(
+        lambda logits, score: u.open_set(logits, score, 0.5), {"logits": LOGITS, "score": noise(N)}, "logits score"
+    ),
     "own_family": Case(
-        lambda **k: [f.test for f in u.own_family(**k)], {"family": FAMILY, "picture": PICTURE}, "family picture", each=False
+        lambda **k: [f.test for f in u.own_family(**k)],
+        {"family": FAMILY, "picture": PICTURE},
+        "family picture",
+        each=False,
     ),
     "pgd": attack(u.pgd, eps=0.1, steps=2),
     "pgd, twice": attack(u.pgd, eps=0.1, steps=2, restarts=2, norm=2),
-    "random_noise": Case(lambda x, eps: u.random_noise(x, eps=eps), {"x": X, "eps": 0.1 * noise(N)}, "x eps", each=False),
+    "random_noise": Case(
+        lambda x, eps: u.random_noise(x, eps=eps), {"x": X, "eps": 0.1 * noise(N)}, "x eps", each=False
+    ),
     "signed_auroc": Case(u.signed_auroc, {"normal": noise(5, 3), "abnormal": noise(4, 3, seed=1)}, **EVERY),
     "threshold_of_normal": Case(u.threshold_of_normal, {"normal": SCORES}, **EVERY),
     "votes": Case(u.votes, {"logits": torch.stack([LOGITS, -LOGITS])}, "", each=False),

@@ -102,9 +102,15 @@ def _strided(t):
 
 HARMS = {
     "nothing": lambda args, name, case: args,
-    "no samples": lambda args, name, case: _all_rows(args, case, lambda t: t[:0]) if name in case.rows.split() else None,
-    "one sample": lambda args, name, case: _all_rows(args, case, lambda t: t[:1]) if name in case.rows.split() else None,
-    "two samples": lambda args, name, case: _all_rows(args, case, lambda t: t[:2]) if name in case.rows.split() else None,
+    "no samples": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:0]) if name in case.rows.split() else None
+    ),
+    "one sample": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:1]) if name in case.rows.split() else None
+    ),
+    "two samples": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:2]) if name in case.rows.split() else None
+    ),
     "a row less": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[:-1]),
     "an empty one": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[:0]),
     "an axis less": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[0]),
@@ -144,7 +150,9 @@ HARMS = {
     "chunk 1.5": lambda args, name, case: args | {"chunk": 1.5} if name == "chunk" else None,
     "chunk 1": lambda args, name, case: args | {"chunk": 1} if name == "chunk" else None,
     "chunk 2": lambda args, name, case: args | {"chunk": 2} if name == "chunk" else None,
-    "a class out of range": lambda args, name, case: args | {name: 100} if name in ("target", "other", "label") else None,
+    "a class out of range": lambda args, name, case: (
+        args | {name: 100} if name in ("target", "other", "label") else None
+    ),
     "a class below zero": lambda args, name, case: args | {name: -1} if name in ("target", "other", "label") else None,
 }
 BROKEN = {"nan", "inf", "-inf"}
@@ -152,7 +160,9 @@ BROKEN = {"nan", "inf", "-inf"}
 
 def ways(case):
     """Every (argument, harm) that can be done to good arguments."""
-    return [(n, h) for n in case.given for h in HARMS if h not in case.skip and HARMS[h](case.given, n, case) is not None]
+    return [
+        (n, h) for n in case.given for h in HARMS if h not in case.skip and HARMS[h](case.given, n, case) is not None
+    ]
 
 
 def spoiled(case, ways_of):
@@ -190,7 +200,9 @@ def state(args):
             found[key] = value.detach().clone()
         elif isinstance(value, nn.Module):
             found[key] = [t.detach().clone() for t in (*value.parameters(), *value.buffers())]
-            found[key + " flags"] = [(m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in value.modules()]
+            found[key + " flags"] = [
+                (m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in value.modules()
+            ]
             found[key + " grads"] = [(p.grad is None, p.requires_grad) for p in value.parameters()]
     return found
 
@@ -228,7 +240,7 @@ def judge(case, harms):
         if not same(list(before.values()), list(state(args).values())):
             return "changed what it was given, and raised"
         return None if ours(error) else f"an error that nobody wrote: {type(error).__name__}: {error}"
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
     if not same(list(before.values()), list(state(args).values())):
         return "changed what it was given"
@@ -237,10 +249,16 @@ def judge(case, harms):
     found = tensors(result)
     given = [t for t in args.values() if isinstance(t, Tensor)]
     rows = [name for name in case.rows.split() if isinstance(args[name], Tensor) and args[name].dim()]
-    hurt = {name for name, harm in harms if harm in BROKEN and not args[name].isfinite().all()} - set(case.blind.split())
+    hurt = {name for name, harm in harms if harm in BROKEN and not args[name].isfinite().all()} - set(
+        case.blind.split()
+    )
     nans = {name for name in hurt if args[name].isnan().any()}
     finite = all(t.isfinite().all() for t in given if t.is_floating_point())
-    if finite and not (case.far or {"huge", "tiny"} & names) and not all(t.isfinite().all() for t in found if not t.is_complex()):
+    if (
+        finite
+        and not (case.far or {"huge", "tiny"} & names)
+        and not all(t.isfinite().all() for t in found if not t.is_complex())
+    ):
         return "finite numbers in, others out"
     narrow = max([NARROW[t.dtype] for t in [*given, *found] if t.dtype in NARROW] or [1e-9])
     if not case.each or not rows:

@@ -14,7 +14,9 @@ class Snapshot:
         self.model, self.random = model, self._random()
         self.modules = [(m, m.training, self._attributes(m)) for m in model.modules()]
         tensors = [*model.parameters(), *model.buffers()]
-        self.tensors = [(t, t.detach().clone(), t.requires_grad, t.grad, self._copy(t.grad), dict(t.__dict__)) for t in tensors]
+        self.tensors = [
+            (t, t.detach().clone(), t.requires_grad, t.grad, self._copy(t.grad), dict(t.__dict__)) for t in tensors
+        ]
 
     @staticmethod
     def _random():
@@ -45,7 +47,9 @@ class Snapshot:
             assert torch.equal(t, value) and t.requires_grad == requires_grad
             assert t.grad is grad and (grad is None or torch.equal(grad, grad_value))
             assert t._backward_hooks is None and t.__dict__ == extra
-        assert all(torch.equal(a, b) for a, b in zip(self.random, self._random(), strict=True)), "the global random state moved"
+        assert all(torch.equal(a, b) for a, b in zip(self.random, self._random(), strict=True)), (
+            "the global random state moved"
+        )
 
 
 @pytest.fixture(autouse=True)

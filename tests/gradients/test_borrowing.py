@@ -97,7 +97,9 @@ def test_features_enter_the_last_linear(signs, images):
     assert g.last_linear(signs, images) is signs.head
 
 
-@pytest.mark.parametrize("model", [nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(1)), nn.Sequential(nn.Flatten(), nn.Identity())])
+@pytest.mark.parametrize(
+    "model", [nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(1)), nn.Sequential(nn.Flatten(), nn.Identity())]
+)
 def test_features_refuse_a_network_without_them(model, untouched):
     with pytest.raises(ValueError, match="this Sequential do not come straight from a Linear"):
         g.features(untouched(model), torch.ones(2, 4))
@@ -119,7 +121,10 @@ def test_parameters_of_inference_mode_are_refused(images):
 
 def test_a_table_that_rewrites_itself_is_refused(untouched):
     with pytest.raises(ValueError, match="max_norm"):
-        g.gradient_norms(untouched(nn.Sequential(nn.Embedding(4, 2, max_norm=1.0), nn.Flatten())), torch.zeros(2, 3, dtype=torch.long))
+        g.gradient_norms(
+            untouched(nn.Sequential(nn.Embedding(4, 2, max_norm=1.0), nn.Flatten())),
+            torch.zeros(2, 3, dtype=torch.long),
+        )
 
 
 class Remembers(nn.Module):

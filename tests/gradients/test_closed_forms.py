@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.utils.checkpoint
+from oracles import drawn, naive
 from torch import nn
 
-from oracles import drawn, naive
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -31,11 +31,15 @@ def agree(model, x, chunk=3):
     delta, _ = g.last_layer_gradient(z, z, objective)
     layers = g.gradient_norms(model, x, objective, chunk=chunk)
     # The square root of a difference of equal numbers keeps half of the digits.
-    torch.testing.assert_close(g.norms_from_gram(g.gradient_gram(model, x, chunk=chunk), delta), layers, rtol=1e-9, atol=1e-7 * largest.item())
+    torch.testing.assert_close(
+        g.norms_from_gram(g.gradient_gram(model, x, chunk=chunk), delta), layers, rtol=1e-9, atol=1e-7 * largest.item()
+    )
 
 
 def headed(layer, x):
-    return drawn(nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.Linear(layer.double()(x).flatten(1).shape[1], 3)).double())
+    return drawn(
+        nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.Linear(layer.double()(x).flatten(1).shape[1], 3)).double()
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -235,6 +239,8 @@ def test_an_input_overwritten_is_never_read(untouched):
         assert "inplace" in str(error)
     else:
         h = 2 * x
-        y = torch.func.functional_call(model.a, {k: v.detach() for k, v in model.a.named_parameters()}, h).requires_grad_()
+        y = torch.func.functional_call(
+            model.a, {k: v.detach() for k, v in model.a.named_parameters()}, h
+        ).requires_grad_()
         (delta,) = torch.autograd.grad(g.confounding()(model.head(model.b(y).tanh())).sum(), y)
         torch.testing.assert_close(found[:, 0], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt())

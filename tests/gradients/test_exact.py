@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from oracles import drawn, naive
+
 from tutorial_lib import gradients as g
 from tutorial_lib.networks import load
 
@@ -53,9 +53,13 @@ def test_gradients_of_the_sign_network(signs, images, labels):
 def test_other_norms(p, signs, images, labels):
     expected = naive(signs, images, g.cross_entropy(labels))
     tensors = torch.stack([v.flatten(1).norm(p, 1) for v in expected.values()], 1)
-    torch.testing.assert_close(g.gradient_norms(signs, images, g.cross_entropy(labels), p=p, by="tensor"), tensors, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        g.gradient_norms(signs, images, g.cross_entropy(labels), p=p, by="tensor"), tensors, rtol=1e-10, atol=0
+    )
     head = torch.cat([expected["head.weight"].flatten(1), expected["head.bias"]], 1).norm(p, 1)
-    torch.testing.assert_close(g.gradient_norms(signs, images, g.cross_entropy(labels), p=p, layers="head")[:, 0], head, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        g.gradient_norms(signs, images, g.cross_entropy(labels), p=p, layers="head")[:, 0], head, rtol=1e-10, atol=0
+    )
 
 
 def test_gram_is_the_jacobian_times_itself(signs, images):
@@ -68,7 +72,9 @@ def test_gram_is_the_jacobian_times_itself(signs, images):
         torch.testing.assert_close(K[:, l], flat @ flat.mT, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("objective", [g.loss_to(3), g.confounding(), g.confounding(link="softmax", reduction="sum"), g.uniform(2.0)])
+@pytest.mark.parametrize(
+    "objective", [g.loss_to(3), g.confounding(), g.confounding(link="softmax", reduction="sum"), g.uniform(2.0)]
+)
 def test_gram_holds_the_norm_of_every_loss(objective, signs, images):
     logits, h = g.features(signs, images)
     delta, _ = g.last_layer_gradient(logits, h, objective)
@@ -85,4 +91,6 @@ def test_vision_transformer_gram(untouched):
     z = model(x).detach()
     delta, _ = g.last_layer_gradient(z, z, g.uniform())
     K = g.gradient_gram(model, x, chunk=2)
-    torch.testing.assert_close(g.norms_from_gram(K, delta), g.gradient_norms(model, x, g.uniform()), rtol=1e-8, atol=1e-12)
+    torch.testing.assert_close(
+        g.norms_from_gram(K, delta), g.gradient_norms(model, x, g.uniform()), rtol=1e-8, atol=1e-12
+    )

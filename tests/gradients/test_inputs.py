@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from oracles import drawn
 from torch.utils.flop_counter import FlopCounterMode
 
-from oracles import drawn
 from tutorial_lib import gradients as g
 
 
@@ -31,7 +31,9 @@ def test_closed_form_autograd_and_finite_difference_agree(signs, images, labels)
         norm=(delta[:, :, None] * h[:, None]).float(),
         wrong=2 * delta[:, :, None] * h[:, None],
     )
-    assert [row.verdict for row in table] == ["exact", table[1].verdict, "close", "different"] and table[1].verdict != "different"
+    assert [row.verdict for row in table] == ["exact", table[1].verdict, "close", "different"] and table[
+        1
+    ].verdict != "different"
     assert not table.agree and "largest difference" in repr(table) and table._repr_markdown_().startswith("| ")
 
 
@@ -49,7 +51,9 @@ def test_class_jacobian_is_every_class_gradient(signs, images):
     each = torch.stack([g.input_gradient(signs, images, c) for c in range(10)], 1)
     torch.testing.assert_close(J, each, rtol=1e-10, atol=1e-14)
     delta = g.last_layer_gradient(signs(images).detach(), images.flatten(1), g.uniform())[0]
-    torch.testing.assert_close(torch.einsum("nc,nc...->n...", delta, J), g.input_gradient(signs, images, g.uniform()), rtol=1e-9, atol=1e-13)
+    torch.testing.assert_close(
+        torch.einsum("nc,nc...->n...", delta, J), g.input_gradient(signs, images, g.uniform()), rtol=1e-9, atol=1e-13
+    )
     late = g.class_jacobian(signs, images, layer="last", classes=[9, 2])
     torch.testing.assert_close(late[:, 0], g.layer_gradient(signs, images, signs.last, 9)[1], rtol=1e-10, atol=1e-14)
     for classes in ([10], [-1], []):
@@ -115,5 +119,7 @@ def test_what_it_costs(untouched):
     assert flops(lambda: g.input_gradient(model, x)) <= 2.01 * forward
     assert flops(lambda: g.layer_gradient(model, x, "layer4.1")) <= 1.15 * forward
     assert flops(lambda: g.layer_gradient(model, x, "layer4.1.conv2")) <= 1.15 * forward
-    assert flops(lambda: g.class_jacobian(model, x)) <= 0.6 * flops(lambda: g.input_gradient(model, x.repeat_interleave(10, 0)))
+    assert flops(lambda: g.class_jacobian(model, x)) <= 0.6 * flops(
+        lambda: g.input_gradient(model, x.repeat_interleave(10, 0))
+    )
     assert flops(lambda: g.gradient_norms(model, x)) <= 3 * forward

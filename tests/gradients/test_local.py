@@ -35,10 +35,22 @@ SERVED = {
 }
 REFUSED = {
     "flattened": (lambda: cells(nn.Flatten(), nn.Linear(100, 5)), "cannot be read position by position"),
-    "pooled to a grid, flattened": (lambda: cells(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)), "not the same at every position"),
-    "a nonlinearity after the pooling": (lambda: cells(*POOL, nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5)), "not the same at every position"),
-    "a convolution of many cells": (lambda: cells(nn.Conv2d(4, 5, 3, padding=1), *POOL), "not the same at every position"),
-    "the largest": (lambda: cells(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 5)), "not the same at every position"),
+    "pooled to a grid, flattened": (
+        lambda: cells(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)),
+        "not the same at every position",
+    ),
+    "a nonlinearity after the pooling": (
+        lambda: cells(*POOL, nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5)),
+        "not the same at every position",
+    ),
+    "a convolution of many cells": (
+        lambda: cells(nn.Conv2d(4, 5, 3, padding=1), *POOL),
+        "not the same at every position",
+    ),
+    "the largest": (
+        lambda: cells(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 5)),
+        "not the same at every position",
+    ),
 }
 
 
@@ -79,10 +91,14 @@ def test_a_position_is_asked_what_is_bound_to_its_picture(x, untouched):
                 a = A[n : n + 1, :, i : i + 1, j : j + 1].clone().requires_grad_()
                 one = F.cross_entropy(model.head(F.relu(a)), label[n : n + 1])
                 torch.testing.assert_close(J[n, i, j], one.detach(), rtol=1e-10, atol=1e-12)
-                torch.testing.assert_close(slope[n, :, i, j], torch.autograd.grad(one, a)[0].flatten(), rtol=1e-9, atol=1e-12)
+                torch.testing.assert_close(
+                    slope[n, :, i, j], torch.autograd.grad(one, a)[0].flatten(), rtol=1e-9, atol=1e-12
+                )
     # Without one, the class of the picture and not of the position.
     P = g.outputs(model, x).argmax(1)
-    for mine, named in zip(g.position_gradient(model, x, "trunk"), g.position_gradient(model, x, "trunk", P), strict=True):
+    for mine, named in zip(
+        g.position_gradient(model, x, "trunk"), g.position_gradient(model, x, "trunk", P), strict=True
+    ):
         assert torch.equal(mine, named)
 
 
@@ -102,7 +118,10 @@ def test_a_layer_without_maps_is_refused(signs, images):
         g.position_logits(signs, images, "lost")
 
 
-@pytest.mark.parametrize("name", ["cifar10/resnet20", "imagenet/resnet18", "imagenet/squeezenet1_1", "imagenet/mobilenet_v2", "imagenet/vgg16"])
+@pytest.mark.parametrize(
+    "name",
+    ["cifar10/resnet20", "imagenet/resnet18", "imagenet/squeezenet1_1", "imagenet/mobilenet_v2", "imagenet/vgg16"],
+)
 def test_published_architectures(name, untouched):
     """Random weights: what counts is how the maps become an answer."""
     torch.manual_seed(0)
@@ -129,4 +148,6 @@ def test_in_single_precision_and_on_frozen_parameters(signs, images, untouched):
     with torch.no_grad():
         A, z, local = g.position_logits(model, x, "block3")
     assert A.requires_grad and local.requires_grad and not z.requires_grad
-    torch.testing.assert_close(local, torch.einsum("ck,nkhw->nchw", model.head.weight, A) + model.head.bias[:, None, None])
+    torch.testing.assert_close(
+        local, torch.einsum("ck,nkhw->nchw", model.head.weight, A) + model.head.bias[:, None, None]
+    )

@@ -87,7 +87,11 @@ def test_what_is_no_objective():
     for wrong in ("stop", True, 1.5):
         with pytest.raises(TypeError, match="an objective is a callable"):
             g.as_objective(wrong)
-    for make in (lambda: g.confounding("zeros"), lambda: g.confounding(link="tanh"), lambda: g.confounding(reduction="max")):
+    for make in (
+        lambda: g.confounding("zeros"),
+        lambda: g.confounding(link="tanh"),
+        lambda: g.confounding(reduction="max"),
+    ):
         with pytest.raises(ValueError):
             make()
     for make in (g.loss_to, g.logit_difference):
@@ -102,7 +106,9 @@ def test_what_is_no_objective():
 def test_bernoulli_is_the_likelihood_of_a_picture_and_its_least_value_the_entropy():
     x, out = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(5)).double(), Z.sigmoid()[:, :, None, None]
     x, out = x.expand(4, 5, 3, 3), out.expand(4, 5, 3, 3)
-    naive = torch.stack([-sum(a * b.log() + (1 - a) * (1 - b).log() for a, b in zip(i.flatten(), j.flatten())) for i, j in zip(x, out)])
+    naive = torch.stack(
+        [-sum(a * b.log() + (1 - a) * (1 - b).log() for a, b in zip(i.flatten(), j.flatten())) for i, j in zip(x, out)]
+    )
     torch.testing.assert_close(g.bernoulli(x)(out), naive)
     torch.testing.assert_close(g.bernoulli(x).rows(slice(1, 3))(out[1:3]), naive[1:3])
     assert (g.bernoulli(x)(x) < g.bernoulli(x)(out)).all() and (g.bernoulli(x)(x) > 0).all()

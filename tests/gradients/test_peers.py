@@ -9,9 +9,9 @@ import copy
 
 import pytest
 import torch
+from oracles import drawn
 from torch import nn
 
-from oracles import drawn
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -23,7 +23,15 @@ def pictures():
 
 
 def network(norm):
-    layers = nn.Conv2d(3, 8, 3, 2, 1), norm(), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 5)
+    layers = (
+        nn.Conv2d(3, 8, 3, 2, 1),
+        norm(),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, groups=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(72, 5),
+    )
     return drawn(nn.Sequential(*layers).double())
 
 

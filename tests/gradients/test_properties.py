@@ -20,13 +20,21 @@ def log_sum(norms):
 FUNCTIONS = {
     "input_gradient": lambda m, x, J, **k: g.input_gradient(m, x, J, **k),
     "outputs": lambda m, x, J, **k: g.outputs(m, x, **k),
-    "outputs_and_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.outputs_and_gradient(m, x, J, **k)], 1),
-    "outputs_and_jacobian": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.outputs_and_jacobian(m, x, ranked(x), **k)], 1),
-    "norms_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.norms_gradient(m, x, J, log_sum, **k)], 1),
+    "outputs_and_gradient": lambda m, x, J, **k: torch.cat(
+        [t.flatten(1) for t in g.outputs_and_gradient(m, x, J, **k)], 1
+    ),
+    "outputs_and_jacobian": lambda m, x, J, **k: torch.cat(
+        [t.flatten(1) for t in g.outputs_and_jacobian(m, x, ranked(x), **k)], 1
+    ),
+    "norms_gradient": lambda m, x, J, **k: torch.cat(
+        [t.flatten(1) for t in g.norms_gradient(m, x, J, log_sum, **k)], 1
+    ),
     "layer_gradient": lambda m, x, J, **k: torch.cat([t.flatten(1) for t in g.layer_gradient(m, x, "left", J)], 1),
     "class_jacobian": lambda m, x, J, **k: g.class_jacobian(m, x, **k),
     "class_jacobian of a layer": lambda m, x, J, **k: g.class_jacobian(m, x, layer=m.group, classes=[1, 4], **k),
-    "parameter_gradients": lambda m, x, J, **k: torch.cat([v.flatten(1) for v in g.parameter_gradients(m, x, J, **k).values()], 1),
+    "parameter_gradients": lambda m, x, J, **k: torch.cat(
+        [v.flatten(1) for v in g.parameter_gradients(m, x, J, **k).values()], 1
+    ),
     "gradient_norms": lambda m, x, J, **k: g.gradient_norms(m, x, J, **k),
     "gradient_norms p=1": lambda m, x, J, **k: g.gradient_norms(m, x, J, p=1, **k),
     "gradient_gram": lambda m, x, J, **k: g.gradient_gram(m, x, **k),
@@ -34,7 +42,11 @@ FUNCTIONS = {
     "last_layer_gradient": lambda m, x, J, **k: torch.cat(g.last_layer_gradient(*g.features(m, x), J), 1),
     "split_at": lambda m, x, J, **k: g.split_at(m, x, "left")[0].detach(),
 }
-CHUNKED = [name for name in FUNCTIONS if name.partition(" ")[0] not in ("layer_gradient", "features", "last_layer_gradient", "split_at")]
+CHUNKED = [
+    name
+    for name in FUNCTIONS
+    if name.partition(" ")[0] not in ("layer_gradient", "features", "last_layer_gradient", "split_at")
+]
 everything = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
 
@@ -55,7 +67,9 @@ def test_the_chunk_does_not_matter(name, chunk, signs, images, labels):
 @everything
 def test_frozen_parameters(f, signs, images, labels, untouched):
     frozen = untouched(copy.deepcopy(signs).requires_grad_(False))
-    torch.testing.assert_close(f(frozen, images, g.cross_entropy(labels)), f(signs, images, g.cross_entropy(labels)), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(
+        f(frozen, images, g.cross_entropy(labels)), f(signs, images, g.cross_entropy(labels)), rtol=1e-12, atol=1e-14
+    )
 
 
 @everything
@@ -90,7 +104,9 @@ def test_the_images_keep_their_own_graph_out(f, signs, images, labels):
 @everything
 def test_not_contiguous(f, signs, images, labels):
     last = images.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(f(signs, last, g.cross_entropy(labels)), f(signs, images, g.cross_entropy(labels)), rtol=1e-10, atol=1e-13)
+    torch.testing.assert_close(
+        f(signs, last, g.cross_entropy(labels)), f(signs, images, g.cross_entropy(labels)), rtol=1e-10, atol=1e-13
+    )
 
 
 @pytest.mark.gpu
@@ -116,7 +132,10 @@ def test_broken_inside(f, signs, images, labels):
     handle.remove()
 
 
-@pytest.mark.parametrize("name", [n for n in FUNCTIONS if "jacobian" not in n and n not in ("gradient_gram", "features", "split_at", "outputs")])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in FUNCTIONS if "jacobian" not in n and n not in ("gradient_gram", "features", "split_at", "outputs")],
+)
 def test_broken_objective(name, signs, images):
     def refuse(outputs):
         raise KeyError("from inside")

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
+from oracles import drawn
 from torch import nn
 
-from oracles import drawn
 from tutorial_lib import gradients as g
 
 
@@ -80,8 +80,12 @@ def test_without_a_relu_it_is_refused(act, images, untouched):
 
 def test_the_rule_is_not_for_the_objective(images, labels, untouched):
     model = untouched(drawn(Reused(nn.ReLU()).double()))
-    hinge = g.per_sample(lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).relu() - z.gather(1, y[:, None])[:, 0], labels % 4)
-    plain = g.per_sample(lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).clamp(0, 9) - z.gather(1, y[:, None])[:, 0], labels % 4)
+    hinge = g.per_sample(
+        lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).relu() - z.gather(1, y[:, None])[:, 0], labels % 4
+    )
+    plain = g.per_sample(
+        lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).clamp(0, 9) - z.gather(1, y[:, None])[:, 0], labels % 4
+    )
     assert torch.equal(g.rectified_gradient(model, images, hinge), g.rectified_gradient(model, images, plain))
 
 
@@ -143,10 +147,14 @@ def test_value_is_the_objective(signs, images, labels):
     with torch.no_grad():
         expected = g.cross_entropy(labels)(signs(images))
     for chunk in (1, 2, 64):
-        torch.testing.assert_close(g.value(signs, images, g.cross_entropy(labels), chunk=chunk), expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            g.value(signs, images, g.cross_entropy(labels), chunk=chunk), expected, rtol=1e-12, atol=0
+        )
     assert torch.equal(g.value(signs, images), signs(images).amax(1).detach())
     with torch.inference_mode():
-        torch.testing.assert_close(g.value(signs, images.clone(), g.cross_entropy(labels.clone())), expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(
+            g.value(signs, images.clone(), g.cross_entropy(labels.clone())), expected, rtol=1e-12, atol=0
+        )
     with pytest.raises(ValueError, match="at least one sample"):
         g.value(signs, images[:0])
 
@@ -157,7 +165,9 @@ def test_fixed_asks_the_same_of_other_pictures(signs, images):
     assert not torch.equal(signs(far).argmax(1), predicted)
     for chunk in (2, 64):
         J = g.fixed_at(signs, images, g.logit_difference(3), chunk=chunk)
-        torch.testing.assert_close(g.value(signs, far, J), g.value(signs, far, g.logit_difference(3, predicted)), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(
+            g.value(signs, far, J), g.value(signs, far, g.logit_difference(3, predicted)), rtol=1e-12, atol=1e-12
+        )
     assert g.fixed_at(signs, images, 4).bound == (4,)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from oracles import drawn
 from torch import nn
 
-from oracles import drawn
 from tutorial_lib import gradients as g
 
 
@@ -19,7 +19,9 @@ def smooth(untouched):
 
 
 @pytest.mark.parametrize("by", ["layer", "tensor"])
-@pytest.mark.parametrize("J", [g.confounding(), g.cross_entropy(torch.tensor([1, 0, 3, 5, 1]))], ids=["confounding", "labels"])
+@pytest.mark.parametrize(
+    "J", [g.confounding(), g.cross_entropy(torch.tensor([1, 0, 3, 5, 1]))], ids=["confounding", "labels"]
+)
 def test_it_is_the_slope_of_what_is_read(J, by, smooth, images):
     norms, gradient = g.norms_gradient(smooth, images, J, read, by=by)
     torch.testing.assert_close(norms, g.gradient_norms(smooth, images, J, by=by), rtol=1e-10, atol=1e-14)
@@ -39,7 +41,8 @@ def test_a_naive_double_backward_pass(signs, images, labels):
         leaf = images[n : n + 1].clone().requires_grad_()
         loss = nn.functional.cross_entropy(signs(leaf), labels[n : n + 1])
         norms = [
-            sum(G.square().sum() for G in torch.autograd.grad(loss, own, create_graph=True)).sqrt() for own in parameters
+            sum(G.square().sum() for G in torch.autograd.grad(loss, own, create_graph=True)).sqrt()
+            for own in parameters
         ]
         (expected,) = torch.autograd.grad(read(torch.stack(norms)[None])[0], leaf)
         torch.testing.assert_close(gradient[n], expected[0], rtol=1e-8, atol=1e-12)

@@ -16,7 +16,9 @@ def projection(model, size, generator):
     for parameter in model.parameters():
         place = torch.randint(size, (parameter.numel(),), generator=generator)
         sign = 2.0 * torch.randint(2, (parameter.numel(),), generator=generator) - 1
-        columns.append(torch.zeros(size, parameter.numel(), dtype=torch.float64).scatter_(0, place[None], sign.double()[None]))
+        columns.append(
+            torch.zeros(size, parameter.numel(), dtype=torch.float64).scatter_(0, place[None], sign.double()[None])
+        )
     return torch.cat(columns, 1)
 
 
@@ -32,7 +34,9 @@ def test_inner_products_are_right_in_the_mean_and_off_by_what_is_said(signs, ima
     J, size = g.cross_entropy(labels), 32
     whole = flat(g.parameter_gradients(signs, images, J))
     exact, sizes = whole @ whole.T, whole.norm(dim=1)
-    sketches = [g.gradient_sketch(signs, images, J, size=size, generator=torch.Generator().manual_seed(i)) for i in range(200)]
+    sketches = [
+        g.gradient_sketch(signs, images, J, size=size, generator=torch.Generator().manual_seed(i)) for i in range(200)
+    ]
     off = torch.stack([s @ s.T - exact for s in sketches]) / (sizes[:, None] * sizes)
     spread = off.square().mean(0).sqrt()
     assert (off.mean(0).abs() <= 5 * spread / 200**0.5).all()
@@ -45,8 +49,13 @@ def test_chunks_layers_and_rows(signs, images, labels):
     torch.testing.assert_close(g.gradient_sketch(signs, images, J, size=16, chunk=2), whole)
     torch.testing.assert_close(g.gradient_sketch(signs, images[3:], J.rows(slice(3, 5)), size=16), whole[3:])
     head = g.gradient_sketch(signs, images, J, size=4096, layers="head")
-    torch.testing.assert_close(head.norm(dim=1), g.gradient_norms(signs, images, J, layers="head")[:, 0], rtol=0.1, atol=0)
-    torch.testing.assert_close(g.gradient_sketch(signs, images, None, size=16), g.gradient_sketch(signs, images, signs(images).argmax(1), size=16))
+    torch.testing.assert_close(
+        head.norm(dim=1), g.gradient_norms(signs, images, J, layers="head")[:, 0], rtol=0.1, atol=0
+    )
+    torch.testing.assert_close(
+        g.gradient_sketch(signs, images, None, size=16),
+        g.gradient_sketch(signs, images, signs(images).argmax(1), size=16),
+    )
 
 
 def test_what_comes_back(signs, images):

@@ -127,14 +127,18 @@ def test_after_the_last_attention_no_map_is_left(transformer, pictures):
 def test_the_jacobian_of_tokens_holds_any_loss(transformer, pictures, J):
     jacobian = g.class_jacobian(transformer, pictures, layer=LAST)
     delta, _ = g.last_layer_gradient(*g.features(transformer, pictures), J)
-    torch.testing.assert_close(torch.einsum("nc,nctk->ntk", delta, jacobian), g.layer_gradient(transformer, pictures, LAST, J)[1])
+    torch.testing.assert_close(
+        torch.einsum("nc,nctk->ntk", delta, jacobian), g.layer_gradient(transformer, pictures, LAST, J)[1]
+    )
 
 
 def test_a_gradient_of_norms_is_a_central_difference(transformer, pictures, J):
     norms, slope = g.norms_gradient(transformer, pictures, J, log_sum)
     torch.testing.assert_close(norms, g.gradient_norms(transformer, pictures, J), rtol=1e-8, atol=1e-12)
     way = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    ahead, back = (log_sum(g.gradient_norms(transformer, pictures + step * way, J)) for step in (1e-8, -1e-8))  # so short that no ReLU of the stem switches
+    ahead, back = (
+        log_sum(g.gradient_norms(transformer, pictures + step * way, J)) for step in (1e-8, -1e-8)
+    )  # so short that no ReLU of the stem switches
     torch.testing.assert_close((slope * way).flatten(1).sum(1), (ahead - back) / 2e-8, rtol=1e-4, atol=1e-5)
 
 

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from torch import nn
-
 from gradients.conftest import images, labels, signs, untouched  # noqa: F401
 from oracles import drawn
+from torch import nn
 
 
 class Modules(nn.Module):
@@ -30,13 +29,13 @@ def made(build, seed=0):
 
 
 @pytest.fixture
-def pooled(untouched):  # noqa: F811
+def pooled(untouched):
     """A network that ends in averaging and one linear layer."""
     return untouched(made(Modules, 3))
 
 
 @pytest.fixture
-def flat(untouched):  # noqa: F811
+def flat(untouched):
     """A network whose last layer sees every position apart, so that gradients differ from position to position."""
     return untouched(made(lambda: Modules(flat=True), 4))
 

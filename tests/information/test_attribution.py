@@ -6,9 +6,9 @@ import captum.attr
 import pytest
 import torch
 from captum.attr._core import noise_tunnel
+from information.conftest import made
 from torch import nn
 
-from information.conftest import made
 from tutorial_lib import gradients as g
 from tutorial_lib import information as i
 
@@ -38,7 +38,9 @@ def unbiased(untouched):
 
 @pytest.fixture
 def smooth(untouched):
-    network = lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Conv2d(8, 8, 3), nn.Softplus(), nn.Flatten(), nn.Linear(512, 5))
+    network = lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Conv2d(8, 8, 3), nn.Softplus(), nn.Flatten(), nn.Linear(512, 5)
+    )
     return untouched(made(network))
 
 
@@ -56,7 +58,12 @@ def test_an_affine_network_has_its_weights_for_a_saliency_map(affine, images):
 
 
 def test_input_x_gradient_sums_to_the_logit(unbiased, images):
-    torch.testing.assert_close(i.input_x_gradient(unbiased, images, 2).flatten(1).sum(1), unbiased(images)[:, 2].detach(), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        i.input_x_gradient(unbiased, images, 2).flatten(1).sum(1),
+        unbiased(images)[:, 2].detach(),
+        rtol=1e-10,
+        atol=1e-12,
+    )
     theirs = captum.attr.InputXGradient(unbiased).attribute(images.clone().requires_grad_(), 2).detach()
     torch.testing.assert_close(i.input_x_gradient(unbiased, images, 2), theirs, rtol=1e-12, atol=1e-16)
 
@@ -77,13 +84,17 @@ def naive_smoothgrad(model, x, labels, samples, share):
 @pytest.mark.parametrize("chunk", [1, 4, 7, 1000])
 def test_smoothgrad_and_its_readings(chunk, pooled, images, answers):
     each = naive_smoothgrad(pooled, images, answers, 6, 0.2)
-    ask = lambda read: i.smoothgrad(pooled, images, answers, samples=6, noise=0.2, read=read, chunk=chunk, generator=seeded())
+    ask = lambda read: i.smoothgrad(
+        pooled, images, answers, samples=6, noise=0.2, read=read, chunk=chunk, generator=seeded()
+    )
     torch.testing.assert_close(ask("mean"), each.mean(1), rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(ask("square"), each.square().mean(1), rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(ask("variance"), each.var(1, correction=0), rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("read, nt_type", [("mean", "smoothgrad"), ("square", "smoothgrad_sq"), ("variance", "vargrad")])
+@pytest.mark.parametrize(
+    "read, nt_type", [("mean", "smoothgrad"), ("square", "smoothgrad_sq"), ("variance", "vargrad")]
+)
 def test_smoothgrad_is_captums_with_the_same_noise(read, nt_type, pooled, images, answers, monkeypatch):
     spread = 0.15 * (images.flatten(1).amax(1) - images.flatten(1).amin(1))
     noise = (fields(images, 8) * spread.view(-1, 1, 1, 1)).transpose(0, 1).flatten(0, 1)
@@ -95,13 +106,21 @@ def test_smoothgrad_is_captums_with_the_same_noise(read, nt_type, pooled, images
 
 
 def test_smoothgrad_without_noise_is_the_gradient(pooled, images, affine):
-    torch.testing.assert_close(i.smoothgrad(pooled, images, 2, noise=0), i.saliency(pooled, images, 2), rtol=1e-12, atol=1e-16)
-    torch.testing.assert_close(i.smoothgrad(affine, images, 2, noise=3.0), i.saliency(affine, images, 2), rtol=1e-12, atol=1e-16)
+    torch.testing.assert_close(
+        i.smoothgrad(pooled, images, 2, noise=0), i.saliency(pooled, images, 2), rtol=1e-12, atol=1e-16
+    )
+    torch.testing.assert_close(
+        i.smoothgrad(affine, images, 2, noise=3.0), i.saliency(affine, images, 2), rtol=1e-12, atol=1e-16
+    )
     assert i.smoothgrad(pooled, images, 2, noise=0, read="variance").abs().max() < 1e-28
 
 
 def test_smoothgrad_settles_with_more_samples(pooled, images):
-    spread = lambda samples: torch.stack([i.smoothgrad(pooled, images, 2, samples=samples, generator=seeded(s)) for s in range(12)]).std(0).mean()
+    spread = lambda samples: (
+        torch.stack([i.smoothgrad(pooled, images, 2, samples=samples, generator=seeded(s)) for s in range(12)])
+        .std(0)
+        .mean()
+    )
     # The spread over repetitions falls with the square root of the samples: sixteen times the samples, a quarter.
     assert 0.15 < spread(32) / spread(2) < 0.4
 
@@ -116,7 +135,7 @@ def test_smoothgrad_is_seeded(pooled, images):
 
 
 def test_the_noise_does_not_change_the_question(pooled, images):
-    """"The class predicted" is that at the picture itself, however far the noise carries it."""
+    """ "The class predicted" is that at the picture itself, however far the noise carries it."""
     predicted = pooled(images).argmax(1)
     ask = lambda target: i.smoothgrad(pooled, images, target, samples=4, noise=5.0, generator=seeded())
     noisy = images + 5 * fields(images, 4)
@@ -141,23 +160,32 @@ def test_integrated_gradients_as_captum(baseline, pooled, images, answers):
     ours = {"number": 0.5, "picture": images[3], "pictures": images.flip(0)}[baseline]
     theirs = {"number": 0.5, "picture": images[3:4], "pictures": images.flip(0)}[baseline]
     # Captum keeps its steps in single precision: a power of two has none of that rounding.
-    expected = captum.attr.IntegratedGradients(pooled).attribute(images, theirs, answers, n_steps=32, method="riemann_middle")
+    expected = captum.attr.IntegratedGradients(pooled).attribute(
+        images, theirs, answers, n_steps=32, method="riemann_middle"
+    )
     for chunk in (3, 5, 64):
         found = i.integrated_gradients(pooled, images, answers, baseline=ours, steps=32, chunk=chunk)
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-13)
 
 
 def test_completeness(smooth, images):
-    gaps = [i.completeness_gap(smooth, images, i.integrated_gradients(smooth, images, steps=n)).abs().max() for n in (8, 32, 128)]
+    gaps = [
+        i.completeness_gap(smooth, images, i.integrated_gradients(smooth, images, steps=n)).abs().max()
+        for n in (8, 32, 128)
+    ]
     # The midpoint rule is of second order: four times the steps, a sixteenth of the gap.
     assert 10 < gaps[0] / gaps[1] < 25 and 10 < gaps[1] / gaps[2] < 25
-    theirs = captum.attr.IntegratedGradients(smooth).attribute(images, 0.0, 2, n_steps=8, method="riemann_middle", return_convergence_delta=True)
+    theirs = captum.attr.IntegratedGradients(smooth).attribute(
+        images, 0.0, 2, n_steps=8, method="riemann_middle", return_convergence_delta=True
+    )
     torch.testing.assert_close(i.completeness_gap(smooth, images, theirs[0], 2), theirs[1], rtol=1e-9, atol=1e-12)
 
 
 def test_an_affine_network_is_explained_by_one_step(affine, images):
     found = i.integrated_gradients(affine, images, 1, baseline=images[0], steps=1)
-    torch.testing.assert_close(found.flatten(1), (images - images[0]).flatten(1) * affine[1].weight[1].detach(), rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(
+        found.flatten(1), (images - images[0]).flatten(1) * affine[1].weight[1].detach(), rtol=1e-12, atol=1e-15
+    )
     assert i.completeness_gap(affine, images, found, 1, baseline=images[0]).abs().max() < 1e-12
     assert not found[0].any()
 
@@ -172,7 +200,10 @@ def test_integrated_gradients_do_not_see_how_a_function_is_written(pooled, image
             return 0.5 * self.model(2 * (x / 2)) + 0.5 * self.model(x)
 
     torch.testing.assert_close(
-        i.integrated_gradients(Doubled(pooled), images, 2), i.integrated_gradients(pooled, images, 2), rtol=1e-10, atol=1e-14
+        i.integrated_gradients(Doubled(pooled), images, 2),
+        i.integrated_gradients(pooled, images, 2),
+        rtol=1e-10,
+        atol=1e-14,
     )
 
 
@@ -195,7 +226,9 @@ def naive_occlusion(model, x, label, patch, stride, fill):
         for row in places:
             for column in places:
                 covered = x[n].clone()
-                covered[:, row : row + patch, column : column + patch] = x[n].mean((1, 2))[:, None, None] if fill is None else fill
+                covered[:, row : row + patch, column : column + patch] = (
+                    x[n].mean((1, 2))[:, None, None] if fill is None else fill
+                )
                 fall = (model(x[n : n + 1]) - model(covered[None]))[0, label]
                 total[n, row : row + patch, column : column + patch] += fall.detach()
                 times[row : row + patch, column : column + patch] += 1

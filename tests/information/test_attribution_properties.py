@@ -38,7 +38,10 @@ METHODS = {
     "guided_grad_cam": lambda m, x, J, **k: i.guided_grad_cam(m, x, "last", J, **k),
     "class_cams": every_class,
 }
-SIZES = {name: (5, 3, 12, 12) for name in METHODS if "cam" not in name} | {"guided_grad_cam": (5, 3, 12, 12), "occlusion": (5, 12, 12)}
+SIZES = {name: (5, 3, 12, 12) for name in METHODS if "cam" not in name} | {
+    "guided_grad_cam": (5, 3, 12, 12),
+    "occlusion": (5, 12, 12),
+}
 SIZES |= {"class_cams": (5, 10, 6, 6), "grad_cam_plus_plus": (5, 12, 12)}
 everything = pytest.mark.parametrize("name", METHODS)
 ASKED = {"contrast_cam by loss", "contrast_cam by logit", "class_cams"}  # They bring their own question.
@@ -48,7 +51,9 @@ ASKED = {"contrast_cam by loss", "contrast_cam by logit", "class_cams"}  # They 
 def test_shape_device_and_dtype_are_those_of_the_picture(name, signs, images, labels, untouched):
     f, J = METHODS[name], g.logit(labels)
     expected = f(signs, images, J)
-    assert expected.shape == SIZES.get(name, (5, 6, 6)) and expected.dtype == torch.float64 and not expected.requires_grad
+    assert (
+        expected.shape == SIZES.get(name, (5, 6, 6)) and expected.dtype == torch.float64 and not expected.requires_grad
+    )
     assert expected.any() and expected.isfinite().all()
     for dtype, near in ((torch.float32, 1e-3), (torch.bfloat16, 0.8)):
         found = f(untouched(copy.deepcopy(signs).to(dtype)), images.to(dtype), J)
@@ -73,7 +78,9 @@ def test_the_chunk_does_not_matter(name, chunk, signs, images, labels):
 @everything
 def test_frozen_parameters(name, signs, images, labels, untouched):
     frozen = untouched(copy.deepcopy(signs).requires_grad_(False))
-    torch.testing.assert_close(METHODS[name](frozen, images, labels), METHODS[name](signs, images, labels), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        METHODS[name](frozen, images, labels), METHODS[name](signs, images, labels), rtol=1e-10, atol=1e-14
+    )
 
 
 @everything
@@ -95,7 +102,12 @@ def test_targets_are_objectives_or_their_sugar(name, signs, images):
     f = METHODS[name]
     predicted = signs(images).argmax(1)
     found = f(signs, images, predicted)
-    for same in (None, g.logit(), g.logit(predicted), g.per_sample(lambda z, c: z.gather(1, c[:, None])[:, 0], predicted)):
+    for same in (
+        None,
+        g.logit(),
+        g.logit(predicted),
+        g.per_sample(lambda z, c: z.gather(1, c[:, None])[:, 0], predicted),
+    ):
         torch.testing.assert_close(f(signs, images, same), found, rtol=1e-10, atol=1e-14)
     if name not in ASKED:
         torch.testing.assert_close(f(signs, images, 3), f(signs, images, torch.full((5,), 3)), rtol=1e-10, atol=1e-14)

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 import torchcam.methods
 import torchvision
+from information.conftest import made
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from information.conftest import made
 from tutorial_lib import gradients as g
 from tutorial_lib import information as i
 
@@ -51,15 +51,23 @@ def test_grad_cam(layer, flat, images, answers):
     assert (found < 0).any() and (found > 0).any()
     for chunk in (1, 2):
         torch.testing.assert_close(i.grad_cam(flat, images, layer, answers, chunk=chunk), found, rtol=1e-10, atol=1e-14)
-    assert torch.equal(i.grad_cam(flat, images, getattr(flat, layer)), i.grad_cam(flat, images, layer, flat(images).argmax(1)))
+    assert torch.equal(
+        i.grad_cam(flat, images, getattr(flat, layer)), i.grad_cam(flat, images, layer, flat(images).argmax(1))
+    )
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_grad_cam_is_captums(layer, flat, images, answers):
-    theirs = captum.attr.LayerGradCam(flat, getattr(flat, layer)).attribute(images.clone().requires_grad_(), answers)[:, 0]
+    theirs = captum.attr.LayerGradCam(flat, getattr(flat, layer)).attribute(images.clone().requires_grad_(), answers)[
+        :, 0
+    ]
     torch.testing.assert_close(i.grad_cam(flat, images, layer, answers), theirs.detach(), rtol=1e-12, atol=1e-16)
-    theirs = captum.attr.LayerGradCam(flat, getattr(flat, layer)).attribute(images.clone().requires_grad_(), answers, relu_attributions=True)
-    torch.testing.assert_close(i.grad_cam(flat, images, layer, answers, relu=True), theirs[:, 0].detach(), rtol=1e-12, atol=1e-16)
+    theirs = captum.attr.LayerGradCam(flat, getattr(flat, layer)).attribute(
+        images.clone().requires_grad_(), answers, relu_attributions=True
+    )
+    torch.testing.assert_close(
+        i.grad_cam(flat, images, layer, answers, relu=True), theirs[:, 0].detach(), rtol=1e-12, atol=1e-16
+    )
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -67,7 +75,9 @@ def test_grad_cam_is_torch_cams(layer, flat, images, answers):
     model, leaf = copy.deepcopy(flat), images.clone().requires_grad_()  # some versions leave a trace on the model
     with torchcam.methods.GradCAM(model, layer, (3, 12, 12)) as extractor:
         (theirs,) = extractor(answers.tolist(), model(leaf), normalized=False)
-    torch.testing.assert_close(i.grad_cam(flat, images, layer, answers, relu=True), theirs.detach(), rtol=1e-12, atol=1e-16)
+    torch.testing.assert_close(
+        i.grad_cam(flat, images, layer, answers, relu=True), theirs.detach(), rtol=1e-12, atol=1e-16
+    )
 
 
 def test_in_place_followers_do_not_change_what_was_asked_for(signs, images):
@@ -104,7 +114,9 @@ def test_averaging_heads_have_a_closed_form(pooled, images):
 
 def test_the_map_of_a_sum_is_the_sum_of_the_maps(flat, images):
     both = i.grad_cam(flat, images, "two", lambda z: 2 * z[:, 1] - 3 * z[:, 4])
-    torch.testing.assert_close(both, 2 * i.grad_cam(flat, images, "two", 1) - 3 * i.grad_cam(flat, images, "two", 4), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        both, 2 * i.grad_cam(flat, images, "two", 1) - 3 * i.grad_cam(flat, images, "two", 4), rtol=1e-10, atol=1e-14
+    )
 
 
 # Grad-CAM++.
@@ -149,7 +161,9 @@ def test_grad_cam_plus_plus_with_an_averaging_head(pooled, images):
     A, gradient = g.layer_gradient(pooled, images, "three", 2)
     gk = gradient[:, :, 0, 0]
     w = 36 * gk.relu() / (2 + A.sum((2, 3)) * gk)
-    torch.testing.assert_close(i.grad_cam_plus_plus(pooled, images, "three", 2), torch.einsum("nk,nkhw->nhw", w, A), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        i.grad_cam_plus_plus(pooled, images, "three", 2), torch.einsum("nk,nkhw->nhw", w, A), rtol=1e-10, atol=1e-14
+    )
 
 
 def test_grad_cam_plus_plus_of_nothing_is_nothing(pooled, images):
@@ -167,7 +181,9 @@ def test_counterfactual_and_grad_cam_share_no_position(layer, flat, images):
     why, what_if = i.grad_cam(flat, images, layer, relu=True), i.counterfactual_cam(flat, images, layer, relu=True)
     assert why.any() and what_if.any() and not (why * what_if).any()
     torch.testing.assert_close(why - what_if, i.grad_cam(flat, images, layer), rtol=1e-12, atol=1e-16)
-    torch.testing.assert_close(i.counterfactual_cam(flat, images, layer), -i.grad_cam(flat, images, layer), rtol=1e-12, atol=1e-16)
+    torch.testing.assert_close(
+        i.counterfactual_cam(flat, images, layer), -i.grad_cam(flat, images, layer), rtol=1e-12, atol=1e-16
+    )
 
 
 # Why P, rather than Q?
@@ -180,7 +196,9 @@ def test_contrast_by_loss_is_one_jacobian(layer, flat, images, answers):
     expected = torch.einsum("nc,nchw->nhw", p, maps) - maps[torch.arange(5), Q]
     found = i.contrast_cam(flat, images, layer, Q)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
-    torch.testing.assert_close(found, naive(flat, images, layer, lambda z, n: F.cross_entropy(z, Q[n : n + 1])), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        found, naive(flat, images, layer, lambda z, n: F.cross_entropy(z, Q[n : n + 1])), rtol=1e-10, atol=1e-14
+    )
     every = i.contrasts(logits, maps)
     torch.testing.assert_close(every[torch.arange(5), Q], found, rtol=1e-10, atol=1e-14)
     assert torch.einsum("nc,nchw->nhw", p, every).abs().max() < 1e-12 * maps.abs().max()
@@ -196,7 +214,9 @@ def test_contrast_by_logit(layer, flat, images, answers):
     assert not i.contrast_cam(flat, images, layer, P, P, by="logit").any()
     predicted = flat(images).argmax(1)
     one = i.contrast_cam(flat, images, layer, 3, by="logit")
-    torch.testing.assert_close(one, i.contrast_cam(flat, images, layer, 3, predicted, by="logit"), rtol=1e-12, atol=1e-16)
+    torch.testing.assert_close(
+        one, i.contrast_cam(flat, images, layer, 3, predicted, by="logit"), rtol=1e-12, atol=1e-16
+    )
 
 
 class Asked(nn.Module):
@@ -215,7 +235,11 @@ class Asked(nn.Module):
 @pytest.mark.parametrize("by", ["loss", "logit"])
 def test_contrast_is_captums_of_the_contrast(by, flat, images):
     Q = flat(images).topk(2).indices[:, 1]
-    theirs = captum.attr.LayerGradCam(Asked(flat, Q, by), flat.two).attribute(images.clone().requires_grad_(), 0)[:, 0].detach()
+    theirs = (
+        captum.attr.LayerGradCam(Asked(flat, Q, by), flat.two)
+        .attribute(images.clone().requires_grad_(), 0)[:, 0]
+        .detach()
+    )
     torch.testing.assert_close(i.contrast_cam(flat, images, "two", Q, by=by), theirs, rtol=1e-10, atol=1e-15)
 
 
@@ -306,7 +330,9 @@ NETWORKS = {
 def architecture(name):
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        model = getattr(torchvision.models, name)(weights=None, **({"image_size": 64} if name == "vit_b_16" else {})).eval()
+        model = getattr(torchvision.models, name)(
+            weights=None, **({"image_size": 64} if name == "vit_b_16" else {})
+        ).eval()
     # Some heads begin at zero, where no gradient passes.
     head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     head.weight.data.normal_(0, 0.05, generator=torch.Generator().manual_seed(0))
@@ -349,7 +375,9 @@ def test_tokens_of_a_transformer(untouched):
     assert A.shape == (3, 17, 32)
     expected = torch.stack([(A[:, 1 + t] * gradient[:, 1:].mean(1)).sum(1) for t in range(16)], 1).view(3, 4, 4)
     torch.testing.assert_close(i.grad_cam(model, x, layer, 2), expected, rtol=1e-10, atol=1e-14)
-    torch.testing.assert_close(i.grad_cam(model, x, layer, 2, grid=(2, 8)), expected.view(3, 2, 8), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        i.grad_cam(model, x, layer, 2, grid=(2, 8)), expected.view(3, 2, 8), rtol=1e-10, atol=1e-14
+    )
     torch.testing.assert_close(i.class_cams(model, x, layer, classes=[2])[1][:, 0], expected, rtol=1e-10, atol=1e-14)
     for method in (i.grad_cam, i.class_cams):
         with pytest.raises(ValueError, match="only the class token reaches the answer"):

@@ -62,7 +62,9 @@ def test_mass_in_mask_is_its_definition(masks):
     maps = uniform(5, 12, 12) - 0.4
     for i in range(5):
         inside = sum(max(maps[i, y, x].item(), 0) for y in range(12) for x in range(12) if masks[i, y, x])
-        assert info.mass_in_mask(maps, masks)[i].item() == pytest.approx(inside / maps[i].relu().sum().item(), abs=1e-12)
+        assert info.mass_in_mask(maps, masks)[i].item() == pytest.approx(
+            inside / maps[i].relu().sum().item(), abs=1e-12
+        )
     for unit in (1e-300, 1e300):
         torch.testing.assert_close(info.mass_in_mask(unit * maps, masks), info.mass_in_mask(maps, masks))
     assert info.mass_in_mask(masks.bfloat16(), masks).tolist() == [1] * 5
@@ -107,19 +109,26 @@ def test_curves_are_their_definition(curve, signs, images, labels):
                 shown[:, place // 12, place % 12] = (nothing if deleting else images)[i, :, place // 12, place % 12]
             values.append(signs(shown[None]).softmax(1)[0, labels[i]].item())
         np.testing.assert_allclose(p[i], values, rtol=1e-10)
-        assert area[i].item() == pytest.approx(torch.trapezoid(torch.tensor(values, dtype=torch.float64), fraction).item(), rel=1e-10)
+        assert area[i].item() == pytest.approx(
+            torch.trapezoid(torch.tensor(values, dtype=torch.float64), fraction).item(), rel=1e-10
+        )
     assert fraction.tolist() == [round(s / 7 * 144) / 144 for s in range(8)]
 
 
 def test_the_two_curves_end_where_the_other_begins(signs, images):
     maps = uniform(5, 12, 12)
-    down, up = info.deletion_curve(signs, images, maps, baseline=0.3), info.insertion_curve(signs, images, maps, start=0.3)
+    down, up = (
+        info.deletion_curve(signs, images, maps, baseline=0.3),
+        info.insertion_curve(signs, images, maps, start=0.3),
+    )
     P = signs(images).softmax(1).max(1).values
     torch.testing.assert_close(down.probability[:, 0], P.detach())
     torch.testing.assert_close(up.probability[:, -1], P.detach())
     torch.testing.assert_close(down.probability[:, -1], up.probability[:, 0])
     # Taking the highest away is showing the lowest.
-    torch.testing.assert_close(info.insertion_curve(signs, images, -maps, start=0.3).probability, down.probability.flip(1))
+    torch.testing.assert_close(
+        info.insertion_curve(signs, images, -maps, start=0.3).probability, down.probability.flip(1)
+    )
 
 
 def test_on_a_linear_network_the_true_order_is_the_best(untouched):
@@ -138,7 +147,9 @@ def test_on_a_linear_network_the_true_order_is_the_best(untouched):
 def test_ties_follow_no_corner_and_no_neighbour(signs, images):
     maps = torch.zeros(5, 12, 12)
     found = info.deletion_curve(signs, images, maps, steps=4)
-    alone = [info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], steps=4, chunk=1).probability for i in range(5)]
+    alone = [
+        info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], steps=4, chunk=1).probability for i in range(5)
+    ]
     torch.testing.assert_close(found.probability, torch.cat(alone), rtol=1e-10, atol=0)
     others = info.deletion_curve(signs, images, maps, steps=4, generator=torch.Generator().manual_seed(1))
     assert not torch.equal(found.probability[:, 1], others.probability[:, 1])
@@ -166,7 +177,7 @@ def test_blurred_is_a_gaussian():
     x = uniform(2, 3, 14, 15)
     bell = np.exp(-((np.arange(-5, 6) / 3.0) ** 2) / 2)
     for axis in (-2, -1):
-        x_ = x.numpy() if axis == -2 else x_
+        x_ = x.numpy() if axis == -2 else x_  # noqa: F821
         x_ = ndimage.convolve1d(x_, bell / bell.sum(), axis=axis, mode="mirror")
     np.testing.assert_allclose(info.blurred(x, sigma=3), x_, atol=1e-14)
     for options in ({"kernel": 4}, {"sigma": 0}, {"kernel": 31}):
@@ -198,7 +209,12 @@ def test_chunks_modes_and_dtypes(f, signs, images, untouched):
 def test_what_the_curves_refuse(f, signs, images):
     maps = uniform(5, 12, 12)
     nan = maps * math.nan
-    for bad, message in [(maps[:, :6, :6], "upsample"), (images, "magnitude"), (maps[:4], "need maps"), (nan, "not finite")]:
+    for bad, message in [
+        (maps[:, :6, :6], "upsample"),
+        (images, "magnitude"),
+        (maps[:4], "need maps"),
+        (nan, "not finite"),
+    ]:
         with pytest.raises(ValueError, match=message):
             f(signs, images, bad)
     with pytest.raises(ValueError, match="class 10"):
@@ -214,7 +230,9 @@ def test_what_only_curves_refuse(signs, images):
     with pytest.raises(ValueError, match="one for each"):
         info.deletion_curve(signs, images, maps, baseline=torch.zeros(4, 3, 12, 12))
     one = info.deletion_curve(signs, images, maps, baseline=images[0]).probability
-    torch.testing.assert_close(one, info.deletion_curve(signs, images, maps, baseline=images[:1].expand_as(images)).probability)
+    torch.testing.assert_close(
+        one, info.deletion_curve(signs, images, maps, baseline=images[:1].expand_as(images)).probability
+    )
 
 
 # Whether it knows the network
@@ -233,7 +251,9 @@ def test_randomisation_is_its_definition(signs, images):
         for i in range(5):
             a, b = before[i].flatten(), after[i].flatten()
             assert found.similarity[stage, i].item() == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-10)
-            assert found.magnitude[stage, i].item() == pytest.approx(stats.spearmanr(a.abs(), b.abs()).statistic, abs=1e-10)
+            assert found.magnitude[stage, i].item() == pytest.approx(
+                stats.spearmanr(a.abs(), b.abs()).statistic, abs=1e-10
+            )
     assert (found.similarity[0] == 1).all() and found.similarity[-1].mean() < 0.5
 
 
@@ -284,7 +304,9 @@ def test_faithfulness_on_a_gpu(signs, images, masks, untouched):
     for f in METHODS.values():
         torch.testing.assert_close(f(there, x, maps.to("cuda")).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10)
     for measure in (info.pointing_game, info.mass_in_mask):
-        torch.testing.assert_close(measure(maps.to("cuda"), masks.to("cuda")).cpu(), measure(maps, masks), rtol=1e-10, atol=0)
+        torch.testing.assert_close(
+            measure(maps.to("cuda"), masks.to("cuda")).cpu(), measure(maps, masks), rtol=1e-10, atol=0
+        )
     explain = lambda model, x: input_gradient(model, x, 3)
     found = info.randomisation_check(there, x, explain).similarity
     torch.testing.assert_close(found, info.randomisation_check(signs, images, explain).similarity, rtol=0, atol=1e-3)

@@ -61,7 +61,9 @@ def test_half_its_quadratic_is_how_far_the_prediction_moves(measured):
     for step in (1e-2, 1e-3):
         moved = (z + step * h @ direction.T).log_softmax(1)
         divergence = (z.softmax(1) * (z.log_softmax(1) - moved)).sum(1)
-        ratios.append((divergence / (step**2 / 2 * fisher_information(z, h).quadratic(direction)) - 1).abs().max().item())
+        ratios.append(
+            (divergence / (step**2 / 2 * fisher_information(z, h).quadratic(direction)) - 1).abs().max().item()
+        )
     # What is left is of third order: ten times smaller for a step ten times smaller.
     assert ratios[1] < 1e-2 and ratios[1] < 0.2 * ratios[0]
 
@@ -83,7 +85,11 @@ def test_dtype_follows_and_nothing_keeps_a_graph(dtype, signs, images, untouched
 
 
 def test_what_is_refused():
-    for z, h in [(torch.ones(3), torch.ones(3, 2)), (torch.ones(3, 2), torch.ones(2, 2)), (torch.ones(0, 2), torch.ones(0, 2))]:
+    for z, h in [
+        (torch.ones(3), torch.ones(3, 2)),
+        (torch.ones(3, 2), torch.ones(2, 2)),
+        (torch.ones(0, 2), torch.ones(0, 2)),
+    ]:
         with pytest.raises(ValueError, match=r"logits \(N, C\) and features"):
             fisher_information(z, h)
     fisher = fisher_information(torch.ones(3, 2), torch.ones(3, 4))

@@ -5,10 +5,10 @@ import warnings
 import captum.attr
 import pytest
 import torch
-from torch import nn
-
 from information.conftest import made
 from oracles import Signs
+from torch import nn
+
 from tutorial_lib import gradients as g
 from tutorial_lib import information as i
 
@@ -60,4 +60,6 @@ def test_without_negative_weights_nothing_is_stopped(images):
     """One layer of ReLUs and weights ≥ 0 behind it: nothing negative reaches the rule, so it is the plain gradient."""
     model = made(lambda: nn.Sequential(nn.Flatten(), nn.Linear(432, 9), nn.ReLU(), nn.Linear(9, 3)))
     model[3].weight.data.abs_()
-    torch.testing.assert_close(i.guided_backprop(model, images, 1), i.saliency(model, images, 1), rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(
+        i.guided_backprop(model, images, 1), i.saliency(model, images, 1), rtol=1e-12, atol=1e-15
+    )

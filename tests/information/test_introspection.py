@@ -18,7 +18,9 @@ def loss_of(name, Q, classes=10):
     one = F.one_hot(torch.tensor(Q), classes).double()
     return {
         "cross_entropy": g.loss_to(Q),
-        "sigmoid": g.Objective(lambda z: F.binary_cross_entropy_with_logits(z, one.expand_as(z), reduction="none").mean(1)),
+        "sigmoid": g.Objective(
+            lambda z: F.binary_cross_entropy_with_logits(z, one.expand_as(z), reduction="none").mean(1)
+        ),
         "squared": g.Objective(lambda z: (z - HEIGHT * one).square().mean(1)),
     }[name]
 
@@ -30,7 +32,9 @@ losses = pytest.mark.parametrize("loss", ["cross_entropy", "sigmoid", "squared"]
 def test_the_last_layer_is_that_of_one_backward_pass_a_class(loss, signs, images):
     slow = torch.stack([naive(signs, images, loss_of(loss, Q))["head.weight"] for Q in range(10)], 1)
     options = {"loss": loss, "height": HEIGHT}
-    torch.testing.assert_close(introspective_features(signs, images, rows="all", **options), slow, rtol=1e-10, atol=1e-13)
+    torch.testing.assert_close(
+        introspective_features(signs, images, rows="all", **options), slow, rtol=1e-10, atol=1e-13
+    )
     own = slow.diagonal(dim1=1, dim2=2).movedim(-1, 1)
     torch.testing.assert_close(introspective_features(signs, images, **options), own, rtol=1e-10, atol=1e-13)
 
@@ -69,17 +73,23 @@ def test_a_certain_network_asks_for_little_but_not_for_nothing():
     model = torch.nn.Linear(2, 2, bias=False)
     model.weight.data = torch.tensor([[20.0, 0.0], [0.0, 0.0]])
     found = introspective_features(model, torch.tensor([[1.0, 1.0]]))
-    assert found[0, 0, 0].item() == pytest.approx(-1 / (1 + torch.tensor(20.0, dtype=torch.float64).exp().item()), rel=1e-5)
+    assert found[0, 0, 0].item() == pytest.approx(
+        -1 / (1 + torch.tensor(20.0, dtype=torch.float64).exp().item()), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("layer", [None, "left"])
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_the_chunk_the_mode_and_frozen_parameters_do_not_matter(layer, chunk, signs, images, untouched):
     expected = introspective_features(signs, images, layer=layer)
-    torch.testing.assert_close(introspective_features(signs, images, layer=layer, chunk=chunk), expected, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(
+        introspective_features(signs, images, layer=layer, chunk=chunk), expected, rtol=1e-12, atol=1e-15
+    )
     frozen = untouched(copy.deepcopy(signs).requires_grad_(False))
     with torch.inference_mode():
-        torch.testing.assert_close(introspective_features(frozen, images.clone(), layer=layer), expected, rtol=1e-12, atol=1e-15)
+        torch.testing.assert_close(
+            introspective_features(frozen, images.clone(), layer=layer), expected, rtol=1e-12, atol=1e-15
+        )
     assert not expected.requires_grad
     single = introspective_features(untouched(copy.deepcopy(signs).float()), images.float(), layer=layer)
     assert single.dtype == torch.float32 and (single - expected).abs().max() < 1e-4 * expected.abs().max()
@@ -122,7 +132,9 @@ def test_a_linear_second_stage_is_logistic_regression():
     features, labels = blobs(dtype=torch.float64)
     labels = torch.where(torch.arange(300) % 5 == 0, 0, labels)  # not to be separated, so that there is one best answer
     stage = SecondStage(()).fit(features, labels, epochs=400, batch=300, step=0.05)
-    theirs = LogisticRegression(C=1e9, max_iter=2000).fit(features.numpy(), labels.numpy()).predict_proba(features.numpy())
+    theirs = (
+        LogisticRegression(C=1e9, max_iter=2000).fit(features.numpy(), labels.numpy()).predict_proba(features.numpy())
+    )
     torch.testing.assert_close(stage.logits(features).softmax(1), torch.from_numpy(theirs), atol=0.01, rtol=0)
 
 
@@ -179,12 +191,16 @@ def test_two_stages(signs, untouched):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(4, (240,), generator=generator)
     pictures = torch.rand(240, 3, 12, 12, generator=generator, dtype=torch.float64) * 0.2
-    pictures[torch.arange(240), labels.clamp(max=2)] += 0.5 * (labels < 3).double()[:, None, None]  # a colour each, or none
+    pictures[torch.arange(240), labels.clamp(max=2)] += (
+        0.5 * (labels < 3).double()[:, None, None]
+    )  # a colour each, or none
     at_layer = lambda model, x: introspective_features(model, x, layer="last").mean((-2, -1))
     for read in (introspective_features, lambda model, x: g.features(model, x)[1], at_layer):
         two = Introspector(signs, read, hidden=(20,), chunk=50).fit(pictures[:160], labels[:160], epochs=40, step=0.01)
         found = two.predict(pictures[160:])
-        assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(found, two.logits(pictures[160:]).argmax(1))
+        assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(
+            found, two.logits(pictures[160:]).argmax(1)
+        )
     torch.testing.assert_close(two.features(pictures), two.read(signs, pictures), rtol=1e-10, atol=1e-14)
 
 
@@ -195,7 +211,9 @@ def test_introspection_on_a_gpu(signs, images, untouched):
     for layer in (None, "left"):
         found = introspective_features(there, x, layer=layer)
         assert found.is_cuda
-        torch.testing.assert_close(found.cpu(), introspective_features(signs, images, layer=layer), rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(
+            found.cpu(), introspective_features(signs, images, layer=layer), rtol=1e-8, atol=1e-10
+        )
     features, labels = blobs()
     stage = SecondStage((16,)).fit(features.to("cuda"), labels, epochs=60, step=0.02)
     assert (stage.logits(features.to("cuda")).argmax(1).cpu() == labels).float().mean() > 0.9

@@ -114,7 +114,9 @@ def test_maps_as_they_are():
     assert torch.equal(layout(A.shape, (32, 100))(A), A)
 
 
-@pytest.mark.parametrize("shape, picture", [((2, 7, 7, 768), (224, 224)), ((2, 56, 56, 96), (224, 224)), ((2, 7, 10, 96), (224, 320))])
+@pytest.mark.parametrize(
+    "shape, picture", [((2, 7, 7, 768), (224, 224)), ((2, 56, 56, 96), (224, 224)), ((2, 7, 10, 96), (224, 320))]
+)
 def test_channels_last_are_seen_by_the_proportions(shape, picture):
     A = torch.rand(shape)
     assert torch.equal(layout(A.shape, picture)(A), A.permute(0, 3, 1, 2))
@@ -122,7 +124,13 @@ def test_channels_last_are_seen_by_the_proportions(shape, picture):
 
 @pytest.mark.parametrize(
     "tokens, picture, grid",
-    [(196, (224, 224), (14, 14)), (197, (224, 224), (14, 14)), (36, (64, 144), (4, 9)), (281, (224, 320), (14, 20)), (50, (224, 224), (7, 7))],
+    [
+        (196, (224, 224), (14, 14)),
+        (197, (224, 224), (14, 14)),
+        (36, (64, 144), (4, 9)),
+        (281, (224, 320), (14, 20)),
+        (50, (224, 224), (7, 7)),
+    ],
 )
 def test_tokens_are_laid_out_row_by_row(tokens, picture, grid):
     A = torch.rand(2, tokens, 5)
@@ -143,4 +151,3 @@ def test_tokens_without_the_proportions_need_a_name():
         layout(A.shape, (224, 224), (15, 15))
     with pytest.raises(ValueError, match="needs positions"):
         layout((2, 512), (224, 224))
-

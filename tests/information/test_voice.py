@@ -91,7 +91,11 @@ def test_overlap_and_signal_to_noise_are_their_definitions():
         assert signal_to_noise(a)[i].item() == pytest.approx((m.mean() / m.std()).item(), rel=1e-12)
     assert overlap(a, a).tolist() == [1] * 4
     flat = torch.full((2, 3, 3), 5.0)
-    assert overlap(flat, flat).tolist() == [0, 0] and signal_to_noise(flat).tolist() == [0, 0] and stretched(flat).max() == 0
+    assert (
+        overlap(flat, flat).tolist() == [0, 0]
+        and signal_to_noise(flat).tolist() == [0, 0]
+        and stretched(flat).max() == 0
+    )
     with pytest.raises(ValueError, match="one size"):
         overlap(a, b[:, :3])
 
@@ -111,4 +115,6 @@ def test_what_is_refused(signs, images):
 def test_variance_on_a_gpu(options, signs, images, labels, untouched):
     there = untouched(copy.deepcopy(signs).to("cuda"))
     found = explanation_variance(there, images.to("cuda"), LAYER, labels, **options)
-    torch.testing.assert_close(found.cpu(), explanation_variance(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10)
+    torch.testing.assert_close(
+        found.cpu(), explanation_variance(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10
+    )

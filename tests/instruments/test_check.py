@@ -29,7 +29,10 @@ EXERCISE = Exercise(
     outputs=("part", "total"),
     slips={
         "You multiplied. Look at large k.": lambda x, k: (x * k, x.sum()),
-        "You averaged. Look at the size of x; yours is {yours:.0f} long, {right:.0f} is right.": lambda x, k: (x / k, x.mean()),
+        "You averaged. Look at the size of x; yours is {yours:.0f} long, {right:.0f} is right.": lambda x, k: (
+            x / k,
+            x.mean(),
+        ),
         "You kept x to yourself. Return both.": lambda x, k: x / k,
     },
     right="Well cut.",
@@ -40,7 +43,10 @@ EXERCISE = Exercise(
 def test_the_right_answer_passes_and_is_told_so():
     verdict = check(halves, EXERCISE)
     assert verdict.passed and verdict.hint is None
-    assert repr(verdict) == "✓ halves: right\n  3 of 3 cases agree with the reference, and nothing was left behind. Well cut."
+    assert (
+        repr(verdict)
+        == "✓ halves: right\n  3 of 3 cases agree with the reference, and nothing was left behind. Well cut."
+    )
     assert verdict._repr_markdown_().startswith("**✓ halves: right**\n\n3 of 3")
 
 
@@ -66,7 +72,11 @@ def test_a_slip_is_named_although_a_result_is_missing():
 
 def test_the_slip_that_explains_more_is_named():
     both = Exercise(
-        "f", lambda a: (a, a), cases=[(2.0,)], outputs=("u", "v"), slips={"U. u": lambda a: (-a, a), "V. v": lambda a: (-a, -a)}
+        "f",
+        lambda a: (a, a),
+        cases=[(2.0,)],
+        outputs=("u", "v"),
+        slips={"U. u": lambda a: (-a, a), "V. v": lambda a: (-a, -a)},
     )
     assert check(lambda a: (-a, -a), both).hint == "V. v"
     assert check(lambda a: (-a, 7.0), both).hint == "U. u"
@@ -410,7 +420,11 @@ def test_an_answer_may_pass_with_a_word_of_advice():
     )
     plain, advised = check(lambda a: a + a, roundabout), check(lambda a: [a + a], roundabout)
     assert plain.passed and plain.hint is None and plain.right.endswith("Doubled.")
-    assert advised.passed and advised.right == plain.right + " It is a list. A number would do." and advised.hint in advised.right
+    assert (
+        advised.passed
+        and advised.right == plain.right + " It is a list. A number would do."
+        and advised.hint in advised.right
+    )
     assert check(lambda a: [a], roundabout).hint is None
 
 
@@ -422,7 +436,9 @@ def test_a_call_knows_how_long_it_took():
         return a
 
     seen = []
-    timed = Exercise("f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: seen.append(call.seconds)})
+    timed = Exercise(
+        "f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: seen.append(call.seconds)}
+    )
     check(busy, timed), check(lambda a: a, timed)
     assert seen[0] >= 0.05 > seen[1]
 
@@ -433,4 +449,6 @@ def test_warnings_are_the_readers_to_see_also_where_time_is_taken():
         return a
 
     with pytest.warns(UserWarning, match="look here"):
-        assert check(warns, Exercise("f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: False})).passed
+        assert check(
+            warns, Exercise("f", lambda a: a, cases=[(1.0,)], accepted={"Slow. Faster?": lambda call: False})
+        ).passed

@@ -52,7 +52,11 @@ def stored(html):
 def test_a_slider_draws_the_figure_of_its_value():
     shown = two_sliders()
     colour, at, screen = shown.live().children
-    assert (colour.description, colour.options, at.options) == ("colour", ("red", "green", "blue"), ("0", "1", "0.3", "4"))
+    assert (colour.description, colour.options, at.options) == (
+        "colour",
+        ("red", "green", "blue"),
+        ("0", "1", "0.3", "4"),
+    )
     for name, shade, value in [("blue", "0", 0), ("blue", "4", 4), ("green", "0.3", 0.1 + 0.2), ("red", "0", 0)]:
         colour.value, at.value = name, shade
         image = BeautifulSoup(screen.value, "html.parser").img
@@ -62,7 +66,9 @@ def test_a_slider_draws_the_figure_of_its_value():
 
 def test_the_widget_is_drawn_anew_at_every_move():
     seen = []
-    shown = explore(lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4))
+    shown = explore(
+        lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
+    )
     slider = shown.live().children[0]
     for value in "1212":
         slider.value = value
@@ -71,7 +77,12 @@ def test_the_widget_is_drawn_anew_at_every_move():
 
 
 def test_sliders_begin_below_one_another():
-    shown = explore(lambda step, momentum: Figure(), lambda step, momentum: "An empty page, nothing more.", step=[1, 2], momentum=[0, 1])
+    shown = explore(
+        lambda step, momentum: Figure(),
+        lambda step, momentum: "An empty page, nothing more.",
+        step=[1, 2],
+        momentum=[0, 1],
+    )
     step, momentum, _ = shown.live().children
     assert step.style.description_width == momentum.style.description_width
     assert float(momentum.style.description_width.removesuffix("em")) > 0.5 * len("momentum")
@@ -80,7 +91,9 @@ def test_sliders_begin_below_one_another():
 def test_a_notebook_gets_the_widget_and_one_frame(monkeypatch):
     monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
     seen = []
-    shown = explore(lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4))
+    shown = explore(
+        lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
+    )
     bundle = shown._repr_mimebundle_()
     assert seen == [0]
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.live().model_id
@@ -98,7 +111,10 @@ def test_what_goes_wrong_at_a_slider_is_said_in_place_of_the_picture():
 
     slider, screen = explore(draw, lambda step: f"An empty page, number {step}.", step=[1, 2, 3]).live().children
     slider.value = "2"
-    assert BeautifulSoup(screen.value, "html.parser").find(role="alert").text == "No picture here: ZeroDivisionError: the <step> is too long"
+    assert (
+        BeautifulSoup(screen.value, "html.parser").find(role="alert").text
+        == "No picture here: ZeroDivisionError: the <step> is too long"
+    )
     slider.value = "3"
     assert "An empty page, number 3." in screen.value and "alert" not in screen.value
 
@@ -106,7 +122,9 @@ def test_what_goes_wrong_at_a_slider_is_said_in_place_of_the_picture():
 def test_nothing_is_left_behind():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before, open_before = dict(matplotlib.rcParams), pyplot.get_fignums()
-    shown = explore(lambda step: pyplot.figure(figsize=(2, 2)), lambda step: f"An empty page, number {step}.", step=range(3))
+    shown = explore(
+        lambda step: pyplot.figure(figsize=(2, 2)), lambda step: f"An empty page, number {step}.", step=range(3)
+    )
     shown.player()
     assert pyplot.get_fignums() == open_before
     assert dict(matplotlib.rcParams) == before
@@ -114,7 +132,11 @@ def test_nothing_is_left_behind():
 
 def test_draw_runs_in_the_style_of_the_house():
     seen = []
-    explore(lambda step: seen.append(matplotlib.rcParams["axes.grid"]) or Figure(), lambda step: f"An empty page, number {step}.", step=[1, 2])
+    explore(
+        lambda step: seen.append(matplotlib.rcParams["axes.grid"]) or Figure(),
+        lambda step: f"An empty page, number {step}.",
+        step=[1, 2],
+    )
     assert seen == [True] and not matplotlib.rcParams["axes.grid"]
 
 
@@ -125,8 +147,12 @@ def test_one_figure_drawn_into_again_gives_a_new_frame_each_time():
         figure.set_facecolor(colour)
         return figure
 
-    pictures = stored(explore(draw, lambda colour: f"A page all in {colour}.", colour=list(COLOURS)).player())["pictures"]
-    assert [np.abs(middle(picture) - rgb).max() < 6 for picture, rgb in zip(pictures, COLOURS.values(), strict=True)] == [True] * 3
+    pictures = stored(explore(draw, lambda colour: f"A page all in {colour}.", colour=list(COLOURS)).player())[
+        "pictures"
+    ]
+    assert [
+        np.abs(middle(picture) - rgb).max() < 6 for picture, rgb in zip(pictures, COLOURS.values(), strict=True)
+    ] == [True] * 3
 
 
 # What the book shows.
@@ -143,7 +169,9 @@ def test_the_book_gets_every_frame_and_no_widget(monkeypatch):
 def test_in_the_book_a_frame_that_fails_stops_the_cell(monkeypatch):
     monkeypatch.setenv("TUTORIAL_BOOK", "1")
     with pytest.raises(ZeroDivisionError):
-        explore(lambda step: Figure() if 1 / step else None, lambda step: f"An empty page, number {step}.", step=[1, 2, 0])
+        explore(
+            lambda step: Figure() if 1 / step else None, lambda step: f"An empty page, number {step}.", step=[1, 2, 0]
+        )
 
 
 def test_the_player_holds_every_frame_with_its_words():
@@ -166,7 +194,11 @@ def test_the_player_holds_every_frame_with_its_words():
 
 
 def test_equal_frames_are_stored_once():
-    data = stored(explore(lambda a, b: painted("red", b), lambda a, b: f"A page all red, {a} and {b}.", a=[0, 1, 2], b=[0, 5]).player())
+    data = stored(
+        explore(
+            lambda a, b: painted("red", b), lambda a, b: f"A page all red, {a} and {b}.", a=[0, 1, 2], b=[0, 5]
+        ).player()
+    )
     assert len(data["pictures"]) == 2 and [number for number, _ in data["frames"]] == [0, 1, 0, 1, 0, 1]
 
 
@@ -176,7 +208,9 @@ def test_frames_lie_over_one_another():
         figure.subplots().set(title="A title " * (digits // 2), ylim=(0, 10**digits))
         return figure
 
-    pictures = stored(explore(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).player())["pictures"]
+    pictures = stored(explore(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).player())[
+        "pictures"
+    ]
     assert {decoded(picture).shape for picture in pictures} == {(240, 360, 3)}
 
 
@@ -190,7 +224,9 @@ def test_a_line_drawing_is_light():
         axis.set(xlim=(-2, 2), ylim=(-2, 2))
         return figure
 
-    pictures = stored(explore(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).player())["pictures"]
+    pictures = stored(explore(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).player())[
+        "pictures"
+    ]
     assert max(map(len, pictures)) * 3 / 4 <= 25_000
 
 
@@ -205,14 +241,22 @@ def test_a_text_cannot_end_the_script():
 
 def test_described_figures_bring_their_words():
     shown = explore(lambda step: plots.described(Figure(), f"An empty page, number {step}."), step=[1, 2])
-    assert [alt for _, alt in stored(shown.player())["frames"]] == ["An empty page, number 1.", "An empty page, number 2."]
+    assert [alt for _, alt in stored(shown.player())["frames"]] == [
+        "An empty page, number 1.",
+        "An empty page, number 2.",
+    ]
 
 
-@pytest.mark.parametrize("values", [np.linspace(0, 1, 11), torch.linspace(0, 1, 11, dtype=torch.float64), [i / 10 for i in range(11)]])
+@pytest.mark.parametrize(
+    "values", [np.linspace(0, 1, 11), torch.linspace(0, 1, 11, dtype=torch.float64), [i / 10 for i in range(11)]]
+)
 def test_numbers_have_short_names_and_reach_draw_as_they_are(values):
     seen = []
     shown = explore(
-        lambda the_step: seen.append(the_step) or Figure(), lambda the_step: "An empty page, again.", the_step=values, start={"the_step": 0.3}
+        lambda the_step: seen.append(the_step) or Figure(),
+        lambda the_step: "An empty page, again.",
+        the_step=values,
+        start={"the_step": 0.3},
     )
     assert shown.labels == {"the step": ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1"]}
     assert type(seen[0]) is type(values[3]) and seen[0] == values[3]
@@ -247,7 +291,11 @@ def test_a_hundred_frames_pass():
 @pytest.mark.parametrize(
     "draw, alt, problem",
     [
-        (lambda step: None, lambda step: "An empty page, again.", "draw returned NoneType for {'step': 1}; end it with `return figure`"),
+        (
+            lambda step: None,
+            lambda step: "An empty page, again.",
+            "draw returned NoneType for {'step': 1}; end it with `return figure`",
+        ),
         (lambda step: Figure().subplots(), lambda step: "An empty page, again.", "draw returned Axes"),
         (lambda step: Figure(), None, "a figure needs words"),
         (lambda step: Figure(), lambda step: f"frame {step}", "'frame 1' describes no figure"),
@@ -272,7 +320,10 @@ def test_a_player_too_heavy_for_a_page_is_refused(monkeypatch):
 def page(tmp_path):
     one = explore(painted, words, colour=COLOURS, at=[0, 1, 2, 4])
     two = explore(
-        lambda grey: Figure((3, 2), facecolor=str(grey)), lambda grey: f"A grey page of brightness {grey}.", grey=[0, 0.5, 1], start={"grey": 0.5}
+        lambda grey: Figure((3, 2), facecolor=str(grey)),
+        lambda grey: f"A grey page of brightness {grey}.",
+        grey=[0, 0.5, 1],
+        start={"grey": 0.5},
     )
     file = tmp_path / "page.html"
     parts = [one.player(), "<p>and</p>", two.player(), one._repr_mimebundle_()["text/html"]]
@@ -281,7 +332,7 @@ def page(tmp_path):
 
 
 @pytest.fixture
-def opened(browser, page):  # noqa: F811
+def opened(browser, page):
     """A function that opens the page and gives it back with what went wrong on it and what it asked for."""
     contexts = []
 
@@ -343,5 +394,8 @@ def test_without_scripts_the_first_frame_stands(opened):
     tab, wrong = opened(java_script_enabled=False)
     assert np.abs(pixels(tab, 0) - COLOURS["red"]).max() < 8 and np.abs(pixels(tab, 1) - 127).max() < 8
     assert tab.locator("input:visible").count() == 0
-    assert tab.locator("figcaption:visible").all_inner_texts()[1] == "Shown for grey 0.5. In the notebook, sliders move it."
+    assert (
+        tab.locator("figcaption:visible").all_inner_texts()[1]
+        == "Shown for grey 0.5. In the notebook, sliders move it."
+    )
     assert wrong == []

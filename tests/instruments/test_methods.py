@@ -100,7 +100,9 @@ def ways():
     x, y = data.load("signs", "test", limit=N)
     W, b = (p.detach() for p in (net.head.weight, net.head.bias))
     return net, {
-        "counterfactual manifold, last layer": lambda: foundations.least_bend(W, b, gradients.features(net, x)[1], 0, 1),
+        "counterfactual manifold, last layer": lambda: foundations.least_bend(
+            W, b, gradients.features(net, x)[1], 0, 1
+        ),
         "occlusion": lambda: information.occlusion(net, x, patch=24),
         "saliency": lambda: information.saliency(net, x),
         "SmoothGrad": lambda: information.smoothgrad(net, x, samples=STEPS),
@@ -115,8 +117,15 @@ def ways():
         "one introspective feature": lambda: information.introspective_features(net, x),
         "introspection": lambda: information.introspective_features(net, x),
         "variance over Q (VOICE)": lambda: information.explanation_variance(net, x, "block2"),
-        "randomisation test": lambda: information.randomisation_check(net, x, lambda m, x: information.grad_cam(m, x, "block3", 1), layers=["head", "block3", "block2", "block1"][:STEPS]),
-        "radius of the straight line": lambda: foundations.picture_radius(net, x, distances=torch.tensor([0.1, 0.2, 0.3])),
+        "randomisation test": lambda: information.randomisation_check(
+            net,
+            x,
+            lambda m, x: information.grad_cam(m, x, "block3", 1),
+            layers=["head", "block3", "block2", "block1"][:STEPS],
+        ),
+        "radius of the straight line": lambda: foundations.picture_radius(
+            net, x, distances=torch.tensor([0.1, 0.2, 0.3])
+        ),
         "largest softmax": lambda: uncertainty.max_softmax(gradients.outputs(net, x)),
         "energy": lambda: uncertainty.energy(gradients.outputs(net, x)),
         "purview: a norm per layer": lambda: uncertainty.confounding_norms(net, x),
@@ -162,7 +171,10 @@ def test_most_of_the_map_is_counted():
 
 
 def test_a_letter_without_a_size_is_named():
-    with pytest.raises(ValueError, match=r"a walk costs C·S \+ 1: say C \(classes\), S \(samples, steps or layers, one after the other\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"a walk costs C·S \+ 1: say C \(classes\), S \(samples, steps or layers, one after the other\)",
+    ):
         Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").price()
     assert Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").price(C=3, S=5) == 16
 
@@ -174,7 +186,10 @@ def test_the_map_names_links_and_prices_every_method_once():
     html = priced_map()._repr_html_()
     for method in METHODS.values():
         if method.cell:
-            found = re.findall(rf'<a href="{re.escape(address(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="price"[^>]*>([^<]*)</span>', html)
+            found = re.findall(
+                rf'<a href="{re.escape(address(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="price"[^>]*>([^<]*)</span>',
+                html,
+            )
             assert found == [method.passes], method.name
             assert re.sub("([._])", r"<wbr>\1", method.function) in html
     assert html.count('class="method"') == sum(bool(method.cell) for method in METHODS.values())

@@ -25,7 +25,9 @@ def test_pictures_show_every_picture_once(n, columns, rows, untouched_style):
 
 
 def test_answers_are_coloured_by_the_truth():
-    figure = plots.answers(torch.rand(2, 3, 8, 8), ["stop", "yield", "more"], [0.5, 1.0, 1.0], ["stop", "hump"], titles=["a", "b"])
+    figure = plots.answers(
+        torch.rand(2, 3, 8, 8), ["stop", "yield", "more"], [0.5, 1.0, 1.0], ["stop", "hump"], titles=["a", "b"]
+    )
     right, wrong = (axis.xaxis.label for axis in figure.axes[:2])
     assert (right.get_text(), wrong.get_text()) == ("a\nstop\n50%", "b\nyield\n100%")
     assert (right.get_color(), wrong.get_color()) == (plots.RIGHT, plots.WRONG)

@@ -52,7 +52,11 @@ def test_without_styles_and_scripts_everything_can_be_read():
 def test_fields_are_filled_and_texts_are_safe():
     shown = quiz([ODD], n=2)
     html = shown._repr_html_()
-    assert "Is &lt;b&gt; &amp; <code>x &lt; y</code> <em>right</em>?" in html and "No: 1 &lt; 2." in html and "It is 2.0." in html
+    assert (
+        "Is &lt;b&gt; &amp; <code>x &lt; y</code> <em>right</em>?" in html
+        and "No: 1 &lt; 2." in html
+        and "It is 2.0." in html
+    )
     assert repr(shown) == "1. Is <b> & `x < y` *right*?\n   a) “yes” & so on\n   b) no"
 
 
@@ -69,8 +73,12 @@ def test_fields_and_values_must_match(values):
 
 
 def test_a_section_that_feedback_names_is_linked_and_others_are_not():
-    page = soup(quiz([Question("Section 2.2?", {"section 2.2": "See section 2.2 <b>", "no": "See section 9.9."}, right=0)]))
-    assert [(link.text, link["href"]) for link in page.find_all("a")] == [("section 2.2", "02-information.ipynb#2.2-What-if-not-P%3F")]
+    page = soup(
+        quiz([Question("Section 2.2?", {"section 2.2": "See section 2.2 <b>", "no": "See section 9.9."}, right=0)])
+    )
+    assert [(link.text, link["href"]) for link in page.find_all("a")] == [
+        ("section 2.2", "02-information.ipynb#2.2-What-if-not-P%3F")
+    ]
     assert page.a.find_parent(class_="feedback") and page.find("b") is None
 
 
@@ -115,7 +123,9 @@ def browser():
 
 def opened(browser, **how):
     page = browser.new_page(**how)
-    page.set_content("<!doctype html><meta name=viewport content='width=device-width'><body>" + quiz(QUIZ)._repr_html_())
+    page.set_content(
+        "<!doctype html><meta name=viewport content='width=device-width'><body>" + quiz(QUIZ)._repr_html_()
+    )
     return page
 
 
@@ -135,7 +145,10 @@ def test_from_the_keyboard_only_the_chosen_feedback_shows(browser):
     ]
     assert page.locator(".score").inner_text() == "2 of 5 answered, 2 right."
     page.keyboard.press("ArrowDown")
-    assert page.locator(".feedback:visible").count() == 2 and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
+    assert (
+        page.locator(".feedback:visible").count() == 2
+        and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
 
@@ -157,7 +170,9 @@ def test_the_score_names_the_topics_that_went_astray_most_first(browser):
 def test_without_a_script_the_feedback_still_answers(browser):
     page = opened(browser, java_script_enabled=False)
     page.get_by_label("is meaningless.").check()
-    assert page.locator(".feedback:visible").all_inner_texts() == ["✗ Not this one. " + QUIZ[1].options["is meaningless."]]
+    assert page.locator(".feedback:visible").all_inner_texts() == [
+        "✗ Not this one. " + QUIZ[1].options["is meaningless."]
+    ]
     assert page.locator("fieldset").nth(1).locator("label").all_inner_texts() == list(QUIZ[1].options)
     page.close()
 

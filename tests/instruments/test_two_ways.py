@@ -1,6 +1,7 @@
 import pytest
+
 from tutorial_lib.instruments import two_ways
-from tutorial_lib.instruments.two_ways import PARTS, SIGN, HEIGHT, boundary
+from tutorial_lib.instruments.two_ways import HEIGHT, PARTS, SIGN, boundary
 
 
 def test_the_sign_changes_sides_by_the_boundary_alone():

@@ -14,7 +14,11 @@ LIKE = torch.zeros(3, 6, 9)
 def test_shaped_like_the_map_beside_it(baseline):
     for like in (LIKE, LIKE.double(), LIKE.bfloat16(), torch.zeros(2, 3, 4, 4), torch.zeros(5, 5).requires_grad_()):
         found = baseline(like)
-        assert (found.shape, found.dtype, found.device) == (like.shape, like.dtype, like.device) and not found.requires_grad
+        assert (found.shape, found.dtype, found.device) == (
+            like.shape,
+            like.dtype,
+            like.device,
+        ) and not found.requires_grad
         assert found.min() >= 0 and found.max() <= 1
     for bad in (torch.zeros(3), torch.zeros(2, 0, 3), torch.zeros(2, 3, dtype=torch.int64)):
         with pytest.raises(ValueError, match="a map of floats"):

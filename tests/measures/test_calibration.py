@@ -32,7 +32,10 @@ def test_macro_f1(classes):
     each = []
     for c in range(classes or 5):
         hit = sum(int(a == c and b == c) for a, b in zip(said, labels))
-        false, missed = sum(int(a == c != b) for a, b in zip(said, labels)), sum(int(a != c == b) for a, b in zip(said, labels))
+        false, missed = (
+            sum(int(a == c != b) for a, b in zip(said, labels)),
+            sum(int(a != c == b) for a, b in zip(said, labels)),
+        )
         each.append(2 * hit / (2 * hit + false + missed) if hit + false + missed else 0)
     assert macro_f1(logits, labels, classes) == pytest.approx(sum(each) / len(each), abs=1e-14)
     named = list(range(classes or 5))
@@ -47,7 +50,6 @@ def test_macro_f1_is_not_carried_by_the_commonest_class():
     for wrong, classes in ((labels - 1, None), (labels, 1)):
         with pytest.raises(ValueError, match="classes must lie in 0…"):
             macro_f1(wrong, wrong, classes)
-
 
 
 @pytest.mark.parametrize("bins", [1, 2, 10, 15])

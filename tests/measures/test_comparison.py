@@ -40,7 +40,9 @@ def test_a_better_measure_is_found_and_its_sign_kept():
 def test_measures_that_err_together_are_told_apart_by_fewer():
     generator = torch.Generator().manual_seed(3)
     together = [compare_correlations(*drawn(generator, 60, 0.2, 0.6, 1.0)).p for _ in range(200)]
-    apart = [compare_correlations(*drawn(generator, 60, 1.02, 1.166, 0.0)).p for _ in range(200)]  # the same two correlations
+    apart = [
+        compare_correlations(*drawn(generator, 60, 1.02, 1.166, 0.0)).p for _ in range(200)
+    ]  # the same two correlations
     assert torch.tensor(together).median() < torch.tensor(apart).median()
 
 

@@ -54,7 +54,12 @@ def test_what_does_not_matter(measure):
 @pytest.mark.parametrize("measure", [plcc, srcc, krcc])
 def test_what_is_refused(measure):
     a, _ = draw(0)
-    for other, message in [(torch.ones(80), "constant"), (a[:-1], "equally many"), (a[None], "equally many"), (a / 0, "finite")]:
+    for other, message in [
+        (torch.ones(80), "constant"),
+        (a[:-1], "equally many"),
+        (a[None], "equally many"),
+        (a / 0, "finite"),
+    ]:
         with pytest.raises(ValueError, match=message):
             measure(a, other)
     with pytest.raises(ValueError, match="equally many"):
@@ -78,7 +83,9 @@ def test_the_fit_finds_the_curve_it_came_from(truth):
 def test_the_fit_is_not_worse_than_scipys(seed):
     generator = torch.Generator().manual_seed(seed)
     s = torch.rand(60, generator=generator, dtype=torch.float64)
-    t = torch.from_numpy(logistic(s.numpy(), 5, 9, 0.4, 1, 2)) + 0.4 * torch.randn(60, generator=generator, dtype=torch.float64)
+    t = torch.from_numpy(logistic(s.numpy(), 5, 9, 0.4, 1, 2)) + 0.4 * torch.randn(
+        60, generator=generator, dtype=torch.float64
+    )
     start = [t.max() - t.min(), 1 / s.std(), s.mean(), 0, t.mean()]
     theirs, _ = optimize.curve_fit(logistic, s.numpy(), t.numpy(), p0=start, maxfev=20000)
     assert rmse(logistic_fit(s, t)(s), t) <= rmse(torch.from_numpy(logistic(s.numpy(), *theirs)), t) * (1 + 1e-6)

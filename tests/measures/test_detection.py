@@ -19,7 +19,14 @@ def joined(normal, abnormal):
     return [0] * len(normal) + [1] * len(abnormal), torch.cat([normal, abnormal]).double().numpy()
 
 
-CASES = [draw(0), draw(1, levels=1), draw(2, levels=3), draw(3, levels=1, n=1), draw(4, m=1), (torch.zeros(5), torch.zeros(3))]
+CASES = [
+    draw(0),
+    draw(1, levels=1),
+    draw(2, levels=3),
+    draw(3, levels=1, n=1),
+    draw(4, m=1),
+    (torch.zeros(5), torch.zeros(3)),
+]
 NAMES = ["continuous", "few values", "ties", "one normal", "one abnormal", "one value"]
 cases = pytest.mark.parametrize("normal, abnormal", CASES, ids=NAMES)
 
@@ -98,7 +105,12 @@ def test_infinite_scores_and_both_zeros():
 def test_what_is_refused(measure):
     good = torch.ones(3)
     nan = torch.tensor([torch.nan])
-    for bad, message in [(good[:0], "at least one"), (torch.ones(2, 2), "at least one"), ([1.0], "tensor"), (nan, "1 of 1")]:
+    for bad, message in [
+        (good[:0], "at least one"),
+        (torch.ones(2, 2), "at least one"),
+        ([1.0], "tensor"),
+        (nan, "1 of 1"),
+    ]:
         with pytest.raises(ValueError, match=message):
             measure(good, bad)
         with pytest.raises(ValueError, match=message):
@@ -117,7 +129,11 @@ def test_risk_coverage(levels):
     assert risk[-1].item() == pytest.approx((~correct).double().mean().item(), abs=1e-15)
     assert area == pytest.approx(risk.mean().item(), abs=1e-15)
     # The naive curve, over many random orders of what is tied.
-    total, rounds, generator = torch.zeros(137, dtype=torch.float64), 4000 if levels else 1, torch.Generator().manual_seed(1)
+    total, rounds, generator = (
+        torch.zeros(137, dtype=torch.float64),
+        4000 if levels else 1,
+        torch.Generator().manual_seed(1),
+    )
     for _ in range(rounds):
         mixed = torch.randperm(137, generator=generator)
         order = mixed[score[mixed].argsort(stable=True)]
@@ -191,6 +207,8 @@ def test_scores_on_a_gpu():
 
 @pytest.mark.filterwarnings("error")
 def test_columns_of_a_table_are_scores_too():
-    normal, abnormal = (torch.randn(n, 3, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (40, 30))
+    normal, abnormal = (
+        torch.randn(n, 3, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (40, 30)
+    )
     for k in range(3):
         assert auroc(normal[:, k], abnormal[:, k]) == auroc(normal[:, k].clone(), abnormal[:, k].clone())

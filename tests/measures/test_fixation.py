@@ -60,7 +60,9 @@ def by_thresholds(map, points):
     for i, threshold in enumerate(at):
         tp.append((i + 1) / len(at))
         fp.append((free >= threshold).mean())
-    return torch.trapezoid(torch.tensor([*tp, 1.0], dtype=torch.float64), torch.tensor([*fp, 1.0], dtype=torch.float64)).item()
+    return torch.trapezoid(
+        torch.tensor([*tp, 1.0], dtype=torch.float64), torch.tensor([*fp, 1.0], dtype=torch.float64)
+    ).item()
 
 
 def by_loop(map, density, each):
@@ -82,7 +84,9 @@ def test_similarity(map, smooth):
 
 def test_kl_divergence(map, smooth):
     eps = np.finfo(float).eps
-    assert M.kl_divergence(map, smooth) == pytest.approx(by_loop(map, smooth, lambda p, q: q * math.log(eps + q / (eps + p))), abs=1e-12)
+    assert M.kl_divergence(map, smooth) == pytest.approx(
+        by_loop(map, smooth, lambda p, q: q * math.log(eps + q / (eps + p))), abs=1e-12
+    )
 
 
 def test_auc_judd(map, smooth, points):
@@ -107,7 +111,12 @@ def test_information_gain(map, smooth, points):
     expected = sum(math.log2(P[r, c]) - math.log2(B[r, c]) for r, c in points.tolist()) / len(points)
     assert M.information_gain(map, points, smooth) == pytest.approx(expected, abs=1e-10)
     assert M.information_gain(smooth, points, smooth) == 0
-    assert M.information_gain(torch.zeros(H, W).index_put((torch.tensor([0]), torch.tensor([3])), torch.tensor(1.0)), points, smooth) < -30
+    assert (
+        M.information_gain(
+            torch.zeros(H, W).index_put((torch.tensor([0]), torch.tensor([3])), torch.tensor(1.0)), points, smooth
+        )
+        < -30
+    )
 
 
 # What they forgive, and what they do not.
@@ -154,7 +163,12 @@ def test_ties_are_a_coin():
 
 def test_a_blob_in_the_middle_is_worth_nothing_among_shuffled_fixations():
     generator = torch.Generator().manual_seed(0)
-    everyone = [(torch.randn(60, 2, generator=generator) * torch.tensor([8.0, 10.0]) + torch.tensor([30.0, 40.0])).round().long() for _ in range(8)]
+    everyone = [
+        (torch.randn(60, 2, generator=generator) * torch.tensor([8.0, 10.0]) + torch.tensor([30.0, 40.0]))
+        .round()
+        .long()
+        for _ in range(8)
+    ]
     everyone = [torch.stack([p[:, 0].clamp(0, 59), p[:, 1].clamp(0, 79)], 1) for p in everyone]
     blob = M.centre_bias(torch.zeros(60, 80))
     judd = [M.auc_judd(blob, p) for p in everyone]
@@ -177,20 +191,26 @@ def test_a_density_is_counts_under_a_gaussian(points):
     for r, c in middle.tolist():
         counts[r, c] += 1
     found = M.fixation_density(middle, (60, 80), blur=3.0)
-    np.testing.assert_allclose(found, gaussian_filter(counts / len(points), 3.0, mode="constant", truncate=12), atol=1e-12)
+    np.testing.assert_allclose(
+        found, gaussian_filter(counts / len(points), 3.0, mode="constant", truncate=12), atol=1e-12
+    )
 
 
 def test_a_density_sums_to_one_also_at_the_edge(points):
     for blur in (0, 0.5, 4.0):
         density = M.fixation_density(points, (H, W), blur=blur)
         assert density.sum() == pytest.approx(1, abs=1e-12) and density.min() >= 0
-    assert torch.equal((M.fixation_density(points, (H, W), blur=0) * 7).round()[4, 5], torch.tensor(3.0, dtype=torch.float64))
+    assert torch.equal(
+        (M.fixation_density(points, (H, W), blur=0) * 7).round()[4, 5], torch.tensor(3.0, dtype=torch.float64)
+    )
 
 
 def test_smoothing_is_a_mean_of_what_is_there(smooth):
     found = M.smoothed(smooth, 1.5)
     r, c = 0, 11
-    weights = torch.tensor([[math.exp(-((i - r) ** 2 + (j - c) ** 2) / 4.5) for j in range(W)] for i in range(H)], dtype=torch.float64)
+    weights = torch.tensor(
+        [[math.exp(-((i - r) ** 2 + (j - c) ** 2) / 4.5) for j in range(W)] for i in range(H)], dtype=torch.float64
+    )
     assert found[r, c] == pytest.approx((weights * smooth).sum().item() / weights.sum().item(), abs=1e-12)
     torch.testing.assert_close(M.smoothed(smooth.expand(2, 3, H, W), 1.5)[1, 2], found)
     torch.testing.assert_close(M.smoothed(smooth, 0), smooth)

@@ -40,7 +40,9 @@ def test_challenges_are_hard_and_harder_with_each_level(name):
 def test_the_stored_card_holds_for_a_challenge_drawn_anew(fresh):
     images, labels = fresh
     kept = stored("model_card").where(network="signs/classifier", challenge="haze", level=3)[0]["value"]
-    now = accuracy(load("signs/classifier"), challenge(images, "haze", 3, generator=torch.Generator().manual_seed(5)), labels)
+    now = accuracy(
+        load("signs/classifier"), challenge(images, "haze", 3, generator=torch.Generator().manual_seed(5)), labels
+    )
     assert abs(now - kept) < 4 * (kept * (1 - kept) * (1 / 560 + 1 / 700)) ** 0.5
 
 
@@ -59,7 +61,9 @@ def test_the_autoencoder_reconstructs_better_than_a_blur(fresh):
 
 
 def test_the_card_is_written_from_the_stored_rows():
-    assert (WEIGHTS / "CARD.md").read_text() == card(stored("model_card").rows, [*stored("sign_networks").rows, *stored("sign_transformer").rows])
+    assert (WEIGHTS / "CARD.md").read_text() == card(
+        stored("model_card").rows, [*stored("sign_networks").rows, *stored("sign_transformer").rows]
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)

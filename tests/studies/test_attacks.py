@@ -70,8 +70,8 @@ def made_up(shift):
     draw = lambda seed: torch.randn(40, 3, generator=detectors.source(seed)).abs() + 1
     parts = [draw(1), draw(2) + shift, (draw(3) - shift).clamp(min=0.01), draw(1)]
     values = torch.cat(parts)
-    readings = {name: values for name in (detectors.PLAIN, detectors.FEATURES, detectors.GRADIENTS)}
-    readings |= {name: values[:, 0] for name in detectors.UNTRAINED}
+    readings = dict.fromkeys((detectors.PLAIN, detectors.FEATURES, detectors.GRADIENTS), values)
+    readings |= dict.fromkeys(detectors.UNTRAINED, values[:, 0])
     family, picture = torch.arange(4).repeat_interleave(40), torch.arange(40).repeat(4)
     return detectors.Found(readings, family, picture, ["normal", "up", "down", "noise"])
 
@@ -165,7 +165,9 @@ class Unmoved(nn.Module):
 
 def test_an_attack_without_success_hands_nothing_in():
     x = torch.rand(2, 3, 4, 4, generator=detectors.source(0))
-    found, fell = detectors.evading(Unmoved(), x, torch.tensor([0, 0]), lambda x: (x.flatten(1).sum(1), x), eps=0.1, steps=3)
+    found, fell = detectors.evading(
+        Unmoved(), x, torch.tensor([0, 0]), lambda x: (x.flatten(1).sum(1), x), eps=0.1, steps=3
+    )
     assert not fell.any() and torch.equal(found, x)
 
 
@@ -185,7 +187,9 @@ def test_what_is_stored_is_whole():
         for reading in (detectors.PLAIN, detectors.FEATURES, detectors.GRADIENTS):
             cells = kept.where(kind="detector", network=network, reading=reading)
             assert len(cells) == len(families) ** 2 + len(families) - 1
-            assert all(row["splits"] == detectors.SPLITS >= 3 and row["low"] <= row["auroc"] <= row["high"] for row in cells)
+            assert all(
+                row["splits"] == detectors.SPLITS >= 3 and row["low"] <= row["auroc"] <= row["high"] for row in cells
+            )
         for reading in detectors.UNTRAINED:
             assert {row["tested"] for row in kept.where(kind="detector", network=network, reading=reading)} == families
     assert len(kept.where(kind="handed over")) == 27

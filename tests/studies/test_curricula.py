@@ -54,7 +54,10 @@ def test_it_runs_small_and_repeats_itself(monkeypatch):
 
 def test_what_is_stored_is_whole():
     kept = stored("curricula")
-    assert {r["seed"] for r in kept.rows} == set(curricula.SEEDS) and {r["world"] for r in kept.rows} == {"signs", "digits"}
+    assert {r["seed"] for r in kept.rows} == set(curricula.SEEDS) and {r["world"] for r in kept.rows} == {
+        "signs",
+        "digits",
+    }
     for world in ("signs", "digits"):
         last = [r["everyday"] for r in kept.where(world=world, part="order", stage=len(curricula.STAGES))]
         assert len(last) == 11 * len(curricula.SEEDS) and min(last) > 0.6

@@ -54,7 +54,10 @@ def test_what_asks_no_network_keeps_its_map_and_answers_are_lost(model):
             assert row["signed"] == pytest.approx(1) and row["magnitude"] == pytest.approx(1)
     right = explanations.still_right("here", model, x, p, ("head",), 0, 2)
     assert [row["forgot"] for row in right] == ["nothing", "head"]
-    assert right[0]["right"] == explanations.mean(explanations.correct(model, x, p)) and right[1]["right"] < right[0]["right"]
+    assert (
+        right[0]["right"] == explanations.mean(explanations.correct(model, x, p))
+        and right[1]["right"] < right[0]["right"]
+    )
 
 
 def test_rows_of_the_twins_are_the_mean_over_fair_pairs(model):
@@ -75,7 +78,11 @@ def test_what_is_stored_is_whole():
         assert {row["method"] for row in kept.where(kind="twins", network=network, question="why P")} == methods
         for stage in ("nothing", *explanations.LAYERS, "head, drawn anew"):
             found = kept.where(kind="forget", network=network, forgot=stage)
-            assert {row["method"] for row in found} == methods | {"Grad-CAM, positive part", "contrast", "edges of the picture"}
+            assert {row["method"] for row in found} == methods | {
+                "Grad-CAM, positive part",
+                "contrast",
+                "edges of the picture",
+            }
             assert all(-1 <= row["signed"] <= 1 and row["draws"] == explanations.DRAWS for row in found)
         assert len(kept.where(kind="jurors", network=network)) == len(methods) + 4
         (uniform,) = kept.where(kind="jurors", network=network, method="uniform")

@@ -16,7 +16,9 @@ def test_being_told_forbids_the_other_answers():
 
 def test_a_lap_looks_at_as_many_pictures_as_it_is_told(monkeypatch):
     seen = []
-    monkeypatch.setattr(forgetting, "train", lambda model, x, y, **how: seen.append((len(x), x.flatten().tolist(), y.tolist())))
+    monkeypatch.setattr(
+        forgetting, "train", lambda model, x, y, **how: seen.append((len(x), x.flatten().tolist(), y.tolist()))
+    )
     generator = torch.Generator().manual_seed(0)
     for lap in (None, 3, 3):
         forgetting.learn(None, torch.arange(8.0)[:, None], torch.arange(8), generator, lap=lap)
@@ -42,7 +44,14 @@ def test_it_runs_small_and_repeats_itself(monkeypatch):
     old, new = forgetting.signs(low, 28, 0), forgetting.signs(high, 28, 1)
     tiny = {"new classes": {"old": (old, old), "new": (new, new), "classes": 4}}
     monkeypatch.setattr(forgetting, "settings", lambda seed: tiny)
-    for name, value in {"SEEDS": (0,), "LAPS": 2, "MORE": 1, "FISHER": 8, "REPLAYED": (1.0,), "STRENGTHS": (10,)}.items():
+    for name, value in {
+        "SEEDS": (0,),
+        "LAPS": 2,
+        "MORE": 1,
+        "FISHER": 8,
+        "REPLAYED": (1.0,),
+        "STRENGTHS": (10,),
+    }.items():
         monkeypatch.setattr(forgetting, name, value)
     rows = forgetting.run(0)
     assert rows == forgetting.run(0)

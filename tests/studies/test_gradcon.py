@@ -7,7 +7,16 @@ from tutorial_lib.gradients import value
 from tutorial_lib.measures import auroc
 from tutorial_lib.results import stored
 
-TINY = {"SEEDS": (0,), "STEPS": 6, "LONGER": 9, "VAE_STEPS": 6, "PICTURES": 32, "JUDGED": 4, "OTHERS": 20, "WEATHERED": 2}
+TINY = {
+    "SEEDS": (0,),
+    "STEPS": 6,
+    "LONGER": 9,
+    "VAE_STEPS": 6,
+    "PICTURES": 32,
+    "JUDGED": 4,
+    "OTHERS": 20,
+    "WEATHERED": 2,
+}
 
 
 @pytest.fixture
@@ -41,7 +50,9 @@ def test_a_row_holds_what_the_detector_says(tiny):
     found = study.aurocs(*(study.read_gradcon(detector, x) for x in (same, others)))
     for read in ("reconstruction", "alignment", "both"):
         assert found[read] == pytest.approx(auroc(detector.score(same, read), detector.score(others, read)), abs=6e-5)
-    norms = torch.stack([study.decoder_gradient(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1)
+    norms = torch.stack(
+        [study.decoder_gradient(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1
+    )
     torch.testing.assert_close(study.read_gradcon(detector, same)["length"], norms.norm(dim=1))
 
 
@@ -79,10 +90,14 @@ def test_what_is_stored_is_whole():
                 rows = kept.where(kind="class", world=world, normal=normal, alpha=alpha, steps=study.STEPS)
                 assert [r["seed"] for r in rows] == list(study.SEEDS)
             assert len(kept.where(kind="novelty", world=world, normal=normal)) == len(study.SEEDS)
-            assert {r["weights"] for r in kept.where(kind="size", world=world)} == {230_721 if world == "mnist" else 232_771}
+            assert {r["weights"] for r in kept.where(kind="size", world=world)} == {
+                230_721 if world == "mnist" else 232_771
+            }
     for alpha in study.ALPHAS:
         rows = kept.where(kind="challenge", alpha=alpha)
-        assert [(r["challenge"], r["level"]) for r in rows] == [(kind, level) for kind in CHALLENGES for level in LEVELS]
+        assert [(r["challenge"], r["level"]) for r in rows] == [
+            (kind, level) for kind in CHALLENGES for level in LEVELS
+        ]
         assert {r["runs"] for r in rows} == {len(study.WORLDS["signs"][1]) * len(study.SEEDS)}
     settings = ("alpha", "error", "black error", "cosine")
     assert all(0 <= v <= 1 for r in kept.rows for name, v in r.items() if isinstance(v, float) and name not in settings)

@@ -100,7 +100,9 @@ def test_it_runs_small_and_repeats_itself(monkeypatch):
     assert rows == introspection.run(0)
     kept = stored("introspection")
     assert rows[0].keys() == kept.rows[0].keys()
-    assert {(r["kind"], r["head"], r["trained"]) for r in rows} == {(r["kind"], r["head"], r["trained"]) for r in kept.rows}
+    assert {(r["kind"], r["head"], r["trained"]) for r in rows} == {
+        (r["kind"], r["head"], r["trained"]) for r in kept.rows
+    }
 
 
 @pytest.mark.parametrize("name", ["introspection", "introspection_cifar"])

@@ -36,9 +36,14 @@ def test_a_row_is_the_mean_over_levels(tiny):
     learned, judged = study.signs(0, "cpu")
     vae = study.train(learned, 0)
     rows = study.transferred(vae, learned, judged, 0)
-    clean, shown, usual = (study.readings(vae, x)["code"] for x in (learned, study.spoiled(learned, *study.SHOWN, 0), judged))
+    clean, shown, usual = (
+        study.readings(vae, x)["code"] for x in (learned, study.spoiled(learned, *study.SHOWN, 0), judged)
+    )
     fit = study.PurviewDetector((), log=False).fit(clean, shown, generator=study.source(0))
-    areas = [auroc(fit.score(usual), fit.score(study.readings(vae, study.spoiled(judged, "noise", level, 0))["code"])) for level in (1, 2, 3, 4, 5)]
+    areas = [
+        auroc(fit.score(usual), fit.score(study.readings(vae, study.spoiled(judged, "noise", level, 0))["code"]))
+        for level in (1, 2, 3, 4, 5)
+    ]
     assert rows["code", "noise"]["auroc"] == pytest.approx(sum(areas) / 5)
 
 

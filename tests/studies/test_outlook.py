@@ -47,7 +47,9 @@ def test_a_folded_sketch_is_a_sketch(classifier, signs):
     generator = study.source(1)
     place = torch.randint(64, (whole.shape[1],), generator=generator) % 8
     sign = 2.0 * torch.randint(2, (whole.shape[1],), generator=generator) - 1
-    torch.testing.assert_close(study.folded(large, 8), torch.zeros(3, 8).index_add(1, place, whole * sign), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        study.folded(large, 8), torch.zeros(3, 8).index_add(1, place, whole * sign), rtol=1e-4, atol=1e-5
+    )
     norms = gradients.gradient_norms(classifier, signs.images[:3], gradients.confounding())
     torch.testing.assert_close(whole.norm(dim=1), norms.norm(dim=1), rtol=1e-4, atol=1e-6)
 
@@ -55,14 +57,19 @@ def test_a_folded_sketch_is_a_sketch(classifier, signs):
 def test_a_direction_that_was_seen_is_not_abnormal():
     known = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [0.0, 1.0]])
     score = study.directions(known, torch.tensor([0, 0, 1, 1]))
-    torch.testing.assert_close(score(torch.tensor([[5.0, 0.0], [-1.0, 0.0], [1.0, 1.0]])), torch.tensor([0.0, 1.0, 1 - 0.5**0.5]))
+    torch.testing.assert_close(
+        score(torch.tensor([[5.0, 0.0], [-1.0, 0.0], [1.0, 1.0]])), torch.tensor([0.0, 1.0, 1 - 0.5**0.5])
+    )
 
 
 def test_who_minds_nothing_climbs_the_loss_and_who_minds_all_is_seen_less(classifier, signs):
     x, y = signs.images[:14], signs.labels[:14]
     read = study.guards(classifier, signs.images, signs.labels)["distance"]
     plain, hidden = (study.minding(classifier, x, y, read, weight) for weight in (0.0, 1.0))
-    assert all((found - x).abs().max() <= study.EPS + 1e-6 and found.min() >= 0 and found.max() <= 1 for found in (plain, hidden))
+    assert all(
+        (found - x).abs().max() <= study.EPS + 1e-6 and found.min() >= 0 and found.max() <= 1
+        for found in (plain, hidden)
+    )
     J = gradients.cross_entropy(y)
     assert gradients.value(classifier, plain, J).mean() > gradients.value(classifier, x, J).mean() + 1
     seen = [read(uncertainty.confounding_norms(classifier, found)).median() for found in (x, hidden)]
@@ -71,9 +78,14 @@ def test_who_minds_nothing_climbs_the_loss_and_who_minds_all_is_seen_less(classi
 
 def test_what_is_stored_is_whole_and_holds_now():
     kept = stored("outlook")
-    cells = [tuple(r.get(k) for k in ("kind", "network", "score", "way", "size", "draw", "judge", "weight")) for r in kept.rows]
+    cells = [
+        tuple(r.get(k) for k in ("kind", "network", "score", "way", "size", "draw", "judge", "weight"))
+        for r in kept.rows
+    ]
     assert len(set(cells)) == len(cells)
-    assert len(kept.where(kind="explanation")) == 3 * 7 and len(kept.where(kind="knowing")) == 3 * 2 * len(study.WEIGHTS)
+    assert len(kept.where(kind="explanation")) == 3 * 7 and len(kept.where(kind="knowing")) == 3 * 2 * len(
+        study.WEIGHTS
+    )
     assert len([r for r in kept.rows if r["kind"] == "sketch"]) == 4 * (2 + study.DRAWS * len(study.SIZES) + 6)
     exact = kept.where(kind="sketch", way="whole")
     assert all(r["off"] < 1e-3 for r in exact) and [r["size"] for r in exact] == [78302] * 3 + [87198]

@@ -22,7 +22,13 @@ def test_a_detector_sees_players_like_those_it_was_shown_and_a_player_apart_it_d
     both = {name: torch.cat([one[name], other[name]]) for name in one}
     known, novel = readings(160, 0.0, 0), readings(50, 9.0, 3)
     which, turn = torch.arange(160) // 80, torch.arange(160) % 2 == 0
-    rows = players.steps({"known": known, "players": both, "novel": novel}, {"known": known, "novel": novel}, {"known": turn, "players": turn}, which, 0)
+    rows = players.steps(
+        {"known": known, "players": both, "novel": novel},
+        {"known": known, "novel": novel},
+        {"known": turn, "players": turn},
+        which,
+        0,
+    )
     (learned, single) = rows
     assert learned["learns"] and not single["learns"] and learned["a player not shown"] < 0.02
     assert single["shown players"] == pytest.approx(0.5, abs=0.12)
@@ -37,7 +43,9 @@ def test_readings_are_those_of_the_library():
     model, x = load("signs/classifier"), torch.rand(3, 3, 48, 48, generator=players.source(0))
     found = players.readings(model, x)
     assert torch.allclose(found["norms, ones"].exp(), u.confounding_norms(model, x, by="tensor").double(), rtol=1e-4)
-    assert torch.allclose(found["energy"][:, 0], u.energy(model(x).detach().double())) and found["five scores"].shape == (3, 5)
+    assert torch.allclose(found["energy"][:, 0], u.energy(model(x).detach().double())) and found[
+        "five scores"
+    ].shape == (3, 5)
 
 
 def test_it_runs_small_and_repeats_itself(monkeypatch):

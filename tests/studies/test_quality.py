@@ -28,7 +28,12 @@ def test_rows_hold_what_the_measures_say(tiny):
     kept = {row["measure"]: row for row in rows if row["kind"] == "measure"}
     assert {"PSNR", "SSIM", "MS-SSIM", "UNIQUE", "surprisal", "distance", "alignment"} <= set(kept)
     assert kept["PSNR"]["pooled"] == pytest.approx(srcc(e.psnr(x, r), pairs.quality), abs=6e-5)
-    assert kept["PSNR"]["seeds"] == 1 and kept["distance"]["seeds"] == 2 and kept["norm"]["blind"] and not kept["SSIM"]["blind"]
+    assert (
+        kept["PSNR"]["seeds"] == 1
+        and kept["distance"]["seeds"] == 2
+        and kept["norm"]["blind"]
+        and not kept["SSIM"]["blind"]
+    )
     for row in kept.values():
         assert row["pooled least"] <= row["pooled"] <= row["pooled most"] and row["within low"] <= row["within high"]
     assert len([row for row in rows if row["kind"] == "damage" and row["measure"] == "SSIM"]) == 8

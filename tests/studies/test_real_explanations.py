@@ -22,7 +22,9 @@ class Halves(nn.Module):
 
 def coloured(labels):
     x = torch.zeros(len(labels), 3, 6, 6)
-    x[torch.arange(len(labels)), labels] = 1 - 0.1 * torch.rand(len(labels), 6, 6, generator=torch.Generator().manual_seed(0))
+    x[torch.arange(len(labels)), labels] = 1 - 0.1 * torch.rand(
+        len(labels), 6, 6, generator=torch.Generator().manual_seed(0)
+    )
     return x
 
 

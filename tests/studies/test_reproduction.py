@@ -21,7 +21,7 @@ from tutorial_lib.results import store
 ROOT = Path(__file__).parents[2]
 PARTS = 12
 
-TOY = '''
+TOY = """
 import os, time
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def run(seed, device):
 
 def joined(found):
     return [{"rows": sum(len(rows) for rows in found)}] + [row for rows in found for row in rows]
-'''
+"""
 
 # A spawned process runs these lines, too, before it is given a part.
 RUNNER = """
@@ -81,7 +81,9 @@ class Toy:
         given += ["--work", str(self.folder / "work"), "--into", str(self.results), *options]
         own = os.environ | {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
         # A group of its own, so that a kill reaches the launcher and all its processes, as pulling the plug would.
-        return subprocess.Popen(given, env=own, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+        return subprocess.Popen(
+            given, env=own, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT
+        )
 
     def run(self, *options: str, **environment: str) -> tuple[int, str]:
         process = self.start(*options, **environment)
@@ -146,7 +148,12 @@ def test_one_process_and_two_agree(toy):
     alone = [job.part for job in toy.jobs() if work.attempt(job, "cpu")]
     assert alone == [f"part {i}" for i in range(PARTS)]
     study = study_of("toy")
-    assert toy.table == table_of(study, [work.kept(job.file)["rows"] for job in toy.jobs()]) == EXPECTED == study.run(0, "cpu")
+    assert (
+        toy.table
+        == table_of(study, [work.kept(job.file)["rows"] for job in toy.jobs()])
+        == EXPECTED
+        == study.run(0, "cpu")
+    )
     seconds = json.loads((toy.results / "toy.json").read_text())["provenance"]["seconds"]
     assert list(seconds) == alone and all(0.3 <= s < 30 for s in seconds.values())
 
@@ -163,7 +170,9 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path):
     file = tmp_path / "0-a.json"
     hold = "import sys, time; from pathlib import Path; from studies._work import claim\n"
     hold += f"with claim(Path({str(file)!r})) as mine: print(mine, flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
     try:
         assert holder.stdout.readline() == "True\n"
         with work.claim(file) as mine:
@@ -192,7 +201,9 @@ def test_what_another_left_behind_is_taken_over(toy):
     assert toy.table == EXPECTED and toy.noted("begin").count("part 0") == 2 and len(toy.noted("begin")) == PARTS + 1
 
 
-@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"", lambda b: b[:64]])
+@pytest.mark.parametrize(
+    "spoil", [lambda b: b[: len(b) // 2], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"", lambda b: b[:64]]
+)
 def test_a_spoiled_part_is_done_again(toy, spoil):
     jobs = toy.jobs(small=True)
     assert all(work.attempt(job, "cpu", small=True) for job in jobs)
@@ -209,14 +220,21 @@ def test_a_spoiled_part_is_done_again(toy, spoil):
 def test_parts_that_fail_are_named_and_the_others_go_on(toy):
     code, said = toy.run(TOY_RAISES="part 4", TOY_DIES="part 7")
     assert code == 1 and toy.table is None
-    assert "failed  toy: part 4: RuntimeError: the toy is broken" in said and "failed  toy: part 7: its process ended with code -9" in said
+    assert (
+        "failed  toy: part 4: RuntimeError: the toy is broken" in said
+        and "failed  toy: part 7: its process ended with code -9" in said
+    )
     assert sorted(toy.noted("end")) == sorted(f"part {i}" for i in range(PARTS) if i not in (4, 7))
     assert toy.run()[0] == 0 and toy.table == EXPECTED
     assert [toy.noted("begin").count(f"part {i}") for i in (3, 4, 7)] == [1, 2, 2]
 
 
 def test_another_code_another_seed_or_another_size_begins_anew(toy):
-    places = [{job.file for job in toy.jobs()}, {job.file for job in toy.jobs(seed=1)}, {job.file for job in toy.jobs(small=True)}]
+    places = [
+        {job.file for job in toy.jobs()},
+        {job.file for job in toy.jobs(seed=1)},
+        {job.file for job in toy.jobs(small=True)},
+    ]
     source = toy.folder / "toy.py"
     source.write_text(source.read_text().replace("/ 3", "/ 6"))
     places.append({job.file for job in toy.jobs()})
@@ -241,7 +259,9 @@ def test_every_study_names_its_parts(name, tmp_path):
     if hasattr(study, "SMALL"):
         for place in study.SMALL:
             module, _, constant = place.rpartition(".")
-            assert hasattr(study_of(module) if module else study, constant), f"{name}.SMALL knows a {place} that is not there"
+            assert hasattr(study_of(module) if module else study, constant), (
+                f"{name}.SMALL knows a {place} that is not there"
+            )
 
 
 def test_a_study_without_parts_is_one():

@@ -39,14 +39,19 @@ def seen(tmp_path):
         picture[top : top + 120, left : left + 120] = 255
         Image.fromarray(picture).save(tmp_path / "images" / f"{i}.png")
         rows += [(left + 20 + 30 * k, top + 30 + 20 * k, 1, viewer, i) for viewer in range(3) for k in range(3)]
-    table = {key: np.array([row[j] for row in rows]) for j, key in enumerate(("x", "y", "duration", "subject", "image"))}
+    table = {
+        key: np.array([row[j] for row in rows]) for j, key in enumerate(("x", "y", "duration", "subject", "image"))
+    }
     return Gaze(tmp_path, ("0.png", "1.png"), table, 24, "two squares", "0" * 64)
 
 
 def test_a_map_of_brightness_finds_the_squares_and_viewers_foretell_each_other(seen):
     eyes = saliency.Eyes(seen, [0, 1], [0, 1])
     found = eyes.judge(lambda x: {"bright": x.mean(1), "uniform": torch.ones_like(x[:, 0])}, "cpu")
-    assert all(row["auc"] > 0.97 and row["shuffled auc"] > 0.97 and row["bits over the prior"] > 1 for row in found["bright", False])
+    assert all(
+        row["auc"] > 0.97 and row["shuffled auc"] > 0.97 and row["bits over the prior"] > 1
+        for row in found["bright", False]
+    )
     assert all(row["auc"] == 0.5 and row["nss"] == 0 for row in found["uniform", False])
     # The uniform map with the prior is the prior.
     assert all(row["bits over the prior"] == pytest.approx(0, abs=1e-6) for row in found["uniform", True])
@@ -59,7 +64,9 @@ def test_maps_are_judged_from_zero_to_one_and_flat_ones_stay_flat():
     maps = torch.rand(2, 30, 40, generator=torch.Generator().manual_seed(0))
     maps[1] = 0.3
     shown = saliency.ready(maps)
-    assert shown.shape == (2, *saliency.JUDGED) and shown[0].min() == 0 and shown[0].max() == 1 and (shown[1] == 1).all()
+    assert (
+        shown.shape == (2, *saliency.JUDGED) and shown[0].min() == 0 and shown[0].max() == 1 and (shown[1] == 1).all()
+    )
 
 
 def test_what_is_stored_is_whole_and_in_the_order_that_was_found_before():
@@ -76,5 +83,7 @@ def test_what_is_stored_is_whole_and_in_the_order_that_was_found_before():
     assert {row["layer"] for row in kept.where(kind="layer")} == set(saliency.LAYERS)
     assert {row["sd"] for row in kept.where(kind="noise")} == set(saliency.NOISE)
     for name in saliency.PHOTOGRAPHS:
-        assert [row["row"] for row in kept.where(kind="map", photograph=name, map="local mismatch")] == list(range(saliency.CELLS))
+        assert [row["row"] for row in kept.where(kind="map", photograph=name, map="local mismatch")] == list(
+            range(saliency.CELLS)
+        )
     assert len(kept.provenance["data"]) == 2

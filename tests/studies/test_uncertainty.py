@@ -50,7 +50,9 @@ def scene():
     pictures = torch.arange(60)
     normal = f.read(model, f.made(NORMAL, NORMAL, x, labels, pictures))
     taught = f.read(model, f.made("train", NORMAL, *coloured(90, 5)))
-    sets = [f.made("grey", "strangers", 0.5 * torch.rand(40, 1, 8, 8, generator=source(1)).expand(-1, 3, -1, -1).clone())]
+    sets = [
+        f.made("grey", "strangers", 0.5 * torch.rand(40, 1, 8, 8, generator=source(1)).expand(-1, 3, -1, -1).clone())
+    ]
     sets += [f.made("bright", "textures", 0.9 + 0.1 * torch.rand(40, 3, 8, 8, generator=source(2)))]
     sets += list(f.weather(x, labels, 0, 6))[:2] + list(f.attacked(model, x, labels, 0, 50))
     return model, normal, f.learn(taught), [f.read(model, s) for s in sets]
@@ -133,11 +135,16 @@ def test_detectors_meet_only_pictures_they_were_not_shown(scene, monkeypatch):
     _, normal, learned, sets = scene
     kept = []
     real = u.PurviewDetector.fit
-    monkeypatch.setattr(u.PurviewDetector, "fit", lambda self, a, b, **k: kept.append((len(a), len(b))) or real(self, a, b, **k))
+    monkeypatch.setattr(
+        u.PurviewDetector, "fit", lambda self, a, b, **k: kept.append((len(a), len(b))) or real(self, a, b, **k)
+    )
     monkeypatch.setattr(detectors, "SHOWN", 15)
     rows = study.detectors("here", normal, sets, learned, 0, deep=False)
     shown = [s for s in sets if s.family != CONTROL]
-    assert {r["set"] for r in rows} == {s.name for s in shown} and {r["trained"] for r in rows} == {"own", "other families"}
+    assert {r["set"] for r in rows} == {s.name for s in shown} and {r["trained"] for r in rows} == {
+        "own",
+        "other families",
+    }
     reads = ("norms, ones", "norms, uniform", "six scores", "features")
     assert len(rows) == 2 * len(shown) and all(r["seeds"] == 3 for r in rows)
     assert all(0 <= r[name] <= 1 and r[f"{name}, range"] >= 0 for r in rows for name in reads)
@@ -215,7 +222,9 @@ def test_one_network_runs_and_repeats_itself(monkeypatch):
         mine = next(r for r in rows if r["kind"] == kind)
         assert mine.keys() <= kept.where(kind=kind, network="signs/classifier")[0].keys(), kind
     # The slice says what the whole says, as far as so few pictures can say it.
-    kept.confirm([rows[0]["right"]], [kept.where(kind="network", network="signs/classifier")[0]["right"]], pictures=56, of=1_000)
+    kept.confirm(
+        [rows[0]["right"]], [kept.where(kind="network", network="signs/classifier")[0]["right"]], pictures=56, of=1_000
+    )
     areas = [r for r in rows if r["kind"] == "score"]
     for name in NOVEL[:2]:
         now, then = (next(r for r in found if r["set"] == name) for found in (areas, kept.where(**here)))
@@ -244,7 +253,9 @@ def test_what_is_stored_is_whole():
         layers = kept.where(kind="network", network=network)[0]["layers"]
         assert len(kept.where(kind="layer", network=network)) == 2 * layers
         assert {r["set"] for r in kept.where(kind="raw", network=network)} > {NORMAL, "one step", "dtd"} | families
-        assert {r["set"] for r in kept.where(kind="one blur", network=network) if r["asked in 2019"]} == set(detectors.ASKED)
+        assert {r["set"] for r in kept.where(kind="one blur", network=network) if r["asked in 2019"]} == set(
+            detectors.ASKED
+        )
     for network in (*study.SIGN_NETWORKS, study.CIFAR):
         assert {r["pictures"] for r in kept.where(kind="trust", network=network)} == {"fair", "level 3"}
         assert kept.where(kind="open set", network=network, score="answers all")

@@ -5,7 +5,6 @@ import warnings
 
 import pytest
 import torch
-
 from gradients.conftest import images, labels, untouched  # noqa: F401
 from oracles import Signs, drawn
 
@@ -15,7 +14,7 @@ def seeded(seed=0):
 
 
 @pytest.fixture
-def model(untouched, images):  # noqa: F811
+def model(untouched, images):
     """A network in double precision that takes the five images for different things."""
     with torch.random.fork_rng([]):
         network = drawn(Signs(), 5).double()
@@ -29,7 +28,7 @@ def model(untouched, images):  # noqa: F811
 
 
 @pytest.fixture
-def right(model, images):  # noqa: F811
+def right(model, images):
     """The network's own answers, so that every picture counts."""
     answers = model(images).argmax(1)
     assert len(answers.unique()) >= 3

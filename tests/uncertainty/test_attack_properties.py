@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 from torch import nn
+from uncertainty.attacked import images, model, right, seeded, untouched  # noqa: F401
 
 from tutorial_lib import uncertainty as u
-from uncertainty.attacked import images, model, right, seeded, untouched  # noqa: F401
 
 ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.05, **k),
@@ -16,11 +16,15 @@ ATTACKS = {
     "bim, the best": lambda m, x, y, **k: u.bim(m, x, y, eps=0.4, step=0.2, steps=4, keep="best", **k),
     "bim, the first": lambda m, x, y, **k: u.bim(m, x, y, eps=0.2, step=0.004, steps=12, keep="first", **k),
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.05, steps=4, generator=seeded(), **k),
-    "pgd in L2, restarts": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.3, norm=2, steps=3, restarts=3, generator=seeded(), **k),
+    "pgd in L2, restarts": lambda m, x, y, **k: u.pgd(
+        m, x, y, eps=0.3, norm=2, steps=3, restarts=3, generator=seeded(), **k
+    ),
     "deepfool": u.deepfool,
     "deepfool, two candidates": lambda m, x, y, **k: u.deepfool(m, x, y, candidates=2, steps=3, **k),
     "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(m, x, y, steps=20, searches=3, c=0.1, **k),
-    "carlini_wagner, confident": lambda m, x, y, **k: u.carlini_wagner(m, x, y, steps=20, searches=3, c=1.0, confidence=0.5, **k),
+    "carlini_wagner, confident": lambda m, x, y, **k: u.carlini_wagner(
+        m, x, y, steps=20, searches=3, c=1.0, confidence=0.5, **k
+    ),
 }
 everything = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 CLOSE = {"rtol": 0, "atol": 1e-9}

@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 from torch import nn
+from uncertainty.attacked import images, model, peer, right, seeded, untouched  # noqa: F401
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.uncertainty.budgets import starting_field
-from uncertainty.attacked import images, model, peer, right, seeded, untouched  # noqa: F401
 
 EPS, STEP = 0.06, 0.02
 
@@ -208,7 +208,9 @@ def test_any_objective_can_be_climbed(model, images, right):
     assert torch.equal(same, u.bim(model, images, right, eps=EPS))
     surer = u.bim(model, images, right, eps=EPS, objective=lambda z: z.logsumexp(1))
     assert (model(surer).logsumexp(1) > model(images).logsumexp(1)).all()
-    fixed = u.bim(model, images, right, eps=0.2, objective=lambda z: -z.amax(1))  # not "the class predicted", which changes
+    fixed = u.bim(
+        model, images, right, eps=0.2, objective=lambda z: -z.amax(1)
+    )  # not "the class predicted", which changes
     own = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
     assert not torch.equal(fixed, u.bim(model, images, right, eps=0.2, objective=own))
 

@@ -60,7 +60,9 @@ def test_a_normal_family_of_another_name_and_seeds(samples):
     for a, b in zip(own_family(renamed, picture, normal=9), own_family(family, picture), strict=True):
         assert torch.equal(a.train, b.train) and torch.equal(a.test, b.test)
     again, other = own_family(family, picture, generator=seeded()), own_family(family, picture, generator=seeded(1))
-    assert torch.equal(again[0].train, own_family(family, picture)[0].train) and not torch.equal(again[0].train, other[0].train)
+    assert torch.equal(again[0].train, own_family(family, picture)[0].train) and not torch.equal(
+        again[0].train, other[0].train
+    )
 
 
 def test_a_split_by_sample_remembers_the_picture():

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from oracles import naive
 from torch import nn
 
-from oracles import naive
 from tutorial_lib import gradients as g
 from tutorial_lib.uncertainty import change_norms, grad_trust
 

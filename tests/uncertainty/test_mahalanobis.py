@@ -62,7 +62,9 @@ def test_labels_order_and_batch_do_not_matter(scene):
     h, labels, asked = scene
     expected = Mahalanobis().fit(h, labels).score(asked)
     order = torch.randperm(len(h), generator=torch.Generator().manual_seed(2))
-    torch.testing.assert_close(Mahalanobis().fit(h[order], 7 * labels[order] + 5).score(asked), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        Mahalanobis().fit(h[order], 7 * labels[order] + 5).score(asked), expected, rtol=1e-9, atol=0
+    )
     rows = torch.cat([Mahalanobis().fit(h, labels).score(row) for row in asked.split(1)])
     torch.testing.assert_close(rows, expected, rtol=1e-12, atol=0)
 
@@ -73,7 +75,9 @@ def test_a_feature_that_never_varied(scene):
     with pytest.raises(ValueError, match="never varies.*ridge above zero"):
         Mahalanobis(ridge=0).fit(flat, labels)
     fitted = Mahalanobis().fit(flat, labels)
-    still, moved = (fitted.score(torch.cat([asked, torch.full((len(asked), 1), v, dtype=h.dtype)], 1)) for v in (2.0, 3.0))
+    still, moved = (
+        fitted.score(torch.cat([asked, torch.full((len(asked), 1), v, dtype=h.dtype)], 1)) for v in (2.0, 3.0)
+    )
     torch.testing.assert_close(still, Mahalanobis().fit(h, labels).score(asked), rtol=1e-3, atol=0)
     assert (moved > 1e3 * still.median()).all()
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from uncertainty.attacked import images, model, peer, right, seeded, untouched  # noqa: F401
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from uncertainty.attacked import images, model, peer, right, seeded, untouched  # noqa: F401
 
 
 def sizes(found, x):

@@ -58,7 +58,9 @@ def test_a_judge_of_changes_tells_noise_that_it_has_not_seen():
     normal[..., 14:] += 0.6  # dark on the left, bright on the right
     vae = VariationalAutoencoder(1, (2, 3, 4, 5))
     vae.fit(normal[:40], epochs=10, batch=8)
-    learned, kept = (noisy(x, generator=torch.Generator().manual_seed(i)) for i, x in enumerate((normal[:40], normal[40:])))
+    learned, kept = (
+        noisy(x, generator=torch.Generator().manual_seed(i)) for i, x in enumerate((normal[:40], normal[40:]))
+    )
     change = partial(decoder_gradient, vae, objective=g.bernoulli)
     judge = PurviewDetector(log=False).fit(change(normal[:40]), change(learned))
     assert auroc(judge.score(change(normal[40:])), judge.score(change(kept))) > 0.95

@@ -48,7 +48,9 @@ SCORES = {
     "ensemble": lambda m, x, **k: u.ensemble([m, m], x, **k).total,
     "Mahalanobis": distance,
     "confounding_norms": lambda m, x, **k: u.confounding_norms(m, x, **k),
-    "confounding_norms uniform": lambda m, x, **k: u.confounding_norms(m, x, "uniform", link="softmax", by="tensor", **k),
+    "confounding_norms uniform": lambda m, x, **k: u.confounding_norms(
+        m, x, "uniform", link="softmax", by="tensor", **k
+    ),
     "PurviewDetector": detected,
     "grad_trust": of_logits(u.grad_trust),
     "grad_trust rivals": of_logits(lambda z: u.grad_trust(z, rivals=3)),

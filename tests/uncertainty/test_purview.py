@@ -1,22 +1,26 @@
 """Norms towards confounding labels, label by label; and the detector that reads them, against scikit-learn."""
 
-
 import numpy as np
 import pytest
 import torch
+from oracles import naive
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from oracles import naive
 from tutorial_lib import gradients as g
 from tutorial_lib.measures import auroc
 from tutorial_lib.uncertainty import PurviewDetector, confounding_norms, grad_norm, label_norms
 
 SOME = torch.tensor([1.0, 0, 0, 1, 1, 0, 0, 0, 0, 0], dtype=torch.float64)
-LABELS = {"ones": torch.ones(10).double(), "uniform": torch.full((10,), 0.1, dtype=torch.float64), "some": SOME, "none": 0 * SOME}
+LABELS = {
+    "ones": torch.ones(10).double(),
+    "uniform": torch.full((10,), 0.1, dtype=torch.float64),
+    "some": SOME,
+    "none": 0 * SOME,
+}
 
 
 def loss(link, y):
@@ -60,7 +64,9 @@ def test_the_closed_forms_of_the_last_layer(signs, images):
     z, h = g.features(signs, images)
     norms = confounding_norms(signs, images, layers="head", by="tensor")
     delta = (z.sigmoid() - 1) / 10
-    torch.testing.assert_close(norms, torch.stack([delta.norm(dim=1) * h.norm(dim=1), delta.norm(dim=1)], 1), rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        norms, torch.stack([delta.norm(dim=1) * h.norm(dim=1), delta.norm(dim=1)], 1), rtol=1e-10, atol=0
+    )
     # ‖∇_W J‖ / ‖∇_b J‖ = ‖h‖ for any loss on logits.
     torch.testing.assert_close(norms[:, 0] / norms[:, 1], h.norm(dim=1), rtol=1e-10, atol=0)
     p = z.softmax(1)
@@ -93,7 +99,9 @@ def test_at_the_last_layer_labels_count_class_by_class(signs, images):
     _, h = g.features(signs, images)
     s = z.sigmoid()
     # y = 0 gives σ², y = 1 gives (1 − σ)²: of all 2^N labels only 2N numbers are left, up to ‖h‖² + 1.
-    expected = (torch.where(every[:, None] == 1, (1 - s).square(), s.square()).sum(2) * (h.square().sum(1) + 1)).sqrt() / 10
+    expected = (
+        torch.where(every[:, None] == 1, (1 - s).square(), s.square()).sum(2) * (h.square().sum(1) + 1)
+    ).sqrt() / 10
     torch.testing.assert_close(label_norms(K, z, every)[..., 0], expected, rtol=1e-7, atol=0)
 
 
@@ -115,7 +123,9 @@ def test_the_linear_detector_is_scikit_learns_pipeline():
     theirs = make_pipeline(StandardScaler(), log_odds).fit(both, said)
     for part in (normal[50:], abnormal[40:]):
         # StandardScaler divides by n where we divide by n − 1.
-        np.testing.assert_allclose(detector.score(part), theirs.decision_function(part.log().numpy()), rtol=2e-2, atol=2e-2)
+        np.testing.assert_allclose(
+            detector.score(part), theirs.decision_function(part.log().numpy()), rtol=2e-2, atol=2e-2
+        )
     assert auroc(detector.score(normal[50:]), detector.score(abnormal[40:])) > 0.9
 
 
@@ -167,7 +177,11 @@ def test_seeded_and_the_global_state_is_left():
     before, theirs = torch.get_rng_state(), np.random.get_state()[1].copy()
 
     def fit(seed, normal=normal, abnormal=abnormal):
-        return PurviewDetector((4,), epochs=3).fit(normal, abnormal, generator=torch.Generator().manual_seed(seed)).score(normal)
+        return (
+            PurviewDetector((4,), epochs=3)
+            .fit(normal, abnormal, generator=torch.Generator().manual_seed(seed))
+            .score(normal)
+        )
 
     assert torch.equal(fit(0), fit(0)) and not torch.equal(fit(0), fit(1))
     with torch.inference_mode():
@@ -203,7 +217,11 @@ def test_what_is_refused(broken, message):
 
 
 def test_what_the_engine_refuses_is_refused(signs, images):
-    for how, message in (({"labels": "twos"}, "labels are 'ones'"), ({"link": "tanh"}, "link is"), ({"by": "row"}, "grouping")):
+    for how, message in (
+        ({"labels": "twos"}, "labels are 'ones'"),
+        ({"link": "tanh"}, "link is"),
+        ({"by": "row"}, "grouping"),
+    ):
         with pytest.raises(ValueError, match=message):
             confounding_norms(signs, images, **how)
     with pytest.raises(ValueError, match=r"labels \(Q, C\)"):

@@ -6,10 +6,10 @@ import warnings
 
 import pytest
 import torch
+from oracles import naive
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from oracles import naive
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 
@@ -39,8 +39,14 @@ def test_from_logits_as_they_are_defined(answered):
     for found, read in [
         (u.max_softmax(z), rest),
         (u.margin(z), lambda row: rest(row) + sorted(probabilities(row))[-2]),
-        (u.entropy(z), lambda row: -math.fsum([p * math.log(p) for p in sorted(probabilities(row))[:-1] if p] + [sure(row)])),
-        (u.energy(z, 3.0), lambda row: -3 * (max(row) / 3 + math.log(math.fsum(math.exp((v - max(row)) / 3) for v in row)))),
+        (
+            u.entropy(z),
+            lambda row: -math.fsum([p * math.log(p) for p in sorted(probabilities(row))[:-1] if p] + [sure(row)]),
+        ),
+        (
+            u.energy(z, 3.0),
+            lambda row: -3 * (max(row) / 3 + math.log(math.fsum(math.exp((v - max(row)) / 3) for v in row))),
+        ),
     ]:
         torch.testing.assert_close(found, numbers(z, read), rtol=1e-12, atol=0)
 
@@ -84,7 +90,9 @@ def test_the_last_layer_is_that_of_a_backward_pass(signs, images):
     for T in (1.0, 4.0):
         slow = naive(signs, images, g.uniform(T))["head.weight"].abs().flatten(1).sum(1)
         torch.testing.assert_close(u.grad_norm(z, h, temperature=T), -slow, rtol=1e-10, atol=0)
-    each = torch.stack([naive(signs, images, g.cross_entropy(Q))["head.weight"].abs().flatten(1).sum(1) for Q in range(10)], 1)
+    each = torch.stack(
+        [naive(signs, images, g.cross_entropy(Q))["head.weight"].abs().flatten(1).sum(1) for Q in range(10)], 1
+    )
     torch.testing.assert_close(u.ex_grad(z, h), (z.softmax(1) * each).sum(1), rtol=1e-10, atol=0)
 
 
@@ -130,7 +138,9 @@ def test_odin_step_by_step(signs, images):
 @pytest.mark.parametrize("temperature", [1.0, 1000.0])
 def test_odin_of_pytorch_ood(signs, images, temperature):
     theirs = peer.ODIN(signs, eps=0.01, temperature=temperature, criterion=cross_entropy).predict(images)
-    torch.testing.assert_close(u.odin(signs, images, step=0.01, temperature=temperature) - 1, theirs, rtol=1e-9, atol=1e-13)
+    torch.testing.assert_close(
+        u.odin(signs, images, step=0.01, temperature=temperature) - 1, theirs, rtol=1e-9, atol=1e-13
+    )
 
 
 def test_odin_makes_the_network_surer_of_its_answer(signs, images):

@@ -73,7 +73,9 @@ def codec_error(images, settings, generator):
     cosine[0] *= 0.5**0.5
     to_luma = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]]).to(images)
     blocks = torch.einsum("ij,njhw->nihw", to_luma, padded).reshape(n, 3, rows, 8, columns, 8).transpose(3, 4)
-    step = (0.02 + 0.012 * (i[:, None] + i)) * coarseness * torch.tensor([1.0, 2, 2]).to(images)[:, None, None, None, None]
+    step = (
+        (0.02 + 0.012 * (i[:, None] + i)) * coarseness * torch.tensor([1.0, 2, 2]).to(images)[:, None, None, None, None]
+    )
     blocks = cosine.T @ (((cosine @ blocks @ cosine.T) / step).round() * step) @ cosine
     gone = (torch.rand(n, 1, rows, columns, 1, 1, generator=generator) < lost).to(images.device)
     blocks = torch.where(gone, blocks.roll(1, 3), blocks)
@@ -195,4 +197,6 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images are floats in [0, 1], these are {images.dtype}; divide bytes by 255")
     if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # NaN fails both
         low, high = float(images.amin()), float(images.amax())
-        raise ValueError(f"images lie in [0, 1], these run from {low:.3g} to {high:.3g}; undo a normalisation or clamp them first")
+        raise ValueError(
+            f"images lie in [0, 1], these run from {low:.3g} to {high:.3g}; undo a normalisation or clamp them first"
+        )

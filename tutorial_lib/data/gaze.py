@@ -75,7 +75,9 @@ class Gaze:
             x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
         return x.to(device or "cpu")
 
-    def fixations(self, i: int, size: tuple[int, int], *, viewer: int | None = None, without: int | None = None) -> Tensor:
+    def fixations(
+        self, i: int, size: tuple[int, int], *, viewer: int | None = None, without: int | None = None
+    ) -> Tensor:
         """Where picture ``i`` was looked at: (K, 2) int64, row and column in a map of ``size``; K may be 0.
 
         ``viewer``: of one viewer alone; ``without``: of all but one.
@@ -184,7 +186,7 @@ def _validated(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str,
         raise refuse(f"names are {names.dtype} of shape {names.shape}, not a list of file names")
     names = tuple(map(str, names))
     # A name is a file of this folder's images, and nothing that leads out of it.
-    wild = [file for file in names if not file or file in (".", "..") or set(file) & set('/\\:\0')]
+    wild = [file for file in names if not file or file in (".", "..") or set(file) & set("/\\:\0")]
     if wild or len(set(names)) < len(names):
         raise refuse(f"{wild[0]!r} is no plain file name" if wild else "two pictures have one name")
     counts = {key: array.shape for key, array in held.items()}
@@ -195,5 +197,7 @@ def _validated(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str,
         if held[key].dtype.kind not in kinds or not np.isfinite(held[key]).all():
             raise refuse(f"{key} is {held[key].dtype}, or not finite")
     if held["image"].min() < 0 or held["image"].max() >= len(names):
-        raise refuse(f"images run from {held['image'].min()} to {held['image'].max()}, but there are {len(names)} names")
+        raise refuse(
+            f"images run from {held['image'].min()} to {held['image'].max()}, but there are {len(names)} names"
+        )
     return held, names

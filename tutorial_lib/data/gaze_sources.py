@@ -39,13 +39,17 @@ def from_osie(source: str | os.PathLike, *, root: str | os.PathLike | None = Non
     for i, (cell, picture) in enumerate(zip(cells, pictures, strict=True)):
         named = str(getattr(cell, "img", picture.name))
         if named != picture.name:
-            raise ValueError(f"cell {i + 1} of {path} belongs to {named!r}, the picture is {picture.name!r}: one of the two is not whole")
+            raise ValueError(
+                f"cell {i + 1} of {path} belongs to {named!r}, the picture is {picture.name!r}: one of the two is not whole"
+            )
         try:
             for subject, seen in enumerate(np.atleast_1d(cell.subjects)):
                 columns = [np.atleast_1d(getattr(seen, f"fix_{key}")).astype(float) for key in ("x", "y", "duration")]
                 rows += [(x, y, t, subject, i) for x, y, t in zip(*columns, strict=True)]
         except (AttributeError, ValueError, TypeError) as error:
-            raise ValueError(f"cell {i + 1} of {path} holds no fixations ({error}). {how_to_get_gaze('osie', root=root)}") from None
+            raise ValueError(
+                f"cell {i + 1} of {path} holds no fixations ({error}). {how_to_get_gaze('osie', root=root)}"
+            ) from None
     return written("osie", pictures, rows, root)
 
 
@@ -68,7 +72,9 @@ def from_mit1003(source: str | os.PathLike, *, root: str | os.PathLike | None = 
         path = found(Path(source) / "ALLFIXATIONMAPS", f"{picture.stem}_fixPts.jpg", "mit1003")[0]
         with picture_file(path) as points, picture_file(picture) as photo:
             if points.size != photo.size:
-                raise ValueError(f"{path.name} has {points.size} pixels, its picture {photo.size}: one of the two is another's")
+                raise ValueError(
+                    f"{path.name} has {points.size} pixels, its picture {photo.size}: one of the two is another's"
+                )
             # Written as JPEG, a point is not quite white and its neighbours not quite black.
             y, x = (np.asarray(points.convert("L")) > 127).nonzero()
         rows += [(column + 0.5, row + 0.5, 0, -1, i) for row, column in zip(y.tolist(), x.tolist(), strict=True)]
@@ -91,7 +97,9 @@ def written(name: str, pictures: list[Path], rows: list[tuple], root: str | os.P
         with replacing(folder / "images" / picture.name) as half:
             shutil.copyfile(picture, half)
     kinds = (np.float32, np.float32, np.float32, np.int8, np.int16)
-    columns = {key: np.array([row[k] for row in rows], kind) for k, (key, kind) in enumerate(zip(COLUMNS, kinds, strict=True))}
+    columns = {
+        key: np.array([row[k] for row in rows], kind) for k, (key, kind) in enumerate(zip(COLUMNS, kinds, strict=True))
+    }
     with replacing(folder / "fixations.npz") as half:
         np.savez_compressed(half, names=np.array([picture.name for picture in pictures]), **columns)
     return folder

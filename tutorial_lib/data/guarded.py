@@ -19,7 +19,9 @@ LARGEST = 200_000_000
 LONGEST = 50_000_000
 
 
-def read_npz(path: Path, keys: Iterable[str], refuse: Callable[[str], Exception], *, most: int) -> dict[str, np.ndarray]:
+def read_npz(
+    path: Path, keys: Iterable[str], refuse: Callable[[str], Exception], *, most: int
+) -> dict[str, np.ndarray]:
     """The arrays of an .npz archive that are there of those asked for; each may take ``most`` bytes.
 
     A small archive can claim, or unpack to, more than any machine holds: shapes and sizes are read first, and the array after.
@@ -46,7 +48,9 @@ def read_npz(path: Path, keys: Iterable[str], refuse: Callable[[str], Exception]
                 with archive.open(f"{key}.npy") as member:
                     claimed = _claim(member, refuse)
                 if max(size, claimed) > most + 10_000:  # a header is some hundred bytes
-                    raise refuse(f"{key} would take {max(size, claimed):,} bytes, and no more than {most:,} are expected")
+                    raise refuse(
+                        f"{key} would take {max(size, claimed):,} bytes, and no more than {most:,} are expected"
+                    )
                 if claimed > size:
                     raise refuse(f"{key} claims {claimed:,} bytes and holds {size:,}")
                 with archive.open(f"{key}.npy") as member:
@@ -93,7 +97,9 @@ def picture_file(path: str | os.PathLike):
     except FileNotFoundError:
         raise
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{os.fspath(path)} is no picture that can be read ({error}); put the whole file in its place") from None
+        raise ValueError(
+            f"{os.fspath(path)} is no picture that can be read ({error}); put the whole file in its place"
+        ) from None
 
 
 def read_table(path: Path) -> str:

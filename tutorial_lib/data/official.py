@@ -98,12 +98,14 @@ DIGITS = tuple("0123456789")
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
-TEXTURES = tuple("""
+TEXTURES = tuple(
+    """
     banded blotchy braided bubbly bumpy chequered cobwebbed cracked crosshatched crystalline dotted fibrous flecked
     freckled frilly gauzy grid grooved honeycombed interlaced knitted lacelike lined marbled matted meshed paisley
     perforated pitted pleated polka-dotted porous potholed scaly smeared spiralled sprinkled stained stratified
     striped studded swirly veined waffled woven wrinkled zigzagged
-""".split())
+""".split()
+)
 
 GERMAN_SIGNS = (
     *(f"speed limit {limit}" for limit in (20, 30, 50, 60, 70, 80)),

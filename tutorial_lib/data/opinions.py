@@ -178,12 +178,14 @@ def _understood(listed: Path):
     try:
         yield
     except (ValueError, IndexError) as error:
-        raise ValueError(f"{told(listed)} is no list of this set ({error}); take the file that came with the pictures") from None
+        raise ValueError(
+            f"{told(listed)} is no list of this set ({error}); take the file that came with the pictures"
+        ) from None
 
 
 def _plain(name: str) -> str:
     """The name of a file, if it leads nowhere else."""
-    if set(name) & set('/\\:\0') or name in (".", ".."):
+    if set(name) & set("/\\:\0") or name in (".", ".."):
         raise ValueError(f"{name!r} is no plain file name")
     return name
 

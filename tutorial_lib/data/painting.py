@@ -11,7 +11,9 @@ from tutorial_lib.data.shapes import box
 from tutorial_lib.data.signs import DESIGNS, PAINTS, as_labels
 
 FOCAL_LENGTH = 3.5  # in half-heights of the picture
-CHROMATIC = torch.tensor([max(colour) - min(colour) > 0.1 for colour in PAINTS.values()])  # paints that have a hue to turn
+CHROMATIC = torch.tensor(
+    [max(colour) - min(colour) > 0.1 for colour in PAINTS.values()]
+)  # paints that have a hue to turn
 
 
 class Ink(NamedTuple):
@@ -84,7 +86,9 @@ def ink(labels: Tensor, pose: Pose, height: int, width: int) -> Ink:
             kept[:, paints.index(layer.paint)] += over
             open_ = open_ * (1 - over)
             mark = mark * (1 - over) + over * layer.glyph
-        shares, clear, glyph = (t.index_copy(0, rows, part) for t, part in ((shares, kept), (clear, open_), (glyph, mark)))
+        shares, clear, glyph = (
+            t.index_copy(0, rows, part) for t, part in ((shares, kept), (clear, open_), (glyph, mark))
+        )
         shadow = shadow.index_copy(0, rows, 1 - 0.35 * (0.5 - layers[0].distance / 0.16).clamp(0, 1))
     pole = _coverage(box(x, y, 0.055, 20, (0, 20)), footprint)
     metal = (0.42 + 0.25 * torch.cos(22 * x)).clamp(0.2, 0.7)

@@ -43,7 +43,11 @@ class Rated:
 
     def __init__(self, pictures, originals, references, kinds, scores, *, rising: str, meaning: str, subset: str):
         self.pictures, self.originals = list(pictures), dict(originals)
-        self.references, self.kinds, self.scores = tuple(references), tuple(kinds), torch.as_tensor(scores, dtype=torch.float64)
+        self.references, self.kinds, self.scores = (
+            tuple(references),
+            tuple(kinds),
+            torch.as_tensor(scores, dtype=torch.float64),
+        )
         self.rising, self.meaning, self.subset = known(rising, ("worse", "better"), "direction"), meaning, subset
         if not len(self.pictures) == len(self.references) == len(self.kinds) == len(self.scores):
             raise ValueError("every damaged picture needs one reference, one kind and one number")
@@ -84,7 +88,9 @@ class Rated:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        counts = f"{len(self)} pictures of {len(set(self.references))} references, {len(set(self.kinds))} kinds of damage"
+        counts = (
+            f"{len(self)} pictures of {len(set(self.references))} references, {len(set(self.kinds))} kinds of damage"
+        )
         return f"Rated({counts}; {self.meaning}, higher is {self.rising}; {self.subset})"
 
 
@@ -128,7 +134,9 @@ def severities(
     pictures, found, kind_of, level_of = [], [], [], []
     for kind in kinds:
         for level in levels:
-            for name, was, now in zip(names, references, challenge(references, kind, level, generator=generator), strict=True):
+            for name, was, now in zip(
+                names, references, challenge(references, kind, level, generator=generator), strict=True
+            ):
                 if not torch.equal(was, now):  # a grey picture cannot lose its colour, and is not damaged by it
                     pictures, found = [*pictures, now[None]], [*found, name]
                     kind_of, level_of = [*kind_of, kind], [*level_of, level]
@@ -137,7 +145,9 @@ def severities(
     return Rated(pictures, originals, found, kind_of, level_of, rising="worse", meaning=meaning, subset=subset)
 
 
-def photographs(size: int = 192, *, names: Sequence[str] = PHOTOGRAPHS, device: torch.device | str | None = None) -> Tensor:
+def photographs(
+    size: int = 192, *, names: Sequence[str] = PHOTOGRAPHS, device: torch.device | str | None = None
+) -> Tensor:
     """Real photographs that are always there: those in the public domain that scikit-image carries. (n, 3, size, size) in [0, 1].
 
     The central square of each, scaled (bilinear, antialiased). Grey ones are repeated to three channels.

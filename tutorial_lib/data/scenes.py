@@ -107,10 +107,14 @@ def blend(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
     return torch.lerp(under, over, share)  # exact at both ends
 
 
-def noise_maps(n: int, slopes: tuple[float, ...], height: int, width: int, generator: torch.Generator, device=None) -> Iterator[Tensor]:
+def noise_maps(
+    n: int, slopes: tuple[float, ...], height: int, width: int, generator: torch.Generator, device=None
+) -> Iterator[Tensor]:
     """1/f noise: for each slope a map (n, 1, height, width) with mean 0 and standard deviation 1; steeper is smoother."""
     rows = torch.fft.fftfreq(height, 1 / height)[:, None]
-    columns = torch.fft.rfftfreq(width, 1 / width)[None] * (height / width)  # one wavelength means the same along both axes
+    columns = torch.fft.rfftfreq(width, 1 / width)[None] * (
+        height / width
+    )  # one wavelength means the same along both axes
     frequency = torch.hypot(rows, columns).clamp(min=min(1, height / width)).to(device)
     for slope in slopes:
         white = torch.randn(n, height, width // 2 + 1, 2, generator=generator).to(device)
@@ -122,7 +126,9 @@ def noise_maps(n: int, slopes: tuple[float, ...], height: int, width: int, gener
 def _shade(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
     """One colour a picture, (n, 3, 1, 1): the base colour, brighter or darker, a little warmer or cooler."""
     brighter = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
-    return (torch.tensor(base) * brighter + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[..., None, None]
+    return (torch.tensor(base) * brighter + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[
+        ..., None, None
+    ]
 
 
 def _background(n: int, height: int, width: int, generator: torch.Generator, device) -> Tensor:
@@ -144,7 +150,11 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
 
     sky = blend(shade((0.26, 0.48, 0.82), 0.06), shade((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
     sky = blend(sky, shade((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # an evening
-    sky = blend(sky, torch.tensor([0.96, 0.96, 0.97], device=device)[:, None, None], ((clouds - 0.2) * 0.65).clamp(0, 0.92) * chance(0.7))
+    sky = blend(
+        sky,
+        torch.tensor([0.96, 0.96, 0.97], device=device)[:, None, None],
+        ((clouds - 0.2) * 0.65).clamp(0, 0.92) * chance(0.7),
+    )
     sky = blend(sky, 0.95 * sky.mean(1, keepdim=True), chance(0.22))  # overcast
 
     hills = blend(shade((0.30, 0.40, 0.42), 0.04), shade((0.50, 0.58, 0.62), 0.03), (0.5 + 0.12 * grain).clamp(0, 1))
@@ -160,11 +170,17 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
     wall = blend(shade((0.45, 0.36, 0.31), 0.06), shade((0.66, 0.58, 0.51), 0.05), (0.5 + 0.18 * grain).clamp(0, 1))
     pitch, left = uniform(11, 17), uniform(0, 1)
     roof = trees + 0.12 * torch.sign(torch.sin(2.2 * u + 6 * left))  # houses of two heights
-    panes = torch.sigmoid(9 * (torch.sin(pitch * u + 6 * left) - 0.35)) * torch.sigmoid(9 * (torch.sin(0.8 * pitch * (v - roof)) - 0.1))
+    panes = torch.sigmoid(9 * (torch.sin(pitch * u + 6 * left) - 0.35)) * torch.sigmoid(
+        9 * (torch.sin(0.8 * pitch * (v - roof)) - 0.1)
+    )
     facade = blend(wall, shade((0.20, 0.23, 0.28), 0.05), 0.75 * panes)
 
     town = chance(0.25)
-    picture = blend(picture, torch.where(town > 0, facade, foliage), torch.sigmoid((v - torch.where(town > 0, roof, tree_line)) * edge))
+    picture = blend(
+        picture,
+        torch.where(town > 0, facade, foliage),
+        torch.sigmoid((v - torch.where(town > 0, roof, tree_line)) * edge),
+    )
 
     road = blend(shade((0.30, 0.30, 0.31), 0.03), shade((0.47, 0.46, 0.45), 0.03), (0.5 + 0.3 * gravel).clamp(0, 1))
     verge = blend(shade((0.20, 0.27, 0.10), 0.03), shade((0.46, 0.52, 0.26), 0.05), (0.5 + 0.3 * gravel).clamp(0, 1))
@@ -187,7 +203,12 @@ def _pose(n: int, world: World, generator: torch.Generator) -> Pose:
 
 
 def sample_scenes(
-    n: int, *, size: int | tuple[int, int] = 48, world: str = "wild", generator: torch.Generator | None = None, device=None
+    n: int,
+    *,
+    size: int | tuple[int, int] = 48,
+    world: str = "wild",
+    generator: torch.Generator | None = None,
+    device=None,
 ) -> Scene:
     """Draw ``n`` scenes at random, ready to be painted with signs.
 
@@ -222,7 +243,10 @@ def sample_scenes(
 
     background = _background(n, height, width, generator, device)
     dirt, clump, speckle = noise_maps(n, (1.0, 1.1, 0.6), height, width, generator, device)
-    dark, bright = _shade((0.06, 0.12, 0.04), 0.02, n, generator).to(device), _shade((0.30, 0.42, 0.15), 0.05, n, generator).to(device)
+    dark, bright = (
+        _shade((0.06, 0.12, 0.04), 0.02, n, generator).to(device),
+        _shade((0.30, 0.42, 0.15), 0.05, n, generator).to(device),
+    )
     return Scene(
         background=background,
         pose=pose,
@@ -235,5 +259,3 @@ def sample_scenes(
         gain=(brightness * (1 + warmth)).to(device),
         noise=0.012 * torch.randn(n, 3, height, width, generator=generator).to(device),
     )
-
-

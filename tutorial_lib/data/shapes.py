@@ -28,7 +28,9 @@ def circle(x: Tensor, y: Tensor, radius: float, centre: Point = (0, 0)) -> Tenso
     return length(x - centre[0], y - centre[1]) - radius
 
 
-def box(x: Tensor, y: Tensor, half_width: float, half_height: float, centre: Point = (0, 0), corner: float = 0) -> Tensor:
+def box(
+    x: Tensor, y: Tensor, half_width: float, half_height: float, centre: Point = (0, 0), corner: float = 0
+) -> Tensor:
     """An upright rectangle, its corners rounded with radius ``corner``."""
     dx = (x - centre[0]).abs() - half_width + corner
     dy = (y - centre[1]).abs() - half_height + corner
@@ -78,7 +80,12 @@ def regular(x: Tensor, y: Tensor, sides: int, radius: float, turn: float = 0, co
 
 
 # A stroke font: segments "S" (from, to) and arcs "A" (centre, radius, angles) in a cell 1 wide and 1.6 high.
-_OVAL = [("A", (0.5, 0.5), 0.5, 180, 360), ("S", (0, 0.5), (0, 1.1)), ("S", (1, 0.5), (1, 1.1)), ("A", (0.5, 1.1), 0.5, 0, 180)]
+_OVAL = [
+    ("A", (0.5, 0.5), 0.5, 180, 360),
+    ("S", (0, 0.5), (0, 1.1)),
+    ("S", (1, 0.5), (1, 1.1)),
+    ("A", (0.5, 1.1), 0.5, 0, 180),
+]
 FONT = {
     "0": _OVAL,
     "O": _OVAL,
@@ -88,7 +95,12 @@ FONT = {
     "8": [("A", (0.5, 0.4), 0.4, 0, 360), ("A", (0.5, 1.14), 0.46, 0, 360)],
     "G": [("A", (0.5, 0.5), 0.5, 180, 345), ("S", (0, 0.5), (0, 1.1)), ("A", (0.5, 1.1), 0.5, 0, 180)]
     + [("S", (1, 1.1), (1, 0.85)), ("S", (1, 0.85), (0.55, 0.85))],
-    "P": [("S", (0, 0), (0, 1.6)), ("S", (0, 0), (0.55, 0)), ("S", (0, 0.84), (0.55, 0.84)), ("A", (0.55, 0.42), 0.42, -90, 90)],
+    "P": [
+        ("S", (0, 0), (0, 1.6)),
+        ("S", (0, 0), (0.55, 0)),
+        ("S", (0, 0.84), (0.55, 0.84)),
+        ("A", (0.55, 0.42), 0.42, -90, 90),
+    ],
     "S": [("A", (0.5, 0.42), 0.42, 90, 330), ("A", (0.5, 1.2), 0.42, -90, 150), ("S", (0.08, 1.41), (0.085, 1.40))],
     "T": [("S", (0, 0), (1, 0)), ("S", (0.5, 0), (0.5, 1.6))],
 }
@@ -99,12 +111,15 @@ def strokes(x: Tensor, y: Tensor, items: list[tuple], half_width: float) -> Tens
     return union(*[(segment if kind == "S" else arc)(x, y, *rest) for kind, *rest in items]) - half_width
 
 
-def text(x: Tensor, y: Tensor, word: str, cell: float, half_width: float, centre: Point = (0, 0), gap: float = 0.45) -> Tensor:
+def text(
+    x: Tensor, y: Tensor, word: str, cell: float, half_width: float, centre: Point = (0, 0), gap: float = 0.45
+) -> Tensor:
     """A line of stroke letters, each ``cell`` wide, centred on ``centre``."""
     left = centre[0] - cell * (len(word) + gap * (len(word) - 1)) / 2
     top = centre[1] - 0.8 * cell
     letters = [
-        strokes((x - left - i * cell * (1 + gap)) / cell, (y - top) / cell, FONT[letter], 0) for i, letter in enumerate(word)
+        strokes((x - left - i * cell * (1 + gap)) / cell, (y - top) / cell, FONT[letter], 0)
+        for i, letter in enumerate(word)
     ]
     return union(*letters) * cell - half_width
 
@@ -115,7 +130,9 @@ def arrow(x: Tensor, y: Tensor, path: list[Point], half_width: float, head: floa
     (ax, ay), (bx, by) = path[-2:]
     ux, uy = (bx - ax) / hypot(bx - ax, by - ay), (by - ay) / hypot(bx - ax, by - ay)
     wing = 0.95 * head
-    tip = polygon(x, y, [(bx + ux * head, by + uy * head), (bx - uy * wing, by + ux * wing), (bx + uy * wing, by - ux * wing)])
+    tip = polygon(
+        x, y, [(bx + ux * head, by + uy * head), (bx - uy * wing, by + ux * wing), (bx + uy * wing, by - ux * wing)]
+    )
     return torch.minimum(shaft, tip)
 
 

@@ -135,9 +135,14 @@ _LEARNED: dict[str, Design] = {
     "no right": _no_turn(+1),
     "hump": _hump,
     "bicycle": lambda x, y: [*_triangle(x, y), Layer(bicycle(x, y, (0, 0.3), 0.47), "black", True)],
-    "ahead only": lambda x, y: [*_disc(x, y, "blue"), Layer(arrow(x, y, [(0, 0.66), (0, -0.22)], 0.13, 0.45), "white", True)],
+    "ahead only": lambda x, y: [
+        *_disc(x, y, "blue"),
+        Layer(arrow(x, y, [(0, 0.66), (0, -0.22)], 0.13, 0.45), "white", True),
+    ],
     "turn right": _turn(+1),
-    "priority": lambda x, y: _diamond(x, y, (1.12, "white"), (1.06, "black"), (1.0, "white"), (0.68, "yellow"), glyph=True),
+    "priority": lambda x, y: _diamond(
+        x, y, (1.12, "white"), (1.06, "black"), (1.0, "white"), (0.68, "yellow"), glyph=True
+    ),
 }
 _NEVER_SEEN: dict[str, Design] = {
     "green stop": _stop("green", "STOP"),
@@ -178,7 +183,9 @@ def as_labels(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
         labels = signs.detach().cpu().long().reshape(-1)
     else:
         signs = [signs] if isinstance(signs, str | int) else list(signs)
-        labels = torch.tensor([names.index(known(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long)
+        labels = torch.tensor(
+            [names.index(known(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long
+        )
     outside = labels[(labels < 0) | (labels >= len(names))]
     if len(outside):
         raise ValueError(f"label {int(outside[0])} is no sign; labels run from 0 to {len(names) - 1} (SIGNS + NOVEL)")

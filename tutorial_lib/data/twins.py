@@ -11,7 +11,13 @@ from tutorial_lib.data.scenes import Pose, Scene, noise_maps, sample_scenes
 from tutorial_lib.data.signs import SIGNS, as_labels
 from tutorial_lib.names import known
 
-CHANGES = {"sign": 0.0, "roll": pi / 4, "background": 1.0, "colour": 2 * pi / 3, "texture": 0.5}  # and how much by default
+CHANGES = {
+    "sign": 0.0,
+    "roll": pi / 4,
+    "background": 1.0,
+    "colour": 2 * pi / 3,
+    "texture": 0.5,
+}  # and how much by default
 ARRAYS = ("class", "near", "colour", "size", "roll")
 NEAR = {
     "stop": "no entry",
@@ -65,7 +71,9 @@ def _other_paint(one: Ink, two: Ink) -> Tensor:
     return paint_differs | (one.clear != two.clear) | (one.shadow != two.shadow)
 
 
-def _twin_block(scene: Scene, labels: Tensor, others: Tensor | None, change: str, amount, generator) -> tuple[Tensor, Tensor, Tensor]:
+def _twin_block(
+    scene: Scene, labels: Tensor, others: Tensor | None, change: str, amount, generator
+) -> tuple[Tensor, Tensor, Tensor]:
     height, width = scene.background.shape[-2:]
     first = second = ink(labels, scene.pose, height, width)
     altered = scene
@@ -74,10 +82,14 @@ def _twin_block(scene: Scene, labels: Tensor, others: Tensor | None, change: str
         differs = _other_paint(first, second)
     elif change == "roll":
         # A pole does not turn with its sign, so it stays the first one's.
-        second = ink(labels, scene.pose._replace(roll=scene.pose.roll + amount), height, width)._replace(pole=first.pole)
+        second = ink(labels, scene.pose._replace(roll=scene.pose.roll + amount), height, width)._replace(
+            pole=first.pole
+        )
         differs = _other_paint(first, second)
     elif change == "background":
-        elsewhere = sample_scenes(len(labels), size=(height, width), generator=generator, device=scene.background.device)
+        elsewhere = sample_scenes(
+            len(labels), size=(height, width), generator=generator, device=scene.background.device
+        )
         share = amount[:, None, None, None]
         altered = scene.replace(background=torch.lerp(scene.background, elsewhere.background, share))
         differs = (first.clear > 0) & (first.pole[:, :1] < 1)
@@ -130,7 +142,9 @@ def twins(
     known(change, CHANGES, "change")
     labels = as_labels(labels)
     if (change == "sign") != (others is not None):
-        raise ValueError('name the other signs for change="sign", and only there; a change of one factor keeps the sign')
+        raise ValueError(
+            'name the other signs for change="sign", and only there; a change of one factor keeps the sign'
+        )
     if change == "sign":
         others = as_labels(others)
         if len(others) not in (1, len(labels)):
@@ -176,7 +190,9 @@ def pairs(
         raise ValueError(f"{len(left)} signs on the left and {len(right)} on the right; a pair needs one of each")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     blocks = []
-    for rows, scene in in_blocks(len(left), None, size=(size, 2 * size), world=world, generator=generator, device=device):
+    for rows, scene in in_blocks(
+        len(left), None, size=(size, 2 * size), world=world, generator=generator, device=device
+    ):
         beside = sample_scenes(len(scene), size=8, world=world, generator=generator, device=device).pose
         inks = [
             ink(labels[rows], pose._replace(x=pose.x + side), size, 2 * size)
@@ -191,18 +207,24 @@ def pairs(
 def _cells(maps: Tensor) -> Tensor:
     """(N, C, 3s, 3s) → (9N, C, s, s), by rows."""
     n, channels, side, _ = maps.shape
-    return maps.reshape(n, channels, 3, side // 3, 3, side // 3).permute(0, 2, 4, 1, 3, 5).reshape(9 * n, channels, side // 3, side // 3)
+    return (
+        maps.reshape(n, channels, 3, side // 3, 3, side // 3)
+        .permute(0, 2, 4, 1, 3, 5)
+        .reshape(9 * n, channels, side // 3, side // 3)
+    )
 
 
 def _whole(cells: Tensor) -> Tensor:
     """The way back of :func:`_cells`."""
     n, channels, side, _ = cells.shape
-    return cells.reshape(n // 9, 3, 3, channels, side, side).permute(0, 3, 1, 4, 2, 5).reshape(n // 9, channels, 3 * side, 3 * side)
+    return (
+        cells.reshape(n // 9, 3, 3, channels, side, side)
+        .permute(0, 3, 1, 4, 2, 5)
+        .reshape(n // 9, channels, 3 * side, 3 * side)
+    )
 
 
-def arrays(
-    kind: str, n: int = 1, *, size: int = 144, generator: torch.Generator | None = None, device=None
-) -> Arrays:
+def arrays(kind: str, n: int = 1, *, size: int = 144, generator: torch.Generator | None = None, device=None) -> Arrays:
     """Nine signs in a square, eight alike and one odd.
 
     Args:
@@ -224,7 +246,9 @@ def arrays(
     """
     known(kind, ARRAYS, "kind of array")
     if size % 3 or size < 24:
-        raise ValueError(f"an array has 3×3 cells; a size of {size} pixels cannot be cut so, try {max(24, 3 * round(size / 3))}")
+        raise ValueError(
+            f"an array has 3×3 cells; a size of {size} pixels cannot be cut so, try {max(24, 3 * round(size / 3))}"
+        )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     parts = []
     for _ in range(n):
@@ -247,7 +271,9 @@ def arrays(
             y=0.08 * loose[5],
         )
         cut = {name: _cells(getattr(scene, name)[:1]) for name in ("background", "surface", "leaves", "cover", "noise")}
-        scene = scene.replace(**cut, pose=pose, sheen=0 * scene.sheen, hue=(CHANGES["colour"] * odd if kind == "colour" else 0 * odd))
+        scene = scene.replace(
+            **cut, pose=pose, sheen=0 * scene.sheen, hue=(CHANGES["colour"] * odd if kind == "colour" else 0 * odd)
+        )
         drawn = expose(scene, ink(labels, pose, size // 3, size // 3), poles=False)
         there, odd_one = _whole(drawn.sign), _whole(drawn.sign * odd[:, None, None, None])
         parts.append((_whole(drawn.images), odd_one, labels[None], torch.tensor([place]), there))

@@ -23,4 +23,6 @@ def read(split: str, *, limit: int | None = None, size: int | None = None, devic
     count = min(count, limit or count)
     signs = torch.arange(count) % len(NOVEL) + len(SIGNS) if split == "novel" else torch.arange(count) % len(SIGNS)
     images = render(signs, size=size or 48, generator=torch.Generator().manual_seed(seed), device=device)
-    return Pictures(images, signs.to(images.device), SIGNS + NOVEL, f"{count:,} drawn pictures of signs/{split}", "", "drawn")
+    return Pictures(
+        images, signs.to(images.device), SIGNS + NOVEL, f"{count:,} drawn pictures of signs/{split}", "", "drawn"
+    )

@@ -27,7 +27,9 @@ def score_to(other: float | Tensor) -> Objective:
 
     def error(outputs: Tensor, Q: float | Tensor) -> Tensor:
         if outputs.dim() != 2 or outputs.shape[1] != 1:
-            raise ValueError(f"one score a picture is asked, (n, 1), not {tuple(outputs.shape)}: take network.only('score')")
+            raise ValueError(
+                f"one score a picture is asked, (n, 1), not {tuple(outputs.shape)}: take network.only('score')"
+            )
         return (outputs[:, 0] - Q).square()
 
     if isinstance(other, Tensor):

@@ -120,7 +120,9 @@ def _terms(x: Tensor, reference: Tensor, peak: float) -> tuple[Tensor, Tensor]:
 
     def local(v: Tensor) -> Tensor:
         flat = v.flatten(0, 1)[:, None]
-        return F.conv2d(F.conv2d(flat, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1)).unflatten(0, v.shape[:2])[:, :, 0]
+        return F.conv2d(F.conv2d(flat, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1)).unflatten(0, v.shape[:2])[
+            :, :, 0
+        ]
 
     a, b = local(x), local(reference)
     # σ² = E[v²] − (E v)²
@@ -136,6 +138,8 @@ def _pair(x: Tensor, reference: Tensor, least: int) -> None:
     if not (x.is_floating_point() and reference.is_floating_point()):
         raise ValueError("pictures are floats; divide bytes by 255")
     if x.dtype != reference.dtype:
-        raise ValueError(f"pictures and references are of one type, not {x.dtype} and {reference.dtype}: take x.to(reference)")
+        raise ValueError(
+            f"pictures and references are of one type, not {x.dtype} and {reference.dtype}: take x.to(reference)"
+        )
     if min(x.shape[-2:]) < least:
         raise ValueError(f"the window has {least}×{least} pixels, these pictures only {x.shape[-2]}×{x.shape[-1]}")

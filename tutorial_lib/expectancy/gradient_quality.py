@@ -31,7 +31,9 @@ class Changes(NamedTuple):
     cosine: Tensor
 
 
-def required_changes(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Changes:
+def required_changes(
+    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16
+) -> Changes:
     """The gradients of two pictures compared, layer by layer: ‖g_l(x) − g_l(r)‖, ‖g_l(x)‖, ‖g_l(r)‖ and cos(g_l(x), g_l(r)).
 
     g_l(x) = ∂L(x)/∂θ_l, L the mean squared error of each picture's *own* reconstruction. Everything that this room reads off a
@@ -52,7 +54,9 @@ def required_changes(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, la
         torch.Size([2, 1])
     """
     if x.shape != reference.shape:
-        raise ValueError(f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike")
+        raise ValueError(
+            f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+        )
     pieces = []
     for rows in slices(max(1, len(x)), chunk):
         each = zip(*(_layerwise(autoencoder, side[rows], layers, chunk) for side in (x, reference)), strict=True)
@@ -61,7 +65,9 @@ def required_changes(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, la
     return Changes(*(torch.cat(column) for column in zip(*pieces, strict=True)))
 
 
-def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Tensor:
+def gradient_distance(
+    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16
+) -> Tensor:
     """How differently two pictures would change the weights, 1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ ≥ 0: higher = more damaged.
 
     Every layer is measured in units of what the reference asks of it, or the layer with the largest weights would decide alone.
@@ -79,11 +85,15 @@ def gradient_distance(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, l
     """
     found = required_changes(autoencoder, x, reference, layers=layers, chunk=chunk)
     if not (found.reference > 0).all():
-        raise ValueError("a reference asks no change of a layer, which leaves no unit to measure in: is it reconstructed perfectly?")
+        raise ValueError(
+            "a reference asks no change of a layer, which leaves no unit to measure in: is it reconstructed perfectly?"
+        )
     return (found.apart / found.reference).mean(1)
 
 
-def gradient_cosine(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16) -> Tensor:
+def gradient_cosine(
+    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, chunk: int = 16
+) -> Tensor:
     """Whether two pictures would change the weights the same way, 1/L Σ_l cos(g_l(x), g_l(r)): in [−1, 1], higher = better.
 
     The direction alone, without the length that :func:`gradient_distance` counts in; arguments and errors as there.
@@ -98,7 +108,13 @@ def gradient_cosine(autoencoder: nn.Module, x: Tensor, reference: Tensor, *, lay
 
 
 def gradient_quality(
-    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, read: str = "distance", layers: Layers = None, chunk: int = 16
+    autoencoder: nn.Module,
+    x: Tensor,
+    reference: Tensor,
+    *,
+    read: str = "distance",
+    layers: Layers = None,
+    chunk: int = 16,
 ) -> Tensor:
     """Full-reference quality, higher = better: −:func:`gradient_distance` ≤ 0, or :func:`gradient_cosine` ≤ 1 (``read="cosine"``).
 
@@ -133,7 +149,9 @@ def change_norm(autoencoder: nn.Module, x: Tensor, *, layers: Layers = None, chu
     return gradient_norms(autoencoder, x, reconstruction(x), layers=layers, chunk=chunk).norm(dim=1)
 
 
-def mean_gradient(autoencoder: nn.Module, pristine: Tensor, *, layers: Layers = None, chunk: int = 16) -> dict[str, Tensor]:
+def mean_gradient(
+    autoencoder: nn.Module, pristine: Tensor, *, layers: Layers = None, chunk: int = 16
+) -> dict[str, Tensor]:
     """What undamaged pictures ask on average: name of a parameter -> mean of ∂L/∂θ over (N, C, H, W) pictures, like the parameter.
 
     Raises:

@@ -77,7 +77,9 @@ def _parts(x: Tensor, target: int | Tensor | None, chunk: int) -> list[slice]:
     if x.dim() != 4:
         raise ValueError(f"local answers are of pictures (N, C, H, W), not {tuple(x.shape)}")
     if isinstance(target, Tensor) and target.shape != x.shape[:1]:
-        raise ValueError(f"target must be one label for each of the {len(x)} pictures, a class or None, not {tuple(target.shape)}")
+        raise ValueError(
+            f"target must be one label for each of the {len(x)} pictures, a class or None, not {tuple(target.shape)}"
+        )
     return slices(max(1, len(x)), chunk)
 
 

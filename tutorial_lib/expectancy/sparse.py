@@ -107,7 +107,9 @@ class SparseQuality:
             nn.init.uniform_(linear.weight, -reach, reach, generator=generator)
             nn.init.zeros_(linear.bias)
         coder.to(X)
-        optimiser = torch.optim.LBFGS(coder.parameters(), max_iter=steps, history_size=20, line_search_fn="strong_wolfe")
+        optimiser = torch.optim.LBFGS(
+            coder.parameters(), max_iter=steps, history_size=20, line_search_fn="strong_wolfe"
+        )
         self.history = []
 
         def closure() -> Tensor:
@@ -144,12 +146,16 @@ class SparseQuality:
             size = [max(1, round(side / 2)) for side in x.shape[-2:]]
             x = F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
         if min(x.shape[-2:]) < self.patch or (x.shape[-2] // self.patch) * (x.shape[-1] // self.patch) < 2:
-            raise ValueError(f"two patches of {self.patch}×{self.patch} are needed; take halve=False or larger pictures")
+            raise ValueError(
+                f"two patches of {self.patch}×{self.patch} are needed; take halve=False or larger pictures"
+            )
         cut = F.unfold(_channels(x), self.patch, stride=self.patch).mT
         middle = cut.mean(1, keepdim=True)
         cut = cut - middle
         # A picture of one colour has patches of nothing: what rounding leaves has an order, and would be ranked.
-        flat = cut.abs().amax((1, 2), keepdim=True) <= 32 * torch.finfo(cut.dtype).eps * middle.abs().amax((1, 2), keepdim=True)
+        flat = cut.abs().amax((1, 2), keepdim=True) <= 32 * torch.finfo(cut.dtype).eps * middle.abs().amax(
+            (1, 2), keepdim=True
+        )
         cut = cut.masked_fill(flat, 0)
         return torch.stack([one @ _whitening(one, self.eps) for one in cut])
 
@@ -173,7 +179,9 @@ class SparseQuality:
             ValueError: the two are not alike in shape; as :meth:`codes` does.
         """
         if x.shape != reference.shape:
-            raise ValueError(f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike")
+            raise ValueError(
+                f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+            )
         return agreement(self.codes(x, chunk=chunk), self.codes(reference, chunk=chunk))
 
     def fitted(self) -> SparseCoder:
@@ -191,7 +199,9 @@ class SparseQuality:
         which = torch.randint(len(x), (count,), generator=generator)
         top = torch.randint(x.shape[2] - p + 1, (count,), generator=generator)
         left = torch.randint(x.shape[3] - p + 1, (count,), generator=generator)
-        return torch.stack([x[n, :, i : i + p, j : j + p].flatten() for n, i, j in zip(which.tolist(), top.tolist(), left.tolist())])
+        return torch.stack(
+            [x[n, :, i : i + p, j : j + p].flatten() for n, i, j in zip(which.tolist(), top.tolist(), left.tolist())]
+        )
 
 
 def agreement(a: Tensor, b: Tensor) -> Tensor:
@@ -219,7 +229,9 @@ def _ranks(values: Tensor) -> Tensor:
     ordered, place = values.sort()
     _, size = ordered.unique_consecutive(return_counts=True)
     last = size.cumsum(0).double()
-    return torch.empty_like(last[:1].expand(len(values))).scatter(0, place, (last - (size - 1) / 2).repeat_interleave(size))
+    return torch.empty_like(last[:1].expand(len(values))).scatter(
+        0, place, (last - (size - 1) / 2).repeat_interleave(size)
+    )
 
 
 def _channels(x: Tensor) -> Tensor:

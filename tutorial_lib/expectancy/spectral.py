@@ -34,7 +34,9 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur: float = 2.5, chunk: i
         (torch.Size([2, 48, 64]), True)
     """
     if x.dim() != 4 or not x.numel() or not x.is_floating_point() or not x.isfinite().all():
-        raise ValueError(f"the spectral residual is of pictures of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}")
+        raise ValueError(
+            f"the spectral residual is of pictures of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}"
+        )
     height = max(1, round(width * x.shape[-2] / x.shape[-1]))
     found = []
     for rows in slices(len(x), chunk):

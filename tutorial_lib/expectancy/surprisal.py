@@ -40,7 +40,9 @@ def surprisal(quality: SparseQuality, x: Tensor, reference: Tensor, *, chunk: in
         tensor([1.])
     """
     if x.shape != reference.shape:
-        raise ValueError(f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike")
+        raise ValueError(
+            f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+        )
     coder, found = quality.fitted(), []
     for rows in slices(max(1, len(x)), chunk):
         seen, expected = (quality.patches(side[rows].detach()).to(coder.encoder.weight) for side in (x, reference))

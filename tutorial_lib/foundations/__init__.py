@@ -4,7 +4,14 @@ from tutorial_lib.foundations.composition import Composition, class_means, compo
 from tutorial_lib.foundations.counterfactual import least_bend, least_move
 from tutorial_lib.foundations.descent import behaviour, curvature, descend, slope
 from tutorial_lib.foundations.forgetting import fisher_diagonal, quadratic_penalty
-from tutorial_lib.foundations.landscapes import Trajectory, loss_plane, random_direction, random_walk, trajectory_plane, variation_in
+from tutorial_lib.foundations.landscapes import (
+    Trajectory,
+    loss_plane,
+    random_direction,
+    random_walk,
+    trajectory_plane,
+    variation_in,
+)
 from tutorial_lib.foundations.locality import picture_radius, validity_radius, weight_radius
 from tutorial_lib.foundations.small import SmallNetwork
 from tutorial_lib.foundations.steepest import NORMS, dual_norm, steepest, step_length

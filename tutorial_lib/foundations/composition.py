@@ -73,9 +73,13 @@ def compose(gradients: Tensor, learned: Tensor) -> Composition:
         Composition(coefficients=tensor([[2., 0.]]), remainder=tensor([0.5000]))
     """
     if gradients.shape[1:] != learned.shape[1:]:
-        raise ValueError(f"gradients like {tuple(gradients.shape[1:])} against learned ones like {tuple(learned.shape[1:])}")
+        raise ValueError(
+            f"gradients like {tuple(gradients.shape[1:])} against learned ones like {tuple(learned.shape[1:])}"
+        )
     if not (gradients.is_floating_point() and learned.is_floating_point()) or gradients.dim() < 2 or not len(learned):
-        raise ValueError(f"gradients are floats (N, …), and at least one is learned; not {gradients.dtype}, {tuple(learned.shape)}")
+        raise ValueError(
+            f"gradients are floats (N, …), and at least one is learned; not {gradients.dtype}, {tuple(learned.shape)}"
+        )
     g, B = (t.flatten(1).to(fine(gradients, learned)) for t in (gradients, learned))
     if len(B) > B.shape[1]:
         raise ValueError(f"{len(B)} learned gradients of {B.shape[1]} numbers depend on each other")

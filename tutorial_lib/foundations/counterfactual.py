@@ -10,7 +10,9 @@ from tutorial_lib.tensors import fitting
 
 def _margin(W: Tensor, b: Tensor, h: Tensor, P: int | Tensor, Q: int | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if W.dim() != 2 or h.dim() != 2 or b.shape != W.shape[:1] or h.shape[1] != W.shape[1]:
-        raise ValueError(f"W (C, d), b (C,) and h (N, d) expected, not {tuple(W.shape)}, {tuple(b.shape)}, {tuple(h.shape)}")
+        raise ValueError(
+            f"W (C, d), b (C,) and h (N, d) expected, not {tuple(W.shape)}, {tuple(b.shape)}, {tuple(h.shape)}"
+        )
     P, Q = (torch.full_like(h[:, 0], c, dtype=torch.int64) if isinstance(c, int) else c for c in (P, Q))
     fitting(W=(W, "floats C d"), b=(b, "floats C"), h=(h, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N"))
     P, Q = P.to(h.device).long(), Q.to(h.device).long()
@@ -56,6 +58,10 @@ def least_bend(W: Tensor, b: Tensor, h: Tensor, P: int | Tensor, Q: int | Tensor
         tensor([[-0.2500,  0.2500]])
     """
     P, Q, _, margin = _margin(W, b, h, P, Q)
-    rows = torch.zeros(len(h), len(W), dtype=h.dtype, device=h.device).scatter(1, P[:, None], 1.0).scatter(1, Q[:, None], -1.0)
+    rows = (
+        torch.zeros(len(h), len(W), dtype=h.dtype, device=h.device)
+        .scatter(1, P[:, None], 1.0)
+        .scatter(1, Q[:, None], -1.0)
+    )
     change = -(margin / (2 * (h.square().sum(1) + 1)))[:, None] * rows
     return change[:, :, None] * h[:, None], change

@@ -41,7 +41,9 @@ def slope(surface: Loss, theta: Tensor) -> Tensor:
 
 def _each_its_own(value: Tensor) -> Tensor:
     if value.dim() != 1:
-        raise ValueError(f"a surface gives one number for each point, (N,), not {tuple(value.shape)}; sum over the rest")
+        raise ValueError(
+            f"a surface gives one number for each point, (N,), not {tuple(value.shape)}; sum over the rest"
+        )
     return value
 
 
@@ -105,7 +107,9 @@ def descend(
         tensor([4., 2., 1.])
     """
     if start.dim() not in (1, 2) or not start.is_floating_point() or not start.shape[-1]:
-        raise ValueError(f"start must be a point (d,) or points (N, d) of floats, not {tuple(start.shape)} of {start.dtype}")
+        raise ValueError(
+            f"start must be a point (d,) or points (N, d) of floats, not {tuple(start.shape)} of {start.dtype}"
+        )
     if steps < 0 or noise < 0:
         raise ValueError(f"steps and noise must not be negative, not {steps} and {noise}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)

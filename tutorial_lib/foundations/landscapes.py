@@ -106,13 +106,17 @@ def loss_plane(
     for direction in (first, second or {}):
         for name, d in direction.items():
             if name not in theta or d.shape != theta[name].shape:
-                raise ValueError(f"the direction's {name!r}, {tuple(d.shape)}, is no parameter of this {type(model).__name__}")
+                raise ValueError(
+                    f"the direction's {name!r}, {tuple(d.shape)}, is no parameter of this {type(model).__name__}"
+                )
     if not len(x):
         raise ValueError("a loss is a mean over at least one sample, and x has none")
     rows = []
 
     def refusal() -> str:
-        return f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+        return (
+            f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+        )
 
     with evaluating(model), answering(refusal):
         if statistics == "batch":

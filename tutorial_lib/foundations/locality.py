@@ -26,7 +26,12 @@ def validity_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Ten
         >>> validity_radius((t - t**2)[None], torch.ones(1), torch.zeros(1), t)
         tensor([0.0909])
     """
-    fitting(losses=(losses, "floats N T"), slope=(slope, "floats N"), start=(start, "floats N"), distances=(distances, "floats T"))
+    fitting(
+        losses=(losses, "floats N T"),
+        slope=(slope, "floats N"),
+        start=(start, "floats N"),
+        distances=(distances, "floats T"),
+    )
     grid = torch.cat([distances[:1] * 0, distances])
     if not (grid.diff() > 0).all():
         found = f"{tuple(distances.shape)} and {tuple(losses.shape)}"
@@ -35,7 +40,9 @@ def validity_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Ten
         raise ValueError(f"a tolerance is a share between 0 and 1, not {tolerance}")
     predicted, change = slope[:, None] * distances, losses - start[:, None]
     # In units of the prediction the excess is -τ at 0, and bounded where the change passes through 0.
-    excess = ((predicted - change).abs() - tolerance * change.abs()) / predicted.abs().clamp(min=torch.finfo(losses.dtype).tiny)
+    excess = ((predicted - change).abs() - tolerance * change.abs()) / predicted.abs().clamp(
+        min=torch.finfo(losses.dtype).tiny
+    )
     # A loss that has left the range of numbers is off by any measure; what is no number is not called right.
     excess = torch.where(change.isinf(), torch.inf, excess)
     over = ~(excess <= 0)
@@ -74,7 +81,14 @@ def picture_radius(
 
 
 def weight_radius(
-    model: nn.Module, x: Tensor, objective=None, *, distances: Tensor, tolerance: float = 0.1, layers=None, chunk: int = 16
+    model: nn.Module,
+    x: Tensor,
+    objective=None,
+    *,
+    distances: Tensor,
+    tolerance: float = 0.1,
+    layers=None,
+    chunk: int = 16,
 ) -> Tensor:
     """The same when the *network* steps: every sample's own step along −g/‖g‖ with g = ∂J/∂θ. x (N, …) -> (N,).
 
@@ -102,7 +116,9 @@ def weight_radius(
             down = {name: -v[0] / size.clamp(min=torch.finfo(v.dtype).tiny) for name, v in g.items()}
 
             def loss(t, row=row, down=down, goal=goal):
-                return goal(functional_call(model, {name: parameters[name] + t * v for name, v in down.items()}, (row,)))[0]
+                return goal(
+                    functional_call(model, {name: parameters[name] + t * v for name, v in down.items()}, (row,))
+                )[0]
 
             losses = torch.cat([torch.vmap(loss)(steps[part]) for part in parts])
             radii.append(validity_radius(losses[None], -size[None], goal(said), steps, tolerance))

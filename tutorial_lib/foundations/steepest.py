@@ -15,7 +15,9 @@ def _inside(gradient: Tensor, norm: str, M: Tensor | None) -> None:
     known(norm, NORMS, "norm")
     size = gradient[0].numel() if gradient.dim() > 1 and len(gradient) and gradient.is_floating_point() else 0
     if not size:
-        raise ValueError(f"one gradient a row is expected, floats (N, …), not {gradient.dtype} {tuple(gradient.shape)}; add a first axis with g[None]")
+        raise ValueError(
+            f"one gradient a row is expected, floats (N, …), not {gradient.dtype} {tuple(gradient.shape)}; add a first axis with g[None]"
+        )
     if norm == "spectral" and gradient.dim() != 3:
         raise ValueError(f"the spectral norm measures matrices, (N, rows, columns), not {tuple(gradient.shape)}")
     if (M is not None) != (norm == "M"):
@@ -104,7 +106,9 @@ def steepest(gradient: Tensor, norm: str = "l2", radius: float = 1.0, *, M: Tens
         up = g if norm == "l2" else torch.cholesky_solve(g.T.to(fine(g, M)), _root(M, g)).T.to(g)
         direction = up / dual_norm(gradient, norm, M=M)[:, None].clamp(min=torch.finfo(g.dtype).tiny)
     # A sign is zero where there is no number; a step that knows no way is none.
-    return -radius * torch.where(g.isnan().any(1, keepdim=True), torch.nan, direction.reshape(g.shape)).reshape(gradient.shape)
+    return -radius * torch.where(g.isnan().any(1, keepdim=True), torch.nan, direction.reshape(g.shape)).reshape(
+        gradient.shape
+    )
 
 
 def _singular(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -36,7 +36,9 @@ def switch_events(predictions: Tensor) -> Tensor:
     return (predictions[1:] != predictions[:-1]).sum(0)
 
 
-def select_by_switches(events: Tensor, n: int, *, component: str = "higher", generator: torch.Generator | None = None) -> Tensor:
+def select_by_switches(
+    events: Tensor, n: int, *, component: str = "higher", generator: torch.Generator | None = None
+) -> Tensor:
     """Choose ``n`` pictures by their switch events, as Gaussian Switch Sampling does.
 
     A mixture of two Gaussians is fitted to the counts. If more than ``n`` pictures belong to the asked component, ``n`` are drawn

@@ -30,7 +30,9 @@ class TrustScore:
 
     def __init__(self, k: int = 10, alpha: float = 0.0, neighbour: int = 1):
         if k < 1 or neighbour < 1 or not 0 <= alpha < 1:
-            raise ValueError(f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={neighbour}, alpha={alpha}")
+            raise ValueError(
+                f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={neighbour}, alpha={alpha}"
+            )
         self.k, self.alpha, self.neighbour = k, alpha, neighbour
         self.sets: dict[int, Tensor] = {}
 

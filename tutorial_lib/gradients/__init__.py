@@ -8,7 +8,13 @@ from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, l
 from tutorial_lib.gradients.compare import compare
 from tutorial_lib.gradients.counting import Passes, counted
 from tutorial_lib.gradients.differentiable import batch_gradient
-from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_gradient, outputs_and_jacobian
+from tutorial_lib.gradients.inputs import (
+    class_jacobian,
+    input_gradient,
+    layer_gradient,
+    outputs_and_gradient,
+    outputs_and_jacobian,
+)
 from tutorial_lib.gradients.local import Positions, position_gradient, position_logits
 from tutorial_lib.gradients.objectives import (
     Objective,
@@ -26,7 +32,13 @@ from tutorial_lib.gradients.objectives import (
 )
 from tutorial_lib.gradients.readings import class_readings
 from tutorial_lib.gradients.rectified import rectified_gradient
-from tutorial_lib.gradients.samplewise import gradient_gram, gradient_norms, last_layer_gradient, norms_from_gram, parameter_gradients
+from tutorial_lib.gradients.samplewise import (
+    gradient_gram,
+    gradient_norms,
+    last_layer_gradient,
+    norms_from_gram,
+    parameter_gradients,
+)
 from tutorial_lib.gradients.second import norms_gradient
 from tutorial_lib.gradients.sketches import gradient_sketch
 from tutorial_lib.gradients.values import fixed_at, outputs, value

@@ -53,11 +53,15 @@ def borrowed(model: nn.Module, x: Tensor) -> Iterator[None]:
         if isinstance(module, nn.modules.dropout._DropoutNd) and module.training and module.p > 0:
             raise ValueError(f"{type(module).__name__} {name!r} is rolling dice: call inside `with evaluating(model):`")
     if any(p.is_inference() for p in model.parameters()):
-        raise ValueError("the parameters were made in inference mode, where nothing can be differentiated: build the model outside it")
+        raise ValueError(
+            "the parameters were made in inference mode, where nothing can be differentiated: build the model outside it"
+        )
     attributes = [(module, dict(vars(module))) for module in model.modules()]
     accelerators = [] if x.device.type == "cpu" else [x.device]
     with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(accelerators, device_type="cuda" if not accelerators else x.device.type))
+        stack.enter_context(
+            torch.random.fork_rng(accelerators, device_type="cuda" if not accelerators else x.device.type)
+        )
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(torch.autocast(x.device.type, enabled=False))
@@ -136,9 +140,13 @@ def parameters_of(model: nn.Module, layers: Layer | list[Layer] | None = None) -
     names = {id(module): name for name, module in model.named_modules()}
     for layer in [layers] if isinstance(layers, str | nn.Module) else layers:
         name = names[id(find_layer(model, layer))]
-        inside = {owner: own for owner, own in owners.items() if owner == name or not name or owner.startswith(name + ".")}
+        inside = {
+            owner: own for owner, own in owners.items() if owner == name or not name or owner.startswith(name + ".")
+        }
         if not inside:
-            raise ValueError(f"layer {name!r} owns no parameters (shared ones belong to the layer that registered them first)")
+            raise ValueError(
+                f"layer {name!r} owns no parameters (shared ones belong to the layer that registered them first)"
+            )
         chosen |= inside
     return chosen
 
@@ -197,7 +205,9 @@ def split_at(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]
         finally:
             handle.remove()
     if not found:
-        raise ValueError(f"layer {layer if isinstance(layer, str) else type(layer).__name__!r} is not reached in a pass")
+        raise ValueError(
+            f"layer {layer if isinstance(layer, str) else type(layer).__name__!r} is not reached in a pass"
+        )
     return found[0], logits
 
 
@@ -243,7 +253,9 @@ def _last_call(model: nn.Module, x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
     for linear, h, out in reversed(calls):
         if out.data_ptr() == logits.data_ptr() and out.shape == logits.shape and h.dim() == 2:
             return linear, logits, h
-    raise ValueError(f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no features h")
+    raise ValueError(
+        f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no features h"
+    )
 
 
 def own(x: Tensor) -> Tensor:

@@ -49,20 +49,28 @@ def _convolution(func, n, names, input, weight, bias=None, stride=1, padding=0, 
     if k == 2:
         form = Convolution(a, tuple(weight.shape), stride, tuple(pad), dilation, groups)
     else:
-        form = Convolution(a[:, :, None], (*weight.shape[:2], 1, *size), (1, *stride), (*pad, 0, 0), (1, *dilation), groups)
+        form = Convolution(
+            a[:, :, None], (*weight.shape[:2], 1, *size), (1, *stride), (*pad, 0, 0), (1, *dilation), groups
+        )
     forms = [(weight, form), (bias, Sum(tuple(range(3, 3 + k))))]
-    return Call(lambda tap, forms: tap(func(input, weight, bias, stride, padding, dilation, groups), forms), a, forms, True)
+    return Call(
+        lambda tap, forms: tap(func(input, weight, bias, stride, padding, dilation, groups), forms), a, forms, True
+    )
 
 
 def _batch_norm(func, n, names, input, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     if training or mean is None:
-        raise ValueError("a batch normalisation uses the statistics of the batch, so no sample has a gradient of its own")
+        raise ValueError(
+            "a batch normalisation uses the statistics of the batch, so no sample has a gradient of its own"
+        )
     shape = (-1,) + (1,) * (input.dim() - 2)
 
     def normalise(a):
         return (a - mean.to(a).view(shape)).mul_((var.to(a) + eps).rsqrt().view(shape))
 
-    return _affine(input, lambda: func(input, mean, var, weight, bias, False, momentum, eps), weight, bias, normalise, 1, True)
+    return _affine(
+        input, lambda: func(input, mean, var, weight, bias, False, momentum, eps), weight, bias, normalise, 1, True
+    )
 
 
 def _group_norm(func, n, names, input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -80,7 +88,9 @@ def _layer_norm(func, n, names, input, normalized_shape, weight=None, bias=None,
     if input.dim() == last:
         return None
     sure = input.dim() == last + 1
-    return _affine(input, lambda: func(input, normalized_shape, weight, bias, eps), weight, bias, normalise, -last, sure)
+    return _affine(
+        input, lambda: func(input, normalized_shape, weight, bias, eps), weight, bias, normalise, -last, sure
+    )
 
 
 def _affine(input, run, weight, bias, normalise, at, sure):
@@ -91,7 +101,18 @@ def _affine(input, run, weight, bias, normalise, at, sure):
     return Call(lambda tap, forms: tap(run(), forms), a, forms, sure)
 
 
-def _embedding(func, n, names, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+def _embedding(
+    func,
+    n,
+    names,
+    input,
+    weight,
+    padding_idx=None,
+    max_norm=None,
+    norm_type=2.0,
+    scale_grad_by_freq=False,
+    sparse=False,
+):
     if max_norm is not None:
         raise ValueError("an Embedding with max_norm rewrites its weight while it is used: it cannot be borrowed")
     if scale_grad_by_freq or input.dim() == 0:
@@ -124,7 +145,9 @@ def _spread(func, n, names, *args, **kwargs):
 
 _EXPANDS = {Tensor.expand}
 _BROADCASTS = {getattr(holder, name) for name in ("add", "sub", "mul", "div") for holder in (torch, Tensor)} | {
-    getattr(Tensor, name) for op in ("add", "sub", "mul", "truediv") for name in (f"__{op}__", f"__r{op}__", f"__i{op}__")
+    getattr(Tensor, name)
+    for op in ("add", "sub", "mul", "truediv")
+    for name in (f"__{op}__", f"__r{op}__", f"__i{op}__")
 }
 ADAPTERS = {
     F.linear: _linear,

@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 FEW = 2  # threads; with more, those of a small convolution wait for each other
 
 

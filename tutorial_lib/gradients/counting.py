@@ -62,7 +62,9 @@ class _Counter(TorchDispatchMode):
         before = {self._storage(leaf)._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         made = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(made):
-            if isinstance(leaf, Tensor) and self._storage(leaf)._cdata not in before:  # what was there before is not ours
+            if (
+                isinstance(leaf, Tensor) and self._storage(leaf)._cdata not in before
+            ):  # what was there before is not ours
                 self._keep(self._storage(leaf))
         return made
 

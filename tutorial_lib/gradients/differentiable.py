@@ -36,9 +36,13 @@ def batch_gradient(
     parameters = {name: p for names in parameters_of(model, layers).values() for name, p in names.items()}
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
     if frozen:
-        raise ValueError(f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers")
+        raise ValueError(
+            f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers"
+        )
     with borrowed(model, x), twice_differentiable():
         outputs = outputs_of(model, own(x))
         J = as_objective(objective, x).at(outputs)(outputs).mean()
-        found = torch.autograd.grad(J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True)
+        found = torch.autograd.grad(
+            J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True
+        )
     return J, dict(zip(parameters, found, strict=True))

@@ -93,6 +93,7 @@ def position_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None)
 
 def _head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:
     """The rest of the network on other activations. A pass has to get there first, for which one picture is enough."""
+
     def instead(*_):
         torch.set_grad_enabled(True)
         return cells.clone()
@@ -109,5 +110,7 @@ def _head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -
         finally:
             handle.remove()
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):
-        raise ValueError(f"what follows layer {name!r} ties positions together: take the layer just before the average pooling")
+        raise ValueError(
+            f"what follows layer {name!r} ties positions together: take the layer just before the average pooling"
+        )
     return local

@@ -34,7 +34,10 @@ class Objective:
         self.fn, self.bound, self.classes = fn, bound, classes
 
     def __call__(self, outputs: Tensor) -> Tensor:
-        return self.fn(outputs, *(self.at(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound))
+        return self.fn(
+            outputs,
+            *(self.at(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound),
+        )
 
     def rows(self, index: slice | Tensor) -> Objective:
         """The same objective for the rows of ``index`` (a slice, or positions, repeated ones for copies of a sample).
@@ -72,7 +75,9 @@ class Objective:
                 # What was made in inference mode cannot be saved for a backward pass; a copy made outside it can.
                 b = b.clone() if b.is_inference() else b
                 if b.dim() == 0 or len(b) != len(outputs):
-                    raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, the outputs have {len(outputs)}")
+                    raise ValueError(
+                        f"the objective is bound to {len(b) if b.dim() else 'no'} rows, the outputs have {len(outputs)}"
+                    )
                 # A class out of range would end in an index error, on a GPU in a dead device.
                 if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
                     raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
@@ -93,7 +98,9 @@ class Objective:
         return Objective(self.fn, *bound, classes=self.classes)
 
 
-def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = None, x: Tensor | None = None) -> Objective:
+def as_objective(
+    objective: Objective | Callable[[Tensor], Tensor] | Target = None, x: Tensor | None = None
+) -> Objective:
     """The one notion of target: an int, (N,) labels or None mean the logit of that class; a row-wise callable is taken as it is.
 
     ``x``: the samples it is asked of, where they are at hand: what is bound must have as many rows.
@@ -106,7 +113,11 @@ def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = No
         >>> as_objective(1)(torch.tensor([[1., 5.], [2., 3.]]))
         tensor([5., 3.])
     """
-    if objective is None or (isinstance(objective, int) and not isinstance(objective, bool)) or isinstance(objective, Tensor):
+    if (
+        objective is None
+        or (isinstance(objective, int) and not isinstance(objective, bool))
+        or isinstance(objective, Tensor)
+    ):
         objective = logit(objective)
     elif not isinstance(objective, Objective):
         if not callable(objective):
@@ -116,7 +127,9 @@ def as_objective(objective: Objective | Callable[[Tensor], Tensor] | Target = No
         # Here and not chunk by chunk: the first chunks of too many labels would fit.
         for b in objective.bound:
             if isinstance(b, Tensor) and (b.dim() == 0 or len(b) != len(x)):
-                raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, x has {len(x)} samples: one row for each")
+                raise ValueError(
+                    f"the objective is bound to {len(b) if b.dim() else 'no'} rows, x has {len(x)} samples: one row for each"
+                )
     return objective
 
 
@@ -135,7 +148,9 @@ def _classes(target: Target, name: str = "target") -> Target:
     if not isinstance(target, Tensor):
         return target
     if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
-        raise ValueError(f"{name} must be integer labels of shape (N,), not {target.dtype} of shape {tuple(target.shape)}")
+        raise ValueError(
+            f"{name} must be integer labels of shape (N,), not {target.dtype} of shape {tuple(target.shape)}"
+        )
     return target.long()
 
 
@@ -196,7 +211,9 @@ def logit_difference(other: int | Tensor, target: Target = None) -> Objective:
     """
     if other is None:
         raise ValueError("logit_difference needs the other class")
-    return Objective(lambda z, p, q: _pick(z, p) - _pick(z, q), _classes(target), _classes(other, "other"), classes=True)
+    return Objective(
+        lambda z, p, q: _pick(z, p) - _pick(z, q), _classes(target), _classes(other, "other"), classes=True
+    )
 
 
 def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction: str = "mean") -> Objective:
@@ -271,7 +288,9 @@ def bernoulli(x: Tensor) -> Objective:
         >>> bernoulli(x)(torch.tensor([[0.5, 0.5]]))
         tensor([1.3863])
     """
-    return Objective(lambda out, x: F.binary_cross_entropy(out, _like(x, out).to(out), reduction="none").flatten(1).sum(1), x)
+    return Objective(
+        lambda out, x: F.binary_cross_entropy(out, _like(x, out).to(out), reduction="none").flatten(1).sum(1), x
+    )
 
 
 def _like(x: Tensor, out: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ RULES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 RECTIFIERS: dict[str, Callable[[object], bool]] = {
     "ReluBackward": lambda node: True,
     "HardtanhBackward": lambda node: (node._saved_min_val, node._saved_max_val) == (0, 6),
-    "ClampBackward": lambda node: not isinstance(node._saved_min, Tensor) and node._saved_min == 0 and node._saved_max is None,
+    "ClampBackward": lambda node: (
+        not isinstance(node._saved_min, Tensor) and node._saved_min == 0 and node._saved_max is None
+    ),
     "ClampMinBackward": lambda node: not isinstance(node._saved_min, Tensor) and node._saved_min == 0,
     "ThresholdBackward": lambda node: node._saved_threshold == 0,
 }

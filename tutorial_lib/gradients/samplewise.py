@@ -7,7 +7,6 @@ the gradient with respect to all parameters.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -15,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vjp, vmap
 
-from tutorial_lib.names import known
 from tutorial_lib.gradients.borrowing import Layer, answering, borrowed, outputs_of, own, parameters_of
 from tutorial_lib.gradients.closed_forms import Known
 from tutorial_lib.gradients.inputs import slices, which
 from tutorial_lib.gradients.objectives import Objective, as_objective
 from tutorial_lib.gradients.watching import Read, Watch
+from tutorial_lib.names import known
 
 
 def parameter_gradients(
@@ -208,11 +207,18 @@ def _backward(goal: Tensor, root: Tensor) -> None:
         torch.autograd.grad(goal, root, allow_unused=True)
         return
     with quiet():
-        vmap(lambda v: torch.autograd.grad(goal, root, v, allow_unused=True, materialize_grads=True))(torch.eye(len(goal)).to(goal))
+        vmap(lambda v: torch.autograd.grad(goal, root, v, allow_unused=True, materialize_grads=True))(
+            torch.eye(len(goal)).to(goal)
+        )
 
 
 def _by_functions(
-    model: nn.Module, x: Tensor, objective: Objective | None, classes: list[int] | None, others: dict[str, nn.Parameter], read: Read
+    model: nn.Module,
+    x: Tensor,
+    objective: Objective | None,
+    classes: list[int] | None,
+    others: dict[str, nn.Parameter],
+    read: Read,
 ) -> dict[str, Tensor]:
     """The same for any parameter and any network, through torch.func; some samples at a time, since here gradients are made."""
     held = {name: parameter.detach() for name, parameter in others.items()}
@@ -243,7 +249,9 @@ def _by_functions(
                 M = vmap(one, (None, *(0 for _ in part)))(held, *part)
             except RuntimeError:
                 # Not every network can be vectorised over its samples; one after the other they always work.
-                with answering(lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"):
+                with answering(
+                    lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"
+                ):
                     alone = [one(held, *(t[0] for t in row)) for row in zip(*(t.split(1) for t in part))]
                 M = {name: torch.stack([a[name] for a in alone]) for name in held}
             for name, m in M.items():

@@ -70,7 +70,9 @@ def _together(
         norms = torch.stack([torch.cat([G[name].flatten() for name in names]).norm() for names in groups])
         number = read(norms[None])
         if number.shape != (1,):
-            raise ValueError(f"a reading maps norms (n, L) to one number a row, (n,); of one row it made {tuple(number.shape)}")
+            raise ValueError(
+                f"a reading maps norms (n, L) to one number a row, (n,); of one row it made {tuple(number.shape)}"
+            )
         return number[0], norms
 
     one = grad_and_value(reading, has_aux=True)

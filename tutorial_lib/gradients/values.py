@@ -63,5 +63,7 @@ def fixed_at(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) ->
         for rows in parts:
             pieces.append(objective.rows(rows).at(outputs_of(model, own(x[rows]))))
     # A bound None became one tensor a piece; what was one value for all rows stayed so.
-    bound = (torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*(piece.bound for piece in pieces)))
+    bound = (
+        torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*(piece.bound for piece in pieces))
+    )
     return Objective(objective.fn, *bound, classes=objective.classes)

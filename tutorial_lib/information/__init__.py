@@ -1,6 +1,12 @@
 """Gradients as information: what an answer hangs on, as a map, and how far such a map is to be believed."""
 
-from tutorial_lib.information.attribution import completeness_gap, input_x_gradient, integrated_gradients, saliency, smoothgrad
+from tutorial_lib.information.attribution import (
+    completeness_gap,
+    input_x_gradient,
+    integrated_gradients,
+    saliency,
+    smoothgrad,
+)
 from tutorial_lib.information.cam import (
     class_cams,
     contrast_cam,

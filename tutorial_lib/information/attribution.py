@@ -201,5 +201,7 @@ def _baseline(x: Tensor, baseline: float | Tensor) -> Tensor:
     if not isinstance(baseline, Tensor):
         return torch.full_like(x, baseline)
     if baseline.shape not in (x.shape, x.shape[1:]):
-        raise ValueError(f"baseline: a number, a picture {tuple(x.shape[1:])} or one for each, not {tuple(baseline.shape)}")
+        raise ValueError(
+            f"baseline: a number, a picture {tuple(x.shape[1:])} or one for each, not {tuple(baseline.shape)}"
+        )
     return baseline.detach().to(x).expand_as(x)

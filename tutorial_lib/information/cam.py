@@ -21,7 +21,14 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 
 
 def grad_cam(
-    model: nn.Module, x: Tensor, layer: Layer, objective=None, *, relu: bool = False, grid: Grid | None = None, chunk: int = 64
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective=None,
+    *,
+    relu: bool = False,
+    grid: Grid | None = None,
+    chunk: int = 64,
 ) -> Tensor:
     """Why P? The layer's maps weighted by their mean gradients: L = Σ_k α_k A^k, α_k = 1/Z Σ_ij ∂z_P/∂A^k_ij. -> (N, h, w).
 
@@ -50,7 +57,14 @@ def grad_cam(
 
 
 def grad_cam_plus_plus(
-    model: nn.Module, x: Tensor, layer: Layer, objective=None, *, relu: bool = False, grid: Grid | None = None, chunk: int = 64
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective=None,
+    *,
+    relu: bool = False,
+    grid: Grid | None = None,
+    chunk: int = 64,
 ) -> Tensor:
     """Grad-CAM whose positions do not count alike: L = Σ_k w_k A^k, w_k = Σ_ij α^k_ij ReLU(g^k_ij). -> (N, h, w), raw.
 
@@ -79,7 +93,14 @@ def grad_cam_plus_plus(
 
 
 def counterfactual_cam(
-    model: nn.Module, x: Tensor, layer: Layer, objective=None, *, relu: bool = False, grid: Grid | None = None, chunk: int = 64
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective=None,
+    *,
+    relu: bool = False,
+    grid: Grid | None = None,
+    chunk: int = 64,
 ) -> Tensor:
     """What if not P? Grad-CAM with its weights negated, L = Σ_k (−α_k) A^k: positive where what is seen speaks against P.
 
@@ -161,7 +182,13 @@ def guided_grad_cam(
 
 
 def class_cams(
-    model: nn.Module, x: Tensor, layer: Layer, *, classes: Sequence[int] | None = None, grid: Grid | None = None, chunk: int = 8
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    *,
+    classes: Sequence[int] | None = None,
+    grid: Grid | None = None,
+    chunk: int = 8,
 ) -> tuple[Tensor, Tensor]:
     """The Grad-CAM maps of all classes from one Jacobian at the layer: logits (N, C) and raw signed maps (N, classes, h, w).
 
@@ -201,14 +228,23 @@ def contrasts(logits: Tensor, maps: Tensor) -> Tensor:
         tensor([ 1., -1.])
     """
     if logits.dim() != 2 or maps.shape[:2] != logits.shape:
-        raise ValueError(f"expected logits (N, C) and the maps of all C classes, not {tuple(logits.shape)}, {tuple(maps.shape)}")
+        raise ValueError(
+            f"expected logits (N, C) and the maps of all C classes, not {tuple(logits.shape)}, {tuple(maps.shape)}"
+        )
     if not (logits.is_floating_point() and maps.is_floating_point()):
         raise ValueError(f"logits and maps are floats, not {logits.dtype} and {maps.dtype}")
     return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
 
 
 def _cam(
-    model: nn.Module, x: Tensor, layer: Layer, objective: Objective, weigh: Weigh, relu: bool, grid: Grid | None, chunk: int
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective: Objective,
+    weigh: Weigh,
+    relu: bool,
+    grid: Grid | None,
+    chunk: int,
 ) -> Tensor:
     """Σ_k w_k A^k with w = weigh(A, ∂J/∂A), (N, K)."""
     laid = mapped_gradients(model, x, layer, objective, grid, chunk)

@@ -105,7 +105,9 @@ def insertion_curve(
         >>> insertion_curve(model, torch.rand(3, 3, 8, 8), torch.rand(3, 8, 8), steps=4).area.shape
         torch.Size([3])
     """
-    return _replaced(model, x, x, blurred(x) if start is None else _as_picture(start, x), maps, target, steps, chunk, generator)
+    return _replaced(
+        model, x, x, blurred(x) if start is None else _as_picture(start, x), maps, target, steps, chunk, generator
+    )
 
 
 def average_drop(model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, chunk: int = 64) -> Drop:
@@ -181,7 +183,9 @@ def _replaced(
     place = _places(_checked(x, maps), generator)
     J = fixed_at(model, x, log_prob(target), chunk=chunk)
     counts = [round(s / steps * place[0].numel()) for s in range(steps + 1)]
-    p = torch.stack([value(model, torch.where((place < n)[:, None], marked, rest), J, chunk=chunk).exp() for n in counts], 1)
+    p = torch.stack(
+        [value(model, torch.where((place < n)[:, None], marked, rest), J, chunk=chunk).exp() for n in counts], 1
+    )
     fraction = torch.tensor([n / place[0].numel() for n in counts], dtype=p.dtype, device=p.device)
     return Curve(fraction, p, torch.trapezoid(p, fraction, dim=1))
 
@@ -201,7 +205,9 @@ def _as_picture(shown: float | Tensor, x: Tensor) -> Tensor:
     try:
         return shown.expand_as(x)
     except RuntimeError:
-        raise ValueError(f"a number, one picture or one for each of {tuple(x.shape)}, not {tuple(shown.shape)}") from None
+        raise ValueError(
+            f"a number, one picture or one for each of {tuple(x.shape)}, not {tuple(shown.shape)}"
+        ) from None
 
 
 def _checked(x: Tensor, maps: Tensor) -> Tensor:

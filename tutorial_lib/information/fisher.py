@@ -24,7 +24,9 @@ class Fisher:
     def covariance(self) -> Tensor:
         """diag p − p pᵀ, (N, C, C): the covariance of p − e_Q, δ of the loss to Q, over Q ~ p; its rows add up to zero."""
         p = self.logits.softmax(1)
-        return torch.diag_embed(p * others(self.logits)) - (p[:, :, None] * p[:, None] * (1 - torch.eye(p.shape[1]).to(p)))
+        return torch.diag_embed(p * others(self.logits)) - (
+            p[:, :, None] * p[:, None] * (1 - torch.eye(p.shape[1]).to(p))
+        )
 
     @property
     def trace(self) -> Tensor:
@@ -48,7 +50,9 @@ class Fisher:
         """
         weight = (self.logits.shape[1], self.h.shape[1])
         if tuple(direction.shape) not in (weight, (len(self.h), *weight)):
-            raise ValueError(f"a direction is shaped like the weight, {weight}, or one a sample, not {tuple(direction.shape)}")
+            raise ValueError(
+                f"a direction is shaped like the weight, {weight}, or one a sample, not {tuple(direction.shape)}"
+            )
         each = direction.detach().to(self.h).expand(len(self.h), *weight)
         p, moved = self.logits.softmax(1), torch.einsum("ncd,nd->nc", each, self.h)
         return (p * (moved - (p * moved).sum(1, keepdim=True)).square()).sum(1)

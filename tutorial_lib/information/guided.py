@@ -8,7 +8,9 @@ from torch import nn
 from tutorial_lib.gradients import rectified_gradient
 
 
-def guided_backprop(model: nn.Module, x: torch.Tensor, objective=None, *, rule: str = "guided", chunk: int = 64) -> torch.Tensor:
+def guided_backprop(
+    model: nn.Module, x: torch.Tensor, objective=None, *, rule: str = "guided", chunk: int = 64
+) -> torch.Tensor:
     """Saliency with another rule at every ReLU: the gradient g passes where its input a > 0 *and* g > 0. x (N, …) -> like x.
 
     Signed. ``rule="deconvolution"``: where g > 0, whatever a was (the deconvnet). Every ReLU of the graph is seen: modules,

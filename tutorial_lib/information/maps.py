@@ -53,7 +53,9 @@ def magnitude(maps: Tensor, over: str = "max") -> Tensor:
         raise ValueError(f"maps are floats (N, h, w) or (N, C, H, W), not {maps.dtype} {tuple(maps.shape)}")
     if maps.dim() == 3:
         return maps.abs()
-    return {"max": lambda: maps.abs().amax(1), "sum": lambda: maps.abs().sum(1), "norm": lambda: maps.norm(dim=1)}[over]()
+    return {"max": lambda: maps.abs().amax(1), "sum": lambda: maps.abs().sum(1), "norm": lambda: maps.norm(dim=1)}[
+        over
+    ]()
 
 
 def normalise(maps: Tensor, *, scale: Tensor | float | None = None, floor: float | None = None) -> Tensor:

@@ -34,7 +34,9 @@ def layout(shape: torch.Size | tuple[int, ...], picture: tuple[int, int], grid: 
         last = not _proportioned(shape[2:], picture) and _proportioned(shape[1:3], picture)
         return lambda t: t.movedim(-1, -3) if last else t
     if len(shape) != 3:
-        raise ValueError(f"a map needs positions, (N, K, h, w) or tokens (N, T, K), not {tuple(shape)}: take an earlier layer")
+        raise ValueError(
+            f"a map needs positions, (N, K, h, w) or tokens (N, T, K), not {tuple(shape)}: take an earlier layer"
+        )
     h, w = grid or _grid(shape[1], picture)
     if h * w > shape[1]:
         raise ValueError(f"a grid of {h}×{w} needs {h * w} tokens, the layer returns {shape[1]}")
@@ -92,4 +94,6 @@ def _grid(tokens: int, picture: tuple[int, int]) -> Grid:
         h = isqrt(laid * H // W)
         if h and h * h * W == laid * H and laid % h == 0:
             return h, laid // h
-    raise ValueError(f"{tokens} tokens are no map of the proportions {H}:{W}, with or without a class token: name grid=(h, w)")
+    raise ValueError(
+        f"{tokens} tokens are no map of the proportions {H}:{W}, with or without a class token: name grid=(h, w)"
+    )

@@ -32,7 +32,11 @@ class Verdict:
         if self.passed:
             return f"✓ {self.name}: right", [("", self.right)]
         head = f"✎ {self.name}: still to be written" if self.untouched else f"✗ {self.name}: not yet"
-        return head, [("Right so far", sentence(self.right)), ("Off", sentence(self.off)), ("Next", sentence(self.look))]
+        return head, [
+            ("Right so far", sentence(self.right)),
+            ("Off", sentence(self.off)),
+            ("Next", sentence(self.look)),
+        ]
 
     def __repr__(self) -> str:
         head, lines = self._lines()
@@ -48,7 +52,9 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "?")) else ".")
 
 
-def check(mine: Callable, exercise: Exercise | Callable, *, cases: Sequence[Case] = (), slips: Mapping | None = None) -> Verdict:
+def check(
+    mine: Callable, exercise: Exercise | Callable, *, cases: Sequence[Case] = (), slips: Mapping | None = None
+) -> Verdict:
     """Run an answer on every case beside the reference, and say in three lines how it stands. It never raises on an answer.
 
     Right is what agrees in every number, up to the rounding of the answer's own precision, and leaves nothing behind on what it
@@ -100,7 +106,10 @@ class Attempt:
         except BaseException as error:  # also an exit, and whatever else an answer may do
             self.trace, said = None, in_words(error)
             self.untouched = self.untouched or left_open(mine, error)
-            self.trouble = self.trouble or (f"it stops with {said}", f"repeat it with these shapes: {self.sizes or 'see above'}")
+            self.trouble = self.trouble or (
+                f"it stops with {said}",
+                f"repeat it with these shapes: {self.sizes or 'see above'}",
+            )
 
     def read(self, mine: Callable, arguments: dict[str, Any], exercise: Exercise) -> None:
         try:
@@ -127,7 +136,10 @@ class Attempt:
             self.trouble = "nothing comes back", "the last line should begin with `return`"
             return
         # Numbers that nobody could read are trouble of their own, told apart from an error inside the function.
-        self.trouble = "what comes back cannot be read as numbers: " + kind_of(value), "return tensors, arrays or numbers"
+        self.trouble = (
+            "what comes back cannot be read as numbers: " + kind_of(value),
+            "return tensors, arrays or numbers",
+        )
         self.parts = parts_of(value, len(exercise.outputs))
         self.trouble = None
 
@@ -163,10 +175,15 @@ def judged(exercise: Exercise, attempts: list[Attempt]) -> Verdict:
     n = len(attempts)
     troubled = [attempt for attempt in attempts if attempt.trouble]
     if all(attempt.untouched for attempt in attempts):
-        off, look = "nothing comes back yet", "write your lines where the dots are, end with `return`, and run the cell again"
+        off, look = (
+            "nothing comes back yet",
+            "write your lines where the dots are, end with `return`, and run the cell again",
+        )
         return Verdict(exercise.name, False, f"it can be called: `{attempts[0].call}`", off, look, untouched=True)
     if troubled:
-        so_far = f"it runs on {n - len(troubled)} of {n} cases" if len(troubled) < n else "there is a function to work on"
+        so_far = (
+            f"it runs on {n - len(troubled)} of {n} cases" if len(troubled) < n else "there is a function to work on"
+        )
         return Verdict(exercise.name, False, so_far, *troubled[0].trouble)
     right, mine = exercise.answers(exercise.reference), [attempt.parts for attempt in attempts]
     trace = next((attempt.trace for attempt in attempts if attempt.trace), None)
@@ -204,7 +221,9 @@ def right_so_far(mine: list[list[Part]], right: list[list[Part]], names: Sequenc
     if all(len(a) == len(b) for a, b in zip(mine, right)):
         columns = [all(agree(a[j], b[j]) for a, b in zip(mine, right)) for j in range(len(names))]
         if all(p.fits(q) for a, b in zip(mine, right) for p, q in zip(a, b)):
-            said.append("every shape is right" if any(q.value.dim() for q in right[0]) else "a number comes back, as it should")
+            said.append(
+                "every shape is right" if any(q.value.dim() for q in right[0]) else "a number comes back, as it should"
+            )
         if any(columns):
             said.append(", ".join(f"`{name}`" for name, fine in zip(names, columns) if fine) + " right everywhere")
         elif cases := sum(map(alike, mine, right)):
@@ -217,7 +236,9 @@ def recognised(exercise: Exercise, mine: list[list[Part]], right: list[list[Part
     if len({len(parts) for parts in mine}) > 1:
         return None
     results = range(len(mine[0]))
-    wrong = {j for j in results if len(mine[0]) != len(right[0]) or not all(agree(a[j], b[j]) for a, b in zip(mine, right))}
+    wrong = {
+        j for j in results if len(mine[0]) != len(right[0]) or not all(agree(a[j], b[j]) for a, b in zip(mine, right))
+    }
     best, closest = None, (0, 0)
     for hint, function in exercise.mistakes():
         fits = set(results)

@@ -56,7 +56,9 @@ class CourseMap:
 
     def __init__(self, chapter: int | None = None):
         if chapter is not None and chapter not in TITLES:
-            raise ValueError(f"there is no chapter {chapter!r}; chapters run from 1 to {max(TITLES)}, and None shows the whole map")
+            raise ValueError(
+                f"there is no chapter {chapter!r}; chapters run from 1 to {max(TITLES)}, and None shows the whole map"
+            )
         self.chapter = chapter
 
     def _standing(self, chapter: int) -> str:
@@ -84,7 +86,8 @@ class CourseMap:
         axis = " axis" if self.chapter == 1 else ""  # the first chapter explains the axes themselves
         heads = "".join(f'<div class="head{axis}">{name}</div>' for name in WITH_RESPECT_TO)
         rows = "".join(
-            f'<div class="of{axis}">{expectation}</div>' + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
+            f'<div class="of{axis}">{expectation}</div>'
+            + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
             for row, expectation in enumerate(EXPECTATIONS)
         )
         legend = " · ".join(f"{number} {title}" for number, title in TITLES.items() if number in COLOURS)

@@ -66,7 +66,9 @@ class Exercise:
             )
         for hint in (*self.slips, *self.beside, *self.accepted):
             if not hint.strip():
-                raise ValueError(f"{self.name}: a slip needs a hint, a sentence that names it and one that says what to look at")
+                raise ValueError(
+                    f"{self.name}: a slip needs a hint, a sentence that names it and one that says what to look at"
+                )
 
     def arguments(self, case: int) -> dict[str, Any]:
         """The arguments of one case by name, made anew: what one call does to them harms no other."""
@@ -87,7 +89,10 @@ class Exercise:
 
     def confused(self) -> list[tuple[str, str]]:
         """Pairs of slips, or of a slip and the right answer, that the cases cannot tell apart in float32; a test wants none."""
-        known = [("right", self.answers(self.reference)), *((hint, self.answers(wrong)) for hint, wrong in self.mistakes())]
+        known = [
+            ("right", self.answers(self.reference)),
+            *((hint, self.answers(wrong)) for hint, wrong in self.mistakes()),
+        ]
         return [
             (a, b)
             for i, (a, answers) in enumerate(known)

@@ -62,9 +62,13 @@ class Explore:
             drawn = self.draw(**values)
         figure = drawn.figure if isinstance(drawn, Described) else drawn
         if not isinstance(figure, Figure):
-            raise ValueError(f"draw returned {type(drawn).__name__} for {values}; end it with `return figure`, Matplotlib's")
+            raise ValueError(
+                f"draw returned {type(drawn).__name__} for {values}; end it with `return figure`, Matplotlib's"
+            )
         if self.alt is None and figure is drawn:
-            raise ValueError("a figure needs words: give alt=lambda …: 'what one sees', or let draw return plots.described(…)")
+            raise ValueError(
+                "a figure needs words: give alt=lambda …: 'what one sees', or let draw return plots.described(…)"
+            )
         alt = self.alt(**values) if self.alt else drawn.alt
         if not isinstance(alt, str) or len(alt.split()) < 4:
             raise ValueError(f"{alt!r} describes no figure; say in a sentence what one sees in it for {values}")
@@ -81,7 +85,9 @@ class Explore:
             ValueError: the player weighs too much for a page.
         """
         places = product(*(range(len(called)) for called in self.labels.values()))
-        return player([self.first if place == self.start else self.frame(place) for place in places], self.labels, self.start)
+        return player(
+            [self.first if place == self.start else self.frame(place) for place in places], self.labels, self.start
+        )
 
     def live(self) -> "VBox":
         """The widget: sliders and the picture, drawn anew at every move. Always the same one, however often it is shown."""
@@ -102,7 +108,9 @@ class Explore:
         def show(_) -> None:
             try:
                 screen.value = self.frame([slider.index for slider in sliders]).html()
-            except Exception as error:  # nobody stands above a slider to catch it, and the old picture would pass for the new one
+            except (
+                Exception
+            ) as error:  # nobody stands above a slider to catch it, and the old picture would pass for the new one
                 screen.value = f'<p role="alert">No picture here: {escape(f"{type(error).__name__}: {error}")}</p>'
 
         for slider in sliders:
@@ -157,10 +165,14 @@ def explore(draw: Callable, alt: Callable | None = None, *, start: dict | None =
     if not options:
         raise ValueError("nothing to explore; give each slider a name and its values, such as step=[0.1, 0.2, 0.3]")
     if alt is not None and not callable(alt):
-        raise ValueError(f"alt says what one sees in each frame, so it must be a function of {', '.join(options)}, not {alt!r}")
+        raise ValueError(
+            f"alt says what one sees in each frame, so it must be a function of {', '.join(options)}, not {alt!r}"
+        )
     options = {name: checked(name, values) for name, values in options.items()}
     if (count := prod(len(values) for values in options.values())) > MOST_FRAMES:
-        raise ValueError(f"{count} frames, but a player carries at most {MOST_FRAMES}; take fewer options or fewer values")
+        raise ValueError(
+            f"{count} frames, but a player carries at most {MOST_FRAMES}; take fewer options or fewer values"
+        )
     for name, value in (start or {}).items():
         if name not in options:
             raise ValueError(f"start names {name!r}, but the sliders are {', '.join(options)}")

@@ -37,7 +37,9 @@ def ledger(chapter: int | None = None, *, only: str | Sequence[str] | None = Non
     wanted = set().union(*(claim.live for claim in rows))
     if set(live) - wanted or (chapter is not None and wanted - set(live)):
         missing, unknown = sorted(wanted - set(live)), sorted(set(live) - wanted)
-        raise ValueError(f"the ledger of chapter {chapter} needs values for {sorted(wanted)}; missing: {missing}; unknown: {unknown}")
+        raise ValueError(
+            f"the ledger of chapter {chapter} needs values for {sorted(wanted)}; missing: {missing}; unknown: {unknown}"
+        )
     if chapter is not None or only is not None:
         return Sentence(_table(rows, live, chapter is None))
     chapters = sorted({claim.chapter for claim in rows})
@@ -50,15 +52,24 @@ def ledger(chapter: int | None = None, *, only: str | Sequence[str] | None = Non
 
 
 def _table(rows: list[Claim], live: dict, everywhere: bool) -> str:
-    lines = ["| they say | we measured |", "|---|---|", *(f"| {_said(claim, everywhere)} | {_found(claim, live)} |" for claim in rows)]
+    lines = [
+        "| they say | we measured |",
+        "|---|---|",
+        *(f"| {_said(claim, everywhere)} | {_found(claim, live)} |" for claim in rows),
+    ]
     settings = [_settings(claim) for claim in rows if claim.paper]
-    folded = "<details><summary><strong>How far our settings are from the papers'</strong></summary>\n\n{}\n\n</details>"
+    folded = (
+        "<details><summary><strong>How far our settings are from the papers'</strong></summary>\n\n{}\n\n</details>"
+    )
     return "\n".join(lines) + ("\n\n" + folded.format("\n\n".join(settings)) if settings else "")
 
 
 def _counts(rows: list[Claim], chapters: list[int]) -> str:
     """How many rows have which verdict, chapter by chapter."""
-    lines = ["| verdict | " + " | ".join(f"chapter {number}" for number in chapters) + " | all |", "|---|" + "---|" * (len(chapters) + 1)]
+    lines = [
+        "| verdict | " + " | ".join(f"chapter {number}" for number in chapters) + " | all |",
+        "|---|" + "---|" * (len(chapters) + 1),
+    ]
     for verdict in VERDICTS:
         each = [sum(claim.chapter == number and claim.verdict == verdict for claim in rows) for number in chapters]
         if any(each):

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from math import prod
 
 # What the letters of a price stand for; a network's own sizes, or what its user decides.
-LETTERS = {"C": "classes", "S": "samples, steps or layers, one after the other", "R": "places of the last maps", "Q": "rival classes"}
+LETTERS = {
+    "C": "classes",
+    "S": "samples, steps or layers, one after the other",
+    "R": "places of the last maps",
+    "Q": "rival classes",
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,24 @@ class Method:
             15
         """
         if missing := set(re.findall("[A-Z]", self.passes)) - set(sizes):
-            raise ValueError(f"{self.name} costs {self.passes}: say {', '.join(f'{letter} ({LETTERS[letter]})' for letter in sorted(missing))}")
+            raise ValueError(
+                f"{self.name} costs {self.passes}: say {', '.join(f'{letter} ({LETTERS[letter]})' for letter in sorted(missing))}"
+            )
         factors = [[sizes[f] if f in LETTERS else int(f) for f in term.split("·")] for term in self.passes.split(" + ")]
         return sum(map(prod, factors))
 
 
 _ROWS = (
     # Chapter 1
-    Method("counterfactual manifold, last layer", "foundations.least_bend", "1.6", "0", (1, 3), "two-ways", "alregib2023tutorial"),
+    Method(
+        "counterfactual manifold, last layer",
+        "foundations.least_bend",
+        "1.6",
+        "0",
+        (1, 3),
+        "two-ways",
+        "alregib2023tutorial",
+    ),
     Method("steepest descent", "foundations.steepest", "1.6", "1", None, "descent"),
     Method("radius of the straight line", "foundations.picture_radius", "1.6", "1", None, "local-information"),
     Method("what a novel sign is like", "foundations.compose", "1.5", "0", ours=True),
@@ -58,24 +73,72 @@ _ROWS = (
     Method("saliency", "information.saliency", "2.1", "1", (0, 0), source="simonyan2014inside"),
     Method("SmoothGrad", "information.smoothgrad", "2.A", "S", (0, 0), source="smilkov2017smoothgrad"),
     Method("integrated gradients", "information.integrated_gradients", "2.A", "S", (0, 0), source="sundararajan2017ig"),
-    Method("guided backpropagation", "information.guided_backprop", "2.A", "1", (0, 0), source="springenberg2015guided"),
+    Method(
+        "guided backpropagation", "information.guided_backprop", "2.A", "1", (0, 0), source="springenberg2015guided"
+    ),
     Method("Grad-CAM", "information.grad_cam", "2.1", "1", (0, 1), "pointing", "selvaraju2020gradcam"),
-    Method("Grad-CAM++", "information.grad_cam_plus_plus", "2.A", "1", None, "average-drop", "chattopadhay2018gradcampp"),
+    Method(
+        "Grad-CAM++", "information.grad_cam_plus_plus", "2.A", "1", None, "average-drop", "chattopadhay2018gradcampp"
+    ),
     Method("guided Grad-CAM", "information.guided_grad_cam", "2.A", "2", source="selvaraju2020gradcam"),
-    Method("counterfactual CAM", "information.counterfactual_cam", "2.2", "1", (0, 1), "counterfactual", "selvaraju2020gradcam"),
+    Method(
+        "counterfactual CAM",
+        "information.counterfactual_cam",
+        "2.2",
+        "1",
+        (0, 1),
+        "counterfactual",
+        "selvaraju2020gradcam",
+    ),
     Method("contrast CAM", "information.contrast_cam", "2.3", "1", (1, 1), "contrast", "prabhushankar2020contrastive"),
     Method("Fisher information", "information.fisher_information", "2.4", "0", (2, 2), "fisher", "alregib2023tutorial"),
-    Method("one introspective feature", "information.introspective_features", "2.7", "0", (1, 2), "introspection-one-pass", "prabhushankar2022introspective"),
-    Method("introspection", "information.Introspector", "2.7", "0", (2, 2), "introspection-robust", "prabhushankar2022introspective"),
-    Method("variance over Q (VOICE)", "information.explanation_variance", "2.C", "C", (2, 1), "voice-overlap", "prabhushankar2024voice"),
-    Method("randomisation test", "information.randomisation_check", "2.5", "S + 2", None, "sanity", "adebayo2018sanity"),
+    Method(
+        "one introspective feature",
+        "information.introspective_features",
+        "2.7",
+        "0",
+        (1, 2),
+        "introspection-one-pass",
+        "prabhushankar2022introspective",
+    ),
+    Method(
+        "introspection",
+        "information.Introspector",
+        "2.7",
+        "0",
+        (2, 2),
+        "introspection-robust",
+        "prabhushankar2022introspective",
+    ),
+    Method(
+        "variance over Q (VOICE)",
+        "information.explanation_variance",
+        "2.C",
+        "C",
+        (2, 1),
+        "voice-overlap",
+        "prabhushankar2024voice",
+    ),
+    Method(
+        "randomisation test", "information.randomisation_check", "2.5", "S + 2", None, "sanity", "adebayo2018sanity"
+    ),
     # Chapter 3
     Method("largest softmax", "uncertainty.max_softmax", "3.1", "0", source="hendrycks2017baseline"),
     Method("energy", "uncertainty.energy", "3.1", "0", source="liu2020energy"),
-    Method("purview: a norm per layer", "uncertainty.confounding_norms", "3.2", "1", (3, 3), "purview", "lee2023purview"),
+    Method(
+        "purview: a norm per layer", "uncertainty.confounding_norms", "3.2", "1", (3, 3), "purview", "lee2023purview"
+    ),
     Method("detector on norms", "uncertainty.PurviewDetector", "3.3", "1", None, "purview", "lee2023purview"),
     Method("GradCon: a direction", "uncertainty.GradCon", "3.4", "1", (4, 3), "gradcon", "kwon2020gradcon"),
-    Method("adversarial attacks, one step", "uncertainty.fgsm", "3.5", "1", (1, 0), "engineered", "goodfellow2015explaining"),
+    Method(
+        "adversarial attacks, one step",
+        "uncertainty.fgsm",
+        "3.5",
+        "1",
+        (1, 0),
+        "engineered",
+        "goodfellow2015explaining",
+    ),
     Method("adversarial attacks, many steps", "uncertainty.pgd", "3.5", "S", (1, 0), "engineered", "madry2018towards"),
     Method("Mahalanobis distance", "uncertainty.Mahalanobis", "3.A", "0", source="lee2018mahalanobis"),
     Method("ODIN", "uncertainty.odin", "3.A", "1", source="liang2018odin"),
@@ -85,12 +148,28 @@ _ROWS = (
     Method("adversarial attacks, least change", "uncertainty.carlini_wagner", "3.E", "S", source="carlini2017towards"),
     Method("DeepFool", "uncertainty.deepfool", "3.E", "Q·S", source="moosavi2016deepfool"),
     Method("GradTrust", "uncertainty.grad_trust", "3.F", "0", (3, 2), "gradtrust", "prabhushankar2024gradtrust"),
-    Method("change of one decoder layer", "uncertainty.decoder_gradient", "3.G", "1", None, "novelty-vae", "kwon2020novelty"),
+    Method(
+        "change of one decoder layer",
+        "uncertainty.decoder_gradient",
+        "3.G",
+        "1",
+        None,
+        "novelty-vae",
+        "kwon2020novelty",
+    ),
     # Chapter 4
     Method("PSNR", "expectancy.psnr", "4.2", "0"),
     Method("SSIM", "expectancy.ssim", "4.A", "0", source="wang2004ssim"),
     Method("image quality", "expectancy.gradient_quality", "4.3", "2", (4, 3), "gradient-quality", "kwon2019distorted"),
-    Method("why this score?", "expectancy.contrast_map", "4.4", "1", None, "quality-contrast", "prabhushankar2020contrastive"),
+    Method(
+        "why this score?",
+        "expectancy.contrast_map",
+        "4.4",
+        "1",
+        None,
+        "quality-contrast",
+        "prabhushankar2020contrastive",
+    ),
     Method("sparse coder after UNIQUE", "expectancy.SparseQuality", "4.B", "0", None, "unique", "temel2016unique"),
     Method("surprisal", "expectancy.surprisal", "4.D", "1", None, "surprisal", "prabhushankar2023surprisal"),
     Method("implicit saliency", "expectancy.implicit_saliency", "4.5", "C + 1", (2, 0), "implicit", "sun2020implicit"),

@@ -42,7 +42,9 @@ class Described:
     def _repr_html_(self) -> str:
         stream = BytesIO()
         # WebP: a page of landscapes weighs a fifth of what it would as PNG.
-        self.figure.savefig(stream, format="webp", dpi=144, bbox_inches="tight", pad_inches=0.08, pil_kwargs={"quality": 92})
+        self.figure.savefig(
+            stream, format="webp", dpi=144, bbox_inches="tight", pad_inches=0.08, pil_kwargs={"quality": 92}
+        )
         width = round(96 * self.figure.get_figwidth())
         source = b64encode(stream.getvalue()).decode()
         # On a phone a wide figure scrolls rather than shrinks until nobody can read it.
@@ -94,7 +96,13 @@ def pictures(
         lines = max((caption.count("\n") + 1 for caption in captions), default=0)
         count = -(-len(images) // columns)
         aspect = images[0].shape[-1] / images[0].shape[-2]
-        figure = Figure(figsize=(columns * inches * aspect + (0.9 if rows else 0), count * (inches + 0.17 * lines + 0.06 * bool(lines))), layout="constrained")
+        figure = Figure(
+            figsize=(
+                columns * inches * aspect + (0.9 if rows else 0),
+                count * (inches + 0.17 * lines + 0.06 * bool(lines)),
+            ),
+            layout="constrained",
+        )
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
         for i, axis in enumerate(figure.subplots(count, columns, squeeze=False).flat):
             axis.set(xticks=[], yticks=[])
@@ -111,7 +119,13 @@ def pictures(
 
 
 def answers(
-    images: Tensor, said: Sequence[str], confidence: Sequence[float], truth: Sequence[str], *, titles: Sequence[str] = (), **how
+    images: Tensor,
+    said: Sequence[str],
+    confidence: Sequence[float],
+    truth: Sequence[str],
+    *,
+    titles: Sequence[str] = (),
+    **how,
 ) -> Figure:
     """Pictures with a network's answers below them: green where an answer is the truth, orange where it is not.
 
@@ -123,7 +137,9 @@ def answers(
     """
     captions = [f"{name}\n{float(sure):.0%}" for name, sure in zip(said, confidence, strict=False)][: len(images)]
     captions = [f"{title}\n{caption}" for title, caption in zip(titles, captions, strict=True)] if titles else captions
-    return pictures(images, captions, colours=[RIGHT if a == b else WRONG for a, b in zip(said, truth, strict=False)], **how)
+    return pictures(
+        images, captions, colours=[RIGHT if a == b else WRONG for a, b in zip(said, truth, strict=False)], **how
+    )
 
 
 def curves(

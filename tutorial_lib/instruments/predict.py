@@ -24,7 +24,9 @@ class Prediction:
         if self.guess is None:
             how = f'in this cell, `predict("{self.place}", "my guess")`, or on paper'
             return f"{asked}\n>\n> ✎ Write your guess down before you read on: {how}."
-        return f"{asked}\n>\n> ✎ Your guess: **{plain(self.guess)}**. It comes back at the end, beside what was measured."
+        return (
+            f"{asked}\n>\n> ✎ Your guess: **{plain(self.guess)}**. It comes back at the end, beside what was measured."
+        )
 
     def __repr__(self) -> str:
         guess = "not yet written down" if self.guess is None else self.guess
@@ -68,7 +70,10 @@ class Predictions:
         return f"{table}\n\n{self._advice()}".rstrip()
 
     def __repr__(self) -> str:
-        lines = [f"{place}  {ask}\n  your prediction: {guess}\n  measured: {value}" for place, ask, guess, value in self.rows()]
+        lines = [
+            f"{place}  {ask}\n  your prediction: {guess}\n  measured: {value}"
+            for place, ask, guess, value in self.rows()
+        ]
         return "\n".join([*lines, self._advice()]).rstrip()
 
 

@@ -79,7 +79,8 @@ class PricedMap:
     def _repr_html_(self) -> str:
         heads = "".join(f'<div class="head">{name}</div>' for name in WITH_RESPECT_TO)
         rows = "".join(
-            f'<div class="of">{expectation}</div>' + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
+            f'<div class="of">{expectation}</div>'
+            + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
             for row, expectation in enumerate(EXPECTATIONS)
         )
         there = {verdict(method) for method in METHODS.values() if method.cell}
@@ -106,7 +107,8 @@ class PricedMap:
     def __repr__(self) -> str:
         there = [method for method in METHODS.values() if method.cell]
         return "The map with its prices: " + "; ".join(
-            f"{m.name} (section {m.section}, {m.function}, backward passes: {m.passes}, {verdict(m) or 'no claim'})" for m in there
+            f"{m.name} (section {m.section}, {m.function}, backward passes: {m.passes}, {verdict(m) or 'no claim'})"
+            for m in there
         )
 
 

@@ -134,7 +134,12 @@ def quiz(questions: Sequence[Question], **values) -> Quiz:
     if not questions:
         raise ValueError("a quiz needs at least one question")
     texts = [text for question in questions for text in (question.text, *question.options, *question.options.values())]
-    fields = {re.split(r"[.\[]", field)[0] for text in texts for _, field, _, _ in Formatter().parse(text) if field is not None}
+    fields = {
+        re.split(r"[.\[]", field)[0]
+        for text in texts
+        for _, field, _, _ in Formatter().parse(text)
+        if field is not None
+    }
     if fields != set(values):
         missing, unused = sorted(fields - set(values)), sorted(set(values) - fields)
         raise ValueError(
@@ -168,4 +173,6 @@ def linked(html: str) -> str:
         >>> linked("Section 2.2 has it; section 9.9 is not there.")
         '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">Section 2.2</a> has it; section 9.9 is not there.'
     """
-    return re.sub(r"\b[Ss]ection (\d\.\w)\b", lambda found: link(found[1], found[0]) if found[1] in TITLES else found[0], html)
+    return re.sub(
+        r"\b[Ss]ection (\d\.\w)\b", lambda found: link(found[1], found[0]) if found[1] in TITLES else found[0], html
+    )

@@ -33,5 +33,7 @@ def say(sentence: str, **values) -> Sentence:
     fields = {field.split(".")[0].split("[")[0] for _, field, _, _ in Formatter().parse(sentence) if field is not None}
     if fields != set(values):
         missing, unused = sorted(fields - set(values)), sorted(set(values) - fields)
-        raise ValueError(f"every field needs a value and every value a field; without a value: {missing}; without a field: {unused}")
+        raise ValueError(
+            f"every field needs a value and every value a field; without a value: {missing}; without a field: {unused}"
+        )
     return Sentence(sentence.format(**values))

@@ -33,12 +33,39 @@ def sign(axis: Axes, x: float, y: float, hue: float, alpha: float = 1.0, size: f
     """A stop sign of this hue in degrees: 0 is red, 130 green."""
     colour = hsv_to_rgb(hue / 360, 0.85, 0.62 if hue > 60 else 0.74)
     for radius, paint in ((size, "white"), (0.9 * size, colour)):
-        axis.add_patch(RegularPolygon((x, y), 8, radius=radius, orientation=np.pi / 8, facecolor=paint, edgecolor="#8a8a8a", lw=0.5, alpha=alpha, zorder=4))
-    axis.text(x, y - 0.002, "STOP", color="white", ha="center", va="center", fontsize=6.5, weight="bold", alpha=alpha, zorder=5)
+        axis.add_patch(
+            RegularPolygon(
+                (x, y),
+                8,
+                radius=radius,
+                orientation=np.pi / 8,
+                facecolor=paint,
+                edgecolor="#8a8a8a",
+                lw=0.5,
+                alpha=alpha,
+                zorder=4,
+            )
+        )
+    axis.text(
+        x,
+        y - 0.002,
+        "STOP",
+        color="white",
+        ha="center",
+        va="center",
+        fontsize=6.5,
+        weight="bold",
+        alpha=alpha,
+        zorder=5,
+    )
 
 
 def arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=13, lw=2, color=colour, shrinkA=0, shrinkB=0, zorder=6))
+    axis.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=13, lw=2, color=colour, shrinkA=0, shrinkB=0, zorder=6
+        )
+    )
 
 
 def two_ways(lit: str | None = None) -> Described:
@@ -76,7 +103,13 @@ def two_ways(lit: str | None = None) -> Described:
         left.text(SIGN[0] + 0.135, SIGN[1], "x", style="italic", va="center", fontsize=12)
         left.text(AIM - 0.015, SIGN[1], "x′", style="italic", ha="right", va="center", fontsize=12)
         expected = lit == "expectation"
-        right.plot(boundary(0), HEIGHT, color=INK if expected else OLD, lw=2.6 if expected else 1.6, ls="-" if expected else (0, (4, 3)))
+        right.plot(
+            boundary(0),
+            HEIGHT,
+            color=INK if expected else OLD,
+            lw=2.6 if expected else 1.6,
+            ls="-" if expected else (0, (4, 3)),
+        )
         right.plot(boundary(1), HEIGHT, color=bent, lw=2.4)
         for y in (0.34, 0.5, 0.66):
             i = int(round(y * 199))
@@ -87,7 +120,9 @@ def two_ways(lit: str | None = None) -> Described:
         right.text(0.43, 0.19, "W", style="italic", ha="right", va="center", fontsize=12, color=OLD)
         right.text(0.72, 0.19, "W′", style="italic", ha="left", va="center", fontsize=12, color=bent)
         if expected:
-            right.text(0.375, 0.47, "expectation", rotation=90, ha="center", va="center", fontsize=11, weight="bold", color=INK)
+            right.text(
+                0.375, 0.47, "expectation", rotation=90, ha="center", va="center", fontsize=11, weight="bold", color=INK
+            )
             right.text(0.475, 0.705, "mismatch", ha="left", va="center", fontsize=11, weight="bold", color="#B34E00")
         left.set_title("Move the picture:  $x' = x - \\alpha\\,\\partial J/\\partial x$")
         right.set_title("Move the network:  $W' = W - \\alpha\\,\\partial J/\\partial W$")
@@ -95,5 +130,6 @@ def two_ways(lit: str | None = None) -> Described:
     return described(
         figure,
         "Two panels with the same green stop sign outside of the region that the network calls stop. Left the boundary stands, and the sign "
-        "wanders over it, step by step turning red. Right the sign stands, still green, and the boundary bends round it." + said,
+        "wanders over it, step by step turning red. Right the sign stands, still green, and the boundary bends round it."
+        + said,
     )

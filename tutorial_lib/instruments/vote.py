@@ -26,7 +26,7 @@ def ballot(id: str) -> Question:
     right = 0 if claim.verdict in (SEEN, OURS) else 1 if claim.verdict == CONTROL else 2
     row = ": ".join(filter(None, [claim.words, claim.note]))
     asked = f"{claim.claim} ({sources()[claim.source]['label']}, section {claim.section})"
-    return Question(asked, {choice: f"The ledger says: {row}." for choice in CHOICES}, right)
+    return Question(asked, dict.fromkeys(CHOICES, f"The ledger says: {row}."), right)
 
 
 def vote(ids: Sequence[str]) -> Quiz:

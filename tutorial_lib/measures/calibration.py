@@ -25,7 +25,12 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
         0.75
     """
     table = predictions.dim() == 2
-    if predictions.shape[:1] != labels.shape or labels.dim() != 1 or not predictions.numel() or (not table and predictions.dim() != 1):
+    if (
+        predictions.shape[:1] != labels.shape
+        or labels.dim() != 1
+        or not predictions.numel()
+        or (not table and predictions.dim() != 1)
+    ):
         found = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"predictions (N,) or (N, C) and labels (N,), N > 0, not {found}")
     if table and predictions.dtype == torch.bool or predictions.isnan().any():

@@ -117,7 +117,9 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     u, v = (s - s_mean) / s_size, (t - t_mean) / t_size
     slope = (u * v).mean().item()
     starts = [[0.0, 1.0, 0.0, slope, 0.0]]
-    starts += [[way, width, at, 0.0, 0.0] for way in (2.0, -2.0) for width in (0.5, 2.0, 8.0) for at in (-1.0, 0.0, 1.0)]
+    starts += [
+        [way, width, at, 0.0, 0.0] for way in (2.0, -2.0) for width in (0.5, 2.0, 8.0) for at in (-1.0, 0.0, 1.0)
+    ]
     found = [_least_squares(u, v, torch.tensor(start, dtype=torch.float64)) for start in starts]
     beta = min(found, key=lambda b: _error(u, v, b))
 
@@ -171,7 +173,9 @@ def ranks(values: Tensor) -> Tensor:
         tensor([1.0000, 3.5000, 3.5000, 2.0000], dtype=torch.float64)
     """
     if values.dim() != 1 or values.isnan().any():
-        raise ValueError(f"numbers in a row, (N,), have an order; these are {tuple(values.shape)}, or some are no numbers")
+        raise ValueError(
+            f"numbers in a row, (N,), have an order; these are {tuple(values.shape)}, or some are no numbers"
+        )
     _, place, size = values.unique(return_inverse=True, return_counts=True)
     last = size.cumsum(0).double()
     return (last - (size - 1) / 2)[place]

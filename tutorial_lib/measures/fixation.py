@@ -213,12 +213,16 @@ def read(saliency: Tensor, fixations: Tensor) -> tuple[Tensor, Tensor]:
     values = map_of(saliency)
     good = isinstance(fixations, Tensor) and fixations.dim() == 2 and fixations.shape[1] == 2 and len(fixations)
     if not good or fixations.is_floating_point() or fixations.dtype == torch.bool:
-        found = f"{fixations.dtype} {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
+        found = (
+            f"{fixations.dtype} {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
+        )
         raise ValueError(f"fixations are at least one point, (K, 2) integers, row and column, not {found}")
     rows, columns = fixations.detach().cpu().long().T
     H, W = values.shape
     if not ((rows >= 0) & (rows < H) & (columns >= 0) & (columns < W)).all():
-        raise ValueError(f"a fixation lies outside of the map of {H} × {W}: points are (row, column), in the pixels of this map")
+        raise ValueError(
+            f"a fixation lies outside of the map of {H} × {W}: points are (row, column), in the pixels of this map"
+        )
     return values, values[rows, columns]
 
 
@@ -226,7 +230,9 @@ def both(saliency: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
     """Two maps of one size, flat."""
     a, b = map_of(saliency), map_of(density)
     if a.shape != b.shape:
-        raise ValueError(f"maps are compared at one size, not {tuple(a.shape)} and {tuple(b.shape)}: bring them to the larger")
+        raise ValueError(
+            f"maps are compared at one size, not {tuple(a.shape)} and {tuple(b.shape)}: bring them to the larger"
+        )
     return a.flatten(), b.flatten()
 
 

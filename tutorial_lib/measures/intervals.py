@@ -52,7 +52,9 @@ def bootstrap_interval(
     if not samples or not all(s.dim() and len(s) for s in samples):
         raise ValueError("at least one sample, of at least one row")
     if len(samples) > 1 and paired is None:
-        raise ValueError("several samples: say paired=True if rows belong together, paired=False if each is drawn by itself")
+        raise ValueError(
+            "several samples: say paired=True if rows belong together, paired=False if each is drawn by itself"
+        )
     if paired and len({len(s) for s in samples}) > 1:
         raise ValueError(f"paired samples must be equally long, not {[len(s) for s in samples]}")
     if not 0 < level < 1 or resamples < 1:
@@ -67,5 +69,7 @@ def bootstrap_interval(
         rows = [draw(len(samples[0]))] * len(samples) if paired else [draw(len(s)) for s in samples]
         values.append(float(statistic(*(s[r.to(s.device)] for s, r in zip(samples, rows)))))
     tail = (1 - level) / 2
-    low, high = torch.tensor(values, dtype=torch.float64).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
+    low, high = (
+        torch.tensor(values, dtype=torch.float64).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
+    )
     return Interval(low, high)

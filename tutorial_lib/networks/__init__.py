@@ -52,7 +52,9 @@ def load(name: str, device=None) -> nn.Module:
     except (SafetensorError, RuntimeError, OSError) as error:
         if "CUDA" in str(error) or "memory" in str(error):
             raise
-        raise ValueError(f"{WEIGHTS / file} is damaged or another file: install tutorial_lib again ({error})") from error
+        raise ValueError(
+            f"{WEIGHTS / file} is damaged or another file: install tutorial_lib again ({error})"
+        ) from error
     return model.eval()
 
 

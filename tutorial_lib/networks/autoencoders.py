@@ -116,7 +116,7 @@ class VariationalAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x)[0])
 
-    def reader(self) -> "CodeReader":
+    def reader(self) -> CodeReader:
         """The half that reads, as a network of its own with the same weights, so that its required change can be asked for."""
         return CodeReader(self)
 
@@ -137,7 +137,13 @@ class VariationalAutoencoder(nn.Module):
         return loss + CodeReader.divergence(torch.stack([middle, spread], 1))
 
     def fit(
-        self, images: Tensor, *, epochs: int = 25, batch: int = 16, step: float = 3e-3, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        *,
+        epochs: int = 25,
+        batch: int = 16,
+        step: float = 3e-3,
+        generator: torch.Generator | None = None,
     ) -> list[float]:
         """Train it in place by Adam on the mean bound, and leave it in eval mode; the mean bound of each epoch is returned.
 

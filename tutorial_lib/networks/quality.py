@@ -65,7 +65,13 @@ class QualityNetwork(nn.Module):
         return nn.Sequential(OrderedDict(steps)).train(self.training)
 
     def fit(
-        self, images: Tensor, scores: Tensor, *, epochs: int = 10, generator: torch.Generator | None = None, progress: bool = False
+        self,
+        images: Tensor,
+        scores: Tensor,
+        *,
+        epochs: int = 10,
+        generator: torch.Generator | None = None,
+        progress: bool = False,
     ) -> list[float]:
         """Train both heads in place, and leave the network in eval mode; the mean loss of each epoch is returned.
 
@@ -80,8 +86,12 @@ class QualityNetwork(nn.Module):
             ValueError: scores outside [0, 1]; as :func:`train` does.
         """
         if not ((scores >= 0) & (scores <= 1)).all():
-            raise ValueError("scores must lie in [0, 1], higher = better: divide by the largest, and turn those that count damage")
-        return train(self, images, scores.to(images), loss=quality_loss, epochs=epochs, generator=generator, progress=progress)
+            raise ValueError(
+                "scores must lie in [0, 1], higher = better: divide by the largest, and turn those that count damage"
+            )
+        return train(
+            self, images, scores.to(images), loss=quality_loss, epochs=epochs, generator=generator, progress=progress
+        )
 
 
 def bins_of(scores: Tensor, bins: int = 6) -> Tensor:

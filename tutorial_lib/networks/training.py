@@ -50,7 +50,9 @@ def train(
         ValueError: images and targets are not equally many, or fewer than two.
     """
     if len(images) != len(targets) or len(images) < 2:
-        raise ValueError(f"{len(images)} images and {len(targets)} targets; training needs equally many, and at least two")
+        raise ValueError(
+            f"{len(images)} images and {len(targets)} targets; training needs equally many, and at least two"
+        )
     device = next(model.parameters()).device
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     rounds = len(images) // batch or 1

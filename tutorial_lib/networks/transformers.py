@@ -60,7 +60,9 @@ class SignTransformer(nn.Module):
     Source: Dosovitskiy and colleagues, 2020, arXiv 2010.11929; the stem after Xiao and colleagues, 2021, arXiv 2106.14881.
     """
 
-    def __init__(self, classes: int = 14, width: int = 48, depth: int = 4, heads: int = 4, hidden: int = 96, stem: int = 16):
+    def __init__(
+        self, classes: int = 14, width: int = 48, depth: int = 4, heads: int = 4, hidden: int = 96, stem: int = 16
+    ):
         super().__init__()
         self.tokens = Tokens(8, width, stem)
         self.blocks = nn.Sequential(*(Block(width, heads, hidden) for _ in range(depth)))

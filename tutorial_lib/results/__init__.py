@@ -9,7 +9,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tutorial_lib.names import known
@@ -31,7 +31,9 @@ class Stored:
         """The rows whose columns have these values."""
         return [row for row in self.rows if all(row[column] == value for column, value in values.items())]
 
-    def confirm(self, now: Sequence[float], kept: Sequence[float], *, pictures: int, of: int, slack: float = 0.02) -> None:
+    def confirm(
+        self, now: Sequence[float], kept: Sequence[float], *, pictures: int, of: int, slack: float = 0.02
+    ) -> None:
         """Stop where shares computed just now and kept ones differ by more than chance.
 
         Args:
@@ -44,7 +46,9 @@ class Stored:
         for i, (a, b) in enumerate(zip(now, kept, strict=True)):
             spread = (b * (1 - b) * (1 / pictures + 1 / of)) ** 0.5
             if abs(a - b) > 4 * spread + slack:
-                raise AssertionError(f"{self.name}, share {i}: {a:.1%} now, {b:.1%} stored; make it anew with `{self.provenance['command']}`")
+                raise AssertionError(
+                    f"{self.name}, share {i}: {a:.1%} now, {b:.1%} stored; make it anew with `{self.provenance['command']}`"
+                )
 
     @property
     def made(self) -> str:
@@ -116,9 +120,13 @@ def store(
     import torchvision
 
     provenance = {
-        "date": date or datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "date": date or datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(device),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
         "data": list(data),
         "command": f"python -m studies {name}" + f" --seed {seed}" * bool(seed),
     }
@@ -126,6 +134,8 @@ def store(
     lines = ",\n".join("  " + json.dumps(row) for row in rows)  # a row a line, so that a change can be read
     # Whole or not at all: a page may be reading, and another launcher writing.
     unfinished = folder / f".{name}.{os.getpid()}.json"
-    unfinished.write_text(f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n', encoding="utf-8")
+    unfinished.write_text(
+        f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n', encoding="utf-8"
+    )
     os.replace(unfinished, folder / f"{name}.json")
     return Stored(name, rows, provenance)

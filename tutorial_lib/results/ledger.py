@@ -18,12 +18,22 @@ from tutorial_lib.results import Stored, stored
 
 FILE = Path(__file__).parent / "ledger.yml"
 PARTS = ("network", "data", "training", "protocol", "implementation")
-SEEN, CONTROL, OURS = "seen in the paper's setting", "seen, and a control does as well", "seen in ours, not tested in the paper's"
+SEEN, CONTROL, OURS = (
+    "seen in the paper's setting",
+    "seen, and a control does as well",
+    "seen in ours, not tested in the paper's",
+)
 NOT_OURS, NOT_THEIRS, UNFAIR = "not seen in ours", "not seen in the paper's setting", "not tested fairly yet"
 OPEN = "open"
 VERDICTS = (SEEN, CONTROL, OURS, NOT_OURS, NOT_THEIRS, UNFAIR, OPEN)
 # Where a published figure was read; what was only recalled has no figure here.
-CERTAINTIES = ("the authors' own files", "a transcript of the paper", "readers' notes", "the abstract", "could not be checked")
+CERTAINTIES = (
+    "the authors' own files",
+    "a transcript of the paper",
+    "readers' notes",
+    "the abstract",
+    "could not be checked",
+)
 TAKES = {"mean": mean, "median": median, "min": min, "max": max, "count": len}
 ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # what rounds to nothing has no sign
 SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -69,7 +79,11 @@ class Claim:
             values = lookups(measure.get("values", {}))
             given = {name: live[name] for name in measure.get("live", ()) if name in live}
             whole = len(given) == len(measure.get("live", ()))
-            text = measure["text"].format(**values, **given) if whole else f"computed anew whenever section {self.section} runs"
+            text = (
+                measure["text"].format(**values, **given)
+                if whole
+                else f"computed anew whenever section {self.section} runs"
+            )
             said.append(ZERO.sub(r"\1", text))
         return said
 
@@ -109,7 +123,9 @@ def lookup(study: str, column: str, where: dict | None = None, take: str | None 
     asked = {c: v if isinstance(v, list) else [v] for c, v in (where or {}).items()}
     rows = [row for row in table(study).rows if all(c in row and row[c] in v for c, v in asked.items())]
     if not rows or (take is None and len(rows) != 1):
-        raise LookupError(f"{study}: {len(rows)} rows where {where}; {'say how to take them together' if rows else 'none to look up'}")
+        raise LookupError(
+            f"{study}: {len(rows)} rows where {where}; {'say how to take them together' if rows else 'none to look up'}"
+        )
     values = [row.get(column) for row in rows]
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         raise LookupError(f"{study}: no number in column '{column}' where {where}")
@@ -131,7 +147,9 @@ def arithmetic(formula: str, names: dict[str, float]) -> float:
             return names[node.id]
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             return node.value
-        raise LookupError(f"'{formula}' holds {ast.unparse(node)}, which is neither a value named before it nor a sum, product or number")
+        raise LookupError(
+            f"'{formula}' holds {ast.unparse(node)}, which is neither a value named before it nor a sum, product or number"
+        )
 
     return value(ast.parse(formula, mode="eval").body)
 
@@ -146,7 +164,9 @@ def read(text: str) -> tuple[dict[str, dict], list[Claim]]:
         row = dict(row)
         published = tuple(Published(**figure) for figure in row.pop("published", []))
         measures, differs = tuple(row.pop("measured", [])), tuple(row.pop("differs", []))
-        claims.append(Claim(**{**row, "section": str(row["section"])}, published=published, measures=measures, differs=differs))
+        claims.append(
+            Claim(**{**row, "section": str(row["section"])}, published=published, measures=measures, differs=differs)
+        )
     return content["sources"], claims
 
 
@@ -214,9 +234,17 @@ def _of_figures(claim: Claim, sources: dict[str, dict]) -> Iterator[str]:
 
 def _of_measures(claim: Claim) -> Iterator[str]:
     for measure in claim.measures:
-        fields = {name.split(".")[0].split("[")[0] for _, name, _, _ in Formatter().parse(measure["text"]) if name is not None}
+        fields = {
+            name.split(".")[0].split("[")[0] for _, name, _, _ in Formatter().parse(measure["text"]) if name is not None
+        }
         values, live = measure.get("values", {}), measure.get("live", ())
-        used = {node.id for v in values.values() if isinstance(v, str) for node in ast.walk(ast.parse(v)) if isinstance(node, ast.Name)}
+        used = {
+            node.id
+            for v in values.values()
+            if isinstance(v, str)
+            for node in ast.walk(ast.parse(v))
+            if isinstance(node, ast.Name)
+        }
         if fields - {*values, *live} or {*values, *live} - fields - used:
             yield f"every field needs a value and every value a field: '{measure['text']}'"
         if not fields:

@@ -5,8 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, cross_entropy, fixed_at, log_prob, value
-from tutorial_lib.gradients import input_gradient, outputs, outputs_and_gradient
+from tutorial_lib.gradients import (
+    Objective,
+    cross_entropy,
+    fixed_at,
+    input_gradient,
+    log_prob,
+    outputs,
+    outputs_and_gradient,
+    value,
+)
 from tutorial_lib.names import known
 from tutorial_lib.uncertainty.budgets import Bounds, Norm, order, project, starting_field, steepest, within
 from tutorial_lib.uncertainty.success import answers, missed
@@ -114,7 +122,9 @@ def pgd(
         tensor(True)
     """
     if restarts < 1 or (restarts > 1 and not random_start):
-        raise ValueError(f"restarts must be at least 1, and more than one needs random_start=True, not restarts={restarts}")
+        raise ValueError(
+            f"restarts must be at least 1, and more than one needs random_start=True, not restarts={restarts}"
+        )
     x, y, J = prepared(model, x, y, objective, targeted, bounds, chunk)
     step = pace(eps, step, steps)
     generator = generator or torch.Generator().manual_seed(0)

@@ -34,7 +34,9 @@ def within(x: Tensor, bounds: Bounds) -> Tensor:
         ValueError: x is not float, or leaves the bounds.
     """
     if not x.is_floating_point():
-        raise ValueError(f"images must be float in [{bounds[0]}, {bounds[1]}], not {x.dtype}: divide by the largest value first")
+        raise ValueError(
+            f"images must be float in [{bounds[0]}, {bounds[1]}], not {x.dtype}: divide by the largest value first"
+        )
     x = x.detach()
     if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
         if x.isnan().any():

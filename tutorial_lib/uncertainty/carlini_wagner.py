@@ -111,7 +111,11 @@ def smallest(
     every = math.ceil(steps / 10)
     for _ in range(searches):
         w, first, second = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
-        open_, before, idle = torch.arange(len(x), device=x.device), torch.full_like(size, torch.inf), torch.zeros_like(size)
+        open_, before, idle = (
+            torch.arange(len(x), device=x.device),
+            torch.full_like(size, torch.inf),
+            torch.zeros_like(size),
+        )
         found = torch.zeros_like(size, dtype=torch.bool)
         for t in range(1, steps + 1):
             bent = w.tanh()
@@ -137,7 +141,9 @@ def smallest(
                 if not on.any():
                     break
                 if not on.all():
-                    open_, before, idle, w, first, second = (each[on] for each in (open_, before, idle, w, first, second))
+                    open_, before, idle, w, first, second = (
+                        each[on] for each in (open_, before, idle, w, first, second)
+                    )
         high, low = torch.where(found, now, high), torch.where(found, low, now)
         now = torch.where(high.isinf(), 10 * now, (low + high) / 2)
     return nearer(x, best, lambda at: far_enough(outputs(model, at, chunk=len(at)), y, J, confidence, targeted))

@@ -44,7 +44,9 @@ def deepfool(
         tensor([[0.5000, 0.5000]])
     """
     if steps < 1 or candidates < 1:
-        raise ValueError(f"deepfool needs at least one step and one other class, not steps={steps}, candidates={candidates}")
+        raise ValueError(
+            f"deepfool needs at least one step and one other class, not steps={steps}, candidates={candidates}"
+        )
     x = within(x, bounds)
     y = answers(model, x, y, chunk)
     logits = among(outputs(model, x, chunk=chunk), y)

@@ -23,7 +23,9 @@ def signed_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
         tensor([1., 0.], dtype=torch.float64)
     """
     if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1]:
-        raise ValueError(f"(N, L) and (M, L) of the same columns, not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
+        raise ValueError(
+            f"(N, L) and (M, L) of the same columns, not {tuple(normal.shape)} and {tuple(abnormal.shape)}"
+        )
     return torch.tensor([auroc(a, b) for a, b in zip(normal.T, abnormal.T, strict=True)], dtype=torch.float64)
 
 
@@ -105,16 +107,22 @@ def learning_half(picture: Tensor, *, share: float = 0.5, generator: torch.Gener
 
 def _folds(family: Tensor, picture: Tensor, normal: int, share: float, generator, shown) -> list[Fold]:
     if family.dim() != 1 or family.shape != picture.shape:
-        raise ValueError(f"a family and a picture for each sample, (N,), not {tuple(family.shape)} and {tuple(picture.shape)}")
+        raise ValueError(
+            f"a family and a picture for each sample, (N,), not {tuple(family.shape)} and {tuple(picture.shape)}"
+        )
     learn = learning_half(picture, share=share, generator=generator)
     own = family == normal
     others = [f for f in family.unique().tolist() if f != normal]
     if not own.any() or not others:
-        raise ValueError(f"a normal family, {normal}, and at least one other are needed; found {family.unique().tolist()}")
+        raise ValueError(
+            f"a normal family, {normal}, and at least one other are needed; found {family.unique().tolist()}"
+        )
     folds = []
     for f in others:
         train, test = learn & (own | shown(f)), ~learn & (own | (family == f))
         if not (train & own).any() or not (train & ~own).any() or not (test & own).any() or not (test & ~own).any():
-            raise ValueError(f"family {f}: a side has no normal or no abnormal pictures; take more pictures or another share")
+            raise ValueError(
+                f"family {f}: a side has no normal or no abnormal pictures; take more pictures or another share"
+            )
         folds.append(Fold(f, train.nonzero()[:, 0], test.nonzero()[:, 0]))
     return folds

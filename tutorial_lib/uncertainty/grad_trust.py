@@ -80,7 +80,12 @@ def change_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) ->
     delta = delta / size
     if gram is None:
         return size[..., 0] * delta.norm(dim=2)
-    if gram.dim() != 4 or not gram.is_floating_point() or gram.shape[0] != len(logits) or gram.shape[2:] != (logits.shape[1],) * 2:
+    if (
+        gram.dim() != 4
+        or not gram.is_floating_point()
+        or gram.shape[0] != len(logits)
+        or gram.shape[2:] != (logits.shape[1],) * 2
+    ):
         raise ValueError(f"a Gram matrix (N, L, C, C) for logits {tuple(logits.shape)}, not {tuple(gram.shape)}")
     K = gram.sum(1).to(delta)
     return size[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()

@@ -123,14 +123,21 @@ class PurviewDetector:
         Raises:
             ValueError: no features of equal length on both sides, ones that are not finite, or for ``log`` negative ones.
         """
-        if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1] or 0 in (len(normal), len(abnormal)):
+        if (
+            normal.dim() != 2
+            or abnormal.dim() != 2
+            or normal.shape[1] != abnormal.shape[1]
+            or 0 in (len(normal), len(abnormal))
+        ):
             raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
         fitting(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
         both = self._read(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
         # A feature that never varies has no unit.
         self.spread = torch.where(spread > 0, spread, 1)
-        seed = 0 if generator is None else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+        seed = (
+            0 if generator is None else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+        )
         self.layers = self._learned((both - self.mean) / self.spread, len(normal), seed)
         return self
 
@@ -147,12 +154,16 @@ class PurviewDetector:
 
         # It knows no class weights: the smaller side is repeated instead.
         rows = [*range(len(features))]
-        rows += [rows[i % normal] for i in range(abnormal - normal)] + [normal + i % abnormal for i in range(normal - abnormal)]
+        rows += [rows[i % normal] for i in range(abnormal - normal)] + [
+            normal + i % abnormal for i in range(normal - abnormal)
+        ]
         how = {"batch_size": min(64, len(rows)), "max_iter": self.epochs, "tol": 0.0, "n_iter_no_change": self.epochs}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it stops when it was told to
             model = MLPClassifier(self.hidden, random_state=seed, **how).fit(given[rows], [said[i] for i in rows])
-        return [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(model.coefs_, model.intercepts_, strict=True)]
+        return [
+            (torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(model.coefs_, model.intercepts_, strict=True)
+        ]
 
     def score(self, features: Tensor) -> Tensor:
         """The log odds of abnormal to normal; above zero: rather abnormal. (N, F) -> (N,).

@@ -60,7 +60,9 @@ def fooled(
         (tensor([ True, False,  True]), tensor(1.))
     """
     if adversarial.shape != x.shape:
-        raise ValueError(f"the attacked pictures must be of the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
+        raise ValueError(
+            f"the attacked pictures must be of the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}"
+        )
     y = answers(model, x, y, chunk)
     counts = ~missed(among(outputs(model, x, chunk=chunk), y), y, targeted)
     return counts, counts & missed(outputs(model, adversarial, chunk=chunk), y, targeted)

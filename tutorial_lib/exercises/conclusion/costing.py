@@ -56,7 +56,12 @@ backward_passes = Exercise(
         "each picture?": (
             changed(one_label=lambda C, N, S: 1),
             changed(every_label=lambda C, N, S: C),
-            changed(one_label=lambda C, N, S: 1, every_label=lambda C, N, S: C, integrated=lambda C, N, S: S, attack=lambda C, N, S: S),
+            changed(
+                one_label=lambda C, N, S: 1,
+                every_label=lambda C, N, S: C,
+                integrated=lambda C, N, S: S,
+                attack=lambda C, N, S: S,
+            ),
             changed(integrated=lambda C, N, S: S),
             changed(attack=lambda C, N, S: S),
         ),

@@ -99,7 +99,9 @@ verdict = Exercise(
         "case: what may then be said?": (
             slip(parts=lambda differs: 0),
             lambda method, baseline, control, differs: (
-                Words.NOT_SEEN_IN_THEIRS if not sure(method - baseline) else judged(method, baseline, control, differs)[0],
+                Words.NOT_SEEN_IN_THEIRS
+                if not sure(method - baseline)
+                else judged(method, baseline, control, differs)[0],
                 (method - baseline).mean(),
             ),
         ),

@@ -30,7 +30,9 @@ def pearson(a: Tensor, b: Tensor) -> Tensor:
 
 
 def with_ranks(rank: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, bool], Tensor]:
-    return lambda scores, opinions, damage: pearson(*(rank(v).double() for v in (scores, -opinions if damage else opinions)))
+    return lambda scores, opinions, damage: pearson(
+        *(rank(v).double() for v in (scores, -opinions if damage else opinions))
+    )
 
 
 def places(v: Tensor) -> Tensor:
@@ -42,7 +44,9 @@ def places_from_behind(v: Tensor) -> Tensor:
     return len(v) - 1 - (-v).argsort(stable=True).argsort()
 
 
-def judged(N: int, step: float, follows: float, damage: bool) -> Callable[[torch.Generator], tuple[Tensor, Tensor, bool]]:
+def judged(
+    N: int, step: float, follows: float, damage: bool
+) -> Callable[[torch.Generator], tuple[Tensor, Tensor, bool]]:
     """A case: scores on a bent scale and opinions in steps, so that both have ties."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor, bool]:
@@ -69,7 +73,9 @@ rank_correlation = Exercise(
     ),
     slips={
         "`argsort` was called once. It says who stands at each place, not at which place each stands: what does "
-        "`tensor([30., 10., 20.]).argsort()` give, and what are the ranks?": with_ranks(lambda v: v.argsort(stable=True)),
+        "`tensor([30., 10., 20.]).argsort()` give, and what are the ranks?": with_ranks(
+            lambda v: v.argsort(stable=True)
+        ),
         "Ties are broken by their order in the list. Two pictures with one score deserve one rank, the mean of their places: "
         "what happens to yours when the list is turned round?": (with_ranks(places), with_ranks(places_from_behind)),
         "That is Pearson's correlation of the values themselves. Take the exponential of all scores: who has changed places, and "
@@ -77,7 +83,10 @@ rank_correlation = Exercise(
         "The sign is gone. A score that runs backwards agrees with nobody, and yours would never tell: where is the absolute "
         "value taken?": lambda s, o, damage: in_rank(s, o, damage).abs(),
         "Opinions that rise with damage were not turned. With `damage=True` a high opinion is a bad picture: which sign should a "
-        "perfect score get?": (lambda s, o, damage: in_rank(s, o, False), lambda s, o, damage: in_rank(s, o, not damage)),
+        "perfect score get?": (
+            lambda s, o, damage: in_rank(s, o, False),
+            lambda s, o, damage: in_rank(s, o, not damage),
+        ),
     },
     look="write the ranks of the first case beside its numbers, by hand: the two 2s share the places two and three",
     right="Any rising curve over the scores leaves this number as it is. That is its strength, and all it says.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import input_gradient, parameter_gradients, per_sample, reconstruction
+from tutorial_lib.gradients import input_gradient, parameter_gradients, reconstruction
 from tutorial_lib.instruments import Exercise
 
 Asked = dict[str, Tensor]

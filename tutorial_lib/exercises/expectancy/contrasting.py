@@ -101,9 +101,7 @@ bin_contrast = Exercise(
     cases=(bins(4, 6, 5, 1.0), bins(5, 5, 7, 2.0), bins(3, 6, 4, 4.0)),
     slips={
         "A squared distance to Q is a scalar in disguise. The first case asks one picture about two Q, and your maps have a cosine "
-        "of {yours:.2f} (right: {right:.2f}): which gradient do they share?": with_objective(
-            scalar
-        ),
+        "of {yours:.2f} (right: {right:.2f}): which gradient do they share?": with_objective(scalar),
         "The probabilities were subtracted, not their logarithms. Where the network is sure they hardly move, and every other bin "
         "mixes in: what is log p_P − log p_Q in terms of z?": with_objective(probabilities),
         "Where Q is the bin predicted, no number comes back. The question is legal and its answer is empty: what is your peak "

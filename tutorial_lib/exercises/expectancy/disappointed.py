@@ -63,7 +63,9 @@ def over_positions(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
     return -(p[:, None, None] * log_q).sum(-1)
 
 
-def seen(loss: Said, activation: Tensor, head: nn.Module, p: Tensor, reduce: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
+def seen(
+    loss: Said, activation: Tensor, head: nn.Module, p: Tensor, reduce: Callable[[Tensor], Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
     """A loss and its gradient, read as a map."""
     value = loss(activation, head, p)
     (g,) = torch.autograd.grad(value.sum(), activation)
@@ -89,7 +91,9 @@ def size_too_late(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tenso
     return seen(against_the_picture, activation, head, p.detach(), lambda product: product.sum(1).abs())
 
 
-def watched(N: int, K: int, C: int, h: int, w: int, sharp: float) -> Callable[[torch.Generator], tuple[Tensor, nn.Module, Tensor]]:
+def watched(
+    N: int, K: int, C: int, h: int, w: int, sharp: float
+) -> Callable[[torch.Generator], tuple[Tensor, nn.Module, Tensor]]:
     """A case: maps whose places disagree, a linear head, and what the average of the maps is called, still on its graph."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, nn.Module, Tensor]:

@@ -94,7 +94,10 @@ backward = Exercise(
         "The gradients are summed over the batch, not averaged. Show the network the same batch twice: should the step be twice "
         "as long?": slip(errors=lambda z, e: z.softmax(1) - e),
         "The softmax is applied twice. Follow z to the loss and count the exponentials on the way: a cross-entropy in torch "
-        "brings one of its own.": (slip(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)), slip(errors=through_two)),
+        "brings one of its own.": (
+            slip(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)),
+            slip(errors=through_two),
+        ),
         "The error is y − p where p − y is meant, and all signs are turned. Raise the logit of the right class a little: should "
         "the loss rise?": slip(errors=lambda z, e: (e - z.softmax(1)) / len(z)),
         "The gradient of a bias still has a row for each picture. A bias has one number a unit, and every picture pulls at "

@@ -102,7 +102,9 @@ def seen(seed: int, length: float, training: bool) -> Callable[[torch.Generator]
     def make(_: torch.Generator) -> tuple:
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
-            model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), Wave(), nn.Flatten(), nn.Linear(36, 3)).double()
+            model = nn.Sequential(
+                nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), Wave(), nn.Flatten(), nn.Linear(36, 3)
+            ).double()
         for tensor in [*model.parameters(), model[1].running_mean]:
             tensor.data.normal_(0, 0.4, generator=generator)
         model[1].running_var.uniform_(1, 3, generator=generator)

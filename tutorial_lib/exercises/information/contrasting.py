@@ -82,7 +82,9 @@ contrast_weights = Exercise(
             slip(lambda p, e: p.softmax(0) - e),
         ),
         "That is e_P − e_Q, the contrast of two logits. It is in use too, and the same only where p_P is nearly 1; here the two "
-        "lie {yours:.0%} of the right one's length apart. Who speaks beside P?": slip(lambda p, e: one_hot(p, p.argmax()) - e),
+        "lie {yours:.0%} of the right one's length apart. Who speaks beside P?": slip(
+            lambda p, e: one_hot(p, p.argmax()) - e
+        ),
     },
     beside={
         'Q = P goes by without a word. "Why P, rather than P?" is legal, and its answer nearly empty: say so by `warnings.warn`, '

@@ -120,7 +120,12 @@ def network(N: int, channels: int, classes: int, draws: int, deaf: bool = False)
 randomisation_score = Exercise(
     name="randomisation_score",
     reference=what_stays,
-    cases=(network(4, 5, 6, draws=3), network(3, 4, 8, draws=6), network(2, 6, 5, draws=2, deaf=True), network(5, 6, 7, draws=4)),
+    cases=(
+        network(4, 5, 6, draws=3),
+        network(3, 4, 8, draws=6),
+        network(2, 6, 5, draws=2, deaf=True),
+        network(5, 6, 7, draws=4),
+    ),
     slips={
         "Both maps come from one network, and it is the borrowed one that was changed in place. `other = model` is a second "
         "name, not a second network: what makes a copy?": slip(borrow=lambda model: model),

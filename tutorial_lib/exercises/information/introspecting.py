@@ -54,7 +54,9 @@ introspective_features = Exercise(
     cases=(seen(3, 2, 4), seen(4, 5, 3), seen(5, 3, 6), seen(2, 6, 5)),
     slips={
         "The blocks of the classes are mixed. Exchange two classes: whole blocks of d numbers should change places, and nothing "
-        "inside them. What does `flatten` run through first?": lambda p, h: (h[:, :, None] * (p - 1)[:, None]).flatten(1),
+        "inside them. What does `flatten` run through first?": lambda p, h: (h[:, :, None] * (p - 1)[:, None]).flatten(
+            1
+        ),
         "The rows of p − e_Q are added up over the classes. Each Q keeps one row, its own; what do all entries of p − e_Q add "
         "up to?": (
             lambda p, h: torch.zeros_like(own_rows(p, h)),

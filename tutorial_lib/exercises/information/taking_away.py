@@ -23,7 +23,9 @@ def signed(activation: Tensor, gradient: Tensor) -> Tensor:
     return (gradient.mean((2, 3), keepdim=True) * activation).sum(1)
 
 
-def stretched(painted: Callable[[Tensor], Tensor], over: tuple[int, ...], above: float) -> Callable[[Tensor, Tensor], Tensor]:
+def stretched(
+    painted: Callable[[Tensor], Tensor], over: tuple[int, ...], above: float
+) -> Callable[[Tensor, Tensor], Tensor]:
     """The map at full scale, each picture by itself or all together, with a little added below the line or not."""
 
     def wrong(activation: Tensor, gradient: Tensor) -> Tensor:

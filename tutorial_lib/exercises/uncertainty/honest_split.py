@@ -12,7 +12,9 @@ from tutorial_lib.instruments import Exercise
 Sides = tuple[Tensor, Tensor]
 
 
-def one_left_out(family: Tensor, picture: Tensor, score: Tensor, left_out: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def one_left_out(
+    family: Tensor, picture: Tensor, score: Tensor, left_out: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Learn from even pictures, normal ones (family 0) and of every other family; test on odd ones, normal and left out.
 
     Returns train and test, masks; the score standardised with mean and standard deviation (torch's) of the training side; and
@@ -120,7 +122,9 @@ leave_one_family_out = Exercise(
             slip(scale=each_by_itself),
         ),
         "Normal pictures stand on both sides. A detector that knows them by heart would pass: take one half of them for each "
-        "side; which half?": tuple(slip(divide=shared(*which)) for which in ((True, True), (True, False), (False, True))),
+        "side; which half?": tuple(
+            slip(divide=shared(*which)) for which in ((True, True), (True, False), (False, True))
+        ),
         "The family that was left out is missing from the test as well. Then nothing unseen is asked about: what is the test to "
         "hold besides the normal?": (slip(divide=left_out_twice(False)), slip(divide=left_out_twice(True))),
         "The threshold was chosen on the test side. It is then the best for just these pictures: on which side may you look at "

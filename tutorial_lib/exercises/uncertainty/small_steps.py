@@ -13,7 +13,9 @@ from tutorial_lib.instruments import Exercise
 from tutorial_lib.instruments.exercise import Heard
 
 Step = Callable[[Tensor, Tensor, float], Tensor]  # the slope, where it was taken, the length of a step -> where to go
-Project = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # where to go, where from, the picture, eps -> where it ends
+Project = Callable[
+    [Tensor, Tensor, Tensor, float], Tensor
+]  # where to go, where from, the picture, eps -> where it ends
 
 
 def small_steps(model: nn.Module, x: Tensor, y: Tensor, eps: float, step: float, steps: int) -> tuple[Tensor, Tensor]:

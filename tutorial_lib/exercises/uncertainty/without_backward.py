@@ -50,7 +50,12 @@ def answered(N: int, C: int, d: int, sure: float) -> Callable[[torch.Generator],
 confounding_norm = Exercise(
     name="confounding_norm",
     reference=last_layer,
-    cases=(answered(3, 4, 5, sure=0.5), answered(4, 3, 7, sure=1.0), answered(5, 6, 2, sure=2.0), answered(2, 10, 3, sure=4.0)),
+    cases=(
+        answered(3, 4, 5, sure=0.5),
+        answered(4, 3, 7, sure=1.0),
+        answered(5, 6, 2, sure=2.0),
+        answered(2, 10, 3, sure=4.0),
+    ),
     slips={
         "A softmax stands where a sigmoid belongs. That is another method, and its norm may point the other way: which of the "
         "two lets every class answer for itself?": (
