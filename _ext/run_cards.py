@@ -19,7 +19,6 @@ from docutils import nodes
 MARK = "run-card"
 # The house's limits. A chapter may promise less, never more.
 SECONDS, GIGABYTES = 75, 3
-NOISE = 4
 BUDGET = re.compile(r"\*\*budget\*\*\s+(\d+)\s*s(?:econds)?\b[\s,and]*(\d+)\s*GB\b", re.I)
 CHAPTER = re.compile(r"\d+-.*")
 
@@ -94,33 +93,19 @@ def sentence(run, allowed=None):
 
 
 def card(run, allowed=None):
-    """The card as a page holds it: rounded for its readers, and whole for the test that holds the budget."""
-    limits = zip(("allowed-s", "allowed-gb"), allowed or (SECONDS, GIGABYTES), strict=True)
-    numbers = {name: run[name] for name in ("seconds", "processor", "gigabytes")} | dict(limits)
+    """The card as a page holds it: rounded for its readers, and whole for the test of the memory and for the teaching guide."""
+    numbers = {name: run[name] for name in ("seconds", "processor", "gigabytes")}
+    numbers["allowed-gb"] = (allowed or (SECONDS, GIGABYTES))[1]
     data = " ".join(f'data-{name}="{value:.4g}"' for name, value in numbers.items())
     return f'<p class="{MARK}" {data}>{sentence(run, allowed)}</p>'
 
 
 def over(card):
-    """What a card of a built page (its attributes by name) tells of a budget that does not hold.
+    """Whether the run on a card of a built page (its attributes by name) took more memory than its chapter may.
 
-    Wall time is what a reader waits for, but on a shared machine it says as much about the neighbours: a chapter that works for half
-    a minute has stood there for a minute and three quarters. So the seconds of the processor must hold the budget; on one thread and
-    with nothing else to do they are those on the wall. Wall time itself may be NOISE times as long, but no more, or a chapter that
-    sleeps or waits for something would be free.
+    Time is reported and not checked: it says as much about the machine as about the chapter.
     """
-    run = {
-        name: float(card[f"data-{name}"]) for name in ("seconds", "processor", "gigabytes", "allowed-s", "allowed-gb")
-    }
-    seconds, gigabytes = min(run["allowed-s"], SECONDS), min(run["allowed-gb"], GIGABYTES)
-    said = {
-        f"{run['processor']:.0f} s of processor, and {seconds:.0f} s are allowed": run["processor"] > seconds,
-        f"{run['seconds']:.0f} s on the wall, and {NOISE * seconds:.0f} s are allowed": run["seconds"]
-        > NOISE * seconds,
-        f"{run['gigabytes']:.1f} GB of memory, and {gigabytes:.0f} GB are allowed": run["gigabytes"] > gigabytes,
-        f"a budget beyond {SECONDS} s and {GIGABYTES} GB": run["allowed-s"] > SECONDS or run["allowed-gb"] > GIGABYTES,
-    }
-    return [complaint for complaint, holds in said.items() if holds]
+    return float(card["data-gigabytes"]) > min(float(card["data-allowed-gb"]), GIGABYTES)
 
 
 def first_screen(doctree):

@@ -1,6 +1,8 @@
 """The exercises of chapter 3: the references against witnesses and the library, and answers found in other ways."""
 
+import itertools
 import re
+import time
 
 import numpy as np
 import pytest
@@ -39,14 +41,6 @@ def by_two_loops(normal, abnormal):
     return total / (len(normal) * len(abnormal))
 
 
-def by_slow_loops(normal, abnormal):
-    total = 0.0
-    for a in abnormal:
-        for n in normal:
-            total += float(a > n) + 0.5 * float(a == n)
-    return total / (len(normal) * len(abnormal))
-
-
 @pytest.mark.parametrize("witness", [measures.auroc, by_scikit_learn])
 def test_auroc_agrees_with_a_witness(witness):
     for case in arguments(exercises.auroc):
@@ -64,13 +58,15 @@ def test_auroc_agrees_with_a_witness(witness):
     ],
     ids=["the library", "scikit-learn", "ranks", "two loops", "float32"],
 )
-def test_auroc_may_be_found_in_other_ways(answer):
+def test_auroc_may_be_found_in_other_ways(answer, monkeypatch):
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
     verdict = check(answer, exercises.auroc)
     assert verdict.passed and verdict.hint is None
 
 
-def test_a_double_loop_that_takes_minutes_passes_with_a_hint():
-    verdict = check(by_slow_loops, exercises.auroc)
+def test_a_slow_double_loop_passes_with_a_hint(monkeypatch):
+    monkeypatch.setattr(time, "process_time", itertools.count().__next__)  # every call takes a second
+    verdict = check(by_two_loops, exercises.auroc)
     assert verdict.passed and verdict.hint.startswith("A double loop is right and slow")
     assert exercises.auroc.right in verdict.right and verdict.right.endswith(verdict.hint)
     assert repr(verdict).startswith("✓ auroc: right")

@@ -1,4 +1,4 @@
-"""A chapter's last run is measured in its own process, shown on its first screen, and held against its budget."""
+"""A chapter's last run is measured in its own process, and shown on its first screen."""
 
 import inspect
 import json
@@ -36,9 +36,8 @@ def test_memory_is_not_that_of_the_process_that_started_it():
 
 
 def test_seconds_are_those_of_the_processor():
-    busy = measured("import time\nwhile time.process_time() < 1: pass")
-    waiting = measured("import time; time.sleep(1)")
-    assert busy["processor"] > 1 > waiting["processor"]
+    clocks = "import os, time; time.process_time = lambda: 12.5; os.times = lambda: (1, 1, 2, 0.5, 900)"
+    assert measured(clocks)["processor"] == 15, "the process and its children"
 
 
 @pytest.mark.parametrize(
@@ -66,22 +65,12 @@ RUN = {
 
 
 @pytest.mark.parametrize(
-    ("run", "allowed", "complaint"),
-    [
-        ({}, None, None),
-        ({"seconds": 299}, None, None),
-        ({"processor": 76, "seconds": 80}, None, "76 s of processor"),
-        ({"seconds": 301}, None, "301 s on the wall"),
-        ({"gigabytes": 3.01}, None, "3.0 GB of memory"),
-        ({}, (40, 3), "50 s of processor, and 40 s"),
-        ({}, (75, 1), "1.5 GB of memory, and 1 GB"),
-        ({}, (90, 3), "a budget beyond"),
-        ({"processor": 80}, (90, 3), "80 s of processor, and 75 s"),
-    ],
+    ("gigabytes", "allowed", "over"),
+    [(2.9, None, False), (3.01, None, True), (1.5, (75, 1), True), (3.5, (75, 4), True)],
 )
-def test_a_budget_holds_or_it_does_not(run, allowed, complaint):
-    found = run_cards.over(BeautifulSoup(run_cards.card(RUN | run, allowed), "html.parser").p)
-    assert any(complaint in said for said in found) if complaint else found == []
+def test_the_memory_budget_holds_or_it_does_not(gigabytes, allowed, over):
+    card = BeautifulSoup(run_cards.card(RUN | {"gigabytes": gigabytes}, allowed), "html.parser").p
+    assert run_cards.over(card) is over
 
 
 def test_words():
@@ -154,12 +143,8 @@ def test_the_card_of_a_page_and_of_the_same_run_later(home):
     page = build(home, "> **Time** a minute · **budget** 20 s and 1 GB")
     (card,) = page.select(".run-card")
     assert card.parent.name == "div" and card.parent.parent.name == "blockquote" and "Time" in card.parent.text
-    assert (card["data-allowed-s"], card["data-allowed-gb"]) == ("20", "1")
-    assert (
-        0.1 < float(card["data-processor"])
-        and 0 < float(card["data-seconds"]) < 60
-        and 0.01 < float(card["data-gigabytes"]) < 1
-    )
+    assert card["data-allowed-gb"] == "1"
+    assert all(float(card[f"data-{name}"]) > 0 for name in ("seconds", "processor", "gigabytes"))
     outputs = [output.text.strip() for output in page.select("div.cell_output")]
     assert outputs == ["an output"], "the measuring cell is not on the page"
     assert "run-card" not in (home / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb").read_text(
@@ -171,5 +156,5 @@ def test_the_card_of_a_page_and_of_the_same_run_later(home):
     assert [later[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")] == [
         card[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")
     ]
-    assert (later["data-allowed-s"], later["data-allowed-gb"]) == (str(run_cards.SECONDS), str(run_cards.GIGABYTES))
+    assert later["data-allowed-gb"] == str(run_cards.GIGABYTES)
     assert later.find_previous("p").text == "More." and later.find_next("h2").text.startswith("Part")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -32,12 +31,17 @@ def note(*words):
     with open(LOG, "a") as log:  # whole lines, also from several processes
         log.write(" ".join(map(str, (*words, os.getpid()))) + "\\n")
 
+def workers():
+    with open(LOG) as log:
+        return {line.split()[-1] for line in log}
+
 def parts():
     return [f"part {i}" for i in range(COUNT)]
 
 def run_part(part, seed, device):
     note("begin", part)
-    time.sleep(float(os.environ.get("TOY_SLEEP", "0.05")))
+    while part == os.environ.get("TOY_HOLDS") or len(workers()) < int(os.environ.get("TOY_WORKERS", "1")):
+        time.sleep(0.01)
     if part == os.environ.get("TOY_RAISES"):
         raise RuntimeError("the toy is broken")
     if part == os.environ.get("TOY_DIES"):
@@ -100,6 +104,11 @@ class Toy:
         lines = [line for file in logs for line in file.read_text().splitlines()]
         return [line.split(" ", 1)[1].rsplit(" ", 1)[0] for line in lines if line.startswith(what)]
 
+    def wait_until_begun(self, part: str, process: subprocess.Popen) -> None:
+        while part not in self.noted("begin"):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+
     def files(self) -> list[Path]:
         return sorted((self.folder / "work" / "toy").rglob("*.json"))
 
@@ -108,7 +117,6 @@ class Toy:
 def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "__path__", [*studies.__path__, str(tmp_path)])
     monkeypatch.setenv("TOY_LOG", str(tmp_path / "here.log"))
-    monkeypatch.setenv("TOY_SLEEP", "0")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions of one second would share it
     yield Toy(tmp_path)
     sys.modules.pop("studies.toy", None)
@@ -119,31 +127,24 @@ EXPECTED = [{"rows": PARTS}] + [{"part": f"part {i}", "third": i / 3, "nothing":
 
 @pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
 def test_killed_three_times_it_goes_on_where_it_was(toy):
-    chance = random.Random(3)
-    for _ in range(3):
-        process = toy.start(TOY_SLEEP="0.4")
-        goal = len(toy.noted("begin")) + chance.randint(1, 3)
-        deadline = time.monotonic() + 90
-        while len(toy.noted("begin")) < goal and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(chance.random() * 0.4)
+    killed = ["part 1", "part 4", "part 5"]
+    for part in killed:
+        process = toy.start(TOY_HOLDS=part)
+        toy.wait_until_begun(part, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL and toy.table is None
-        done = {work.kept(file)["part"] for file in toy.files()}
-        begun = len(toy.noted("begin"))
-        assert done <= set(toy.noted("end"))
-        toy.done_before = getattr(toy, "done_before", []) + [(begun, done)]
+        assert {work.kept(file)["part"] for file in toy.files()} == set(toy.noted("end"))
+        assert part not in toy.noted("end")
     code, words = toy.run()
     assert code == 0, words
     assert toy.table == EXPECTED
-    for begun, done in toy.done_before:  # what was kept when the plug was pulled was never begun again
-        assert not done & set(toy.noted("begin")[begun:])
-    assert len(toy.noted("begin")) <= PARTS + 3
+    # Only a part during which the process was killed begins again.
+    assert sorted(toy.noted("begin")) == sorted([f"part {i}" for i in range(PARTS)] + killed)
 
 
 def test_one_process_and_two_agree(toy):
-    assert toy.run("--jobs", "2", TOY_SLEEP="0.3")[0] == 0
+    assert toy.run("--jobs", "2", TOY_WORKERS="2")[0] == 0
     assert len({line.rsplit(" ", 1)[1] for line in toy.log.read_text().splitlines()}) == 2
     alone = [job.part for job in toy.jobs() if work.attempt(job, "cpu")]
     assert alone == [f"part {i}" for i in range(PARTS)]
@@ -155,11 +156,11 @@ def test_one_process_and_two_agree(toy):
         == study.run(0, "cpu")
     )
     seconds = json.loads((toy.results / "toy.json").read_text())["provenance"]["seconds"]
-    assert list(seconds) == alone and all(0.3 <= s < 30 for s in seconds.values())
+    assert list(seconds) == alone and all(isinstance(s, float) for s in seconds.values())
 
 
 def test_two_launchers_never_do_a_part_twice(toy):
-    both = [toy.start("--jobs", "2", TOY_SLEEP="0.2") for _ in range(2)]
+    both = [toy.start("--jobs", "2", TOY_WORKERS="4") for _ in range(2)]
     ends = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], ends
     assert sorted(toy.noted("begin")) == sorted(f"part {i}" for i in range(PARTS))
@@ -187,14 +188,15 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path):
 @pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
 def test_what_another_left_behind_is_taken_over(toy):
     """A launcher waits for a part that is done elsewhere, and does it itself when whoever was at it is killed."""
-    slow = toy.start(TOY_SLEEP="60")
-    while not toy.noted("begin"):
-        time.sleep(0.05)
+    slow = toy.start(TOY_HOLDS="part 0")
+    toy.wait_until_begun("part 0", slow)
     code, words = toy.run("--leave", "--jobs", "2")
     assert code == 0 and "1 parts are being done elsewhere" in words and toy.table is None
     waiting = toy.start()
-    time.sleep(1)
-    assert waiting.poll() is None
+    shown = ""
+    while "1 done elsewhere" not in shown:
+        assert (character := waiting.stderr.read(1)), shown
+        shown += character
     os.killpg(slow.pid, signal.SIGKILL)
     slow.communicate()
     assert waiting.communicate(timeout=120) and waiting.returncode == 0
