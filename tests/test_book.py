@@ -1,15 +1,11 @@
 """The built book, as a reader's browser sees it. `make test` builds it first."""
 
-import contextlib
 import functools
-import http.server
 import os
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import chromium
 import pytest
 import run_cards
 import yaml
@@ -55,12 +51,17 @@ STICKING_OUT = """() => {
 # What Python says of a figure that a cell ends in and nobody describes.
 BARE = re.compile(r"<Figure size|<Axes|<matplotlib\.")
 
+# Nothing moves any more, and whatever scrolls has its place in the order of Tab: the theme looks for it a moment after the page or its
+# window has changed.
+SETTLED = """() => {
+  const moving = document.getAnimations().filter(a => a.timeline === document.timeline && a.playState !== "finished");
+  const boxes = [...document.querySelectorAll("article pre, .cell_output > .output, .pst-scrollable-table-container")];
+  const scrolls = box => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  return !moving.length && boxes.every(box => !scrolls(box) || box.tabIndex === 0);
+}"""
+FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => math.querySelector('mjx-container'))"
+
 axe = Axe()
-
-
-def missing(reason):
-    """Skip where a reader has no browser; fail where the project is judged."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
 @functools.cache
@@ -73,40 +74,6 @@ def anchors(page):
     return {
         tag.get("id") or tag.get("name") for tag in soup(page).find_all(lambda tag: tag.get("id") or tag.get("name"))
     }
-
-
-@pytest.fixture(scope="module")
-def book():
-    if not (HTML / "index.html").is_file():
-        missing("the book is not built: make book")
-    return HTML
-
-
-@pytest.fixture(scope="module")
-def site(book):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = chromium.program()
-    if program is None:
-        missing("no Chromium to look at the pages with; on Debian: apt install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright is not installed: make book installs it")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=chromium.QUIET)
-        yield started
-        started.close()
 
 
 def broken_links(page):
@@ -224,24 +191,6 @@ def test_tables_are_drawn(book, page):
     assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
 
 
-@pytest.fixture(scope="module")
-def windows(browser):
-    """A window for each theme, kept from page to page so that styles and scripts are fetched once."""
-    kept = {
-        theme: browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 900})
-        for theme in ("light", "dark")
-    }
-    yield kept
-    for context in kept.values():
-        context.close()
-
-
-def left_tex(tab):
-    return tab.evaluate(
-        "[...document.querySelectorAll('article .math')].filter(m => !m.querySelector('mjx-container')).length"
-    )
-
-
 def sticking_out(tab):
     """What reaches beyond the screen, and cannot be scrolled to."""
     return tab.evaluate(STICKING_OUT)
@@ -250,7 +199,7 @@ def sticking_out(tab):
 def judged(tab):
     """What axe, a judge of accessibility, calls serious or critical. Everything is unfolded and an answer of each kind is chosen."""
     tab.evaluate(UNFOLDED)
-    tab.wait_for_timeout(400)  # the theme waits for a window to rest before it looks what scrolls
+    tab.wait_for_function(SETTLED)
     found = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     return [
         (fault["id"], node["html"][:160])
@@ -263,34 +212,28 @@ def judged(tab):
 # Wide in the first theme and then narrow, the other way round in the second: a page has to bear both, and the change.
 @pytest.mark.parametrize(("theme", "widths"), [("light", (1440, 390)), ("dark", (390, 1440))])
 @pytest.mark.parametrize("page", PAGES)
-def test_in_the_browser(site, windows, page, theme, widths):
+def test_in_the_browser(site, new_tab, page, theme, widths):
     errors, elsewhere = [], []
-    with contextlib.closing(windows[theme].new_page()) as tab:
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        # What failed to load is seen below; an icon that the browser asks for unasked is not.
-        complaint = re.compile("(?!Failed to load resource)")
-        tab.on(
-            "console",
-            lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text),
+    tab = new_tab(color_scheme=theme, viewport={"width": widths[0], "height": 900})
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    # What failed to load is seen below; an icon that the browser asks for unasked is not.
+    complaint = re.compile("(?!Failed to load resource)")
+    tab.on(
+        "console",
+        lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text),
+    )
+    tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url))
+    tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
+    tab.goto(site + page)
+    tab.wait_for_function(FORMULAS_DRAWN)
+    assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    for width in widths:
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert judged(tab) == [], width
+        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+            f"the page scrolls sideways at {width}"
         )
-        tab.on(
-            "request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url)
-        )
-        tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
-        tab.set_viewport_size({"width": widths[0], "height": 900})
-        tab.goto(site + page)
-        tab.wait_for_load_state("networkidle")
-        if tab.locator("article .math").count():
-            tab.wait_for_selector("mjx-container", state="attached")
-        assert tab.evaluate("document.documentElement.dataset.theme") == theme
-        assert left_tex(tab) == 0
-        for width in widths:
-            tab.set_viewport_size({"width": width, "height": 900})
-            assert judged(tab) == [], width
-            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
-                f"the page scrolls sideways at {width}"
-            )
-            assert sticking_out(tab) == [], width
+        assert sticking_out(tab) == [], width
     assert errors == []
     assert elsewhere == []
 
@@ -309,7 +252,7 @@ BY_HAND = """<!doctype html><html lang="en">
 <p style="height:60em">Long.</p></section></section></section></article></body></html>"""
 
 
-@pytest.fixture(params=["by hand", *DOORS])
+@pytest.fixture(params=["by hand", *(pytest.param(page, marks=pytest.mark.book) for page in DOORS)])
 def chapter(request, tmp_path):
     """Address of a page with a door."""
     if request.param != "by hand":
@@ -320,16 +263,18 @@ def chapter(request, tmp_path):
 
 
 @pytest.fixture
-def reading(browser, chapter):
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        tab = context.new_page()
-        tab.goto(chapter)
-        tab.wait_for_load_state("networkidle")
-        yield tab
+def reading(new_tab, chapter):
+    tab = new_tab(viewport={"width": 1440, "height": 900})
+    tab.goto(chapter)
+    return tab
 
 
 def is_open(tab):
     return tab.locator("details.door").evaluate("door => door.open")
+
+
+def wait_until_open(tab):
+    tab.wait_for_function("document.querySelector('details.door').open")
 
 
 def behind(tab):
@@ -339,16 +284,15 @@ def behind(tab):
 
 def wait_until_in_sight(tab, name):
     top = "name => { const y = document.getElementById(name).getBoundingClientRect().top; return -2 < y && y < 300; }"
-    tab.wait_for_function(top, arg=name, timeout=5000)
+    tab.wait_for_function(top, arg=name)
 
 
-def test_without_a_script_there_is_no_door(browser, chapter):
-    with browser.new_context(java_script_enabled=False) as context:
-        tab = context.new_page()
-        tab.goto(chapter)
-        sections = tab.locator("section#go-deeper > section")
-        assert tab.locator("details.door").count() == 0
-        assert sections.count() > 0 and all(section.is_visible() for section in sections.all())
+def test_without_a_script_there_is_no_door(new_tab, chapter):
+    tab = new_tab(java_script_enabled=False)
+    tab.goto(chapter)
+    sections = tab.locator("section#go-deeper > section")
+    assert tab.locator("details.door").count() == 0
+    assert sections.count() > 0 and all(section.is_visible() for section in sections.all())
 
 
 def test_the_door_is_closed_and_says_what_is_behind_it(reading):
@@ -369,9 +313,9 @@ def test_the_door_opens_by_keyboard(reading):
         if reading.evaluate("document.activeElement.matches('details.door > summary')"):
             break
     reading.keyboard.press("Enter")
-    assert is_open(reading)
+    wait_until_open(reading)
     reading.keyboard.press("Space")
-    assert not is_open(reading)
+    reading.wait_for_function("!document.querySelector('details.door').open")
 
 
 def test_the_door_opens_for_a_link_from_elsewhere(reading):
@@ -382,23 +326,22 @@ def test_the_door_opens_for_a_link_from_elsewhere(reading):
     assert is_open(reading)
 
 
-def test_the_door_opens_where_the_browser_leaves_that_to_the_page(browser, chapter):
+def test_the_door_opens_where_the_browser_leaves_that_to_the_page(new_tab, chapter):
     """Chromium opens a closed box for an address by itself; an address that changes without its help shows what the script does."""
-    with browser.new_context() as context:
-        tab = context.new_page()
-        tab.goto(chapter)
-        first, last = behind(tab)[0], behind(tab)[-1]
-        tab.evaluate(
-            "name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last
-        )
-        assert is_open(tab)
-        wait_until_in_sight(tab, last)
-        # After the script, before the browser looks for the place that the address names.
-        asks = "() => { window.early = document.querySelector('details.door')?.open; }"
-        tab.add_init_script(f"addEventListener('DOMContentLoaded', {asks})")
-        tab.goto("about:blank")
-        tab.goto(f"{chapter}#{first}")
-        assert tab.evaluate("window.early")
+    tab = new_tab()
+    tab.goto(chapter)
+    first, last = behind(tab)[0], behind(tab)[-1]
+    tab.evaluate(
+        "name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last
+    )
+    assert is_open(tab)
+    wait_until_in_sight(tab, last)
+    # After the script, before the browser looks for the place that the address names.
+    asks = "() => { window.early = document.querySelector('details.door')?.open; }"
+    tab.add_init_script(f"addEventListener('DOMContentLoaded', {asks})")
+    tab.goto("about:blank")
+    tab.goto(f"{chapter}#{first}")
+    assert tab.evaluate("window.early")
 
 
 def test_the_door_opens_for_every_link_of_the_page(reading):
@@ -420,8 +363,10 @@ def test_the_door_opens_for_every_link_of_the_page(reading):
 def test_the_door_stays_closed_for_links_to_the_core(reading):
     core = reading.locator("section > section[id]").first.get_attribute("id")
     for hash in (core, "nowhere", "%"):
-        reading.evaluate("hash => { location.hash = hash; }", hash)
-        reading.wait_for_timeout(100)
+        reading.evaluate(
+            "hash => new Promise(changed => { addEventListener('hashchange', () => changed(), { once: true }); location.hash = hash; })",
+            hash,
+        )
         assert not is_open(reading)
 
 
@@ -437,14 +382,13 @@ def test_the_door_is_open_on_paper_and_as_it_was_afterwards(reading):
     assert is_open(reading)
 
 
-def test_a_folded_hint_opens_for_a_link_into_it(browser, tmp_path):
+def test_a_folded_hint_opens_for_a_link_into_it(new_tab, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(BY_HAND.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
-    with browser.new_context() as context:
-        tab = context.new_page()
-        tab.goto(f"{path.as_uri()}#hint")
-        wait_until_in_sight(tab, "hint")
-        assert tab.locator("details[open]").count() == 2
+    tab = new_tab()
+    tab.goto(f"{path.as_uri()}#hint")
+    wait_until_in_sight(tab, "hint")
+    assert tab.locator("details[open]").count() == 2
 
 
 # The rules can fail.

@@ -1,12 +1,15 @@
 """Reading without a mouse, without a network, on paper: the built book in a browser, by what a reader does with it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from test_book import CHAPTERS, HTML, book, browser, site  # noqa: F401
 
-PLAYED = [f"{chapter}.html" for chapter in CHAPTERS]
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+PLAYED = [f"chapters/{path.stem}.html" for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
+FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => math.querySelector('mjx-container'))"
 # Whatever answers to keys, marked with a number; one button of a group of them is enough, the arrows lead to the others.
 MARKED = """() => {
   document.querySelectorAll("article details").forEach(box => { box.open = true; });
@@ -21,17 +24,13 @@ HERE = """() => {
 
 
 @pytest.fixture
-def tab(browser):
-    with browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark") as context:
-        context.set_default_timeout(10_000)
-        yield context.new_page()
+def tab(new_tab):
+    return new_tab(viewport={"width": 1440, "height": 900}, color_scheme="dark")
 
 
 def opened(tab, page):
     tab.goto((HTML / page).as_uri())
-    tab.wait_for_load_state("networkidle")
-    if tab.locator("article .math").count():
-        tab.wait_for_selector("mjx-container", state="attached")
+    tab.wait_for_function(FORMULAS_DRAWN)
 
 
 # Keys.
@@ -116,10 +115,11 @@ def test_what_scrolls_in_a_fold_is_reached_once_it_is_open(book, tab):
     tab.set_viewport_size({"width": 390, "height": 900})
     opened(tab, PLAYED[0])
     pre = tab.locator("details.door pre").first
-    tab.wait_for_timeout(500)
+    tab.evaluate("addEventListener('resize', () => { window.resized = true; })")
     tab.locator("details.door > summary").press("Enter")
-    tab.wait_for_timeout(500)
-    assert pre.evaluate("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0")
+    # The theme looks again what scrolls when its window changes, and is told that it has.
+    tab.wait_for_function("window.resized")
+    tab.wait_for_function("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0", arg=pre.element_handle())
 
 
 def test_the_index_has_the_width_of_a_phone(book, tab):
@@ -146,6 +146,7 @@ def test_search_needs_no_network_and_no_mouse(book, tab):
     tab.context.set_offline(True)
     opened(tab, "chapters/setup.html")
     tab.keyboard.press("Control+k")
+    tab.wait_for_function("document.activeElement.matches('input[type=search]')")
     tab.keyboard.type("validity radius")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#search-results li a")
@@ -175,13 +176,14 @@ def test_a_card_comes_by_tab_and_goes_by_escape(book, tab):
     assert card.get_attribute("role") == "tooltip" and card.is_hidden()
     tab.keyboard.press("Tab")  # a focus is shown to who uses keys
     link.focus()
-    assert card.is_visible()
+    card.wait_for(state="visible")
     tab.keyboard.press("Escape")
-    assert card.is_hidden()
+    card.wait_for(state="hidden")
     assert link.evaluate("link => link === document.activeElement")
 
 
 def test_a_card_shows_a_paper_as_the_bibliography_does(book, tab):
+    tab.clock.install()
     tab.context.set_offline(True)
     tab.set_viewport_size({"width": 390, "height": 700})
     opened(tab, "chapters/02-information.html")
@@ -193,21 +195,20 @@ def test_a_card_shows_a_paper_as_the_bibliography_does(book, tab):
     box = card.bounding_box()
     assert 0 <= box["x"] and box["x"] + box["width"] <= 390 and 0 <= box["y"] and box["y"] + box["height"] <= 700
     card.hover()
-    tab.wait_for_timeout(400)
+    tab.clock.run_for(400)
     assert card.is_visible(), "the pointer may go on to the card"
     tab.mouse.move(1, 1)
     card.wait_for(state="hidden")
 
 
-def test_a_finger_follows_the_link(book, browser):
-    with browser.new_context(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True) as context:
-        tab = context.new_page()
-        opened(tab, "chapters/02-information.html")
-        link = tab.locator("article a.term").first
-        target = link.get_attribute("href")
-        link.tap()
-        tab.wait_for_url(f"**/{target}")
-        assert tab.locator(f"[id='{target.split('#')[1]}']").inner_text()
+def test_a_finger_follows_the_link(book, new_tab):
+    tab = new_tab(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True)
+    opened(tab, "chapters/02-information.html")
+    link = tab.locator("article a.term").first
+    target = link.get_attribute("href")
+    link.tap()
+    tab.wait_for_url(f"**/{target}")
+    assert tab.locator(f"[id='{target.split('#')[1]}']").inner_text()
 
 
 @pytest.mark.parametrize("page", PLAYED)
@@ -224,13 +225,17 @@ def test_symbols_in_cards_are_drawn(book, tab, page):
 
 
 def paper(tab):
+    """Show a dark page as it is printed: in the light theme, with the transition to it behind it."""
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     tab.emulate_media(media="print")
-    tab.wait_for_timeout(200)
+    tab.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    tab.wait_for_function(
+        "document.getAnimations().every(a => a.timeline !== document.timeline || a.playState === 'finished')"
+    )
 
 
 def test_a_chapter_in_the_dark_is_printed_dark_on_white(book, tab):
     opened(tab, PLAYED[0])
-    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     paper(tab)
     colours = tab.evaluate("['article p', 'article h2', 'body'].map(e => getComputedStyle(document.querySelector(e)))"
                            ".flatMap(s => [s.color, s.backgroundColor])")  # fmt: skip
@@ -245,7 +250,7 @@ def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):
     tab.set_viewport_size({"width": 720, "height": 1000})  # a sheet within its margins
     opened(tab, page)
     paper(tab)
-    assert tab.locator("details.door").evaluate_all("doors => doors.every(door => door.open)")
+    tab.wait_for_function("[...document.querySelectorAll('details.door')].every(door => door.open)")
     left = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .copybtn, .headerlink, .prev-next-footer, article input[type=range]"
     assert (
         tab.locator(left).evaluate_all(
@@ -265,11 +270,8 @@ def test_on_paper_nothing_is_cut_and_no_button_is_left(book, tab, page):
 
 
 @pytest.fixture
-def phone(browser):
-    shape = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "color_scheme": "dark"}
-    with browser.new_context(**shape) as context:
-        context.set_default_timeout(10_000)
-        yield context.new_page()
+def phone(new_tab):
+    return new_tab(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, color_scheme="dark")
 
 
 def test_no_page_waits_for_a_script_that_draws_icons(book):
@@ -298,15 +300,16 @@ def test_the_contents_go_when_a_section_is_chosen(book, phone):
     opened(phone, PLAYED[0])
     phone.locator("button.secondary-toggle").first.tap()
     contents = phone.locator("#pst-secondary-sidebar-modal")
-    assert contents.is_visible()
+    contents.wait_for(state="visible")
     contents.locator("a[href^='#']:visible").nth(2).tap()
-    assert not contents.is_visible()
+    contents.wait_for(state="hidden")
 
 
 def test_the_door_is_open_for_who_comes_back(site, phone):
     phone.goto(site + PLAYED[0])
     assert not phone.locator("details.door").evaluate("door => door.open")
     phone.locator("details.door > summary").click()
+    phone.wait_for_function("Object.values(sessionStorage).includes('open')")
     phone.reload()
     assert phone.locator("details.door").evaluate("door => door.open")
     phone.goto("about:blank")

@@ -1,8 +1,7 @@
-"""The engine's own fixtures hold here too: the model is borrowed, and given back as it was."""
+"""An autoencoder, and smooth reference images."""
 
 import pytest
 import torch
-from gradients.conftest import images, labels, signs, untouched  # noqa: F401
 from oracles import drawn
 from torch import nn
 

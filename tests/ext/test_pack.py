@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pack
 import pytest
-from test_book import browser  # noqa: F401
 
 import slides
 
@@ -34,9 +33,7 @@ print("ran", ran)
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    if not (ROOT / "_build" / "html" / "index.html").is_file():
-        pytest.skip("the book is not built: make book")
+def packed(book, tmp_path_factory):
     if not (ROOT / "_build" / "slides" / "index.html").is_file():
         slides.make(ROOT, ROOT / "_build" / "slides")
     return pack.make(ROOT, tmp_path_factory.mktemp("dist"))
@@ -127,22 +124,20 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_it_opens_without_a_network(unpacked, browser, page):
-    with browser.new_context() as context:
-        context.set_offline(True)
-        tab, wrong = context.new_page(), []
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on(
-            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url)
-        )
-        tab.on("requestfailed", lambda request: wrong.append(f"failed {request.url[:200]}"))
-        tab.goto((unpacked / page).as_uri())
-        tab.wait_for_load_state("networkidle")
-        if "02-" in page:
-            tab.wait_for_selector("mjx-container", state="attached")
-        assert wrong == []
+def test_it_opens_without_a_network(unpacked, new_tab, page):
+    tab, wrong = new_tab(), []
+    tab.context.set_offline(True)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    tab.on("requestfailed", lambda request: wrong.append(f"failed {request.url[:200]}"))
+    tab.goto((unpacked / page).as_uri())
+    if "02-" in page:
+        tab.wait_for_selector("mjx-container", state="attached")
+    assert wrong == []
 
 
+@pytest.mark.slow
+@pytest.mark.notebook
 def test_its_library_runs_a_chapter(unpacked, tmp_path):
     (library,) = (unpacked / "library").glob("*.whl")
     with zipfile.ZipFile(library) as wheel:

@@ -3,17 +3,16 @@
 import re
 import shutil
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
-import chromium
 import pdf
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
-from test_book import missing
 
 LONG = "x = [" + ", ".join(f"number_{i}" for i in range(40)) + "]"
 PAGE = "<html><body><nav>a sidebar</nav><article>{}</article><footer>a footer</footer></body></html>"
@@ -37,7 +36,7 @@ def webp(photograph):
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
+def home(tmp_path_factory):
     """A folder with two built pages, and nothing else that a build leaves."""
     home = tmp_path_factory.mktemp("book")
     chapters, static = home / "_build" / "html" / "chapters", home / "_build" / "html" / "_static"
@@ -60,10 +59,14 @@ def book(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def paper(book, tmp_path_factory):
-    if chromium.program() is None:
-        missing("no Chromium to print with; on Debian: apt install chromium")
-    return PdfReader(pdf.make(book, tmp_path_factory.mktemp("paper")))
+def paper(home, chromium_path, tmp_path_factory):
+    return PdfReader(in_a_thread(pdf.make, home, tmp_path_factory.mktemp("paper")))
+
+
+def in_a_thread(function, *arguments):
+    """Call a function that starts a browser of its own, beside the one that the tests of a process share."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def words(paper):
@@ -115,10 +118,10 @@ def test_links_lead_to_their_places(paper):
     ]
 
 
-def test_names_are_told_apart_but_for_those_inside_a_drawing(book):
+def test_names_are_told_apart_but_for_those_inside_a_drawing(home):
     pages = {"chapters/intro", "chapters/01-second"}
     first, second = (
-        pdf.leaf(book / "_build" / "html", page, pages) for page in ("chapters/intro", "chapters/01-second")
+        pdf.leaf(home / "_build" / "html", page, pages) for page in ("chapters/intro", "chapters/01-second")
     )
     assert first.section["id"] == "intro--first" and second.section["id"] == "01-second--first"
     assert second.svg["aria-labelledby"] == "t" and second.svg.title["id"] == "t" and first.details.has_attr("open")
@@ -131,19 +134,17 @@ def test_pictures_keep_their_size():
     assert pdf.printable("x.png") == "x.png"
 
 
-def test_formulas_that_are_not_drawn_stop_it(book, tmp_path):
-    if chromium.program() is None:
-        missing("no Chromium to print with; on Debian: apt install chromium")
+def test_formulas_that_are_not_drawn_stop_it(chromium_path, tmp_path):
     page = tmp_path / "page.html"
     page.write_text(str(BeautifulSoup('<p class="math">\\(x\\)</p>', "html.parser")), encoding="utf-8")
     with pytest.raises(SystemExit, match="1 formulas were not drawn"):
-        pdf.printed(page, tmp_path / "page.pdf")
+        in_a_thread(pdf.printed, page, tmp_path / "page.pdf")
 
 
 def test_without_a_browser_it_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.setenv("CHROMIUM", str(tmp_path / "no-browser"))
     with pytest.raises(SystemExit, match="apt install chromium"):
-        pdf.printed(tmp_path / "page.html", tmp_path / "page.pdf")
+        in_a_thread(pdf.printed, tmp_path / "page.html", tmp_path / "page.pdf")
 
 
 def test_without_a_book_it_says_what_to_do(tmp_path):

@@ -11,9 +11,6 @@ import players
 import pytest
 from bs4 import BeautifulSoup
 
-# One browser for the pages of the book and for this one.
-from test_book import browser  # noqa: F401
-
 ROOT = Path(__file__).parent.parent.parent
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '-n', '--keep-going']; main()"
 CELL = """\
@@ -87,37 +84,34 @@ def test_the_page_holds_players_and_no_widget(page):
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
-def test_sliders_move_on_the_page(browser, page, width, scheme):
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
-        context.set_offline(True)
-        tab, wrong = context.new_page(), []
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on(
-            "request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url)
-        )
-        tab.goto(page.as_uri())
-        first, second = tab.locator("figure.explore img").all()
-        before = first.get_attribute("src")
-        assert second.get_attribute("alt") == "A low tent, its top at 3."
-        tab.get_by_role("slider", name="size").focus()
-        tab.keyboard.press("ArrowRight")
-        assert first.get_attribute("alt") == "A tent 2.5 high, its top at 1." and first.get_attribute("src") != before
-        assert second.get_attribute("alt") == "A low tent, its top at 3."
-        assert tab.locator("figure.explore figcaption:visible").count() == 0
-        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
-        assert wrong == []
+def test_sliders_move_on_the_page(new_tab, page, width, scheme):
+    tab, wrong = new_tab(viewport={"width": width, "height": 900}, color_scheme=scheme), []
+    tab.context.set_offline(True)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    tab.goto(page.as_uri())
+    first, second = tab.locator("figure.explore img").all()
+    before = first.get_attribute("src")
+    assert second.get_attribute("alt") == "A low tent, its top at 3."
+    tab.get_by_role("slider", name="size").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_selector("figure.explore img[alt='A tent 2.5 high, its top at 1.']")
+    assert first.get_attribute("src") != before
+    assert second.get_attribute("alt") == "A low tent, its top at 3."
+    assert tab.locator("figure.explore figcaption:visible").count() == 0
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
+    assert wrong == []
 
 
-def test_without_scripts_the_page_shows_the_first_frames(browser, page):
-    with browser.new_context(java_script_enabled=False) as context:
-        tab = context.new_page()
-        tab.goto(page.as_uri())
-        assert [image.get_attribute("alt") for image in tab.locator("figure.explore img:visible").all()] == [
-            "A tent 1 high, its top at 1.",
-            "A low tent, its top at 3.",
-        ]
-        assert tab.locator("figure.explore input:visible").count() == 0
-        assert (
-            tab.locator("figure.explore figcaption").first.inner_text()
-            == "Shown for step 1 and size 1. In the notebook, sliders move it."
-        )
+def test_without_scripts_the_page_shows_the_first_frames(new_tab, page):
+    tab = new_tab(java_script_enabled=False)
+    tab.goto(page.as_uri())
+    assert [image.get_attribute("alt") for image in tab.locator("figure.explore img:visible").all()] == [
+        "A tent 1 high, its top at 1.",
+        "A low tent, its top at 3.",
+    ]
+    assert tab.locator("figure.explore input:visible").count() == 0
+    assert (
+        tab.locator("figure.explore figcaption").first.inner_text()
+        == "Shown for step 1 and size 1. In the notebook, sliders move it."
+    )

@@ -7,7 +7,6 @@ import lessons
 import pytest
 import teaching
 from bs4 import BeautifulSoup
-from test_book import browser  # noqa: F401
 
 import slides
 
@@ -18,9 +17,7 @@ PLAN, ROUTES = WHOLE["chapters"], {name.replace(" ", "-"): name for name in WHOL
 
 
 @pytest.fixture(scope="module")
-def decks(tmp_path_factory):
-    if not (ROOT / "_build" / "html" / "index.html").is_file():
-        pytest.skip("the book is not built: make book")
+def decks(book, tmp_path_factory):
     target = tmp_path_factory.mktemp("slides")
     slides.make(ROOT, target)
     return target
@@ -142,27 +139,25 @@ def test_pictures_keep_their_words(decks, name):
 
 
 @pytest.mark.parametrize("name", [*CHAPTERS, *ROUTES, "index"])
-def test_a_deck_in_the_browser(decks, browser, name):
-    with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
-        tab, errors, elsewhere = context.new_page(), [], []
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.on(
-            "request",
-            lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url),
+def test_a_deck_in_the_browser(decks, new_tab, name):
+    tab, errors, elsewhere = new_tab(viewport={"width": 1280, "height": 720}), [], []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on(
+        "request",
+        lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url),
+    )
+    tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
+    tab.goto((decks / f"{name}.html").as_uri())
+    if name != "index":
+        tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
+        # In the notes a formula is seen once; on the slide it can be read aloud.
+        assert (
+            tab.locator("aside.notes mjx-container").count()
+            and not tab.locator("aside.notes mjx-assistive-mml").count()
         )
-        tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
-        tab.goto((decks / f"{name}.html").as_uri())
-        tab.wait_for_load_state("networkidle")
-        if name != "index":
-            tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
-            # In the notes a formula is seen once; on the slide it can be read aloud.
-            assert (
-                tab.locator("aside.notes mjx-container").count()
-                and not tab.locator("aside.notes mjx-assistive-mml").count()
-            )
-            assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
-            assert walk(tab) == []
-        assert (errors, elsewhere) == ([], [])
+        assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
+        assert walk(tab) == []
+    assert (errors, elsewhere) == ([], [])
 
 
 def walk(tab):
@@ -191,16 +186,15 @@ def walk(tab):
 # The rules can fail.
 
 
-def test_a_slide_that_does_not_fit_is_seen(decks, browser, tmp_path):
+def test_a_slide_that_does_not_fit_is_seen(new_tab, tmp_path):
     long = slides.slide("Long", "<p>word</p>" * 60)
     slides.beside(tmp_path)
     three = slides.slide("One", "<p>x</p>") + long + slides.slide("Two", "<p>x</p>")
     (tmp_path / "x.html").write_text(slides.DECK.format(title="x", slides=three), encoding="utf-8")
-    with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
-        tab = context.new_page()
-        tab.goto((tmp_path / "x.html").as_uri())
-        tab.wait_for_function("Reveal.isReady()")
-        assert [said[:18] for said in walk(tab)] == ["does not fit: Long"]
+    tab = new_tab(viewport={"width": 1280, "height": 720})
+    tab.goto((tmp_path / "x.html").as_uri())
+    tab.wait_for_function("Reveal.isReady()")
+    assert [said[:18] for said in walk(tab)] == ["does not fit: Long"]
 
 
 def test_an_opening_ends_with_a_sentence():

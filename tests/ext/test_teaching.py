@@ -13,7 +13,6 @@ import run_cards
 import teaching
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
-from test_book import browser  # noqa: F401
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN, FOUND = teaching.read(ROOT), lessons.chapters(ROOT)
@@ -30,8 +29,6 @@ RUN = {
 
 
 def page(name):
-    if not (HTML / f"{name}.html").is_file():
-        pytest.skip("the book is not built: make book")
     return BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser").find("article")
 
 
@@ -124,7 +121,7 @@ def test_what_is_installed_is_measured(tmp_path):
     assert gpu == 0 and 5e6 < rest < 5e8
 
 
-def test_the_page_shows_the_run_of_every_chapter():
+def test_the_page_shows_the_run_of_every_chapter(book):
     rows = [row for row in page("teaching").select("tbody tr") if "cores (" in row.text or "core (" in row.text]
     for name, row in zip(FOUND, rows, strict=True):
         card = page(name).select_one(".run-card")
@@ -135,7 +132,7 @@ def test_the_page_shows_the_run_of_every_chapter():
     assert "<!--" not in page("teaching").text and not page("teaching").select(".teaching-late")
 
 
-def test_the_page_names_every_mistake():
+def test_the_page_names_every_mistake(book):
     text = page("teaching").get_text(" ")
     for lesson in FOUND.values():
         for _, exercise in lessons.practice(lesson)[0]:
@@ -166,7 +163,7 @@ def test_a_number_that_only_a_run_knows_is_left_open():
     assert polls.on_paper("Suppose {n:.2f} of them. Then …") == "Suppose … of them. Then …"
 
 
-def test_the_page_of_polls_is_whole():
+def test_the_page_of_polls_is_whole(book):
     article = page("polls")
     assert article.text.count("✎") == sum(
         len(lessons.predictions(lesson)) + len(lessons.votes(lesson)) for lesson in FOUND.values()
@@ -190,11 +187,9 @@ def test_the_page_of_polls_is_whole():
     assert "<!--" not in article.text
 
 
-def test_a_print_begins_with_the_first_sheet_and_ends_with_the_answers(browser):
-    page("polls")
-    with browser.new_context() as context:
-        tab = context.new_page()
-        tab.goto((HTML / "polls.html").as_uri())
-        heads = [sheet.extract_text().splitlines()[0] for sheet in PdfReader(BytesIO(tab.pdf(format="A4"))).pages]
+def test_a_print_begins_with_the_first_sheet_and_ends_with_the_answers(book, new_tab):
+    tab = new_tab()
+    tab.goto((HTML / "polls.html").as_uri())
+    heads = [sheet.extract_text().splitlines()[0] for sheet in PdfReader(BytesIO(tab.pdf(format="A4"))).pages]
     begins = [n for n, head in enumerate(heads) if head == "Answers" or re.match(r"Chapter \d: ", head)]
     assert begins[0] == 0 and len(begins) == len(FOUND) + 1 and heads[begins[-1]] == "Answers"

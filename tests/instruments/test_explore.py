@@ -10,9 +10,6 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 from PIL import Image
 
-# One browser for the pages of the book and for these.
-from test_book import browser  # noqa: F401
-
 from tutorial_lib.instruments import explore, plots
 from tutorial_lib.instruments import player as player_room
 
@@ -332,27 +329,23 @@ def page(tmp_path):
 
 
 @pytest.fixture
-def opened(browser, page):
+def opened(new_tab, page):
     """A function that opens the page and gives it back with what went wrong on it and what it asked for."""
-    contexts = []
 
     def opener(**how):
-        context = browser.new_context(viewport={"width": 390, "height": 900}, **how)
-        contexts.append(context)
-        tab, wrong = context.new_page(), []
+        tab, wrong = new_tab(viewport={"width": 390, "height": 900}, **how), []
         tab.on("pageerror", lambda error: wrong.append(str(error)))
         tab.on("request", lambda request: request.url.startswith((page, "data:")) or wrong.append(request.url))
         tab.goto(page)
         return tab, wrong
 
-    yield opener
-    for context in contexts:
-        context.close()
+    return opener
 
 
 def pixels(tab, figure):
     """Colour in the middle of the picture as the browser draws it."""
     shown = tab.locator("figure").nth(figure).locator("img")
+    shown.evaluate("image => image.decode()")
     image = Image.open(BytesIO(shown.screenshot()))
     return np.array(image.convert("RGB").getpixel((image.width // 2, image.height // 2)), dtype=float)
 

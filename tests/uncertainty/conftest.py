@@ -1,8 +1,30 @@
-"""The engine's own fixtures hold here too: the model is borrowed, and given back as it was."""
+"""A network to attack, and answers of no network in particular."""
 
 import pytest
 import torch
-from gradients.conftest import images, labels, signs, untouched  # noqa: F401
+from oracles import Signs, drawn
+
+
+@pytest.fixture
+def model(untouched, images):
+    """A network in double precision that takes the five images for different things."""
+    with torch.random.fork_rng([]):
+        network = drawn(Signs(), 5).double()
+    with torch.no_grad():
+        network.head.bias -= network(images).mean(0)
+        network.head.weight *= 3
+        network.head.bias *= 3
+    network.head.weight.grad = torch.ones_like(network.head.weight)
+    network.norm.weight.requires_grad_(False)
+    return untouched(network)
+
+
+@pytest.fixture
+def right(model, images):
+    """The network's own answers, so that every picture counts."""
+    answers = model(images).argmax(1)
+    assert len(answers.unique()) >= 3
+    return answers
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from uncertainty.attacked import images, model, right, seeded, untouched  # noqa: F401
+from uncertainty.attacked import seeded
 
 from tutorial_lib import uncertainty as u
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from uncertainty.attacked import images, model, peer, right, seeded, untouched  # noqa: F401
+from uncertainty.attacked import peer, seeded
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u

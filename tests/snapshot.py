@@ -1,10 +1,8 @@
-"""The fixture that every test of the engine goes through: what was borrowed is given back as it was."""
+"""What a model looks like from outside, to compare it with what it was."""
 
 import weakref
 
-import pytest
 import torch
-from oracles import Signs, drawn
 
 
 class Snapshot:
@@ -50,36 +48,3 @@ class Snapshot:
         assert all(torch.equal(a, b) for a, b in zip(self.random, self._random(), strict=True)), (
             "the global random state moved"
         )
-
-
-@pytest.fixture(autouse=True)
-def untouched():
-    """``untouched(model)`` returns the model; when the test ends, also by an exception inside the engine, it must be as it was."""
-    snapshots = []
-
-    def borrow(model):
-        snapshots.append(Snapshot(model))
-        return model
-
-    yield borrow
-    for snapshot in snapshots:
-        snapshot.check()
-
-
-@pytest.fixture
-def signs(untouched):
-    with torch.random.fork_rng([]):  # beside another network, in one test, nothing but the test draws
-        model = drawn(Signs()).double()
-    model.head.weight.grad = torch.ones_like(model.head.weight)
-    model.norm.weight.requires_grad_(False)
-    return untouched(model)
-
-
-@pytest.fixture
-def images():
-    return torch.rand(5, 3, 12, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-@pytest.fixture
-def labels():
-    return torch.tensor([1, 0, 3, 9, 1])
