@@ -2,6 +2,8 @@
 #
 #   make book                build the course and say which page to open
 #   make test                build it, then test the library, the notebooks and the pages
+#   make test-lib            test the library alone, in two minutes and without a build: the quick loop while coding
+#   make test-slow           build it, then run the tests that `make test` leaves out because they take long
 #   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
 #   make slides              a deck for each chapter and each route, from the chapters as they last ran
 #   make pdf                 the whole book in one file to print, by Chromium; no TeX
@@ -20,7 +22,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
-PYTEST := $(PY) -m pytest
+PYTEST := $(PY) -m pytest --timeout=600 -n 2
+LIBRARY := data networks gradients measures foundations information uncertainty expectancy
 # Said once, when the environment is made; it is remembered there.
 TORCH ?= $(shell cat .venv/torch 2>/dev/null)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -30,7 +33,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test slides pdf pack lab chapter outputs weights reproduce bench links repository release clean
+.PHONY: book test test-lib test-slow slides pdf pack lab chapter outputs weights reproduce bench links repository release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -47,8 +50,15 @@ pack: slides
 
 # Doctests run in the library, nbval runs every cell of every chapter; both in one pytest, so that one line says it all.
 test: slides
-	$(PYTEST) tests tutorial_lib chapters --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout=180 \
-		--timeout=300 -n 2 --dist loadfile
+	$(PYTEST) tests tutorial_lib chapters -m "not slow" --dist loadfile --doctest-modules \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=180
+
+test-lib: .venv/.ready
+	$(PYTEST) $(LIBRARY:%=tests/%) tests/fuzz tests/test_names.py tests/test_folder.py tests/test_house.py \
+		$(LIBRARY:%=tutorial_lib/%) -m "not slow" --doctest-modules
+
+test-slow: slides
+	$(PYTEST) tests -m slow --dist loadfile
 
 lab: .venv/.ready
 	$(PY) -m jupyterlab chapters

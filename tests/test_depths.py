@@ -85,6 +85,8 @@ def test_sections_are_in_order_and_say_what_they_add_to(path):
     assert silent_sections(read(path)) == []
 
 
+@pytest.mark.slow
+@pytest.mark.notebook
 @pytest.mark.parametrize("cells", [*parts()])
 def test_a_part_runs_alone(desk, cells):
     desk.run(cells)

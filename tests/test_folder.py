@@ -20,7 +20,9 @@ from tutorial_lib.networks.resnet import CifarResNet
 
 ROOT = Path(__file__).parents[1]
 CHILD = """
-import sys, tutorial_lib.networks
+import sys, warnings
+warnings.filterwarnings("error", module="tutorial_lib")
+import tutorial_lib.networks
 room = sys.modules["tutorial_lib.networks.pretrained"]
 room._AKAMASTER, room.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
 print(len(list(room.pretrained("cifar10/resnet20").parameters())))
@@ -37,7 +39,7 @@ def content():
 
 def loading(address, content, data, *, before=""):
     """Another process that loads, and downloads what is not there."""
-    argv = [sys.executable, "-W", "error", "-c", before + CHILD, address, hashlib.sha256(content).hexdigest()]
+    argv = [sys.executable, "-c", before + CHILD, address, hashlib.sha256(content).hexdigest()]
     environment = os.environ | {"TUTORIAL_DATA": str(data), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -46,6 +48,7 @@ def files(data):
     return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_a_killed_download_counts_for_nothing_and_the_next_completes(content, tmp_path):
     with hosted({"resnet20.th": content}, stalled=len(content) // 2) as address:
@@ -76,6 +79,7 @@ def test_what_may_still_be_alive_is_not_swept(tmp_path):
     assert files(tmp_path) == [".fetching-at work/half", ".fetching-young/half", "cifar10-test.npz"]
 
 
+@pytest.mark.slow
 def test_two_downloads_of_the_same_end_well(content, tmp_path):
     with hosted({"resnet20.th": content}) as address:
         children = [loading(address, content, tmp_path) for _ in range(2)]

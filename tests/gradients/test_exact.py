@@ -14,16 +14,25 @@ NETWORKS = {
     "convnext_tiny": {},
     "densenet121": {},
     "vit_b_16": {"image_size": 32},
+    "VisionTransformer": dict(image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=12, mlp_dim=24),
 }
+SLOW = ["vit_b_16"]
 
 
 def build(name):
     if name.startswith("signs/"):
         return load(name)
-    return getattr(torchvision.models, name)(weights=None, num_classes=10, **NETWORKS[name])
+    return getattr(torchvision.models, name)(num_classes=10, **NETWORKS[name])
 
 
-@pytest.mark.parametrize("name", ["signs/classifier", "signs/transformer", *NETWORKS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "signs/classifier",
+        "signs/transformer",
+        *(pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NETWORKS),
+    ],
+)
 def test_norms_of_whole_networks(name, untouched):
     model = untouched(drawn(build(name).double()))
     side = NETWORKS.get(name, {}).get("image_size", 48)

@@ -125,7 +125,7 @@ def toy(tmp_path, monkeypatch):
 EXPECTED = [{"rows": PARTS}] + [{"part": f"part {i}", "third": i / 3, "nothing": None} for i in range(PARTS)]
 
 
-@pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
+@pytest.mark.slow
 def test_killed_three_times_it_goes_on_where_it_was(toy):
     killed = ["part 1", "part 4", "part 5"]
     for part in killed:
@@ -159,6 +159,7 @@ def test_one_process_and_two_agree(toy):
     assert list(seconds) == alone and all(isinstance(s, float) for s in seconds.values())
 
 
+@pytest.mark.slow
 def test_two_launchers_never_do_a_part_twice(toy):
     both = [toy.start("--jobs", "2", TOY_WORKERS="4") for _ in range(2)]
     ends = [process.communicate(timeout=120) for process in both]
@@ -185,7 +186,7 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path):
         assert mine
 
 
-@pytest.mark.timeout(600)  # a process takes seconds to start, many on a busy machine
+@pytest.mark.slow
 def test_what_another_left_behind_is_taken_over(toy):
     """A launcher waits for a part that is done elsewhere, and does it itself when whoever was at it is killed."""
     slow = toy.start(TOY_HOLDS="part 0")
