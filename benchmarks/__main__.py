@@ -6,17 +6,17 @@ import json
 
 import torch
 
-from benchmarks import attacks, gradients, information, uncertainty, world
-from benchmarks.measure import machine
-from benchmarks.table import RESULTS, table
-from tutorial_lib.names import known
+from benchmarks import attacks, gradients, attribution, uncertainty, rendering
+from benchmarks.timing import machine
+from benchmarks.report import RESULTS, table
+from tutorial_lib._validation import check_choice
 
 SUBJECTS = {
     "gradients": gradients.run,
-    "information": information.run,
+    "information": attribution.run,
     "uncertainty": uncertainty.run,
     "attacks": attacks.run,
-    "world": world.run,
+    "world": rendering.run,
 }
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     where = machine(device)
     print(where)
     for subject in asked.subjects or SUBJECTS:
-        rows = SUBJECTS[known(subject, SUBJECTS, "subject")](device, asked.rounds)
+        rows = SUBJECTS[check_choice(subject, SUBJECTS, "subject")](device, asked.rounds)
         kept = {
             "subject": subject,
             "machine": where,

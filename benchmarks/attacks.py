@@ -14,15 +14,15 @@ import torch
 from torch import nn
 
 from benchmarks.gradients import network
-from benchmarks.measure import alternate, ratio
+from benchmarks.timing import time_interleaved, ratio
 from tutorial_lib import uncertainty as u
-from tutorial_lib.networks import load
+from tutorial_lib.models import load
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10
-SEARCHES, TRIES, FIRST = 5, 60, 0.1
+SEARCHES, BINARY_SEARCH_STEPS, INITIAL_CONST = 5, 60, 0.1
 
 
-def peers():
+def peer_attacks():
     """torchattacks and foolbox, where they are installed; both import what has moved inside scipy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -33,7 +33,7 @@ def peers():
 
 def steps(n: int = 16, device="cpu") -> dict[str, Callable]:
     """Ten steps of PGD without a random start, three times the same pictures."""
-    torchattacks, foolbox = peers()
+    torchattacks, foolbox = peer_attacks()
     torch.manual_seed(0)
     model = network(device)
     x = torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
@@ -43,13 +43,13 @@ def steps(n: int = 16, device="cpu") -> dict[str, Callable]:
     wrapped = foolbox.PyTorchModel(third, bounds=(0, 1), device=device)
     attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=STEPS, random_start=False)
     return {
-        "pgd": lambda: u.pgd(model, x, y, eps=EPS, step=STEP, steps=STEPS, random_start=False),
+        "pgd": lambda: u.pgd(model, x, y, eps=EPS, alpha=STEP, n_steps=STEPS, random_start=False),
         "torchattacks PGD": lambda: theirs(x, y),
         "foolbox PGD": lambda: attack.run(wrapped, x, foolbox.criteria.Misclassification(y), epsilon=EPS),
     }
 
 
-def signs(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+def sign_images(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     """A trained network that ships with the library, and drawn signs that it gets right."""
     from tutorial_lib.data import SIGNS, render
 
@@ -61,26 +61,26 @@ def signs(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return model, x[right], y[right]
 
 
-def nearest(n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = TRIES) -> dict[str, Callable]:
+def minimal_attacks(n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = BINARY_SEARCH_STEPS) -> dict[str, Callable]:
     """DeepFool and the search of Carlini and Wagner with the same settings, until the trained network is fooled."""
-    torchattacks, foolbox = peers()
-    model, x, y = signs(n, device)
+    torchattacks, foolbox = peer_attacks()
+    model, x, y = sign_images(n, device)
     wrapped = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device=device)
     criterion = foolbox.criteria.Misclassification(y)
     deep, theirs = foolbox.attacks.L2DeepFoolAttack(), torchattacks.DeepFool(copy.deepcopy(model))
-    search = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=searches, steps=tries, initial_const=FIRST)
+    search = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=searches, steps=tries, initial_const=INITIAL_CONST)
     return {
         "deepfool": lambda: u.deepfool(model, x, y),
         "torchattacks DeepFool": lambda: theirs(x, y),
         "foolbox DeepFool": lambda: deep.run(wrapped, x, criterion),
-        "carlini_wagner": lambda: u.carlini_wagner(model, x, y, searches=searches, steps=tries, c=FIRST),
+        "carlini_wagner": lambda: u.carlini_wagner(model, x, y, binary_search_steps=searches, n_steps=tries, initial_const=INITIAL_CONST),
         "foolbox Carlini-Wagner": lambda: search.run(wrapped, x, criterion),
     }
 
 
-def judged(found: torch.Tensor, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+def success_rates(found: torch.Tensor, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
     """The share fooled, and the mean size of the change, L2, among those."""
-    fell = u.fooled(model, x, found.detach(), y)[1]
+    fell = u.attack_success(model, x, found.detach(), y)[1]
     return fell.double().mean().item(), (found.detach() - x)[fell].flatten(1).norm(dim=1).mean().item()
 
 
@@ -96,7 +96,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
-        return alternate({name: ways[name] for name in (ours, other)}, rounds, device)
+        return time_interleaved({name: ways[name] for name in (ours, other)}, rounds, device)
 
     ways = steps(device=device)
     exact = ways["pgd"]()
@@ -110,8 +110,8 @@ def run(device: torch.device, rounds: int) -> list[dict]:
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         row(f"PGD, 10 steps: time of {name} to ours", ratio(seconds, name, "pgd"), aim, True)
 
-    ways, (model, x, y) = nearest(device=device), signs(16, device)
-    found = {name: judged(way(), model, x, y) for name, way in ways.items()}
+    ways, (model, x, y) = minimal_attacks(device=device), sign_images(16, device)
+    found = {name: success_rates(way(), model, x, y) for name, way in ways.items()}
     for ours, name, aim in (
         ("deepfool", "torchattacks DeepFool", 4),
         ("deepfool", "foolbox DeepFool", 2),

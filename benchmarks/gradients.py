@@ -16,11 +16,11 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measure import alternate, peak, ratio
+from benchmarks.timing import time_interleaved, peak_memory, ratio
 from tutorial_lib import gradients as g
 
 # How many times our time each peer should take.
-AIMS = {"vmap(grad)": 4.5, "vmap(grad), 16 at a time": 4.5, "BackPACK BatchL2Grad": 1.7}
+TARGETS = {"vmap(grad)": 4.5, "vmap(grad), 16 at a time": 4.5, "BackPACK BatchL2Grad": 1.7}
 
 
 def network(device="cpu") -> nn.Module:
@@ -29,7 +29,7 @@ def network(device="cpu") -> nn.Module:
     return model.eval().to(device)
 
 
-def norms(n: int = 64, device="cpu") -> dict[str, Callable]:
+def norm_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
     """Per-sample gradient norms, every parameter tensor apart, in four ways; and what one training step costs."""
     torch.manual_seed(0)
     model, x, y = network(device), torch.rand(n, 3, 32, 32, device=device), torch.randint(0, 10, (n,), device=device)
@@ -40,12 +40,12 @@ def norms(n: int = 64, device="cpu") -> dict[str, Callable]:
         nn.functional.cross_entropy(trained(x), y).backward()
 
     def ours():
-        return g.gradient_norms(model, x, g.cross_entropy(y), by="tensor", chunk=n)
+        return g.per_sample_gradient_norms(model, x, g.cross_entropy(y), group_by="tensor", batch_size=n)
 
-    def naive(chunk):
+    def naive(batch_size):
         one = grad(lambda p, x, y: nn.functional.cross_entropy(functional_call(model, p, (x[None],)), y[None]))
         with torch.no_grad():
-            parts = [vmap(one, (None, 0, 0))(held, *part) for part in zip(x.split(chunk), y.split(chunk))]
+            parts = [vmap(one, (None, 0, 0))(held, *part) for part in zip(x.split(batch_size), y.split(batch_size))]
         return torch.cat([torch.stack([v.flatten(1).norm(dim=1) for v in part.values()], 1) for part in parts])
 
     ways = {"forward and backward": ordinary, "gradient_norms": ours}
@@ -94,34 +94,34 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         )
         print(f"{what:75} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
-    ways = norms(device=device)
+    ways = norm_methods(device=device)
     ours = ways["gradient_norms"]
     exact = ours()
     for name, way in list(ways.items())[2:]:
         found = way().sort(1).values
         assert torch.allclose(found, exact.sort(1).values, rtol=1e-2, atol=1e-5 * exact.max().item()), name
     # Each peer takes turns with ours alone: what one leaves behind in memory can double the time of another.
-    seconds = alternate({name: ways[name] for name in ("forward and backward", "gradient_norms")}, rounds, device)
-    peers = {name: alternate({name: ways[name], "gradient_norms": ours}, rounds, device) for name in list(ways)[2:]}
+    seconds = time_interleaved({name: ways[name] for name in ("forward and backward", "gradient_norms")}, rounds, device)
+    peers = {name: time_interleaved({name: ways[name], "gradient_norms": ours}, rounds, device) for name in list(ways)[2:]}
     for name, times in (seconds | {name: found[name] for name, found in peers.items()}).items():
         rows.append({"what": f"{name}, 64 pictures", "measured": round(statistics.median(times), 4), "unit": "s"})
         print(f"{name:75} {rows[-1]['measured']:8.3f} s", flush=True)
     for name, found in peers.items():
-        row(f"norms: time of {name} to ours", ratio(found, name, "gradient_norms"), AIMS[name], True)
+        row(f"norms: time of {name} to ours", ratio(found, name, "gradient_norms"), TARGETS[name], True)
     row(
         "norms: our time to an ordinary forward and backward",
         ratio(seconds, "gradient_norms", "forward and backward"),
         1.25,
         False,
     )
-    usual, taken = (peak(norms, way, device) for way in ("forward and backward", "gradient_norms"))
+    usual, taken = (peak_memory(norm_methods, way, device) for way in ("forward and backward", "gradient_norms"))
     row(f"norms: our peak memory to the ordinary one ({usual:.0f} MiB)", taken / usual, 1.5, False)
 
     model, x = network(device), torch.rand(8, 3, 32, 32, device=device)
     jacobian = {
         "class_jacobian": lambda: g.class_jacobian(model, x),
         "repeated": lambda: g.input_gradient(
-            model, x.repeat_interleave(10, 0), torch.arange(10, device=device).repeat(8), chunk=80
+            model, x.repeat_interleave(10, 0), torch.arange(10, device=device).repeat(8), batch_size=80
         ),
     }
     row(
@@ -132,7 +132,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     )
     row(
         "class Jacobian, C = 10: time of the input repeated to ours",
-        ratio(alternate(jacobian, rounds, device), "repeated", "class_jacobian"),
+        ratio(time_interleaved(jacobian, rounds, device), "repeated", "class_jacobian"),
         1.3,
         True,
     )
@@ -143,18 +143,18 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         False,
     )
 
-    objectives = [g.confounding(torch.rand(10, device=device)) for _ in range(100)]
+    objectives = [g.confounding_label_loss(torch.rand(10, device=device)) for _ in range(100)]
 
     def by_gram():
-        K, (z, h) = g.gradient_gram(model, x), g.features(model, x)
-        return g.norms_from_gram(K, torch.stack([g.last_layer_gradient(z, h, J)[0] for J in objectives]))
+        K, (z, h) = g.class_gradient_gram(model, x), g.penultimate_features(model, x)
+        return g.gradient_norms_from_gram(K, torch.stack([g.last_layer_gradient_factors(z, h, J)[0] for J in objectives]))
 
     labels = {
         "gram": by_gram,
-        "ten calls": lambda: torch.stack([g.gradient_norms(model, x, J) for J in objectives[:10]]),
+        "ten calls": lambda: torch.stack([g.per_sample_gradient_norms(model, x, J) for J in objectives[:10]]),
     }
     torch.testing.assert_close(labels["gram"]()[:10], labels["ten calls"](), rtol=1e-2, atol=1e-4)
-    seconds = alternate(labels, rounds, device)
+    seconds = time_interleaved(labels, rounds, device)
     row(
         "norms for 100 labels: time of 100 calls (ten times ten) to the Gram matrix",
         10 * ratio(seconds, "ten calls", "gram"),

@@ -15,13 +15,13 @@ from functools import partial
 
 import torch
 
-from benchmarks.measure import alternate, peak, ratio
+from benchmarks.timing import time_interleaved, peak_memory, ratio
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from tutorial_lib.networks.resnet import CifarResNet
+from tutorial_lib.models.cifar_resnet import CifarResNet
 
-PICTURES = {"ResNet-18": 32, "ResNet-20": 256}
-AIMS = {"ResNet-18": (3, 5), "ResNet-20": (1, 10)}  # at least so many times as fast as theirs; at most so many passes
+N_IMAGES = {"ResNet-18": 32, "ResNet-20": 256}
+TARGETS = {"ResNet-18": (3, 5), "ResNet-20": (1, 10)}  # at least so many times as fast as theirs; at most so many passes
 LABELS = 100
 
 
@@ -37,31 +37,31 @@ def network(name: str = "ResNet-20", device="cpu") -> torch.nn.Module:
     return model.eval().to(device)
 
 
-def norms(n: int | None = None, name: str = "ResNet-20", device="cpu") -> dict[str, Callable]:
+def norm_methods(n: int | None = None, name: str = "ResNet-20", device="cpu") -> dict[str, Callable]:
     """The squared norms of one gradient, for every tensor of every layer or added up; and what the pictures' answers cost."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pytorch_ood.detector import GradUncertainty
 
-    n = n or PICTURES[name]
+    n = n or N_IMAGES[name]
     model, x = network(name, device), torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     theirs = GradUncertainty(model)
     return {
-        "outputs": lambda: g.outputs(model, x),
-        "confounding_norms": lambda: u.confounding_norms(
-            model, x, link="softmax", reduction="sum", by="tensor"
+        "outputs": lambda: g.model_outputs(model, x),
+        "confounding_norms": lambda: u.confounding_gradient_norms(
+            model, x, activation="softmax", reduction="sum", group_by="tensor"
         ).square(),
         "pytorch-ood GradUncertainty": lambda: -theirs.predict(x),
     }
 
 
-def labels(n: int = 64, device="cpu") -> dict[str, Callable]:
+def label_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
     """The norms for many labels: from one Gram matrix, and a pass each for some of them."""
     model, x = network(device=device), torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     y = (torch.rand(LABELS, 10, generator=torch.Generator().manual_seed(1)) < 0.5).float().to(device)
     return {
-        "label_norms": lambda: u.label_norms(g.gradient_gram(model, x), g.outputs(model, x), y),
-        "ten passes": lambda: torch.stack([u.confounding_norms(model, x, label) for label in y[:10]]),
+        "label_norms": lambda: u.confounding_norms_from_gram(g.class_gradient_gram(model, x), g.model_outputs(model, x), y),
+        "ten passes": lambda: torch.stack([u.confounding_gradient_norms(model, x, label) for label in y[:10]]),
     }
 
 
@@ -76,18 +76,18 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         )
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
-    for name, (least, most) in AIMS.items():
-        made = partial(norms, name=name)
+    for name, (least, most) in TARGETS.items():
+        made = partial(norm_methods, name=name)
         ways = made(device=device)
         torch.testing.assert_close(
             ways["confounding_norms"]().sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4
         )
         peer = {way: ways[way] for way in ("confounding_norms", "pytorch-ood GradUncertainty")}
         forward = {way: ways[way] for way in ("outputs", "confounding_norms")}
-        seconds, passes = alternate(peer, rounds, device), alternate(forward, rounds, device)
+        seconds, passes = time_interleaved(peer, rounds, device), time_interleaved(forward, rounds, device)
         for way, found in (passes | seconds).items():
             taken = round(statistics.median(found), 4)
-            rows.append({"what": f"{way}, {PICTURES[name]} pictures, {name}", "measured": taken, "unit": "s"})
+            rows.append({"what": f"{way}, {N_IMAGES[name]} pictures, {name}", "measured": taken, "unit": "s"})
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         times = ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms")
         row(f"norms, {name}: time of pytorch-ood GradUncertainty to ours", times, least, True)
@@ -97,12 +97,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
             most,
             False,
         )
-        theirs, taken = (peak(made, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms"))
+        theirs, taken = (peak_memory(made, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms"))
         row(f"norms, {name}: our peak memory to that of pytorch-ood ({theirs:.0f} MiB)", taken / theirs, 1 / 3, False)
 
-    ways = labels(device=device)
+    ways = label_methods(device=device)
     torch.testing.assert_close(ways["label_norms"]()[:10], ways["ten passes"](), rtol=1e-2, atol=1e-4)
-    seconds = alternate(ways, rounds, device)
+    seconds = time_interleaved(ways, rounds, device)
     times = LABELS / 10 * ratio(seconds, "ten passes", "label_norms")
     row(f"norms for {LABELS} labels: time of a pass each (ten times ten) to the Gram matrix", times, 5, True)
     return rows

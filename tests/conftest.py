@@ -10,12 +10,12 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-import chromium
+from tools import _browser
 import pytest
 
 HTML = Path(__file__).parent.parent / "_build" / "html"
 # The longest that a browser may take for a single step, in milliseconds: no step of a test comes near it, even on a busy machine.
-PATIENCE = 120_000
+STEP_TIMEOUT_MS = 120_000
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items):
 # The built book and the browser.
 
 
-def missing(reason):
+def skip_or_fail_on_ci(reason):
     """Skip where a reader has no browser; fail where the project is judged."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
@@ -42,7 +42,7 @@ def missing(reason):
 def book():
     """The folder of the built book."""
     if not (HTML / "index.html").is_file():
-        missing("the book is not built: make book")
+        skip_or_fail_on_ci("the book is not built: make book")
     return HTML
 
 
@@ -63,9 +63,9 @@ def site(book):
 @pytest.fixture(scope="session")
 def chromium_path():
     """The path of a Chromium."""
-    path = chromium.program()
+    path = _browser.find_browser()
     if path is None:
-        missing("no Chromium to look at the pages with; on Debian: apt install chromium")
+        skip_or_fail_on_ci("no Chromium to look at the pages with; on Debian: apt install chromium")
     return path
 
 
@@ -78,10 +78,10 @@ def browser(chromium_path):
     try:
         from playwright.sync_api import expect, sync_playwright
     except ImportError:
-        missing("playwright is not installed: make book installs it")
-    expect.set_options(timeout=PATIENCE)
+        skip_or_fail_on_ci("playwright is not installed: make book installs it")
+    expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium_path, args=chromium.QUIET, timeout=PATIENCE)
+        started = playwright.chromium.launch(executable_path=chromium_path, args=_browser.BROWSER_FLAGS, timeout=STEP_TIMEOUT_MS)
         yield started
         started.close()
 
@@ -93,7 +93,7 @@ def new_tab(browser):
 
         def open_tab(**options):
             context = contexts.enter_context(browser.new_context(**options))
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(STEP_TIMEOUT_MS)
             return context.new_page()
 
         yield open_tab
@@ -103,14 +103,14 @@ def new_tab(browser):
 
 
 @pytest.fixture
-def untouched():
+def assert_unchanged():
     """``untouched(model)`` returns the model; when the test ends, also by an exception inside the engine, it must be as it was."""
-    from snapshot import Snapshot
+    from tests._model_state import ModelState
 
     snapshots = []
 
     def borrow(model):
-        snapshots.append(Snapshot(model))
+        snapshots.append(ModelState(model))
         return model
 
     yield borrow
@@ -119,15 +119,15 @@ def untouched():
 
 
 @pytest.fixture
-def signs(untouched):
+def signs(assert_unchanged):
     import torch
-    from oracles import Signs, drawn
+    from tests._reference import SmallSignNet, init_with_seed
 
     with torch.random.fork_rng([]):  # beside another network, in one test, nothing but the test draws
-        model = drawn(Signs()).double()
+        model = init_with_seed(SmallSignNet()).double()
     model.head.weight.grad = torch.ones_like(model.head.weight)
     model.norm.weight.requires_grad_(False)
-    return untouched(model)
+    return assert_unchanged(model)
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib.names import known
+from tutorial_lib._validation import check_choice
 
-BLOCK = 64  # pictures drawn at once: small enough to stay in a processor's cache
+RENDER_BATCH = 64  # pictures drawn at once: small enough to stay in a processor's cache
 
 
 class Pose(NamedTuple):
@@ -39,7 +39,7 @@ class Pose(NamedTuple):
         return Pose(*columns)
 
 
-class World(NamedTuple):
+class SceneDistribution(NamedTuple):
     """How widely poses scatter (radians, shares of half the picture) and how often leaves hang in front."""
 
     tilt: float
@@ -49,9 +49,9 @@ class World(NamedTuple):
     leaves: float
 
 
-WORLDS = {
-    "wild": World(tilt=0.75, roll=0.20, size=(0.26, 0.80), shift=0.22, leaves=0.35),
-    "clean": World(tilt=0.40, roll=0.10, size=(0.50, 0.80), shift=0.12, leaves=0.0),
+SCENE_DISTRIBUTIONS = {
+    "wild": SceneDistribution(tilt=0.75, roll=0.20, size=(0.26, 0.80), shift=0.22, leaves=0.35),
+    "clean": SceneDistribution(tilt=0.40, roll=0.10, size=(0.50, 0.80), shift=0.12, leaves=0.0),
 }
 
 
@@ -67,14 +67,14 @@ class Scene:
 
     background: Tensor
     pose: Pose
-    light: Tensor
-    sheen: Tensor
-    surface: Tensor
-    hue: Tensor
-    leaves: Tensor
-    cover: Tensor
-    gain: Tensor
-    noise: Tensor
+    light_direction: Tensor
+    illumination_gradient: Tensor
+    surface_texture: Tensor
+    hue_shift: Tensor
+    occluder: Tensor
+    occluder_alpha: Tensor
+    camera_gain: Tensor
+    camera_noise: Tensor
 
     def __len__(self) -> int:
         return len(self.background)
@@ -83,7 +83,7 @@ class Scene:
         """The same scenes with some fields changed."""
         return replace(self, **changes)
 
-    def posed(self, **changes) -> "Scene":
+    def with_pose(self, **changes) -> "Scene":
         """The same scenes with some fields of the pose changed, such as ``roll=...``."""
         return self.replace(pose=self.pose._replace(**changes).for_batch(len(self), self.background))
 
@@ -103,11 +103,11 @@ class Scene:
         return self._map(lambda tensor: tensor.to(device))
 
 
-def blend(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
+def lerp(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
     return torch.lerp(under, over, share)  # exact at both ends
 
 
-def noise_maps(
+def one_over_f_noise(
     n: int, slopes: tuple[float, ...], height: int, width: int, generator: torch.Generator, device=None
 ) -> Iterator[Tensor]:
     """1/f noise: for each slope a map (n, 1, height, width) with mean 0 and standard deviation 1; steeper is smoother."""
@@ -123,7 +123,7 @@ def noise_maps(
         yield (smooth / smooth.std((1, 2), keepdim=True))[:, None]
 
 
-def _shade(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
+def _color_variation(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
     """One colour a picture, (n, 3, 1, 1): the base colour, brighter or darker, a little warmer or cooler."""
     brighter = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
     return (torch.tensor(base) * brighter + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[
@@ -138,7 +138,7 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
         return (low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)).to(device)
 
     def shade(base, spread):
-        return _shade(base, spread, n, generator).to(device)
+        return _color_variation(base, spread, n, generator).to(device)
 
     def chance(share: float) -> Tensor:
         return (torch.rand(n, 1, 1, 1, generator=generator) < share).float().to(device)
@@ -146,59 +146,59 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
     edge = height / 3  # how many times steeper than a pixel's share an edge may be
     v = torch.linspace(-1, 1, height, device=device)[:, None]
     u = torch.linspace(-width / height, width / height, width, device=device)[None]
-    clouds, grain, gravel, ridge, skyline = noise_maps(n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device)
+    clouds, grain, gravel, ridge, skyline = one_over_f_noise(n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device)
 
-    sky = blend(shade((0.26, 0.48, 0.82), 0.06), shade((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
-    sky = blend(sky, shade((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # an evening
-    sky = blend(
+    sky = lerp(shade((0.26, 0.48, 0.82), 0.06), shade((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
+    sky = lerp(sky, shade((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # an evening
+    sky = lerp(
         sky,
         torch.tensor([0.96, 0.96, 0.97], device=device)[:, None, None],
         ((clouds - 0.2) * 0.65).clamp(0, 0.92) * chance(0.7),
     )
-    sky = blend(sky, 0.95 * sky.mean(1, keepdim=True), chance(0.22))  # overcast
+    sky = lerp(sky, 0.95 * sky.mean(1, keepdim=True), chance(0.22))  # overcast
 
-    hills = blend(shade((0.30, 0.40, 0.42), 0.04), shade((0.50, 0.58, 0.62), 0.03), (0.5 + 0.12 * grain).clamp(0, 1))
+    hills = lerp(shade((0.30, 0.40, 0.42), 0.04), shade((0.50, 0.58, 0.62), 0.03), (0.5 + 0.12 * grain).clamp(0, 1))
     trees = uniform(-1.1, 0.6)
     hill_line = trees - uniform(0.0, 0.35) + 0.10 * ridge[:, :, :1]
-    picture = blend(sky, hills, torch.sigmoid((v - hill_line) * edge) * chance(0.6))
+    image = lerp(sky, hills, torch.sigmoid((v - hill_line) * edge) * chance(0.6))
 
-    leaf = blend(shade((0.07, 0.13, 0.05), 0.02), shade((0.37, 0.48, 0.18), 0.07), (0.5 + 0.32 * grain).clamp(0, 1))
-    autumn = blend(shade((0.22, 0.12, 0.05), 0.02), shade((0.66, 0.45, 0.18), 0.06), (0.5 + 0.30 * grain).clamp(0, 1))
-    foliage = blend(leaf, autumn, chance(0.22))
+    leaf = lerp(shade((0.07, 0.13, 0.05), 0.02), shade((0.37, 0.48, 0.18), 0.07), (0.5 + 0.32 * grain).clamp(0, 1))
+    autumn = lerp(shade((0.22, 0.12, 0.05), 0.02), shade((0.66, 0.45, 0.18), 0.06), (0.5 + 0.30 * grain).clamp(0, 1))
+    foliage = lerp(leaf, autumn, chance(0.22))
     tree_line = trees + 0.16 * skyline[:, :, :1]
 
-    wall = blend(shade((0.45, 0.36, 0.31), 0.06), shade((0.66, 0.58, 0.51), 0.05), (0.5 + 0.18 * grain).clamp(0, 1))
+    wall = lerp(shade((0.45, 0.36, 0.31), 0.06), shade((0.66, 0.58, 0.51), 0.05), (0.5 + 0.18 * grain).clamp(0, 1))
     pitch, left = uniform(11, 17), uniform(0, 1)
     roof = trees + 0.12 * torch.sign(torch.sin(2.2 * u + 6 * left))  # houses of two heights
     panes = torch.sigmoid(9 * (torch.sin(pitch * u + 6 * left) - 0.35)) * torch.sigmoid(
         9 * (torch.sin(0.8 * pitch * (v - roof)) - 0.1)
     )
-    facade = blend(wall, shade((0.20, 0.23, 0.28), 0.05), 0.75 * panes)
+    facade = lerp(wall, shade((0.20, 0.23, 0.28), 0.05), 0.75 * panes)
 
     town = chance(0.25)
-    picture = blend(
-        picture,
+    image = lerp(
+        image,
         torch.where(town > 0, facade, foliage),
         torch.sigmoid((v - torch.where(town > 0, roof, tree_line)) * edge),
     )
 
-    road = blend(shade((0.30, 0.30, 0.31), 0.03), shade((0.47, 0.46, 0.45), 0.03), (0.5 + 0.3 * gravel).clamp(0, 1))
-    verge = blend(shade((0.20, 0.27, 0.10), 0.03), shade((0.46, 0.52, 0.26), 0.05), (0.5 + 0.3 * gravel).clamp(0, 1))
+    road = lerp(shade((0.30, 0.30, 0.31), 0.03), shade((0.47, 0.46, 0.45), 0.03), (0.5 + 0.3 * gravel).clamp(0, 1))
+    verge = lerp(shade((0.20, 0.27, 0.10), 0.03), shade((0.46, 0.52, 0.26), 0.05), (0.5 + 0.3 * gravel).clamp(0, 1))
     kerb = uniform(0.35, 1.3) + uniform(-0.15, 0.15) * u
-    picture = blend(picture, verge, torch.sigmoid((v - kerb + uniform(0, 0.16)) * edge))
-    return blend(picture, road, torch.sigmoid((v - kerb) * edge)).clamp(0, 1)
+    image = lerp(image, verge, torch.sigmoid((v - kerb + uniform(0, 0.16)) * edge))
+    return lerp(image, road, torch.sigmoid((v - kerb) * edge)).clamp(0, 1)
 
 
-def _pose(n: int, world: World, generator: torch.Generator) -> Pose:
+def _pose(n: int, distribution: SceneDistribution, generator: torch.Generator) -> Pose:
     yaw, pitch, roll, size, x, y = torch.rand(6, n, generator=generator)
-    small, large = map(log, world.size)
+    small, large = map(log, distribution.size)
     return Pose(
-        yaw=(2 * yaw - 1) * world.tilt,
-        pitch=(2 * pitch - 1) * 0.6 * world.tilt,
-        roll=(2 * roll - 1) * world.roll,
+        yaw=(2 * yaw - 1) * distribution.tilt,
+        pitch=(2 * pitch - 1) * 0.6 * distribution.tilt,
+        roll=(2 * roll - 1) * distribution.roll,
         size=torch.exp(small + (large - small) * size),
-        x=(2 * x - 1) * world.shift,
-        y=(2 * y - 1) * world.shift,
+        x=(2 * x - 1) * distribution.shift,
+        y=(2 * y - 1) * distribution.shift,
     )
 
 
@@ -206,7 +206,7 @@ def sample_scenes(
     n: int,
     *,
     size: int | tuple[int, int] = 48,
-    world: str = "wild",
+    distribution: str = "wild",
     generator: torch.Generator | None = None,
     device=None,
 ) -> Scene:
@@ -226,36 +226,36 @@ def sample_scenes(
         >>> sample_scenes(3).background.shape
         torch.Size([3, 3, 48, 48])
     """
-    world = WORLDS[known(world, WORLDS, "world")]
+    distribution = SCENE_DISTRIBUTIONS[check_choice(distribution, SCENE_DISTRIBUTIONS, "world")]
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 8:
         raise ValueError(f"pictures of {height}×{width} pixels cannot show a sign; use a size of 8 or more")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
 
     # Scalars come before maps, so that the same seed gives the same pose and light at every size.
-    pose = _pose(n, world, generator).for_batch(n, torch.empty(0, device=device))
+    pose = _pose(n, distribution, generator).for_batch(n, torch.empty(0, device=device))
     light = torch.rand(n, 3, generator=generator) * torch.tensor([1.6, 0.9, 0.6]) + torch.tensor([-0.8, -1.0, 0.4])
     sheen = 0.2 * torch.rand(n, 2, generator=generator) - 0.1
     brightness = 0.75 + 0.5 * torch.rand(n, 1, generator=generator)
     warmth = 0.05 * torch.randn(n, 1, generator=generator) * torch.tensor([1.0, 0.0, -1.0])
-    leafy = torch.rand(n, 1, 1, 1, generator=generator) < world.leaves
+    leafy = torch.rand(n, 1, 1, 1, generator=generator) < distribution.leaves
     density = 0.9 + 1.3 * torch.rand(n, 1, 1, 1, generator=generator)
 
     background = _background(n, height, width, generator, device)
-    dirt, clump, speckle = noise_maps(n, (1.0, 1.1, 0.6), height, width, generator, device)
+    dirt, clump, speckle = one_over_f_noise(n, (1.0, 1.1, 0.6), height, width, generator, device)
     dark, bright = (
-        _shade((0.06, 0.12, 0.04), 0.02, n, generator).to(device),
-        _shade((0.30, 0.42, 0.15), 0.05, n, generator).to(device),
+        _color_variation((0.06, 0.12, 0.04), 0.02, n, generator).to(device),
+        _color_variation((0.30, 0.42, 0.15), 0.05, n, generator).to(device),
     )
     return Scene(
         background=background,
         pose=pose,
-        light=torch.nn.functional.normalize(light, dim=-1).to(device),
-        sheen=sheen.to(device),
-        surface=1 + 0.05 * dirt,
-        hue=torch.zeros(n, device=device),
-        leaves=blend(dark, bright, (0.5 + 0.3 * speckle).clamp(0, 1)),
-        cover=torch.sigmoid(7 * (clump - density.to(device))) * leafy.to(device),
-        gain=(brightness * (1 + warmth)).to(device),
-        noise=0.012 * torch.randn(n, 3, height, width, generator=generator).to(device),
+        light_direction=torch.nn.functional.normalize(light, dim=-1).to(device),
+        illumination_gradient=sheen.to(device),
+        surface_texture=1 + 0.05 * dirt,
+        hue_shift=torch.zeros(n, device=device),
+        occluder=lerp(dark, bright, (0.5 + 0.3 * speckle).clamp(0, 1)),
+        occluder_alpha=torch.sigmoid(7 * (clump - density.to(device))) * leafy.to(device),
+        camera_gain=(brightness * (1 + warmth)).to(device),
+        camera_noise=0.012 * torch.randn(n, 3, height, width, generator=generator).to(device),
     )

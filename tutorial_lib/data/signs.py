@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.shapes import arrow, bicycle, box, car, circle, polygon, regular, segment, strokes, text, union
-from tutorial_lib.names import known
+from tutorial_lib.data.sdf import arrow, bicycle, box, car, circle, polygon, regular_polygon, segment, stroke_path, text_sdf, union
+from tutorial_lib._validation import check_choice
 
 PAINTS = {
     "white": (0.93, 0.93, 0.91),
@@ -33,7 +33,7 @@ class Layer(NamedTuple):
 
 
 Design = Callable[[Tensor, Tensor], list[Layer]]
-DOWN = pi  # turns a triangle's corner from up to down
+POINT_DOWN = pi  # turns a triangle's corner from up to down
 
 
 def _disc(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer]:
@@ -46,9 +46,9 @@ def _disc(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer
 def _triangle(x: Tensor, y: Tensor, turn: float = 0, glyph: bool = False) -> list[Layer]:
     y = y - 0.2 * cos(turn)  # hang it by its middle, not by its centre of gravity
     return [
-        Layer(regular(x, y, 3, 1.32, turn, 0.12), "white", glyph),
-        Layer(regular(x, y, 3, 1.26, turn, 0.10), "red", glyph),
-        Layer(regular(x, y, 3, 0.78, turn, 0.03), "white", glyph),
+        Layer(regular_polygon(x, y, 3, 1.32, turn, 0.12), "white", glyph),
+        Layer(regular_polygon(x, y, 3, 1.26, turn, 0.10), "red", glyph),
+        Layer(regular_polygon(x, y, 3, 0.78, turn, 0.03), "white", glyph),
     ]
 
 
@@ -57,16 +57,16 @@ def _stop(face: str, word: str) -> Design:
 
     def design(x: Tensor, y: Tensor) -> list[Layer]:
         return [
-            Layer(regular(x, y, 8, 1.06, pi / 8, 0.03), "white"),
-            Layer(regular(x, y, 8, 0.98, pi / 8, 0.03), face),
-            Layer(text(x, y, word, cell, half_width), "white", True),
+            Layer(regular_polygon(x, y, 8, 1.06, pi / 8, 0.03), "white"),
+            Layer(regular_polygon(x, y, 8, 0.98, pi / 8, 0.03), face),
+            Layer(text_sdf(x, y, word, cell, half_width), "white", True),
         ]
 
     return design
 
 
 def _speed(limit: str) -> Design:
-    return lambda x, y: [*_disc(x, y, "white", "red"), Layer(text(x, y, limit, 0.37, 0.072, gap=0.49), "black", True)]
+    return lambda x, y: [*_disc(x, y, "white", "red"), Layer(text_sdf(x, y, limit, 0.37, 0.072, gap=0.49), "black", True)]
 
 
 def _turn(side: int) -> Design:
@@ -85,7 +85,7 @@ def _no_turn(side: int) -> Design:
 
 
 def _diamond(x: Tensor, y: Tensor, *rings: tuple[float, str], glyph: bool = False) -> list[Layer]:
-    return [Layer(regular(x, y, 4, radius, 0, 0.1 * radius), paint, glyph) for radius, paint in rings]
+    return [Layer(regular_polygon(x, y, 4, radius, 0, 0.1 * radius), paint, glyph) for radius, paint in rings]
 
 
 def _no_overtaking(x: Tensor, y: Tensor) -> list[Layer]:
@@ -109,13 +109,13 @@ def _roundabout(x: Tensor, y: Tensor) -> list[Layer]:
         ahead = [radians(degrees + turn) for turn in (90, 210, 330)]
         return [(0.5 * cos(at) + 0.26 * cos(a), 0.5 * sin(at) + 0.26 * sin(a)) for a in ahead]
 
-    ring = strokes(x, y, [("A", (0, 0), 0.5, a, a + 78) for a in (-80, 40, 160)], 0.1)
+    ring = stroke_path(x, y, [("A", (0, 0), 0.5, a, a + 78) for a in (-80, 40, 160)], 0.1)
     return [*_disc(x, y, "blue"), Layer(union(ring, *[polygon(x, y, tip(a)) for a in (8, 128, 248)]), "white", True)]
 
 
 def _parking(x: Tensor, y: Tensor) -> list[Layer]:
     plate = [Layer(box(x, y, 0.95, 0.95, corner=0.12), "white"), Layer(box(x, y, 0.88, 0.88, corner=0.10), "blue")]
-    return [*plate, Layer(text(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True)]
+    return [*plate, Layer(text_sdf(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True)]
 
 
 def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
@@ -123,9 +123,9 @@ def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
     return [*plate, Layer(arrow(x, y, [(0, 0.5), (0, -0.2)], 0.1, 0.32), "black", True)]
 
 
-_LEARNED: dict[str, Design] = {
+_KNOWN_DESIGNS: dict[str, Design] = {
     "stop": _stop("red", "STOP"),
-    "yield": lambda x, y: _triangle(x, y, DOWN, glyph=True),
+    "yield": lambda x, y: _triangle(x, y, POINT_DOWN, glyph=True),
     "no entry": lambda x, y: [*_disc(x, y, "red"), Layer(box(x, y, 0.66, 0.17, corner=0.02), "white", True)],
     "speed 30": _speed("30"),
     "speed 50": _speed("50"),
@@ -144,7 +144,7 @@ _LEARNED: dict[str, Design] = {
         x, y, (1.12, "white"), (1.06, "black"), (1.0, "white"), (0.68, "yellow"), glyph=True
     ),
 }
-_NEVER_SEEN: dict[str, Design] = {
+_NOVEL_DESIGNS: dict[str, Design] = {
     "green stop": _stop("green", "STOP"),
     "green go": _stop("green", "GO"),
     "turn left": _turn(-1),
@@ -155,12 +155,12 @@ _NEVER_SEEN: dict[str, Design] = {
     "road works": _road_works,
     "no bicycle": lambda x, y: [*_disc(x, y, "white", "red"), Layer(bicycle(x, y, (0, 0.02), 0.62), "black", True)],
 }
-DESIGNS: list[Design] = [*_LEARNED.values(), *_NEVER_SEEN.values()]
-SIGNS: tuple[str, ...] = tuple(_LEARNED)
-NOVEL: tuple[str, ...] = tuple(_NEVER_SEEN)
+DESIGNS: list[Design] = [*_KNOWN_DESIGNS.values(), *_NOVEL_DESIGNS.values()]
+SIGNS: tuple[str, ...] = tuple(_KNOWN_DESIGNS)
+NOVEL_SIGNS: tuple[str, ...] = tuple(_NOVEL_DESIGNS)
 
 
-def as_labels(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
+def to_label_tensor(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
     """Names or numbers of signs as a tensor of labels, ints into ``SIGNS + NOVEL``.
 
     Args:
@@ -173,10 +173,10 @@ def as_labels(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
         ValueError: a name is unknown (the nearest are named), or a number is outside the list.
 
     Example:
-        >>> as_labels(["stop", "speed 30"])
+        >>> to_label_tensor(["stop", "speed 30"])
         tensor([0, 3])
     """
-    names = SIGNS + NOVEL
+    names = SIGNS + NOVEL_SIGNS
     if isinstance(signs, Tensor):
         if signs.is_floating_point() or signs.is_complex() or signs.dtype == torch.bool:
             raise ValueError(f"labels are ints, not {signs.dtype}; pass labels.long() if they hold whole numbers")
@@ -184,7 +184,7 @@ def as_labels(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
     else:
         signs = [signs] if isinstance(signs, str | int) else list(signs)
         labels = torch.tensor(
-            [names.index(known(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long
+            [names.index(check_choice(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long
         )
     outside = labels[(labels < 0) | (labels >= len(names))]
     if len(outside):

@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.scenes import noise_maps
-from tutorial_lib.names import known
+from tutorial_lib.data.scenes import one_over_f_noise
+from tutorial_lib._validation import check_choice
 
 TEXTURES = ("clouds", "stripes", "cells")
 
 
-def textures(kind: str, n: int, *, size: int = 48, generator: torch.Generator | None = None, device=None) -> Tensor:
+def textures(texture: str, n: int, *, size: int = 48, generator: torch.Generator | None = None, device=None) -> Tensor:
     """Draw textures in random colours: "clouds" (1/f noise), "stripes" (waves of one direction) or "cells" (a mosaic).
 
     Args:
@@ -31,18 +31,18 @@ def textures(kind: str, n: int, *, size: int = 48, generator: torch.Generator | 
         >>> textures("stripes", 2).shape
         torch.Size([2, 3, 48, 48])
     """
-    known(kind, TEXTURES, "texture")
+    check_choice(texture, TEXTURES, "texture")
     if n < 1 or size < 1:
         raise ValueError(f"at least one texture of one pixel, not n={n}, size={size}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     low, high = torch.rand(2, n, 3, 1, 1, generator=generator)
-    if kind == "clouds":
-        maps = torch.cat(list(noise_maps(n, (1.2, 1.2, 1.2), size, size, generator)), 1)
+    if texture == "clouds":
+        maps = torch.cat(list(one_over_f_noise(n, (1.2, 1.2, 1.2), size, size, generator)), 1)
         share = torch.sigmoid(1.5 * maps)
     else:
         at = (torch.arange(size) + 0.5) / size - 0.5
         y, x = torch.meshgrid(at, at, indexing="ij")
-        if kind == "stripes":
+        if texture == "stripes":
             angle, waves, phase = torch.rand(3, n, 1, 1, generator=generator)
             along = torch.cos(math.pi * angle) * x + torch.sin(math.pi * angle) * y
             share = 0.5 + 0.5 * torch.sin(2 * math.pi * ((2 + 8 * waves) * along + phase))[:, None]

@@ -1,55 +1,48 @@
 """Chapter 1: what a gradient is good for before it becomes a method."""
 
-from tutorial_lib.foundations.composition import Composition, class_means, compose, last_layer_matrix
-from tutorial_lib.foundations.counterfactual import least_bend, least_move
-from tutorial_lib.foundations.descent import behaviour, curvature, descend, slope
-from tutorial_lib.foundations.forgetting import fisher_diagonal, quadratic_penalty
-from tutorial_lib.foundations.landscapes import (
-    Trajectory,
-    loss_plane,
-    random_direction,
-    random_walk,
-    trajectory_plane,
-    variation_in,
-)
-from tutorial_lib.foundations.locality import picture_radius, validity_radius, weight_radius
-from tutorial_lib.foundations.small import SmallNetwork
-from tutorial_lib.foundations.steepest import NORMS, dual_norm, steepest, step_length
-from tutorial_lib.foundations.surfaces import SURFACES, Surface, quadratic
-from tutorial_lib.foundations.switches import select_by_switches, switch_events
+from tutorial_lib.foundations.decomposition import Decomposition, class_mean_gradients, decompose_gradients, last_layer_gradient_matrix
+from tutorial_lib.foundations.minimal_changes import minimal_weight_update, minimal_feature_shift
+from tutorial_lib.foundations.gradient_descent import classify_trajectory, numerical_hessian, gradient_descent, surface_gradient
+from tutorial_lib.foundations.ewc import fisher_diagonal, ewc_penalty
+from tutorial_lib.foundations.loss_landscape import TrajectoryPCA, loss_surface, random_weight_direction, random_walk_like, trajectory_pca, explained_variance
+from tutorial_lib.foundations.linearization import input_linearization_radius, linearization_radius, weight_linearization_radius
+from tutorial_lib.models.small_cnn import SmallCNN
+from tutorial_lib.foundations.steepest_descent import NORMS, dual_norm, steepest_descent_step, step_norm
+from tutorial_lib.foundations.toy_surfaces import SURFACES, ToySurface, quadratic
+from tutorial_lib.foundations.switch_events import gaussian_switch_sampling, switch_events
 from tutorial_lib.foundations.trust_score import TrustScore
 
 __all__ = [
     "NORMS",
     "SURFACES",
-    "Composition",
-    "SmallNetwork",
-    "Surface",
-    "Trajectory",
+    "Decomposition",
+    "SmallCNN",
+    "ToySurface",
+    "TrajectoryPCA",
     "TrustScore",
-    "behaviour",
-    "class_means",
-    "compose",
-    "curvature",
-    "descend",
+    "classify_trajectory",
+    "class_mean_gradients",
+    "decompose_gradients",
+    "numerical_hessian",
+    "gradient_descent",
     "dual_norm",
     "fisher_diagonal",
-    "last_layer_matrix",
-    "least_bend",
-    "least_move",
-    "loss_plane",
-    "picture_radius",
+    "last_layer_gradient_matrix",
+    "minimal_weight_update",
+    "minimal_feature_shift",
+    "loss_surface",
+    "input_linearization_radius",
     "quadratic",
-    "quadratic_penalty",
-    "random_direction",
-    "random_walk",
-    "select_by_switches",
-    "slope",
-    "steepest",
-    "step_length",
+    "ewc_penalty",
+    "random_weight_direction",
+    "random_walk_like",
+    "gaussian_switch_sampling",
+    "surface_gradient",
+    "steepest_descent_step",
+    "step_norm",
     "switch_events",
-    "trajectory_plane",
-    "validity_radius",
-    "variation_in",
-    "weight_radius",
+    "trajectory_pca",
+    "linearization_radius",
+    "explained_variance",
+    "weight_linearization_radius",
 ]

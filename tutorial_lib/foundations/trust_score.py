@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib.gradients.inputs import slices
-from tutorial_lib.tensors import fine, fitting
+from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import promote_to_float32, check_shapes
 
 
 class TrustScore:
@@ -24,41 +24,41 @@ class TrustScore:
 
     Example:
         >>> stored, labels = torch.tensor([[0.], [1.], [9.]]), torch.tensor([0, 0, 1])
-        >>> TrustScore().fit(stored, labels).trust(torch.tensor([[3.], [3.]]), torch.tensor([0, 1]))
+        >>> TrustScore().fit(stored, labels).score(torch.tensor([[3.], [3.]]), torch.tensor([0, 1]))
         tensor([3.0000, 0.3333])
     """
 
-    def __init__(self, k: int = 10, alpha: float = 0.0, neighbour: int = 1):
-        if k < 1 or neighbour < 1 or not 0 <= alpha < 1:
+    def __init__(self, k: int = 10, alpha: float = 0.0, n_neighbor: int = 1):
+        if k < 1 or n_neighbor < 1 or not 0 <= alpha < 1:
             raise ValueError(
-                f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={neighbour}, alpha={alpha}"
+                f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={n_neighbor}, alpha={alpha}"
             )
-        self.k, self.alpha, self.neighbour = k, alpha, neighbour
-        self.sets: dict[int, Tensor] = {}
+        self.k, self.alpha, self.neighbour = k, alpha, n_neighbor
+        self.class_samples: dict[int, Tensor] = {}
 
-    def fit(self, h: Tensor, labels: Tensor) -> TrustScore:
+    def fit(self, features: Tensor, labels: Tensor) -> TrustScore:
         """Keep the dense part of every class. h (n, d), in any space in which distances mean something; labels (n,).
 
         Raises:
             ValueError: shapes that do not belong together, fewer than two classes, or a class too small for its neighbours.
         """
-        if h.dim() > 2:
-            raise ValueError(f"h must be (n, d), not {tuple(h.shape)}; flatten pictures first")
-        fitting(h=(h, "floats n d"), labels=(labels, "whole n"))
-        if not h.isfinite().all():
+        if features.dim() > 2:
+            raise ValueError(f"h must be (n, d), not {tuple(features.shape)}; flatten pictures first")
+        check_shapes(h=(features, "floats n d"), labels=(labels, "whole n"))
+        if not features.isfinite().all():
             raise ValueError("the features are not finite, and one of them would be everyone's neighbour")
-        h = h.detach().to(fine(h))
+        features = features.detach().to(promote_to_float32(features))
         classes, counts = labels.unique(return_counts=True)
         needed = max(self.neighbour, self.k + 1 if self.alpha else 1)
         if len(classes) < 2 or counts.min() < needed:
             found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
             raise ValueError(f"two classes of at least {needed} samples are needed; found {found}")
         # Distances do not change with the origin, but their rounding does: it is smallest near the middle of the data.
-        self.origin = h.mean(0)
-        self.sets = {int(c): self._dense(h[labels == c] - self.origin) for c in classes}
+        self.origin = features.mean(0)
+        self.class_samples = {int(c): self._density_filter(features[labels == c] - self.origin) for c in classes}
         return self
 
-    def _dense(self, points: Tensor) -> Tensor:
+    def _density_filter(self, points: Tensor) -> Tensor:
         if not self.alpha:
             return points
         # The nearest of all is the point itself.
@@ -68,29 +68,29 @@ class TrustScore:
             raise ValueError(f"alpha={self.alpha} leaves {len(dense)} samples of a class; take a smaller one")
         return dense
 
-    def distances(self, h: Tensor, chunk: int = 1024) -> Tensor:
+    def distances(self, features: Tensor, batch_size: int = 1024) -> Tensor:
         """The distance to every fitted class, in increasing order of their labels: h (N, d) -> (N, C) ≥ 0.
 
         Raises:
             ValueError: nothing was fitted, or samples of another size.
         """
-        if not self.sets:
+        if not self.class_samples:
             raise ValueError("fit(h, labels) comes first")
-        if h.dim() != 2 or h.shape[1] != len(self.origin):
+        if features.dim() != 2 or features.shape[1] != len(self.origin):
             d = len(self.origin)
-            raise ValueError(f"fitted on samples of {d} numbers, so h must be (N, {d}), not {tuple(h.shape)}")
-        fitting(h=(h, "floats N d"))
-        found = [h.new_zeros(0, len(self.sets))]
-        for rows in slices(len(h), chunk):
-            row = h[rows].detach().to(self.origin) - self.origin
-            found.append(torch.stack([self._distance(row, points) for points in self.sets.values()], 1).to(h))
+            raise ValueError(f"fitted on samples of {d} numbers, so h must be (N, {d}), not {tuple(features.shape)}")
+        check_shapes(h=(features, "floats N d"))
+        found = [features.new_zeros(0, len(self.class_samples))]
+        for rows in batch_slices(len(features), batch_size):
+            row = features[rows].detach().to(self.origin) - self.origin
+            found.append(torch.stack([self._distance(row, points) for points in self.class_samples.values()], 1).to(features))
         return torch.cat(found)
 
     def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
         far = torch.cdist(rows, points)
         return far.amin(1) if self.neighbour == 1 else far.kthvalue(self.neighbour, 1).values
 
-    def trust(self, h: Tensor, predictions: Tensor, *, chunk: int = 1024) -> Tensor:
+    def score(self, features: Tensor, predictions: Tensor, *, batch_size: int = 1024) -> Tensor:
         """The trust in each prediction, ≥ 0; higher is more to be trusted, above 1 the predicted class is the nearest.
 
         h (N, d), predictions (N,) -> (N,). Infinite where the sample is a stored one of the predicted class alone; 1 where it is
@@ -99,12 +99,12 @@ class TrustScore:
         Raises:
             ValueError: as :meth:`distances`; a predicted class that was not fitted.
         """
-        far = self.distances(h, chunk)
-        fitting(h=(h, "floats N d"), predictions=(predictions, "whole N"))
-        classes = torch.tensor(list(self.sets), device=predictions.device)
+        far = self.distances(features, batch_size)
+        check_shapes(h=(features, "floats N d"), predictions=(predictions, "whole N"))
+        classes = torch.tensor(list(self.class_samples), device=predictions.device)
         own = predictions[:, None] == classes
-        if predictions.shape != h.shape[:1] or not own.any(1).all():
-            raise ValueError(f"predictions must be {len(h)} labels among the fitted ones, {list(self.sets)}")
+        if predictions.shape != features.shape[:1] or not own.any(1).all():
+            raise ValueError(f"predictions must be {len(features)} labels among the fitted ones, {list(self.class_samples)}")
         own = own.to(far.device)
         predicted, other = far[own], far.masked_fill(own, torch.inf).amin(1)
         return torch.where((predicted == 0) & (other == 0), 1.0, other / predicted)

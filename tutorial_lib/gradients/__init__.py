@@ -4,86 +4,62 @@ Three questions, three groups of functions: with respect to what (inputs, layers
 and what is read off the gradient (itself, its norms, its inner products over classes).
 """
 
-from tutorial_lib.gradients.borrowing import evaluating, features, find_layer, last_linear, layer_names, split_at
-from tutorial_lib.gradients.compare import compare
-from tutorial_lib.gradients.counting import Passes, counted
-from tutorial_lib.gradients.differentiable import batch_gradient
-from tutorial_lib.gradients.inputs import (
-    class_jacobian,
-    input_gradient,
-    layer_gradient,
-    outputs_and_gradient,
-    outputs_and_jacobian,
-)
-from tutorial_lib.gradients.local import Positions, position_gradient, position_logits
-from tutorial_lib.gradients.objectives import (
-    Objective,
-    as_objective,
-    bernoulli,
-    confounding,
-    cross_entropy,
-    log_prob,
-    logit,
-    logit_difference,
-    loss_to,
-    per_sample,
-    reconstruction,
-    uniform,
-)
-from tutorial_lib.gradients.readings import class_readings
-from tutorial_lib.gradients.rectified import rectified_gradient
-from tutorial_lib.gradients.samplewise import (
-    gradient_gram,
-    gradient_norms,
-    last_layer_gradient,
-    norms_from_gram,
-    parameter_gradients,
-)
-from tutorial_lib.gradients.second import norms_gradient
-from tutorial_lib.gradients.sketches import gradient_sketch
-from tutorial_lib.gradients.values import fixed_at, outputs, value
+from tutorial_lib.gradients._context import eval_mode
+from tutorial_lib.gradients.layers import penultimate_features, find_layer, last_linear_layer, layer_names, split_forward
+from tutorial_lib.gradients.compare import compare_tensors
+from tutorial_lib.gradients.pass_counter import PassCounts, count_passes
+from tutorial_lib.gradients.batch import loss_and_gradients
+from tutorial_lib.gradients.inputs import class_jacobian, input_gradient, layer_gradient, outputs_and_input_gradient, outputs_and_class_gradients
+from tutorial_lib.gradients.spatial import SpatialLogits, spatial_gradients, spatial_logits
+from tutorial_lib.gradients.objectives import Objective, as_objective, bernoulli_nll, confounding_label_loss, cross_entropy, log_prob, logit, logit_difference, contrast_loss, bind_per_sample, reconstruction_mse, kl_from_uniform
+from tutorial_lib.gradients.reduced_jacobian import reduced_class_jacobian
+from tutorial_lib.gradients.relu_rules import relu_rule_gradient
+from tutorial_lib.gradients.per_sample import class_gradient_gram, per_sample_gradient_norms, last_layer_gradient_factors, gradient_norms_from_gram, per_sample_gradients
+from tutorial_lib.gradients.second_order import input_gradient_of_norms
+from tutorial_lib.gradients.count_sketch import gradient_sketch
+from tutorial_lib.gradients.forward import fix_predicted_class, model_outputs, objective_values
 
 __all__ = [
     "Objective",
-    "Passes",
-    "Positions",
+    "PassCounts",
+    "SpatialLogits",
     "as_objective",
-    "batch_gradient",
-    "bernoulli",
+    "loss_and_gradients",
+    "bernoulli_nll",
     "class_jacobian",
-    "class_readings",
-    "compare",
-    "counted",
-    "confounding",
+    "reduced_class_jacobian",
+    "compare_tensors",
+    "count_passes",
+    "confounding_label_loss",
     "cross_entropy",
-    "evaluating",
-    "features",
+    "eval_mode",
+    "penultimate_features",
     "find_layer",
-    "fixed_at",
-    "gradient_gram",
-    "gradient_norms",
+    "fix_predicted_class",
+    "class_gradient_gram",
+    "per_sample_gradient_norms",
     "gradient_sketch",
     "input_gradient",
-    "last_layer_gradient",
-    "last_linear",
+    "last_layer_gradient_factors",
+    "last_linear_layer",
     "layer_gradient",
     "layer_names",
     "log_prob",
     "logit",
     "logit_difference",
-    "loss_to",
-    "norms_from_gram",
-    "norms_gradient",
-    "outputs",
-    "outputs_and_gradient",
-    "outputs_and_jacobian",
-    "parameter_gradients",
-    "per_sample",
-    "position_gradient",
-    "position_logits",
-    "reconstruction",
-    "rectified_gradient",
-    "split_at",
-    "uniform",
-    "value",
+    "contrast_loss",
+    "gradient_norms_from_gram",
+    "input_gradient_of_norms",
+    "model_outputs",
+    "outputs_and_input_gradient",
+    "outputs_and_class_gradients",
+    "per_sample_gradients",
+    "bind_per_sample",
+    "spatial_gradients",
+    "spatial_logits",
+    "reconstruction_mse",
+    "relu_rule_gradient",
+    "split_forward",
+    "kl_from_uniform",
+    "objective_values",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One way of computing, held against the first."""
 
     name: str
@@ -19,29 +19,29 @@ class Row:
     verdict: str
 
 
-class Comparison(tuple[Row, ...]):
+class Comparison(tuple[ComparisonRow, ...]):
     """The rows of a comparison; prints as a table, and is shown as one in a notebook."""
 
     @property
-    def agree(self) -> bool:
+    def all_close(self) -> bool:
         """Whether every way came out exact or close."""
         return all(row.verdict != "different" for row in self)
 
-    def cells(self) -> list[list[str]]:
+    def table_rows(self) -> list[list[str]]:
         head = ["", "dtype", "largest difference", "relative", "verdict"]
         return [head, *([r.name, r.dtype, f"{r.difference:.1e}", f"{r.relative:.1e}", r.verdict] for r in self)]
 
     def __repr__(self) -> str:
-        cells = self.cells()
+        cells = self.table_rows()
         widths = [max(map(len, column)) for column in zip(*cells)]
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
 
     def _repr_markdown_(self) -> str:
-        head, *lines = ("| " + " | ".join(line) + " |" for line in self.cells())
+        head, *lines = ("| " + " | ".join(line) + " |" for line in self.table_rows())
         return "\n".join([head, "|---|---|---:|---:|---|", *lines])
 
 
-def compare(**tensors: Tensor) -> Comparison:
+def compare_tensors(**tensors: Tensor) -> Comparison:
     """Hold every tensor against the first: exact, close or different, with the largest difference and its size relative to the first.
 
     "exact" is equal in every number; "close" is within √ε of the largest value of the first, ε being the precision of the coarser
@@ -51,8 +51,8 @@ def compare(**tensors: Tensor) -> Comparison:
         ValueError: fewer than two tensors, or different shapes.
 
     Example:
-        >>> table = compare(by_hand=torch.tensor([1., 2.]), autograd=torch.tensor([1., 2.]))
-        >>> table[1].verdict, table.agree
+        >>> table = compare_tensors(by_hand=torch.tensor([1., 2.]), autograd=torch.tensor([1., 2.]))
+        >>> table[1].verdict, table.all_close
         ('exact', True)
     """
     if len(tensors) < 2:
@@ -67,5 +67,5 @@ def compare(**tensors: Tensor) -> Comparison:
         relative = difference / (a.abs().max().item() or 1.0) if a.numel() else 0.0
         tolerance = max(torch.finfo(t.dtype).eps if t.is_floating_point() else 0.0 for t in (first, tensor)) ** 0.5
         verdict = "exact" if difference == 0 else "close" if relative <= tolerance else "different"
-        rows.append(Row(name, str(tensor.dtype).removeprefix("torch."), difference, relative, verdict))
+        rows.append(ComparisonRow(name, str(tensor.dtype).removeprefix("torch."), difference, relative, verdict))
     return Comparison(rows)

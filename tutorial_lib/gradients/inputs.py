@@ -8,15 +8,16 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients.borrowing import Layer, borrowed, outputs_of, own, split_at
+from tutorial_lib.gradients.layers import Layer, split_forward
+from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd
 from tutorial_lib.gradients.objectives import as_objective
 
 
-def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> Tensor:
+def input_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
     """The gradient of an objective with respect to the input, ∂J/∂x, signed: one for every sample. x (N, …) -> like x.
 
     ``objective``: see :mod:`tutorial_lib.gradients.objectives`; an int, (N,) labels or None mean the logit of that class.
-    ``chunk``: samples looked at together; the result does not depend on it. No gradient of a parameter is computed.
+    ``batch_size``: samples looked at together; the result does not depend on it. No gradient of a parameter is computed.
 
     Raises:
         ValueError: x is not float, the outputs are not finite, or the objective does not give one number a row.
@@ -28,10 +29,10 @@ def input_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 
         >>> torch.equal(input_gradient(model, torch.ones(1, 2), 1)[0], model.weight[1])
         True
     """
-    return outputs_and_gradient(model, x, objective, chunk=chunk)[1]
+    return outputs_and_input_gradient(model, x, objective, batch_size=batch_size)[1]
 
 
-def outputs_and_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: int = 64) -> tuple[Tensor, Tensor]:
+def outputs_and_input_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> tuple[Tensor, Tensor]:
     """What the network says at x, and the gradient of an objective with respect to x: (outputs (N, …), ∂J/∂x like x).
 
     One pass each way, for whoever walks along a gradient and wants to know where the walk has come to. See
@@ -41,17 +42,17 @@ def outputs_and_gradient(model: nn.Module, x: Tensor, objective=None, *, chunk: 
         ValueError: as :func:`input_gradient` does.
 
     Example:
-        >>> z, g = outputs_and_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
+        >>> z, g = outputs_and_input_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
         >>> z.shape, g.shape
         (torch.Size([4, 3]), torch.Size([4, 2]))
     """
     objective, pieces = as_objective(objective, x), []
-    floating(x)
-    with borrowed(model, x):
-        for rows in slices(len(x), chunk):
-            leaf = own(x[rows]).requires_grad_()
-            outputs = outputs_of(model, leaf.clone())
-            J = objective.rows(rows).at(outputs)(outputs)
+    check_floating(x)
+    with preserve_model(model, x):
+        for rows in batch_slices(len(x), batch_size):
+            leaf = detach_for_autograd(x[rows]).requires_grad_()
+            outputs = checked_forward(model, leaf.clone())
+            J = objective.select(rows).resolve(outputs)(outputs)
             pieces.append((outputs.detach(), *_grad(J.sum(), leaf)))
     outputs, gradients = zip(*pieces)
     return torch.cat(outputs), torch.cat(gradients)
@@ -72,15 +73,15 @@ def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) ->
         True
     """
     objective = as_objective(objective, x)
-    activation, outputs = split_at(model, x, layer)
-    with borrowed(model, x):
-        J = objective.at(outputs)(outputs)
+    activation, outputs = split_forward(model, x, layer)
+    with preserve_model(model, x):
+        J = objective.resolve(outputs)(outputs)
         (gradient,) = _grad(J.sum(), activation)
     return activation.detach(), gradient
 
 
 def class_jacobian(
-    model: nn.Module, x: Tensor, *, layer: Layer | None = None, classes: Sequence[int] | None = None, chunk: int = 64
+    model: nn.Module, x: Tensor, *, layer: Layer | None = None, classes: Sequence[int] | None = None, batch_size: int = 64
 ) -> Tensor:
     """The gradients of every logit, ∂z_c/∂x, or ∂z_c/∂A for a layer: one forward pass, one backward pass a class.
 
@@ -96,21 +97,21 @@ def class_jacobian(
         True
     """
     if layer is None:
-        floating(x)
+        check_floating(x)
     pieces = []
-    with borrowed(model, x):
-        for rows in slices(len(x), chunk):
+    with preserve_model(model, x):
+        for rows in batch_slices(len(x), batch_size):
             if layer is None:
-                leaf = own(x[rows]).requires_grad_()
-                outputs = outputs_of(model, leaf.clone())
+                leaf = detach_for_autograd(x[rows]).requires_grad_()
+                outputs = checked_forward(model, leaf.clone())
             else:
-                leaf, outputs = split_at(model, x[rows], layer)
-            z = outputs.sum(0)[which(outputs, classes)]
+                leaf, outputs = split_forward(model, x[rows], layer)
+            z = outputs.sum(0)[check_classes(outputs, classes)]
             pieces.append(torch.stack([_grad(z_c, leaf, keep=True)[0] for z_c in z], 1))
     return torch.cat(pieces)
 
 
-def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk: int = 64) -> tuple[Tensor, Tensor]:
+def outputs_and_class_gradients(model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64) -> tuple[Tensor, Tensor]:
     """The logits, and for every sample the gradients of classes of its own: (z (N, C), ∂z_c/∂x (N, K, …)), signed.
 
     ``classes``: (N, K); row k of a sample belongs to its ``classes[n, k]``. One forward pass, K backward passes. Where all
@@ -121,21 +122,21 @@ def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk:
 
     Example:
         >>> model = nn.Linear(2, 3)
-        >>> z, J = outputs_and_jacobian(model, torch.ones(2, 2), torch.tensor([[0, 2], [1, 1]]))
+        >>> z, J = outputs_and_class_gradients(model, torch.ones(2, 2), torch.tensor([[0, 2], [1, 1]]))
         >>> torch.equal(J[0, 1], model.weight[2]), torch.equal(J[1, 0], model.weight[1])
         (True, True)
     """
-    floating(x)
+    check_floating(x)
     if classes.dim() != 2 or len(classes) != len(x) or not classes.shape[1]:
         raise ValueError(f"classes must be one row a sample, ({len(x)}, K), not {tuple(classes.shape)}")
     if classes.is_floating_point() or classes.dtype == torch.bool:
         raise ValueError(f"classes are integers, not {classes.dtype}")
     classes = classes.long()
     pieces = []
-    with borrowed(model, x):
-        for rows in slices(len(x), chunk):
-            leaf = own(x[rows]).requires_grad_()
-            outputs = outputs_of(model, leaf.clone())
+    with preserve_model(model, x):
+        for rows in batch_slices(len(x), batch_size):
+            leaf = detach_for_autograd(x[rows]).requires_grad_()
+            outputs = checked_forward(model, leaf.clone())
             if outputs.dim() != 2 or not ((0 <= classes) & (classes < outputs.shape[1])).all():
                 raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
             # A copy, since what was made in inference mode cannot be saved for a backward pass.
@@ -146,7 +147,7 @@ def outputs_and_jacobian(model: nn.Module, x: Tensor, classes: Tensor, *, chunk:
     return torch.cat(outputs), torch.cat(jacobians)
 
 
-def which(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
+def check_classes(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
     """The classes asked for, checked against the outputs."""
     if outputs.dim() != 2:
         raise ValueError(f"classes need outputs of shape (n, C), not {tuple(outputs.shape)}")
@@ -156,13 +157,13 @@ def which(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
     return classes
 
 
-def slices(n: int, chunk: int) -> list[slice]:
-    if not isinstance(chunk, Integral) or chunk < 1:
-        raise ValueError(f"chunk must be at least 1, not {chunk!r}: samples are whole")
-    return [slice(i, i + chunk) for i in range(0, n, chunk)]
+def batch_slices(n: int, batch_size: int) -> list[slice]:
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size!r}: samples are whole")
+    return [slice(i, i + batch_size) for i in range(0, n, batch_size)]
 
 
-def floating(x: Tensor) -> None:
+def check_floating(x: Tensor) -> None:
     if not x.is_floating_point() or x.dim() == 0:
         raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {x.dtype} {tuple(x.shape)}")
 

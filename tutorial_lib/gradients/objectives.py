@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.gradients.borrowing import answering
+from tutorial_lib.gradients._context import translate_errors
 
 Target = int | Tensor | None
 
@@ -36,26 +36,26 @@ class Objective:
     def __call__(self, outputs: Tensor) -> Tensor:
         return self.fn(
             outputs,
-            *(self.at(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound),
+            *(self.resolve(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound),
         )
 
-    def rows(self, index: slice | Tensor) -> Objective:
+    def select(self, index: slice | Tensor) -> Objective:
         """The same objective for the rows of ``index`` (a slice, or positions, repeated ones for copies of a sample).
 
         Example:
-            >>> logit(torch.tensor([0, 1])).rows(torch.tensor([1, 1]))(torch.tensor([[1., 5.], [2., 3.]]))
+            >>> logit(torch.tensor([0, 1])).select(torch.tensor([1, 1]))(torch.tensor([[1., 5.], [2., 3.]]))
             tensor([5., 3.])
         """
         return Objective(self.fn, *(b[index] if isinstance(b, Tensor) else b for b in self.bound), classes=self.classes)
 
-    def at(self, outputs: Tensor) -> Objective:
+    def resolve(self, outputs: Tensor) -> Objective:
         """The same objective with "the class predicted" fixed to what these outputs predict; its result is checked for its shape.
 
         Raises:
             ValueError: the objective does not fit these outputs (rows, classes, shape of its result).
 
         Example:
-            >>> fixed = logit().at(torch.tensor([[1., 5.]]))
+            >>> fixed = logit().resolve(torch.tensor([[1., 5.]]))
             >>> fixed(torch.tensor([[7., 2.]]))
             tensor([2.])
         """
@@ -87,7 +87,7 @@ class Objective:
             given = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in bound if isinstance(b, Tensor))
             return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{given}"
 
-        with torch.no_grad(), answering(refusal):
+        with torch.no_grad(), translate_errors(refusal):
             result = self.fn(outputs, *bound)
         if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
             found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
@@ -133,18 +133,18 @@ def as_objective(
     return objective
 
 
-def per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
+def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
     """Bind tensors of one row a sample to ``fn(outputs, *rows) -> (n,)``, so that the engine can pick their rows.
 
     Example:
         >>> target = torch.zeros(2, 3)
-        >>> per_sample(lambda out, t: (out - t).abs().sum(1), target)(torch.ones(2, 3))
+        >>> bind_per_sample(lambda out, t: (out - t).abs().sum(1), target)(torch.ones(2, 3))
         tensor([3., 3.])
     """
     return Objective(fn, *tensors)
 
 
-def _classes(target: Target, name: str = "target") -> Target:
+def _check_labels(target: Target, name: str = "target") -> Target:
     if not isinstance(target, Tensor):
         return target
     if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
@@ -154,7 +154,7 @@ def _classes(target: Target, name: str = "target") -> Target:
     return target.long()
 
 
-def _pick(z: Tensor, c: int | Tensor) -> Tensor:
+def _gather_class(z: Tensor, c: int | Tensor) -> Tensor:
     return z[:, c] if isinstance(c, int) else z.gather(1, c[:, None])[:, 0]
 
 
@@ -165,7 +165,7 @@ def logit(target: Target = None) -> Objective:
         >>> logit(0)(torch.tensor([[1., 5.]]))
         tensor([1.])
     """
-    return Objective(_pick, _classes(target), classes=True)
+    return Objective(_gather_class, _check_labels(target), classes=True)
 
 
 def log_prob(target: Target = None) -> Objective:
@@ -175,7 +175,7 @@ def log_prob(target: Target = None) -> Objective:
         >>> log_prob(0)(torch.zeros(1, 2)).exp()
         tensor([0.5000])
     """
-    return Objective(lambda z, c: _pick(z.log_softmax(1), c), _classes(target), classes=True)
+    return Objective(lambda z, c: _gather_class(z.log_softmax(1), c), _check_labels(target), classes=True)
 
 
 def cross_entropy(target: Target = None) -> Objective:
@@ -185,38 +185,38 @@ def cross_entropy(target: Target = None) -> Objective:
         >>> cross_entropy(0)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    return Objective(lambda z, c: -_pick(z.log_softmax(1), c), _classes(target), classes=True)
+    return Objective(lambda z, c: -_gather_class(z.log_softmax(1), c), _check_labels(target), classes=True)
 
 
-def loss_to(other: int | Tensor) -> Objective:
+def contrast_loss(contrast_class: int | Tensor) -> Objective:
     """The contrast loss J(P, Q): the cross-entropy of what is predicted, P, against another class Q; ∂J/∂z = p − e_Q.
 
     Source: Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv 2008.00178.
 
     Example:
-        >>> loss_to(1)(torch.zeros(1, 2))
+        >>> contrast_loss(1)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    if other is None:
+    if contrast_class is None:
         raise ValueError("loss_to needs the other class: the class predicted is what it is held against")
-    return cross_entropy(_classes(other, "other"))
+    return cross_entropy(_check_labels(contrast_class, "other"))
 
 
-def logit_difference(other: int | Tensor, target: Target = None) -> Objective:
+def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Objective:
     """Why P, rather than Q? The margin z_P − z_Q: outputs (n, C) -> (n,), positive where P wins.
 
     Example:
         >>> logit_difference(0)(torch.tensor([[1., 5.]]))
         tensor([4.])
     """
-    if other is None:
+    if contrast_class is None:
         raise ValueError("logit_difference needs the other class")
     return Objective(
-        lambda z, p, q: _pick(z, p) - _pick(z, q), _classes(target), _classes(other, "other"), classes=True
+        lambda z, p, q: _gather_class(z, p) - _gather_class(z, q), _check_labels(target), _check_labels(contrast_class, "other"), classes=True
     )
 
 
-def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction: str = "mean") -> Objective:
+def confounding_label_loss(labels: str | Tensor = "ones", activation: str = "sigmoid", reduction: str = "mean") -> Objective:
     """The loss against a label the network was never trained on; how much would it have to change?
 
     ``link="sigmoid"``: J = Σ_i −y_i log σ(z_i) − (1−y_i) log(1−σ(z_i)), ∂J/∂z = σ(z) − y.
@@ -230,15 +230,15 @@ def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction:
     Source: Lee et al., IEEE Access 2023, arXiv 2304.02834 (sigmoid, mean); pytorch-ood's form is softmax, sum.
 
     Example:
-        >>> confounding()(torch.zeros(1, 3))
+        >>> confounding_label_loss()(torch.zeros(1, 3))
         tensor([0.6931])
     """
     losses = {
         "sigmoid": lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none"),
         "softmax": lambda z, y: -y * z.log_softmax(1),
     }
-    if link not in losses or reduction not in ("mean", "sum"):
-        raise ValueError(f"link is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {link!r}, {reduction!r}")
+    if activation not in losses or reduction not in ("mean", "sum"):
+        raise ValueError(f"link is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}")
     unknown = labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2)
     if unknown:
         raise ValueError("labels are 'ones', 'uniform', a tensor (C,) for all samples, or (N, C)")
@@ -246,36 +246,36 @@ def confounding(labels: str | Tensor = "ones", link: str = "sigmoid", reduction:
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
         if y is None:
             y = torch.full_like(z, 1.0 if labels == "ones" else 1 / z.shape[1]) if isinstance(labels, str) else labels
-        each = losses[link](z, y.to(z).expand_as(z).clone())
+        each = losses[activation](z, y.to(z).expand_as(z).clone())
         return each.mean(1) if reduction == "mean" else each.sum(1)
 
     return Objective(loss, *([labels] if isinstance(labels, Tensor) and labels.dim() == 2 else []))
 
 
-def uniform(temperature: float = 1.0) -> Objective:
+def kl_from_uniform(temperature: float = 1.0) -> Objective:
     """The divergence from knowing nothing, J = KL(u ‖ softmax(z/T)) ≥ 0 with u = 1/C; ∂J/∂z = (p − u)/T. Outputs (n, C) -> (n,).
 
     Source: Huang, Geng, Li, GradNorm, NeurIPS 2021, arXiv 2110.00218.
 
     Example:
-        >>> uniform()(torch.zeros(1, 4)).abs() < 1e-6
+        >>> kl_from_uniform()(torch.zeros(1, 4)).abs() < 1e-6
         tensor([True])
     """
     return Objective(lambda z: -(z / temperature).log_softmax(1).mean(1) - math.log(z.shape[1]))
 
 
-def reconstruction(x: Tensor) -> Objective:
+def reconstruction_mse(x: Tensor) -> Objective:
     """The mean squared error against the input itself, mean((x̂ − x)²) over each sample: outputs like x -> (n,).
 
     Example:
         >>> x = torch.zeros(2, 1, 4, 4)
-        >>> reconstruction(x)(x + 2)
+        >>> reconstruction_mse(x)(x + 2)
         tensor([4., 4.])
     """
-    return Objective(lambda out, x: (out - _like(x, out)).square().flatten(1).mean(1), x)
+    return Objective(lambda out, x: (out - _check_same_shape(x, out)).square().flatten(1).mean(1), x)
 
 
-def bernoulli(x: Tensor) -> Objective:
+def bernoulli_nll(x: Tensor) -> Objective:
     """How unlikely the input is when each output is the chance of a bright pixel: −Σ x log x̂ + (1−x) log(1−x̂) ≥ 0, in nats.
 
     A sum over each sample: outputs like x, in [0, 1], -> (n,). Its least value is not zero but the entropy of x, so grey pictures
@@ -285,15 +285,15 @@ def bernoulli(x: Tensor) -> Objective:
 
     Example:
         >>> x = torch.tensor([[0., 1.]])
-        >>> bernoulli(x)(torch.tensor([[0.5, 0.5]]))
+        >>> bernoulli_nll(x)(torch.tensor([[0.5, 0.5]]))
         tensor([1.3863])
     """
     return Objective(
-        lambda out, x: F.binary_cross_entropy(out, _like(x, out).to(out), reduction="none").flatten(1).sum(1), x
+        lambda out, x: F.binary_cross_entropy(out, _check_same_shape(x, out).to(out), reduction="none").flatten(1).sum(1), x
     )
 
 
-def _like(x: Tensor, out: Tensor) -> Tensor:
+def _check_same_shape(x: Tensor, out: Tensor) -> Tensor:
     """The input, if the outputs are of its shape: others would be stretched over each other without a word."""
     if x.shape[1:] != out.shape[1:]:
         raise ValueError(f"a reconstruction has the shape of the input, {tuple(x.shape)}, not {tuple(out.shape)}")

@@ -4,56 +4,56 @@ Two kinds never stand side by side unmarked: scores that saw normal pictures onl
 """
 
 from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
-from tutorial_lib.uncertainty.budgets import random_noise
+from tutorial_lib.uncertainty.perturbations import random_noise
 from tutorial_lib.uncertainty.carlini_wagner import carlini_wagner
-from tutorial_lib.uncertainty.confidence import energy, entropy, margin, max_softmax
+from tutorial_lib.uncertainty.logit_scores import energy_score, entropy_score, margin_score, msp_score
 from tutorial_lib.uncertainty.deepfool import deepfool
-from tutorial_lib.uncertainty.fair import Fold, learning_half, leave_one_family_out, own_family, signed_auroc
-from tutorial_lib.uncertainty.grad_trust import change_norms, grad_trust
+from tutorial_lib.uncertainty.splits import Fold, group_train_mask, leave_one_group_out, within_group_splits, columnwise_auroc
+from tutorial_lib.uncertainty.grad_trust import counterfactual_gradient_norms, grad_trust
 from tutorial_lib.uncertainty.gradcon import GradCon
-from tutorial_lib.uncertainty.last_layer import ex_grad, grad_norm
-from tutorial_lib.uncertainty.mahalanobis import Mahalanobis
-from tutorial_lib.uncertainty.novelty import decoder_gradient, noisy
-from tutorial_lib.uncertainty.odin import odin
-from tutorial_lib.uncertainty.open_set import open_set, pseudo_unknown, threshold_of_normal
-from tutorial_lib.uncertainty.purview import PurviewDetector, confounding_norms, label_norms
-from tutorial_lib.uncertainty.success import fooled
-from tutorial_lib.uncertainty.votes import Votes, ensemble, mc_dropout, votes
+from tutorial_lib.uncertainty.last_layer_scores import exgrad_score, gradnorm_score
+from tutorial_lib.uncertainty.mahalanobis import MahalanobisDetector
+from tutorial_lib.uncertainty.generative import layer_gradient_features, add_gaussian_noise
+from tutorial_lib.uncertainty.odin import odin_score
+from tutorial_lib.uncertainty.open_set import open_set_predict, split_pseudo_unknown_classes, threshold_at_tpr
+from tutorial_lib.uncertainty.purview import PurviewDetector, confounding_gradient_norms, confounding_norms_from_gram
+from tutorial_lib.uncertainty.attack_success import attack_success
+from tutorial_lib.uncertainty.ensembles import PredictiveUncertainty, deep_ensemble, mc_dropout, decompose_uncertainty
 
 __all__ = [
     "Fold",
     "GradCon",
-    "Mahalanobis",
+    "MahalanobisDetector",
     "PurviewDetector",
-    "Votes",
+    "PredictiveUncertainty",
     "bim",
     "carlini_wagner",
-    "change_norms",
-    "confounding_norms",
-    "decoder_gradient",
+    "counterfactual_gradient_norms",
+    "confounding_gradient_norms",
+    "layer_gradient_features",
     "deepfool",
-    "energy",
-    "ensemble",
-    "entropy",
-    "ex_grad",
+    "energy_score",
+    "deep_ensemble",
+    "entropy_score",
+    "exgrad_score",
     "fgsm",
-    "fooled",
-    "grad_norm",
+    "attack_success",
+    "gradnorm_score",
     "grad_trust",
-    "label_norms",
-    "learning_half",
-    "leave_one_family_out",
-    "margin",
-    "max_softmax",
+    "confounding_norms_from_gram",
+    "group_train_mask",
+    "leave_one_group_out",
+    "margin_score",
+    "msp_score",
     "mc_dropout",
-    "noisy",
-    "odin",
-    "open_set",
-    "own_family",
+    "add_gaussian_noise",
+    "odin_score",
+    "open_set_predict",
+    "within_group_splits",
     "pgd",
-    "pseudo_unknown",
+    "split_pseudo_unknown_classes",
     "random_noise",
-    "signed_auroc",
-    "threshold_of_normal",
-    "votes",
+    "columnwise_auroc",
+    "threshold_at_tpr",
+    "decompose_uncertainty",
 ]

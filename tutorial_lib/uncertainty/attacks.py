@@ -5,19 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import (
-    Objective,
-    cross_entropy,
-    fixed_at,
-    input_gradient,
-    log_prob,
-    outputs,
-    outputs_and_gradient,
-    value,
-)
-from tutorial_lib.names import known
-from tutorial_lib.uncertainty.budgets import Bounds, Norm, order, project, starting_field, steepest, within
-from tutorial_lib.uncertainty.success import answers, missed
+from tutorial_lib.gradients import Objective, cross_entropy, fix_predicted_class, input_gradient, log_prob, model_outputs, outputs_and_input_gradient, objective_values
+from tutorial_lib._validation import check_choice
+from tutorial_lib.uncertainty.perturbations import Bounds, NormOrder, norm_order, project, random_start_point, normalized_gradient, check_bounds
+from tutorial_lib.uncertainty.attack_success import resolve_labels, is_adversarial
 
 
 def fgsm(
@@ -26,11 +17,11 @@ def fgsm(
     y: Tensor | int | None = None,
     *,
     eps: float,
-    norm: Norm = "inf",
+    norm: NormOrder = "inf",
     objective=None,
     targeted: bool = False,
     bounds: Bounds = (0.0, 1.0),
-    chunk: int = 64,
+    batch_size: int = 64,
 ) -> Tensor:
     """One step as large as the budget, the fast gradient sign method: x′ = clip(x + ε sign ∂J/∂x). x (N, …) -> like x.
 
@@ -48,8 +39,8 @@ def fgsm(
         >>> fgsm(model, torch.tensor([[0.6, 0.5]]), 0, eps=0.25)
         tensor([[0.3500, 0.7500]])
     """
-    kind = {"norm": norm, "objective": objective, "targeted": targeted, "bounds": bounds, "chunk": chunk}
-    return bim(model, x, y, eps=eps, step=eps, steps=1, **kind)
+    kind = {"norm": norm, "objective": objective, "targeted": targeted, "bounds": bounds, "batch_size": batch_size}
+    return bim(model, x, y, eps=eps, alpha=eps, n_steps=1, **kind)
 
 
 def bim(
@@ -58,14 +49,14 @@ def bim(
     y: Tensor | int | None = None,
     *,
     eps: float,
-    step: float | None = None,
-    steps: int = 10,
-    norm: Norm = "inf",
+    alpha: float | None = None,
+    n_steps: int = 10,
+    norm: NormOrder = "inf",
     objective=None,
     targeted: bool = False,
-    keep: str = "last",
+    return_point: str = "last",
     bounds: Bounds = (0.0, 1.0),
-    chunk: int = 64,
+    batch_size: int = 64,
 ) -> Tensor:
     """Small steps from the picture itself, the basic iterative method: x′ ← Π(x′ + α sign ∂J/∂x). x (N, …) -> like x.
 
@@ -83,8 +74,8 @@ def bim(
         >>> (bim(nn.Linear(2, 3), x, eps=0.1) - x).abs().max() < 0.1 + 1e-6
         tensor(True)
     """
-    x, y, J = prepared(model, x, y, objective, targeted, bounds, chunk)
-    return walk(model, x, x, y, J, eps, pace(eps, step, steps), steps, norm, targeted, keep, bounds, chunk)
+    x, y, J = prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
+    return iterate_attack(model, x, x, y, J, eps, resolve_step_size(eps, alpha, n_steps), n_steps, norm, targeted, return_point, bounds, batch_size)
 
 
 def pgd(
@@ -93,16 +84,16 @@ def pgd(
     y: Tensor | int | None = None,
     *,
     eps: float,
-    step: float | None = None,
-    steps: int = 10,
-    norm: Norm = "inf",
+    alpha: float | None = None,
+    n_steps: int = 10,
+    norm: NormOrder = "inf",
     objective=None,
     targeted: bool = False,
-    keep: str = "last",
+    return_point: str = "last",
     random_start: bool = True,
     restarts: int = 1,
     bounds: Bounds = (0.0, 1.0),
-    chunk: int = 64,
+    batch_size: int = 64,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Projected gradient descent, the same walk from a random point of the budget: x (N, …) -> like x.
@@ -125,17 +116,17 @@ def pgd(
         raise ValueError(
             f"restarts must be at least 1, and more than one needs random_start=True, not restarts={restarts}"
         )
-    x, y, J = prepared(model, x, y, objective, targeted, bounds, chunk)
-    step = pace(eps, step, steps)
+    x, y, J = prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
+    alpha = resolve_step_size(eps, alpha, n_steps)
     generator = generator or torch.Generator().manual_seed(0)
     best = fools = height = None
     for _ in range(restarts):
-        start = project(x + eps * starting_field(x, norm, generator), x, eps, norm, bounds) if random_start else x
-        found = walk(model, x, start, y, J, eps, step, steps, norm, targeted, keep, bounds, chunk)
+        start = project(x + eps * random_start_point(x, norm, generator), x, eps, norm, bounds) if random_start else x
+        found = iterate_attack(model, x, start, y, J, eps, alpha, n_steps, norm, targeted, return_point, bounds, batch_size)
         if restarts == 1:
             return found
-        said = outputs(model, found, chunk=chunk)
-        fooled, J_found = missed(said, y, targeted), J(said)
+        said = model_outputs(model, found, batch_size=batch_size)
+        fooled, J_found = is_adversarial(said, y, targeted), J(said)
         if best is None:
             best, fools, height = found, fooled, J_found
             continue
@@ -145,64 +136,64 @@ def pgd(
     return best
 
 
-def pace(eps: float, step: float | None, steps: int) -> float:
+def resolve_step_size(eps: float, alpha: float | None, n_steps: int) -> float:
     """How long a step is, with budget and steps checked."""
-    if steps < 1 or eps < 0:
-        raise ValueError(f"an attack needs at least one step and a budget eps ≥ 0, not steps={steps}, eps={eps}")
-    return 2.5 * eps / steps if step is None else step
+    if n_steps < 1 or eps < 0:
+        raise ValueError(f"an attack needs at least one step and a budget eps ≥ 0, not steps={n_steps}, eps={eps}")
+    return 2.5 * eps / n_steps if alpha is None else alpha
 
 
-def prepared(
-    model: nn.Module, x: Tensor, y: Tensor | int | None, objective, targeted: bool, bounds: Bounds, chunk: int
+def prepare_attack(
+    model: nn.Module, x: Tensor, y: Tensor | int | None, objective, targeted: bool, bounds: Bounds, batch_size: int
 ) -> tuple[Tensor, Tensor, Objective]:
     """The pictures, their labels (N,), and what is to be climbed, all fixed at the pictures as they are."""
     if targeted and y is None:
         raise ValueError("a targeted attack needs y, the class to arrive at")
-    x = within(x, bounds)
-    y = answers(model, x, y, chunk)
+    x = check_bounds(x, bounds)
+    y = resolve_labels(model, x, y, batch_size)
     if objective is None:
         return x, y, log_prob(y) if targeted else cross_entropy(y)
-    return x, y, fixed_at(model, x, objective, chunk=chunk)
+    return x, y, fix_predicted_class(model, x, objective, batch_size=batch_size)
 
 
-def walk(
+def iterate_attack(
     model: nn.Module,
     x: Tensor,
     at: Tensor,
     y: Tensor,
     J: Objective,
     eps: float,
-    step: float,
-    steps: int,
-    norm: Norm,
+    alpha: float,
+    n_steps: int,
+    norm: NormOrder,
     targeted: bool,
-    keep: str,
+    return_point: str,
     bounds: Bounds,
-    chunk: int,
+    batch_size: int,
 ) -> Tensor:
     """Climb J from ``at``, never further than eps from x, and return what is to be kept."""
-    known(keep, ["last", "best", "first"], "point to keep")
-    order(norm)
+    check_choice(return_point, ["last", "best", "first"], "point to keep")
+    norm_order(norm)
 
     def onward(at: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-        return project(at + step * steepest(gradient, norm), x, eps, norm, bounds)
+        return project(at + alpha * normalized_gradient(gradient, norm), x, eps, norm, bounds)
 
-    if keep == "last":
-        for _ in range(steps):
-            at = onward(at, x, input_gradient(model, at, J, chunk=chunk))
+    if return_point == "last":
+        for _ in range(n_steps):
+            at = onward(at, x, input_gradient(model, at, J, batch_size=batch_size))
         return at
-    if keep == "best":
+    if return_point == "best":
         best, height = at, None
-        for _ in range(steps):
-            said, gradient = outputs_and_gradient(model, at, J, chunk=chunk)
-            best, height = higher(best, height, at, J(said))
+        for _ in range(n_steps):
+            said, gradient = outputs_and_input_gradient(model, at, J, batch_size=batch_size)
+            best, height = keep_best(best, height, at, J(said))
             at = onward(at, x, gradient)
-        return higher(best, height, at, value(model, at, J, chunk=chunk))[0]
+        return keep_best(best, height, at, objective_values(model, at, J, batch_size=batch_size))[0]
     kept, open_ = at.clone(), torch.arange(len(x), device=x.device)
-    for _ in range(steps):
+    for _ in range(n_steps):
         # Whoever is fooled stops here; the rest walk on in a smaller batch.
-        said, gradient = outputs_and_gradient(model, kept[open_], J.rows(open_), chunk=chunk)
-        still = ~missed(said, y[open_], targeted)
+        said, gradient = outputs_and_input_gradient(model, kept[open_], J.select(open_), batch_size=batch_size)
+        still = ~is_adversarial(said, y[open_], targeted)
         open_, gradient = open_[still], gradient[still]
         if not len(open_):
             break
@@ -210,7 +201,7 @@ def walk(
     return kept
 
 
-def higher(best: Tensor, height: Tensor | None, at: Tensor, J: Tensor) -> tuple[Tensor, Tensor]:
+def keep_best(best: Tensor, height: Tensor | None, at: Tensor, J: Tensor) -> tuple[Tensor, Tensor]:
     """Of each picture, the point where J is larger, and how large it is there."""
     if height is None:
         return at, J

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import outputs, outputs_and_jacobian
-from tutorial_lib.uncertainty.budgets import Bounds, within
-from tutorial_lib.uncertainty.success import among, answers, missed
+from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
+from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
+from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels, is_adversarial
 
 # Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
-LITTLE = 1e-4
+BOUNDARY_OVERSTEP = 1e-4
 
 
 def deepfool(
@@ -18,11 +18,11 @@ def deepfool(
     x: Tensor,
     y: Tensor | int | None = None,
     *,
-    steps: int = 50,
-    candidates: int = 10,
+    n_steps: int = 50,
+    n_candidates: int = 10,
     overshoot: float = 0.02,
     bounds: Bounds = (0.0, 1.0),
-    chunk: int = 64,
+    batch_size: int = 64,
 ) -> Tensor:
     """The shortest way (L2) across the nearest boundary, as if all were flat, again and again until the answer changes.
 
@@ -40,31 +40,31 @@ def deepfool(
     Example:
         >>> model = nn.Linear(2, 2, bias=False)
         >>> _ = model.weight.data.copy_(torch.tensor([[1., 0.], [0., 1.]]))
-        >>> deepfool(model, torch.tensor([[0.6, 0.4]]), overshoot=0, steps=1)
+        >>> deepfool(model, torch.tensor([[0.6, 0.4]]), overshoot=0, n_steps=1)
         tensor([[0.5000, 0.5000]])
     """
-    if steps < 1 or candidates < 1:
+    if n_steps < 1 or n_candidates < 1:
         raise ValueError(
-            f"deepfool needs at least one step and one other class, not steps={steps}, candidates={candidates}"
+            f"deepfool needs at least one step and one other class, not steps={n_steps}, candidates={n_candidates}"
         )
-    x = within(x, bounds)
-    y = answers(model, x, y, chunk)
-    logits = among(outputs(model, x, chunk=chunk), y)
-    at, way, open_ = x.clone(), torch.zeros_like(x), (~missed(logits, y)).nonzero()[:, 0]
+    x = check_bounds(x, bounds)
+    y = resolve_labels(model, x, y, batch_size)
+    logits = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y)
+    at, way, open_ = x.clone(), torch.zeros_like(x), (~is_adversarial(logits, y)).nonzero()[:, 0]
     # The class itself first, whatever ties there are, then the others from the likeliest on.
-    ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(candidates + 1, logits.shape[1])).indices
-    for turn in range(steps):
+    ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(n_candidates + 1, logits.shape[1])).indices
+    for turn in range(n_steps):
         if not len(open_):
             break
-        for rows in open_.split(chunk):
-            logits, jacobian = outputs_and_jacobian(model, at[rows], ranks[rows], chunk=chunk)
-            way[rows] += nearest(logits, jacobian, ranks[rows], LITTLE * (bounds[1] - bounds[0]) if turn else 0.0)
+        for rows in open_.split(batch_size):
+            logits, jacobian = outputs_and_class_gradients(model, at[rows], ranks[rows], batch_size=batch_size)
+            way[rows] += step_to_nearest_boundary(logits, jacobian, ranks[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if turn else 0.0)
         at[open_] = (x[open_] + (1 + overshoot) * way[open_]).clamp(*bounds)
-        open_ = open_[~missed(outputs(model, at[open_], chunk=chunk), y[open_])]
+        open_ = open_[~is_adversarial(model_outputs(model, at[open_], batch_size=batch_size), y[open_])]
     return at
 
 
-def nearest(logits: Tensor, jacobian: Tensor, ranks: Tensor, beyond: float) -> Tensor:
+def step_to_nearest_boundary(logits: Tensor, jacobian: Tensor, ranks: Tensor, beyond: float) -> Tensor:
     """The step to, and ``beyond``, the nearest boundary of a locally flat network: z (n, C), ∂z/∂x (n, K, …), classes (n, K)."""
     z = logits.gather(1, ranks)
     f, w = z[:, 1:] - z[:, :1], jacobian[:, 1:] - jacobian[:, :1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib.tensors import fitting
-from tutorial_lib.uncertainty.confidence import of_logits, others
+from tutorial_lib._validation import check_shapes
+from tutorial_lib.uncertainty.logit_scores import check_logits, complement_probabilities
 
 
-def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None = None) -> Tensor:
+def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Tensor | None = None) -> Tensor:
     """GradTrust: how far one answer's required change stands out among those of all. Higher = more to be trusted. -> (N,).
 
     ``rivals=None``, as the authors' demonstration computes it: G = ∂J/∂W of the mean squared error of the logits to 1/C,
@@ -25,7 +25,7 @@ def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None
     Args:
         logits: (N, C).
         rivals: None, or how many other answers, 1 … C − 1.
-        gram: for rivals: K, (N, L, C, C), of all or some layers, from :func:`tutorial_lib.gradients.gradient_gram`.
+        gram: for rivals: K, (N, L, C, C), of all or some layers, from :func:`tutorial_lib.gradients.class_gradient_gram`.
 
     Raises:
         ValueError: no logits, fewer than two classes, no such number of rivals, or a Gram matrix of other samples or classes.
@@ -35,27 +35,27 @@ def grad_trust(logits: Tensor, *, rivals: int | None = None, gram: Tensor | None
 
     Example:
         >>> z = torch.tensor([[2., 0., 0.], [1., 1., 1.]])
-        >>> grad_trust(z), grad_trust(z, rivals=1)
+        >>> grad_trust(z), grad_trust(z, n_counterfactuals=1)
         (tensor([2.9904, 1.0000]), tensor([4.5821, 1.0000]))
     """
-    classes = of_logits(logits).shape[1]
+    classes = check_logits(logits).shape[1]
     if classes < 2:
         raise ValueError("trust needs another answer: at least two classes")
-    if rivals is None:
+    if n_counterfactuals is None:
         if gram is not None:
             raise ValueError("a Gram matrix is for rivals=k; the demonstration's score knows the last layer alone")
         away = (logits - 1 / classes).abs()
         largest = away.amax(1, keepdim=True)
         # A ratio of fourth powers, taken of what is at most one. Where nothing stands out at all, it is one.
         return 1 / torch.where(largest == 0, 1, away / largest).pow(4).mean(1)
-    if not 1 <= rivals < classes:
-        raise ValueError(f"1 to {classes - 1} rivals among {classes} classes, not {rivals}")
-    asked = logits.topk(rivals + 1, dim=1).indices
-    needed = change_norms(logits, asked, gram)
+    if not 1 <= n_counterfactuals < classes:
+        raise ValueError(f"1 to {classes - 1} rivals among {classes} classes, not {n_counterfactuals}")
+    asked = logits.topk(n_counterfactuals + 1, dim=1).indices
+    needed = counterfactual_gradient_norms(logits, asked, gram)
     return needed[:, 1:].mean(1) / needed[:, 0]
 
 
-def change_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) -> Tensor:
+def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) -> Tensor:
     """The size of the change that each of some answers would need, ‖∂(−log p_Q)/∂θ‖ ≥ 0. (N, C), classes (N, k) -> (N, k).
 
     Without ``gram``: at the last layer, per unit of ‖h‖, ‖p − e_Q‖.
@@ -64,17 +64,17 @@ def change_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) ->
         ValueError: a Gram matrix of other samples or classes.
 
     Example:
-        >>> change_norms(torch.zeros(1, 2), torch.tensor([[0]]))
+        >>> counterfactual_gradient_norms(torch.zeros(1, 2), torch.tensor([[0]]))
         tensor([[0.7071]])
     """
-    fitting(logits=(logits, "floats N C"), classes=(classes, "whole N k"))
+    check_shapes(logits=(logits, "floats N C"), classes=(classes, "whole N k"))
     classes = classes.to(logits.device, torch.int64)
     if not ((0 <= classes) & (classes < logits.shape[1])).all():
         raise ValueError(f"classes must lie in 0…{logits.shape[1] - 1}")
     p = logits.softmax(1)
     delta = p[:, None].expand(-1, classes.shape[1], -1).clone()
     # p_Q − 1, not from a p_Q that rounds to one
-    delta.scatter_(2, classes[..., None], -others(logits).gather(1, classes)[..., None])
+    delta.scatter_(2, classes[..., None], -complement_probabilities(logits).gather(1, classes)[..., None])
     # Squares of what is nearly certain would vanish: the size is taken out before, and put back after.
     size = delta.abs().amax(2, keepdim=True).clamp(min=torch.finfo(delta.dtype).tiny)
     delta = delta / size

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tutorial_lib.gradients import batch_gradient, layer_names, parameter_gradients, reconstruction, value
-from tutorial_lib.gradients.borrowing import outputs_of
-from tutorial_lib.gradients.inputs import slices
-from tutorial_lib.names import known
+from tutorial_lib.gradients import loss_and_gradients, layer_names, per_sample_gradients, reconstruction_mse, objective_values
+from tutorial_lib.gradients._context import checked_forward
+from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import check_choice
 
-READS = ("reconstruction", "alignment", "both")
+SCORE_KINDS = ("reconstruction", "alignment", "both")
 
 
 class GradCon:
@@ -42,7 +42,7 @@ class GradCon:
     Source: Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv 2007.09507; α, β and the step are those of its published code.
 
     Example:
-        >>> from tutorial_lib.networks import StridedAutoencoder
+        >>> from tutorial_lib.models import StridedAutoencoder
         >>> normal = torch.rand(20, 3, 1, 1).expand(-1, -1, 28, 28)
         >>> detector = GradCon(StridedAutoencoder(widths=(4, 4, 8, 8))).fit(normal, epochs=1)
         >>> detector.score(normal[:5]).shape, detector.alignment(normal[:5]).shape
@@ -56,15 +56,15 @@ class GradCon:
         decoder: str | nn.Module = "decoder",
         alpha: float = 0.03,
         beta: float = 0.12,
-        chunk: int = 64,
+        batch_size: int = 64,
     ):
         if alpha < 0 or beta < 0:
             raise ValueError(f"alpha and beta are shares, at least 0, not {alpha} and {beta}")
-        self.autoencoder, self.alpha, self.beta, self.chunk = autoencoder, alpha, beta, chunk
+        self.autoencoder, self.alpha, self.beta, self.batch_size = autoencoder, alpha, beta, batch_size
         self.layers = layer_names(autoencoder, decoder)
-        self.weights = [name for name in layer_names(autoencoder, decoder, by="tensor") if name.endswith("weight")]
+        self.weights = [name for name in layer_names(autoencoder, decoder, group_by="tensor") if name.endswith("weight")]
         self.network: nn.Module | None = None
-        self.directions: dict[str, Tensor] = {}
+        self.mean_gradients: dict[str, Tensor] = {}
         self.history: list[tuple[float, float]] = []
 
     def fit(
@@ -72,8 +72,8 @@ class GradCon:
         images: Tensor,
         *,
         epochs: int = 25,
-        batch: int = 64,
-        step: float = 1e-3,
+        batch_size: int = 64,
+        lr: float = 1e-3,
         generator: torch.Generator | None = None,
     ) -> GradCon:
         """Train a fresh copy by Adam on normal pictures, (N, C, H, W), and collect the directions. Called again, it begins anew.
@@ -97,19 +97,19 @@ class GradCon:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             images = images.detach().clone()
             network = copy.deepcopy(self.autoencoder).to(images).requires_grad_(True).train()
-            optimiser = torch.optim.Adam(network.parameters(), lr=step)
+            optimiser = torch.optim.Adam(network.parameters(), lr=lr)
             weights = {name: network.get_parameter(name) for name in self.weights}
             mean, k = {name: torch.zeros_like(w) for name, w in weights.items()}, 0
             for _ in range(epochs):
                 seen = []
-                for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch):
+                for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch_size):
                     x, cosine = images[rows], None
                     if self.alpha and k:
-                        L, gradient = batch_gradient(network, x, reconstruction(x), layers=self.layers)
+                        L, gradient = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
                         cosine = _cosines(gradient, mean).mean()
                         J = L - self.alpha * cosine
                     else:
-                        J = L = reconstruction(x)(outputs_of(network, x)).mean()
+                        J = L = reconstruction_mse(x)(checked_forward(network, x)).mean()
                     optimiser.zero_grad()
                     J.backward()
                     total = {name: w.grad for name, w in weights.items()}
@@ -122,30 +122,30 @@ class GradCon:
                     seen.append((L.item(), cosine.item()))
                 self.history.append(tuple(sum(column) / len(seen) for column in zip(*seen, strict=True)))
             network.zero_grad()
-            self.network, self.directions = network.eval().requires_grad_(False), mean
+            self.network, self.mean_gradients = network.eval().requires_grad_(False), mean
         return self
 
-    def change(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The change each picture asks of the decoder, layer by layer: how long it is, and which way it points. (N, L) each.
 
         ‖∂L(x)/∂φ_i‖ ≥ 0, and the cosine between ∂L(x)/∂φ_i and the directions, in [−1, 1], higher = more usual.
 
         Raises:
-            ValueError: not fitted yet; as :func:`tutorial_lib.gradients.parameter_gradients` does.
+            ValueError: not fitted yet; as :func:`tutorial_lib.gradients.per_sample_gradients` does.
         """
         network, lengths, cosines = self._fitted(), [], []
-        for rows in slices(max(1, len(x)), self.chunk):
+        for rows in batch_slices(max(1, len(x)), self.batch_size):
             part = x[rows]
-            gradients = parameter_gradients(network, part, reconstruction(part), layers=self.layers, chunk=self.chunk)
+            gradients = per_sample_gradients(network, part, reconstruction_mse(part), layers=self.layers, batch_size=self.batch_size)
             lengths.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
-            cosines.append(_cosines(gradients, self.directions))
+            cosines.append(_cosines(gradients, self.mean_gradients))
         return torch.cat(lengths), torch.cat(cosines)
 
     def alignment(self, x: Tensor) -> Tensor:
         """The cosines of :meth:`change` alone, (N, L)."""
-        return self.change(x)[1]
+        return self.gradient_statistics(x)[1]
 
-    def score(self, x: Tensor, read: str = "both") -> Tensor:
+    def score(self, x: Tensor, kind: str = "both") -> Tensor:
         """Abnormality of each picture, (N, C, H, W) -> (N,), higher = more abnormal.
 
         One forward pass; for the alignment one more, and a backward pass.
@@ -153,12 +153,12 @@ class GradCon:
         Raises:
             ValueError: an unknown read; as :meth:`change` does.
         """
-        known(read, READS, "read")
+        check_choice(kind, SCORE_KINDS, "read")
         total = x.new_zeros(len(x))
-        if read != "alignment":
-            total = total + value(self._fitted(), x, reconstruction(x), chunk=self.chunk)
-        if read != "reconstruction":
-            total = total - (self.beta if read == "both" else 1) * self.alignment(x).mean(1)
+        if kind != "alignment":
+            total = total + objective_values(self._fitted(), x, reconstruction_mse(x), batch_size=self.batch_size)
+        if kind != "reconstruction":
+            total = total - (self.beta if kind == "both" else 1) * self.alignment(x).mean(1)
         return total
 
     def _fitted(self) -> nn.Module:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, input_gradient, value
-from tutorial_lib.uncertainty.confidence import max_softmax, warm
+from tutorial_lib.gradients import Objective, input_gradient, objective_values
+from tutorial_lib.uncertainty.logit_scores import msp_score, check_temperature
 
 
-def odin(model: nn.Module, x: Tensor, *, temperature: float = 1000.0, step: float = 0.0014, chunk: int = 64) -> Tensor:
+def odin_score(model: nn.Module, x: Tensor, *, temperature: float = 1000.0, eps: float = 0.0014, batch_size: int = 64) -> Tensor:
     """ODIN: the largest probability at a high temperature, after a small step of the picture towards the class predicted.
 
     x̃ = x + ε sign(∇_x log p_P(x; T)), score = 1 − max_c p_c(x̃; T), in [0, 1 − 1/C]; higher = more abnormal. p(·; T) is the
@@ -29,12 +29,12 @@ def odin(model: nn.Module, x: Tensor, *, temperature: float = 1000.0, step: floa
 
     Example:
         >>> import torch
-        >>> odin(nn.Flatten(), torch.tensor([[[0., 0.]], [[0., 10.]]]), temperature=1., step=0.)
+        >>> odin_score(nn.Flatten(), torch.tensor([[[0., 0.]], [[0., 10.]]]), temperature=1., eps=0.)
         tensor([5.0000e-01, 4.5398e-05])
     """
-    T = warm(temperature)
-    if step < 0:
-        raise ValueError(f"a step of zero or more, not {step}")
+    T = check_temperature(temperature)
+    if eps < 0:
+        raise ValueError(f"a step of zero or more, not {eps}")
     sure = Objective(lambda z, c: (z / T).log_softmax(1).gather(1, c[:, None])[:, 0], None, classes=True)
-    moved = x.detach() + step * input_gradient(model, x, sure, chunk=chunk).sign()
-    return value(model, moved, lambda z: max_softmax(z / T), chunk=chunk)
+    moved = x.detach() + eps * input_gradient(model, x, sure, batch_size=batch_size).sign()
+    return objective_values(model, moved, lambda z: msp_score(z / T), batch_size=batch_size)

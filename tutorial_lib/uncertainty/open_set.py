@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib.measures.detection import scores
-from tutorial_lib.uncertainty.confidence import of_logits
+from tutorial_lib.metrics.detection import check_scores
+from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
-def pseudo_unknown(classes: int, unknown: int, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+def split_pseudo_unknown_classes(classes: int, unknown: int, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
     """Known classes split at random into those that stay known and those that play the unknown: two sorted tensors of labels.
 
     The real unknown classes stay out of it: a detector may learn from the pseudo-unknown ones, and nothing else.
@@ -20,7 +20,7 @@ def pseudo_unknown(classes: int, unknown: int, *, generator: torch.Generator | N
     Source: Lee and AlRegib, ICIP 2021, arXiv 2206.08229.
 
     Example:
-        >>> known, playing = pseudo_unknown(6, 2)
+        >>> known, playing = split_pseudo_unknown_classes(6, 2)
         >>> len(known), len(playing), sorted([*known.tolist(), *playing.tolist()])
         (4, 2, [0, 1, 2, 3, 4, 5])
     """
@@ -31,7 +31,7 @@ def pseudo_unknown(classes: int, unknown: int, *, generator: torch.Generator | N
     return order[unknown:].sort().values, order[:unknown].sort().values
 
 
-def threshold_of_normal(normal: Tensor, pass_rate: float = 0.95) -> float:
+def threshold_at_tpr(normal: Tensor, pass_rate: float = 0.95) -> float:
     """The smallest threshold at which at least ``pass_rate`` of the normal pictures pass: score ≤ threshold passes.
 
     Chosen on normal pictures alone, and on others than those tested.
@@ -44,30 +44,30 @@ def threshold_of_normal(normal: Tensor, pass_rate: float = 0.95) -> float:
         ValueError: no scores, or a rate out of range.
 
     Example:
-        >>> threshold_of_normal(torch.arange(20.))
+        >>> threshold_at_tpr(torch.arange(20.))
         18.0
     """
     if not 0 < pass_rate <= 1:
         raise ValueError(f"a rate above 0 and at most 1, not {pass_rate}")
-    ordered = scores(normal, "normal").sort().values
+    ordered = check_scores(normal, "normal").sort().values
     # The k-th smallest lets k pass; a hair off, so that 0.95 · 20 is 19.
     return ordered[max(0, int(-(-(pass_rate * len(ordered) - 1e-9) // 1)) - 1)].item()
 
 
-def open_set(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
+def open_set_predict(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
     """The class where the score allows it, else C, the unknown: logits (N, C), abnormality (N,) -> (N,), labels 0 … C.
 
-    Judge it with :func:`tutorial_lib.measures.accuracy` and :func:`tutorial_lib.measures.macro_f1`, with C as the true label
+    Judge it with :func:`tutorial_lib.metrics.accuracy` and :func:`tutorial_lib.metrics.macro_f1`, with C as the true label
     of what is unknown. Say how many unknown pictures there were for each known one: both numbers depend on it.
 
     Raises:
         ValueError: not one score a row of logits, or what is no number.
 
     Example:
-        >>> open_set(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
+        >>> open_set_predict(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
         tensor([0, 2])
     """
-    if score.shape != of_logits(logits).shape[:1]:
+    if score.shape != check_logits(logits).shape[:1]:
         raise ValueError(f"a score for each of the {len(logits)} rows of logits, not {tuple(score.shape)}")
     if logits.isnan().any() or score.isnan().any():
         raise ValueError("some logits or scores are no numbers, and no class may be read off them")

@@ -7,25 +7,25 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import confounding, gradient_norms, last_layer_gradient, norms_from_gram
-from tutorial_lib.tensors import fitting
-from tutorial_lib.uncertainty.confidence import of_logits
+from tutorial_lib.gradients import confounding_label_loss, per_sample_gradient_norms, last_layer_gradient_factors, gradient_norms_from_gram
+from tutorial_lib._validation import check_shapes
+from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
-def confounding_norms(
+def confounding_gradient_norms(
     model: nn.Module,
     x: Tensor,
     labels: str | Tensor = "ones",
     *,
-    link: str = "sigmoid",
+    activation: str = "sigmoid",
     reduction: str = "mean",
     layers: str | nn.Module | list | None = None,
-    by: str = "layer",
-    chunk: int = 64,
+    group_by: str = "layer",
+    batch_size: int = 64,
 ) -> Tensor:
     """How far each layer would have to move for a label that fits nothing: ‖∂J(y)/∂θ_l‖ ≥ 0. x (N, …) -> (N, L).
 
-    J is :func:`tutorial_lib.gradients.confounding`. All ones with the sigmoid: δ = ∂J/∂z = (σ(z) − 1)/C. All ones with the
+    J is :func:`tutorial_lib.gradients.confounding_label_loss`. All ones with the sigmoid: δ = ∂J/∂z = (σ(z) − 1)/C. All ones with the
     softmax: δ = p − 1/C, the gradient of GradNorm's KL(u ‖ p). **No direction is given**: whether a stranger's norm is larger
     or smaller depends on loss, layer and network; see :func:`signed_auroc` first. One backward pass; norms, whose squares are
     the papers' feature.
@@ -42,7 +42,7 @@ def confounding_norms(
         chunk: pictures at a time.
 
     Raises:
-        ValueError: unknown labels, link or reduction, and as :func:`tutorial_lib.gradients.gradient_norms` does.
+        ValueError: unknown labels, link or reduction, and as :func:`tutorial_lib.gradients.per_sample_gradient_norms` does.
 
     Source: Lee and AlRegib, ICIP 2020, arXiv 2008.08030; Lee et al., IEEE Access 2023, arXiv 2304.02834.
 
@@ -50,17 +50,17 @@ def confounding_norms(
         >>> model = nn.Linear(2, 4)  # with σ(z) = ½ everywhere, δ = −½/4 for each class
         >>> model.weight.data.zero_(), model.bias.data.zero_()  # doctest: +ELLIPSIS
         (...)
-        >>> confounding_norms(model, torch.tensor([[3., 4.]]), by="tensor")
+        >>> confounding_gradient_norms(model, torch.tensor([[3., 4.]]), group_by="tensor")
         tensor([[1.2500, 0.2500]])
     """
-    return gradient_norms(model, x, confounding(labels, link, reduction), layers=layers, by=by, chunk=chunk)
+    return per_sample_gradient_norms(model, x, confounding_label_loss(labels, activation, reduction), layers=layers, group_by=group_by, batch_size=batch_size)
 
 
-def label_norms(K: Tensor, logits: Tensor, labels: Tensor, *, link: str = "sigmoid", reduction: str = "mean") -> Tensor:
+def confounding_norms_from_gram(gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean") -> Tensor:
     """The norms for any other labels, without another backward pass: √(δᵀKδ), for each label. -> (Q, N, L).
 
     Args:
-        K: the Gram matrix of the classes' gradients, (N, L, C, C), from :func:`tutorial_lib.gradients.gradient_gram`.
+        K: the Gram matrix of the classes' gradients, (N, L, C, C), from :func:`tutorial_lib.gradients.class_gradient_gram`.
         logits: (N, C).
         labels: (Q, C), each meant for all pictures.
         link, reduction: as for :func:`confounding_norms`.
@@ -69,16 +69,16 @@ def label_norms(K: Tensor, logits: Tensor, labels: Tensor, *, link: str = "sigmo
         ValueError: shapes that do not belong together, and as :func:`confounding_norms` does.
 
     Example:
-        >>> label_norms(25 * torch.eye(2)[None, None], torch.zeros(1, 2), torch.tensor([[1., 1.], [0., 1.]]))
+        >>> confounding_norms_from_gram(25 * torch.eye(2)[None, None], torch.zeros(1, 2), torch.tensor([[1., 1.], [0., 1.]]))
         tensor([[[1.7678]],
         <BLANKLINE>
                 [[1.7678]]])
     """
-    if labels.dim() != 2 or not len(labels) or labels.shape[1] != of_logits(logits).shape[1]:
+    if labels.dim() != 2 or not len(labels) or labels.shape[1] != check_logits(logits).shape[1]:
         raise ValueError(f"labels (Q, C) for logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}")
     # δ asks for the logits alone; what stands where the features do is not looked at.
-    delta = [last_layer_gradient(logits, logits, confounding(y, link, reduction))[0] for y in labels]
-    return norms_from_gram(K, torch.stack(delta).to(K))
+    delta = [last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels]
+    return gradient_norms_from_gram(gram, torch.stack(delta).to(gram))
 
 
 class PurviewDetector:
@@ -106,10 +106,10 @@ class PurviewDetector:
         True
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200, strength: float = 1.0):
-        if epochs < 1 or strength <= 0:
-            raise ValueError(f"at least one epoch and a strength above zero, not {epochs} and {strength}")
-        self.hidden, self.log, self.epochs, self.strength = tuple(hidden), log, epochs, strength
+    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200, l2_penalty: float = 1.0):
+        if epochs < 1 or l2_penalty <= 0:
+            raise ValueError(f"at least one epoch and a strength above zero, not {epochs} and {l2_penalty}")
+        self.hidden, self.log, self.epochs, self.strength = tuple(hidden), log, epochs, l2_penalty
         self.layers = None
 
     def fit(self, normal: Tensor, abnormal: Tensor, *, generator: torch.Generator | None = None) -> PurviewDetector:
@@ -130,18 +130,18 @@ class PurviewDetector:
             or 0 in (len(normal), len(abnormal))
         ):
             raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
-        fitting(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
-        both = self._read(torch.cat([normal, abnormal.to(normal)]))
+        check_shapes(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
+        both = self._preprocess(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
         # A feature that never varies has no unit.
         self.spread = torch.where(spread > 0, spread, 1)
         seed = (
             0 if generator is None else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
         )
-        self.layers = self._learned((both - self.mean) / self.spread, len(normal), seed)
+        self.layers = self._fit_sklearn((both - self.mean) / self.spread, len(normal), seed)
         return self
 
-    def _learned(self, features: Tensor, normal: int, seed: int) -> list[tuple[Tensor, Tensor]]:
+    def _fit_sklearn(self, features: Tensor, normal: int, seed: int) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases, layer by layer; scikit-learn does the fitting."""
         abnormal = len(features) - normal
         given, said = features.numpy(), [0] * normal + [1] * abnormal
@@ -175,12 +175,12 @@ class PurviewDetector:
             raise ValueError("nothing has been learned yet: call fit(normal, abnormal) first")
         if features.dim() != 2 or features.shape[1] != len(self.mean):
             raise ValueError(f"fitted on features (N, {len(self.mean)}), these are {tuple(features.shape)}")
-        found = (self._read(features) - self.mean) / self.spread
+        found = (self._preprocess(features) - self.mean) / self.spread
         for i, (weight, bias) in enumerate(self.layers):
             found = (found.relu() if i else found) @ weight + bias
         return found[:, 0].to(features)
 
-    def _read(self, features: Tensor) -> Tensor:
+    def _preprocess(self, features: Tensor) -> Tensor:
         fine = features.detach().to("cpu", torch.float64)
         if not fine.isfinite().all():
             raise ValueError("the features are not finite")

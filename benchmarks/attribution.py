@@ -1,0 +1,195 @@
+"""Attribution maps against a plain forward pass, captum, torch-cam and pytorch-grad-cam, on torchvision's networks at 224².
+
+The weights are drawn: times do not depend on them. pytorch-grad-cam is measured where it is installed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import warnings
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import nn
+
+from benchmarks.timing import time_interleaved, peak_memory, ratio
+from tutorial_lib import attribution as i
+
+SIDE = 224
+
+
+def network(name: str, device="cpu") -> nn.Module:
+    torch.manual_seed(0)
+    return getattr(torchvision.models, name)(weights=None).eval().to(device)
+
+
+def pictures(n: int, device="cpu") -> torch.Tensor:
+    return torch.rand(n, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def silenced(f: Callable) -> Callable:
+    """Captum says more than once that it sets flags and hooks."""
+
+    def run():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return f()
+
+    return run
+
+
+def cams(n: int = 8, device="cpu") -> dict[str, Callable]:
+    """Grad-CAM of a ResNet-50's last stage, and the forward pass that any of them needs at least."""
+    import captum.attr
+    import torchcam.methods
+
+    model, x, labels = network("resnet50", device), pictures(n, device), torch.arange(n, device=device)
+    theirs = captum.attr.LayerGradCam(model, model.layer4)
+
+    def forward():
+        with torch.no_grad():
+            return model(x)
+
+    def torch_cam():
+        with torchcam.methods.GradCAM(model, "layer4") as extractor:
+            return extractor(labels.tolist(), model(x), normalized=False)[0]
+
+    ways = {
+        "forward, no_grad": forward,
+        "grad_cam": lambda: i.grad_cam(model, x, "layer4", labels, relu=True),
+        "captum LayerGradCam": silenced(lambda: theirs.attribute(x, labels, relu_attributions=True)[:, 0].detach()),
+        "torch-cam GradCAM": torch_cam,
+    }
+    try:
+        import pytorch_grad_cam
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+    except ImportError:
+        return ways
+
+    def other():
+        with pytorch_grad_cam.GradCAM(model, [model.layer4]) as cam:
+            return torch.from_numpy(cam(x, [ClassifierOutputTarget(int(c)) for c in labels]))
+
+    return ways | {"pytorch-grad-cam GradCAM": other}
+
+
+def contrasts(classes: int = 10, device="cpu") -> dict[str, Callable]:
+    """The contrasts of one picture with all 1,000 classes from one Jacobian; and with some classes, a pass each."""
+    model, x = network("resnet50", device), pictures(1, device)
+
+    def one_jacobian():
+        return i.all_contrast_cams(*i.all_class_cams(model, x, "layer4"))[:, :classes]
+
+    def a_pass_each():
+        return torch.stack([i.contrast_cam(model, x, "layer4", Q) for Q in range(classes)], 1)
+
+    return {"one Jacobian": one_jacobian, "a pass each": a_pass_each}
+
+
+def smoothing_methods(n: int = 2, device="cpu", samples: int = 16) -> dict[str, Callable]:
+    """SmoothGrad and integrated gradients of a ResNet-18, at equal samples."""
+    import captum.attr
+
+    model, x, labels = network("resnet18", device), pictures(n, device), torch.arange(n, device=device)
+    tunnel, path = captum.attr.NoiseTunnel(captum.attr.Saliency(model)), captum.attr.IntegratedGradients(model)
+    return {
+        "smoothgrad": lambda: i.smoothgrad(model, x, labels, n_samples=samples),
+        "captum NoiseTunnel": silenced(
+            lambda: tunnel.attribute(x, nt_samples=samples, stdevs=0.15, target=labels, abs=False)
+        ),
+        "integrated_gradients": lambda: i.integrated_gradients(model, x, labels, n_steps=samples),
+        "captum IntegratedGradients": silenced(
+            lambda: path.attribute(x, 0.0, labels, n_steps=samples, method="riemann_middle")
+        ),
+    }
+
+
+def few_samples(samples: int = 32, device="cpu") -> dict[str, Callable]:
+    """One picture and as many samples as are taken together."""
+    return smoothing_methods(1, device, samples)
+
+
+def many_samples(samples: int = 128, device="cpu") -> dict[str, Callable]:
+    """Four times as many, to see whether memory grows with them."""
+    return smoothing_methods(1, device, samples)
+
+
+def introspection(n: int = 4, device="cpu") -> dict[str, Callable]:
+    """Introspective features of 100 classes in closed form; and by a backward pass for each picture and class."""
+    torch.manual_seed(0)
+    model = torchvision.models.resnet18(num_classes=100).eval().to(device)
+    x = pictures(n, device)[..., :64, :64]
+
+    def a_pass_each(wanted: list[nn.Parameter]) -> torch.Tensor:
+        found = []
+        for one in x:
+            z = model(one[None])
+            losses = [nn.functional.cross_entropy(z, torch.tensor([Q], device=device)) for Q in range(100)]
+            found.append(
+                torch.stack([torch.autograd.grad(J, wanted, retain_graph=True)[-1][Q] for Q, J in enumerate(losses)])
+            )
+        return torch.stack(found)
+
+    whole = [p for p in model.parameters() if p is not model.fc.bias]  # the last layer's weight comes last
+    return {
+        "closed form": lambda: i.introspective_features(model, x),
+        "a pass each": lambda: a_pass_each(whole),
+        "a pass each, as far as the last layer": lambda: a_pass_each([model.fc.weight]),
+    }
+
+
+def run(device: torch.device, rounds: int) -> list[dict]:
+    """Rows: what, measured, target, and whether it is met."""
+    rows = []
+
+    def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
+        measured = round(measured, 3)
+        met = measured >= target if least else measured <= target
+        rows.append({"what": what, "measured": measured, "target": target, "unit": unit, "least": least, "met": met})
+        print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
+
+    def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
+        # In turns with one other alone: what a third leaves behind in memory would count.
+        return time_interleaved({name: ways[name] for name in (ours, other)}, rounds, device)
+
+    ways = cams(device=device)
+    torch.testing.assert_close(ways["captum LayerGradCam"](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(ways["torch-cam GradCAM"](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
+    seconds = against(ways, "grad_cam", "forward, no_grad")
+    for name, found in seconds.items():
+        rows.append(
+            {"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(found), 4), "unit": "s"}
+        )
+        print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
+    row(
+        "Grad-CAM: our time to a forward pass under no_grad", ratio(seconds, "grad_cam", "forward, no_grad"), 1.1, False
+    )
+    least, taken = (peak_memory(cams, way, device) for way in ("forward, no_grad", "grad_cam"))
+    row(f"Grad-CAM: our peak memory to that of the forward pass ({least:.0f} MiB)", taken / least, 1.1, False)
+    for peer in [name for name in ways if " " in name and "forward" not in name]:
+        aim = 3 if peer.startswith("pytorch") else 1
+        row(f"Grad-CAM: time of {peer} to ours", ratio(against(ways, "grad_cam", peer), peer, "grad_cam"), aim, True)
+
+    ways = contrasts(device=device)
+    torch.testing.assert_close(ways["one Jacobian"](), ways["a pass each"](), rtol=1e-2, atol=1e-5)
+    seconds = against(ways, "one Jacobian", "a pass each")
+    what = "contrasts with 1,000 classes: time of a pass each (a hundred times ten) to one Jacobian"
+    row(what, 100 * ratio(seconds, "a pass each", "one Jacobian"), 50, True)
+
+    ways = introspection(device=device)
+    torch.testing.assert_close(ways["closed form"](), ways["a pass each"](), rtol=1e-3, atol=1e-5)
+    for peer, aim in (("a pass each", 20), ("a pass each, as far as the last layer", None)):
+        speed = ratio(against(ways, "closed form", peer), peer, "closed form")
+        what = f"introspective features of 100 classes: time of {peer} to the closed form"
+        if aim is not None:
+            row(what, speed, aim, True)
+        else:
+            rows.append({"what": what, "measured": round(speed, 3), "unit": "×"})
+
+    ways = smoothing_methods(device=device)
+    for ours, peer in (("smoothgrad", "captum NoiseTunnel"), ("integrated_gradients", "captum IntegratedGradients")):
+        row(f"{ours}, 16 samples: time of {peer} to ours", ratio(against(ways, ours, peer), peer, ours), 1, True)
+        taken, grown = peak_memory(few_samples, ours, device), peak_memory(many_samples, ours, device)
+        row(f"{ours}: our peak memory with 128 samples to that with 32 ({taken:.0f} MiB)", grown / taken, 1.25, False)
+    return rows

@@ -1,0 +1,50 @@
+"""What a model looks like from outside, to compare it with what it was."""
+
+import weakref
+
+import torch
+
+
+class ModelState:
+    """All that can be seen of a model: flags, attributes, hooks, parameters with their gradients, buffers."""
+
+    def __init__(self, model):
+        self.model, self.random = model, self._random()
+        self.modules = [(m, m.training, self._attributes(m)) for m in model.modules()]
+        tensors = [*model.parameters(), *model.buffers()]
+        self.tensors = [
+            (t, t.detach().clone(), t.requires_grad, t.grad, self._copy(t.grad), dict(t.__dict__)) for t in tensors
+        ]
+
+    @staticmethod
+    def _random():
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+
+    @staticmethod
+    def _copy(t):
+        return None if t is None else t.clone()
+
+    @staticmethod
+    def _attributes(module):
+        # Containers (hooks, parameters, buffers, submodules) by what is in them, in order; everything else by identity.
+        def seen(v):
+            if isinstance(v, dict):
+                return [(i, id(j)) for i, j in v.items()]
+            if isinstance(v, list):
+                return [id(j() if isinstance(j, weakref.ref) else j) for j in v]
+            return id(v)
+
+        return {k: seen(v) for k, v in vars(module).items()}
+
+    def check(self):
+        assert [id(m) for m in self.model.modules()] == [id(m) for m, *_ in self.modules]
+        for module, training, attributes in self.modules:
+            assert module.training == training
+            assert self._attributes(module) == attributes
+        for t, value, requires_grad, grad, grad_value, extra in self.tensors:
+            assert torch.equal(t, value) and t.requires_grad == requires_grad
+            assert t.grad is grad and (grad is None or torch.equal(grad, grad_value))
+            assert t._backward_hooks is None and t.__dict__ == extra
+        assert all(torch.equal(a, b) for a, b in zip(self.random, self._random(), strict=True)), (
+            "the global random state moved"
+        )

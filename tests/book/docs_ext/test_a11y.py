@@ -1,0 +1,24 @@
+"""What makes the pages leaves two things without a word; both get one, and nothing else changes."""
+
+from docs_ext import a11y
+
+ENTRY = '<li><a href="api.html">API</a><details><summary><span class="toctree-toggle" role="presentation"></span></summary><ul></ul></details></li>'
+
+
+def test_label_toctree_toggles_adds_accessible_name():
+    named = a11y.label_toctree_toggles(ENTRY)
+    assert '<summary aria-label="Pages below this one"><span class="toctree-toggle"' in named
+    assert a11y.label_toctree_toggles(named) == named
+
+
+def test_label_toctree_toggles_leaves_other_summaries_unchanged():
+    hint = "<details><summary>Hint</summary>Look.</details>"
+    assert a11y.label_toctree_toggles(hint) == hint
+
+
+def test_fix_bibliography_roles_marks_entries_as_list_items():
+    made = a11y.fix_bibliography_roles(
+        '<div role="list" class="citation-list"><div class="citation" id="a" role="doc-biblioentry">A.</div></div>'
+    )
+    assert 'id="a" role="listitem"' in made
+    assert a11y.fix_bibliography_roles('<div role="doc-biblioentry">A.</div>') == '<div role="doc-biblioentry">A.</div>'

@@ -1,0 +1,160 @@
+"""A chapter's last run is measured in its own process, and shown on its first screen."""
+
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docs_ext import execution_stats
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parent.parent.parent
+BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+MEASURE = inspect.getsource(execution_stats.measurement_cell) + "\nmeasure()"
+
+
+def measure_subprocess(before=""):
+    """What a process of its own says of itself, after it has done something."""
+    ran = subprocess.run(
+        [sys.executable, "-c", before + "\n" + MEASURE], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(ran.stdout)
+
+
+def test_execution_stats_memory_is_the_peak():
+    small, large = measure_subprocess(), measure_subprocess("x = b'1' * 300_000_000; del x")
+    assert 0.25 < large["gigabytes"] - small["gigabytes"] < 0.35
+
+
+def test_execution_stats_memory_excludes_parent_process():
+    heavy = f"import subprocess, sys; x = b'1' * 500_000_000; subprocess.run([sys.executable, '-c', {MEASURE!r}], check=True); sys.exit()"
+    assert measure_subprocess(heavy)["gigabytes"] < 0.2
+
+
+def test_execution_stats_cpu_time_includes_child_processes():
+    clocks = "import os, time; time.process_time = lambda: 12.5; os.times = lambda: (1, 1, 2, 0.5, 900)"
+    assert measure_subprocess(clocks)["processor"] == 15, "the process and its children"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("> **Time** 10 min to read · **budget** 75 s and 3 GB · **device** any", (75, 3)),
+        ("> **Budget** 60 seconds, 2 GB", (60, 2)),
+        ("> **Time** 10 min to read, 1 min to run", None),
+        ("a budget of 75 s and 3 GB", None),
+    ],
+)
+def test_execution_stats_budget_is_parsed_from_chapter_text(text, found):
+    assert execution_stats.budget(text) == found
+
+
+RUN = {
+    "seconds": 60,
+    "processor": 50,
+    "gigabytes": 1.5,
+    "cores": 2,
+    "kind": "x86_64",
+    "gpu": None,
+    "date": "2026-01-05",
+}
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "allowed", "over"),
+    [(2.9, None, False), (3.01, None, True), (1.5, (75, 1), True), (3.5, (75, 4), True)],
+)
+def test_exceeded_budget_compares_memory_with_limits(gigabytes, allowed, over):
+    card = BeautifulSoup(execution_stats.stats_node(RUN | {"gigabytes": gigabytes}, allowed), "html.parser").p
+    assert execution_stats.exceeded_budget(card) is over
+
+
+def test_stats_node_text_lists_time_memory_and_machine():
+    assert "60 s (50 s of processor time), 1.5 GB at its peak, on 2 cores (x86_64), 5 January 2026" in execution_stats.stats_node(
+        RUN
+    )
+    assert "and a GPU (Some &amp; name)" in execution_stats.stats_node(RUN | {"gpu": "Some & name"})
+    assert "budget</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
+    assert "budget" not in execution_stats.stats_node(RUN, (60, 3)), "the chapter says it already"
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A book of one chapter, with the real settings."""
+    for part in ["_ext", "_templates", "_static"]:
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ["chapters", "tutorial_lib"]:
+        (tmp_path / part).mkdir()
+    for part in ["chapters/references.bib", "tutorial_lib/_download.py"]:
+        shutil.copy(ROOT / part, tmp_path / part)
+    for part in ["requirements.lock", "tutorial_lib/__init__.py"]:
+        (tmp_path / part).touch()
+    settings = (
+        (ROOT / "_config.yml")
+        .read_text(encoding="utf-8")
+        .replace("only_build_toc_files: false", "only_build_toc_files: true")
+    )
+    (tmp_path / "_config.yml").write_text(settings, encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/01-page\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    return tmp_path
+
+
+def build(home, words):
+    """Write the chapter, build, and return the page."""
+    first = {
+        "cell_type": "markdown",
+        "id": "a",
+        "metadata": {},
+        "source": f"# Title\n\n{words}\n\nMore.\n\n## Part\n\nText.",
+    }
+    code = {
+        "cell_type": "code",
+        "id": "b",
+        "metadata": {},
+        "source": "print('an output')",
+        "execution_count": None,
+        "outputs": [],
+    }
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = json.dumps({"cells": [first, code], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+    path = home / "chapters" / "01-page.ipynb"
+    path.write_text(notebook, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", BUILD],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    assert path.read_text(encoding="utf-8") == notebook, "a build writes no sources"
+    return BeautifulSoup(
+        (home / "_build" / "html" / "chapters" / "01-page.html").read_text(encoding="utf-8"), "html.parser"
+    )
+
+
+def test_execution_stats_appear_on_page_and_survive_text_changes(home):
+    page = build(home, "> **Time** a minute · **budget** 20 s and 1 GB")
+    (card,) = page.select(".run-card")
+    assert card.parent.name == "div" and card.parent.parent.name == "blockquote" and "Time" in card.parent.text
+    assert card["data-allowed-gb"] == "1"
+    assert all(float(card[f"data-{name}"]) > 0 for name in ("seconds", "processor", "gigabytes"))
+    outputs = [output.text.strip() for output in page.select("div.cell_output")]
+    assert outputs == ["an output"], "the measuring cell is not on the page"
+    assert "run-card" not in (home / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb").read_text(
+        encoding="utf-8"
+    )
+    # Other words, the same cells: nothing is run, and the card is that of the run that made the outputs.
+    page = build(home, "Nothing about time.")
+    (later,) = page.select(".run-card")
+    assert [later[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")] == [
+        card[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")
+    ]
+    assert later["data-allowed-gb"] == str(execution_stats.GIGABYTES)
+    assert later.find_previous("p").text == "More." and later.find_next("h2").text.startswith("Part")

@@ -1,0 +1,65 @@
+import json
+from types import SimpleNamespace
+
+from docs_ext import reproduction_page
+import pytest
+
+PARTS = {"a|b": 61.2, "c": 3600.0}
+PROVENANCE = {"date": "2026-01-02", "machine": "a kind of CPU", "versions": {"python": "3.11", "torch": "2.9"}}
+PROVENANCE |= {"command": "python -m experiments toy --seed 4"}
+
+
+@pytest.fixture
+def home(tmp_path):
+    for folder in ("chapters", "studies", "tutorial_lib/results"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "studies" / "toy.py").write_text('"""What the toy\nasks.\n\nMore words."""\n')
+    (tmp_path / "chapters" / "02-toys.ipynb").write_text(json.dumps({"cells": [{"source": 'kept = stored("toy")'}]}))
+    (tmp_path / "chapters" / "03-others.ipynb").write_text(
+        json.dumps({"cells": [{"source": 'stored("toys"); stored("a toy")'}]})
+    )
+    return tmp_path
+
+
+def render_result(home, rows=({"a": 1},), **more):
+    content = {
+        "provenance": PROVENANCE | {"data": [{"subset": "9 pictures", "sha256": "ab" * 32}]} | more,
+        "rows": list(rows),
+    }
+    (home / "tutorial_lib" / "results" / "toy.json").write_text(json.dumps(content))
+    return reproduction_page.stored_results(home)
+
+
+def test_reproduction_page_shows_recorded_provenance(home):
+    page = render_result(home, seconds=PARTS)
+    made = "2026-01-02, on a kind of CPU, with python 3.11, torch 2.9"
+    for words in ("### toy", "What the toy asks.", "`python -m experiments toy --seed 4`", made):
+        assert words in page
+    assert "9 pictures (sha256 `abababababab…`)" in page and "**seeds:** 4 · **rows:** 1" in page
+    assert "| [toy](#toy) | 1 | 2026-01-02 | 1 h 1 min |" in page
+    assert "<td>a|b</td><td>1 min 1 s</td>" in page and "<td>c</td><td>1 h 0 min</td>" in page
+    assert "[2](02-toys.ipynb)" in page and "03-others" not in page and "More words" not in page
+
+
+def test_reproduction_page_marks_missing_provenance(home):
+    page = render_result(home, data=[])
+    assert page.count("not recorded") == 2 and "the drawn sign world" in page and "<details>" not in page
+
+
+def test_reproduction_page_lists_seeds_of_rows(home):
+    assert "**seeds:** 0, 2, 7 ·" in render_result(home, rows=[{"seed": 7}, {"seed": 0}, {"seed": 2}, {"seed": 0}])
+    assert "**seeds:** 0 ·" in render_result(home, command="python -m experiments toy")
+
+
+def test_reproduction_page_fills_placeholder(home):
+    render_result(home)
+    noted = []
+    app = SimpleNamespace(srcdir=str(home), env=SimpleNamespace(note_dependency=noted.append))
+    source = [f"before\n{reproduction_page.PLACEHOLDER}\nafter"]
+    reproduction_page.fill_page(app, "chapters/speed", source)
+    assert reproduction_page.PLACEHOLDER in source[0]
+    reproduction_page.fill_page(app, reproduction_page.PAGE, source)
+    assert source[0].startswith("before\n| table") and source[0].endswith("\nafter") and "### toy" in source[0]
+    assert {name.rsplit("/", 1)[1] for name in noted} == {"toy.json", "toy.py", "02-toys.ipynb", "03-others.ipynb"}
+    with pytest.raises(ValueError, match="needs the line"):
+        reproduction_page.fill_page(app, reproduction_page.PAGE, ["no mark"])

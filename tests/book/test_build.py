@@ -1,0 +1,80 @@
+"""A book of one page, built twice with the real settings: buttons follow the address, outputs follow the library."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+ADDRESS = "https://github.com/owner/project"
+
+
+@pytest.fixture
+def home(tmp_path):
+    for part in ["_ext", "_templates", "_static"]:
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ["chapters", "tutorial_lib"]:
+        (tmp_path / part).mkdir()
+    for part in ["chapters/references.bib", "tutorial_lib/_download.py"]:
+        shutil.copy(ROOT / part, tmp_path / part)
+    settings = (
+        (ROOT / "_config.yml")
+        .read_text(encoding="utf-8")
+        .replace("only_build_toc_files: false", "only_build_toc_files: true")
+    )
+    (tmp_path / "_config.yml").write_text(settings, encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/page\n", encoding="utf-8")
+    (tmp_path / "requirements.lock").touch()
+    markdown = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Title\n\n## Part\n\n$x$"}
+    code = {
+        "cell_type": "code",
+        "id": "b",
+        "metadata": {},
+        "source": "import tutorial_lib\nprint('the library says', tutorial_lib.WORD)",
+    }
+    notebook = {
+        "cells": [markdown, code | {"execution_count": None, "outputs": []}],
+        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (tmp_path / "chapters" / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    return tmp_path
+
+
+def build_page(home, word, address):
+    """Write the library and the address, build, and return the page."""
+    (home / "tutorial_lib" / "__init__.py").write_text(
+        f'__version__ = "1.2.0.dev0"\nWORD = {word!r}\n', encoding="utf-8"
+    )
+    urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
+    (home / "pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}', encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", BUILD],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return (home / "_build" / "html" / "chapters" / "page.html").read_text(encoding="utf-8")
+
+
+def test_build_buttons_and_outputs_follow_url_and_library(home):
+    first = build_page(home, "one", ADDRESS)
+    assert "the library says one" in first
+    assert "colab.research.google.com/github/owner/project/blob/main/chapters/page.ipynb" in first
+    assert f"{ADDRESS}/edit/main/chapters/page.ipynb" in first
+    assert f"{ADDRESS}/issues/new" in first
+    assert f'href="{ADDRESS}"' in first
+    second = build_page(home, "two", None)
+    assert "the library says two" in second and "the library says one" not in second
+    assert not any(
+        word in second for word in ["colab.research", "github.com", "issues/new", "source-repository-button"]
+    )

@@ -1,0 +1,45 @@
+"""Installing the library changes nothing on a machine whose packages are within its ranges, as those of Colab are."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def pip_dry_run(*arguments):
+    """What pip would install, without a network and without doing it: name → version."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--no-index",
+        "--no-build-isolation",
+        "--report",
+        "-",
+    ]
+    done = subprocess.run([*command, "--disable-pip-version-check", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {item["metadata"]["name"]: item["metadata"]["version"] for item in json.loads(done.stdout)["install"]}
+
+
+def test_install_adds_no_package_within_supported_ranges():
+    assert list(pip_dry_run(str(ROOT))) == ["tutorial-lib"]
+
+
+def test_install_dry_run_detects_unsatisfied_requirement(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace('"numpy>=1.26"', '"numpy>=999"'), encoding="utf-8"
+    )
+    for name in ("README.md", "LICENSE-CODE", "tutorial_lib"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    try:
+        pip_dry_run(str(tmp_path))
+    except AssertionError as refused:
+        assert "numpy>=999" in str(refused)
+    else:
+        raise AssertionError("pip was content with an older numpy")

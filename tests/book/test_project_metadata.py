@@ -1,0 +1,100 @@
+"""The pages around the chapters, and the files that describe the project, say what is so."""
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+from pybtex.database import parse_file
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def names_in_code(page):
+    """Dotted names in the last column of a page's tables."""
+    rows = [line for line in page.splitlines() if line.startswith("|") and line.rstrip().endswith("|")]
+    return [
+        name
+        for row in rows
+        for name in re.findall(r"`((?:[a-z_]\w*\.)+\w+)`", row.rstrip().removesuffix("|").rsplit("|", 1)[-1])
+    ]
+
+
+def is_importable(dotted):
+    """Whether a name can be imported from the library."""
+    module, _, name = f"tutorial_lib.{dotted}".rpartition(".")
+    return hasattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("name", names_in_code((ROOT / "chapters" / "notation.md").read_text(encoding="utf-8")))
+def test_notation_page_names_exist_in_library(name):
+    assert is_importable(name)
+
+
+def test_names_in_code_reads_last_table_column():
+    assert names_in_code("| $x$ | a `b.c` | `x`; `data.render`, `data.SIGNS` |\n| `d.e` | |") == [
+        "data.render",
+        "data.SIGNS",
+    ]
+    assert not is_importable("data.nothing")
+
+
+def test_api_page_lists_every_package():
+    """A room that a reader can import stands in the API reference."""
+    listed = set(
+        re.findall(r"^   tutorial_lib\.(\w+)$", (ROOT / "chapters" / "api.md").read_text(encoding="utf-8"), re.M)
+    )
+    rooms = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
+    assert rooms - listed == set()
+    assert all(is_importable(name) or import_module(f"tutorial_lib.{name}") for name in listed)
+
+
+def test_requirements_lock_covers_all_dependencies():
+    asked = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
+    locked = set(re.findall(r"^([\w.-]+)==", LOCK, re.M))
+    assert {re.match(r"[\w.-]+", name)[0].lower() for name in asked} - locked == set()
+    assert "://" not in LOCK
+
+
+def test_pyproject_dependencies_are_not_pinned():
+    assert [name for name in PROJECT["dependencies"] if "==" in name or "<" in name] == []
+
+
+def test_conda_environment_installs_requirements_lock():
+    wanted = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert wanted["channels"] == ["conda-forge"]
+    assert {"pip": ["-r requirements.lock", "-e ."]} in wanted["dependencies"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob(".github/workflows/*.yml"), ROOT / "CITATION.cff"]), ids=lambda path: path.name
+)
+def test_workflow_and_citation_files_are_valid_yaml(path):
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_bibliography_contains_every_cited_arxiv_number():
+    kept = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
+    pages = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "tutorial_lib").rglob("*.py")]
+    named = {
+        number
+        for page in pages
+        for number in re.findall(r"arxiv(?:\.org/abs/| )(\d{4}\.\d{4,5})", page.read_text(encoding="utf-8"), re.I)
+    }
+    assert len(named) > 30 and sorted(number for number in named if number not in kept) == []
+
+
+def test_bibliography_entries_are_unique_and_complete():
+    entries = re.split(r"^@", (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8"), flags=re.M)[1:]
+    keys = [re.match(r"\w+\{([\w-]+),", entry)[1] for entry in entries]
+    assert len(keys) == len(set(keys)) > 20
+    assert list(parse_file(ROOT / "chapters" / "references.bib").entries) == keys
+    assert [
+        key
+        for key, entry in zip(keys, entries, strict=True)
+        if not all(f"  {field} = " in entry for field in ("author", "title", "year"))
+    ] == []

@@ -1,0 +1,21 @@
+"""PyTorch for the processor alone: the same versions, nothing for a GPU, everything else as it was."""
+
+from pathlib import Path
+
+from tools import cpu_lock
+
+LOCK = (Path(__file__).parent.parent.parent / "requirements.lock").read_text(encoding="utf-8")
+
+
+def test_cpu_lock_drops_only_gpu_packages():
+    kept, torch = cpu_lock.without_torch(LOCK), cpu_lock.torch_only(LOCK)
+    left_out = [line for line in LOCK.splitlines() if line and line not in kept + torch]
+    assert [line.split("==")[0] for line in torch] == ["torch", "torchvision"]
+    assert left_out and all(line.startswith(("nvidia-", "cuda-", "triton==")) for line in left_out)
+    assert {"torchcam", "numpy", "captum"} <= {line.split("==")[0] for line in kept}
+
+
+def test_cpu_lock_keeps_platform_markers():
+    lock = "torch==2.0\ntriton==3.0 ; sys_platform == 'linux'\ncolorama==0.4 ; sys_platform == 'win32'\n"
+    assert cpu_lock.without_torch(lock) == ["colorama==0.4 ; sys_platform == 'win32'"]
+    assert cpu_lock.torch_only(lock) == ["torch==2.0"]

@@ -1,0 +1,164 @@
+"""The pack: unpacked into an empty folder it is whole, opens without a network, and its library runs a chapter."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tools import make_bundle
+import pytest
+
+from tools import make_slides
+
+ROOT = Path(__file__).parent.parent.parent
+CHAPTER = "04-expectancy"
+
+# The cells of the core, one after the other, in one process and without a kernel, which would need sockets.
+RUN = """
+import json, sys, tutorial_lib
+sys.path.insert(0, sys.argv[3])
+import doors
+from IPython.core.interactiveshell import InteractiveShell
+assert tutorial_lib.__file__.startswith(sys.argv[2]), tutorial_lib.__file__
+shell, ran = InteractiveShell.instance(colors="NoColor"), 0
+for cell in doors.depths(json.load(open(sys.argv[1], encoding="utf-8"))).core:
+    if cell["cell_type"] == "code":
+        shell.run_cell("".join(cell["source"])).raise_error()
+        ran += 1
+print("ran", ran)
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(book, tmp_path_factory):
+    if not (ROOT / "_build" / "slides" / "index.html").is_file():
+        make_slides.build_decks(ROOT, ROOT / "_build" / "slides")
+    return make_bundle.build_bundle(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def extracted_bundle(bundle, tmp_path_factory):
+    target = tmp_path_factory.mktemp("room")
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(target)
+    (folder,) = target.iterdir()
+    return folder
+
+
+def checksum_mismatches(folder):
+    """Files that differ from the list of checksums, or that only one of the two knows."""
+    lines = (folder / make_bundle.CHECKSUM_FILE).read_text(encoding="utf-8").splitlines()
+    listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    there = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != make_bundle.CHECKSUM_FILE
+    }
+    wrong = [
+        name
+        for name in listed
+        if name not in there or hashlib.sha256(there[name].read_bytes()).hexdigest() != listed[name]
+    ]
+    return sorted([*wrong, *(set(there) - set(listed))])
+
+
+def offline(command):
+    """The same command where no network is, if this system can arrange that."""
+    cut = ["unshare", "-rn"]
+    able = shutil.which("unshare") and subprocess.run([*cut, "true"], capture_output=True).returncode == 0
+    return [*cut, *command] if able else command
+
+
+def test_bundle_checksums_match(extracted_bundle):
+    assert checksum_mismatches(extracted_bundle) == []
+    if shutil.which("sha256sum"):
+        subprocess.run(["sha256sum", "--quiet", "-c", make_bundle.CHECKSUM_FILE], cwd=extracted_bundle, check=True)
+
+
+def test_checksum_mismatches_lists_changed_and_extra_files(extracted_bundle, tmp_path):
+    shutil.copytree(extracted_bundle, tmp_path / "copy", ignore=shutil.ignore_patterns("book"))
+    for path in (extracted_bundle / "book").rglob("*"):  # the rest is there, untouched
+        if path.is_file():
+            copy = tmp_path / "copy" / path.relative_to(extracted_bundle)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, copy)
+    lock = tmp_path / "copy" / "requirements.lock"
+    lock.write_text(lock.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    (tmp_path / "copy" / "stranger.txt").write_text("x")
+    assert checksum_mismatches(tmp_path / "copy") == ["requirements.lock", "stranger.txt"]
+
+
+def test_bundle_contains_book_notebooks_slides_and_wheel(extracted_bundle, bundle):
+    names = {path.relative_to(extracted_bundle).as_posix() for path in extracted_bundle.rglob("*")}
+    chapters = [path.name for path in (ROOT / "chapters").glob("*.ipynb")]
+    assert {f"notebooks/{name}" for name in chapters} <= names
+    assert {
+        "book/index.html",
+        "slides/index.html",
+        "README.md",
+        "requirements.lock",
+        "LICENSE",
+        "LICENSE-CODE",
+    } <= names
+    (library,) = (extracted_bundle / "library").glob("*.whl")
+    weights = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tutorial_lib").rglob("*.safetensors")}
+    assert weights and weights <= set(zipfile.ZipFile(library).namelist())
+    assert library.name in (extracted_bundle / "README.md").read_text(encoding="utf-8")
+    digest, name = bundle.with_suffix(".zip.sha256").read_text().split()
+    assert (digest, name) == (hashlib.sha256(bundle.read_bytes()).hexdigest(), bundle.name)
+
+
+def test_build_bundle_is_reproducible(bundle, tmp_path):
+    assert make_bundle.build_bundle(ROOT, tmp_path).read_bytes() == bundle.read_bytes()
+
+
+PAGES = [
+    "book/index.html",
+    "book/chapters/02-information.html",
+    "book/chapters/teaching.html",
+    "slides/02-information.html",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_bundle_pages_open_offline(extracted_bundle, new_tab, page):
+    tab, wrong = new_tab(), []
+    tab.context.set_offline(True)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    tab.on("requestfailed", lambda request: wrong.append(f"failed {request.url[:200]}"))
+    tab.goto((extracted_bundle / page).as_uri())
+    if "02-" in page:
+        tab.wait_for_selector("mjx-container", state="attached")
+    assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.notebook
+def test_bundle_wheel_runs_a_chapter(extracted_bundle, tmp_path):
+    (library,) = (extracted_bundle / "library").glob("*.whl")
+    with zipfile.ZipFile(library) as wheel:
+        wheel.extractall(tmp_path / "site")
+    where = {"PYTHONPATH": str(tmp_path / "site"), "TUTORIAL_DATA": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
+    where |= {"MPLBACKEND": "agg", "TUTORIAL_BOOK": ""}
+    command = [
+        sys.executable,
+        "-c",
+        RUN,
+        str(extracted_bundle / "notebooks" / f"{CHAPTER}.ipynb"),
+        str(tmp_path / "site"),
+        str(ROOT / "_ext"),
+    ]
+    ran = subprocess.run(
+        offline(command),
+        cwd=extracted_bundle / "notebooks",
+        env=os.environ | where,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert int(ran.stdout.splitlines()[-1].removeprefix("ran ")) > 20

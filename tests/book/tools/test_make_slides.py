@@ -1,0 +1,217 @@
+"""The decks: made from what ran, drawn without another host, described, and steered from the keyboard."""
+
+import json
+from pathlib import Path
+
+from tools.teaching import notebook_outline
+import pytest
+from tools.teaching import guide
+from bs4 import BeautifulSoup
+
+from tools import make_slides
+
+ROOT = Path(__file__).parent.parent.parent
+CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
+TEACHING_PLAN = guide.read_plan(ROOT)
+CHAPTER_PLANS, ROUTES = TEACHING_PLAN["chapters"], {name.replace(" ", "-"): name for name in TEACHING_PLAN["routes"]}
+
+
+@pytest.fixture(scope="module")
+def decks(book, tmp_path_factory):
+    target = tmp_path_factory.mktemp("slides")
+    make_slides.build_decks(ROOT, target)
+    return target
+
+
+def soup(decks, name):
+    return BeautifulSoup((decks / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_follows_chapter_structure(decks, name):
+    deck, lesson = soup(decks, name), notebook_outline.chapters(ROOT)[name]
+    sections = deck.select(".slides > section")
+    titles = [s.h2.get_text(" ") for s in sections if "opening" in s["class"]]
+    assert [title.split()[0] for title in titles] == list(CHAPTER_PLANS[name]["sections"])
+    asked = [s.p.text for s in sections if "predict" in s["class"]]
+    assert asked == [question for _, question in notebook_outline.predictions(lesson)]
+    assert len([s for s in sections if "poll" in s["class"]]) == len(CHAPTER_PLANS[name].get("polls", {}).get("questions", []))
+    lines = [number for number, section in CHAPTER_PLANS[name]["sections"].items() if "line" in section.get("marks", [])]
+    assert [s.h2.get_text(" ").split()[1] for s in sections if "exercise" in s["class"]] == lines
+    assert "seen" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_shows_every_image_of_the_core(decks, name):
+    page = BeautifulSoup(
+        (ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser"
+    )
+    elsewhere = page.select("#go-deeper img, #the-map img")
+    core = [image["alt"] for image in page.select("article .cell_output img") if image not in elsewhere]
+    assert core and [section.img["alt"] for section in soup(decks, name).select("section.picture")] == core
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_notes_list_minutes_and_stop_points(decks, name):
+    notes = [aside.text for aside in soup(decks, name).select("aside.notes")]
+    text = "\n".join(notes)
+    for section in CHAPTER_PLANS[name]["sections"].values():
+        assert f"{section['minutes']} minutes." in text
+        assert "stop" not in section or "Stop point: " in text
+    assert text.count("How to read this.") >= 1
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_notes_give_measurements_after_predictions(decks, name):
+    measured = notebook_outline.measured(notebook_outline.sections(make_slides.executed(ROOT, name), f"{name}.ipynb"))
+    asked = [place for place, _ in notebook_outline.predictions(notebook_outline.chapters(ROOT)[name])]
+    assert list(measured) == asked
+    deck, last = soup(decks, name), 0
+    places = {s.h2.text: n for n, s in enumerate(deck.select(".slides > section"), 1) if "predict" in s["class"]}
+    for place, value in measured.items():
+        (where,) = [
+            n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text
+        ]
+        assert where >= places[f"Predict, {place}"] and where > last
+        last = where
+
+
+def test_section_slides_move_further_text_to_notes():
+    def markdown(text):
+        return {"cell_type": "markdown"}, text
+
+    cells = [
+        markdown("Opening.\n\n**Predict:** what?\n\nTold later."),
+        markdown("Twins come in.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
+    ]
+    cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
+    opening, exercise = make_slides.section_slides(
+        notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
+    )
+    assert opening[1] == "<p>Opening.</p>" and opening[2] == [
+        "**3 minutes.** The exercise here is done in its one-line form.",
+        "Told later.",
+        "Twins come in.",
+        "Two things:",
+        "- a list",
+    ]
+    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_route_deck_lists_sections_with_clock_times(decks, name):
+    sections, at, expected = soup(decks, name).select(".slides > section"), 0, []
+    for step in guide.route_steps(TEACHING_PLAN, ROUTES[name]):
+        numbers = step.get("sections") or list(CHAPTER_PLANS[step["chapter"]]["sections"]) if "what" not in step else []
+        for number in numbers:
+            expected.append((number, f"Clock {guide.format_clock(at)}."))
+            at += guide.plan_sections(TEACHING_PLAN)[number]["minutes"]
+        if "what" in step:
+            expected.append((step["what"].split()[0].strip(":,"), f"Clock {guide.format_clock(at)}."))
+            at += step["minutes"]
+        elif "chapter" in step:
+            at += CHAPTER_PLANS[step["chapter"]].get("polls", {}).get("minutes", 0)
+    begins = [s for s in sections if {"opening", "step"} & set(s["class"])]
+    assert [(s.h2.get_text(" ").split()[0].strip(":,"), s.aside.p.text) for s in begins] == expected
+    assert at == TEACHING_PLAN["routes"][ROUTES[name]]["minutes"]
+    dividers = [s for s in sections if "cover" in s["class"]]
+    assert len(dividers) == 5 and sections[0].h2.text.startswith("Doors") and sections[0].img
+    index = [link["href"] for link in soup(decks, "index").find_all("a")]
+    assert index == [f"{deck}.html" for deck in (*ROUTES, *CHAPTERS)]
+
+
+def test_claim_poll_slide_shows_claims_and_hides_verdicts(decks):
+    (vote,) = soup(decks, "05-conclusion").select("section.vote")
+    claims = notebook_outline.votes(notebook_outline.chapters(ROOT)["05-conclusion"])
+    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [
+        claim.text.replace("*", "") for claim in claims
+    ]
+    assert all(choice in vote.select_one(".choices").text for choice in claims[0].options)
+    notes = vote.aside.extract().text
+    assert notes.count("The ledger says: ") == 6 and "The ledger says" not in vote.text
+    assert "opening" in vote.find_previous_sibling("section")["class"]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_images_keep_alt_text(decks, name):
+    images = soup(decks, name).find_all("img")
+    assert images and all(image["src"].startswith("data:image/") and len(image["alt"].split()) >= 4 for image in images)
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, *ROUTES, "index"])
+def test_deck_works_offline_and_by_keyboard(decks, new_tab, name):
+    tab, errors, elsewhere = new_tab(viewport={"width": 1280, "height": 720}), [], []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on(
+        "request",
+        lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url),
+    )
+    tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
+    tab.goto((decks / f"{name}.html").as_uri())
+    if name != "index":
+        tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
+        # In the notes a formula is seen once; on the slide it can be read aloud.
+        assert (
+            tab.locator("aside.notes mjx-container").count()
+            and not tab.locator("aside.notes mjx-assistive-mml").count()
+        )
+        assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
+        assert step_through_deck(tab) == []
+    assert (errors, elsewhere) == ([], [])
+
+
+def step_through_deck(tab):
+    """Goes through a deck by the space bar; tells of keys that do nothing and of slides that do not fit."""
+    wrong, count, steps = [], tab.evaluate("Reveal.getTotalSlides()"), 0
+    while not tab.evaluate("Reveal.isLastSlide()") and steps < 3 * count:
+        tab.keyboard.press("Space")
+        steps += 1
+        outside = tab.evaluate(
+            "[...Reveal.getCurrentSlide().children].filter(e => !e.matches('aside')).map(e => e.getBoundingClientRect())"
+            ".filter(box => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || !box.width).length"
+        )
+        if outside:
+            wrong.append("does not fit: " + tab.evaluate("Reveal.getCurrentSlide().innerText").strip()[:60])
+    if not tab.evaluate("Reveal.isLastSlide()"):
+        wrong.append("the space bar does not reach the end")
+    tab.keyboard.press("ArrowLeft")
+    if tab.evaluate("Reveal.isLastSlide()"):
+        wrong.append("the arrow does not go back")
+    tab.keyboard.press("o")
+    if not tab.evaluate("Reveal.isOverview()"):
+        wrong.append("no overview")
+    return wrong
+
+
+# The rules can fail.
+
+
+def test_step_through_deck_detects_overflowing_slide(new_tab, tmp_path):
+    long = make_slides.slide("Long", "<p>word</p>" * 60)
+    make_slides.copy_assets(tmp_path)
+    three = make_slides.slide("One", "<p>x</p>") + long + make_slides.slide("Two", "<p>x</p>")
+    (tmp_path / "x.html").write_text(make_slides.DECK.format(title="x", slides=three), encoding="utf-8")
+    tab = new_tab(viewport={"width": 1280, "height": 720})
+    tab.goto((tmp_path / "x.html").as_uri())
+    tab.wait_for_function("Reveal.isReady()")
+    assert [said[:18] for said in step_through_deck(tab)] == ["does not fit: Long"]
+
+
+def test_first_sentences_end_with_a_complete_sentence():
+    assert make_slides.first_sentences("One two. Three four five. Six.", words=5) == "One two. Three four five."
+    assert make_slides.first_sentences("One.\n\nTwo is said:\n\n$$ x $$\n\n**Predict:** no.") == "One.\n\nTwo is said:\n\n$$ x $$"
+    assert make_slides.first_sentences("One. Two is said:\n\n- a list") == "One."
+
+
+def test_slide_html_drops_links_into_the_book():
+    assert make_slides.html("[Chapter 2](02-information.ipynb) and [a paper](https://arxiv.org/abs/1)").count("<a ") == 1
+    assert make_slides.html("where $a<b$") == '<p>where <span class="math inline">\\(a&lt;b\\)</span></p>'
+
+
+def test_executed_names_chapter_that_has_not_run(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "01-x.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    with pytest.raises(SystemExit, match="01-x has not run yet: make book"):
+        make_slides.executed(tmp_path, "01-x")

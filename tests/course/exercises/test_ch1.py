@@ -1,0 +1,194 @@
+"""The exercises of chapter 1: the references against a witness, and answers found in other ways."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tutorial_course.exercises import ch1 as exercises
+from tutorial_lib.gradients import cross_entropy, input_gradient
+from tutorial_lib.gradients._context import eval_mode
+from tutorial_course.exercises import check
+
+
+def arguments(exercise):
+    return [tuple(exercise.arguments(i).values()) for i in range(len(exercise.cases))]
+
+
+# Backpropagation by hand.
+
+
+def by_autograd(W1, b1, W2, b2, x, y):
+    leaves = [t.clone().requires_grad_() for t in (W1, b1, W2, b2)]
+    loss = F.cross_entropy(F.linear(F.linear(x, leaves[0], leaves[1]).relu(), leaves[2], leaves[3]), y)
+    return torch.autograd.grad(loss, leaves)
+
+
+def by_loops(W1, b1, W2, b2, x, y):
+    gradients = [torch.zeros_like(t) for t in (W1, b1, W2, b2)]
+    for n in range(len(x)):
+        s = [sum(W1[i, k] * x[n, k] for k in range(len(x[n]))) + b1[i] for i in range(len(b1))]
+        z = [sum(W2[c, i] * max(s[i], 0) for i in range(len(s))) + b2[c] for c in range(len(b2))]
+        p = [math.exp(one) / sum(map(math.exp, z)) for one in z]
+        for c in range(len(z)):
+            delta = (p[c] - float(c == y[n])) / len(x)
+            gradients[3][c] += delta
+            for i in range(len(s)):
+                gradients[2][c, i] += delta * max(s[i], 0)
+                gradients[1][i] += delta * W2[c, i] * (s[i] > 0)
+                gradients[0][i] += delta * W2[c, i] * (s[i] > 0) * x[n]
+    return gradients
+
+
+@pytest.mark.parametrize("witness", [by_autograd, by_loops])
+def test_backward_exercise_reference_matches_autograd_and_loops(witness):
+    for case in arguments(exercises.backward):
+        for mine, other in zip(exercises.backward.reference(*case), witness(*case), strict=True):
+            torch.testing.assert_close(mine, other, atol=1e-12, rtol=1e-12)
+
+
+def test_backward_exercise_cases_use_distinct_sizes():
+    sizes = [{*W1.shape, *W2.shape[:1], len(x)} for W1, _, W2, _, x, _ in arguments(exercises.backward)]
+    assert all(len(one) == 4 for one in sizes)
+
+
+def by_finite_differences(*case):
+    def loss(*parameters):
+        return F.cross_entropy(F.linear(F.linear(case[4], *parameters[:2]).relu(), *parameters[2:]), case[5])
+
+    def slope(k, i):
+        nudged = [[t.clone() for t in case[:4]] for _ in range(2)]
+        for sign, parameters in zip((1, -1), nudged):
+            parameters[k].view(-1)[i] += sign * 1e-6
+        return (loss(*nudged[0]) - loss(*nudged[1])) / 2e-6
+
+    return [torch.stack([slope(k, i) for i in range(t.numel())]).view(t.shape) for k, t in enumerate(case[:4])]
+
+
+@pytest.mark.parametrize(
+    "answer", [by_autograd, by_finite_differences, lambda *a: by_autograd(*[t.float() for t in a[:5]], a[5])]
+)
+def test_backward_exercise_accepts_alternative_solutions(answer):
+    assert check(answer, exercises.backward).passed
+
+
+def test_backward_exercise_recognizes_one_transposed_gradient():
+    def half(*case):
+        dW1, db1, dW2, db2 = by_autograd(*case)
+        return dW1.T, db1, dW2, db2
+
+    assert "wrong way round" in check(half, exercises.backward).hint
+
+
+def test_backward_exercise_rejects_changed_requires_grad():
+    def careless(*case):
+        for t in case[:4]:
+            t.requires_grad_()
+        return by_autograd(*case)
+
+    assert "requires_grad" in check(careless, exercises.backward).problem
+
+
+# The largest step.
+
+
+def test_largest_step_exercise_reference_is_divergence_threshold():
+    for (H,) in arguments(exercises.largest_step):
+        step = exercises.largest_step.reference(H)
+        for share, goes_down in ((0.999, True), (1.001, False)):
+            theta, losses = torch.ones(len(H), dtype=H.dtype) + torch.arange(len(H)) / 7, []
+            for _ in range(4000):
+                losses.append((theta @ H @ theta / 2).item())
+                theta = theta - share * step * (H + H.T) / 2 @ theta
+            assert (losses[-1] < losses[0]) == goes_down
+
+
+def test_largest_step_exercise_accepts_alternative_solutions():
+    def by_power(H):
+        v = torch.ones(len(H), dtype=H.dtype)
+        for _ in range(300):
+            v = (H + H.T) @ v
+            v /= v.norm()
+        return 4 / float(v @ (H + H.T) @ v)
+
+    assert check(by_power, exercises.largest_step).passed
+    assert check(lambda H: 4 / torch.linalg.matrix_norm(H.float() + H.float().T, 2), exercises.largest_step).passed
+
+
+# How far the straight line holds.
+
+
+def radius_by_loop(model, x, y, direction, distances, tolerance, of):
+    u = direction / direction.norm()
+    with eval_mode(model):
+        slope = float((input_gradient(model, x, cross_entropy(y)) * u).sum())
+        start = F.cross_entropy(model(x), y).item()
+        for t in distances.tolist():
+            change = F.cross_entropy(model(x + t * u), y).item() - start
+            if abs(change - t * slope) > tolerance * abs(change if of == "true" else t * slope):
+                return t
+
+
+def test_linearization_radius_exercise_reference_matches_loop():
+    for case in arguments(exercises.linearization_radius):
+        assert radius_by_loop(*case, of="true") == exercises.linearization_radius.reference(*case).item()
+
+
+@pytest.mark.parametrize("of", ["true", "predicted"])
+def test_linearization_radius_exercise_accepts_either_relative_error(of):
+    assert check(lambda *case: radius_by_loop(*case, of=of), exercises.linearization_radius).passed
+
+
+def test_linearization_radius_exercise_rejects_changed_training_mode():
+    def careless(model, *rest):
+        return exercises.linearization_radius.reference(model.eval(), *rest)
+
+    assert check(careless, exercises.linearization_radius).problem == "`model` goes back in another mode than it came in"
+
+
+def test_linearization_radius_exercise_cases_cover_train_and_eval_mode():
+    assert {case[0].training for case in arguments(exercises.linearization_radius)} == {True, False}
+
+
+# The smallest change.
+
+
+def test_minimal_weight_update_exercise_reference_is_minimal():
+    generator = torch.Generator().manual_seed(0)
+    for W, b, h, P, Q in arguments(exercises.minimal_weight_update):
+        dW, db = exercises.minimal_weight_update.reference(W, b, h, P, Q)
+        z = (W + dW) @ h + b + db
+        torch.testing.assert_close(z[P], z[Q])
+        # One linear condition, h·dW_P + db_P − h·dW_Q − db_Q = −m: its pseudo-inverse is the witness for the least solution.
+        A = torch.zeros(*W.shape[:1], W.shape[1] + 1, dtype=W.dtype)
+        A[P], A[Q] = torch.cat([h, h.new_ones(1)]), -torch.cat([h, h.new_ones(1)])
+        m = (W @ h + b)[P] - (W @ h + b)[Q]
+        least = (torch.linalg.pinv(A.view(1, -1)) @ -m.view(1)).view(A.shape)
+        torch.testing.assert_close(torch.cat([dW, db[:, None]], 1), least)
+        for _ in range(20):
+            aside = torch.randn(A.shape, generator=generator, dtype=W.dtype)
+            aside -= (aside * A).sum() / (A * A).sum() * A
+            assert (least + 0.1 * aside).norm() > least.norm()
+
+
+def test_minimal_weight_update_exercise_hint_reports_both_norms():
+    one_row = next(wrong for hint, wrong in exercises.minimal_weight_update.iter_known_mistakes() if "Only one" in hint)
+    case = arguments(exercises.minimal_weight_update)[0]
+    yours, least = (
+        exercises.minimal_weight_update.measure(*answer(*case)) for answer in (one_row, exercises.minimal_weight_update.reference)
+    )
+    assert yours == pytest.approx(math.sqrt(2) * least)
+    verdict = check(one_row, exercises.minimal_weight_update)
+    assert f"{yours:.3f}" in verdict.hint and f"{least:.3f}" in verdict.hint
+
+
+def test_minimal_weight_update_exercise_accepts_least_squares():
+    def by_least_squares(W, b, h, P, Q):
+        A = torch.zeros(len(b), len(h) + 1, dtype=W.dtype)
+        A[P], A[Q] = torch.cat([h, h.new_ones(1)]), -torch.cat([h, h.new_ones(1)])
+        m = A.flatten() @ torch.cat([W, b[:, None]], 1).flatten()
+        change = (-m * A.flatten() / (A.flatten() @ A.flatten())).view(A.shape)
+        return change[:, :-1], change[:, -1]
+
+    assert check(by_least_squares, exercises.minimal_weight_update).passed

@@ -1,0 +1,151 @@
+"""The exercises of chapter 5: the references against what is counted and computed elsewhere, and answers found in other ways."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from tutorial_lib import gradients, attribution, models, uncertainty
+from tutorial_course.exercises import ch5 as exercises
+from tutorial_course.exercises.ch5.verdict import VerdictCode
+from tutorial_course.exercises.ch5.method_map import PLACES, ObjectiveOf, ReadOut, WithRespectTo
+from tutorial_course.methods import METHODS
+from tutorial_course.exercises import check
+
+# Place it on the map.
+
+METHOD_NAMES = {
+    "saliency": "saliency",
+    "Grad-CAM": "Grad-CAM",
+    "attack": "adversarial attacks, one step",
+    "purview": "purview: a norm per layer",
+}
+METHOD_NAMES |= {"GradCon": "GradCon: a direction", "VOICE": "variance over Q (VOICE)"}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_place_on_map_exercise_reference_matches_methods_table(name):
+    wrt, of, _ = PLACES[name]
+    row = [ObjectiveOf.PREDICTED, ObjectiveOf.ANOTHER, ObjectiveOf.EVERY, ObjectiveOf.CONFOUNDING, ObjectiveOf.ITSELF].index(of)
+    assert METHODS[METHOD_NAMES[name]].cell == (row, int(wrt))
+
+
+def test_place_on_map_exercise_enum_values_are_distinct():
+    values = [int(member) for kind in (WithRespectTo, ObjectiveOf, ReadOut) for member in kind]
+    assert len(set(values)) == len(values)
+
+
+def test_place_on_map_exercise_accepts_integers():
+    assert check(lambda method: [int(answer) for answer in PLACES[method]], exercises.place_on_map).passed
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "said"),
+    [
+        ("purview", (WithRespectTo.PARAMETERS, ReadOut.NORM, ReadOut.NORM), "The read-out stands where the expectation belongs"),
+        ("Grad-CAM", (WithRespectTo.INPUT, ObjectiveOf.PREDICTED, ReadOut.MAP), "Grad-CAM is taken for a gradient of the input"),
+        ("attack", (WithRespectTo.INPUT, ObjectiveOf.A_LOSS, ReadOut.MAP), "A loss is named where a label is asked for"),
+        ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "the direction is taken for a size"),
+    ],
+)
+def test_place_on_map_exercise_recognizes_mistakes(method, answer, said):
+    assert said in check(lambda asked: answer if asked == method else PLACES[asked], exercises.place_on_map).hint
+
+
+# What does it cost?
+
+
+def test_backward_pass_count_exercise_reference_matches_counter():
+    network, C, N, S = models.load("signs/classifier"), 14, 2, 5
+    x = torch.rand(N, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    W, y = network.head.weight, torch.zeros(N, dtype=torch.int64)
+    ways = (
+        lambda: (gradients.penultimate_features(network, x)[0].softmax(1)[:, None] - torch.eye(C)) @ W,
+        lambda: uncertainty.confounding_gradient_norms(network, x),
+        lambda: gradients.gradient_norms_from_gram(gradients.class_gradient_gram(network, x), torch.ones(N, C)),
+        lambda: attribution.integrated_gradients(network, x, n_steps=S),
+        lambda: uncertainty.pgd(network, x, y, eps=0.1, n_steps=S),
+    )
+    for way, expected in zip(ways, exercises.backward_pass_count.reference(C, N, S), strict=True):
+        with gradients.count_passes(network) as passes:
+            way()
+        assert passes.backward == expected
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        (lambda C, N, S: (C * N, N, C * N, S * N, S * N), "A pass for every contrast"),
+        (lambda C, N, S: (0, N, N, S * N, S * N), "One pass for the norms of every label"),
+        (lambda C, N, S: (0, 1, C, S, S), "A batch was counted as one picture"),
+        (lambda C, N, S: (0, N, C * N, N, S * N), "A walk is counted as one step"),
+    ],
+)
+def test_backward_pass_count_exercise_recognizes_mistakes(costs, said):
+    assert said in check(costs, exercises.backward_pass_count).hint
+
+
+def test_backward_pass_count_exercise_accepts_tensor_entries():
+    assert check(lambda C, N, S: list(N * torch.tensor([0, 1, C, S, S])), exercises.backward_pass_count).passed
+
+
+# Write a verdict.
+
+
+def cases():
+    return [tuple(exercises.verdict.arguments(i).values()) for i in range(len(exercises.verdict.cases))]
+
+
+def test_verdict_exercise_cases_cover_every_verdict_code():
+    assert {exercises.verdict.reference(*case)[0] for case in cases()} == set(VerdictCode)
+
+
+def test_verdict_exercise_reference_matches_scipy_standard_error():
+    for method, baseline, control, differs in cases():
+        words, lead = exercises.verdict.reference(method, baseline, control, differs)
+        over = (method - baseline).numpy()
+        assert lead.item() == pytest.approx(over.mean())
+        assert (words < VerdictCode.NOT_SEEN_IN_OURS) == (over.mean() > 2 * stats.sem(over))
+
+
+def in_numpy(method, baseline, control, differs):
+    sure = lambda v: v.mean() > 2 * v.std(ddof=1) / np.sqrt(len(v))
+    lead, beside = (method - baseline).numpy(), (method - control).numpy()
+    words = (5, 4)[differs > 0] if not sure(lead) else 3 if not sure(beside) else (1, 2)[differs > 0]
+    return words, lead.mean()
+
+
+def test_verdict_exercise_accepts_numpy_solution():
+    assert check(in_numpy, exercises.verdict).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda words, m, b, c, d: (words, (m - b).max()), "The best seed is reported"),
+        (
+            lambda words, m, b, c, d: (
+                (VerdictCode.SEEN_IN_OURS if d else VerdictCode.SEEN_IN_THEIRS) if words == 3 else words,
+                (m - b).mean(),
+            ),
+            "although a control does as well",
+        ),
+        (
+            lambda words, m, b, c, d: (5 if words == 4 else words, (m - b).mean()),
+            "of a setting that is not the paper's",
+        ),
+    ],
+)
+def test_verdict_exercise_recognizes_mistakes(change, said):
+    hasty = lambda m, b, c, d: change(exercises.verdict.reference(m, b, c, d)[0], m, b, c, d)
+    assert said in check(hasty, exercises.verdict).hint
+
+
+def test_verdict_exercise_recognizes_lead_within_spread():
+    def hasty(method, baseline, control, differs):
+        lead, beside = method - baseline, method - control
+        if lead.mean() <= 0:
+            return (4 if differs else 5), lead.mean()
+        return (3 if not beside.mean() > 2 * beside.std() / len(beside) ** 0.5 else 2 if differs else 1), lead.mean()
+
+    assert "within its own spread" in check(hasty, exercises.verdict).hint

@@ -1,0 +1,108 @@
+"""What holds for every exercise and quiz of every chapter: the reference passes, every slip gets its own hint."""
+
+import importlib
+import pkgutil
+
+import pytest
+import torch
+
+from tutorial_course import exercises
+from tutorial_course.exercises import Exercise, check
+
+CHAPTERS = [
+    importlib.import_module(f"{exercises.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(exercises.__path__)
+    if module.ispkg
+]
+ALL = [getattr(chapter, name) for chapter in CHAPTERS for name in chapter.__all__ if name != "QUIZ"]
+KNOWN_MISTAKES = [(exercise, hint, wrong) for exercise in ALL for hint, wrong in exercise.iter_known_mistakes()]
+# How many slips each exercise knows by name: those that numbers show, and those that they do not.
+MISTAKE_COUNTS = {
+    "backward": (7, 0),
+    "largest_step": (6, 0),
+    "validity_radius": (5, 0),
+    "smallest_change": (5, 0),
+    "counterfactual_cam": (6, 0),
+    "contrast_weights": (4, 1),
+    "randomisation_score": (5, 0),
+    "introspective_features": (3, 1),
+    "auroc": (4, 0),
+    "confounding_norm": (5, 0),
+    "pgd": (7, 1),
+    "leave_one_family_out": (6, 0),
+    "rank_correlation": (5, 0),
+    "gradient_distance": (5, 0),
+    "bin_contrast": (5, 0),
+    "local_mismatch": (6, 1),
+    "backward_passes": (4, 0),
+    "place": (4, 0),
+    "verdict": (4, 0),
+    "publishable": (6, 0),
+}
+
+
+def test_exercises_are_exported_under_their_own_names():
+    assert all(isinstance(exercise, Exercise) for exercise in ALL)
+    assert [exercise.name for exercise in ALL] == [n for chapter in CHAPTERS for n in chapter.__all__ if n != "QUIZ"]
+    assert {exercise.name for exercise in ALL} == set(MISTAKE_COUNTS)
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.name)
+class TestExercise:
+    def test_exercise_reference_passes(self, exercise):
+        verdict = check(exercise.reference, exercise)
+        assert verdict.passed and exercise.success_message in repr(verdict)
+
+    def test_exercise_has_cases_and_all_known_mistakes(self, exercise):
+        assert len(exercise.cases) >= 3 and (len(exercise.known_mistakes), len(exercise.side_effect_checks)) == MISTAKE_COUNTS[exercise.name]
+
+    def test_exercise_known_mistakes_are_distinguishable(self, exercise):
+        assert exercise.indistinguishable_mistakes() == []
+
+    def test_exercise_hints_name_problem_and_next_step(self, exercise):
+        hints = [*exercise.known_mistakes, *exercise.side_effect_checks]
+        assert [hint for hint in hints if not all(hint.partition(". ")) or len(hint) > 220] == []
+
+    @pytest.mark.parametrize("nothing", [None, ...])
+    def test_exercise_stub_is_reported_as_not_started(self, exercise, nothing):
+        assert check(lambda *_: nothing, exercise).not_started
+
+    def test_exercise_gives_next_step_for_unknown_mistake(self, exercise):
+        verdict = check(
+            lambda *a: [torch.full(p.value.shape, 0.123) for p in exercise.answer(exercise.reference, 0)], exercise
+        )
+        assert not verdict.passed and verdict.hint is None and verdict.next_step
+
+
+@pytest.mark.parametrize(
+    ("exercise", "hint", "wrong"), KNOWN_MISTAKES, ids=[f"{e.name}-{i}" for i, (e, _, _) in enumerate(KNOWN_MISTAKES)]
+)
+def test_exercise_known_mistake_gets_its_hint(exercise, hint, wrong):
+    verdict = check(wrong, exercise)
+    assert not verdict.passed and verdict.hint is not None
+    assert verdict.hint == hint if "{" not in hint else verdict.hint.startswith(hint.partition("{")[0])
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.__name__.rpartition(".")[2])
+def test_chapter_quiz_has_five_questions_of_four_options(chapter):
+    assert [len(question.options) for question in chapter.QUIZ] == [4] * 5
+
+
+@pytest.mark.parametrize(
+    ("chapter", "correct_labels"),
+    [
+        ("gradients", [3, 2, 0, 1, 3]),
+        ("information", [0, 1, 3, 2, 0]),
+        ("uncertainty", [3, 1, 2, 0, 3]),
+        ("expectancy", [0, 3, 1, 2, 1]),
+        ("conclusion", [0, 2, 1, 2, 3]),
+    ],
+)
+def test_chapter_quiz_correct_options_match_plan(chapter, correct_labels):
+    quiz = importlib.import_module(f"{exercises.__name__}.{chapter}").QUIZ
+    assert [question.correct for question in quiz] == correct_labels
+
+
+def test_chapter_quizzes_have_balanced_correct_positions():
+    right = [question.correct for chapter in CHAPTERS for question in chapter.QUIZ]
+    assert len(right) == 25 and max(right.count(place) for place in range(4)) <= 0.4 * len(right)

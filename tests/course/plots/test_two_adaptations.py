@@ -1,0 +1,20 @@
+import pytest
+
+from tutorial_course.plots import two_adaptations_figure
+from tutorial_course.plots.two_adaptations import Y_GRID, HIGHLIGHTS, SIGN_POSITION, boundary
+
+
+def test_two_adaptations_boundary_moves_across_the_sign():
+    here = abs(Y_GRID - SIGN_POSITION[1]).argmin()
+    assert boundary(0)[here] < SIGN_POSITION[0] < boundary(1)[here]
+
+
+def test_two_adaptations_figure_highlights_and_describes_every_part():
+    shown = {lit: two_adaptations_figure(lit) for lit in (None, *HIGHLIGHTS)}
+    assert len({image._repr_html_() for image in shown.values()}) == 1 + len(HIGHLIGHTS)
+    assert all(HIGHLIGHTS[lit] in shown[lit].alt for lit in HIGHLIGHTS)
+
+
+def test_two_adaptations_figure_suggests_nearest_part():
+    with pytest.raises(ValueError, match="unknown part 'lenght'; the nearest: 'length'"):
+        two_adaptations_figure("lenght")

@@ -1,0 +1,211 @@
+"""The table of methods: each is where it says, does what it says, and costs what it says."""
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from tutorial_lib import data, quality, saliency, foundations, gradients, attribution, models, uncertainty
+from tutorial_lib.gradients import count_passes
+from tutorial_course.methods import METHODS, Method
+from tutorial_course.widgets import method_cost_map
+from tutorial_course.widgets.method_map import METHOD_GRID
+from tutorial_course.methods import COST_SYMBOLS
+from tutorial_course.widgets.method_cost_map import VERDICT_MARKS, method_verdict
+from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES, section_url, section_link
+from tutorial_course.results.claims import VERDICTS, load_claims
+
+ROOT = Path(__file__).parents[2]
+BIB = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
+
+
+def headings(chapter):
+    """Sections of a notebook by number; None where the chapter is not in the book yet."""
+    file = ROOT / "chapters" / f"{CHAPTER_FILES[chapter]}.ipynb"
+    if not file.is_file():
+        return None
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return dict(re.findall(r"^##+ (\d\.\w) (.*)$", text, re.M))
+
+
+@pytest.mark.parametrize("chapter", CHAPTER_FILES)
+def test_section_titles_match_notebooks(chapter):
+    there = headings(chapter)
+    if there is None:
+        assert chapter > 3, f"chapter {chapter} is in the book"
+        pytest.skip("this chapter is not in the book yet")
+    closing = {"What we saw"}
+    assert {number: title for number, title in there.items() if title not in closing} == {
+        number: title for number, title in SECTION_TITLES.items() if number[0] == str(chapter)
+    }
+
+
+def test_section_url_in_book_matches_docutils_anchor(monkeypatch):
+    nodes = pytest.importorskip("docutils.nodes")
+    monkeypatch.setenv("TUTORIAL_BOOK", "1")
+    for section, title in SECTION_TITLES.items():
+        assert section_url(section) == f"{CHAPTER_FILES[int(section[0])]}.html#{nodes.make_id(f'{section} {title}')}"
+
+
+def test_section_url_in_notebook_points_to_notebook(monkeypatch):
+    monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
+    assert section_url("3.6") == "03-uncertainty.ipynb#3.6-%E2%80%A6-and-detect-it"
+    assert section_link("2.3", "ask <why>").endswith('title="2.3 Why P, rather than Q?">ask &lt;why&gt;</a>')
+    with pytest.raises(ValueError, match="unknown section '9.9'"):
+        section_link("9.9")
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+class TestMethod:
+    def test_method_function_exists(self, method):
+        room, name = method.function.split(".")
+        assert hasattr(import_module(f"tutorial_lib.{room}"), name)
+
+    def test_method_section_exists(self, method):
+        assert method.section in SECTION_TITLES
+
+    def test_method_source_is_in_bibliography(self, method):
+        assert method.source is None or f"{{{method.source},\n" in BIB
+
+    def test_method_claim_is_in_ledger(self, method):
+        ids = {claim.id for claim in load_claims()}
+        assert method.claim is None or (method.claim in ids and method_verdict(method) in VERDICTS)
+        assert not (method.is_own_proposal and method.claim)
+
+    def test_method_cost_can_be_evaluated(self, method):
+        assert method.cost(**dict.fromkeys(COST_SYMBOLS, 3)) >= 0
+
+
+def test_methods_table_matches_course_map():
+    for cell, methods in METHOD_GRID.items():
+        named = {(name, chapter) for names, chapter in methods for name in names.split(", ")}
+        there = {(method.name, method.chapter) for method in METHODS.values() if method.cell == cell}
+        for name, chapter in named:
+            assert any(known.startswith(name) and chapter == number for known, number in there), name
+        for known, number in there:
+            assert any(known.startswith(name) and chapter == number for name, chapter in named), known
+    assert {method.cell for method in METHODS.values() if method.cell} == set(METHOD_GRID)
+
+
+# Prices, held against what is counted while the method runs.
+
+N, STEPS = 2, 4
+
+
+def method_calls():
+    net = models.load("signs/classifier")
+    x, y = data.load("signs", "test", limit=N)
+    W, b = (p.detach() for p in (net.head.weight, net.head.bias))
+    return net, {
+        "counterfactual manifold, last layer": lambda: foundations.minimal_weight_update(
+            W, b, gradients.penultimate_features(net, x)[1], 0, 1
+        ),
+        "occlusion": lambda: attribution.occlusion(net, x, window=24),
+        "saliency": lambda: attribution.saliency(net, x),
+        "SmoothGrad": lambda: attribution.smoothgrad(net, x, n_samples=STEPS),
+        "integrated gradients": lambda: attribution.integrated_gradients(net, x, n_steps=STEPS),
+        "guided backpropagation": lambda: attribution.guided_backprop(net, x),
+        "Grad-CAM": lambda: attribution.grad_cam(net, x, "block3"),
+        "Grad-CAM++": lambda: attribution.grad_cam_plus_plus(net, x, "block3"),
+        "guided Grad-CAM": lambda: attribution.guided_grad_cam(net, x, "block3"),
+        "counterfactual CAM": lambda: attribution.counterfactual_cam(net, x, "block3"),
+        "contrast CAM": lambda: attribution.contrast_cam(net, x, "block3", contrast_class=1),
+        "Fisher information": lambda: attribution.last_layer_fisher(*gradients.penultimate_features(net, x)),
+        "one introspective feature": lambda: attribution.introspective_features(net, x),
+        "introspection": lambda: attribution.introspective_features(net, x),
+        "variance over Q (VOICE)": lambda: attribution.voice_map(net, x, "block2"),
+        "randomisation test": lambda: attribution.model_randomization_test(
+            net,
+            x,
+            lambda m, x: attribution.grad_cam(m, x, "block3", 1),
+            layers=["head", "block3", "block2", "block1"][:STEPS],
+        ),
+        "radius of the straight line": lambda: foundations.input_linearization_radius(
+            net, x, distances=torch.tensor([0.1, 0.2, 0.3])
+        ),
+        "largest softmax": lambda: uncertainty.msp_score(gradients.model_outputs(net, x)),
+        "energy": lambda: uncertainty.energy_score(gradients.model_outputs(net, x)),
+        "purview: a norm per layer": lambda: uncertainty.confounding_gradient_norms(net, x),
+        "adversarial attacks, one step": lambda: uncertainty.fgsm(net, x, y, eps=0.1),
+        "adversarial attacks, many steps": lambda: uncertainty.pgd(net, x, y, eps=0.1, n_steps=STEPS),
+        "Mahalanobis distance": lambda: gradients.penultimate_features(net, x),
+        "ODIN": lambda: uncertainty.odin_score(net, x),
+        "GradNorm": lambda: uncertainty.gradnorm_score(*gradients.penultimate_features(net, x)),
+        "GradTrust": lambda: uncertainty.grad_trust(gradients.model_outputs(net, x)),
+        "Gram matrix of gradients": lambda: gradients.class_gradient_gram(net, x),
+        "implicit saliency": lambda: saliency.implicit_saliency(net, x, "block2"),
+        "local mismatch": lambda: saliency.local_mismatch(net, x, "block3"),
+        "spectral residual": lambda: saliency.spectral_residual(x),
+    }
+
+
+NET, METHOD_CALLS = method_calls()
+
+
+@pytest.mark.parametrize("name", METHOD_CALLS)
+def test_method_cost_matches_counted_passes(name):
+    places = gradients.split_forward(NET, torch.rand(1, 3, 48, 48), "block3")[0].shape[-2:]
+    with count_passes(NET) as passes:
+        METHOD_CALLS[name]()
+    assert passes.backward == N * METHODS[name].cost(C=14, S=STEPS, R=places.numel())
+
+
+def test_method_cost_of_reconstruction_is_one_pass_per_image():
+    autoencoder = models.load("signs/autoencoder")
+    x = torch.rand(N, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with count_passes(autoencoder) as passes:
+        gradients.per_sample_gradients(autoencoder, x, gradients.reconstruction_mse(x))
+    assert passes.backward == N * METHODS["GradCon: a direction"].cost()
+    if hasattr(quality, "gradient_quality"):
+        with count_passes(autoencoder) as passes:
+            quality.gradient_quality(autoencoder, x, x.flip(3))
+        assert passes.backward == N * METHODS["image quality"].cost()
+
+
+def test_method_cost_tests_cover_the_course_map():
+    on_map = {method.name for method in METHODS.values() if method.cell}
+    assert on_map - set(METHOD_CALLS) == {"GradCon: a direction", "image quality"}  # both in the test above
+
+
+def test_method_cost_names_missing_symbol():
+    with pytest.raises(
+        ValueError,
+        match=r"a walk costs C·S \+ 1: say C \(classes\), S \(samples, steps or layers, one after the other\)",
+    ):
+        Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").cost()
+    assert Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").cost(C=3, S=5) == 16
+
+
+# The map that shows it.
+
+
+def test_method_cost_map_shows_link_and_cost_of_every_method():
+    html = method_cost_map()._repr_html_()
+    for method in METHODS.values():
+        if method.cell:
+            found = re.findall(
+                rf'<a href="{re.escape(section_url(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="price"[^>]*>([^<]*)</span>',
+                html,
+            )
+            assert found == [method.backward_passes], method.name
+            assert re.sub("([._])", r"<wbr>\1", method.function) in html
+    assert html.count('class="method"') == sum(bool(method.cell) for method in METHODS.values())
+    assert html.count('class="cell empty"') == 20 - len(METHOD_GRID)
+
+
+def test_method_cost_map_legend_names_every_verdict():
+    html = method_cost_map()._repr_html_()
+    legend = html.split("<figcaption>")[1]
+    for method in METHODS.values():
+        if method.cell:
+            said = method_verdict(method) or "no claim of its own in the ledger"
+            assert said.replace("'", "&#x27;") in html and said in legend, said
+    assert set(VERDICT_MARKS) == {*VERDICTS, None} and len({mark for mark, _ in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)
+
+
+def test_method_cost_map_repr_describes_methods():
+    assert "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not seen in ours)" in repr(method_cost_map())

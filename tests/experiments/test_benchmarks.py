@@ -1,0 +1,107 @@
+import importlib.util
+import json
+
+import pytest
+import torch
+
+from benchmarks import attacks, gradients, attribution, uncertainty, rendering
+from benchmarks.timing import time_interleaved, ratio
+from benchmarks.report import RESULTS, table
+
+
+def test_benchmark_report_is_up_to_date():
+    assert (RESULTS / "TABLE.md").read_text() == table()
+
+
+def test_benchmark_report_marks_missed_targets(tmp_path):
+    machine = {"processor": "a machine", "threads": "1", "torch": "2", "python": "3"}
+    rows = [
+        {"what": "fast", "measured": 5.0, "unit": "×", "target": 4.5, "least": True, "met": True},
+        {"what": "slow", "measured": 3.0, "unit": "s", "target": 1.5, "least": False, "met": False},
+        {"what": "plain", "measured": 0.123456, "unit": "ms"},
+    ]
+    run = {"subject": "world", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
+    (tmp_path / "world-cpu-1-threads.json").write_text(json.dumps(run))
+    shown = table(tmp_path)
+    shown = shown.replace("\u00a0", " ")
+    assert "| fast | 5.00 × | ≥ 4.5 | met |" in shown and "| slow | 3 s | ≤ 1.5 | **missed** |" in shown
+    assert "| plain | 0.123 ms |  |  |" in shown and "a machine, 1 thread;" in shown
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_benchmark_results_met_flags_follow_from_measurements(file):
+    for row in json.loads(file.read_text())["rows"]:
+        if "target" in row:
+            assert row["met"] == (
+                row["measured"] >= row["target"] if row["least"] else row["measured"] <= row["target"]
+            )
+
+
+def test_time_interleaved_alternates_between_methods():
+    order = []
+    seconds = time_interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, torch.device("cpu"))
+    assert order == ["a", "b"] * 4 and len(seconds["a"]) == 3
+    assert ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0]}, "a", "b") == 2
+
+
+def test_benchmark_gradient_norm_methods_agree():
+    found = [way() for name, way in gradients.norm_methods(n=2).items() if name != "forward and backward"]
+    assert len(found) == 4, "BackPACK belongs to the test extra"
+    for other in found[1:]:
+        assert torch.allclose(other.sort(1).values, found[0].sort(1).values, rtol=1e-3)
+
+
+def test_benchmark_attribution_methods_agree(monkeypatch):
+    monkeypatch.setattr(attribution, "SIDE", 64)
+    ways = attribution.cams(1)
+    for peer in ("captum LayerGradCam", "torch-cam GradCAM"):
+        torch.testing.assert_close(ways[peer](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
+    ways = attribution.contrasts(2)
+    torch.testing.assert_close(ways["one Jacobian"](), ways["a pass each"](), rtol=1e-2, atol=1e-5)
+    ways = attribution.smoothing_methods(1, samples=2)
+    found = {name: way().detach() for name, way in ways.items()}
+    torch.testing.assert_close(found["captum IntegratedGradients"], found["integrated_gradients"], rtol=1e-2, atol=1e-5)
+    assert found["captum NoiseTunnel"].shape == found["smoothgrad"].shape
+    closed, *passes = (way() for way in attribution.introspection(1).values())
+    for found in passes:
+        torch.testing.assert_close(closed, found, rtol=1e-3, atol=1e-5)
+
+
+def test_benchmark_confounding_norm_methods_agree():
+    ways = uncertainty.norm_methods(3)
+    tensors = ways["confounding_norms"]()
+    assert tensors.shape[0] == 3 and tensors.shape[1] == 59
+    torch.testing.assert_close(tensors.sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4)
+    ways = uncertainty.label_methods(2)
+    torch.testing.assert_close(ways["label_norms"]()[:10], ways["ten passes"](), rtol=1e-2, atol=1e-4)
+
+
+def require_torchattacks():
+    """torchattacks pins a ``requests`` that nothing else here can live with, so it may be missing."""
+    if importlib.util.find_spec("torchattacks") is None:
+        pytest.skip("torchattacks is not installed: pip install --no-deps torchattacks")
+
+
+def test_benchmark_pgd_implementations_agree():
+    require_torchattacks()
+    found = {name: way() for name, way in attacks.steps(2).items()}
+    assert len(found) == 3
+    for other in found.values():
+        # The sign of a slope near zero may differ from one order of additions to another.
+        assert ((other - found["pgd"]).abs() < 1e-6).double().mean() > 0.99
+
+
+def test_benchmark_minimal_attacks_are_no_worse_than_foolbox():
+    require_torchattacks()
+    model, x, y = attacks.sign_images(2)
+    ways = attacks.minimal_attacks(2, searches=3, tries=20)
+    assert len(ways) == 5
+    found = {name: attacks.success_rates(way(), model, x, y) for name, way in ways.items()}
+    for ours, other in (("deepfool", "foolbox DeepFool"), ("carlini_wagner", "foolbox Carlini-Wagner")):
+        assert found[ours][0] >= found[other][0] and found[ours][1] <= 1.02 * found[other][1]
+
+
+def test_benchmark_rendering_measures_every_row(monkeypatch):
+    monkeypatch.setattr(rendering, "N_IMAGES", 2)
+    rows = rendering.run(torch.device("cpu"), 1)
+    assert len(rows) == 15 and all(row["measured"] > 0 for row in rows) and rows[0]["target"] == 2

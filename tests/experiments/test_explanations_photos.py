@@ -1,0 +1,68 @@
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from experiments import explanations_photos
+from tutorial_course.results import load_result
+
+
+class RedGreenClassifier(nn.Module):
+    """Class 0 is as bright as the red channel on average, class 1 as the green: each is where its colour is."""
+
+    def __init__(self):
+        super().__init__()
+        self.maps = nn.Identity()
+        self.head = nn.Linear(3, 2, bias=False)
+        self.head.weight.data = torch.tensor([[9.0, -9, 0], [-9, 9, 0]])
+
+    def forward(self, x):
+        return self.head(self.maps(x).mean((2, 3)))
+
+
+def colored_images(labels):
+    x = torch.zeros(len(labels), 3, 6, 6)
+    x[torch.arange(len(labels)), labels] = 1 - 0.1 * torch.rand(
+        len(labels), 6, 6, generator=torch.Generator().manual_seed(0)
+    )
+    return x
+
+
+def test_pairwise_localization_finds_known_halves():
+    labels = torch.tensor([0, 1] * 6)
+    rows = explanations_photos.pairwise_localization("here", RedGreenClassifier(), "maps", colored_images(labels), labels, seed=1, count=60)
+    by = {row["question"]: row for row in rows}
+    for question in ("why P", "what if not P", "why P, rather than Q", "why Q, rather than P"):
+        # Upsampling carries a little over the seam.
+        assert by[question]["point"] == 1 and by[question]["mass"] > 0.99
+    assert by["what if not P"]["beside why P"] == pytest.approx(1, abs=0.2)
+    assert 0.3 < by["random"]["mass"] < 0.7
+
+
+def test_explanation_uncertainty_rows_match_sklearn_auroc():
+    x, labels = colored_images(torch.tensor([0, 1] * 6)), torch.tensor([0, 1] * 5 + [1, 0])
+    rows = explanations_photos.explanation_uncertainty_rows("here", RedGreenClassifier(), "maps", "drawn", x, labels)
+    (row,) = [r for r in rows if r["score"] == "1 − largest probability"]
+    with torch.no_grad():
+        score = 1 - RedGreenClassifier()(x).softmax(1).amax(1)
+    wrong = torch.arange(12) >= 10
+    assert row["wrong"] == 2 and row["auroc"] == pytest.approx(roc_auc_score(wrong, score), abs=1e-4)
+    assert row["on wrong"] == pytest.approx(score[wrong].mean().item(), abs=1e-4)
+    assert {r["score"] for r in rows} > {"overlap, raw", "mass, by probability"}
+
+
+def test_two_object_photos_have_expected_shape_and_range():
+    both = explanations_photos.two_object_photos()
+    assert both.shape == (1, 3, 224, 448) and 0 <= both.min() and both.max() <= 1
+
+
+def test_explanations_photos_table_is_complete():
+    kept = load_result("explanations_photos")
+    for word in explanations_photos.CLASS_NAMES:
+        assert [row["row"] for row in kept.select(kind="map", word=word)] == list(range(13))
+    for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
+        assert len(kept.select(kind="side by side", network=network)) == 5
+        without_head = kept.select(kind="forget", network=network, forgot=explanations_photos.LAYERS[network][0])
+        assert {row["method"]: row["magnitude"] for row in without_head}["edges of the picture"] == 1
+        assert kept.select(kind="voice", network=network, score="1 − largest probability")
+    assert len(kept.provenance["data"]) == 4

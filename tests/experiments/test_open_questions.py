@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from experiments import open_questions as study
+from tutorial_lib import gradients, models, uncertainty
+from tutorial_lib.data import load
+from tutorial_course.results import load_result
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return models.load("signs/classifier")
+
+
+@pytest.fixture(scope="module")
+def signs():
+    return load("signs", "test", limit=56)
+
+
+def test_map_distance_is_one_minus_correlation():
+    maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
+    found = study.map_distance(maps, [2 * maps + 1, maps])
+    torch.testing.assert_close(found, torch.zeros(3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(study.map_distance(maps, [-maps]), torch.full((3,), 2.0))
+    expected = 1 - torch.corrcoef(torch.stack([maps[0].flatten(), maps[1].flatten()]))[0, 1]
+    torch.testing.assert_close(study.map_distance(maps[:1], [maps[1:2]])[0], expected)
+
+
+def test_shift_images_returns_realigned_maps(classifier, signs):
+    x, labels = signs.images[:4], signs.labels[:4]
+    maps = study.contrast(classifier, x, labels, (labels + 1) % 14)
+    back = study.shift_images(classifier, x, labels, (labels + 1) % 14)
+    assert len(back) == 4 and all(m.shape == maps.shape for m in back)
+    assert study.map_distance(maps, back).mean() < 0.5 * study.map_distance(maps, [m.roll(12, 2) for m in back]).mean()
+
+
+def test_keep_correct_keeps_pairs_correct_for_every_model(classifier):
+    loaded_models = {name: models.load(name) for name in study.CLASSIFIERS[:2]}
+    x, truth, P, Q = study.keep_correct(loaded_models, 2, 0, "cpu")
+    assert len(x) == len(truth) == len(P) == len(Q) and 0 < len(x) <= 28 and truth.dtype == torch.bool
+    assert all((gradients.model_outputs(m, x).argmax(1) == P).all() for m in loaded_models.values()) and (P != Q).all()
+
+
+def test_truncated_sketch_equals_direct_sketch(classifier, signs):
+    whole = study.flat_gradients(classifier, signs.images[:3])
+    large = study.random_sketch(whole, 64, study.make_generator(1))
+    generator = study.make_generator(1)
+    place = torch.randint(64, (whole.shape[1],), generator=generator) % 8
+    sign = 2.0 * torch.randint(2, (whole.shape[1],), generator=generator) - 1
+    torch.testing.assert_close(
+        study.truncated_sketch(large, 8), torch.zeros(3, 8).index_add(1, place, whole * sign), rtol=1e-4, atol=1e-5
+    )
+    norms = gradients.per_sample_gradient_norms(classifier, signs.images[:3], gradients.confounding_label_loss())
+    torch.testing.assert_close(whole.norm(dim=1), norms.norm(dim=1), rtol=1e-4, atol=1e-6)
+
+
+def test_class_direction_basis_scores_known_directions_zero():
+    known = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [0.0, 1.0]])
+    score = study.class_direction_basis(known, torch.tensor([0, 0, 1, 1]))
+    torch.testing.assert_close(
+        score(torch.tensor([[5.0, 0.0], [-1.0, 0.0], [1.0, 1.0]])), torch.tensor([0.0, 1.0, 1 - 0.5**0.5])
+    )
+
+
+def test_regularized_step_raises_loss_or_lowers_detector_score(classifier, signs):
+    x, y = signs.images[:14], signs.labels[:14]
+    read = study.gradient_regularization(classifier, signs.images, signs.labels)["distance"]
+    plain, hidden = (study.regularized_step(classifier, x, y, read, weight) for weight in (0.0, 1.0))
+    assert all(
+        (found - x).abs().max() <= study.EPS + 1e-6 and found.min() >= 0 and found.max() <= 1
+        for found in (plain, hidden)
+    )
+    J = gradients.cross_entropy(y)
+    assert gradients.objective_values(classifier, plain, J).mean() > gradients.objective_values(classifier, x, J).mean() + 1
+    seen = [read(uncertainty.confounding_gradient_norms(classifier, found)).median() for found in (x, hidden)]
+    assert seen[1] < seen[0]
+
+
+def test_open_questions_table_is_complete():
+    kept = load_result("open_questions")
+    cells = [
+        tuple(r.get(k) for k in ("kind", "network", "score", "way", "size", "draw", "judge", "weight"))
+        for r in kept.rows
+    ]
+    assert len(set(cells)) == len(cells)
+    assert len(kept.select(kind="explanation")) == 3 * 7 and len(kept.select(kind="knowing")) == 3 * 2 * len(
+        study.WEIGHTS
+    )
+    assert len([r for r in kept.rows if r["kind"] == "sketch"]) == 4 * (2 + study.N_DRAWS * len(study.SIZES) + 6)
+    exact = kept.select(kind="sketch", way="whole")
+    assert all(r["off"] < 1e-3 for r in exact) and [r["size"] for r in exact] == [78302] * 3 + [87198]
+    random = [r for r in kept.rows if r.get("way") == "random"]
+    assert all(r["off"] <= 1.6 / r["size"] ** 0.5 for r in random)
+    assert all(r["low"] <= r["auroc"] <= r["high"] for r in kept.rows if "low" in r)

@@ -1,0 +1,45 @@
+"""Networks that other libraries can follow."""
+
+import pytest
+import torch
+from tests._reference import init_with_seed
+from torch import nn
+
+
+class Modules(nn.Module):
+    """Every ReLU a module of its own, none in place: what other libraries can follow."""
+
+    def __init__(self, classes=5, flat=False):
+        super().__init__()
+        self.first, self.one = nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()
+        self.second, self.two = nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU()
+        self.third, self.three = nn.Conv2d(8, 12, 3, padding=1), nn.ReLU()
+        self.pool = nn.Flatten() if flat else nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(12 * 36 if flat else 12, classes)
+
+    def forward(self, x):
+        return self.head(self.pool(self.three(self.third(self.two(self.second(self.one(self.first(x))))))))
+
+
+def make_model(build, seed=0):
+    """A network in double precision, drawn from a seed, that leaves everyone's random numbers alone."""
+    with torch.random.fork_rng([]):
+        return init_with_seed(build(), seed).double()
+
+
+@pytest.fixture
+def pooled_cnn(assert_unchanged):
+    """A network that ends in averaging and one linear layer."""
+    return assert_unchanged(make_model(Modules, 3))
+
+
+@pytest.fixture
+def flattened_cnn(assert_unchanged):
+    """A network whose last layer sees every position apart, so that gradients differ from position to position."""
+    return assert_unchanged(make_model(lambda: Modules(flat=True), 4))
+
+
+@pytest.fixture
+def predicted_labels():
+    """Labels of the five images among five classes."""
+    return torch.tensor([1, 0, 3, 4, 1])

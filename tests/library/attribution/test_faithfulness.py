@@ -1,0 +1,312 @@
+"""Maps held against masks and against the network: each measure against its definition in a loop, and on known cases."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests._reference import init_with_seed
+from scipy import ndimage, stats
+from torch import nn
+
+from tutorial_lib import attribution as info
+from tutorial_lib.gradients import input_gradient
+from tutorial_lib.attribution.faithfulness import _pixel_ranks
+from tutorial_lib.metrics import center_bias_map, random_map, uniform_map
+
+
+def uniform(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture
+def masks():
+    return uniform(5, 12, 12, seed=7) > 0.7
+
+
+# Where it points
+
+
+def test_pointing_game_matches_definition(masks):
+    for maps in (uniform(5, 12, 12), (3 * uniform(5, 12, 12)).round()):
+        for i in range(5):
+            peaks = [masks[i, y, x].item() for y in range(12) for x in range(12) if maps[i, y, x] == maps[i].max()]
+            assert info.pointing_game(maps, masks)[i].item() == pytest.approx(sum(peaks) / len(peaks), abs=1e-15)
+
+
+def test_localization_of_uninformative_map_equals_mask_area(masks):
+    area = masks.double().mean((1, 2))
+    for nothing in (torch.zeros(5, 12, 12).double(), uniform_map(torch.zeros(5, 12, 12).double())):
+        torch.testing.assert_close(info.pointing_game(nothing, masks), area)
+        torch.testing.assert_close(info.energy_pointing_game(nothing, masks), area)
+    torch.testing.assert_close(info.energy_pointing_game(-uniform(5, 12, 12), masks), area)
+    many = masks[:1].expand(3000, 12, 12)
+    shots = info.pointing_game(random_map(torch.zeros(3000, 12, 12).double()), many).mean()
+    assert abs(shots - area[0]) < 4 * (area[0] * (1 - area[0]) / 3000).sqrt()
+
+
+@pytest.mark.parametrize("tolerance", [1, 2, 5])
+def test_pointing_game_tolerance_is_euclidean_distance(tolerance):
+    masks = torch.zeros(1, 15, 15, dtype=torch.bool)
+    masks[0, 4, 6] = masks[0, 13, 0] = True
+    away = torch.from_numpy(ndimage.distance_transform_edt(~masks[0].numpy()))
+    for y in range(15):
+        for x in range(15):
+            maps = torch.zeros(1, 15, 15)
+            maps[0, y, x] = 1
+            assert info.pointing_game(maps, masks, tolerance=tolerance).item() == float(away[y, x] <= tolerance)
+
+
+def test_energy_pointing_game_matches_definition(masks):
+    maps = uniform(5, 12, 12) - 0.4
+    for i in range(5):
+        inside = sum(max(maps[i, y, x].item(), 0) for y in range(12) for x in range(12) if masks[i, y, x])
+        assert info.energy_pointing_game(maps, masks)[i].item() == pytest.approx(
+            inside / maps[i].relu().sum().item(), abs=1e-12
+        )
+    for unit in (1e-300, 1e300):
+        torch.testing.assert_close(info.energy_pointing_game(unit * maps, masks), info.energy_pointing_game(maps, masks))
+    assert info.energy_pointing_game(masks.bfloat16(), masks).tolist() == [1] * 5
+
+
+def test_localization_of_center_prior_exceeds_chance_on_centered_masks():
+    masks = torch.zeros(2, 12, 12, dtype=torch.bool)
+    masks[:, 4:8, 4:8] = True
+    centre = center_bias_map(torch.zeros(2, 12, 12))
+    assert info.pointing_game(centre, masks).tolist() == [1, 1] and (info.energy_pointing_game(centre, masks) > 16 / 144).all()
+
+
+@pytest.mark.parametrize("measure", [info.pointing_game, info.energy_pointing_game])
+def test_localization_rejects_invalid_maps_and_masks(measure, masks):
+    maps = uniform(5, 12, 12)
+    for bad, mask, message in [
+        (maps[:, :6], masks, "upsample"),
+        (maps[:, None], masks, "magnitude"),
+        (maps, masks.double(), "mask > 0.5"),
+        (maps / 0, masks, "not finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            measure(bad, mask)
+    with pytest.raises(ValueError, match="tolerance"):
+        info.pointing_game(maps, masks, tolerance=-1)
+
+
+# What the answer hangs on
+
+
+@pytest.mark.parametrize("curve", [info.deletion_curve, info.insertion_curve])
+def test_deletion_and_insertion_curves_match_definition(curve, signs, images, labels):
+    maps, deleting = uniform(5, 12, 12), curve is info.deletion_curve
+    nothing = torch.full_like(images, 0.3) if deleting else info.gaussian_blur(images)
+    fraction, p, area = curve(signs, images, maps, labels, n_steps=7, **({"baseline": 0.3} if deleting else {}))
+    for i in range(5):
+        shown = (images[i] if deleting else nothing[i]).clone()
+        order = maps[i].flatten().argsort(descending=True).tolist()
+        values = []
+        for s in range(8):
+            for place in order[: round(s / 7 * 144)]:
+                shown[:, place // 12, place % 12] = (nothing if deleting else images)[i, :, place // 12, place % 12]
+            values.append(signs(shown[None]).softmax(1)[0, labels[i]].item())
+        np.testing.assert_allclose(p[i], values, rtol=1e-10)
+        assert area[i].item() == pytest.approx(
+            torch.trapezoid(torch.tensor(values, dtype=torch.float64), fraction).item(), rel=1e-10
+        )
+    assert fraction.tolist() == [round(s / 7 * 144) / 144 for s in range(8)]
+
+
+def test_deletion_and_insertion_curves_share_endpoints(signs, images):
+    maps = uniform(5, 12, 12)
+    down, up = (
+        info.deletion_curve(signs, images, maps, baseline=0.3),
+        info.insertion_curve(signs, images, maps, start=0.3),
+    )
+    P = signs(images).softmax(1).max(1).values
+    torch.testing.assert_close(down.probability[:, 0], P.detach())
+    torch.testing.assert_close(up.probability[:, -1], P.detach())
+    torch.testing.assert_close(down.probability[:, -1], up.probability[:, 0])
+    # Taking the highest away is showing the lowest.
+    torch.testing.assert_close(
+        info.insertion_curve(signs, images, -maps, start=0.3).probability, down.probability.flip(1)
+    )
+
+
+def test_deletion_and_insertion_rank_true_order_best_if_linear(assert_unchanged):
+    model = assert_unchanged(init_with_seed(nn.Sequential(nn.Flatten(), nn.Linear(3 * 36, 2)).double()))
+    x = uniform(4, 3, 6, 6)
+    weight = model[1].weight.detach().view(2, 3, 6, 6)
+    true = ((x - 0.5) * (weight[0] - weight[1])).sum(1)
+    down = info.deletion_curve(model, x, true, 0, n_steps=36).area
+    up = info.insertion_curve(model, x, true, 0, start=0.5, n_steps=36).area
+    for seed in range(20):
+        other = random_map(true, generator=torch.Generator().manual_seed(seed))
+        assert (down < info.deletion_curve(model, x, other, 0, n_steps=36).area).all()
+        assert (up > info.insertion_curve(model, x, other, 0, start=0.5, n_steps=36).area).all()
+
+
+def test_deletion_curve_breaks_ties_in_a_seeded_random_order(signs, images):
+    maps = torch.zeros(5, 12, 12)
+    found = info.deletion_curve(signs, images, maps, n_steps=4)
+    alone = [
+        info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], n_steps=4, batch_size=1).probability for i in range(5)
+    ]
+    torch.testing.assert_close(found.probability, torch.cat(alone), rtol=1e-10, atol=0)
+    others = info.deletion_curve(signs, images, maps, n_steps=4, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(found.probability[:, 1], others.probability[:, 1])
+    # A random order, drawn once: the pixels that go first are not those of a corner.
+    place = _pixel_ranks(maps, None)
+    assert (place.flatten(1).sort().values == torch.arange(144)).all() and (place == place[:1]).all()
+    assert (place[0] < 72).any(1).all() and (place[0] < 72).any(0).all()
+
+
+def test_average_drop_matches_definition(signs, images, labels):
+    maps = uniform(5, 12, 12) - 0.3
+    drop, increase = info.average_drop(signs, images, maps, labels)
+    for i in range(5):
+        L = maps[i].clamp(min=0) / maps[i].max()
+        Y = signs(images[i : i + 1]).softmax(1)[0, labels[i]].item()
+        O = signs((images[i] * L)[None]).softmax(1)[0, labels[i]].item()
+        assert drop[i].item() == pytest.approx(max(0, Y - O) / Y, rel=1e-9, abs=1e-14) and increase[i].item() == (O > Y)
+    assert 0 < increase.sum() < 5  # both cases are there
+    assert info.average_drop(signs, images, uniform_map(maps)).drop.max() == 0
+    dark = info.average_drop(signs, images, -maps.abs(), labels).drop
+    torch.testing.assert_close(dark, info.average_drop(signs, 0 * images + images, 0 * maps, labels).drop)
+
+
+def test_faithfulness_gaussian_blur_matches_scipy():
+    x = uniform(2, 3, 14, 15)
+    bell = np.exp(-((np.arange(-5, 6) / 3.0) ** 2) / 2)
+    for axis in (-2, -1):
+        x_ = x.numpy() if axis == -2 else x_  # noqa: F821
+        x_ = ndimage.convolve1d(x_, bell / bell.sum(), axis=axis, mode="mirror")
+    np.testing.assert_allclose(info.gaussian_blur(x, sigma=3), x_, atol=1e-14)
+    for options in ({"kernel": 4}, {"sigma": 0}, {"kernel": 31}):
+        with pytest.raises(ValueError, match="odd kernel"):
+            info.gaussian_blur(x, **options)
+
+
+METHODS = {
+    "deletion": lambda m, x, maps, **k: info.deletion_curve(m, x, maps, n_steps=3, **k).probability,
+    "insertion": lambda m, x, maps, **k: info.insertion_curve(m, x, maps, n_steps=3, **k).probability,
+    "average drop": lambda m, x, maps, **k: info.average_drop(m, x, maps, **k).drop,
+}
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
+def test_faithfulness_is_independent_of_batch_size_mode_and_dtype(f, signs, images, assert_unchanged):
+    maps, before = uniform(5, 12, 12), images.clone()
+    expected = f(signs, images, maps)
+    torch.testing.assert_close(f(signs, images, maps, batch_size=2), expected, rtol=1e-10, atol=1e-14)
+    with torch.inference_mode():
+        torch.testing.assert_close(f(signs, images.clone(), maps.clone()), expected, rtol=1e-10, atol=1e-14)
+    single = f(assert_unchanged(copy.deepcopy(signs).float()), images.float(), maps)
+    assert single.dtype == torch.float32 and (single - expected).abs().max() < 1e-4
+    assert not f(signs, images.clone().requires_grad_(), maps.clone().requires_grad_()).requires_grad
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
+def test_faithfulness_rejects_invalid_input(f, signs, images):
+    maps = uniform(5, 12, 12)
+    nan = maps * math.nan
+    for bad, message in [
+        (maps[:, :6, :6], "upsample"),
+        (images, "magnitude"),
+        (maps[:4], "need maps"),
+        (nan, "not finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            f(signs, images, bad)
+    with pytest.raises(ValueError, match="class 10"):
+        f(signs, images, maps, target=10)
+    with pytest.raises(ValueError, match="uses the statistics of the batch"):
+        f(copy.deepcopy(signs).train(), images, maps)
+
+
+def test_deletion_curve_rejects_invalid_steps_and_baseline(signs, images):
+    maps = uniform(5, 12, 12)
+    with pytest.raises(ValueError, match="at least one step"):
+        info.deletion_curve(signs, images, maps, n_steps=0)
+    with pytest.raises(ValueError, match="one for each"):
+        info.deletion_curve(signs, images, maps, baseline=torch.zeros(4, 3, 12, 12))
+    one = info.deletion_curve(signs, images, maps, baseline=images[0]).probability
+    torch.testing.assert_close(
+        one, info.deletion_curve(signs, images, maps, baseline=images[:1].expand_as(images)).probability
+    )
+
+
+# Whether it knows the network
+
+
+def test_model_randomization_test_matches_definition(signs, images):
+    explain = lambda model, x: input_gradient(model, x, 3)
+    found = info.model_randomization_test(signs, images, explain)
+    assert found.layers == ["", "head", "last", "group", "right", "left", "norm", "stem"]
+    generator, forgetful = torch.Generator().manual_seed(0), copy.deepcopy(signs)
+    before = explain(signs, images)
+    for stage, name in enumerate(found.layers):
+        for p in dict(forgetful.named_modules())[name].parameters() if name else ():
+            p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
+        after = explain(forgetful, images)
+        for i in range(5):
+            a, b = before[i].flatten(), after[i].flatten()
+            assert found.similarity[stage, i].item() == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-10)
+            assert found.magnitude[stage, i].item() == pytest.approx(
+                stats.spearmanr(a.abs(), b.abs()).statistic, abs=1e-10
+            )
+    assert (found.similarity[0] == 1).all() and found.similarity[-1].mean() < 0.5
+
+
+def test_model_randomization_test_supports_single_layers_and_blocks(signs, images):
+    explain = lambda model, x: input_gradient(model, x, 3)
+    apart = info.model_randomization_test(signs, images, explain, layers=["left", signs.head], cascading=False)
+    assert apart.layers == ["", "left", "head"]
+    generator = torch.Generator().manual_seed(0)
+    info.model_randomization_test(signs, images, explain, layers=["left"], generator=generator)
+    again = info.model_randomization_test(signs, images, explain, layers=["head"], generator=generator)
+    assert torch.equal(apart.similarity[2], again.similarity[1])
+    with torch.random.fork_rng():
+        inner = nn.Sequential(nn.Flatten(), nn.Linear(432, 4), nn.ReLU(), nn.Linear(4, 4))
+        block = nn.Sequential(inner, nn.Linear(4, 3)).double()
+    seen = []
+    info.model_randomization_test(block, images, lambda model, x: seen.append(copy.deepcopy(model)) or x, layers=["0"])
+    changed = [n for n, p in seen[-1].named_parameters() if not torch.equal(p, block.get_parameter(n))]
+    assert changed == ["0.1.weight", "0.1.bias", "0.3.weight", "0.3.bias"]
+    for name in changed:
+        after, before = (model.get_parameter(name).flatten().sort().values for model in (seen[-1], block))
+        assert torch.equal(after, before)
+
+
+def test_model_randomization_test_exposes_edge_detector_and_noise(signs, images):
+    edges = info.model_randomization_test(signs, images, lambda model, x: x.diff(dim=-1))
+    assert (edges.similarity == 1).all() and (edges.magnitude == 1).all()
+    generator = torch.Generator().manual_seed(3)
+    noise = info.model_randomization_test(signs, images, lambda model, x: random_map(x, generator=generator))
+    assert noise.similarity.abs().max() < 0.25  # not even the unchanged network is explained alike twice
+    nothing = info.model_randomization_test(signs, images, lambda model, x: torch.zeros(5, 4, 4))
+    assert (nothing.similarity == 1).all()
+
+
+def test_model_randomization_test_rejects_invalid_input(signs, images):
+    with pytest.raises(ValueError, match="unknown layer"):
+        info.model_randomization_test(signs, images, lambda model, x: x, layers=["lefft"])
+    with pytest.raises(ValueError, match="owns no parameters"):
+        info.model_randomization_test(signs, images, lambda model, x: x, layers=["act"])
+    for bad in (lambda model, x: x[:3], lambda model, x: x / 0, lambda model, x: x[:, 0, 0, 0], lambda model, x: None):
+        with pytest.raises(ValueError, match="one finite map a picture"):
+            info.model_randomization_test(signs, images, bad)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged):
+    there, x, maps = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"), uniform(5, 12, 12)
+    for f in METHODS.values():
+        torch.testing.assert_close(f(there, x, maps.to("cuda")).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10)
+    for measure in (info.pointing_game, info.energy_pointing_game):
+        torch.testing.assert_close(
+            measure(maps.to("cuda"), masks.to("cuda")).cpu(), measure(maps, masks), rtol=1e-10, atol=0
+        )
+    explain = lambda model, x: input_gradient(model, x, 3)
+    found = info.model_randomization_test(there, x, explain).similarity
+    torch.testing.assert_close(found, info.model_randomization_test(signs, images, explain).similarity, rtol=0, atol=1e-3)

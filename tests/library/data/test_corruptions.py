@@ -1,0 +1,103 @@
+import numpy
+import pytest
+import torch
+from scipy.fft import dctn, idctn
+from scipy.ndimage import gaussian_filter
+
+from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt, render
+from tutorial_lib.data.corruptions import _gaussian_blur, compression_artifacts
+
+IMAGES = render(torch.arange(28) % 14)
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_corrupt_preserves_shape_and_grows_with_severity(kind):
+    distances = []
+    for level in SEVERITIES:
+        seen = corrupt(IMAGES, kind, level)
+        assert seen.shape == IMAGES.shape and seen.dtype == IMAGES.dtype
+        assert seen.min() >= 0 and seen.max() <= 1
+        distances.append((seen - IMAGES).square().mean().item())
+    assert distances == sorted(distances) and distances[0] > 0
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_corrupt_is_seeded_and_leaves_input_and_global_rng_unchanged(kind):
+    before, state = IMAGES.clone(), torch.random.get_rng_state()
+    a = corrupt(IMAGES, kind, 3, generator=torch.Generator().manual_seed(4))
+    b = corrupt(IMAGES, kind, 3, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(a, b) and torch.equal(before, IMAGES) and torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+@pytest.mark.parametrize("shape", [(1, 3, 17, 40), (2, 3, 96, 64)])
+def test_corrupt_accepts_any_image_size_and_float64(kind, shape):
+    images = torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    seen = corrupt(images, kind, 5)
+    assert seen.shape == shape and seen.dtype == torch.float64
+
+
+def test_corruption_gaussian_blur_matches_scipy():
+    mine = _gaussian_blur(IMAGES[:1].double(), 1.6)[0, 0].numpy()
+    theirs = gaussian_filter(IMAGES[0, 0].double().numpy(), 1.6, mode="mirror", truncate=2.5)
+    assert numpy.abs(mine - theirs).max() < 1e-6
+
+
+def test_compression_artifacts_match_quantized_block_dct():
+    """Level 1 loses no block: compare with scipy's transform, block by block."""
+    image = IMAGES[:1].double()
+    seen = compression_artifacts(image, (1.5, 0), torch.Generator())[0]
+    to_luma = numpy.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
+    luma = numpy.einsum("ij,jhw->ihw", to_luma, image[0].numpy())
+    i = numpy.arange(8)
+    for channel, weight in enumerate((1, 2, 2)):
+        step = (0.02 + 0.012 * (i[:, None] + i)) * 1.5 * weight
+        for row in range(0, 48, 8):
+            for column in range(0, 48, 8):
+                block = luma[channel, row : row + 8, column : column + 8]
+                luma[channel, row : row + 8, column : column + 8] = idctn(
+                    numpy.round(dctn(block, norm="ortho") / step) * step, norm="ortho"
+                )
+    expected = numpy.einsum("ij,jhw->ihw", numpy.linalg.inv(to_luma), luma)
+    # The course's matrix is single precision, so a few coefficients may round the other way.
+    assert numpy.median(numpy.abs(seen.numpy() - expected)) < 1e-6
+    assert (numpy.abs(seen.numpy() - expected) < 1e-4).mean() > 0.99
+
+
+def test_corrupt_desaturation_at_highest_severity_is_gray():
+    seen = corrupt(IMAGES, "decolorisation", 5)
+    assert (seen - seen.mean(1, keepdim=True)).abs().max() < 1e-6
+
+
+def test_corrupt_haze_retains_image_contrast():
+    contrast = corrupt(IMAGES, "haze", 5).flatten(2).std(-1) / IMAGES.flatten(2).std(-1)
+    assert contrast.median() > 0.3
+
+
+@pytest.mark.parametrize(
+    "images, kind, level, said",
+    [
+        (IMAGES, "hazy", 1, "the nearest: 'haze'"),
+        (IMAGES, "haze", 0, "levels run from 1"),
+        (IMAGES, "haze", 6, "levels run from 1"),
+        (IMAGES, "haze", 2.5, "levels run from 1"),
+        (IMAGES[0], "haze", 1, r"needs images\[None\]"),
+        (IMAGES[:, :1], "haze", 1, r"\(N, 3, H, W\)"),
+        ((IMAGES * 255).byte(), "haze", 1, "divide bytes by 255"),
+        (IMAGES * 2 - 0.5, "haze", 1, r"images lie in \[0, 1\]"),
+        (IMAGES * float("nan"), "haze", 1, r"images lie in \[0, 1\]"),
+        ("picture.png", "haze", 1, "this is str"),
+    ],
+)
+def test_corrupt_rejects_invalid_input(images, kind, level, said):
+    with pytest.raises(ValueError, match=said):
+        corrupt(images, kind, level)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_corrupt_on_gpu_matches_cpu(kind):
+    here, there = corrupt(IMAGES, kind, 3), corrupt(IMAGES.cuda(), kind, 3).cpu()
+    # A coefficient at the very edge of a step may round the other way and move one 8×8 block.
+    assert ((here - there).abs() <= 2 / 255).float().mean() > (0.99 if kind == "codec error" else 1 - 1e-9)

@@ -1,0 +1,253 @@
+"""Files that lie about themselves: refused by name before memory is taken, nothing run, nothing written elsewhere."""
+
+import io
+import os
+import struct
+import tracemalloc
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tutorial_lib import models
+from tutorial_lib.data import convert_fixations, _safe_io, load_iqa_dataset
+from tutorial_lib.data.fixations import FixationDataset, load_fixations
+from tutorial_lib.data.iqa_datasets import convert_live, convert_tid2013
+from tutorial_lib.data.image_files import load_image_files
+from tutorial_lib.data.loading import load
+from tutorial_lib.data.distorted_images import QualityDataset
+from tutorial_lib.models.pretrained import locate_weights
+
+
+@pytest.fixture(autouse=True)
+def data(monkeypatch, tmp_path):
+    """No test may see, or write into, the data folder of whoever runs it."""
+    monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.abort, ()
+
+
+def npy_with_false_header(shape, dtype="|u1", held=b""):
+    """An .npy file whose head claims more than it holds."""
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(out, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return out.getvalue() + held
+
+
+def write_npz(path, **members):
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+
+
+def npy_bytes(array):
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+MALFORMED_ARRAYS = {
+    "claims a terabyte": (lambda: npy_with_false_header((10**6, 32, 32, 3, 326)), "images would take 1,001,472,000,000 bytes"),
+    "claims more than numbers hold": (lambda: npy_with_false_header((2**62, 2**62)), "images would take"),
+    "claims a little more than it holds": (
+        lambda: npy_with_false_header((3, 32, 32, 3), held=bytes(100)),
+        "images claims 9,216 bytes and holds",
+    ),
+    "unpacks to more than the set": (lambda: bytes(80_000_000), "it cannot be read|images would take"),
+    "a real head before 80 million zeros": (
+        lambda: npy_with_false_header((26_041, 32, 32, 3), held=bytes(26_041 * 3072)),
+        "images would take 79,99",
+    ),
+    "objects": (
+        lambda: npy_with_false_header((3,), dtype="|O", held=b"cos\nabort\n(tR."),
+        "it holds pickled objects, which are never loaded",
+    ),
+    "a head that is code": (lambda: b"\x93NUMPY\x01\x00\x20\x00__import__('os').abort()        ", "it cannot be read"),
+    "another version": (lambda: b"\x93NUMPY\x09\x00" + bytes(100), "it cannot be read"),
+    "nothing": (lambda: b"", "it cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED_ARRAYS)
+def test_load_rejects_malformed_npz_before_allocating_memory(what, data):
+    content, said = MALFORMED_ARRAYS[what]
+    write_npz(data / "cifar10-test.npz", images=content(), labels=npy_bytes(np.zeros(3, np.int64)))
+    assert (data / "cifar10-test.npz").stat().st_size < 200_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=said) as error:
+            load("cifar10")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert str(data / "cifar10-test.npz") in str(error.value) and "remove it and load again" in str(error.value)
+
+
+def test_load_fixations_rejects_false_array_size(data):
+    columns = dict.fromkeys(("x", "y", "duration", "subject", "image"), npy_bytes(np.zeros(1, np.int16)))
+    write_npz(
+        data / "osie" / "fixations.npz", **columns | {"x": npy_with_false_header((10**12,), "<f4")}, names=npy_bytes(np.array(["a.jpg"]))
+    )
+    with pytest.raises(ValueError, match="x would take 4,000,000,000,000 bytes.*Mend the file"):
+        load_fixations("osie")
+
+
+def write_decompression_bomb(path, side=60_000):
+    """A PNG of some hundred bytes whose head claims side² pixels."""
+    batch_size = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    head = batch_size(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + batch_size(b"IDAT", zlib.compress(bytes(1000))) + batch_size(b"IEND", b""))
+    return path
+
+
+def write_truncated_png(path):
+    out = io.BytesIO()
+    Image.effect_noise((64, 64), 80).convert("RGB").save(out, "PNG")
+    path.write_bytes(out.getvalue()[:2000])
+    return path
+
+
+def write_svg(path):
+    path.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    return path
+
+
+@pytest.mark.parametrize("side", [60_000, 15_000])  # Pillow refuses the first, and of the second it only warns
+@pytest.mark.parametrize("reader", ["photos", "rated", "gaze"])
+def test_image_loaders_reject_decompression_bombs(reader, side, tmp_path):
+    path = write_decompression_bomb(tmp_path / "a.png", side)
+    readers = {
+        "photos": lambda: load_image_files(path),
+        "rated": lambda: QualityDataset([path], {"r": path}, ["r"], ["k"], [1.0], higher_is="worse", score_description="m", description="s")[0],
+        "gaze": lambda: FixationDataset(tmp_path, ("../a.png",), {}, 24, "", "").image(0),
+    }
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ValueError, match="a.png is no picture that can be read.*put the whole file in its place"):
+        readers[reader]()
+
+
+@pytest.mark.parametrize("harm", [write_truncated_png, write_svg])
+def test_image_loaders_report_unreadable_files(harm, tmp_path):
+    with pytest.raises(ValueError, match="a.png is no picture that can be read"):
+        load_image_files(harm(tmp_path / "a.png"))
+    rated = QualityDataset(
+        [tmp_path / "a.png"], {"r": tmp_path / "a.png"}, ["r"], ["k"], [1.0], higher_is="worse", score_description="m", description="s"
+    )
+    with pytest.raises(ValueError, match="a.png is no picture that can be read"):
+        rated[0]
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"\xff\xfe\x00distorted", "no text|expected rows"),
+        (b"distorted,reference,distortion,dmos\n\x00,\x00,\x00,1\n", "plain file name|no table|missing"),
+        (b"distorted,reference,distortion,dmos\na.png,../../etc/passwd,k,1\n", "which is no plain file name"),
+        (b"distorted,reference,distortion,dmos\n" + b"a" * 200_000 + b",b,k,1\n", "no table that can be read"),
+        (b"distorted,reference,distortion,dmos\na.png\n", "has no number"),
+    ],
+)
+def test_load_iqa_dataset_rejects_malformed_score_table(content, said, data):
+    (data / "live").mkdir()
+    (data / "live" / "scores.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said) as error:
+        load_iqa_dataset("live")
+    assert "scores.csv" in str(error.value) and "Mend the folder" in str(error.value)
+
+
+def test_load_iqa_dataset_rejects_oversized_score_table(data):
+    (data / "live").mkdir()
+    with (data / "live" / "scores.csv").open("wb") as file:
+        file.truncate(10**11)
+    with pytest.raises(ValueError, match="100,000,000,000 bytes"):
+        load_iqa_dataset("live")
+
+
+@pytest.mark.parametrize("line", ["a.bmp ../../secret1.bmp 1", "a.bmp", "a.bmp imgx.bmp 1", "../r.bmp img1.bmp 1"])
+def test_convert_live_rejects_path_traversal_and_malformed_lists(line, tmp_path, data):
+    from scipy.io import savemat
+
+    folder = tmp_path / "live"
+    for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / "info.txt").write_text(line)
+    savemat(folder / "dmos.mat", {"dmos": np.zeros(5), "orgs": np.zeros(5)})
+    with pytest.raises(ValueError, match="info.txt is no list of this set.*take the file that came with the pictures"):
+        convert_live(folder)
+    assert not any(data.iterdir())
+
+
+@pytest.mark.parametrize("line", ["x i01_01_1.bmp", "5.5 i01.bmp", "5.5 ../i01_01_1.bmp"])
+def test_convert_tid2013_rejects_malformed_score_list(line, tmp_path, data):
+    (tmp_path / "mos_with_names.txt").write_text(line)
+    with pytest.raises(ValueError, match="mos_with_names.txt is no list of this set"):
+        convert_tid2013(tmp_path)
+    assert not any(data.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"MATLAB 5.0 MAT-file" + bytes(600), b"\x89HDF\r\n\x1a\n" + bytes(600), b"x" * 3000]
+)
+def test_convert_live_rejects_invalid_matlab_files(content, tmp_path):
+    path = tmp_path / "dmos.mat"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="dmos.mat (is no MATLAB file that can be read|has no dmos and orgs)"):
+        convert_live(tmp_path)
+
+
+def test_convert_mit1003_replaces_symlinks_without_following_them(tmp_path, data):
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    (data / "mit1003" / "images").mkdir(parents=True)
+    (data / "mit1003" / "images" / "a.jpeg").symlink_to(secret)
+    (data / "mit1003" / "fixations.npz").symlink_to(secret)
+    for folder, name in (("ALLSTIMULI", "a.jpeg"), ("ALLFIXATIONMAPS", "a_fixPts.jpg")):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (8, 8), 255).save(tmp_path / folder / name)
+    convert_fixations.convert_mit1003(tmp_path)
+    assert secret.read_text() == "mine" and len(load_fixations("mit1003")) == 1
+    assert sorted(p.name for p in (data / "mit1003").iterdir()) == ["fixations.npz", "images"]
+
+
+def test_pretrained_rejects_oversized_weights_file(data):
+    path, file = locate_weights("cifar10/resnet20")
+    path.parent.mkdir()
+    with path.open("wb") as out:
+        out.truncate(10**11)
+    with pytest.raises(ValueError, match=f"{file.name} has 100,000,000,000 bytes.*Remove it and load again"):
+        models.load_pretrained("cifar10/resnet20")
+
+
+@pytest.mark.parametrize("harm", ["head of a terabyte", "cut", "another network", "text"])
+def test_models_load_rejects_corrupted_packaged_weights(harm, tmp_path, monkeypatch):
+    from safetensors.torch import save
+
+    whole = (models.WEIGHTS_DIR / "signs-quality.safetensors").read_bytes()
+    content = {
+        "head of a terabyte": struct.pack("<Q", 10**12) + b"{}",
+        "cut": whole[:5000],
+        "another network": save({"weight": torch.zeros(2)}),
+        "text": b"version https://git-lfs.github.com/spec/v1\n",
+    }[harm]
+    (tmp_path / "signs-quality.safetensors").write_bytes(content)
+    monkeypatch.setattr(models, "WEIGHTS_DIR", tmp_path)
+    with pytest.raises(
+        ValueError, match="signs-quality.safetensors is damaged or another file: install tutorial_lib again"
+    ):
+        models.load("signs/quality")
+
+
+def test_atomic_write_leaves_no_file_after_failure(data):
+    with pytest.raises(OSError, match="full"), _safe_io.atomic_write(data / "a.bin") as half:
+        half.write_bytes(b"half")
+        raise OSError("the disk is full")
+    assert not any(data.iterdir())

@@ -1,0 +1,127 @@
+from math import cos, sin
+
+import pytest
+import torch
+
+from tutorial_lib.data import NOVEL_SIGNS, SIGNS, Pose, render, sample_scenes
+from tutorial_lib.data.rendering import FOCAL_LENGTH, composite, rasterize_signs, sign_plane_coordinates
+from tutorial_lib.data.signs import DESIGNS
+
+POSE = Pose(yaw=0.4, pitch=-0.2, roll=0.3, size=0.6, x=0.1, y=-0.05).for_batch(1, torch.empty(0, dtype=torch.float64))
+
+
+def test_sign_plane_coordinates_invert_camera_projection():
+    """Project points of the sign by the textbook's steps, one at a time, and look them up."""
+    x, y, _, facing = sign_plane_coordinates(POSE, 64, 64)
+    yaw, pitch, roll, size, right, down = (float(field) for field in POSE)
+    for px, py in ((0.0, 0.0), (0.5, -0.3), (-0.8, 0.6)):
+        a, b, c = px * cos(roll) - py * sin(roll), px * sin(roll) + py * cos(roll), 0.0  # about the viewing axis
+        b, c = b * cos(pitch) - c * sin(pitch), b * sin(pitch) + c * cos(pitch)  # about the horizontal one
+        a, c = a * cos(yaw) + c * sin(yaw), -a * sin(yaw) + c * cos(yaw)  # about the vertical one
+        depth = 1 + size * c / FOCAL_LENGTH
+        u, v = (size * a + right) / depth, (size * b + down) / depth
+        column, row = (u + 1) * 32 - 0.5, (v + 1) * 32 - 0.5
+        near = (round(row), round(column))
+        step = 2 / 64 / size * 2
+        assert abs(float(x[0][near]) - px) < step and abs(float(y[0][near]) - py) < step
+    assert facing.norm().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("label", [0, 3, 9, 13])
+def test_rasterize_signs_matches_supersampled_coverage(label):
+    fine = 8
+    coarse = rasterize_signs(torch.tensor([label]), POSE, 48, 48)
+    x, y, _, _ = sign_plane_coordinates(POSE, 48 * fine, 48 * fine)
+    hard = (DESIGNS[label](x, y)[0].distance < 0).double()[:, None]
+    averaged = torch.nn.functional.avg_pool2d(hard, fine)
+    assert (1 - coarse.transmittance - averaged).abs().max() < 0.2
+    assert (1 - coarse.transmittance - averaged).abs().mean() < 0.004
+
+
+def test_rasterize_signs_fractions_and_transmittance_sum_to_one():
+    one = rasterize_signs(torch.arange(23), sample_scenes(23).pose, 48, 48)
+    assert torch.allclose(one.paint_fractions.sum(1, keepdim=True) + one.transmittance, torch.ones_like(one.transmittance), atol=1e-5)
+
+
+def test_render_images_and_masks_have_expected_shape_and_range():
+    drawn = render(SIGNS + NOVEL_SIGNS, masks=True)
+    assert drawn.images.shape == (23, 3, 48, 48) and drawn.sign_mask.shape == drawn.glyph_mask.shape == (23, 1, 48, 48)
+    for maps in drawn:
+        assert maps.min() >= 0 and maps.max() <= 1 and maps.dtype == torch.float32
+    assert (drawn.glyph_mask <= drawn.sign_mask + 1e-5).all()
+    assert (drawn.sign_mask.sum((1, 2, 3)) > 20).all() and (drawn.glyph_mask.sum((1, 2, 3)) > 1).all()
+
+
+def test_render_glyph_mask_covers_whole_yield_and_priority_signs():
+    drawn = render(["yield", "priority", "stop"], masks=True)
+    shares = drawn.glyph_mask.sum((1, 2, 3)) / drawn.sign_mask.sum((1, 2, 3))
+    assert shares[:2].min() > 0.98 and shares[2] < 0.5
+
+
+def test_render_is_seeded_and_accepts_sign_names():
+    assert torch.equal(render(["stop", "yield"]), render([0, 1], generator=torch.Generator().manual_seed(0)))
+    assert not torch.equal(render([0, 1]), render([0, 1], generator=torch.Generator().manual_seed(1)))
+
+
+def test_render_prefix_is_independent_of_number_of_images():
+    """Blocks are drawn one after the other; what comes later does not change what came before."""
+    assert torch.equal(render([0] * 64), render([0] * 70)[:64])
+
+
+def test_render_uses_one_scene_for_all_labels_or_one_per_label():
+    scene = sample_scenes(3)
+    assert torch.equal(render([0, 1, 2], scene=scene)[1], render([1], scene=scene[1])[0])
+    assert torch.equal(render([0, 1], scene=scene[0])[1], render([1], scene=scene[0])[0])
+    with pytest.raises(ValueError, match="3 scenes do not fit 2 labels"):
+        render([0, 1], scene=scene)
+
+
+def test_render_follows_pose_conventions_for_size_position_and_roll():
+    places = Pose(size=0.5, x=torch.tensor([0.0, 0.3, 0.0]), y=torch.tensor([0.0, 0.0, 0.3]))
+    drawn = render(["no entry"] * 3, distribution="clean", pose=places, size=64, masks=True)
+    rows = torch.arange(64.0)
+    for mask, x, y in zip(drawn.sign_mask[:, 0], (0, 0.3, 0), (0, 0, 0.3), strict=True):
+        assert mask.sum().item() == pytest.approx(3.14159 * 16**2, rel=0.02)
+        assert ((mask.sum(0) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * x, abs=0.3)
+        assert ((mask.sum(1) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * y, abs=0.3)
+    quarter = Pose(roll=torch.tensor([0.0, torch.pi / 2]))
+    upright, turned = render(["ahead only"] * 2, distribution="clean", size=64, masks=True, pose=quarter).glyph_mask[:, 0]
+    assert upright.sum() > 50 and torch.allclose(turned, torch.rot90(upright, -1), atol=1e-4)  # the head points right
+
+
+def test_composite_is_differentiable_in_pose_and_hue():
+    scene = sample_scenes(1, size=24)
+    scene = scene.replace(
+        **{
+            name: getattr(scene, name).double()
+            for name in ("background", "light", "sheen", "surface", "hue", "leaves", "cover", "gain", "noise")
+        }
+    )
+    label = torch.tensor([0])
+    values = torch.tensor([0.2, 0.1, 0.1, 0.6, 0.05, -0.03, 0.4], dtype=torch.float64)
+
+    def rendered_images(v):
+        pose = Pose(*(v[i : i + 1] for i in range(6)))
+        return composite(scene.replace(hue_shift=v[6:7]), rasterize_signs(label, pose, 24, 24)).images
+
+    v = values.clone().requires_grad_()
+    weights = torch.randn(1, 3, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    (slope,) = torch.autograd.grad((rendered_images(v) * weights).sum(), v)
+    assert torch.isfinite(slope).all() and (slope.abs() > 1e-3).all()
+    for i in range(7):
+        step = torch.zeros(7, dtype=torch.float64)
+        step[i] = 1e-6
+        central = ((rendered_images(values + step) - rendered_images(values - step)) * weights).sum() / 2e-6
+        assert slope[i].item() == pytest.approx(central.item(), rel=2e-3, abs=1e-3)
+
+
+def test_render_rejects_empty_labels():
+    with pytest.raises(ValueError, match="name at least one sign"):
+        render([])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_render_on_gpu_matches_cpu():
+    here, there = render(SIGNS + NOVEL_SIGNS), render(SIGNS + NOVEL_SIGNS, device="cuda")
+    assert there.is_cuda and (here - there.cpu()).abs().max() <= 2 / 255

@@ -1,0 +1,191 @@
+import pytest
+import torch
+
+from tutorial_lib.foundations import SURFACES, classify_trajectory, numerical_hessian, gradient_descent, quadratic, surface_gradient
+
+DOUBLE = torch.float64
+
+
+def random_hessian(*curvatures, seed=0):
+    d, generator = len(curvatures), torch.Generator().manual_seed(seed)
+    Q, _ = torch.linalg.qr(torch.randn(d, d, generator=generator, dtype=DOUBLE))
+    H = Q @ torch.diag(torch.tensor(curvatures, dtype=DOUBLE)) @ Q.T
+    return (H + H.T) / 2
+
+
+def torch_sgd_path(surface, start, **how):
+    """The same path, walked by the optimiser that everybody uses."""
+    steps = how.pop("steps")
+    theta = start.clone().requires_grad_()
+    optimiser = torch.optim.SGD([theta], **how)
+    path = [start]
+    for _ in range(steps):
+        optimiser.zero_grad()
+        surface(theta[None]).sum().backward()
+        optimiser.step()
+        path.append(theta.detach().clone())
+    return torch.stack(path)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("name", SURFACES)
+def test_gradient_descent_matches_torch_sgd(name, momentum):
+    surface = SURFACES[name]
+    start = torch.tensor(surface.start, dtype=DOUBLE)
+    mine = gradient_descent(surface.loss, start, lr=0.01, n_steps=60, momentum=momentum)
+    other = torch_sgd_path(surface.loss, start, lr=0.01, momentum=momentum, steps=60)
+    assert mine.shape == (61, 2) and (mine - other).abs().max() <= 1e-7 * other.abs().max()
+    assert (mine[-1] - start).norm() > 0.1
+
+
+def test_gradient_descent_on_quadratic_matches_closed_form():
+    H, start, step = random_hessian(0.3, 1.0, 4.0), torch.tensor([1.0, -2.0, 0.5], dtype=DOUBLE), 0.2
+    path = gradient_descent(quadratic(H), start, lr=step, n_steps=30)
+    shrink = torch.eye(3, dtype=DOUBLE) - step * H
+    for t in (0, 1, 7, 30):
+        assert torch.allclose(path[t], torch.linalg.matrix_power(shrink, t) @ start, atol=1e-12)
+
+
+@pytest.mark.parametrize("curvatures", [(1.0, 20.0), (0.5, 3.0, 3.5), (0.01, 0.2, 1.0, 7.0)])
+def test_gradient_descent_diverges_above_two_over_max_curvature(curvatures):
+    H, bound = random_hessian(*curvatures), 2 / max(curvatures)
+    loss, start = quadratic(H), torch.ones(len(curvatures), dtype=DOUBLE)
+    steepest = torch.linalg.eigh(H)[1][:, -1]
+
+    def across(step):
+        path = gradient_descent(loss, start, lr=step, n_steps=600)
+        return (path[[0, -1]] @ steepest).abs()
+
+    began, ended = across(0.99 * bound)
+    assert ended < 0.001 * began
+    began, ended = across(1.01 * bound)
+    assert ended > 10 * began
+    began, ended = across(bound)
+    assert torch.isclose(began, ended, rtol=1e-6)
+
+
+def test_gradient_descent_batch_equals_single_starts():
+    surface = SURFACES["Rosenbrock"]
+    starts = torch.tensor([[-1.2, 1.0], [0.3, -0.2], [1.0, 1.0]], dtype=DOUBLE)
+    together = gradient_descent(surface.loss, starts, lr=0.02, n_steps=25, momentum=0.8)
+    assert together.shape == (26, 3, 2)
+    for i, start in enumerate(starts):
+        assert torch.allclose(
+            together[:, i], gradient_descent(surface.loss, start, lr=0.02, n_steps=25, momentum=0.8), atol=1e-12
+        )
+    assert torch.equal(together[:, 2], starts[2].expand(26, 2)), "at the lowest point there is nothing to do"
+
+
+def test_gradient_descent_overflow_of_one_path_leaves_others_intact():
+    starts = torch.tensor([[-9.0, 50.0], [0.9, 0.8]], dtype=torch.float32)
+    path = gradient_descent(SURFACES["Rosenbrock"].loss, starts, lr=0.05, n_steps=40)
+    assert not SURFACES["Rosenbrock"].loss(path[-1, :1]).isfinite() and torch.equal(path[-1, 0], path[-2, 0])
+    assert torch.allclose(path[:, 1], gradient_descent(SURFACES["Rosenbrock"].loss, starts[1], lr=0.05, n_steps=40))
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0])
+def test_gradient_descent_noise_has_requested_std(noise):
+    flat = lambda theta: 0.0 * theta.sum(1)
+    path = gradient_descent(flat, torch.zeros(4000, 2, dtype=DOUBLE), lr=1.0, n_steps=5, gradient_noise_std=noise)
+    moves = path.diff(dim=0)
+    assert abs(moves.mean()) < 0.03 * noise and moves.std() == pytest.approx(noise, rel=0.02)
+    again = gradient_descent(flat, torch.zeros(4000, 2, dtype=DOUBLE), lr=1.0, n_steps=5, gradient_noise_std=noise)
+    assert torch.equal(path, again), "without a generator, the same noise each time"
+
+
+def test_surface_gradient_variance_is_inverse_to_minibatch_size():
+    """What the argument ``noise`` stands for, measured on a loss that is a mean over samples."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(512, 3, generator=generator, dtype=DOUBLE), torch.randn(512, generator=generator, dtype=DOUBLE)
+    theta = torch.tensor([0.5, -1.0, 2.0], dtype=DOUBLE).expand(20_000, 3)
+
+    def spread(batch):
+        rows = torch.randint(512, (20_000, batch), generator=generator)
+        loss = lambda theta: ((torch.einsum("nd,nbd->nb", theta, x[rows]) - y[rows]) ** 2).mean(1)
+        return surface_gradient(loss, theta).var(0).sum().item()
+
+    single = spread(1)
+    for batch in (4, 16):
+        assert spread(batch) * batch == pytest.approx(single, rel=0.06)
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_toy_surfaces_have_stated_minimum_and_max_curvature(name):
+    """Lowest where it says, slope zero there, and the steepest curvature 20, by autograd's own Hessian too."""
+    surface = SURFACES[name]
+    lowest = torch.tensor(surface.minimum, dtype=DOUBLE)
+    assert surface.loss(lowest[None]).item() == pytest.approx(surface.min_value, abs=1e-12)
+    assert surface_gradient(surface.loss, lowest[None]).abs().max() < 1e-9
+    H = numerical_hessian(surface.loss, lowest)
+    exact = torch.autograd.functional.hessian(lambda theta: surface.loss(theta[None]).sum(), lowest)
+    assert torch.allclose(H, exact, atol=1e-5) and torch.equal(H, H.T)
+    assert torch.linalg.eigvalsh(exact)[-1].item() == pytest.approx(20, abs=1e-9)
+    (left, right), (bottom, top) = surface.plot_limits
+    for x, y in (surface.start, surface.minimum):
+        assert left < x < right and bottom < y < top
+    grid = torch.cartesian_prod(
+        torch.linspace(left, right, 60, dtype=DOUBLE), torch.linspace(bottom, top, 60, dtype=DOUBLE)
+    )
+    assert surface.loss(grid).min() >= surface.min_value
+
+
+def test_classify_trajectory_labels_each_step_size_regime():
+    loss, start = (
+        quadratic(torch.diag(torch.tensor([1.0, 20.0], dtype=DOUBLE))),
+        torch.tensor([0.05, 1.0], dtype=DOUBLE),
+    )
+    words = [classify_trajectory(loss, gradient_descent(loss, start, lr=step, n_steps=60)) for step in (0.0001, 0.05, 0.099, 0.101)]
+    assert words == ["creeps", "settles", "zigzags", "diverges"]
+    assert classify_trajectory(loss, torch.tensor([[1.0, 0.0], [2.0, 0.0], [float("nan"), 0.0]], dtype=DOUBLE)) == "diverges"
+    with pytest.raises(ValueError, match="three points"):
+        classify_trajectory(loss, start[None])
+
+
+def test_gradient_descent_functions_reject_invalid_input():
+    loss = lambda theta: theta.square().sum(1)
+    with pytest.raises(ValueError, match="floats"):
+        gradient_descent(loss, torch.tensor([1, 2]), lr=0.1, n_steps=1)
+    with pytest.raises(ValueError, match="negative"):
+        gradient_descent(loss, torch.tensor([1.0]), lr=0.1, n_steps=-1)
+    with pytest.raises(ValueError, match="one number for each point"):
+        gradient_descent(lambda theta: theta.square(), torch.tensor([1.0, 2.0]), lr=0.1, n_steps=1)
+    with pytest.raises(ValueError, match=r"theta\[None\]"):
+        surface_gradient(loss, torch.tensor([1.0]))
+    with pytest.raises(ValueError, match="one point"):
+        numerical_hessian(loss, torch.ones(2, 2))
+    with pytest.raises(ValueError, match=r"\(d, d\)"):
+        quadratic(torch.ones(2, 3))
+
+
+def test_gradient_descent_leaves_model_and_global_rng_unchanged():
+    model = torch.nn.Linear(3, 1)
+    before = [p.clone() for p in model.parameters()]
+    state = torch.get_rng_state()
+    gradient_descent(lambda theta: model(theta)[:, 0] ** 2, torch.ones(3), lr=0.1, n_steps=3, gradient_noise_std=0.1)
+    assert all(
+        torch.equal(a, b) and b.grad is None and b.requires_grad
+        for a, b in zip(before, model.parameters(), strict=True)
+    )
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_gradient_descent_recovers_pose_of_rendered_sign():
+    """The renderer is a surface like any other: its gradients bring a turned sign back."""
+    from tutorial_lib import data
+
+    scene = data.sample_scenes(1, distribution="clean", generator=torch.Generator().manual_seed(38))
+
+    def render_poses(poses):
+        images = data.render(["stop"] * len(poses), scene=scene, pose=data.Pose(roll=poses[:, 0], size=poses[:, 1]))
+        return torch.nn.functional.avg_pool2d(images, 7, 1)  # what is blurred can be felt from further away
+
+    goal = torch.tensor([0.0, 0.6])
+    target = render_poses(goal[None])
+    error = lambda poses: (render_poses(poses) - target).square().mean((1, 2, 3))
+    step = 1 / torch.linalg.eigvalsh(numerical_hessian(error, goal, eps=0.02))[-1].item()
+    path = gradient_descent(error, torch.tensor([0.3, 0.5]), lr=step, n_steps=30, momentum=0.8)
+    # Autograd through the renderer is the slope that differences measure.
+    h = torch.tensor([[0.01, 0.0], [0.0, 0.01]])
+    differences = (error(path[:1] + h) - error(path[:1] - h)) / 0.02
+    assert torch.allclose(surface_gradient(error, path[:1])[0], differences, rtol=0.1)
+    assert error(path[-1:]) < 0.1 * error(path[:1]) and (path[-1] - goal).abs().max() < 0.05

@@ -1,0 +1,134 @@
+"""How far the straight line holds: against the closed form of a parabola, and a loop over distances."""
+
+import math
+
+import pytest
+import torch
+from tests._reference import SmallSignNet, init_with_seed
+from torch import nn
+
+from tutorial_lib.foundations import input_linearization_radius, linearization_radius, weight_linearization_radius
+from tutorial_lib.gradients import cross_entropy, input_gradient
+
+TOLERANCE = 0.1
+
+
+def radius_bounds_by_loop(loss_at, slope, start, distances, tolerance):
+    """The formula, one distance after the other: the first one that is off, and the one before it."""
+    before = 0.0
+    for t in distances.tolist():
+        change = loss_at(t) - start
+        if abs(slope * t - change) > tolerance * abs(change):
+            return before, t
+        before = t
+    return math.inf, math.inf
+
+
+@pytest.mark.parametrize("s, q", [(-2.0, 3.0), (2.0, -0.5), (1.0, 4.0), (-1.0, -0.2)])
+def test_linearization_radius_of_parabola_matches_closed_form(s, q):
+    t = torch.linspace(0.001, 4, 4000, dtype=torch.float64)
+    losses = (7 + s * t + q * t**2 / 2)[None]
+    sign = 1 if s * q < 0 else -1  # it bends back towards zero, or away
+    expected = 2 * TOLERANCE / (1 + sign * TOLERANCE) * abs(s / q)
+    found = linearization_radius(losses, torch.tensor([s], dtype=t.dtype), torch.tensor([7.0], dtype=t.dtype), t, TOLERANCE)
+    assert found.item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_linearization_radius_is_invariant_to_loss_scale_and_offset():
+    t = torch.linspace(0.01, 2, 200, dtype=torch.float64)
+    curve = (-t + 0.7 * t**2 - 0.1 * t**3)[None]
+    one = torch.ones(1, dtype=t.dtype)
+    radius = linearization_radius(curve, -one, 0 * one, t)
+    torch.testing.assert_close(linearization_radius(5 * curve + 3, -5 * one, 3 * one, t), radius)
+    torch.testing.assert_close(linearization_radius(curve, -one / 2, 0 * one, 2 * t), 2 * radius)
+    assert linearization_radius(curve, -one, 0 * one, t, 0.2) > radius
+
+
+def test_linearization_radius_is_first_departure_and_infinite_for_line():
+    t = torch.arange(1.0, 6.0)
+    losses = torch.stack([torch.tensor([1.0, 2, 6, 4, 5]), t, 2 * t])
+    found = linearization_radius(losses, torch.tensor([1.0, 1.0, 0.0]), torch.zeros(3), t)
+    assert 2 < found[0] < 3 and found[1] == math.inf and found[2] == 0
+
+
+@pytest.fixture
+def model_and_batch():
+    generator = torch.Generator().manual_seed(3)
+    model = init_with_seed(SmallSignNet()).double()
+    return model, torch.rand(4, 3, 10, 10, generator=generator, dtype=torch.float64), torch.tensor([1, 4, 0, 9])
+
+
+def test_input_linearization_radius_matches_loop(model_and_batch):
+    model, x, y = model_and_batch
+    distances = torch.logspace(-3, 1.5, 60, dtype=torch.float64)
+    found = input_linearization_radius(model, x, cross_entropy(y), distances=distances)
+    g = input_gradient(model, x, cross_entropy(y))
+    for i in range(len(x)):
+        size = g[i].norm()
+
+        def loss(t, i=i, size=size):
+            with torch.no_grad():
+                return nn.functional.cross_entropy(model((x[i] - t * g[i] / size)[None]), y[i : i + 1]).item()
+
+        low, high = radius_bounds_by_loop(loss, -size.item(), loss(0.0), distances, TOLERANCE)
+        assert low <= found[i].item() <= high
+
+
+def test_weight_linearization_radius_matches_loop_and_keeps_model(model_and_batch):
+    model, x, y = model_and_batch
+    before = {name: v.clone() for name, v in model.state_dict().items()}
+    distances = torch.logspace(-3, 1.5, 24, dtype=torch.float64)
+    found = weight_linearization_radius(model, x, cross_entropy(y), distances=distances)
+    assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    for i in range(len(x)):
+        row = x[i : i + 1]
+        g = torch.autograd.grad(nn.functional.cross_entropy(model(row), y[i : i + 1]), parameters)
+        size = torch.cat([v.flatten() for v in g]).norm()
+
+        def loss(t, row=row, g=g, size=size, i=i):
+            moved = {n: p.detach() - t * v / size for n, p, v in zip(names, parameters, g, strict=True)}
+            with torch.no_grad():
+                return nn.functional.cross_entropy(
+                    torch.func.functional_call(model, moved, (row,)), y[i : i + 1]
+                ).item()
+
+        low, high = radius_bounds_by_loop(loss, -size.item(), loss(0.0), distances, TOLERANCE)
+        assert low <= found[i].item() <= high
+
+
+def test_linearization_radii_match_single_samples_and_select_layers(model_and_batch):
+    model, x, y = model_and_batch
+    distances = torch.logspace(-2, 1, 12, dtype=torch.float64)
+    for radius in (input_linearization_radius, weight_linearization_radius):
+        whole = radius(model, x, cross_entropy(y), distances=distances, batch_size=3)
+        alone = torch.cat(
+            [radius(model, x[i : i + 1], cross_entropy(y[i : i + 1]), distances=distances) for i in range(4)]
+        )
+        torch.testing.assert_close(whole, alone)
+    head = weight_linearization_radius(model, x, cross_entropy(y), distances=distances, layers="head")
+    assert not torch.allclose(head, weight_linearization_radius(model, x, cross_entropy(y), distances=distances))
+    # The last layer is linear in its weights, so the logit it gives keeps to its line for ever.
+    assert weight_linearization_radius(model, x, None, distances=distances, layers="head").isinf().all()
+
+
+def test_input_linearization_radius_restores_training_mode(model_and_batch):
+    model, x, y = model_and_batch
+    expected = input_linearization_radius(model, x, distances=torch.logspace(-2, 1, 20, dtype=torch.float64))
+    model.train()
+    found = input_linearization_radius(model, x, distances=torch.logspace(-2, 1, 20, dtype=torch.float64))
+    torch.testing.assert_close(found, expected)
+    assert model.training and model.norm.training
+
+
+@pytest.mark.parametrize("distances", [torch.tensor([0.0, 1.0]), torch.tensor([2.0, 1.0])])
+def test_linearization_radius_rejects_non_increasing_distances(distances):
+    with pytest.raises(ValueError, match="increasing"):
+        linearization_radius(torch.zeros(1, 2), torch.ones(1), torch.zeros(1), distances)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1])
+def test_linearization_radius_rejects_tolerance_outside_unit_interval(tolerance):
+    with pytest.raises(ValueError, match="share"):
+        linearization_radius(torch.zeros(1, 1), torch.ones(1), torch.zeros(1), torch.ones(1), tolerance)

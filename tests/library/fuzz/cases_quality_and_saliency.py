@@ -1,0 +1,60 @@
+"""The methods of chapter 4, with good arguments."""
+
+from tests.library.fuzz.mutations import Case
+from tests.library.fuzz.sample_inputs import CODER, LABELS, MODEL, OTHER, SIDE, N, X, noise
+from tests._reference import init_with_seed
+from torch import nn
+
+from tutorial_lib import quality, saliency
+
+QUALITY = quality.UNIQUEQuality(6, 4, downsample=False).fit(noise(4, 3, SIDE, SIDE).float(), patches=60, n_steps=4)
+SCORER = init_with_seed(
+    nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+).double()
+PAIR, TWO = {"x": X, "reference": OTHER}, "x reference"
+CODED = {"autoencoder": CODER, **PAIR, "batch_size": 16}
+MEAN = quality.mean_reconstruction_gradient(CODER, OTHER)
+
+CASES = {
+    "SparseQuality": Case(lambda batch_size, **k: QUALITY.score(batch_size=batch_size, **k), PAIR | {"batch_size": 16}, TWO),
+    "SparseQuality.fit": Case(
+        lambda x: quality.UNIQUEQuality(6, 4).fit(x, patches=60, n_steps=2).network.encoder.weight, {"x": X}, each=False
+    ),
+    "change_norm": Case(quality.reconstruction_gradient_norm, {"autoencoder": CODER, "x": X, "batch_size": 64}),
+    "contrast_map": Case(
+        lambda model, x, other: quality.score_contrast_cam(model, x, "0", quality.score_contrast_loss(other)),
+        {"model": SCORER, "x": X, "other": noise(N)},
+        "x other",
+    ),
+    "gradient_alignment": Case(
+        lambda **k: quality.gradient_alignment(mean={n: t.to(k["x"]) for n, t in MEAN.items()}, **k),
+        {"autoencoder": CODER, "x": X, "batch_size": 16},
+    ),
+    "gradient_cosine": Case(quality.gradient_cosine, CODED, TWO),
+    "gradient_distance": Case(quality.gradient_distance, CODED, TWO),
+    "gradient_quality": Case(quality.gradient_quality, CODED, TWO),
+    "implicit_saliency": Case(lambda **k: saliency.implicit_saliency(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}),
+    "local_loss": Case(
+        lambda **k: saliency.local_loss(layer="4", **k), {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8}, "x target"
+    ),
+    "local_mismatch": Case(
+        lambda **k: saliency.local_mismatch(layer="4", **k), {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8}, "x target"
+    ),
+    "luminance": Case(quality.to_luma, {"x": X}),
+    "mean_gradient": Case(
+        lambda x, **k: quality.mean_reconstruction_gradient(pristine=x, **k), {"autoencoder": CODER, "x": X, "batch_size": 16}, each=False
+    ),
+    "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, TWO),
+    "psnr": Case(quality.psnr, PAIR, TWO, far="equal pictures"),
+    "required_changes": Case(quality.compare_gradients, CODED, TWO),
+    "score_to": Case(
+        lambda outputs, other: quality.score_contrast_loss(other).resolve(outputs)(outputs),
+        {"outputs": noise(N, 1), "other": noise(N, seed=1)},
+        "outputs other",
+    ),
+    "spectral_residual": Case(lambda **k: saliency.spectral_residual(width=16, **k), {"x": X, "batch_size": 64}),
+    "ssim": Case(quality.ssim, PAIR, TWO),
+    "ssim_map": Case(quality.ssim_map, PAIR, TWO),
+    "surprisal": Case(lambda **k: quality.surprisal(QUALITY, **k), PAIR | {"batch_size": 16}, TWO),
+}
+LEFT_OUT = {"Changes": "a record", "SparseCoder": "a network: what it is given is checked where it is asked"}

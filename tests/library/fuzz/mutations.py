@@ -1,0 +1,288 @@
+"""Arguments as people hand them over by mistake, and what may come of it: an error that says what to do, or a right answer."""
+
+import copy
+import linecache
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import tutorial_lib
+
+HOME = str(Path(tutorial_lib.__file__).parent)
+DTYPE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3, torch.float16: 0.1, torch.bfloat16: 0.4}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A public function with good arguments.
+
+    ``call`` takes the arguments ``given`` by name. ``rows`` names those that hold one row a sample. ``each``: so does the result;
+    otherwise it is of all samples together. ``blind``: arguments whose numbers may be anything, since only their shape, order or
+    size is looked at. ``far``: why finite numbers may give an infinite one. ``loose``: why half precision may be far off.
+    """
+
+    call: Callable
+    given: dict
+    rows: str = "x"
+    each: bool = True
+    blind: str = ""
+    far: str = ""
+    loose: str = ""
+    skip: set | tuple = ()
+
+
+# Each harm: (arguments, name, the case) -> arguments, or None where it cannot be done.
+
+
+def _all_rows(args, case, f):
+    rows = [name for name in case.rows.split() if isinstance(args[name], Tensor) and args[name].dim()]
+    return args | {name: f(args[name]) for name in rows}
+
+
+def _one(args, name, f):
+    return args | {name: f(args[name])}
+
+
+def _floats(t):
+    return isinstance(t, Tensor) and t.is_floating_point()
+
+
+def _whole(t):
+    return isinstance(t, Tensor) and not t.is_floating_point() and t.dtype != torch.bool
+
+
+def _row(value):
+    def f(args, name, case):
+        t = args[name]
+        if not _floats(t) or not t.numel() or not t.dim():
+            return None
+        # One number of one sample.
+        t = t.detach().clone(memory_format=torch.contiguous_format)
+        t.view(len(t), -1)[len(t) // 2, 0] = value
+        return args | {name: t}
+
+    return f
+
+
+def _cast(dtype):
+    return lambda args, name, case: _one(args, name, lambda t: t.to(dtype)) if _floats(args[name]) else None
+
+
+def _everything(dtype):
+    def f(args, name, case):
+        def cast(value):
+            if isinstance(value, nn.Module):
+                return copy.deepcopy(value).to(dtype)
+            if isinstance(value, dict):
+                return {k: cast(v) for k, v in value.items()}
+            if isinstance(value, list):
+                return [cast(v) for v in value]
+            return value.to(dtype) if _floats(value) else value
+
+        return {key: cast(value) for key, value in args.items()}
+
+    return f
+
+
+def _on(kind, change):
+    return lambda args, name, case: _one(args, name, change) if kind(args[name]) and args[name].numel() else None
+
+
+def _strided(t):
+    if t.dim() == 0:
+        return t
+    wide = torch.stack([t, t], -1)
+    return wide[..., 0]
+
+
+MUTATIONS = {
+    "nothing": lambda args, name, case: args,
+    "no samples": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:0]) if name in case.rows.split() else None
+    ),
+    "one sample": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:1]) if name in case.rows.split() else None
+    ),
+    "two samples": lambda args, name, case: (
+        _all_rows(args, case, lambda t: t[:2]) if name in case.rows.split() else None
+    ),
+    "a row less": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[:-1]),
+    "an empty one": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[:0]),
+    "an axis less": _on(lambda t: isinstance(t, Tensor) and t.dim() > 0, lambda t: t[0]),
+    "an axis more": _on(lambda t: isinstance(t, Tensor), lambda t: t[None]),
+    "an axis behind": _on(lambda t: isinstance(t, Tensor), lambda t: t[..., None]),
+    "a column less": _on(lambda t: isinstance(t, Tensor) and t.dim() > 1, lambda t: t[..., :-1]),
+    "no columns": _on(lambda t: isinstance(t, Tensor) and t.dim() > 1, lambda t: t[..., :0]),
+    "strided": _on(lambda t: isinstance(t, Tensor), _strided),
+    "with a graph": _on(_floats, lambda t: t.clone().requires_grad_()),
+    "nan": _row(torch.nan),
+    "inf": _row(torch.inf),
+    "-inf": _row(-torch.inf),
+    "constant": _on(_floats, lambda t: torch.full_like(t, 0.5)),
+    "zero": _on(_floats, torch.zeros_like),
+    "ties": _on(_floats, lambda t: t.round()),
+    "negative": _on(_floats, lambda t: -t),
+    "huge": _on(_floats, lambda t: t * 1e30),
+    "tiny": _on(_floats, lambda t: t * 1e-30),
+    "float32": _cast(torch.float32),
+    "float16": _cast(torch.float16),
+    "bfloat16": _cast(torch.bfloat16),
+    "int64": _cast(torch.int64),
+    "uint8": _cast(torch.uint8),
+    "bool": _cast(torch.bool),
+    "all float32": _everything(torch.float32),
+    "all float16": _everything(torch.float16),
+    "all bfloat16": _everything(torch.bfloat16),
+    "out of range": _on(_whole, lambda t: t + 100),
+    "below zero": _on(_whole, lambda t: t - 100),
+    "labels of floats": _on(_whole, lambda t: t.double()),
+    "labels of int32": _on(_whole, lambda t: t.int()),
+    "labels of uint8": _on(_whole, lambda t: t.to(torch.uint8)),
+    "labels of bool": _on(_whole, lambda t: t.bool()),
+    "mask of ints": _on(lambda t: isinstance(t, Tensor) and t.dtype == torch.bool, lambda t: t.long()),
+    "batch_size 0": lambda args, name, case: args | {"batch_size": 0} if name == "batch_size" else None,
+    "batch_size -1": lambda args, name, case: args | {"batch_size": -1} if name == "batch_size" else None,
+    "batch_size 1.5": lambda args, name, case: args | {"batch_size": 1.5} if name == "batch_size" else None,
+    "batch_size 1": lambda args, name, case: args | {"batch_size": 1} if name == "batch_size" else None,
+    "batch_size 2": lambda args, name, case: args | {"batch_size": 2} if name == "batch_size" else None,
+    "a class out of range": lambda args, name, case: (
+        args | {name: 100} if name in ("target", "other", "label") else None
+    ),
+    "a class below zero": lambda args, name, case: args | {name: -1} if name in ("target", "other", "label") else None,
+}
+BROKEN_MODELS = {"nan", "inf", "-inf"}
+
+
+def applicable_mutations(case):
+    """Every (argument, harm) that can be done to good arguments."""
+    return [
+        (n, h) for n in case.given for h in MUTATIONS if h not in case.skip and MUTATIONS[h](case.given, n, case) is not None
+    ]
+
+
+def mutated_arguments(case, ways_of):
+    """One harm, or two at once."""
+    return st.lists(st.sampled_from(ways_of), min_size=1, max_size=2, unique=True)
+
+
+def is_own_error(error):
+    """Whether an error was raised on purpose, by the library, and says something."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    line = linecache.getline(last.filename, last.lineno).strip()
+    said = str(error)
+    # torch's layers and ours: what was expected, and what came instead.
+    told = "expected" in said.lower() and ("got" in said or "match" in said)
+    return told or (last.filename.startswith(HOME) and line.startswith("raise ") and len(said) > 15)
+
+
+def tensors(value):
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return [t for v in value.values() for t in tensors(v)]
+    if isinstance(value, list | tuple):
+        return [t for v in value for t in tensors(v)]
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return [torch.tensor(float(value), dtype=torch.float64)]
+    return []
+
+
+def state(args):
+    """All that may not be changed: every given tensor, and all of a model."""
+    found = {}
+    for key, value in args.items():
+        if isinstance(value, Tensor):
+            found[key] = value.detach().clone()
+        elif isinstance(value, nn.Module):
+            found[key] = [t.detach().clone() for t in (*value.parameters(), *value.buffers())]
+            found[key + " flags"] = [
+                (m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in value.modules()
+            ]
+            found[key + " grads"] = [(p.grad is None, p.requires_grad) for p in value.parameters()]
+    return found
+
+
+def same(a, b):
+    if isinstance(a, Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a.nan_to_num(7.5), b.nan_to_num(7.5))
+    if isinstance(a, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
+    return a == b
+
+
+def close(a, b, tolerance):
+    """Equal up to rounding, each tensor on its own scale; what is no number, or not finite, stays so."""
+    a, b = a.detach().to(torch.float64), b.detach().to(torch.float64)
+    if a.shape != b.shape or not same(torch.where(a.isfinite(), 0, a), torch.where(b.isfinite(), 0, b)):
+        return False
+    a, b = (torch.where(t.isfinite(), t, 0) for t in (a, b))
+    return not a.numel() or bool(((a - b).abs() <= tolerance * a.abs().max().clamp(min=1e-6)).all())
+
+
+def check_contract(case, harms):
+    """Do harm, call, and say what is wrong; nothing, if an error said what to do or the answer is right."""
+    args = dict(case.given)
+    for name, harm in harms:
+        spoilt = MUTATIONS[harm](args, name, case)
+        if spoilt is None:
+            return None
+        args = spoilt
+    names = {harm for _, harm in harms}
+    before, random = state(args), torch.get_rng_state()
+    try:
+        result = case.call(**args)
+    except (ValueError, TypeError) as error:
+        if not same(list(before.values()), list(state(args).values())):
+            return "changed what it was given, and raised"
+        return None if is_own_error(error) else f"an error that nobody wrote: {type(error).__name__}: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:200]}"
+    if not same(list(before.values()), list(state(args).values())):
+        return "changed what it was given"
+    if not torch.equal(random, torch.get_rng_state()):
+        return "changed the global random state"
+    found = tensors(result)
+    given = [t for t in args.values() if isinstance(t, Tensor)]
+    rows = [name for name in case.rows.split() if isinstance(args[name], Tensor) and args[name].dim()]
+    hurt = {name for name, harm in harms if harm in BROKEN_MODELS and not args[name].isfinite().all()} - set(
+        case.blind.split()
+    )
+    nans = {name for name in hurt if args[name].isnan().any()}
+    finite = all(t.isfinite().all() for t in given if t.is_floating_point())
+    if (
+        finite
+        and not (case.far or {"huge", "tiny"} & names)
+        and not all(t.isfinite().all() for t in found if not t.is_complex())
+    ):
+        return "finite numbers in, others out"
+    narrow = max([DTYPE_TOLERANCE[t.dtype] for t in [*given, *found] if t.dtype in DTYPE_TOLERANCE] or [1e-9])
+    if not case.each or not rows:
+        if nans and found and not any(t.isnan().any() for t in found if t.is_floating_point()):
+            return "no number in, a number out"
+        return None
+    n = len(args[rows[0]])
+    if any(t.dim() == 0 or len(t) != n for t in found):
+        return f"{n} rows in, {[tuple(t.shape) for t in found]} out"
+    for i in range(n):
+        single = args | {name: args[name][i : i + 1] for name in rows}
+        try:
+            alone = tensors(case.call(**single))
+        except (ValueError, TypeError) as error:
+            if not (hurt and i == n // 2):
+                return f"row {i} alone raises {error}"
+            continue
+        for t, a in zip(found, alone, strict=True):
+            if not ({"huge", "tiny"} & names) and not close(t[i : i + 1], a, narrow):
+                return f"row {i} alone gives {a.flatten()[:4].tolist()}, not {t[i].flatten()[:4].tolist()}"
+        broken_here = any(args[name][i].isnan().any() for name in nans & set(rows))
+        if broken_here and not any(t[i].isnan().any() for t in found if t.is_floating_point()):
+            return "no number in, a number out"
+        spared = hurt and hurt <= set(rows) and i != n // 2 and not (case.far or {"huge", "tiny"} & names)
+        if spared and not all(t[i].isfinite().all() for t in found if t.is_floating_point()):
+            return f"row {i} is hurt by its neighbour"
+    return None

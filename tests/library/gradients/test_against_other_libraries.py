@@ -1,0 +1,74 @@
+"""Against other libraries, where they can run at all.
+
+BackPACK takes networks made of modules only; a network with residual additions must be rebuilt by its converter (see the benchmark).
+Opacus takes neither BatchNorm nor evaluation mode: a network with GroupNorm, in training mode, without dropout. Captum's per-sample
+gradients know neither groups nor padding by name.
+"""
+
+import copy
+
+import pytest
+import torch
+from tests._reference import init_with_seed
+from torch import nn
+
+from tutorial_lib import gradients as g
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+LABELS = torch.tensor([1, 0, 2, 2])
+
+
+def random_images():
+    return torch.rand(4, 3, 9, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def network(norm):
+    layers = (
+        nn.Conv2d(3, 8, 3, 2, 1),
+        norm(),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, groups=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(72, 5),
+    )
+    return init_with_seed(nn.Sequential(*layers).double())
+
+
+def test_per_sample_gradients_match_backpack(assert_unchanged):
+    backpack = pytest.importorskip("backpack")
+    from backpack.extensions import BatchGrad, BatchL2Grad
+
+    model = assert_unchanged(network(lambda: nn.BatchNorm2d(8)))
+    theirs, loss = backpack.extend(copy.deepcopy(model)), backpack.extend(nn.CrossEntropyLoss(reduction="sum"))
+    with backpack.backpack(BatchGrad(), BatchL2Grad()):
+        loss(theirs(random_images()), LABELS).backward()
+    mine = g.per_sample_gradients(model, random_images(), g.cross_entropy(LABELS))
+    norms = g.per_sample_gradient_norms(model, random_images(), g.cross_entropy(LABELS), group_by="tensor")
+    for column, (name, p) in zip(norms.T, theirs.named_parameters(), strict=True):
+        torch.testing.assert_close(mine[name], p.grad_batch, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(column, p.grad_batch.flatten(1).norm(dim=1), rtol=1e-9, atol=1e-12)
+        if name != "3.weight":  # with groups, BackPACK 1.7.1's BatchL2Grad contradicts its own BatchGrad
+            torch.testing.assert_close(column.square(), p.batch_l2, rtol=1e-9, atol=1e-12)
+
+
+def test_per_sample_gradients_match_opacus(assert_unchanged):
+    opacus = pytest.importorskip("opacus")
+    model = assert_unchanged(network(lambda: nn.GroupNorm(2, 8)).train())
+    theirs = opacus.GradSampleModule(copy.deepcopy(model), loss_reduction="sum")
+    nn.functional.cross_entropy(theirs(random_images()), LABELS, reduction="sum").backward()
+    mine = g.per_sample_gradients(model, random_images(), g.cross_entropy(LABELS))
+    for name, p in theirs._module.named_parameters():
+        torch.testing.assert_close(mine[name], p.grad_sample, rtol=1e-9, atol=1e-12)
+
+
+def test_input_and_layer_gradients_match_captum(assert_unchanged):
+    attr = pytest.importorskip("captum.attr")
+    model = assert_unchanged(network(lambda: nn.BatchNorm2d(8)))
+    theirs = attr.Saliency(copy.deepcopy(model)).attribute(random_images(), LABELS, abs=False)
+    torch.testing.assert_close(g.input_gradient(model, random_images(), LABELS), theirs, rtol=1e-10, atol=0)
+    other = copy.deepcopy(model)
+    # Saliency of a layer: captum's, summed over nothing.
+    theirs = attr.LayerGradientXActivation(other, other[3]).attribute(random_images(), LABELS)
+    activation, gradient = g.layer_gradient(model, random_images(), "3", LABELS)
+    torch.testing.assert_close(activation * gradient, theirs, rtol=1e-10, atol=1e-14)

@@ -1,0 +1,105 @@
+"""Against the naive loop in float64, on whole networks: in-place and functional activations, residual adds, attention."""
+
+import pytest
+import torch
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
+
+from tutorial_lib import gradients as g
+from tutorial_lib.models import load
+
+torchvision = pytest.importorskip("torchvision")
+NETWORKS = {
+    "resnet18": {},
+    "mobilenet_v3_small": {},
+    "convnext_tiny": {},
+    "densenet121": {},
+    "vit_b_16": {"image_size": 32},
+    "VisionTransformer": dict(image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=12, mlp_dim=24),
+}
+SLOW = ["vit_b_16"]
+
+
+def build(name):
+    if name.startswith("signs/"):
+        return load(name)
+    return getattr(torchvision.models, name)(num_classes=10, **NETWORKS[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "signs/classifier",
+        "signs/transformer",
+        *(pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NETWORKS),
+    ],
+)
+def test_per_sample_norms_match_loop_on_whole_networks(name, assert_unchanged):
+    model = assert_unchanged(init_with_seed(build(name).double()))
+    side = NETWORKS.get(name, {}).get("image_size", 48)
+    x = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    objective = g.cross_entropy(torch.tensor([3, 7]))
+    expected = {k: v.flatten(1).norm(dim=1) for k, v in per_sample_gradients_by_loop(model, x, objective).items()}
+    expected = torch.stack([expected[k] for k in g.layer_names(model, group_by="tensor")], 1)
+    assert (expected.amax(0) > 1e-6 * expected.max()).all(), "a column so small proves nothing"
+    found = g.per_sample_gradient_norms(model, x, objective, group_by="tensor")
+    assert ((found - expected).abs() <= 1e-10 * expected.amax(0)).all()
+    layers = g.per_sample_gradient_norms(model, x, objective)
+    assert layers.shape == (2, len(g.layer_names(model)))
+    torch.testing.assert_close(layers.square().sum(1), expected.square().sum(1), rtol=1e-10, atol=0)
+
+
+def test_per_sample_gradients_match_loop_on_sign_network(signs, images, labels):
+    objective = g.cross_entropy(labels)
+    expected = per_sample_gradients_by_loop(signs, images, objective)
+    found = g.per_sample_gradients(signs, images, objective)
+    assert list(found) == list(expected)
+    for name in expected:
+        assert expected[name].abs().max() > 1e-6
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, float("inf")])
+def test_per_sample_norms_match_loop_for_every_p(p, signs, images, labels):
+    expected = per_sample_gradients_by_loop(signs, images, g.cross_entropy(labels))
+    tensors = torch.stack([v.flatten(1).norm(p, 1) for v in expected.values()], 1)
+    torch.testing.assert_close(
+        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, group_by="tensor"), tensors, rtol=1e-10, atol=0
+    )
+    head = torch.cat([expected["head.weight"].flatten(1), expected["head.bias"]], 1).norm(p, 1)
+    torch.testing.assert_close(
+        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, layers="head")[:, 0], head, rtol=1e-10, atol=0
+    )
+
+
+def test_class_gradient_gram_is_jacobian_times_its_transpose(signs, images):
+    K = g.class_gradient_gram(signs, images, classes=[4, 0, 2])
+    J = [g.per_sample_gradients(signs, images, c) for c in (4, 0, 2)]
+    names = g.layer_names(signs)
+    for l, layer in enumerate(names):
+        own = [k for k in J[0] if k.rpartition(".")[0] == layer]
+        flat = torch.stack([torch.cat([j[k].flatten(1) for k in own], 1) for j in J], 1)
+        torch.testing.assert_close(K[:, l], flat @ flat.mT, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "objective", [g.contrast_loss(3), g.confounding_label_loss(), g.confounding_label_loss(activation="softmax", reduction="sum"), g.kl_from_uniform(2.0)]
+)
+def test_gradient_norms_from_gram_match_direct_norms(objective, signs, images):
+    logits, h = g.penultimate_features(signs, images)
+    delta, _ = g.last_layer_gradient_factors(logits, h, objective)
+    found = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), delta)
+    torch.testing.assert_close(found, g.per_sample_gradient_norms(signs, images, objective), rtol=1e-9, atol=0)
+    many = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), torch.stack([delta, 2 * delta]))
+    torch.testing.assert_close(many[1], 2 * found)
+
+
+def test_gradient_norms_from_gram_match_on_torchvision_vit(assert_unchanged):
+    model = init_with_seed(torchvision.models.VisionTransformer(16, 8, 2, 2, 16, 32, num_classes=4).double())
+    model = assert_unchanged(model)
+    x = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z = model(x).detach()
+    delta, _ = g.last_layer_gradient_factors(z, z, g.kl_from_uniform())
+    K = g.class_gradient_gram(model, x, batch_size=2)
+    torch.testing.assert_close(
+        g.gradient_norms_from_gram(K, delta), g.per_sample_gradient_norms(model, x, g.kl_from_uniform()), rtol=1e-8, atol=1e-12
+    )

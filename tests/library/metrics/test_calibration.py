@@ -1,0 +1,135 @@
+"""Calibration, against loops over bins, scikit-learn's calibration curve and its log loss."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import f1_score, log_loss
+
+from tutorial_lib.metrics import accuracy, expected_calibration_error, macro_f1, reliability_bins, fit_temperature
+
+
+def sample_logits_and_labels(n=600, classes=5, heat=3.0, dtype=torch.float64):
+    """Logits, and labels drawn from the softmax of those logits over ``heat``: the temperature is known."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(n, classes, generator=generator, dtype=torch.float64)
+    return logits.to(dtype), torch.multinomial((logits / heat).softmax(1), 1, generator=generator)[:, 0]
+
+
+def test_accuracy_matches_loop():
+    logits, labels = sample_logits_and_labels()
+    expected = sum(int(z.argmax() == y) for z, y in zip(logits, labels)) / 600
+    assert accuracy(logits, labels) == accuracy(logits.argmax(1), labels) == pytest.approx(expected, abs=1e-15)
+    for bad in (torch.zeros(0), torch.zeros(3), torch.zeros(600, 2, 2)):
+        with pytest.raises(ValueError, match=r"predictions \(N,\)"):
+            accuracy(bad, labels)
+
+
+@pytest.mark.parametrize("classes", [None, 5, 9])
+def test_macro_f1_matches_loop_and_scikit_learn(classes):
+    logits, labels = sample_logits_and_labels()
+    said = logits.argmax(1)
+    each = []
+    for c in range(classes or 5):
+        hit = sum(int(a == c and b == c) for a, b in zip(said, labels))
+        false, missed = (
+            sum(int(a == c != b) for a, b in zip(said, labels)),
+            sum(int(a != c == b) for a, b in zip(said, labels)),
+        )
+        each.append(2 * hit / (2 * hit + false + missed) if hit + false + missed else 0)
+    assert macro_f1(logits, labels, classes) == pytest.approx(sum(each) / len(each), abs=1e-14)
+    named = list(range(classes or 5))
+    theirs = f1_score(labels.numpy(), said.numpy(), labels=named, average="macro", zero_division=0)
+    assert macro_f1(said, labels, classes) == pytest.approx(theirs, abs=1e-14)
+
+
+def test_macro_f1_is_not_dominated_by_majority_class():
+    labels = torch.tensor([0] * 99 + [1])
+    lazy = torch.zeros(100, dtype=torch.long)
+    assert accuracy(lazy, labels) == 0.99 and macro_f1(lazy, labels) < 0.5 and macro_f1(labels, labels) == 1
+    for wrong, classes in ((labels - 1, None), (labels, 1)):
+        with pytest.raises(ValueError, match="classes must lie in 0…"):
+            macro_f1(wrong, wrong, classes)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 10, 15])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_expected_calibration_error_matches_loop_and_scikit_learn(bins, dtype):
+    logits, labels = sample_logits_and_labels(dtype=dtype)
+    p = logits.softmax(1)
+    confidence, right = p.max(1).values, p.argmax(1) == labels
+    total = 0.0
+    for m in range(bins):
+        low, high = (torch.tensor(e / bins, dtype=torch.float64).to(dtype) for e in (m, m + 1))
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            gap = right[inside].double().mean() - confidence[inside].double().mean()
+            total += inside.double().mean().item() * abs(gap.item())
+    assert expected_calibration_error(p, labels, bins=bins) == pytest.approx(total, abs=1e-14)
+    if dtype == torch.float64:
+        true, sure = calibration_curve(right.numpy(), confidence.numpy(), n_bins=bins)
+        counts = np.bincount(np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence.numpy()), minlength=bins)
+        theirs = (np.abs(true - sure) * counts[counts > 0]).sum() / 600
+        assert expected_calibration_error(p, labels, bins=bins) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_expected_calibration_error_of_known_predictors():
+    _, labels = sample_logits_and_labels()
+    sure = torch.nn.functional.one_hot(torch.zeros(600, dtype=torch.int64), 5).double()
+    assert expected_calibration_error(sure, labels) == pytest.approx((labels != 0).double().mean().item(), abs=1e-15)
+    logits, labels = sample_logits_and_labels(n=30000)
+    assert expected_calibration_error((logits / 3).softmax(1), labels) < 0.01
+    assert expected_calibration_error(logits.softmax(1), labels) > 0.1
+
+
+def test_reliability_bins_include_their_upper_edge():
+    for dtype in (torch.float64, torch.float32):
+        p = torch.tensor([[0.6, 0.4], [0.8, 0.2], [0.61, 0.39]], dtype=dtype)
+        assert reliability_bins(p, torch.tensor([0, 0, 0]), bins=5).count.tolist() == [0, 0, 1, 2, 0]
+
+
+def test_expected_calibration_error_rejects_invalid_input():
+    labels = torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="softmax"):
+        expected_calibration_error(torch.tensor([[2.0, -1.0], [0.5, 0.5]]), labels)
+    with pytest.raises(ValueError, match="softmax"):
+        expected_calibration_error(torch.full((2, 2), torch.nan), labels)
+    with pytest.raises(ValueError, match="labels"):
+        expected_calibration_error(torch.ones(3, 1), labels)
+    with pytest.raises(ValueError, match="bin"):
+        expected_calibration_error(torch.ones(2, 1), labels, bins=0)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.3, 1.0, 50.0])
+def test_fit_temperature_minimizes_log_loss(scale):
+    logits, labels = sample_logits_and_labels()
+    best = fit_temperature(scale * logits, labels)
+    loss = lambda t: log_loss(labels.numpy(), (scale * logits / t).softmax(1).numpy())
+    assert loss(best) <= min(loss(best * 1.001), loss(best / 1.001))
+    # The slope vanishes, and the scale of the logits is divided out.
+    p = (scale * logits / best).softmax(1)
+    slope = ((p * logits).sum(1) - logits.gather(1, labels[:, None])[:, 0]).mean().item()
+    assert abs(slope) < 1e-10
+    assert best / scale == pytest.approx(fit_temperature(logits, labels), rel=1e-9)
+
+
+def test_fit_temperature_recovers_true_temperature():
+    assert fit_temperature(*sample_logits_and_labels(n=30000)) == pytest.approx(3, rel=0.03)
+    logits, labels = sample_logits_and_labels()
+    found = fit_temperature(logits, labels)
+    assert fit_temperature(logits.float(), labels) == pytest.approx(found, rel=1e-6)
+    assert fit_temperature(logits + 1e4, labels) == pytest.approx(found, rel=1e-6)
+
+
+def test_fit_temperature_rejects_invalid_or_degenerate_input():
+    logits, labels = sample_logits_and_labels()
+    with pytest.raises(ValueError, match="hold errors"):
+        fit_temperature(logits, logits.argmax(1))
+    with pytest.raises(ValueError, match="belong together"):
+        fit_temperature(logits, logits.argmin(1))
+    with pytest.raises(ValueError, match="labels lie in 0…4"):
+        fit_temperature(logits, labels + 3)
+    with pytest.raises(ValueError, match="finite"):
+        fit_temperature(logits / 0, labels)
+    with pytest.raises(ValueError, match="labels"):
+        fit_temperature(logits, labels[:-1])

@@ -1,0 +1,106 @@
+"""Correlations, against loops and SciPy; the fit, against SciPy's."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize, stats
+
+from tutorial_lib.metrics import krcc, logistic_fit, plcc, average_ranks, rmse, srcc
+
+
+def sample_scores(seed, levels=None, n=80):
+    generator = torch.Generator().manual_seed(seed)
+    a = torch.randn(n, generator=generator, dtype=torch.float64)
+    b = a + torch.randn(n, generator=generator, dtype=torch.float64)
+    return (a, b) if levels is None else ((a * levels).round(), (b * levels).round())
+
+
+CASES = [sample_scores(0), sample_scores(1, levels=1), sample_scores(2, levels=2), sample_scores(3, n=2)]
+cases = pytest.mark.parametrize("a, b", CASES, ids=["continuous", "ties", "few ties", "two"])
+
+
+@cases
+def test_correlations_match_scipy(a, b):
+    assert plcc(a, b) == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-12)
+    assert srcc(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
+    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
+    assert average_ranks(a).tolist() == stats.rankdata(a).tolist()
+
+
+@cases
+def test_krcc_and_rmse_match_loops(a, b):
+    A, B, (a, b) = a, b, (a.tolist(), b.tolist())
+    sign = lambda v: (v > 0) - (v < 0)
+    pairs = [(sign(a[i] - a[j]), sign(b[i] - b[j])) for i in range(len(a)) for j in range(i)]
+    score = sum(p * q for p, q in pairs) / (sum(p != 0 for p, _ in pairs) * sum(q != 0 for _, q in pairs)) ** 0.5
+    assert krcc(A, B) == pytest.approx(score, abs=1e-12)
+    assert rmse(A, B) == pytest.approx((sum((p - q) ** 2 for p, q in zip(a, b)) / len(a)) ** 0.5, abs=1e-12)
+
+
+def test_krcc_matches_scipy_beyond_one_block():
+    a, b = sample_scores(4, levels=3, n=1300)
+    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", [plcc, srcc, krcc])
+def test_correlations_are_symmetric_and_invariant_to_scale_and_dtype(measure):
+    a, b = sample_scores(0)
+    assert measure(a, b) == pytest.approx(measure(b, a), abs=1e-14)
+    assert measure(1e-200 * a, 1e150 * b - 3) == pytest.approx(measure(a, b), abs=1e-10)
+    assert measure(a.float(), b.float()) == pytest.approx(measure(a, b), abs=1e-6)
+    assert measure(a, a) == 1 and measure(a, -a) == -1
+
+
+@pytest.mark.parametrize("measure", [plcc, srcc, krcc])
+def test_correlations_reject_invalid_input(measure):
+    a, _ = sample_scores(0)
+    for other, message in [
+        (torch.ones(80), "constant"),
+        (a[:-1], "equally many"),
+        (a[None], "equally many"),
+        (a / 0, "finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            measure(a, other)
+    with pytest.raises(ValueError, match="equally many"):
+        measure(a[:1], a[:1])
+
+
+def logistic(s, b1, b2, b3, b4, b5):
+    return b1 * (0.5 - 1 / (1 + np.exp(b2 * (s - b3)))) + b4 * s + b5
+
+
+@pytest.mark.parametrize("truth", [(5, 9, 0.4, 1, 2), (-60, 20, 0.7, 0, 50), (0, 1, 0, 3, 1), (3, 4, 0.9, -2, 0)])
+def test_logistic_fit_recovers_generating_curve(truth):
+    s = torch.linspace(0, 1, 60, dtype=torch.float64)
+    t = torch.from_numpy(logistic(s.numpy(), *truth))
+    assert rmse(logistic_fit(s, t)(s), t) < 1e-5 * t.std().item()
+    # Whatever the units of the scores.
+    assert rmse(logistic_fit(1e4 * s - 7, t)(1e4 * s - 7), t) < 1e-5 * t.std().item()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_logistic_fit_is_no_worse_than_scipy(seed):
+    generator = torch.Generator().manual_seed(seed)
+    s = torch.rand(60, generator=generator, dtype=torch.float64)
+    t = torch.from_numpy(logistic(s.numpy(), 5, 9, 0.4, 1, 2)) + 0.4 * torch.randn(
+        60, generator=generator, dtype=torch.float64
+    )
+    start = [t.max() - t.min(), 1 / s.std(), s.mean(), 0, t.mean()]
+    theirs, _ = optimize.curve_fit(logistic, s.numpy(), t.numpy(), p0=start, maxfev=20000)
+    assert rmse(logistic_fit(s, t)(s), t) <= rmse(torch.from_numpy(logistic(s.numpy(), *theirs)), t) * (1 + 1e-6)
+    assert rmse(logistic_fit(s, t)(s), t) >= 0.3  # the noise itself is not fitted away
+
+
+def test_logistic_fit_rejects_few_samples_and_keeps_shape():
+    s = torch.linspace(0, 1, 8)
+    assert logistic_fit(s, s**2)(torch.zeros(2, 3)).shape == (2, 3)
+    with pytest.raises(ValueError, match="at least six"):
+        logistic_fit(s[:5], s[:5] ** 2)
+
+
+def test_logistic_fit_handles_nearly_constant_scores():
+    scores = torch.full((20,), 1e-12, dtype=torch.float64)
+    scores[0], scores[1:4] = 1.0, torch.tensor([1e-9, 2e-9, 3e-9])
+    opinions = torch.linspace(0, 1, 20, dtype=torch.float64)
+    assert rmse(logistic_fit(scores, opinions)(scores), opinions) <= opinions.std().item()

@@ -1,0 +1,214 @@
+"""Detection, against counting every pair and every threshold, and against scikit-learn, ties included."""
+
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, detection_error, fpr_at_tpr, risk_coverage
+
+
+def sample_scores(seed, levels=None, n=137, m=61):
+    """Two overlapping sets of scores; with ``levels``, rounded so that most are tied, within and across the sets."""
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn(n, generator=generator, dtype=torch.float64)
+    abnormal = 0.7 + torch.randn(m, generator=generator, dtype=torch.float64)
+    return (normal, abnormal) if levels is None else tuple((s * levels).round() / levels for s in (normal, abnormal))
+
+
+def labels_and_scores(normal, abnormal):
+    return [0] * len(normal) + [1] * len(abnormal), torch.cat([normal, abnormal]).double().numpy()
+
+
+CASES = [
+    sample_scores(0),
+    sample_scores(1, levels=1),
+    sample_scores(2, levels=3),
+    sample_scores(3, levels=1, n=1),
+    sample_scores(4, m=1),
+    (torch.zeros(5), torch.zeros(3)),
+]
+NAMES = ["continuous", "few values", "ties", "one normal", "one abnormal", "one value"]
+cases = pytest.mark.parametrize("normal, abnormal", CASES, ids=NAMES)
+
+
+def fraction(where):
+    return where.double().mean().item()
+
+
+@cases
+def test_auroc_matches_pair_count_and_scikit_learn(normal, abnormal):
+    pairs = [1.0 if a > n else 0.5 if a == n else 0.0 for a in abnormal for n in normal]
+    assert auroc(normal, abnormal) == pytest.approx(sum(pairs) / len(pairs), abs=1e-15)
+    assert auroc(normal, abnormal) == pytest.approx(roc_auc_score(*labels_and_scores(normal, abnormal)), abs=1e-12)
+    assert auroc(-normal, -abnormal) == pytest.approx(1 - auroc(normal, abnormal), abs=1e-15)
+
+
+@cases
+def test_aupr_matches_threshold_loop_and_scikit_learn(normal, abnormal):
+    area, found = 0.0, 0.0
+    for t in sorted(set(torch.cat([normal, abnormal]).tolist()), reverse=True):
+        hits = (abnormal >= t).sum().item()
+        area += (hits / len(abnormal) - found) * hits / (hits + (normal >= t).sum().item())
+        found = hits / len(abnormal)
+    assert aupr(normal, abnormal) == pytest.approx(area, abs=1e-14)
+    assert aupr(normal, abnormal) == pytest.approx(average_precision_score(*labels_and_scores(normal, abnormal)), abs=1e-12)
+
+
+@cases
+@pytest.mark.parametrize("tpr", [0.05, 0.5, 0.8, 0.95, 1])
+def test_fpr_at_tpr_matches_threshold_loop_and_scikit_learn(tpr, normal, abnormal):
+    rates = [(fraction(normal >= t), fraction(abnormal >= t)) for t in torch.cat([normal, abnormal])]
+    assert fpr_at_tpr(normal, abnormal, tpr) == min(false for false, true in rates if true >= tpr)
+    false, true, _ = roc_curve(*labels_and_scores(normal, abnormal), drop_intermediate=False)
+    assert fpr_at_tpr(normal, abnormal, tpr) == pytest.approx(false[true >= tpr].min(), abs=1e-15)
+
+
+@cases
+def test_fpr_at_tpr_with_roles_swapped_matches_other_convention(normal, abnormal):
+    # Keep 95 of 100 normal samples, and count the abnormal ones that pass as well.
+    passes = [(fraction(abnormal <= t), fraction(normal <= t)) for t in torch.cat([normal, abnormal])]
+    assert fpr_at_tpr(-abnormal, -normal) == min(through for through, kept in passes if kept >= 0.95)
+
+
+@cases
+def test_detection_error_matches_threshold_loop(normal, abnormal):
+    thresholds = [*torch.cat([normal, abnormal]), torch.tensor(torch.inf)]
+    errors = [(fraction(normal >= t) + fraction(abnormal < t)) / 2 for t in thresholds]
+    assert detection_error(normal, abnormal) == pytest.approx(min(errors), abs=1e-15)
+
+
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+def test_detection_metrics_are_invariant_to_monotonic_transforms(measure):
+    normal, abnormal = sample_scores(5, levels=4)
+    assert measure(normal.exp(), abnormal.exp()) == measure(normal, abnormal)
+    # Scores far outside [0, 1] do not saturate.
+    assert measure(1e6 * normal + 1e9, 1e6 * abnormal + 1e9) == measure(normal, abnormal)
+
+
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int64])
+def test_detection_metrics_accept_any_dtype_and_return_floats(measure, dtype):
+    normal, abnormal = (s.to(dtype) for s in sample_scores(6, levels=1))
+    expected = measure(normal.double(), abnormal.double())
+    if dtype.is_floating_point:
+        normal = normal.requires_grad_()
+    assert type(measure(normal, abnormal)) is float and measure(normal, abnormal) == expected
+
+
+def test_detection_metrics_handle_infinite_scores_and_signed_zeros():
+    inf = torch.inf
+    assert auroc(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == (3 - 0.5 + 1 + 0.5) / 6
+    assert detection_error(torch.tensor([0.0]), torch.tensor([-0.0])) == 0.5
+
+
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+def test_detection_metrics_reject_invalid_input(measure):
+    good = torch.ones(3)
+    nan = torch.tensor([torch.nan])
+    for bad, message in [
+        (good[:0], "at least one"),
+        (torch.ones(2, 2), "at least one"),
+        ([1.0], "tensor"),
+        (nan, "1 of 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            measure(good, bad)
+        with pytest.raises(ValueError, match=message):
+            measure(bad, good)
+    for tpr in (0, 1.1):
+        with pytest.raises(ValueError, match="tpr is a share"):
+            fpr_at_tpr(good, good, tpr)
+
+
+@pytest.mark.parametrize("levels", [None, 1, 3])
+def test_risk_coverage_matches_average_over_tie_orders(levels):
+    score = sample_scores(7, levels)[0]
+    correct = torch.rand(len(score), generator=torch.Generator().manual_seed(0)) > 0.3 + 0.2 * score.sign()
+    coverage, risk, area = risk_coverage(score, correct)
+    assert torch.equal(coverage, torch.arange(1, 138, dtype=torch.float64) / 137)
+    assert risk[-1].item() == pytest.approx((~correct).double().mean().item(), abs=1e-15)
+    assert area == pytest.approx(risk.mean().item(), abs=1e-15)
+    # The naive curve, over many random orders of what is tied.
+    total, rounds, generator = (
+        torch.zeros(137, dtype=torch.float64),
+        4000 if levels else 1,
+        torch.Generator().manual_seed(1),
+    )
+    for _ in range(rounds):
+        mixed = torch.randperm(137, generator=generator)
+        order = mixed[score[mixed].argsort(stable=True)]
+        total += (~correct[order]).double().cumsum(0) / torch.arange(1, 138)
+    torch.testing.assert_close(risk, total / rounds, atol=0.05 if levels else 1e-14, rtol=0)
+    turned = torch.randperm(137, generator=generator)
+    assert torch.equal(risk_coverage(score[turned], correct[turned]).risk, risk)
+
+
+def test_risk_coverage_of_perfect_and_constant_scores():
+    correct = torch.tensor([True, False, True, True])
+    assert risk_coverage((~correct).float(), correct).risk.tolist() == [0, 0, 0, 0.25]
+    assert risk_coverage(torch.zeros(4), correct).risk.tolist() == [0.25] * 4
+    with pytest.raises(ValueError, match="bool"):
+        risk_coverage(torch.zeros(4), correct.float())
+    with pytest.raises(ValueError, match="one for each of the 3"):
+        risk_coverage(torch.zeros(3), correct)
+
+
+def test_bootstrap_interval_of_mean_matches_theory():
+    values = torch.randn(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    low, high = bootstrap_interval(lambda v: v.mean(), values, n_resamples=4000)
+    mean, error = values.mean().item(), values.std().item() / 20
+    assert low == pytest.approx(mean - 1.96 * error, abs=0.15 * error)
+    assert high == pytest.approx(mean + 1.96 * error, abs=0.15 * error)
+    narrow = bootstrap_interval(lambda v: v.mean(), values, confidence_level=0.5, n_resamples=4000)
+    assert (narrow.high - narrow.low) / (high - low) == pytest.approx(0.6745 / 1.96, abs=0.03)
+
+
+def test_bootstrap_interval_resamples_paired_or_independently():
+    a = torch.arange(50.0)
+    difference = lambda a, b: (a - b).abs().max()
+    assert bootstrap_interval(difference, a, a, paired=True, n_resamples=20) == (0, 0)
+    assert bootstrap_interval(difference, a, a, paired=False, n_resamples=20).low > 0
+    low, high = bootstrap_interval(auroc, *sample_scores(0), paired=False, n_resamples=200)
+    assert low < auroc(*sample_scores(0)) < high
+
+
+def test_bootstrap_interval_is_reproducible_and_keeps_global_rng():
+    before, a = torch.get_rng_state(), torch.arange(20.0)
+    once = bootstrap_interval(lambda v: v.mean(), a, n_resamples=50)
+    assert once == bootstrap_interval(lambda v: v.mean(), a, n_resamples=50)
+    assert once != bootstrap_interval(lambda v: v.mean(), a, n_resamples=50, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_bootstrap_interval_rejects_invalid_input():
+    a = torch.ones(3)
+    for samples, options, message in [
+        ((), {}, "at least one sample"),
+        ((torch.ones(0),), {}, "at least one row"),
+        ((a, a), {}, "say paired"),
+        ((a, torch.ones(2)), {"paired": True}, "equally long"),
+        ((a,), {"level": 1}, "level"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            bootstrap_interval(lambda *v: 0.0, *samples, **options)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_detection_metrics_on_gpu_match_cpu():
+    normal, abnormal = sample_scores(2, levels=3)
+    for measure in (auroc, aupr, fpr_at_tpr, detection_error):
+        assert measure(normal.to("cuda"), abnormal.to("cuda", torch.float32)) == measure(normal, abnormal.float())
+    correct = normal > 0
+    assert torch.equal(risk_coverage(normal.to("cuda"), correct.to("cuda")).risk, risk_coverage(normal, correct).risk)
+    found = bootstrap_interval(auroc, normal.to("cuda"), abnormal, paired=False, n_resamples=20)
+    assert found == bootstrap_interval(auroc, normal, abnormal, paired=False, n_resamples=20)
+
+
+@pytest.mark.filterwarnings("error")
+def test_auroc_accepts_non_contiguous_columns_without_warning():
+    normal, abnormal = (
+        torch.randn(n, 3, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (40, 30)
+    )
+    for k in range(3):
+        assert auroc(normal[:, k], abnormal[:, k]) == auroc(normal[:, k].clone(), abnormal[:, k].clone())

@@ -1,0 +1,55 @@
+"""Outliers, against a loop; the test of two correlations, against chance itself."""
+
+import pytest
+import torch
+
+from tutorial_lib.metrics import steiger_test, outlier_ratio, plcc
+
+
+def test_outlier_ratio_matches_loop():
+    generator = torch.Generator().manual_seed(0)
+    p, o, s = torch.randn(3, 60, generator=generator)
+    s = s.abs() / 2 + 0.1
+    assert outlier_ratio(p, o, s) == sum(abs(a - b) > 2 * c for a, b, c in zip(p, o, s)) / 60
+    assert outlier_ratio(p, p, 1.0) == 0 and outlier_ratio(p + 3, p, 1.0) == 1
+    with pytest.raises(ValueError, match="spread of opinions must be positive"):
+        outlier_ratio(p, o, 0.0)
+
+
+def sample_correlated_scores(generator, n, noise_a, noise_b, shared):
+    t, a, b, c = torch.randn(4, n, generator=generator, dtype=torch.float64)
+    return t + noise_a * a + shared * c, t + noise_b * b + shared * c, t
+
+
+@pytest.mark.parametrize("shared", [0.0, 1.5])
+def test_steiger_test_false_positive_rate_matches_level(shared):
+    generator = torch.Generator().manual_seed(1)
+    p = torch.tensor([steiger_test(*sample_correlated_scores(generator, 60, 1.0, 1.0, shared)).p for _ in range(1_000)])
+    # Standard deviation of the count: 0.7 points at 5 %.
+    assert abs((p < 0.05).double().mean() - 0.05) < 0.025 and abs(p.mean() - 0.5) < 0.04
+
+
+def test_steiger_test_detects_better_metric_and_keeps_sign():
+    generator = torch.Generator().manual_seed(2)
+    a, b, t = sample_correlated_scores(generator, 200, 0.3, 1.0, 0.3)
+    found, back = steiger_test(a, b, t), steiger_test(b, a, t)
+    assert found.difference == pytest.approx(plcc(a, t) - plcc(b, t)) == -back.difference and found.difference > 0
+    assert found.p == pytest.approx(back.p) and found.p < 1e-6
+
+
+def test_steiger_test_has_more_power_for_correlated_errors():
+    generator = torch.Generator().manual_seed(3)
+    together = [steiger_test(*sample_correlated_scores(generator, 60, 0.2, 0.6, 1.0)).p for _ in range(200)]
+    apart = [
+        steiger_test(*sample_correlated_scores(generator, 60, 1.02, 1.166, 0.0)).p for _ in range(200)
+    ]  # the same two correlations
+    assert torch.tensor(together).median() < torch.tensor(apart).median()
+
+
+def test_steiger_test_handles_limiting_cases():
+    t = torch.arange(10.0)
+    assert steiger_test(t, 2 * t + 1, t.sin()).p == 1
+    assert steiger_test(t, -t, t).difference == pytest.approx(2)
+    assert 0 <= steiger_test(t, t + t.sin(), t).p <= 1
+    with pytest.raises(ValueError, match="at least four pictures"):
+        steiger_test(t[:3], t[:3], t[:3])

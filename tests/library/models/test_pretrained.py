@@ -1,0 +1,292 @@
+import dataclasses
+import hashlib
+import io
+import os
+import pickle
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests._http_server import serve_directory
+
+from tutorial_lib import _download
+from tutorial_lib.data.registry import DATASETS
+from tutorial_lib.data.loading import is_available, load
+from tutorial_lib.models.pretrained import HOSTS, PRETRAINED, locate_weights, weights_download_hint, load_pretrained, is_pretrained_available
+from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
+
+# The package gives the name of this module to the function in it.
+pretrained_module = sys.modules["tutorial_lib.models.pretrained"]
+
+DATA = os.environ.get("TUTORIAL_DATA", "")
+
+
+def needs_weights(name):
+    missing = not DATA or not is_pretrained_available(name, data_dir=DATA)
+    return pytest.mark.skipif(missing, reason=f"TUTORIAL_DATA has no weights of {name}")
+
+
+needs_cifar10 = pytest.mark.skipif(
+    not DATA or not is_available("cifar10", data_dir=DATA), reason="TUTORIAL_DATA has no cifar10-test.npz"
+)
+
+
+@pytest.fixture(autouse=True)
+def weights(monkeypatch, tmp_path):
+    """No test may see, or write into, the data folder of whoever runs it."""
+    monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path))
+    return tmp_path / "weights"
+
+
+def checkpoint(network):
+    content = io.BytesIO()
+    torch.save({"state_dict": {f"module.{key}": value for key, value in network.state_dict().items()}}, content)
+    return content.getvalue()
+
+
+@pytest.fixture
+def replaced_checkpoint(monkeypatch):
+    """A ResNet-20 of our own in place of the published one: its network and its file."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        network = CifarResNet(20).eval()
+    content = checkpoint(network)
+    monkeypatch.setitem(pretrained_module.CIFAR10, 20, ("resnet20.th", hashlib.sha256(content).hexdigest()))
+    return network, content
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+# The architecture.
+
+
+def test_padded_shortcut_subsamples_pixels_and_pads_channels():
+    x = torch.arange(2 * 4 * 5 * 5.0).view(2, 4, 5, 5)
+    y = PaddedShortcut()(x)
+    assert y.shape == (2, 8, 3, 3)
+    for n in range(2):
+        for channel in range(8):
+            for i in range(3):
+                for j in range(3):
+                    inside = 2 <= channel < 6
+                    assert y[n, channel, i, j] == (x[n, channel - 2, 2 * i, 2 * j] if inside else 0)
+
+
+@pytest.mark.parametrize("depth, parameters", [(20, 269_722), (56, 853_018)])
+def test_cifar_resnet_has_published_sizes(depth, parameters):
+    network = CifarResNet(depth)
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) + 1 == depth
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_cifar_resnet_rejects_invalid_depth():
+    with pytest.raises(ValueError, match=r"depth must be 6n \+ 2"):
+        CifarResNet(21)
+
+
+# What is returned.
+
+
+def test_load_pretrained_normalizes_unit_range_images(replaced_checkpoint, weights):
+    network, content = replaced_checkpoint
+    weights.mkdir()
+    (weights / "resnet20.th").write_bytes(content)
+    state = torch.get_rng_state()
+    model = load_pretrained("cifar10/resnet20", "cpu")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in model.modules())
+    assert all(p.requires_grad for p in model.parameters())
+    x = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    statistics = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
+    by_hand = torch.stack([(x[:, channel] - mean) / std for channel, (mean, std) in enumerate(statistics)], 1)
+    assert torch.equal(model(x), network(by_hand))
+    assert model.name == "cifar10/resnet20" and model.classes[3] == "cat"
+    assert model.sha256 == hashlib.sha256(content).hexdigest() and "BSD" in model.file.licence
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 32, 32), (32, 32)])
+def test_pretrained_model_rejects_images_of_wrong_shape(replaced_checkpoint, weights, shape):
+    weights.mkdir()
+    (weights / "resnet20.th").write_bytes(replaced_checkpoint[1])
+    with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) in \[0, 1\]"):
+        load_pretrained("cifar10/resnet20")(torch.zeros(shape))
+
+
+def test_pretrained_cifar10_classes_match_dataset():
+    assert pretrained_module._card("cifar10/resnet20").classes == DATASETS["cifar10"].classes
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_model_info_has_file_hash_and_known_host(name):
+    card = pretrained_module._card(name)
+    first = card.files[0]
+    assert first.url.startswith(HOSTS) and first.url.endswith(first.name)
+    assert len(first.sha256) in (8, 64) and first.sha256[:8] in first.name and int(first.sha256, 16)
+    assert len(card.classes) == (10 if name.startswith("cifar10") else 1000)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small"])
+def test_load_pretrained_accepts_torchvision_files_by_hash_prefix(monkeypatch, weights, name):
+    card = pretrained_module._card(f"imagenet/{name}")
+    with torch.random.fork_rng(devices=[]):
+        network = card.build().eval()
+    content = io.BytesIO()
+    torch.save(network.half().state_dict(), content)
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    file = dataclasses.replace(card.files[0], sha256=sha256[:8])
+    monkeypatch.setattr(pretrained_module, "_card", lambda _: dataclasses.replace(card, files=(file,)))
+    weights.mkdir()
+    (weights / file.name).write_bytes(content.getvalue())
+    model = load_pretrained(f"imagenet/{name}")
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert model(torch.rand(1, 3, 64, 64)).shape == (1, 1000) and model.sha256 == sha256
+
+
+def test_locate_weights_prefers_existing_alternative_file(weights):
+    assert locate_weights("imagenet/squeezenet1_1")[0].name == "squeezenet1_1-b8a52dc0.pth"
+    weights.mkdir()
+    (weights / "squeezenet1_1_caffe_fp16.pth").write_bytes(b"")
+    assert locate_weights("imagenet/squeezenet1_1")[0].name == "squeezenet1_1_caffe_fp16.pth"
+    assert is_pretrained_available("imagenet/squeezenet1_1")
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("ask", [load_pretrained, is_pretrained_available, weights_download_hint])
+def test_pretrained_functions_suggest_nearest_name(ask):
+    said = "unknown pretrained network 'imagenet/resnet19'; the nearest: 'imagenet/resnet18'"
+    with pytest.raises(ValueError, match=said):
+        ask("imagenet/resnet19")
+
+
+class AbortOnUnpickle:
+    def __reduce__(self):
+        return os.abort, ()
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "bomb"])
+def test_load_pretrained_rejects_corrupted_file_without_loading_it(replaced_checkpoint, weights, harm, monkeypatch):
+    content = bytearray(replaced_checkpoint[1])
+    content[len(content) // 2] ^= 1
+    damaged = {"cut": replaced_checkpoint[1][:-9], "flipped": bytes(content), "empty": b"", "bomb": pickle.dumps(AbortOnUnpickle())}[harm]
+    weights.mkdir()
+    (weights / "resnet20.th").write_bytes(damaged)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(ValueError) as refusal:
+        load_pretrained("cifar10/resnet20")
+    said = str(refusal.value)
+    assert str(weights / "resnet20.th") in said and "not loaded" in said and "Remove it" in said
+    assert hashlib.sha256(damaged).hexdigest() in said and hashlib.sha256(replaced_checkpoint[1]).hexdigest() in said
+
+
+def test_load_pretrained_does_not_execute_pickled_code(monkeypatch, weights):
+    content = pickle.dumps(AbortOnUnpickle(), protocol=2)
+    monkeypatch.setitem(pretrained_module.CIFAR10, 20, ("resnet20.th", hashlib.sha256(content).hexdigest()))
+    weights.mkdir()
+    (weights / "resnet20.th").write_bytes(content)
+    with pytest.raises(pickle.UnpicklingError):
+        load_pretrained("cifar10/resnet20")
+
+
+# The network: missing, silent, lying, and well.
+
+
+@pytest.mark.parametrize("name", ["cifar10/resnet56", "imagenet/resnet18", "imagenet/vit_b_16"])
+def test_load_pretrained_explains_manual_download_when_offline(weights, no_network, name):
+    with pytest.raises(FileNotFoundError) as refusal:
+        load_pretrained(name)
+    said, file = str(refusal.value), locate_weights(name)[1]
+    assert f"{name} ({file.name}) is not at hand and cannot be downloaded" in said
+    assert file.url in said and f"put {file.name} into `{weights}`" in said and "TUTORIAL_DATA" in said
+    assert list(weights.iterdir()) == [] and not is_pretrained_available(name)
+    assert socket.getdefaulttimeout() is None
+
+
+def test_load_pretrained_downloads_weights_only_once(replaced_checkpoint, weights, monkeypatch):
+    network, content = replaced_checkpoint
+    with serve_directory({"resnet20.th": content}) as address:
+        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        model = load_pretrained("cifar10/resnet20")
+    assert [path.name for path in weights.iterdir()] == ["resnet20.th"]
+    assert (weights / "resnet20.th").read_bytes() == content
+    for ours, theirs in zip(model.network.parameters(), network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert is_pretrained_available("cifar10/resnet20") and load_pretrained("cifar10/resnet20").sha256 == model.sha256
+
+
+@pytest.mark.parametrize("harm", ["another file", "cut short"])
+def test_load_pretrained_discards_corrupted_download(replaced_checkpoint, weights, monkeypatch, harm):
+    content = replaced_checkpoint[1]
+    with serve_directory({"resnet20.th": content[::-1] if harm == "another file" else content},
+                cut=5000 if harm == "cut short" else None) as address:  # fmt: skip
+        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        with pytest.raises(ValueError, match="arrived damaged and was thrown away") as refusal:
+            load_pretrained("cifar10/resnet20")
+    assert hashlib.sha256(content).hexdigest() in str(refusal.value) and "Try again" in str(refusal.value)
+    assert list(weights.iterdir()) == []
+
+
+def test_load_pretrained_reports_file_missing_on_host(replaced_checkpoint, weights, monkeypatch):
+    with serve_directory({}) as address:
+        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        with pytest.raises(FileNotFoundError, match="HTTP Error 404"):
+            load_pretrained("cifar10/resnet20")
+    assert list(weights.iterdir()) == []
+
+
+def test_load_pretrained_times_out_on_silent_host(replaced_checkpoint, weights, monkeypatch):
+    monkeypatch.setattr(_download, "CONNECT_TIMEOUT_S", 0.3)
+    with serve_directory({}, silent=True) as address:
+        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        with pytest.raises(FileNotFoundError, match="timed out"):
+            load_pretrained("cifar10/resnet20")
+    assert list(weights.iterdir()) == []
+
+
+# Real files.
+
+
+@needs_weights("cifar10/resnet20")
+@needs_cifar10
+def test_cifar_resnet20_reaches_published_accuracy():
+    model = load_pretrained("cifar10/resnet20", data_dir=DATA)
+    images, labels = load("cifar10", data_dir=DATA, limit=932)
+    with torch.no_grad():
+        correct = torch.cat([model(part).argmax(1) for part in images.split(233)]) == labels
+    assert 0.91 <= correct.float().mean() <= 0.92
+
+
+@needs_weights("cifar10/resnet56")
+@needs_cifar10
+def test_cifar_resnet56_reaches_90_percent_accuracy():
+    model = load_pretrained("cifar10/resnet56", data_dir=DATA)
+    images, labels = load("cifar10", data_dir=DATA, limit=100)
+    with torch.no_grad():
+        assert (model(images).argmax(1) == labels).float().mean() >= 0.9
+
+
+@needs_weights("imagenet/squeezenet1_1")
+@pytest.mark.skipif(not (Path(DATA) / "imagenet-samples").is_dir(), reason="TUTORIAL_DATA has no imagenet-samples")
+def test_pretrained_squeezenet_classifies_imagenet_photos():
+    from tutorial_lib.data.image_files import load_image_files
+
+    files = sorted((Path(DATA) / "imagenet-samples").glob("*.jpg"))[::4]
+    model = load_pretrained("imagenet/squeezenet1_1", data_dir=DATA)
+    with torch.no_grad():
+        predicted = torch.cat([model(load_image_files(files[k : k + 25])).argmax(1) for k in range(0, len(files), 25)])
+    labels = torch.tensor([int(file.name[:3]) for file in files])
+    assert (predicted == labels).float().mean() >= 0.55

@@ -1,0 +1,143 @@
+"""Gradients of an autoencoder as quality: against the formula written naively, and the scalar identity."""
+
+import pytest
+import torch
+from tests._reference import SmallSignNet, init_with_seed, per_sample_gradients_by_loop
+from torch import nn
+
+from tutorial_lib import data, gradients, attribution, models
+from tutorial_lib import quality as e
+
+
+def layer_gradients_by_loop(model, x):
+    """layer -> (N, d), from one ordinary backward pass a picture."""
+    found = {}
+    for name, g in per_sample_gradients_by_loop(model, x, gradients.reconstruction_mse(x)).items():
+        found.setdefault(name.rpartition(".")[0], []).append(g.flatten(1))
+    return {layer: torch.cat(parts, 1) for layer, parts in found.items()}
+
+
+def test_compare_gradients_matches_naive_loop(autoencoder, images, references):
+    a, b = layer_gradients_by_loop(autoencoder, images), layer_gradients_by_loop(autoencoder, references)
+    found = e.compare_gradients(autoencoder, images, references)
+    assert list(a) == gradients.layer_names(autoencoder)
+    for i, layer in enumerate(a):
+        for n in range(len(images)):
+            u, v = a[layer][n], b[layer][n]
+            expected = [(u - v).norm(), u.norm(), v.norm(), (u @ v) / (u.norm() * v.norm())]
+            torch.testing.assert_close(
+                torch.stack([column[n, i] for column in found]), torch.stack(expected), rtol=1e-8, atol=1e-12
+            )
+    torch.testing.assert_close(
+        e.gradient_distance(autoencoder, images, references), (found.distance / found.reference_norm).mean(1)
+    )
+    torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), found.cosine.mean(1))
+    torch.testing.assert_close(e.reconstruction_gradient_norm(autoencoder, images), found.distorted_norm.square().sum(1).sqrt())
+
+
+def test_mean_reconstruction_gradient_and_alignment_match_loop(autoencoder, images, references):
+    each = per_sample_gradients_by_loop(autoencoder, references, gradients.reconstruction_mse(references))
+    mean = e.mean_reconstruction_gradient(autoencoder, references, batch_size=2)
+    for name, g in each.items():
+        torch.testing.assert_close(mean[name], g.mean(0), rtol=1e-8, atol=1e-14)
+    own, usual = layer_gradients_by_loop(autoencoder, images), layer_gradients_by_loop(autoencoder, references)
+    expected = torch.stack([torch.cosine_similarity(own[k], usual[k].mean(0)[None], dim=1) for k in own]).mean(0)
+    torch.testing.assert_close(e.gradient_alignment(autoencoder, images, mean), expected)
+
+
+def test_compare_gradients_selects_layers(autoencoder, images, references):
+    found = e.compare_gradients(autoencoder, images, references, layers="decoder")
+    every = e.compare_gradients(autoencoder, images, references)
+    assert found.distance.shape == (5, 2)
+    torch.testing.assert_close(found.cosine, every.cosine[:, 2:])
+    mean = e.mean_reconstruction_gradient(autoencoder, references, layers="decoder")
+    assert set(mean) == {"decoder.0.weight", "decoder.0.bias", "decoder.2.weight"}
+    assert e.gradient_alignment(autoencoder, images, mean, layers="decoder").shape == (5,)
+
+
+def test_gradient_quality_is_highest_for_identical_images(autoencoder, images, references):
+    for read, best in (("distance", 0.0), ("cosine", 1.0)):
+        torch.testing.assert_close(
+            e.gradient_quality(autoencoder, references, references, metric=read), torch.full((5,), best).double()
+        )
+        assert (e.gradient_quality(autoencoder, images, references, metric=read) < best - 1e-4).all()
+
+
+def test_gradient_distance_is_invariant_to_layer_rescaling(autoencoder, images, references):
+    """Reparametrise two layers of a ReLU network, w₁ → c w₁ and w₂ → w₂/c: the function stays, plain distances do not."""
+    with torch.random.fork_rng([]):
+        model = init_with_seed(nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU(), nn.Conv2d(4, 3, 1, bias=False))).double()
+    before = e.gradient_distance(model, images, references)
+    plain = e.compare_gradients(model, images, references).distance.square().sum(1)
+    with torch.no_grad():
+        model[0].weight *= 10
+        model[2].weight /= 10
+    torch.testing.assert_close(e.gradient_distance(model, images, references), before)
+    assert not torch.allclose(e.compare_gradients(model, images, references).distance.square().sum(1), plain, rtol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["gaussian blur", "noise", "codec error"])
+def test_gradient_distance_increases_with_distortion_severity(kind):
+    model = models.load("signs/autoencoder")
+    r = data.render(torch.arange(14), generator=torch.Generator().manual_seed(4000))
+    levels = [e.gradient_distance(model, data.corrupt(r, kind, level), r).mean() for level in (1, 3, 5)]
+    assert 0 < levels[0] < levels[1] < levels[2]
+
+
+def test_gradient_quality_rejects_invalid_input(autoencoder, images, references):
+    with pytest.raises(ValueError, match="every picture needs its reference"):
+        e.gradient_distance(autoencoder, images, references[:2])
+    with pytest.raises(ValueError, match="unknown read 'distence'; the nearest: 'distance'"):
+        e.gradient_quality(autoencoder, images, references, metric="distence")
+    with torch.random.fork_rng([]):
+        still = nn.Conv2d(3, 3, 1, bias=False).double()
+    still.weight.data = torch.eye(3).double()[:, :, None, None]
+    with pytest.raises(ValueError, match="reconstructed perfectly"):
+        e.gradient_distance(still, images, references)
+    assert (e.compare_gradients(still, images, references).cosine == 0).all()
+
+
+# Why this score, rather than Q?
+
+
+@pytest.fixture
+def quality_network(assert_unchanged):
+    return assert_unchanged(init_with_seed(models.QualityNetwork(), seed=3).double())
+
+
+def test_score_contrast_cam_of_scalar_only_rescales_the_map(quality_network, images):
+    """The map for any Q is 2 (f − Q) times the map of the score itself."""
+    score = quality_network.with_head("score")
+    f = score(images)[:, 0].detach()
+    plain = e.score_contrast_cam(score, images, "body", gradients.Objective(lambda out: out[:, 0]))
+    for Q in (-3.0, 0.5, 0.61, 4.0):
+        torch.testing.assert_close(
+            e.score_contrast_cam(score, images, "body", e.score_contrast_loss(Q)), 2 * (f - Q)[:, None, None] * plain
+        )
+    torch.testing.assert_close(e.score_contrast_cam(score, images, "body", e.score_contrast_loss(f + 1)), -2 * plain)
+
+
+def test_score_contrast_cam_of_bins_depends_on_contrast_class(quality_network):
+    images = torch.rand(5, 3, 24, 24, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    bins = quality_network.with_head("bins")
+    P = bins(images).argmax(1)
+    W, A = bins.head.weight.detach(), bins.body(images).detach()
+    maps = []
+    for Q in range(6):
+        found = e.score_contrast_cam(bins, images, "body", gradients.logit_difference(Q))
+        expected = torch.einsum("nk,nkhw->nhw", W[P] - W[Q], A) / A[0, 0].numel()
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(found, attribution.grad_cam(bins, images, "body", gradients.logit_difference(Q)))
+        assert (found[Q == P] == 0).all()
+        maps.append(found.flatten(1))
+    a, b = (maps[Q] for Q in [Q for Q in range(6) if Q not in P.tolist()][:2])
+    assert torch.cosine_similarity(a, b, dim=1).abs().max() < 0.999
+
+
+def test_score_contrast_cam_rejects_invalid_input(quality_network, images):
+    with pytest.raises(ValueError, match=r"take network.only\('score'\)"):
+        e.score_contrast_cam(quality_network, images, "body", e.score_contrast_loss(1.0))
+    with torch.random.fork_rng([]):
+        flat = init_with_seed(SmallSignNet()).double()
+    with pytest.raises(ValueError, match="a layer with positions"):
+        e.score_contrast_cam(flat, images, "head", gradients.logit(1))

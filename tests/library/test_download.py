@@ -1,0 +1,118 @@
+"""The data folder under hard conditions: downloads that are killed, two at once, a full disk, a folder that cannot be written."""
+
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tests._http_server import serve_directory
+
+from tutorial_lib import _download
+from tutorial_lib.models.cifar_resnet import CifarResNet
+
+ROOT = Path(__file__).parents[1]
+LOADING_SCRIPT = """
+import sys, warnings
+warnings.filterwarnings("error", module="tutorial_lib")
+import tutorial_lib.models
+room = sys.modules["tutorial_lib.models.pretrained"]
+room._AKAMASTER, room.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
+print(len(list(room.pretrained("cifar10/resnet20").parameters())))
+"""
+
+
+@pytest.fixture(scope="module")
+def content():
+    torch.manual_seed(0)
+    out = io.BytesIO()
+    torch.save(CifarResNet(20).state_dict(), out)
+    return out.getvalue()
+
+
+def start_loading_process(address, content, data, *, before=""):
+    """Another process that loads, and downloads what is not there."""
+    argv = [sys.executable, "-c", before + LOADING_SCRIPT, address, hashlib.sha256(content).hexdigest()]
+    environment = os.environ | {"TUTORIAL_DATA": str(data), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def files(data):
+    return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_download_is_ignored_and_next_download_completes(content, tmp_path):
+    with serve_directory({"resnet20.th": content}, stalled=len(content) // 2) as address:
+        child = start_loading_process(address, content, tmp_path)
+        while not any(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()):
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.05)
+        child.kill()
+        child.communicate()
+    assert "weights/resnet20.th" not in files(tmp_path) and list((tmp_path / "weights").glob(".fetching-*"))
+    for path in [*tmp_path.rglob("*")]:
+        os.utime(path, (0, 0))
+    with serve_directory({"resnet20.th": content}) as address:
+        said, error = start_loading_process(address, content, tmp_path).communicate(timeout=60)
+    assert said.strip() == "59", error
+    assert files(tmp_path) == ["weights/resnet20.th"]
+
+
+def test_remove_stale_downloads_keeps_recent_and_active_ones(tmp_path):
+    for name, age in (("young", 10), ("old", 10_000), ("at work", 10_000)):
+        (tmp_path / f".fetching-{name}").mkdir()
+        (tmp_path / f".fetching-{name}" / "half").write_bytes(b"half")
+        for path in (tmp_path / f".fetching-{name}" / "half", tmp_path / f".fetching-{name}"):
+            os.utime(path, (time.time() - age,) * 2)
+    os.utime(tmp_path / ".fetching-at work" / "half")
+    (tmp_path / "cifar10-test.npz").write_bytes(b"mine")
+    _download.remove_stale_downloads(tmp_path)
+    assert files(tmp_path) == [".fetching-at work/half", ".fetching-young/half", "cifar10-test.npz"]
+
+
+@pytest.mark.slow
+def test_concurrent_downloads_of_same_file_both_succeed(content, tmp_path):
+    with serve_directory({"resnet20.th": content}) as address:
+        children = [start_loading_process(address, content, tmp_path) for _ in range(2)]
+        for child in children:
+            said, error = child.communicate(timeout=60)
+            assert said.strip() == "59", error
+    assert files(tmp_path) == ["weights/resnet20.th"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are POSIX's")
+def test_download_to_full_disk_explains_fix_and_leaves_no_files(content, tmp_path):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+    with serve_directory({"resnet20.th": content}) as address:
+        said, error = start_loading_process(address, content, tmp_path, before=limited).communicate(timeout=60)
+    last = error[error.index("FileNotFoundError") :]
+    assert f"cannot be downloaded into {tmp_path / 'weights'} (OSError: [Errno 27] File too large)" in last
+    assert "Make room there, or set `TUTORIAL_DATA` to a folder that can be written." in last
+    assert files(tmp_path) == [] and list((tmp_path / "weights").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system"), PermissionError(13, "no")]
+)
+def test_atomic_download_to_unwritable_dir_names_data_variable(error, tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="Make room there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."
+    ):
+        with _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
+            raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_atomic_download_network_error_does_not_mention_disk_space(tmp_path):
+    with pytest.raises(FileNotFoundError) as refusal, _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
+        raise ConnectionRefusedError(111, "refused")
+    assert "Make room" not in str(refusal.value)

@@ -1,0 +1,211 @@
+"""The rules of the house: who may import whom, and what nobody does. CONTRIBUTING.md says why."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ["tutorial_lib", "studies", "benchmarks", "_ext"]
+
+BASE_MODULES = {"names", "folder", "tensors"}
+METHOD_DEPENDENCIES = BASE_MODULES | {"gradients", "measures"}
+# The floors, from the ground up: what each room of the library may import besides itself.
+ALLOWED_IMPORTS = {
+    "names": set(),
+    "tensors": set(),
+    "folder": {"names"},
+    "data": BASE_MODULES,
+    "networks": BASE_MODULES,
+    "measures": BASE_MODULES,
+    "results": BASE_MODULES,
+    "gradients": BASE_MODULES,
+    "foundations": METHOD_DEPENDENCIES,
+    "information": METHOD_DEPENDENCIES,
+    "uncertainty": METHOD_DEPENDENCIES,
+    "expectancy": METHOD_DEPENDENCIES,
+    "instruments": BASE_MODULES | {"results"},
+    "exercises": METHOD_DEPENDENCIES | {"data", "networks", "foundations", "instruments"},
+    "environment": BASE_MODULES | {"data", "networks", "examination"},
+    "examination": BASE_MODULES | {"data", "networks"},
+}
+
+
+def source_files():
+    """Every Python file of the project by its dotted name."""
+    found = {}
+    for room in PACKAGES:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[dotted.removesuffix(".__init__")] = path
+    return found
+
+
+def modules_imported_by(name, code, known, *, package=False):
+    """Dotted names of the modules among ``known`` that ``code``, the text of module ``name``, imports."""
+    tree, found = ast.parse(code), set()  # imports inside functions count like any other
+    home = name if package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = home.split(".")[: len(home.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            found |= {f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module for alias in node.names}
+    return {module for module in found if module in known}
+
+
+def import_graph():
+    files = source_files()
+    return {
+        name: modules_imported_by(name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py")
+        for name, path in files.items()
+    }
+
+
+def forbidden_imports(edges):
+    """Imports that climb: from a floor of the library to one that it may not know."""
+    wrong = []
+    for module, others in edges.items():
+        here = module.split(".")
+        if here[0] != "tutorial_lib" or len(here) == 1:
+            continue
+        for other in others:
+            there = other.split(".")
+            if there[0] != "tutorial_lib":
+                wrong.append(f"{module} imports {other}: the library knows nothing of what stands on it")
+            elif len(there) > 1 and there[1] != here[1] and there[1] not in ALLOWED_IMPORTS.get(here[1], set()):
+                wrong.append(f"{module} imports {other}: {here[1]} may not know {there[1]}")
+    return wrong
+
+
+def import_cycle(edges):
+    """A chain of imports that ends where it began, or None."""
+    done = set()
+
+    def walk(module, chain):
+        if module in chain:
+            return [*chain[chain.index(module) :], module]
+        if module in done:
+            return None
+        for other in sorted(edges.get(module, ())):
+            if found := walk(other, [*chain, module]):
+                return found
+        done.add(module)
+        return None
+
+    return next((found for module in sorted(edges) if (found := walk(module, []))), None)
+
+
+def style_violations(code, library=True):
+    """What nobody does here, found in ``code``; a study, unlike the library, may seed the whole process."""
+    wrong = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            wrong.append(f"line {node.lineno}: import * hides where a name comes from")
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            if {"pickle", "dill", "joblib", "cloudpickle"} & {name.split(".")[0] for name in names}:
+                wrong.append(f"line {node.lineno}: a pickle can run anything; store numbers")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called, keywords = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
+            if called.endswith(".cuda"):
+                wrong.append(f"line {node.lineno}: .cuda() decides for the caller; use the device of x")
+            if (
+                called in ("torch.load", "torch.hub.load_state_dict_from_url")
+                and keywords.get("weights_only") != "True"
+            ):
+                wrong.append(f"line {node.lineno}: {called} without weights_only=True can run anything")
+            if keywords.get("allow_pickle") == "True":
+                wrong.append(f"line {node.lineno}: allow_pickle=True can run anything")
+            if called in ("plt.show", "pyplot.show"):
+                wrong.append(f"line {node.lineno}: whoever draws does not show; return the figure")
+            if library and called in ("torch.manual_seed", "np.random.seed", "random.seed"):
+                wrong.append(f"line {node.lineno}: {called} changes everyone's random numbers; take a generator")
+    return wrong
+
+
+def test_import_graph_has_no_forbidden_imports():
+    assert forbidden_imports(import_graph()) == []
+
+
+def test_allowed_imports_covers_every_package():
+    rooms = {name.split(".")[1] for name in source_files() if name.startswith("tutorial_lib.")}
+    assert rooms - set(ALLOWED_IMPORTS) == set(), "a new room: say in FLOORS what it may import"
+
+
+def test_import_graph_has_no_cycle():
+    assert import_cycle(import_graph()) is None
+
+
+def test_allowed_imports_has_no_cycle():
+    assert import_cycle(ALLOWED_IMPORTS) is None
+
+
+@pytest.mark.parametrize("name", source_files())
+def test_source_follows_style_rules(name):
+    assert style_violations(source_files()[name].read_text(encoding="utf-8"), library=name.startswith("tutorial_lib")) == []
+
+
+def test_source_files_have_specific_names():
+    assert [name for name in source_files() if {"utils", "helpers", "misc", "common"} & set(name.split("."))] == []
+
+
+# Each rule can fail.
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        {"tutorial_lib.gradients.engine": {"tutorial_lib.models"}},
+        {"tutorial_lib.attribution.cam": {"tutorial_lib.uncertainty.scores"}},
+        {"tutorial_course.plots": {"tutorial_lib.attribution"}},
+        {"tutorial_lib.data.signs": {"studies"}},
+        {"tutorial_lib.newcomer": {"tutorial_lib._validation"}},
+    ],
+)
+def test_forbidden_imports_detects_each_violation(edges):
+    assert len(forbidden_imports(edges)) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from tutorial_lib import networks",
+        "import tutorial_lib.models",
+        "from tutorial_lib.models import load",
+        "def f():\n    from tutorial_lib import networks",
+        "from .. import networks",
+        "from ..networks import load",
+    ],
+)
+def test_modules_imported_by_reads_every_import_form(code):
+    known = {"tutorial_lib", "tutorial_lib.models", "tutorial_lib.data", "tutorial_lib.data.signs"}
+    assert modules_imported_by("tutorial_lib.data.signs", code, known) - {"tutorial_lib"} == {"tutorial_lib.models"}
+
+
+def test_import_cycle_finds_cycle_or_returns_none():
+    assert import_cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert import_cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from torch import *",
+        "import pickle",
+        "from pickle import load",
+        "x = x.cuda()",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "plt.show()",
+        "torch.manual_seed(0)",
+    ],
+)
+def test_style_violations_detects_each_rule(code):
+    assert len(style_violations(code)) == 1
+
+
+def test_style_violations_accepts_clean_code():
+    assert style_violations("torch.load(path, weights_only=True)\nnp.load(path)\nx.to(device)\ntorch.cuda.is_available()") == []

@@ -1,0 +1,256 @@
+"""One step, ten steps, a random start: naive loops, torchattacks, budgets; and what a minimal or a long walk keeps."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from tests.library.uncertainty._peers import import_peer, seeded
+
+from tutorial_lib import gradients as g
+from tutorial_lib import uncertainty as u
+from tutorial_lib.uncertainty.perturbations import random_start_point
+
+EPS, STEP = 0.06, 0.02
+
+
+def naive_bim(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
+    """One picture after the other, projected as the formula says."""
+    found = []
+    for image, label in zip(x, y):
+        at = image.clone()
+        for _ in range(steps):
+            leaf = at.clone().requires_grad_()
+            loss = nn.functional.cross_entropy(model(leaf[None]), label[None])
+            (slope,) = torch.autograd.grad(loss, leaf)
+            change = at + step * (slope.sign() if norm == math.inf else slope / slope.norm()) - image
+            change = change.clamp(-eps, eps) if norm == math.inf else change * min(1, (eps / change.norm()).item())
+            at = (image + change).clamp(*bounds)
+        found.append(at)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("norm, eps, step", [("inf", EPS, STEP), (2, 0.8, 0.3)])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_bim_matches_naive_loop(norm, eps, step, steps, model, images, correct_labels):
+    expected = naive_bim(model, images, correct_labels, eps, step, steps, float(norm))
+    found = u.bim(model, images, correct_labels, eps=eps, alpha=step, n_steps=steps, norm=norm)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_fgsm_matches_naive_loop_and_one_step_bim(norm, model, images, correct_labels):
+    expected = naive_bim(model, images, correct_labels, EPS, EPS, 1, float(norm))
+    found = u.fgsm(model, images, correct_labels, eps=EPS, norm=norm)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert torch.equal(u.bim(model, images, correct_labels, eps=EPS, alpha=EPS, n_steps=1, norm=norm), found)
+
+
+def test_pgd_without_random_start_equals_bim(model, images, correct_labels):
+    assert torch.equal(u.pgd(model, images, correct_labels, eps=EPS, random_start=False), u.bim(model, images, correct_labels, eps=EPS))
+
+
+def test_fgsm_bim_and_pgd_match_torchattacks(model, images, correct_labels):
+    torchattacks = import_peer("torchattacks")
+    made = {
+        u.fgsm(model, images, correct_labels, eps=EPS): torchattacks.FGSM(model, eps=EPS),
+        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7): torchattacks.BIM(model, eps=EPS, alpha=STEP, steps=7),
+        u.pgd(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7, random_start=False): torchattacks.PGD(
+            model, eps=EPS, alpha=STEP, steps=7, random_start=False
+        ),
+    }
+    for ours, attack in made.items():
+        torch.testing.assert_close(ours, attack(images, correct_labels), rtol=0, atol=1e-12)
+
+
+def test_bim_matches_foolbox(model, images, correct_labels):
+    foolbox = import_peer("foolbox")
+    theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")  # it leaves gradients behind
+    attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=7, random_start=False)
+    found = attack.run(theirs, images, foolbox.criteria.Misclassification(correct_labels), epsilon=EPS)
+    torch.testing.assert_close(u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), found, rtol=0, atol=1e-12)
+
+
+# Budgets and bounds.
+
+ATTACKS = {
+    "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, **k),
+    "bim": lambda m, x, y, **k: u.bim(m, x, y, **k),
+    "bim best": lambda m, x, y, **k: u.bim(m, x, y, return_point="best", **k),
+    "bim first": lambda m, x, y, **k: u.bim(m, x, y, return_point="first", n_steps=5, **k),
+    "pgd": lambda m, x, y, **k: u.pgd(m, x, y, generator=seeded(), **k),
+    "pgd restarts": lambda m, x, y, **k: u.pgd(m, x, y, restarts=3, n_steps=4, generator=seeded(), **k),
+}
+all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
+
+
+@all_attacks
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("norm, eps", [("inf", 8 / 255), ("inf", 0.3), (2, 0.5), (2, 5.0), (math.inf, 0.0)])
+def test_gradient_attacks_respect_budget_and_bounds(attack, norm, eps, dtype, model, images, correct_labels, assert_unchanged):
+    model = assert_unchanged(copy.deepcopy(model).to(dtype))
+    x = images.to(dtype).clone()
+    x[0], x[1] = 0.0, 1.0  # black and white: half of all ways are closed
+    found = attack(model, x, correct_labels, eps=eps, norm=norm)
+    change = found - x
+    size = change.abs().amax() if float(norm) == math.inf else change.flatten(1).norm(dim=1).amax()
+    assert size <= eps + 1e-6 and found.min() >= 0 and found.max() <= 1
+    assert size >= 0.3 * eps or eps == 5.0
+
+
+@all_attacks
+def test_gradient_attacks_support_custom_bounds(attack, model, images, correct_labels):
+    shifted = nn.Sequential(Shifted(), model).eval()
+    found = attack(shifted, 2 * images - 1, correct_labels, eps=2 * EPS, bounds=(-1, 1))
+    torch.testing.assert_close(found, 2 * attack(model, images, correct_labels, eps=EPS) - 1, rtol=0, atol=1e-10)
+
+
+class Shifted(nn.Module):
+    def forward(self, x):
+        return (x + 1) / 2
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_bim_returns_input_for_constant_model(norm, images, assert_unchanged):
+    blind = nn.Sequential(nn.Flatten(), nn.Linear(432, 5)).double()
+    nn.init.zeros_(blind[1].weight)
+    assert_unchanged(blind)
+    assert torch.equal(u.bim(blind, images, 0, eps=EPS, norm=norm), images)
+
+
+def test_random_noise_has_requested_norm_and_random_direction(images):
+    x = 0.5 + 0.2 * (images - 0.5)
+    change = u.random_noise(x, eps=EPS) - x
+    torch.testing.assert_close(change.abs(), torch.full_like(x, EPS), rtol=0, atol=1e-12)
+    assert 0.4 < (change > 0).double().mean() < 0.6
+    sizes = torch.linspace(0.1, 0.5, 5, dtype=x.dtype)
+    each = (u.random_noise(x, eps=sizes / 4) - x).abs().flatten(1)
+    torch.testing.assert_close(each, (sizes / 4).view(5, 1).expand_as(each), rtol=0, atol=1e-12)
+    change = u.random_noise(x, eps=sizes, norm=2) - x
+    torch.testing.assert_close(change.flatten(1).norm(dim=1), sizes, rtol=0, atol=1e-12)
+    ways = nn.functional.normalize(change.flatten(1))
+    assert (ways @ ways.T - torch.eye(5)).abs().max() < 0.3
+    assert torch.equal(u.random_noise(x[:2], eps=EPS), u.random_noise(x, eps=EPS)[:2])
+
+
+# What a walk keeps.
+
+
+def test_bim_first_point_is_first_success_of_naive_loop(model, images, correct_labels):
+    found = u.bim(model, images, correct_labels, eps=0.3, alpha=0.004, n_steps=20, return_point="first")
+    walks = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.3, 0.004, t) for t in range(1, 21)])
+    wrong = torch.stack([model(at).argmax(1) != correct_labels for at in walks])
+    first = torch.where(wrong.any(0), wrong.double().argmax(0), 20)
+    assert len(first.unique()) >= 3 and wrong.any(0).sum() >= 3, "the pictures should part ways"
+    torch.testing.assert_close(found, walks[first, torch.arange(5)], rtol=0, atol=1e-12)
+
+
+def test_bim_best_point_has_largest_loss_of_naive_loop(model, images, correct_labels):
+    found = u.bim(model, images, correct_labels, eps=0.5, alpha=0.25, n_steps=6, return_point="best")
+    walks = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.5, 0.25, t) for t in range(1, 7)])
+    losses = torch.stack([g.cross_entropy(correct_labels)(model(at)) for at in walks])
+    assert (losses.argmax(0) < 6).any(), "long steps should overshoot somewhere"
+    torch.testing.assert_close(found, walks[losses.argmax(0), torch.arange(5)], rtol=0, atol=1e-12)
+
+
+def test_pgd_restarts_keep_best_run_per_image(model, images, correct_labels):
+    generator = seeded(3)
+    alone = torch.stack([u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, generator=generator) for _ in range(4)])
+    said = torch.stack([model(a) for a in alone])
+    losses = torch.stack([g.cross_entropy(correct_labels)(z) for z in said])
+    rank = losses + 1e6 * (said.argmax(2) != correct_labels)
+    assert len(rank.argmax(0).unique()) > 1, "no walk should be the best for all"
+    found = u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, restarts=4, generator=seeded(3))
+    assert torch.equal(found, alone[rank.argmax(0), torch.arange(5)])
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_random_start_is_uniform_in_the_norm_ball(norm, images):
+    x, generator = images[:1, :1, :2, :2], seeded()
+    fields = torch.stack([random_start_point(x, norm, generator).flatten() for _ in range(4000)])
+    size = fields.abs().amax(1) if norm == "inf" else fields.norm(dim=1)
+    # The share of a ball of d dimensions within radius r is r to the power of d.
+    for radius in (0.5, 0.8, 0.95):
+        assert (size < radius).double().mean().item() == pytest.approx(radius**4, abs=0.03)
+    assert size.max() <= 1 and fields.mean().abs() < 0.02
+
+
+def test_pgd_is_seeded(model, images, correct_labels):
+    ask = lambda seed: u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=seeded(seed))
+    assert torch.equal(ask(1), ask(1)) and not torch.equal(ask(1), ask(2))
+    assert torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2), ask(0))
+    generator = seeded()
+    first = u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=generator)
+    assert not torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=generator), first)
+
+
+# Whom an attack answers.
+
+
+def test_bim_targeted_increases_target_probability(model, images):
+    target = (model(images).argmax(1) + 3) % 10
+    before, after = model(images), model(u.bim(model, images, target, eps=0.2, targeted=True))
+    rise = lambda z: g.log_prob(target)(z)
+    assert (rise(after) > rise(before)).all() and (after.argmax(1) == target).any()
+    away = model(u.bim(model, images, target, eps=0.2))
+    assert (rise(away) < rise(before)).all()
+
+
+def test_gradient_attacks_without_labels_use_clean_predictions(model, images, correct_labels):
+    for attack in ATTACKS.values():
+        assert torch.equal(attack(model, images, None, eps=EPS), attack(model, images, correct_labels, eps=EPS))
+    assert torch.equal(u.bim(model, images, 3, eps=EPS), u.bim(model, images, torch.full((5,), 3), eps=EPS))
+
+
+def test_bim_maximizes_any_objective(model, images, correct_labels):
+    same = u.bim(model, images, correct_labels, eps=EPS, objective=g.cross_entropy(correct_labels))
+    assert torch.equal(same, u.bim(model, images, correct_labels, eps=EPS))
+    surer = u.bim(model, images, correct_labels, eps=EPS, objective=lambda z: z.logsumexp(1))
+    assert (model(surer).logsumexp(1) > model(images).logsumexp(1)).all()
+    fixed = u.bim(
+        model, images, correct_labels, eps=0.2, objective=lambda z: -z.amax(1)
+    )  # not "the class predicted", which changes
+    own = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
+    assert not torch.equal(fixed, u.bim(model, images, correct_labels, eps=0.2, objective=own))
+
+
+def test_attack_success_counts_only_correctly_classified_images(model, images, correct_labels):
+    y = correct_labels.clone()
+    y[0] = (y[0] + 1) % 10
+    adversarial = images.clone()
+    adversarial[:3] = u.bim(model, images, correct_labels, eps=0.3)[:3]
+    lost = model(adversarial).argmax(1) != correct_labels
+    assert lost[:3].all() and not lost[3:].any()
+    counts, fell = u.attack_success(model, images, adversarial, y)
+    assert counts.tolist() == [False, True, True, True, True] and fell.tolist() == [False, True, True, False, False]
+    counts, fell = u.attack_success(model, images, adversarial)
+    assert counts.all() and fell.sum() == 3
+    target = model(adversarial).argmax(1)
+    counts, fell = u.attack_success(model, images, adversarial, target, targeted=True)
+    assert counts.tolist() == [True, True, True, False, False] and torch.equal(counts, fell)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda m, x: u.fgsm(m, 2 * x, eps=0.1), r"outside the bounds \(0\.0, 1\.0\): pass their true bounds"),
+        (lambda m, x: u.fgsm(m, (255 * x).to(torch.uint8), eps=0.1), "must be float"),
+        (lambda m, x: u.fgsm(m, x / 0 * 0, eps=0.1), r"pictures \[0, 1, 2, 3, 4\] hold something that is no number"),
+        (lambda m, x: u.fgsm(m, x, eps=0.1, norm=1), "norm is 'inf'"),
+        (lambda m, x: u.fgsm(m, x, eps=0.1, norm="max"), "norm is 'inf'"),
+        (lambda m, x: u.fgsm(m, x, torch.arange(4), eps=0.1), "y must be integer labels"),
+        (lambda m, x: u.fgsm(m, x, torch.full((5,), 10), eps=0.1), "labels must lie in 0…9"),
+        (lambda m, x: u.fgsm(m, x, eps=0.1, targeted=True), "needs y"),
+        (lambda m, x: u.bim(m, x, eps=0.1, n_steps=0), "at least one step"),
+        (lambda m, x: u.fgsm(m, x, eps=-0.1), "eps ≥ 0"),
+        (lambda m, x: u.bim(m, x, eps=0.1, return_point="worst"), "unknown point to keep"),
+        (lambda m, x: u.pgd(m, x, eps=0.1, restarts=0), "restarts must be at least 1"),
+        (lambda m, x: u.pgd(m, x, eps=0.1, restarts=2, random_start=False), "needs random_start=True"),
+        (lambda m, x: u.attack_success(m, x, x[1:]), "must be of the shape of x"),
+        (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all pictures or one for each"),
+    ],
+)
+def test_gradient_attacks_reject_invalid_input(wrong, said, model, images):
+    with pytest.raises(ValueError, match=said):
+        wrong(model, images)

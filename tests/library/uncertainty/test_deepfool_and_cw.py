@@ -1,0 +1,325 @@
+"""The smallest change: closed forms, naive loops, foolbox; DeepFool and the search of Carlini and Wagner."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from tests.library.uncertainty._peers import import_peer, seeded
+
+from tutorial_lib import gradients as g
+from tutorial_lib import uncertainty as u
+
+
+def perturbation_norms(found, x):
+    return (found - x).flatten(1).norm(dim=1)
+
+
+@pytest.fixture
+def affine(assert_unchanged):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 6)).double()
+    with torch.no_grad():
+        for p in network.parameters():
+            p.copy_((0.5 if p.dim() > 1 else 0.1) * torch.randn(p.shape, generator=seeded(4), dtype=p.dtype))
+    return assert_unchanged(network)
+
+
+@pytest.fixture
+def points():
+    return 0.5 * torch.randn(40, 3, 2, 2, generator=seeded(5), dtype=torch.float64)
+
+
+def nearest_boundaries(affine, x):
+    """The distance |f_k| / ‖w_k‖ to every boundary, and the answers."""
+    z, W = affine(x).detach(), affine[1].weight.detach()
+    y = z.argmax(1)
+    f = z - z.gather(1, y[:, None])
+    w = (W[None] - W[y][:, None]).norm(dim=2)
+    return torch.where(w > 0, f.abs() / w, torch.inf), y
+
+
+# DeepFool.
+
+
+def test_deepfool_step_reaches_boundary_of_affine_network(affine, points):
+    distance, y = nearest_boundaries(affine, points)
+    found = u.deepfool(affine, points, overshoot=0, n_steps=1, bounds=(-9, 9))
+    z = affine(found)
+    two = z.topk(2).values
+    torch.testing.assert_close(two[:, 0], two[:, 1], rtol=0, atol=1e-12)
+    torch.testing.assert_close(perturbation_norms(found, points), distance.min(1).values, rtol=1e-12, atol=0)
+    assert {0, 5} <= set(y.tolist()), "the first and the last class are among those left"
+
+
+def test_deepfool_overshoot_scales_the_perturbation(affine, points):
+    distance, y = nearest_boundaries(affine, points)
+    found = u.deepfool(affine, points, overshoot=0.1, bounds=(-9, 9))
+    torch.testing.assert_close(perturbation_norms(found, points), 1.1 * distance.min(1).values, rtol=1e-12, atol=0)
+    assert (affine(found).argmax(1) == distance.argmin(1)).all() and (affine(found).argmax(1) != y).all()
+
+
+def naive_deepfool(model, x, y, steps, overshoot):
+    found = []
+    for image, label in zip(x, y.tolist()):
+        at, way = image.clone(), torch.zeros_like(image)
+        for turn in range(steps):
+            leaf = at.clone().requires_grad_()
+            z = model(leaf[None])[0]
+            if z.argmax() != label:
+                break
+            ways = []
+            for k in range(len(z)):
+                if k != label:
+                    (w,) = torch.autograd.grad(z[k] - z[label], leaf, retain_graph=True)
+                    ways.append(((z[k] - z[label]).abs().detach() / w.norm(), w))
+            distance, w = min(ways, key=lambda pair: pair[0].item())
+            way = way + (distance + (1e-4 if turn else 0)) * w / w.norm()
+            at = (image + (1 + overshoot) * way).clamp(0, 1)
+        found.append(at)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50])
+def test_deepfool_matches_naive_loop(steps, model, images, correct_labels):
+    expected = naive_deepfool(model, images, correct_labels, steps, 0.02)
+    torch.testing.assert_close(u.deepfool(model, images, correct_labels, n_steps=steps), expected, rtol=0, atol=1e-10)
+
+
+def test_deepfool_perturbation_is_not_larger_than_foolbox(model, images, correct_labels):
+    foolbox = import_peer("foolbox")
+    x = torch.rand(24, 3, 12, 12, generator=seeded(2), dtype=torch.float64)
+    y = model(x).argmax(1)
+    theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")
+    other = foolbox.attacks.L2DeepFoolAttack().run(theirs, x, foolbox.criteria.Misclassification(y)).detach()
+    ours = u.deepfool(model, x, y)
+    fell, others = u.attack_success(model, x, ours, y)[1], u.attack_success(model, x, other, y)[1]
+    assert fell.sum() >= others.sum() and fell.all()
+    assert perturbation_norms(ours, x).mean() <= perturbation_norms(other, x).mean()
+    # They lengthen the first step, too, by 10⁻⁴ for safety, and else do the same.
+    torch.testing.assert_close(perturbation_norms(ours, x), perturbation_norms(other, x), rtol=0.02, atol=5e-4)
+
+
+def test_deepfool_returns_misclassified_images_unchanged(model, images, correct_labels):
+    y = correct_labels.clone()
+    y[2] = (y[2] + 1) % 10
+    found = u.deepfool(model, images, y)
+    assert torch.equal(found[2], images[2])
+    keep = torch.tensor([0, 1, 3, 4])
+    torch.testing.assert_close(found[keep], u.deepfool(model, images, correct_labels)[keep], rtol=0, atol=1e-12)
+
+
+class CurvedBoundary(nn.Module):
+    """A boundary that bends away from whoever comes nearer: z_0 − z_1 = ‖x‖² − r², small steps all the way."""
+
+    def forward(self, x):
+        gap = x.flatten(1).square().sum(1) - 0.5
+        return torch.stack([gap, torch.zeros_like(gap)], 1)
+
+
+def test_deepfool_crosses_curved_boundary():
+    x = torch.full((3, 3, 4, 4), 0.5) + 0.3 * torch.arange(3.0).view(3, 1, 1, 1).div(2)
+    found = u.deepfool(CurvedBoundary(), x, overshoot=0)
+    assert u.attack_success(CurvedBoundary(), x, found)[1].all()
+    least = x.flatten(1).norm(dim=1) - 0.5**0.5
+    assert (perturbation_norms(found, x) - least <= 2e-3).all()
+
+
+def test_deepfool_returns_perturbation_even_if_not_successful(model, images, correct_labels):
+    far = copy.deepcopy(model)
+    with torch.no_grad():
+        far.head.bias += 30 * nn.functional.one_hot(torch.tensor(7), 10)
+    found = u.deepfool(far, images, n_steps=1)
+    assert (far(found).argmax(1) == 7).any() and (perturbation_norms(found, images) > 0).all()
+
+
+def test_deepfool_and_carlini_wagner_return_input_for_constant_model(images):
+    blind = nn.Sequential(nn.Flatten(), nn.Linear(432, 5)).double()
+    with torch.no_grad():
+        blind[1].weight.zero_()
+        blind[1].bias.copy_(torch.arange(5.0))
+    assert torch.equal(u.deepfool(blind, images), images)
+    assert torch.equal(u.carlini_wagner(blind, images, n_steps=5, binary_search_steps=2), images)
+
+
+def flops(f):
+    with FlopCounterMode(display=False) as counter:
+        f()
+    return counter.get_total_flops()
+
+
+def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_labels):
+    """One forward pass and a backward pass a class; torchattacks takes pictures one by one, foolbox K passes forward too."""
+    forward, calls = flops(lambda: model(images)), []
+    handle = model.register_forward_pre_hook(lambda *_: calls.append(1))
+    try:
+        cost = flops(lambda: u.deepfool(model, images, correct_labels, n_steps=1))
+        once = len(calls)
+        u.deepfool(model, images.repeat(4, 1, 1, 1), correct_labels.repeat(4), n_steps=1)
+    finally:
+        handle.remove()
+    # Ranking the classes, ten gradients from one pass, and a look at where it led.
+    assert cost <= (1 + 11 + 1) * forward * 1.01 and once == len(calls) - once == 3
+
+
+# Carlini and Wagner.
+
+
+def test_carlini_wagner_is_near_minimal_for_affine_network(affine, points):
+    distance, y = nearest_boundaries(affine, points)
+    size = perturbation_norms(found := u.carlini_wagner(affine, points, n_steps=300, binary_search_steps=8, bounds=(-3, 3)), points)
+    assert u.attack_success(affine, points, found)[1].all() and (size >= distance.min(1).values - 1e-9).all()
+    # Its descent follows the strongest rival, whose boundary need not be the nearest one.
+    rival = affine(points).detach().scatter(1, y[:, None], -torch.inf).argmax(1)
+    assert (size <= 1.02 * distance.gather(1, rival[:, None])[:, 0] + 0.002).sum() >= 30
+    assert (size <= 1.02 * distance.min(1).values + 0.002).sum() >= 24
+
+
+def test_carlini_wagner_confidence_enforces_logit_margin(affine, points):
+    plain, clear = (u.carlini_wagner(affine, points, n_steps=100, confidence=k, bounds=(-3, 3)) for k in (0.0, 0.2))
+    y = affine(points).argmax(1)
+    lead = lambda z: z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
+    fell = u.attack_success(affine, points, clear)[1]
+    assert fell.all() and (lead(affine(clear)) >= 0.2).all() and lead(affine(plain)).mean() < 0.1
+    assert (perturbation_norms(clear, points) > perturbation_norms(plain, points)).all()
+
+
+def test_carlini_wagner_targeted_reaches_target_class(affine, points):
+    z, W = affine(points).detach(), affine[1].weight.detach()
+    y, target = z.argmax(1), z.topk(3).indices[:, 2]
+    found = u.carlini_wagner(affine, points, target, targeted=True, n_steps=200, bounds=(-3, 3))
+    counts, fell = u.attack_success(affine, points, found, target, targeted=True)
+    assert counts.all() and fell.all()
+    # It must at least cross the boundary between the answer and the target.
+    least = (z.gather(1, y[:, None]) - z.gather(1, target[:, None]))[:, 0] / (W[y] - W[target]).norm(dim=1)
+    assert (perturbation_norms(found, points) >= least - 1e-9).all()
+
+
+def naive_search(model, image, label, steps, lr, c):
+    """One picture, one c, torch's own Adam; the smallest change that fools, or None."""
+    start = ((2 * image - 1) * (1 - 1e-6)).atanh()
+    w, best = start.clone().requires_grad_(), None
+    adam = torch.optim.Adam([w], lr=lr)
+    for _ in range(steps):
+        at = (1 + w.tanh()) / 2
+        z = model(at[None])[0]
+        lead = z[label] - max(z[k] for k in range(len(z)) if k != label)
+        size = (at - image).square().sum()
+        if z.argmax() != label and (best is None or size < (best - image).square().sum()):
+            best = at.detach()
+        adam.zero_grad()
+        (w.grad,) = torch.autograd.grad(size + c * lead.clamp(min=0), w)
+        adam.step()
+    return best
+
+
+def bisect_towards_image(model, image, label, found):
+    """Back towards the picture, by halves, as long as the answer stays wrong."""
+    short, far = 0.0, 1.0
+    for _ in range(6):
+        share = (short + far) / 2
+        if model((image + share * (found - image))[None]).argmax() != label:
+            far = share
+        else:
+            short = share
+    return image + far * (found - image)
+
+
+def test_carlini_wagner_single_search_matches_naive_loop(model, images, correct_labels):
+    found = u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=1, initial_const=1.0, early_stop=False)
+    for n in range(5):
+        expected = naive_search(model, images[n], correct_labels[n].item(), 40, 0.01, 1.0)
+        expected = images[n] if expected is None else bisect_towards_image(model, images[n], correct_labels[n], expected)
+        torch.testing.assert_close(found[n], expected, rtol=0, atol=1e-8)
+    assert (perturbation_norms(found, images) > 0).sum() >= 4
+
+
+def test_carlini_wagner_search_over_c_matches_naive_loop(model, images, correct_labels):
+    """Ten times larger until a picture is fooled, halfway between the last two after that; each picture for itself."""
+    ours = u.carlini_wagner(model, images, correct_labels, n_steps=30, binary_search_steps=5, initial_const=0.02, early_stop=False)
+    for n in range(5):
+        low, high, c, best = 0.0, float("inf"), 0.02, None
+        for _ in range(5):
+            found = naive_search(model, images[n], correct_labels[n].item(), 30, 0.01, c)
+            if found is None:
+                low = c
+            else:
+                high = c
+                best = found if best is None or perturbation_norms(found[None], images[n]) < perturbation_norms(best[None], images[n]) else best
+            c = 10 * c if high == float("inf") else (low + high) / 2
+        torch.testing.assert_close(ours[n], bisect_towards_image(model, images[n], correct_labels[n], best), rtol=0, atol=1e-7)
+
+
+def test_carlini_wagner_perturbation_is_not_larger_than_foolbox(model, images, correct_labels):
+    foolbox = import_peer("foolbox")
+    x = torch.rand(16, 3, 12, 12, generator=seeded(2), dtype=torch.float64)
+    y = model(x).argmax(1)
+    theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")
+    criterion = foolbox.criteria.Misclassification(y)
+
+    def other(**kwargs):
+        attack = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=5, steps=60, initial_const=0.1, **kwargs)
+        return attack.run(theirs, x, criterion).detach()
+
+    for found, kwargs in ((other(abort_early=False), {"early_stop": False}), (other(), {})):
+        ours = u.carlini_wagner(model, x, y, binary_search_steps=5, n_steps=60, initial_const=0.1, **kwargs)
+        fell, others = u.attack_success(model, x, ours, y)[1], u.attack_success(model, x, found, y)[1]
+        assert fell.sum() >= others.sum() and fell.all()
+        assert 0.95 * perturbation_norms(found, x).mean() < perturbation_norms(ours, x).mean() <= perturbation_norms(found, x).mean()
+
+
+def test_carlini_wagner_early_stop_saves_forward_passes(model, images, correct_labels):
+    calls = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    try:
+        for early_stop in (True, False):
+            u.carlini_wagner(model, images, correct_labels, n_steps=400, binary_search_steps=1, initial_const=1.0, early_stop=early_stop)
+            calls.append(None)
+    finally:
+        handle.remove()
+    cut = calls.index(None)
+    first, second = calls[:cut], calls[cut + 1 : -1]
+    assert len(second) == 1 + 400 + 6 and sum(first) < 0.9 * sum(second)
+    assert len(set(first)) > 2, "pictures leave one by one"
+
+
+def test_carlini_wagner_more_searches_never_increase_perturbation(model, images, correct_labels):
+    found = [perturbation_norms(u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=s, initial_const=0.1), images) for s in (2, 4, 6)]
+    fell = [f > 0 for f in found]
+    for less, more, had in zip(found, found[1:], fell):
+        assert (more[had] <= less[had] + 1e-12).all()
+
+
+def test_carlini_wagner_returns_input_if_misclassified_or_robust(model, images, correct_labels):
+    y = correct_labels.clone()
+    y[1] = (y[1] + 1) % 10
+    found = u.carlini_wagner(model, images, y, n_steps=20, binary_search_steps=3, initial_const=0.1)
+    assert torch.equal(found[1], images[1])
+    assert torch.equal(u.carlini_wagner(model, images, correct_labels, n_steps=2, binary_search_steps=1, initial_const=1e-6), images)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (lambda m, x: u.deepfool(m, x, n_steps=0), "at least one step and one other class"),
+        (lambda m, x: u.deepfool(m, x, n_candidates=0), "at least one step and one other class"),
+        (lambda m, x: u.carlini_wagner(m, x, binary_search_steps=0), "needs steps, searches"),
+        (lambda m, x: u.carlini_wagner(m, x, initial_const=0), "c > 0"),
+        (lambda m, x: u.carlini_wagner(m, x, confidence=-1), "confidence ≥ 0"),
+        (lambda m, x: u.carlini_wagner(m, x, targeted=True), "needs y"),
+    ],
+)
+def test_deepfool_and_carlini_wagner_reject_invalid_input(wrong, said, model, images):
+    with pytest.raises(ValueError, match=said):
+        wrong(model, images)
+
+
+def test_deepfool_and_carlini_wagner_perturb_less_than_bim(model, images, correct_labels):
+    """What needs the least change stops at the boundary; what spends a budget walks on, and is surer of the wrong answer."""
+    budget = u.bim(model, images, correct_labels, eps=0.1)
+    sure = g.objective_values(model, budget, g.cross_entropy(correct_labels))
+    assert (u.attack_success(model, images, budget, correct_labels)[1]).all()
+    for minimal in (u.deepfool(model, images, correct_labels), u.carlini_wagner(model, images, correct_labels)):
+        assert u.attack_success(model, images, minimal, correct_labels)[1].all()
+        assert (perturbation_norms(minimal, images) < perturbation_norms(budget, images)).all()
+        assert (g.objective_values(model, minimal, g.cross_entropy(correct_labels)) < sure).all()

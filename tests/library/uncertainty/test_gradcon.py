@@ -1,0 +1,203 @@
+"""GradCon against its formula, written naively with autograd; and what holds for every score of it."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from tutorial_lib.models import StridedAutoencoder
+from tutorial_lib.uncertainty import GradCon
+
+FIT_OPTIONS = {"epochs": 3, "batch": 4, "step": 1e-2}
+
+
+def cosine(a, b):
+    a, b = a.flatten(), b.flatten()
+    return a @ b / (a.norm() * b.norm()) if a.norm() > 0 and b.norm() > 0 else a.new_zeros(())
+
+
+def naive_gradcon(network, images, alpha, *, epochs, batch, step, seed=0):
+    """Algorithm and running mean, straight from the paper: a list of gradients that are averaged anew in every step."""
+    network = copy.deepcopy(network).train()
+    weights = [layer.weight for layer in network.decoder if hasattr(layer, "weight")]
+    optimiser, past = torch.optim.Adam(network.parameters(), lr=step), []
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(images), generator=generator).split(batch):
+            L = ((network(images[rows]) - images[rows]) ** 2).mean()
+            J = L
+            if alpha and past:
+                own = torch.autograd.grad(L, weights, create_graph=True)
+                means = [torch.stack(column).mean(0) for column in zip(*past, strict=True)]
+                J = L - alpha * sum(cosine(g, m) for g, m in zip(own, means, strict=True)) / len(weights)
+            optimiser.zero_grad()
+            J.backward()
+            past.append([w.grad.clone() for w in weights])
+            optimiser.step()
+    return network.eval(), [torch.stack(column).mean(0) for column in zip(*past, strict=True)]
+
+
+@pytest.fixture
+def images():
+    return torch.rand(10, 2, 28, 28, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.fixture
+def network():
+    return StridedAutoencoder(2, (3, 4, 5, 6)).double()
+
+
+@pytest.fixture
+def fitted(network, images):
+    return GradCon(network, alpha=0.5).fit(images, **FIT_OPTIONS)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_gradcon_training_and_scores_match_naive_formula(network, images, alpha):
+    there, means = naive_gradcon(network, images, alpha, **FIT_OPTIONS)
+    detector = GradCon(network, alpha=alpha, beta=0.7).fit(images, **FIT_OPTIONS)
+    for mine, theirs in zip(detector.network.parameters(), there.parameters(), strict=True):
+        torch.testing.assert_close(mine.detach(), theirs.detach(), rtol=1e-8, atol=1e-10)
+    for mine, theirs in zip(detector.mean_gradients.values(), means, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-12)
+    weights = [layer.weight for layer in there.decoder if hasattr(layer, "weight")]
+    for x in images[:4]:
+        L = ((there(x[None]) - x) ** 2).mean()
+        own = torch.stack([cosine(g, m) for g, m in zip(torch.autograd.grad(L, weights), means, strict=True)])
+        lengths, cosines = detector.gradient_statistics(x[None])
+        torch.testing.assert_close(cosines[0], own, rtol=1e-7, atol=1e-9)
+        again = torch.autograd.grad(((there(x[None]) - x) ** 2).mean(), weights)
+        torch.testing.assert_close(lengths[0], torch.stack([g.norm() for g in again]))
+        for read, wanted in (("reconstruction", L), ("alignment", -own.mean()), ("both", L - 0.7 * own.mean())):
+            torch.testing.assert_close(detector.score(x[None], read)[0], wanted.detach(), rtol=1e-7, atol=1e-9)
+
+
+def test_gradcon_constraint_increases_gradient_alignment(network, images):
+    plain, held = (GradCon(network, alpha=alpha).fit(images, **(FIT_OPTIONS | {"epochs": 12})) for alpha in (0.0, 0.5))
+    assert held.history[-1][1] > plain.history[-1][1] + 0.1  # later gradients point where earlier ones did
+    assert held.history[-1][0] > plain.history[-1][0]  # at a price
+    assert plain.history[-1][0] < plain.history[0][0]
+
+
+def test_gradcon_matches_closed_form_for_linear_decoder():
+    """x̂ = W z: ∂L/∂W = 2/D (Wz − x) zᵀ; in one step of size next to nothing the direction is the mean of these."""
+    generator = torch.Generator().manual_seed(0)
+
+    class Linear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = nn.Linear(6, 3, bias=False), nn.Linear(3, 6, bias=False)
+            for p in self.parameters():
+                p.data = torch.randn(p.shape, generator=generator)
+
+        def forward(self, x):
+            return self.decoder(self.encoder(x))
+
+    model, x = Linear().double(), torch.rand(8, 6, generator=generator, dtype=torch.float64)
+    detector = GradCon(model).fit(x, epochs=1, batch_size=8, lr=1e-12)
+    z = model.encoder(x).detach()
+    each = 2 / 6 * (z @ model.decoder.weight.detach().T - x)[:, :, None] * z[:, None]
+    torch.testing.assert_close(detector.mean_gradients["decoder.weight"], each.mean(0), rtol=1e-8, atol=1e-9)
+    by_hand = torch.stack([cosine(g, each.mean(0)) for g in each])
+    torch.testing.assert_close(detector.alignment(x)[:, 0], by_hand, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("read", ["reconstruction", "alignment", "both"])
+def test_gradcon_score_is_independent_of_batch_size(fitted, images, read):
+    whole = fitted.score(images, read)
+    assert whole.shape == (10,) and whole.dtype == torch.float64 and not whole.requires_grad
+    torch.testing.assert_close(whole, torch.cat([fitted.score(x[None], read) for x in images]), rtol=1e-10, atol=1e-13)
+    for fitted.batch_size in (1, 3, 100):
+        torch.testing.assert_close(fitted.score(images, read), whole, rtol=1e-10, atol=1e-13)
+
+
+def test_gradcon_alignment_is_bounded_and_subtracted_from_error(fitted, images):
+    cosines = fitted.alignment(torch.cat([images, torch.zeros_like(images[:1])]))
+    assert cosines.shape == (11, 4) and cosines.abs().max() <= 1 + 1e-12
+    error = fitted.score(images, "reconstruction")
+    torch.testing.assert_close(fitted.score(images), error - 0.12 * fitted.alignment(images).mean(1))
+
+
+def test_gradcon_cosine_of_tiny_gradients_does_not_underflow(network, images):
+    """The smallest gradients have a direction as well, and a gradient of zero has none."""
+    images = images.float()
+    detector = GradCon(network).fit(images, **FIT_OPTIONS)
+    before, directions = detector.alignment(images), detector.mean_gradients
+    for size in (1e-15, 1e-30):
+        detector.mean_gradients = {name: size * d for name, d in directions.items()}
+        torch.testing.assert_close(detector.alignment(images), before, rtol=1e-3, atol=1e-4)
+    detector.mean_gradients = {name: 0 * d for name, d in directions.items()}
+    assert torch.equal(detector.alignment(images), torch.zeros(10, 4))
+
+
+def test_gradcon_fit_is_seeded_and_restarts_from_scratch(network, images):
+    def fit(seed, detector=None):
+        generator = torch.Generator().manual_seed(seed)
+        return (detector or GradCon(network)).fit(images, **FIT_OPTIONS, generator=generator)
+
+    before, same = torch.get_rng_state(), GradCon(network)
+    first = fit(0).score(images)
+    assert torch.equal(fit(0).score(images), first) and not torch.equal(fit(1).score(images), first)
+    assert torch.equal(fit(0, fit(1, same)).score(images), first) and len(same.history) == FIT_OPTIONS["epochs"]
+    assert torch.equal(GradCon(network).fit(images, **FIT_OPTIONS).score(images), first)
+    with torch.no_grad():
+        assert torch.equal(GradCon(network).fit(images, **FIT_OPTIONS).score(images), first)
+    with torch.inference_mode():
+        assert torch.equal(GradCon(network).fit(images.clone(), **FIT_OPTIONS).score(images.clone()), first)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_gradcon_leaves_the_autoencoder_unchanged(network, images, assert_unchanged):
+    assert_unchanged(network.requires_grad_(False).train())
+    detector = GradCon(network).fit(images, **FIT_OPTIONS)
+    own = assert_unchanged(detector.network)
+    assert all(a is not b for a, b in zip(own.parameters(), network.parameters(), strict=True))
+    for read in ("reconstruction", "alignment", "both"):
+        detector.score(images, read)
+    assert not any(p.requires_grad for p in own.parameters()) and not any(m.training for m in own.modules())
+
+
+def test_gradcon_score_preserves_dtype_of_the_images(network, images):
+    detector = GradCon(network).fit(images.float(), **FIT_OPTIONS)
+    assert detector.score(images.float()).dtype == torch.float32
+    assert (detector.score(images.float()) - GradCon(network).fit(images, **FIT_OPTIONS).score(images)).abs().max() < 0.02
+
+
+def test_gradcon_cosines_stay_bounded_for_saturated_network(network, images):
+    """Deep in the flat of the sigmoid every gradient is next to nothing; nothing may be divided by that."""
+    network.float().decoder[6].bias.data -= 55.0
+    detector = GradCon(network, alpha=0.0).fit(images.float(), **FIT_OPTIONS)
+    assert detector.alignment(images.float()).abs().max() <= 1 + 1e-5
+    assert all(abs(cosine) <= 1 + 1e-5 for _, cosine in detector.history)
+
+
+def test_gradcon_detects_misaligned_gradients(network):
+    """Normal: dark on the left, bright on the right, under some noise. Abnormal: the same pictures, mirrored."""
+    images = 0.2 * torch.rand(50, 2, 28, 28, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    images[..., 14:] += 0.6
+    detector = GradCon(network, alpha=0.3).fit(images[:40], epochs=20, batch_size=8, lr=1e-2)
+    for read in ("reconstruction", "alignment", "both"):
+        assert detector.score(images[40:].flip(-1), read).min() > detector.score(images[40:], read).max(), read
+
+
+def test_gradcon_rejects_invalid_input(network, images):
+    with pytest.raises(ValueError, match="call fit first"):
+        GradCon(network).score(images)
+    with pytest.raises(ValueError, match="unknown read 'alignmnt'; the nearest: 'alignment'"):
+        GradCon(network).fit(images, **FIT_OPTIONS).score(images, "alignmnt")
+    with pytest.raises(ValueError, match="at least 0"):
+        GradCon(network, alpha=-1)
+    with pytest.raises(ValueError, match="unknown layer 'decodr'"):
+        GradCon(network, decoder="decodr")
+    for bad, message in ((images[:0], "at least one step"), ((255 * images).byte(), "must be float")):
+        with pytest.raises(ValueError, match=message):
+            GradCon(network).fit(bad)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gradcon_on_gpu_matches_cpu(network, images):
+    here, there = (GradCon(network).fit(x, **FIT_OPTIONS) for x in (images, images.to("cuda")))
+    assert there.score(images.to("cuda")).is_cuda
+    torch.testing.assert_close(there.score(images.to("cuda")).cpu(), here.score(images), rtol=1e-5, atol=1e-7)

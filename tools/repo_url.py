@@ -1,0 +1,193 @@
+"""Where this project lives: one address, or none.
+
+It is written in one place, ``[project.urls] Repository`` in pyproject.toml, by ``make set-repo-url URL=…``, which also writes the setup
+cell of every chapter. Where nothing is written there, a build asks the git remote ``origin``. A remote that is a folder or a machine
+of the house is no address, and without an address the pages have no Colab, issue, edit or repository button.
+
+A release is locked to itself: the book of version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the
+library of that tag. A version in the making, 1.3.0.dev0, follows the default branch.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+VERSION = r'^__version__ = "(.+)"$'
+FORGES = ("github", "gitlab", "bitbucket")
+
+WITH_ADDRESS = """\
+import importlib.util
+import os
+
+if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
+    %pip install -q {{".." if os.path.exists("../pyproject.toml") else "git+{source}"}}
+from tutorial_lib import environment
+
+device = runtime.setup_device()"""
+
+WITHOUT_ADDRESS = """\
+import importlib.util
+import os
+
+if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
+    assert os.path.exists("../pyproject.toml"), (
+        "Get the library first: %pip install git+https://github.com/OWNER/REPO{at} "
+        "(both names are in the address bar), "
+        "or upload the project's folder and %pip install ./FOLDER"
+    )
+    %pip install -q ..
+from tutorial_lib import environment
+
+device = runtime.setup_device()"""
+
+
+def normalise(url):
+    """A web address ``https://host/owner/project``, or None where ``url`` is not the address of a forge.
+
+    >>> normalise("git@github.com:owner/project.git")
+    'https://github.com/owner/project'
+    >>> normalise("/somewhere/project") is None
+    True
+    """
+    url = (url or "").strip()
+    short = re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)([^/\\].*)", url)
+    if short:
+        url = f"ssh://{short[1]}/{short[2]}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    path = re.sub(r"\.git$", "", parts.path.strip("/"))
+    # A name without a dot is a machine of the house, a number is no home.
+    public = "." in host and not re.fullmatch(r"[\d.]+", host)
+    if (
+        parts.scheme not in ("http", "https", "ssh", "git")
+        or not public
+        or not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)+", path)
+    ):
+        return None
+    at = f":{port}" if port and parts.scheme in ("http", "https") else ""
+    return f"https://{host}{at}/{path}"
+
+
+def configured_url(root):
+    """The address that pyproject.toml holds, or None."""
+    project = tomllib.loads((Path(root) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return normalise(project.get("urls", {}).get("Repository"))
+
+
+def git_query(root, *question):
+    try:
+        answer = subprocess.run(["git", "-C", str(root), *question], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def repo_url(root):
+    """The address of this project: as written, else that of the git remote, else None."""
+    return configured_url(root) or normalise(git_query(root, "remote", "get-url", "origin"))
+
+
+def library_version(root):
+    """The version of the library, written in one place, its own ``__version__``."""
+    return re.search(VERSION, (Path(root) / "tutorial_lib" / "__init__.py").read_text(encoding="utf-8"), re.M)[1]
+
+
+def release_tag(version):
+    """The tag of a released version, or None for one in the making.
+
+    >>> release_tag("1.2.0"), release_tag("1.3.0.dev0")
+    ('v1.2.0', None)
+    """
+    return None if ".dev" in version else f"v{version}"
+
+
+def setup_cell(address, tag=None):
+    """Source of a chapter's first code cell: five lines that work in Colab, in a clone and offline."""
+    at = f"@{tag}" if tag else ""
+    return WITH_ADDRESS.format(source=f"{address}{at}") if address else WITHOUT_ADDRESS.format(at=at)
+
+
+def is_setup(cell):
+    return "setup" in cell["metadata"].get("tags", [])
+
+
+def write_url(root, url):
+    """Write the address into pyproject.toml, and the setup cell that follows from it into every chapter. None takes it out."""
+    root = Path(root)
+    project = root / "pyproject.toml"
+    text = re.sub(r"^Repository = .*\n", "", project.read_text(encoding="utf-8"), flags=re.M)
+    text = re.sub(r"^\[project\.urls\]\n+(?=\[|\Z)", "", text, flags=re.M)
+    if url:
+        if "[project.urls]" not in text:
+            text = re.sub(r"^(?=\[tool\.)|\Z", "[project.urls]\n\n", text, count=1, flags=re.M)
+        text = text.replace("[project.urls]\n", f'[project.urls]\nRepository = "{url}"\n', 1)
+    project.write_text(text, encoding="utf-8")
+    write_setup_cells(root)
+
+
+def write_setup_cells(root):
+    """Write the setup cell that follows from address and version into every chapter."""
+    source = setup_cell(configured_url(root), release_tag(library_version(root))).splitlines(keepends=True)
+    for path in sorted((root / "chapters").glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in filter(is_setup, notebook["cells"]):
+            cell["source"] = source
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def theme_options(address, branch="main", tag=None):
+    """What the theme needs to draw its buttons; nothing at all without an address it can use. A tag cannot be edited."""
+    forge = next((name for name in FORGES if address and name in urlsplit(address).hostname), None)
+    if forge is None:
+        return {}
+    options = {
+        "repository_url": address,
+        "repository_provider": forge,
+        "repository_branch": tag or branch,
+        "path_to_docs": "",
+    }
+    options |= {
+        "use_repository_button": True,
+        "use_edit_page_button": not tag,
+        "use_issues_button": forge != "bitbucket",
+    }
+    if forge == "github":
+        options["launch_buttons"] = {
+            "notebook_interface": "jupyterlab",
+            "colab_url": "https://colab.research.google.com",
+        }
+    return options
+
+
+def add_buttons(app, config):
+    found = repo_url(app.srcdir)
+    branch = git_query(app.srcdir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+    # Jupyter Book's own address stands there by default: it must go in any case.
+    kept = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
+    config.html_theme_options = kept | theme_options(
+        found, branch or "main", release_tag(library_version(app.srcdir)) if found else None
+    )
+
+
+def setup(app):
+    app.connect("config-inited", add_buttons)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    home, asked = Path(__file__).resolve().parent.parent, sys.argv[1] if len(sys.argv) > 1 else ""
+    if asked != "none" and normalise(asked) is None:
+        print(f"The address now: {repo_url(home) or 'none'}.")
+        print("To write one: make set-repo-url URL=https://github.com/OWNER/PROJECT   (URL=none takes it out)")
+        sys.exit(2)
+    write_url(home, None if asked == "none" else normalise(asked))
+    print(
+        f"The address is now: {configured_url(home) or 'none'}. Setup cells follow it; so will the buttons of the next build."
+    )

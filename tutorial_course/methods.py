@@ -1,0 +1,179 @@
+"""Every method of the course in one table: where it stands, which function it is, what it costs, which claim was tested."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+# What the letters of a price stand for; a network's own sizes, or what its user decides.
+COST_SYMBOLS = {
+    "C": "classes",
+    "S": "samples, steps or layers, one after the other",
+    "R": "places of the last maps",
+    "Q": "rival classes",
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """``name``; ``function``, as a reader imports it from ``tutorial_lib``; ``section``; ``passes``: backward passes for one
+    picture, a number or letters of ``LETTERS``; ``claim``: of the ledger, the one that its own paper makes; ``cell``: row and
+    column on the map of the course; ``source``: a key of the bibliography; ``ours``: our own trial, which no paper claims.
+    """
+
+    name: str
+    function: str
+    section: str
+    backward_passes: str
+    cell: tuple[int, int] | None = None
+    claim: str | None = None
+    source: str | None = None
+    is_own_proposal: bool = False
+
+    @property
+    def chapter(self) -> int:
+        return int(self.section[0])
+
+    def cost(self, **sizes: int) -> int:
+        """Backward passes for one picture, where the letters have these sizes.
+
+        Raises:
+            ValueError: a letter without a size.
+
+        Example:
+            >>> METHODS["implicit saliency"].cost(C=14)
+            15
+        """
+        if missing := set(re.findall("[A-Z]", self.backward_passes)) - set(sizes):
+            raise ValueError(
+                f"{self.name} costs {self.backward_passes}: say {', '.join(f'{letter} ({COST_SYMBOLS[letter]})' for letter in sorted(missing))}"
+            )
+        factors = [[sizes[f] if f in COST_SYMBOLS else int(f) for f in term.split("·")] for term in self.backward_passes.split(" + ")]
+        return sum(map(prod, factors))
+
+
+_ROWS = (
+    # Chapter 1
+    Method(
+        "counterfactual manifold, last layer",
+        "foundations.minimal_weight_update",
+        "1.6",
+        "0",
+        (1, 3),
+        "two-ways",
+        "alregib2023tutorial",
+    ),
+    Method("steepest descent", "foundations.steepest_descent_step", "1.6", "1", None, "descent"),
+    Method("radius of the straight line", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"),
+    Method("what a novel sign is like", "foundations.decompose_gradients", "1.5", "0", is_own_proposal=True),
+    Method("Trust Score", "foundations.TrustScore", "1.5", "0", None, "neighbours", "jiang2018trust"),
+    # Chapter 2
+    Method("occlusion", "attribution.occlusion", "2.1", "0", source="zeiler2014visualizing"),
+    Method("saliency", "attribution.saliency", "2.1", "1", (0, 0), source="simonyan2014inside"),
+    Method("SmoothGrad", "attribution.smoothgrad", "2.A", "S", (0, 0), source="smilkov2017smoothgrad"),
+    Method("integrated gradients", "attribution.integrated_gradients", "2.A", "S", (0, 0), source="sundararajan2017ig"),
+    Method(
+        "guided backpropagation", "attribution.guided_backprop", "2.A", "1", (0, 0), source="springenberg2015guided"
+    ),
+    Method("Grad-CAM", "attribution.grad_cam", "2.1", "1", (0, 1), "pointing", "selvaraju2020gradcam"),
+    Method(
+        "Grad-CAM++", "attribution.grad_cam_plus_plus", "2.A", "1", None, "average-drop", "chattopadhay2018gradcampp"
+    ),
+    Method("guided Grad-CAM", "attribution.guided_grad_cam", "2.A", "2", source="selvaraju2020gradcam"),
+    Method(
+        "counterfactual CAM",
+        "attribution.counterfactual_cam",
+        "2.2",
+        "1",
+        (0, 1),
+        "counterfactual",
+        "selvaraju2020gradcam",
+    ),
+    Method("contrast CAM", "attribution.contrast_cam", "2.3", "1", (1, 1), "contrast", "prabhushankar2020contrastive"),
+    Method("Fisher information", "attribution.last_layer_fisher", "2.4", "0", (2, 2), "fisher", "alregib2023tutorial"),
+    Method(
+        "one introspective feature",
+        "attribution.introspective_features",
+        "2.7",
+        "0",
+        (1, 2),
+        "introspection-one-pass",
+        "prabhushankar2022introspective",
+    ),
+    Method(
+        "introspection",
+        "attribution.IntrospectiveClassifier",
+        "2.7",
+        "0",
+        (2, 2),
+        "introspection-robust",
+        "prabhushankar2022introspective",
+    ),
+    Method(
+        "variance over Q (VOICE)",
+        "attribution.voice_map",
+        "2.C",
+        "C",
+        (2, 1),
+        "voice-overlap",
+        "prabhushankar2024voice",
+    ),
+    Method(
+        "randomisation test", "attribution.model_randomization_test", "2.5", "S + 2", None, "sanity", "adebayo2018sanity"
+    ),
+    # Chapter 3
+    Method("largest softmax", "uncertainty.msp_score", "3.1", "0", source="hendrycks2017baseline"),
+    Method("energy", "uncertainty.energy_score", "3.1", "0", source="liu2020energy"),
+    Method(
+        "purview: a norm per layer", "uncertainty.confounding_gradient_norms", "3.2", "1", (3, 3), "purview", "lee2023purview"
+    ),
+    Method("detector on norms", "uncertainty.PurviewDetector", "3.3", "1", None, "purview", "lee2023purview"),
+    Method("GradCon: a direction", "uncertainty.GradCon", "3.4", "1", (4, 3), "gradcon", "kwon2020gradcon"),
+    Method(
+        "adversarial attacks, one step",
+        "uncertainty.fgsm",
+        "3.5",
+        "1",
+        (1, 0),
+        "engineered",
+        "goodfellow2015explaining",
+    ),
+    Method("adversarial attacks, many steps", "uncertainty.pgd", "3.5", "S", (1, 0), "engineered", "madry2018towards"),
+    Method("Mahalanobis distance", "uncertainty.MahalanobisDetector", "3.A", "0", source="lee2018mahalanobis"),
+    Method("ODIN", "uncertainty.odin_score", "3.A", "1", source="liang2018odin"),
+    Method("ensemble", "uncertainty.deep_ensemble", "3.A", "0", source="lakshminarayanan2017ensembles"),
+    Method("GradNorm", "uncertainty.gradnorm_score", "3.B", "0", (3, 2), "gradnorm", "huang2021gradnorm"),
+    Method("Gram matrix of gradients", "gradients.class_gradient_gram", "3.F", "C", (2, 3)),
+    Method("adversarial attacks, least change", "uncertainty.carlini_wagner", "3.E", "S", source="carlini2017towards"),
+    Method("DeepFool", "uncertainty.deepfool", "3.E", "Q·S", source="moosavi2016deepfool"),
+    Method("GradTrust", "uncertainty.grad_trust", "3.F", "0", (3, 2), "gradtrust", "prabhushankar2024gradtrust"),
+    Method(
+        "change of one decoder layer",
+        "uncertainty.layer_gradient_features",
+        "3.G",
+        "1",
+        None,
+        "novelty-vae",
+        "kwon2020novelty",
+    ),
+    # Chapter 4
+    Method("PSNR", "quality.psnr", "4.2", "0"),
+    Method("SSIM", "quality.ssim", "4.A", "0", source="wang2004ssim"),
+    Method("image quality", "quality.gradient_quality", "4.3", "2", (4, 3), "gradient-quality", "kwon2019distorted"),
+    Method(
+        "why this score?",
+        "quality.score_contrast_cam",
+        "4.4",
+        "1",
+        None,
+        "quality-contrast",
+        "prabhushankar2020contrastive",
+    ),
+    Method("sparse coder after UNIQUE", "quality.UNIQUEQuality", "4.B", "0", None, "unique", "temel2016unique"),
+    Method("surprisal", "quality.surprisal", "4.D", "1", None, "surprisal", "prabhushankar2023surprisal"),
+    Method("implicit saliency", "saliency.implicit_saliency", "4.5", "C + 1", (2, 0), "implicit", "sun2020implicit"),
+    Method("local mismatch", "saliency.local_mismatch", "4.5", "R", is_own_proposal=True),
+    Method("spectral residual", "saliency.spectral_residual", "4.5", "0", source="hou2007spectral"),
+)
+METHODS = {method.name: method for method in _ROWS}

@@ -1,0 +1,117 @@
+"""The map of the course at its end: every method opens its section, names its function, and shows its verdict and its price."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from tutorial_course.widgets.method_map import CHAPTER_COLORS, EXPECTATIONS, CHAPTER_TITLES, WITH_RESPECT_TO
+from tutorial_course.methods import COST_SYMBOLS, METHODS, Method
+from tutorial_course.widgets.section_links import section_url
+from tutorial_course.results.claims import CONTROL_AS_GOOD, NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, OPEN, CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY, load_claims
+
+# A mark beside the colour, for who cannot tell colours apart, and for print.
+VERDICT_MARKS = {
+    CONFIRMED_IN_PAPER_SETTING: ("●", "#0072B2"),
+    CONFIRMED_HERE: ("◕", "#009E73"),
+    CONTROL_AS_GOOD: ("◑", "#B38600"),
+    NOT_CONFIRMED_HERE: ("○", "#C2410C"),
+    NOT_CONFIRMED_IN_PAPER_SETTING: ("✕", "#C2410C"),
+    NOT_TESTED_FAIRLY: ("?", "#777777"),
+    OPEN: ("…", "#777777"),
+    None: ("", "#888888"),
+}
+
+_STYLE = """<style>
+.priced-map{margin:1.2em 0;padding:0 3px;font-size:.86em;line-height:1.3}
+.priced-map .grid{display:grid;grid-template-columns:.85fr repeat(4,1fr);gap:5px}
+.priced-map .head,.priced-map .of,.priced-map .corner{padding:.45em .4em;opacity:.85}
+.priced-map .head{font-weight:600;align-self:end}
+.priced-map .corner{font-size:.85em;align-self:end}
+.priced-map .cell{display:flex;flex-direction:column;gap:4px;min-height:2.6em}
+.priced-map .cell.empty{border:1px dashed rgba(128,128,128,.22);border-radius:7px}
+.priced-map .method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1}
+.priced-map .top{display:flex;gap:.35em;align-items:baseline}
+.priced-map .sign{flex:none;width:1em;text-align:center}
+.priced-map a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px}
+.priced-map .price{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;
+ font-variant-numeric:tabular-nums}
+.priced-map code{display:block;font-size:.8em;background:none;border:0;padding:.15em 0 0;color:inherit;opacity:.85;
+ white-space:normal}
+.priced-map .wrt{display:none}
+.priced-map figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left}
+.priced-map .legend{display:flex;flex-wrap:wrap;gap:.2em 1.1em;margin-top:.35em}
+@media (max-width:700px){.priced-map .grid{grid-template-columns:1fr}
+.priced-map .head,.priced-map .corner,.priced-map .cell.empty{display:none}
+.priced-map .of{font-weight:600;margin-top:.6em;padding-bottom:0}.priced-map .wrt{display:block;font-size:.85em;opacity:.75}}
+</style>"""
+
+
+def method_verdict(method: Method) -> str | None:
+    """The verdict on the claim that a method's paper makes; None where the ledger has no such row."""
+    return next((claim.verdict for claim in load_claims() if claim.id == method.claim), None)
+
+
+class MethodCostMap:
+    """The map as a drawing that stays text: it can be read aloud, followed from the keyboard, and folds into a list on a phone."""
+
+    def _method(self, method: Method) -> str:
+        found = method_verdict(method)
+        mark, color = VERDICT_MARKS[found]
+        said = found or "no claim of its own in the ledger"
+        function = re.sub("([._])", r"<wbr>\1", method.function)  # where a narrow cell may break it
+        passes = "one backward pass" if method.backward_passes == "1" else f"{method.backward_passes} backward passes"
+        return (
+            f'<div class="method" style="background:{color}{"2b" if found else "0d"};border-left:4px solid {CHAPTER_COLORS[method.chapter]}">'
+            f'<div class="top"><span class="sign" role="img" aria-label="{escape(said)}" title="{escape(said)}">{mark}</span>'
+            f'<a href="{section_url(method.section)}" title="section {method.section}">{escape(method.name)}</a>'
+            f'<span class="price" role="img" aria-label="{passes}" title="{passes}">{method.backward_passes}</span></div>'
+            f"<code>{function}</code></div>"
+        )
+
+    def _cell(self, row: int, column: int) -> str:
+        there = [method for method in METHODS.values() if method.cell == (row, column)]
+        if not there:
+            return '<div class="cell empty" aria-hidden="true"></div>'
+        where = f'<span class="wrt">with respect to {WITH_RESPECT_TO[column]}</span>'
+        return f'<div class="cell">{where}{"".join(map(self._method, there))}</div>'
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f'<div class="head">{name}</div>' for name in WITH_RESPECT_TO)
+        rows = "".join(
+            f'<div class="of">{expectation}</div>'
+            + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
+            for row, expectation in enumerate(EXPECTATIONS)
+        )
+        there = {method_verdict(method) for method in METHODS.values() if method.cell}
+        marks = "".join(
+            f'<span><span style="background:{color}2b;padding:0 .3em;border-radius:.3em">{mark or "&nbsp;&nbsp;"}</span> '
+            f"{words or 'no claim of its own in the ledger'}</span>"
+            for words, (mark, color) in VERDICT_MARKS.items()
+            if words in there
+        )
+        used = {letter for method in METHODS.values() if method.cell for letter in method.backward_passes if letter in COST_SYMBOLS}
+        letters = ", ".join(f"<i>{letter}</i> {words}" for letter, words in COST_SYMBOLS.items() if letter in used)
+        bars = "".join(
+            f'<span><span style="border-left:4px solid {CHAPTER_COLORS[chapter]};padding-left:.35em">{chapter}</span> {CHAPTER_TITLES[chapter]}</span>'
+            for chapter in CHAPTER_COLORS
+        )
+        corner = '<div class="corner">gradient of ↓<br>with respect to →</div>'
+        caption = (
+            "<figcaption>Every name opens its section; below it the function. The stamp is the price: backward passes for one picture "
+            f'({letters}). The tint is the verdict on what its paper claims:<span class="legend">{marks}</span>'
+            f'<span class="legend">{bars}</span></figcaption>'
+        )
+        return f'{_STYLE}<figure class="priced-map"><div class="grid">{corner}{heads}{rows}</div>{caption}</figure>'
+
+    def __repr__(self) -> str:
+        there = [method for method in METHODS.values() if method.cell]
+        return "The map with its prices: " + "; ".join(
+            f"{m.name} (section {m.section}, {m.function}, backward passes: {m.backward_passes}, {method_verdict(m) or 'no claim'})"
+            for m in there
+        )
+
+
+def method_cost_map() -> MethodCostMap:
+    """The whole map of the course: links, functions, verdicts of the ledger, and prices in backward passes."""
+    return MethodCostMap()

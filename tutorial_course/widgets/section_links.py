@@ -1,0 +1,108 @@
+"""Where a section of the course stands, as a link that opens it in the book and in a notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+from html import escape
+from urllib.parse import quote
+
+from tutorial_course.widgets.interactive_figure import BOOK_ENV_VAR
+from tutorial_lib._validation import check_choice
+
+CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4: "04-expectancy", 5: "05-conclusion"}
+# The headings of the chapters, whole: anchors are made of them. A test holds them against the notebooks.
+SECTION_TITLES = {
+    "1.1": "Expectation and reality",
+    "1.2": "Where should novelty be handled?",
+    "1.3": "A network in four lines",
+    "1.4": "The update rule, and descent in action",
+    "1.5": "A novel sign as a function of the learned ones",
+    "1.6": "Three things a gradient knows",
+    "1.A": "Curricula and switch events",
+    "1.B": "Forgetting, and what its repair costs",
+    "1.C": "From neuron to convolution in full",
+    "1.D": "Loss planes",
+    "1.E": "Isomap and the Trust Score in full",
+    "1.F": "Steepest descent in five norms",
+    "2.1": "Why P?",
+    "2.2": "What if not P?",
+    "2.3": "Why P, rather than Q?",
+    "2.4": "One Jacobian, three questions",
+    "2.5": "A jury for explanations",
+    "2.6": "On real images",
+    "2.7": "Look twice",
+    "2.A": "Cleaner maps",
+    "2.B": "More jurors",
+    "2.C": "The uncertainty of an explanation",
+    "2.D": "Introspection in full",
+    "2.E": "Fisher information in closed form",
+    "2.F": "A map of explanations",
+    "3.1": "How sure should it be?",
+    "3.2": "The change it would need",
+    "3.3": "From bars to a detector, fairly",
+    "3.4": "Not how much, but which way",
+    "3.5": "Engineer an adversarial example",
+    "3.6": "… and detect it",
+    "3.A": "More scores that have seen no stranger",
+    "3.B": "The last layer in closed form",
+    "3.C": "Corruption",
+    "3.D": "Open-set recognition",
+    "3.E": "The nearest boundary",
+    "3.F": "May I trust this answer?",
+    "3.G": "The required change on a generative model",
+    "4.1": "Expectation and mismatch",
+    "4.2": "What is a quality score worth?",
+    "4.3": "The change the damage asks for",
+    "4.4": "Why this score, rather than Q?",
+    "4.5": "Where would you look?",
+    "4.A": "SSIM and MS-SSIM by hand",
+    "4.B": "A sparse patch coder, after UNIQUE",
+    "4.C": "The protocol",
+    "4.D": "Surprisal, and its two uses",
+    "4.E": "Eye fixations in full",
+    "4.F": "Without a reference? Our own trial",
+    "4.G": "A score that can be contrasted",
+    "5.1": "The map, complete",
+    "5.2": "The ledger, after a vote",
+    "5.3": "Choosing",
+    "5.4": "What is open",
+    "5.A": "Can an explanation say that it is wrong?",
+    "5.B": "Intervene",
+    "5.C": "The same calls on a transformer",
+    "5.D": "Small gradients",
+    "5.E": "The attacker who knows",
+    "5.F": "Other pictures, other hands",
+}
+
+
+def section_url(section: str) -> str:
+    """The relative address of a section: of the book's page while the book is built, of the notebook everywhere else.
+
+    Raises:
+        ValueError: there is no such section.
+
+    Example:
+        >>> section_url("2.2")
+        '02-information.ipynb#2.2-What-if-not-P%3F'
+    """
+    title = SECTION_TITLES[check_choice(section, SECTION_TITLES, "section")]
+    name = CHAPTER_FILES[int(section[0])]
+    if os.environ.get(BOOK_ENV_VAR):
+        # As docutils makes an id: runs of other signs become a hyphen, and it begins with a letter.
+        words = re.sub(r"[^a-z0-9]+", "-", f"{section} {title}".lower())
+        return f"{name}.html#{re.sub(r'^[-0-9]+|-+$', '', words)}"
+    return f"{name}.ipynb#{quote(f'{section} {title}'.replace(' ', '-'))}"
+
+
+def section_link(section: str, words: str | None = None) -> str:
+    """A section as a link, in HTML, which sentences of ``say`` may hold too; without words it is called "section 2.2".
+
+    Raises:
+        ValueError: there is no such section.
+
+    Example:
+        >>> section_link("2.2")
+        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">section 2.2</a>'
+    """
+    return f'<a href="{section_url(section)}" title="{escape(f"{section} {SECTION_TITLES[section]}")}">{escape(words or f"section {section}")}</a>'

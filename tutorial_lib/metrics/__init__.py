@@ -1,0 +1,52 @@
+"""Numbers in, numbers out: how well a score detects, whether confidence is earned, whether two lists agree, where people
+look, what knows nothing.
+
+A score is abnormality, higher = more abnormal. Results are plain numbers, computed in float64 on the CPU, so that large scores
+cannot saturate and ties stay ties, on whatever device and in whatever dtype the scores arrive.
+"""
+
+from tutorial_lib.metrics.baseline_maps import center_bias_map, random_map, uniform_map
+from tutorial_lib.metrics.calibration import ReliabilityBins, accuracy, expected_calibration_error, macro_f1, reliability_bins, fit_temperature
+from tutorial_lib.metrics.significance import CorrelationTest, steiger_test, outlier_ratio
+from tutorial_lib.metrics.correlation import krcc, logistic_fit, plcc, average_ranks, rmse, srcc
+from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics.saliency import auc_judd, cc, fixation_density, information_gain, kl_divergence, nss, shuffled_auc, sim, gaussian_smooth
+from tutorial_lib.metrics.bootstrap import ConfidenceInterval, bootstrap_interval
+
+__all__ = [
+    "CorrelationTest",
+    "ConfidenceInterval",
+    "ReliabilityBins",
+    "RiskCoverage",
+    "accuracy",
+    "auc_judd",
+    "aupr",
+    "auroc",
+    "bootstrap_interval",
+    "center_bias_map",
+    "steiger_test",
+    "cc",
+    "detection_error",
+    "expected_calibration_error",
+    "fixation_density",
+    "fpr_at_tpr",
+    "information_gain",
+    "kl_divergence",
+    "krcc",
+    "logistic_fit",
+    "macro_f1",
+    "nss",
+    "outlier_ratio",
+    "plcc",
+    "random_map",
+    "average_ranks",
+    "reliability_bins",
+    "risk_coverage",
+    "rmse",
+    "shuffled_auc",
+    "sim",
+    "gaussian_smooth",
+    "srcc",
+    "fit_temperature",
+    "uniform_map",
+]

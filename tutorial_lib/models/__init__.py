@@ -1,0 +1,77 @@
+"""What looks: the networks of the sign world, whose weights ship with the library, and published networks of others.
+
+Every network takes images in [0, 1], (N, 3, H, W); whatever normalisation it was trained with lives inside.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from tutorial_lib._validation import check_choice
+from tutorial_lib.models.autoencoders import EncoderKL, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
+from tutorial_lib.models.classifiers import SignClassifier
+from tutorial_lib.models.pretrained import PRETRAINED, weights_download_hint, load_pretrained, is_pretrained_available
+from tutorial_lib.models.quality_network import QualityNetwork, score_to_bin
+from tutorial_lib.models.training import train
+from tutorial_lib.models.transformers import SignTransformer
+
+WEIGHTS_DIR = Path(__file__).parent / "weights"
+MODELS = {
+    "signs/classifier": (SignClassifier, "signs-classifier-0.safetensors"),
+    "signs/classifier/1": (SignClassifier, "signs-classifier-1.safetensors"),
+    "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
+    "signs/autoencoder": (SignAutoencoder, "signs-autoencoder.safetensors"),
+    "signs/transformer": (SignTransformer, "signs-transformer.safetensors"),
+    "signs/quality": (QualityNetwork, "signs-quality.safetensors"),
+}
+
+
+def load(name: str, device=None) -> nn.Module:
+    """A network of the sign world with its trained weights, in eval mode.
+
+    Args:
+        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds),
+            "signs/transformer", "signs/autoencoder", or "signs/quality".
+        device: where to put it; the CPU when None.
+
+    Raises:
+        ValueError: the name is unknown; the nearest are named.
+
+    Example:
+        >>> load("signs/classifier")(torch.rand(2, 3, 48, 48)).shape
+        torch.Size([2, 14])
+    """
+    architecture, file = MODELS[check_choice(name, MODELS, "network")]
+    with torch.device("meta"):  # no weights are drawn only to be thrown away, and no random state is touched
+        model = architecture()
+    try:
+        model.load_state_dict(load_file(WEIGHTS_DIR / file, device=str(device or "cpu")), assign=True)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        if "CUDA" in str(error) or "memory" in str(error):
+            raise
+        raise ValueError(
+            f"{WEIGHTS_DIR / file} is damaged or another file: install tutorial_lib again ({error})"
+        ) from error
+    return model.eval()
+
+
+__all__ = [
+    "MODELS",
+    "PRETRAINED",
+    "EncoderKL",
+    "QualityNetwork",
+    "SignAutoencoder",
+    "SignClassifier",
+    "SignTransformer",
+    "StridedAutoencoder",
+    "VariationalAutoencoder",
+    "score_to_bin",
+    "weights_download_hint",
+    "load",
+    "load_pretrained",
+    "is_pretrained_available",
+    "train",
+]
