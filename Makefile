@@ -7,15 +7,15 @@
 #   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
 #   make slides              a deck for each chapter and each route, from the chapters as they last ran
 #   make pdf                 the whole book in one file to print, by Chromium; no TeX
-#   make pack                book, notebooks, slides and library in one file, for a room without a network
+#   make bundle              book, notebooks, slides and library in one file, for a classroom without a network
 #   make lab                 open the chapters in JupyterLab
 #   make chapter N=1         run and draw one chapter only: the quick loop while writing
-#   make outputs             run the chapters, keep the outputs that tests compare, fold the door
+#   make store-outputs       run the chapters, keep the outputs that tests compare, collapse the advanced sections
 #   make weights             train the shipped networks again
 #   make reproduce           make every stored result again; STUDIES=… JOBS=4 SMALL=1 DEVICE=cuda
 #   make bench               measure speed and memory
 #   make links               try every link that leads out of the pages
-#   make repository URL=…    say where this project lives; buttons and setup cells follow
+#   make set-repo-url URL=…  say where this project lives; buttons and setup cells follow
 #   make release VERSION=… write a version wherever it is said; CONTRIBUTING.md has the list
 #   make clean               forget what was built (the environment in .venv stays)
 
@@ -33,20 +33,20 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test test-lib test-slow slides pdf pack lab chapter outputs weights reproduce bench links repository release clean
+.PHONY: book test test-lib test-slow slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
 	@echo && echo "The course is built. Open $(CURDIR)/_build/html/index.html"
 
 slides: book
-	$(PY) _ext/slides.py
+	$(PY) -m tools.make_slides
 
 pdf: book
-	$(PY) _ext/pdf.py
+	$(PY) -m tools.make_pdf
 
-pack: slides
-	$(PY) _ext/pack.py
+bundle: slides
+	$(PY) -m tools.make_bundle
 
 # Doctests run in the library, nbval runs every cell of every chapter; both in one pytest, so that one line says it all.
 test: slides
@@ -68,20 +68,20 @@ chapter: .venv/.ready
 	@ls chapters/0$(N)-*.ipynb >/dev/null 2>&1 || { echo "make chapter needs a number: make chapter N=1"; exit 2; }
 	@mkdir -p _build/chapter
 	@printf 'format: jb-book\nroot: %s\n' "$$(ls chapters/0$(N)-*.ipynb)" > _build/chapter/toc.yml
-	@sed -e 's/^only_build_toc_files: false/only_build_toc_files: true/' -e 's|: _ext/$$|: ../../_ext/|' _config.yml > _build/chapter/config.yml
+	@sed -e 's/^only_build_toc_files: false/only_build_toc_files: true/' -e 's|: ./$$|: ../../|' _config.yml > _build/chapter/config.yml
 	$(BUILD) -q --toc _build/chapter/toc.yml --config _build/chapter/config.yml --path-output _build/chapter
 	@echo && echo "Open $(CURDIR)/_build/chapter/_build/html/index.html"
 
-outputs: .venv/.ready
-	$(PY) _ext/outputs.py chapters/*.ipynb
-	$(PY) _ext/doors.py chapters/*.ipynb
+store-outputs: .venv/.ready
+	$(PY) -m tools.store_outputs chapters/*.ipynb
+	$(PY) -m docs_ext.advanced_sections chapters/*.ipynb
 
 weights: .venv/.ready
-	$(PY) -m studies weights
+	$(PY) -m experiments weights
 
 # Stop it when you like: the same command goes on where it was.
 reproduce: .venv/.ready
-	$(PY) -m studies $(or $(STUDIES),all) $(if $(JOBS),--jobs $(JOBS)) $(if $(SMALL),--small) $(if $(DEVICE),--device $(DEVICE))
+	$(PY) -m experiments $(or $(STUDIES),all) $(if $(JOBS),--jobs $(JOBS)) $(if $(SMALL),--small) $(if $(DEVICE),--device $(DEVICE))
 
 bench: .venv/.ready
 	$(PY) -m benchmarks
@@ -89,14 +89,14 @@ bench: .venv/.ready
 links: .venv/.ready
 	$(BUILD) --builder linkcheck --path-output _build/links
 
-repository: .venv/.ready
-	@$(PY) _ext/repository.py "$(URL)"
+set-repo-url: .venv/.ready
+	@$(PY) -m tools.repo_url "$(URL)"
 
 release: .venv/.ready
-	@$(PY) _ext/release.py "$(VERSION)"
+	@$(PY) -m tools.bump_version "$(VERSION)"
 
 clean:
-	rm -rf _build chapters/_rooms .pytest_cache dist *.egg-info
+	rm -rf _build chapters/_api .pytest_cache dist *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # The environment: made once, made again when the lock or the package's description changes.
@@ -109,8 +109,8 @@ clean:
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv is not at hand; pip will do."
 ifeq ($(TORCH),cpu)
-	@$(PY) _ext/processor.py requirements.lock > .venv/cpu.lock
-	@$(PY) _ext/processor.py --torch requirements.lock > .venv/cpu-torch.lock
+	@$(PY) -m tools.cpu_lock requirements.lock > .venv/cpu.lock
+	@$(PY) -m tools.cpu_lock --torch requirements.lock > .venv/cpu-torch.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --index-url $(CPU_INDEX) -r .venv/cpu-torch.lock || \
 		{ echo "PyTorch for the processor alone comes from $(CPU_INDEX), which cannot be reached from here, or lacks these versions."; \
 		  echo "Try again where it can be reached, or leave TORCH=cpu away: make book"; exit 1; }

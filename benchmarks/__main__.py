@@ -6,9 +6,9 @@ import json
 
 import torch
 
-from benchmarks import attacks, gradients, attribution, uncertainty, rendering
-from benchmarks.timing import machine
+from benchmarks import attacks, attribution, gradients, rendering, uncertainty
 from benchmarks.report import RESULTS, table
+from benchmarks.timing import machine
 from tutorial_lib._validation import check_choice
 
 SUBJECTS = {

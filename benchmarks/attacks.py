@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.gradients import network
-from benchmarks.timing import time_interleaved, ratio
+from benchmarks.timing import ratio, time_interleaved
 from tutorial_lib import uncertainty as u
 from tutorial_lib.models import load
 
@@ -61,19 +61,25 @@ def sign_images(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Te
     return model, x[right], y[right]
 
 
-def minimal_attacks(n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = BINARY_SEARCH_STEPS) -> dict[str, Callable]:
+def minimal_attacks(
+    n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = BINARY_SEARCH_STEPS
+) -> dict[str, Callable]:
     """DeepFool and the search of Carlini and Wagner with the same settings, until the trained network is fooled."""
     torchattacks, foolbox = peer_attacks()
     model, x, y = sign_images(n, device)
     wrapped = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device=device)
     criterion = foolbox.criteria.Misclassification(y)
     deep, theirs = foolbox.attacks.L2DeepFoolAttack(), torchattacks.DeepFool(copy.deepcopy(model))
-    search = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=searches, steps=tries, initial_const=INITIAL_CONST)
+    search = foolbox.attacks.L2CarliniWagnerAttack(
+        binary_search_steps=searches, steps=tries, initial_const=INITIAL_CONST
+    )
     return {
         "deepfool": lambda: u.deepfool(model, x, y),
         "torchattacks DeepFool": lambda: theirs(x, y),
         "foolbox DeepFool": lambda: deep.run(wrapped, x, criterion),
-        "carlini_wagner": lambda: u.carlini_wagner(model, x, y, binary_search_steps=searches, n_steps=tries, initial_const=INITIAL_CONST),
+        "carlini_wagner": lambda: u.carlini_wagner(
+            model, x, y, binary_search_steps=searches, n_steps=tries, initial_const=INITIAL_CONST
+        ),
         "foolbox Carlini-Wagner": lambda: search.run(wrapped, x, criterion),
     }
 

@@ -13,7 +13,7 @@ import torch
 import torchvision
 from torch import nn
 
-from benchmarks.timing import time_interleaved, peak_memory, ratio
+from benchmarks.timing import peak_memory, ratio, time_interleaved
 from tutorial_lib import attribution as i
 
 SIDE = 224

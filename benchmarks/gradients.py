@@ -16,7 +16,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.timing import time_interleaved, peak_memory, ratio
+from benchmarks.timing import peak_memory, ratio, time_interleaved
 from tutorial_lib import gradients as g
 
 # How many times our time each peer should take.
@@ -101,8 +101,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         found = way().sort(1).values
         assert torch.allclose(found, exact.sort(1).values, rtol=1e-2, atol=1e-5 * exact.max().item()), name
     # Each peer takes turns with ours alone: what one leaves behind in memory can double the time of another.
-    seconds = time_interleaved({name: ways[name] for name in ("forward and backward", "gradient_norms")}, rounds, device)
-    peers = {name: time_interleaved({name: ways[name], "gradient_norms": ours}, rounds, device) for name in list(ways)[2:]}
+    seconds = time_interleaved(
+        {name: ways[name] for name in ("forward and backward", "gradient_norms")}, rounds, device
+    )
+    peers = {
+        name: time_interleaved({name: ways[name], "gradient_norms": ours}, rounds, device) for name in list(ways)[2:]
+    }
     for name, times in (seconds | {name: found[name] for name, found in peers.items()}).items():
         rows.append({"what": f"{name}, 64 pictures", "measured": round(statistics.median(times), 4), "unit": "s"})
         print(f"{name:75} {rows[-1]['measured']:8.3f} s", flush=True)
@@ -147,7 +151,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
 
     def by_gram():
         K, (z, h) = g.class_gradient_gram(model, x), g.penultimate_features(model, x)
-        return g.gradient_norms_from_gram(K, torch.stack([g.last_layer_gradient_factors(z, h, J)[0] for J in objectives]))
+        return g.gradient_norms_from_gram(
+            K, torch.stack([g.last_layer_gradient_factors(z, h, J)[0] for J in objectives])
+        )
 
     labels = {
         "gram": by_gram,

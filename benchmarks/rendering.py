@@ -5,7 +5,7 @@ import statistics
 import torch
 
 from benchmarks.timing import time_interleaved
-from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, render, counterfactual_pairs
+from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, counterfactual_pairs, render
 
 N_IMAGES = 512
 TARGET = 2.0  # milliseconds for a picture of 48×48 on one core

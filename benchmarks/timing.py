@@ -29,7 +29,9 @@ def machine(device: torch.device) -> dict[str, str]:
     }
 
 
-def time_interleaved(ways: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, list[float]]:
+def time_interleaved(
+    ways: dict[str, Callable[[], object]], rounds: int, device: torch.device
+) -> dict[str, list[float]]:
     """Seconds of every way in every round, taken in turns after one round to warm up.
 
     Processor time where one thread runs, so that others on the machine count less; else the clock on the wall.

@@ -15,13 +15,16 @@ from functools import partial
 
 import torch
 
-from benchmarks.timing import time_interleaved, peak_memory, ratio
+from benchmarks.timing import peak_memory, ratio, time_interleaved
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.models.cifar_resnet import CifarResNet
 
 N_IMAGES = {"ResNet-18": 32, "ResNet-20": 256}
-TARGETS = {"ResNet-18": (3, 5), "ResNet-20": (1, 10)}  # at least so many times as fast as theirs; at most so many passes
+TARGETS = {
+    "ResNet-18": (3, 5),
+    "ResNet-20": (1, 10),
+}  # at least so many times as fast as theirs; at most so many passes
 LABELS = 100
 
 
@@ -60,7 +63,9 @@ def label_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
     model, x = network(device=device), torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     y = (torch.rand(LABELS, 10, generator=torch.Generator().manual_seed(1)) < 0.5).float().to(device)
     return {
-        "label_norms": lambda: u.confounding_norms_from_gram(g.class_gradient_gram(model, x), g.model_outputs(model, x), y),
+        "label_norms": lambda: u.confounding_norms_from_gram(
+            g.class_gradient_gram(model, x), g.model_outputs(model, x), y
+        ),
         "ten passes": lambda: torch.stack([u.confounding_gradient_norms(model, x, label) for label in y[:10]]),
     }
 

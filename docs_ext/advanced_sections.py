@@ -4,7 +4,7 @@ The door is the Markdown cell ``## Go deeper``; a chapter ends with what is behi
 ``state``, then sections that begin ``### 1.A …``, ``### 1.B …``. Each stands on the setup cell and the state cell alone, so that a
 reader may open any one of them.
 
-No extension: in the book, _static/doors.js closes the door. In a notebook the editors fold headings, if its metadata say so, each
+No extension: in the book, _static/advanced_sections.js closes the door. In a notebook the editors fold headings, if its metadata say so, each
 editor by a key of its own. This command writes them: ``python docs_ext/advanced_sections.py chapters/*.ipynb``.
 """
 

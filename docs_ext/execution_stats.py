@@ -74,7 +74,12 @@ def append_measurement_cell(app, docname, source):
     words = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
     # Not in the cell's metadata: outputs are kept under those, too, and another budget is no reason to run again.
     app.env.temp_data[PLACEHOLDER] = budget(words)
-    cell = {"cell_type": "code", "metadata": {"tags": [PLACEHOLDER, "remove-input"]}, "execution_count": None, "outputs": []}
+    cell = {
+        "cell_type": "code",
+        "metadata": {"tags": [PLACEHOLDER, "remove-input"]},
+        "execution_count": None,
+        "outputs": [],
+    }
     cell |= {"id": PLACEHOLDER} if notebook["nbformat_minor"] >= 5 else {}
     notebook["cells"].append(cell | {"source": inspect.getsource(measurement_cell) + "\nmeasure()"})
     source[0] = json.dumps(notebook)

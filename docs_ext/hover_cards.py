@@ -18,7 +18,19 @@ from pybtex.plugin import find_plugin
 GLOSSARY, NOTATION, BIBLIOGRAPHY = "chapters/glossary", "chapters/notation", "chapters/bibliography"
 # Words of the glossary that chapters use in their everyday sense, too, and letters that they lend to something else for a few lines:
 # a card there would be wrong.
-AMBIGUOUS_TERMS = {"budget", "challenge", "contrast", "detector", "novel", "pass", "setting", "verdict", "K", "t", r"\alpha"}
+AMBIGUOUS_TERMS = {
+    "budget",
+    "challenge",
+    "contrast",
+    "detector",
+    "novel",
+    "pass",
+    "setting",
+    "verdict",
+    "K",
+    "t",
+    r"\alpha",
+}
 GENERIC_SYMBOLS = ("Pictures and labels", "Networks", "Gradients")
 NUMBER = re.compile(r"(\d\.\w+) ")
 # A link that is nothing but a formula has no name for a listener.
@@ -100,7 +112,9 @@ def sentence_around(paragraph):
 
 def prose_nodes(doctree):
     for paragraph in list(doctree.findall(nodes.paragraph)):
-        if not any(isinstance(node, (nodes.block_quote, nodes.container, nodes.table)) for node in section_of(paragraph)):
+        if not any(
+            isinstance(node, (nodes.block_quote, nodes.container, nodes.table)) for node in section_of(paragraph)
+        ):
             yield paragraph
 
 

@@ -69,7 +69,7 @@ def data_sources(root):
     tables = sorted((root / "tutorial_lib" / "results").glob("*.json"))
     return (
         tables,
-        [root / "studies" / f"{table.stem}.py" for table in tables],
+        [root / "experiments" / f"{table.stem}.py" for table in tables],
         sorted((root / "chapters").glob("[0-9]*.ipynb")),
     )
 

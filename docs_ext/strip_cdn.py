@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 
 FONTAWESOME_LINK = re.compile(r'<link[^>]*href="https?://[^"]*font-?awesome[^"]*"[^>]*>')
-THEBE_SETTINGS = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName = [^<]*</script>', re.S)
+THEBE_SETTINGS = re.compile(
+    r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName = [^<]*</script>', re.S
+)
 FONTAWESOME_SCRIPT = re.compile(r'<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>')
 
 

@@ -14,15 +14,17 @@ from pathlib import Path
 import torch
 
 import experiments
-from experiments._runner import run_jobs
-from experiments._study_api import data_sources, load_study, join_rows
 from experiments._job_cache import CACHE_DIR, Job, make_jobs, read_cached
-from tutorial_lib.runtime import best_device
+from experiments._runner import run_jobs
+from experiments._study_api import data_sources, join_rows, load_study
+from tutorial_course.results import RESULTS_DIR, StoredResult, load_result, save_result
 from tutorial_lib._validation import check_choice
 from tutorial_lib.models import WEIGHTS_DIR
-from tutorial_course.results import RESULTS_DIR, StoredResult, save_result, load_result
+from tutorial_lib.runtime import best_device
 
-STUDIES = sorted(module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_"))
+STUDIES = sorted(
+    module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_")
+)
 # Studies that write weights; every other table rests on these.
 TRAINING_STUDIES, MODEL_CARD = ("train_sign_networks", "train_sign_transformer", "train_quality_network"), "model_card"
 
@@ -46,7 +48,9 @@ def write_model_card() -> None:
     from experiments.model_card import format_card
 
     (WEIGHTS_DIR / "CARD.md").write_text(
-        format_card(load_result(MODEL_CARD).rows, [row for name in TRAINING_STUDIES[:2] for row in load_result(name).rows])
+        format_card(
+            load_result(MODEL_CARD).rows, [row for name in TRAINING_STUDIES[:2] for row in load_result(name).rows]
+        )
     )
 
 
@@ -81,7 +85,10 @@ def main() -> int:
     device = given.device or own or best_device()
     into = given.into or (given.work / "small" if given.small else RESULTS_DIR)
     into.mkdir(parents=True, exist_ok=True)
-    several = {"all": [name for name in STUDIES if name not in TRAINING_STUDIES], "weights": [*TRAINING_STUDIES, MODEL_CARD]}
+    several = {
+        "all": [name for name in STUDIES if name not in TRAINING_STUDIES],
+        "weights": [*TRAINING_STUDIES, MODEL_CARD],
+    }
     names = [n for name in given.names for n in several.get(name) or [check_choice(name, STUDIES, "study")]]
     for name in (n for n in TRAINING_STUDIES if n in names):
         train_and_store(name, given.seed, device, into)

@@ -10,9 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib import uncertainty as U
-from tutorial_lib.gradients import confounding_label_loss, cross_entropy, penultimate_features, last_linear_layer, input_gradient_of_norms, model_outputs, outputs_and_input_gradient
+from tutorial_lib.gradients import (
+    confounding_label_loss,
+    cross_entropy,
+    input_gradient_of_norms,
+    last_linear_layer,
+    model_outputs,
+    outputs_and_input_gradient,
+    penultimate_features,
+)
 from tutorial_lib.metrics import auroc, fpr_at_tpr
-from tutorial_lib.uncertainty.perturbations import project, normalized_gradient
+from tutorial_lib.uncertainty.perturbations import normalized_gradient, project
 
 SPLITS = 3
 NORMAL, NOISE = "normal", "noise"
@@ -46,13 +54,21 @@ def detector_features(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     z, h = penultimate_features(model, x)
     cheap = [U.msp_score(z), U.entropy_score(z), U.energy_score(z), U.margin_score(z), h.norm(dim=1), z.amax(1)]
     found = {name: score(z) for name, score in FITTED_FREE_SCORES.items()}
-    found |= {LOGIT_SCORES: torch.stack(cheap, 1), FEATURES: h, GRADIENTS: U.confounding_gradient_norms(model, x, group_by="tensor")}
+    found |= {
+        LOGIT_SCORES: torch.stack(cheap, 1),
+        FEATURES: h,
+        GRADIENTS: U.confounding_gradient_norms(model, x, group_by="tensor"),
+    }
     return {name: value.cpu() for name, value in found.items()}
 
 
 def features_of_attacks(model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor]) -> DetectorInputs:
     """Of an attack, only what fooled the network counts; noise is no attack, and all of it does."""
-    parts, family, image = [detector_features(model, x)], [torch.zeros(len(x), dtype=torch.long)], [torch.arange(len(x))]
+    parts, family, image = (
+        [detector_features(model, x)],
+        [torch.zeros(len(x), dtype=torch.long)],
+        [torch.arange(len(x))],
+    )
     for i, (attack, found) in enumerate(made.items(), 1):
         fell = (model_outputs(model, found).argmax(1) != y) | (attack == NOISE)
         parts.append(detector_features(model, found[fell]))
@@ -89,7 +105,12 @@ def transfer_matrix(name: str, found: DetectorInputs, seed: int) -> list[dict]:
                 value = auroc(score[normal & ~learn], score[found.of(family) & ~learn])
                 cells.setdefault((reading, taught, family), []).append(value)
     base = {"kind": "detector", "network": name}
-    spread = lambda v: {"auroc": format_value(sum(v) / len(v)), "low": format_value(min(v)), "high": format_value(max(v)), "splits": len(v)}
+    spread = lambda v: {
+        "auroc": format_value(sum(v) / len(v)),
+        "low": format_value(min(v)),
+        "high": format_value(max(v)),
+        "splits": len(v),
+    }
     return [
         {**base, "reading": r, "taught": t, "tested": on, "pictures": int(found.of(on).sum()), **spread(v)}
         for (r, t, on), v in cells.items()
@@ -169,7 +190,11 @@ def adaptive_attack(
         lower = (z.argmax(1) != y) & (score < lowest)
         best[lower], lowest[lower] = at[lower], score[lower].to(lowest)
         ahead = z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
-        way = torch.where((ahead < lead).view(-1, *(1,) * (x.dim() - 1)), normalized_gradient(loss, "inf"), -normalized_gradient(rise, "inf"))
+        way = torch.where(
+            (ahead < lead).view(-1, *(1,) * (x.dim() - 1)),
+            normalized_gradient(loss, "inf"),
+            -normalized_gradient(rise, "inf"),
+        )
         # Long steps first, to arrive; short ones last, to settle.
         at = project(at + eps / 2 * (1 - t / (steps + 1)) * way, x, eps, "inf")
     return best, lowest.isfinite()
@@ -208,7 +233,8 @@ def adaptive_attack_rows(
     attempts = {attack: (made[attack][rest], None) for attack in ("FGSM", "PGD")}
     attempts |= {f"evading {judge}": adaptive_attack(model, x, y, slope, eps=eps) for judge, slope in known.items()}
     attempts |= {
-        f"evading a copy of {judge}": adaptive_attack(model, x, y, copied[judge], eps=eps) for judge in (FEATURES, GRADIENTS)
+        f"evading a copy of {judge}": adaptive_attack(model, x, y, copied[judge], eps=eps)
+        for judge in (FEATURES, GRADIENTS)
     }
     rows = []
     for attack, (images, fell) in attempts.items():
@@ -224,5 +250,12 @@ def adaptive_attack_rows(
             score = parts(slope, images[fell])
             # Of a hundred normal pictures, five are stopped as well.
             caught = 1 - fpr_at_tpr(-score, -normal[judge], 0.95)
-            rows.append({**row, "judge": judge, "auroc": format_value(auroc(normal[judge], score)), "caught": format_value(caught)})
+            rows.append(
+                {
+                    **row,
+                    "judge": judge,
+                    "auroc": format_value(auroc(normal[judge], score)),
+                    "caught": format_value(caught),
+                }
+            )
     return rows

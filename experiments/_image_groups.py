@@ -9,7 +9,17 @@ from torch import Tensor, nn
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from tutorial_lib.data import CORRUPTIONS, SEVERITIES, NOVEL_SIGNS, SIGNS, TEXTURES, is_available, corrupt, load, textures
+from tutorial_lib.data import (
+    CORRUPTIONS,
+    NOVEL_SIGNS,
+    SEVERITIES,
+    SIGNS,
+    TEXTURES,
+    corrupt,
+    is_available,
+    load,
+    textures,
+)
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10
 NORMAL, CONTROL = "normal", "control"
@@ -30,7 +40,9 @@ class ImageGroup(NamedTuple):
     level: Tensor
 
 
-def make_group(name: str, family: str, images: Tensor, labels: Tensor = None, image_ids: Tensor = None, level: int = 0) -> ImageGroup:
+def make_group(
+    name: str, family: str, images: Tensor, labels: Tensor = None, image_ids: Tensor = None, level: int = 0
+) -> ImageGroup:
     """A set; without ``picture``, each is its own, with a number that no other set uses."""
     n = len(images)
     labels = torch.full((n,), -1, device=images.device) if labels is None else labels
@@ -74,7 +86,9 @@ def far_ood_groups(worlds: dict[str, str], size: int, limit: int, device, seed: 
             found = load(world, "test", size=size, device=device).images
             yield make_group(world, family, found[torch.linspace(0, len(found) - 1, limit).long()])
     for kind in TEXTURES:
-        yield make_group(kind, "textures", textures(kind, limit // 3, size=size, generator=make_generator(seed), device=device))
+        yield make_group(
+            kind, "textures", textures(kind, limit // 3, size=size, generator=make_generator(seed), device=device)
+        )
 
 
 def novel_sign_group(device) -> Iterator[ImageGroup]:

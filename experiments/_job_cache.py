@@ -20,9 +20,9 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from experiments._study_api import part_names, run_rows, data_sources, load_study
-from tutorial_lib.models import WEIGHTS_DIR
+from experiments._study_api import data_sources, load_study, part_names, run_rows
 from tutorial_course.results import describe_machine
+from tutorial_lib.models import WEIGHTS_DIR
 
 ROOT = Path(__file__).parent.parent
 CACHE_DIR = ROOT / "_build" / "reproduce"
@@ -56,10 +56,10 @@ def source_files(name: str) -> Iterator[Path]:
         if file not in seen:
             seen.add(file)
             text = file.read_text(encoding="utf-8")
-            asked += re.findall(r"^from studies\.(\w+) import", text, re.M)
+            asked += re.findall(r"^from experiments\.(\w+) import", text, re.M)
             asked += [
                 n
-                for names in re.findall(r"^from studies import (.+)", text, re.M)
+                for names in re.findall(r"^from experiments import (.+)", text, re.M)
                 for n in re.findall(r"\b_\w+", names)
             ]
     yield from sorted(seen)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from experiments import _image_groups as f
-from experiments._image_groups import CONTROL, FittedStatistics, GroupFeatures, round_values, make_generator
+from experiments._image_groups import CONTROL, FittedStatistics, GroupFeatures, make_generator, round_values
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import SEVERITIES
 from tutorial_lib.metrics import auroc
@@ -18,7 +18,9 @@ HIDDEN = (40, 20)
 TEST_CORRUPTIONS = ("decolorisation", "codec error", "noise", "lens blur", "dirty lens", "rain")
 
 
-def detector_rows(network: str, normal: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics, seed: int, *, deep: bool) -> list[dict]:
+def detector_rows(
+    network: str, normal: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics, seed: int, *, deep: bool
+) -> list[dict]:
     """Trained on the kind they are tested on; and on every family but its own. Averaged over ways to halve the pictures.
 
     ``deep``: once, also with hidden layers, and trained on every kind but the one tested, its relatives included.
@@ -85,7 +87,9 @@ def split_halves(normal: GroupFeatures, seen: GroupFeatures, i: int) -> tuple[Te
     return both[: len(normal.z)], both[len(normal.z) :]
 
 
-def attack_transfer_rows(network: str, normal: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics, seed: int) -> list[dict]:
+def attack_transfer_rows(
+    network: str, normal: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics, seed: int
+) -> list[dict]:
     """Trained on one attack, or on noise as large; tested on another."""
     tried = [s for s in sets if s.family in ("attacks", CONTROL)]
     usual, rows = f.detector_inputs(normal, learned), []
@@ -112,7 +116,12 @@ def attack_transfer_rows(network: str, normal: GroupFeatures, sets: list[GroupFe
 
 
 def blur_transfer_rows(
-    network: str, normal: GroupFeatures, blurred: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics, seed: int
+    network: str,
+    normal: GroupFeatures,
+    blurred: GroupFeatures,
+    sets: list[GroupFeatures],
+    learned: FittedStatistics,
+    seed: int,
 ) -> list[dict]:
     """The transfer of 2019: learn clean against one mild blur; tell all other challenges, at every level, from clean."""
     readings = {name: (log, ()) for name, (_, log) in f.detector_inputs(normal, learned).items()}

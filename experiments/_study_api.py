@@ -12,13 +12,13 @@ def load_study(name: str, small: bool = False) -> ModuleType:
     Raises:
         LookupError: a quick trial is asked for and the study has none.
     """
-    study = import_module(f"studies.{name}")
+    study = import_module(f"experiments.{name}")
     if small:
         if not hasattr(study, "SMALL"):
             raise LookupError(f"{name} has no small setting: give it a dictionary SMALL of its constants")
         for place, value in study.SMALL.items():
             module, _, constant = place.rpartition(".")
-            owner = import_module(f"studies.{module}") if module else study
+            owner = import_module(f"experiments.{module}") if module else study
             getattr(owner, constant)  # a name that has moved must not pass unnoticed
             setattr(owner, constant, value)
     return study

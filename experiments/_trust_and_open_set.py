@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments import _image_groups as f
-from experiments._image_groups import FittedStatistics, GroupFeatures, round_values, make_generator
+from experiments._image_groups import FittedStatistics, GroupFeatures, make_generator, round_values
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.metrics import accuracy, auroc, bootstrap_interval, macro_f1, risk_coverage
@@ -27,16 +27,22 @@ def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, 
         f"GradTrust, {some} rivals": u.grad_trust(z, n_counterfactuals=some),
     }
     if h is not None:
-        found["change of the last layer"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True))[:, 0] * h.double().norm(dim=1)
+        found["change of the last layer"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True))[
+            :, 0
+        ] * h.double().norm(dim=1)
         found["GradNorm"] = -u.gradnorm_score(z, h.double())
     if gram is not None:
-        found["change of all layers"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True), gram.double())[:, 0]
+        found["change of all layers"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True), gram.double())[
+            :, 0
+        ]
         found["GradTrust, 1 rival, all layers"] = u.grad_trust(z, n_counterfactuals=1, gram=gram.double())
         found[f"GradTrust, {some} rivals, all layers"] = u.grad_trust(z, n_counterfactuals=some, gram=gram.double())
     return found
 
 
-def trust_rows(network: str, title: str, z: Tensor, labels: Tensor, h: Tensor = None, gram: Tensor = None) -> list[dict]:
+def trust_rows(
+    network: str, title: str, z: Tensor, labels: Tensor, h: Tensor = None, gram: Tensor = None
+) -> list[dict]:
     """Does what says that an answer is to be trusted tell right answers from wrong ones? With the interval of a bootstrap."""
     right = z.argmax(1) == labels
     rows = []
@@ -58,7 +64,9 @@ def class_gradient_grams(model: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([g.class_gradient_gram(model, part).sum(1, keepdim=True).cpu() for part in x.split(64)])
 
 
-def open_set_metrics(network: str, how: str, score: str, known: GroupFeatures, unknown: GroupFeatures, scores: tuple, threshold: float) -> dict:
+def open_set_metrics(
+    network: str, how: str, score: str, known: GroupFeatures, unknown: GroupFeatures, scores: tuple, threshold: float
+) -> dict:
     """Name what is known, refuse the rest: one row."""
     classes = known.z.shape[1]
     answers = torch.cat(
@@ -78,7 +86,9 @@ def open_set_metrics(network: str, how: str, score: str, known: GroupFeatures, u
     return row | round_values(judged | passed)
 
 
-def open_set_rows(network: str, normal: GroupFeatures, unknown: GroupFeatures, learned: FittedStatistics, detected: dict) -> list[dict]:
+def open_set_rows(
+    network: str, normal: GroupFeatures, unknown: GroupFeatures, learned: FittedStatistics, detected: dict
+) -> list[dict]:
     """The threshold lets a share of one half of the normal pictures pass; the other half is tested, beside as many unknown.
 
     A detector's own threshold, as published, stands beside it.
@@ -94,7 +104,15 @@ def open_set_rows(network: str, normal: GroupFeatures, unknown: GroupFeatures, l
     rows = [open_set_metrics(network, "none", "answers all", known, unknown, nothing, 0.0)]
     for name, (normal, a, b) in found.items():
         rows.append(
-            open_set_metrics(network, f"{PASS_RATE:.0%} of normal", name, known, unknown, (a, b), u.threshold_at_tpr(normal, PASS_RATE))
+            open_set_metrics(
+                network,
+                f"{PASS_RATE:.0%} of normal",
+                name,
+                known,
+                unknown,
+                (a, b),
+                u.threshold_at_tpr(normal, PASS_RATE),
+            )
         )
         if name.startswith("detector"):
             odds = torch.logit(torch.tensor(PUBLISHED_SETTING, dtype=torch.float64)).item()

@@ -7,7 +7,14 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from experiments._attack_detectors import NOISE, adaptive_attack_rows, transfer_matrix, features_of_attacks, format_value, make_generator
+from experiments._attack_detectors import (
+    NOISE,
+    adaptive_attack_rows,
+    features_of_attacks,
+    format_value,
+    make_generator,
+    transfer_matrix,
+)
 from tutorial_lib import uncertainty as U
 from tutorial_lib.data import is_available, load
 from tutorial_lib.gradients import model_outputs
@@ -23,7 +30,14 @@ EXAMPLES_SHOWN = 8 / 255
 L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | {PHOTOS: 0.5}  # the budget in L2
 # Of fewer pictures than these, no share is worth a row.
 MINIMAL_ATTACKS = 10
-QUICK_TRIAL = {"N_IMAGES": 28, "N_SLOW": 2, "N_DETECTED": 42, "N_ATTEMPTED": 14, "BUDGETS": (2, 16), "MINIMAL_ATTACKS": 1}
+QUICK_TRIAL = {
+    "N_IMAGES": 28,
+    "N_SLOW": 2,
+    "N_DETECTED": 42,
+    "N_ATTEMPTED": 14,
+    "BUDGETS": (2, 16),
+    "MINIMAL_ATTACKS": 1,
+}
 QUICK_TRIAL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
 
 
@@ -117,7 +131,9 @@ def detector_rows_by_attack(name: str, model: nn.Module, x: Tensor, y: Tensor, s
         "FGSM": U.fgsm(model, x, y, eps=EXAMPLES_SHOWN),
         "PGD": U.pgd(model, x, y, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
         "PGD, L2": U.pgd(model, x, y, eps=L2_BUDGET[name], norm=2, generator=make_generator(seed)),
-        "PGD, first": U.bim(model, x, y, eps=EXAMPLES_SHOWN, alpha=EXAMPLES_SHOWN / 16, n_steps=16, return_point="first"),
+        "PGD, first": U.bim(
+            model, x, y, eps=EXAMPLES_SHOWN, alpha=EXAMPLES_SHOWN / 16, n_steps=16, return_point="first"
+        ),
         "DeepFool": U.deepfool(model, x, y),
     }
 
@@ -147,7 +163,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return transferability({name: network_of(name, device) for name in SIGNS}, x, y, seed)
     model, x, y = select_correct(name, N_DETECTED, device)
     if kind == "budgets":
-        return success_by_budget(name, model, x[:N_IMAGES], y[:N_IMAGES], seed) + minimal_perturbations(name, model, x[:N_SLOW], y[:N_SLOW], seed)
+        return success_by_budget(name, model, x[:N_IMAGES], y[:N_IMAGES], seed) + minimal_perturbations(
+            name, model, x[:N_SLOW], y[:N_SLOW], seed
+        )
     made = detector_rows_by_attack(name, model, x, y, seed)
     found = features_of_attacks(model, x, y, made)
     rows = describe_attacks(name, model, x, y, made) + transfer_matrix(name, found, seed)

@@ -9,10 +9,10 @@ from statistics import mean
 import torch
 from torch import Tensor
 
-from experiments._ood_detectors import TEST_CORRUPTIONS, HIDDEN
-from experiments.gradcon import cropped_signs, epochs, round_values, make_generator
-from tutorial_lib.data import SEVERITIES, SIGNS, is_available, corrupt, load
-from tutorial_lib.gradients import bernoulli_nll, reconstruction_mse, objective_values
+from experiments._ood_detectors import HIDDEN, TEST_CORRUPTIONS
+from experiments.gradcon import cropped_signs, epochs, make_generator, round_values
+from tutorial_lib.data import SEVERITIES, SIGNS, corrupt, is_available, load
+from tutorial_lib.gradients import bernoulli_nll, objective_values, reconstruction_mse
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import EncoderKL, VariationalAutoencoder
 from tutorial_lib.uncertainty import PurviewDetector, layer_gradient_features
@@ -21,7 +21,10 @@ SEEDS = (0, 1, 2)
 WIDTHS = (3, 6, 9, 12)  # of the published network
 STEPS = 6_000
 N_TRAIN, N_TEST = 1_400, 140
-TRAIN_CORRUPTION = ("gaussian blur", 2)  # at 28 pixels the first level changes less than half a grey level: nothing to learn
+TRAIN_CORRUPTION = (
+    "gaussian blur",
+    2,
+)  # at 28 pixels the first level changes less than half a grey level: nothing to learn
 
 
 def sign_data(seed: int, device) -> tuple[Tensor, Tensor]:
@@ -60,10 +63,16 @@ def corrupted(x: Tensor, kind: str, level: int, seed: int) -> Tensor:
     return corrupt(x, kind, level, generator=make_generator(2_000 + seed))
 
 
-def transfer_rows(vae: VariationalAutoencoder, learned: Tensor, judged: Tensor, seed: int) -> dict[tuple[str, str], dict]:
+def transfer_rows(
+    vae: VariationalAutoencoder, learned: Tensor, judged: Tensor, seed: int
+) -> dict[tuple[str, str], dict]:
     """(what is read, condition) -> share of right verdicts and AUROC, means over the levels."""
     clean, shown, usual = (feature_sets(vae, x) for x in (learned, corrupted(learned, *TRAIN_CORRUPTION, seed), judged))
-    asked = {(k, n): feature_sets(vae, corrupted(judged, k, n, seed)) for k in (TRAIN_CORRUPTION[0], *TEST_CORRUPTIONS) for n in SEVERITIES}
+    asked = {
+        (k, n): feature_sets(vae, corrupted(judged, k, n, seed))
+        for k in (TRAIN_CORRUPTION[0], *TEST_CORRUPTIONS)
+        for n in SEVERITIES
+    }
     rows = {}
     for reads in clean:
         fit = PurviewDetector(HIDDEN, log=False).fit(clean[reads], shown[reads], generator=make_generator(seed))

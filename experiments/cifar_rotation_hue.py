@@ -5,7 +5,7 @@ from math import radians
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.data import CORRUPTIONS, SEVERITIES, is_available, corrupt, load, rotate, rotate_hue
+from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt, is_available, load, rotate, rotate_hue
 from tutorial_lib.models import load_pretrained
 
 NETWORK = "cifar10/resnet20"

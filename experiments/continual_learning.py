@@ -5,9 +5,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tutorial_lib.data import corrupt, load, render
-from tutorial_lib.models import SmallCNN
-from tutorial_lib.foundations import fisher_diagonal, ewc_penalty
-from tutorial_lib.models import train
+from tutorial_lib.foundations import ewc_penalty, fisher_diagonal
+from tutorial_lib.models import SmallCNN, train
 
 SEEDS = (0, 1, 2)
 SIZE, BATCH = 24, 28

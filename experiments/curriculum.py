@@ -5,9 +5,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tutorial_lib.data import CORRUPTIONS, corrupt, load, render
-from tutorial_lib.models import SmallCNN
 from tutorial_lib.foundations import gaussian_switch_sampling, switch_events
-from tutorial_lib.models import train
+from tutorial_lib.models import SmallCNN, train
 
 SEEDS = (0, 1, 2)
 SIZE, BATCH, EPOCHS = 24, 28, 20
@@ -40,14 +39,21 @@ def sign_data(n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def datasets(seed: int) -> dict[str, dict]:
     """For each world three sets (images, labels, unusual): what to begin with, the pool, the test."""
-    drawn = {"start": sign_data(INITIAL_SIZE, 500 + seed), "pool": sign_data(POOL, 10 + seed), "test": sign_data(TEST, 1_000 + seed)}
+    drawn = {
+        "start": sign_data(INITIAL_SIZE, 500 + seed),
+        "pool": sign_data(POOL, 10 + seed),
+        "test": sign_data(TEST, 1_000 + seed),
+    }
     train_digits, test_digits = (load("digits", split, size=SIZE) for split in ("train", "test"))
     mixed = torch.randperm(len(train_digits.labels), generator=make_generator(seed))
     parts = {
         name: (train_digits.images[mixed[rows]], train_digits.labels[mixed[rows]]) for name, rows in DIGITS.items()
     }
     parts["test"] = (test_digits.images, test_digits.labels)
-    return {"signs": drawn, "digits": {name: add_unusual_samples(*pair, make_generator(seed)) for name, pair in parts.items()}}
+    return {
+        "signs": drawn,
+        "digits": {name: add_unusual_samples(*pair, make_generator(seed)) for name, pair in parts.items()},
+    }
 
 
 @torch.no_grad()
@@ -137,7 +143,10 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         shuffled = torch.randperm(len(pool[1]), generator=make_generator(9_000 + own))
         keys = {"few switches": events, "many switches": -events, "low loss": loss, "high loss": -loss}
         orders = {name: curriculum_order(key, pool[1], shuffled, True) for name, key in keys.items()}
-        orders |= {f"{name}, classes as they come": curriculum_order(key, pool[1], shuffled, False) for name, key in keys.items()}
+        orders |= {
+            f"{name}, classes as they come": curriculum_order(key, pool[1], shuffled, False)
+            for name, key in keys.items()
+        }
         known = {"random": torch.zeros(len(shuffled)), "everyday": pool[2] * 1, "unusual": pool[2] * -1}
         orders |= {name: curriculum_order(key, pool[1], shuffled, True) for name, key in known.items()}
         for name, order in orders.items():
@@ -145,12 +154,22 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             for stage, (n, values) in enumerate(train_in_stages(fresh(50), pool, order, test, own), 1):
                 note("order", name, stage, n, mixed, values)
 
-        picks = {c: gaussian_switch_sampling(events, INITIAL_SIZE, component=c, generator=make_generator(own)) for c in ("higher", "lower")}
+        picks = {
+            c: gaussian_switch_sampling(events, INITIAL_SIZE, component=c, generator=make_generator(own))
+            for c in ("higher", "lower")
+        }
         picks["random"] = shuffled[:INITIAL_SIZE]
         for name, pick in picks.items():
             images, labels = (torch.cat([a, b[pick]]) for a, b in zip(start[:2], pool[:2], strict=True))
             model = fresh(80)
-            how = dict(epochs=EPOCHS, batch_size=BATCH, weight_decay=0, max_shift=1, generator=make_generator(own), progress=False)
+            how = dict(
+                epochs=EPOCHS,
+                batch_size=BATCH,
+                weight_decay=0,
+                max_shift=1,
+                generator=make_generator(own),
+                progress=False,
+            )
             train(model, images, labels, **how)
             note("query", name, 1, INITIAL_SIZE, effective_classes(pool[1][pick]), evaluate(model, test))
     return rows

@@ -11,11 +11,17 @@ from sklearn.datasets import load_sample_image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from experiments.explanations_signs import NETWORKS, correctly_classified, randomization_rows, mean, accuracy_under_randomization
+from experiments.explanations_signs import (
+    NETWORKS,
+    accuracy_under_randomization,
+    correctly_classified,
+    mean,
+    randomization_rows,
+)
 from tutorial_lib import attribution as I
+from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import CORRUPTIONS, corrupt, load
 from tutorial_lib.data.image_files import load_image_files
-from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.metrics import random_map
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
@@ -86,7 +92,10 @@ def pairwise_localization(
     found = []
     for question, (map, mask) in asked.items():
         some = map.relu().flatten(1).any(1)
-        scores = {"point": mean(I.pointing_game(map, mask)[some]), "mass": mean(I.energy_pointing_game(map, mask)[some])}
+        scores = {
+            "point": mean(I.pointing_game(map, mask)[some]),
+            "mass": mean(I.energy_pointing_game(map, mask)[some]),
+        }
         against = mean(I.l1_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
         found.append({**row, "question": question, **scores, "answered": mean(some), "beside why P": against})
     return found
@@ -198,7 +207,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return explanation_uncertainty_rows(name, network_of(name, device), "block3", title, *images)
     model = load_pretrained(name, device)
     x, labels = (
-        t[: N_IMAGES[name]] for t in (sample_images(device) if name == IMAGENET_MODELS else load("cifar10", "test", device=device)[:2])
+        t[: N_IMAGES[name]]
+        for t in (sample_images(device) if name == IMAGENET_MODELS else load("cifar10", "test", device=device)[:2])
     )
     if title == "questions":
         return question_map_rows(model, x, labels, seed)

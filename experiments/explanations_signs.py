@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib import attribution as I
-from tutorial_lib.data import SIGNS, render, counterfactual_pairs
+from tutorial_lib.data import SIGNS, counterfactual_pairs, render
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
 from tutorial_lib.gradients import find_layer, logit_difference
 from tutorial_lib.metrics import center_bias_map, random_map, srcc, uniform_map
@@ -85,7 +85,11 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
     x, mask, p, q = x[fair], mask[fair], p[fair], q[fair]
     rows = []
     for method, maps in baseline_maps(x).items():
-        judged = {"mass": mean(I.energy_pointing_game(maps, mask)), "point": mean(I.pointing_game(maps, mask)), "better": None}
+        judged = {
+            "mass": mean(I.energy_pointing_game(maps, mask)),
+            "point": mean(I.pointing_game(maps, mask)),
+            "better": None,
+        }
         rows.append(
             {"kind": "twins", "network": name, "method": method, "question": "none", "pictures": len(x), **judged}
         )

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, load, render, sample_scenes
 from tutorial_lib.data.registry import CIFAR10_CLASSES
-from tutorial_lib.gradients import bernoulli_nll, reconstruction_mse, objective_values
+from tutorial_lib.gradients import bernoulli_nll, objective_values, reconstruction_mse
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import StridedAutoencoder, VariationalAutoencoder
-from tutorial_lib.uncertainty import GradCon, PurviewDetector, layer_gradient_features, add_gaussian_noise
+from tutorial_lib.uncertainty import GradCon, PurviewDetector, add_gaussian_noise, layer_gradient_features
 
 SIZE, BATCH = 28, 16
 SEEDS = (0, 1, 2)
@@ -61,7 +61,11 @@ def cropped_signs(labels, seed: int, device="cpu") -> Tensor:
 def signs(normal: str, seed: int, device) -> Split:
     labels = torch.arange(len(SIGNS) * N_TEST) % len(SIGNS)
     judged, same = cropped_signs(labels, 1_000, device), (labels == SIGNS.index(normal)).to(device)
-    return cropped_signs([normal] * N_IMAGES, 10 * SIGNS.index(normal) + seed, device), judged[same], judged[~same][:OOD_DATASETS]
+    return (
+        cropped_signs([normal] * N_IMAGES, 10 * SIGNS.index(normal) + seed, device),
+        judged[same],
+        judged[~same][:OOD_DATASETS],
+    )
 
 
 @cache
@@ -101,7 +105,9 @@ def epochs(images: Tensor, steps: int) -> int:
 
 def gradcon(images: Tensor, alpha: float, seed: int, steps: int) -> GradCon:
     network = StridedAutoencoder(images.shape[1], generator=make_generator(seed)).to(images.device)
-    return GradCon(network, alpha=alpha).fit(images, epochs=epochs(images, steps), batch_size=BATCH, generator=make_generator(seed))
+    return GradCon(network, alpha=alpha).fit(
+        images, epochs=epochs(images, steps), batch_size=BATCH, generator=make_generator(seed)
+    )
 
 
 def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
@@ -122,14 +128,18 @@ def train_vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
     return network.requires_grad_(False)
 
 
-def fit_novelty_classifier(network: VariationalAutoencoder, images: Tensor, seed: int) -> Callable[[Tensor], dict[str, Tensor]]:
+def fit_novelty_classifier(
+    network: VariationalAutoencoder, images: Tensor, seed: int
+) -> Callable[[Tensor], dict[str, Tensor]]:
     """Scores of a VAE that ask for no gradient, the length of one layer's gradient, and judges that learned from noise alone."""
 
     def change(x: Tensor) -> Tensor:
         return layer_gradient_features(network, x, objective=bernoulli_nll)
 
     def cheap(x: Tensor) -> Tensor:
-        error, unlikely = (objective_values(network, x, objective(x)) for objective in (reconstruction_mse, bernoulli_nll))
+        error, unlikely = (
+            objective_values(network, x, objective(x)) for objective in (reconstruction_mse, bernoulli_nll)
+        )
         with torch.no_grad():
             return torch.stack([error, unlikely, network.kl_divergence(x)], 1)
 
@@ -162,7 +172,9 @@ def corruption_rows(read: Callable[[Tensor], dict[str, Tensor]], clean: Tensor, 
     """Clean pictures of the normal sign against pictures of the same sign under each challenge and level."""
     normal, rows = read(clean), []
     for kind in CORRUPTIONS:
-        levels = [corrupt(clean[:N_CORRUPTED], kind, level, generator=make_generator(1_000 + seed)) for level in SEVERITIES]
+        levels = [
+            corrupt(clean[:N_CORRUPTED], kind, level, generator=make_generator(1_000 + seed)) for level in SEVERITIES
+        ]
         found = read(torch.cat(levels))
         for i, level in enumerate(SEVERITIES):
             part = {name: scores[i * N_CORRUPTED : (i + 1) * N_CORRUPTED] for name, scores in found.items()}

@@ -12,12 +12,20 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from tutorial_lib import quality as e
-from tutorial_lib.data import SKIMAGE_PHOTOS, QualityDataset, load, load_iqa_dataset, iqa_dataset_available, skimage_photos, make_distortion_dataset
-from tutorial_lib.quality.sparse_coding import spearman_power_similarity as rank_agreement
-from tutorial_lib.gradients import reconstruction_mse, objective_values
-from tutorial_lib.metrics import bootstrap_interval, steiger_test, krcc, logistic_fit, plcc, average_ranks, rmse, srcc
+from tutorial_lib.data import (
+    SKIMAGE_PHOTOS,
+    QualityDataset,
+    iqa_dataset_available,
+    load,
+    load_iqa_dataset,
+    make_distortion_dataset,
+    skimage_photos,
+)
+from tutorial_lib.gradients import objective_values, reconstruction_mse
+from tutorial_lib.metrics import average_ranks, bootstrap_interval, krcc, logistic_fit, plcc, rmse, srcc, steiger_test
 from tutorial_lib.models import SignAutoencoder, train
 from tutorial_lib.models import load as shipped_network
+from tutorial_lib.quality.sparse_coding import spearman_power_similarity as rank_agreement
 
 SEEDS = (0, 1, 2)
 SCENES, N_FEW, IMAGE_SIZE, EPOCHS = 12, 4, 144, 4
@@ -28,7 +36,15 @@ NO_REFERENCE = ("error", "norm", "alignment")
 CONTROLS = ("UNIQUE, untrained", "whitened patches")
 N_REPEATS = ("distance", "cosine", "unscaled", "UNIQUE", "surprisal", CONTROLS[0], *NO_REFERENCE)  # measures with seeds
 
-DISTORTION_GROUPS = ("measure", "shipped", "seed", "damage", "protocol", "picture", "set")  # of rows, in the order of the table
+DISTORTION_GROUPS = (
+    "measure",
+    "shipped",
+    "seed",
+    "damage",
+    "protocol",
+    "picture",
+    "set",
+)  # of rows, in the order of the table
 SMALL = {
     "SEEDS": (0,),
     "SCENES": 2,
@@ -51,7 +67,9 @@ def load_quality_set(name: str) -> QualityDataset:
     if name == "signs":
         return make_distortion_dataset(SCENES, generator=make_generator(1_000))
     if name == "photographs":
-        return make_distortion_dataset(skimage_photos(IMAGE_SIZE), names=SKIMAGE_PHOTOS, generator=make_generator(1_000))
+        return make_distortion_dataset(
+            skimage_photos(IMAGE_SIZE), names=SKIMAGE_PHOTOS, generator=make_generator(1_000)
+        )
     return load_iqa_dataset("live")
 
 
@@ -117,7 +135,9 @@ def gradient_measures(network: nn.Module, pristine: Tensor) -> Callable[[Tensor,
     return read
 
 
-def score_pairs(pairs: QualityDataset, read: Callable[[Tensor, Tensor], dict[str, Tensor]], device) -> dict[str, Tensor]:
+def score_pairs(
+    pairs: QualityDataset, read: Callable[[Tensor, Tensor], dict[str, Tensor]], device
+) -> dict[str, Tensor]:
     """name -> (N,), in small batches where the pictures have one size, one by one where they have not."""
     one_size = all(isinstance(image, Tensor) for image in pairs.images)
     batches = zip(*(side.split(16) for side in pairs.as_batch())) if one_size else (pairs[i] for i in range(len(pairs)))
@@ -188,7 +208,13 @@ def average_rows(rows: list[dict]) -> list[dict]:
     for name in dict.fromkeys(row["set"] for row in rows):
         for measure in dict.fromkeys(row["measure"] for row in rows if row["set"] == name):
             some = [row for row in rows if (row["set"], row["measure"]) == (name, measure)]
-            row = {"kind": "measure", "set": name, "measure": measure, "blind": measure in NO_REFERENCE, "seeds": len(some)}
+            row = {
+                "kind": "measure",
+                "set": name,
+                "measure": measure,
+                "blind": measure in NO_REFERENCE,
+                "seeds": len(some),
+            }
             for number in ("within", "within, signed", "pooled"):
                 values = [r[number] for r in some]
                 row |= {number: round(mean(values), 4), f"{number} least": min(values), f"{number} most": max(values)}
@@ -210,7 +236,10 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     images = load(*TRAIN_DISTORTIONS[part], limit=PICTURES, device=device).images
     for own in [seed + s for s in SEEDS]:
         network = autoencoder(images, own)
-        gradients, codes = gradient_measures(network, images[:PRISTINE]), sparse_coding_measures(images, own, side >= 128)
+        gradients, codes = (
+            gradient_measures(network, images[:PRISTINE]),
+            sparse_coding_measures(images, own, side >= 128),
+        )
         scores = once | score_pairs(pairs, lambda x, r, f=gradients, g=codes: f(x, r) | g(x, r), device)
         for measure, s in scores.items():
             if own == seed + SEEDS[0] or measure in N_REPEATS:
@@ -240,7 +269,13 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
                      "to learn from": len(images), "weights": sum(p.numel() for p in network.parameters())}  # fmt: skip
     ours = [save_network(device)] if part == "signs" else []
     return (
-        average_rows(single) + ours + [{"kind": "seed", **row} for row in single] + kinds + protocols + one_by_one + [about]
+        average_rows(single)
+        + ours
+        + [{"kind": "seed", **row} for row in single]
+        + kinds
+        + protocols
+        + one_by_one
+        + [about]
     )
 
 
@@ -255,9 +290,16 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
 
 def save_network(device="cpu") -> dict:
     """The autoencoder that ships with the library, on few scenes: what the chapter computes anew and holds against this row."""
-    network, pairs = shipped_network("signs/autoencoder", device), make_distortion_dataset(N_FEW, generator=make_generator(1_000))
-    found = score_pairs(pairs, lambda x, r: {"distance": -e.gradient_distance(network, x, r), "SSIM": e.ssim(x, r)}, device)
-    numbers = {name: round(mean(map(abs, within_content_correlation(s, pairs).values())), 4) for name, s in found.items()}
+    network, pairs = (
+        shipped_network("signs/autoencoder", device),
+        make_distortion_dataset(N_FEW, generator=make_generator(1_000)),
+    )
+    found = score_pairs(
+        pairs, lambda x, r: {"distance": -e.gradient_distance(network, x, r), "SSIM": e.ssim(x, r)}, device
+    )
+    numbers = {
+        name: round(mean(map(abs, within_content_correlation(s, pairs).values())), 4) for name, s in found.items()
+    }
     return {"kind": "shipped", "set": "signs", "scenes": N_FEW, **numbers}
 
 

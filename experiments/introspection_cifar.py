@@ -2,7 +2,15 @@
 
 from torch import nn
 
-from experiments.introspection_signs import HEAD_SEEDS, NO_CORRUPTION, augmented, compare_heads, join_parts, model_outputs, corrupted_outputs
+from experiments.introspection_signs import (
+    HEAD_SEEDS,
+    NO_CORRUPTION,
+    augmented,
+    compare_heads,
+    corrupted_outputs,
+    join_parts,
+    model_outputs,
+)
 from tutorial_lib.data import is_available, load
 from tutorial_lib.models import load_pretrained
 

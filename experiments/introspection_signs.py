@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tutorial_lib.attribution import MLPHead, introspective_features
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, load, render
 from tutorial_lib.gradients import penultimate_features
-from tutorial_lib.attribution import MLPHead, introspective_features
 from tutorial_lib.metrics import accuracy, expected_calibration_error, fit_temperature
 from tutorial_lib.models import load as network_of
 
@@ -60,13 +60,17 @@ def augmented(images: Tensor, seed: int) -> Tensor:
     return turned
 
 
-def feature_sets(last: nn.Linear, learned: ModelOutputs) -> dict[str, tuple[Callable[[ModelOutputs], Tensor], tuple[int, ...]]]:
+def feature_sets(
+    last: nn.Linear, learned: ModelOutputs
+) -> dict[str, tuple[Callable[[ModelOutputs], Tensor], tuple[int, ...]]]:
     """What a head reads, and its hidden layers: contrasts under three losses; as controls, what asks for no gradient."""
     height = learned.z.amax(1).mean().item()  # what the squared loss wants of a logit: the usual largest one
 
     def contrasts(loss: str) -> Callable[[ModelOutputs], Tensor]:
         # The last layer's gradients need its input and output alone: the layer itself is the network that is asked.
-        return lambda seen: introspective_features(last, seen.h, loss=loss, target_logit=height, batch_size=4096).flatten(1)
+        return lambda seen: introspective_features(
+            last, seen.h, loss=loss, target_logit=height, batch_size=4096
+        ).flatten(1)
 
     classes, d = last.weight.shape
     wide = (classes * d * HIDDEN[0] + HIDDEN[0] * HIDDEN[1]) // (d + HIDDEN[1])
@@ -93,7 +97,9 @@ def ece(z: Tensor, labels: Tensor) -> float:
     return mean(expected_calibration_error(a.flatten(0, 1).softmax(1), b.flatten()) for a, b in levels)
 
 
-def evaluate_head(answer: Callable[[ModelOutputs], Tensor], clean: ModelOutputs, challenged: ModelOutputs, kept_back: ModelOutputs) -> dict:
+def evaluate_head(
+    answer: Callable[[ModelOutputs], Tensor], clean: ModelOutputs, challenged: ModelOutputs, kept_back: ModelOutputs
+) -> dict:
     """One row: on clean pictures, on challenged ones, and what a temperature fitted on pictures kept back makes of it."""
     fair, z, labels = answer(clean), answer(challenged), challenged.labels
     temperature = fit_temperature(answer(kept_back), kept_back.labels)
@@ -127,7 +133,14 @@ def accuracy_by_corruption(answer: Callable[[ModelOutputs], Tensor], challenged:
 
 
 def compare_heads(
-    last: nn.Linear, learned: ModelOutputs, clean: ModelOutputs, challenged: ModelOutputs, kept_back: ModelOutputs, *, heads=None, seeds=(0,)
+    last: nn.Linear,
+    learned: ModelOutputs,
+    clean: ModelOutputs,
+    challenged: ModelOutputs,
+    kept_back: ModelOutputs,
+    *,
+    heads=None,
+    seeds=(0,),
 ) -> list[dict]:
     """The network as it is, and every head with every seed: a row each, and of some their parts."""
     rows = []
@@ -137,11 +150,15 @@ def compare_heads(
             answer, weights = (lambda seen: seen.z), 0
             if head in read:
                 reading, hidden = read[head]
-                stage = MLPHead(hidden).fit(reading(learned), learned.labels, epochs=EPOCHS, generator=make_generator(seed))
+                stage = MLPHead(hidden).fit(
+                    reading(learned), learned.labels, epochs=EPOCHS, generator=make_generator(seed)
+                )
                 weights = sum(p.numel() for p in stage.network.parameters())
                 answer = lambda seen, reading=reading, stage=stage: stage.logits(reading(seen))
             base = {"head": head, "seed": seed}
-            rows.append({"kind": "head", **base, "weights": weights, **evaluate_head(answer, clean, challenged, kept_back)})
+            rows.append(
+                {"kind": "head", **base, "weights": weights, **evaluate_head(answer, clean, challenged, kept_back)}
+            )
             rows += [{**part, **base} for part in accuracy_by_corruption(answer, challenged)] if head in PARTS else []
     return rows
 
@@ -166,7 +183,8 @@ def corrupted_outputs(model: nn.Module, images: Tensor, labels: Tensor, seed: in
     for i, level in enumerate(SEVERITIES):
         at = torch.arange(i * each, (i + 1) * each).to(labels.device) % len(images)
         found += [
-            model_outputs(model, corrupt(images[at], kind, level, generator=make_generator(seed)), labels[at]) for kind in CORRUPTIONS
+            model_outputs(model, corrupt(images[at], kind, level, generator=make_generator(seed)), labels[at])
+            for kind in CORRUPTIONS
         ]
     return ModelOutputs(*(torch.cat(column) for column in zip(*found, strict=True)))
 
@@ -204,7 +222,11 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     jobs = [("clean", None, (seed,)), ("augmented", None, (seed,)), ("clean, not seen before", PARTS, (seed,))]
     if part == next(iter(NETWORKS)):
         more = tuple(range(seed + 1, seed + HEAD_SEEDS))
-        jobs += [("few", (NO_CORRUPTION, *CLASS_PAIR), (seed,)), ("clean", CLASS_PAIR, more), ("augmented", CLASS_PAIR, more)]
+        jobs += [
+            ("few", (NO_CORRUPTION, *CLASS_PAIR), (seed,)),
+            ("clean", CLASS_PAIR, more),
+            ("augmented", CLASS_PAIR, more),
+        ]
     for how, heads, seeds in jobs:
         checked = kept_back["augmented" if how == "augmented" else "clean"]
         found = compare_heads(model.head, trained[how], clean, challenged, checked, heads=heads, seeds=seeds)

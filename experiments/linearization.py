@@ -40,7 +40,10 @@ def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: in
             )
             unit = float(size) / 1000
             distances = unit * torch.logspace(-2.5, 2, DISTANCES)
-            r = weight_linearization_radius(model, images[:WEIGHT_DISTANCES], objective, distances=distances).cpu() / unit
+            r = (
+                weight_linearization_radius(model, images[:WEIGHT_DISTANCES], objective, distances=distances).cpu()
+                / unit
+            )
             rows.append(
                 {"network": name, "group": title, "question": question, "step": "weights", **quantiles(r, generator)}
             )
@@ -54,7 +57,9 @@ def parts() -> list[str]:
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if part == PHOTO_NETWORK:
         groups = {"known": load("cifar10", "test", device=device).images}
-        groups |= {world: load(world, "test", size=32, device=device).images for world in OOD_DATASETS if is_available(world)}
+        groups |= {
+            world: load(world, "test", size=32, device=device).images for world in OOD_DATASETS if is_available(world)
+        }
         return radius_rows(part, load_pretrained(part, device), groups, seed)
     groups = {"known": load("signs", "test", limit=INPUT_DISTANCES, device=device).images}
     groups["novel"] = load("signs", "novel", limit=INPUT_DISTANCES, device=device).images

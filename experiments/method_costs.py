@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib import data, saliency, gradients, attribution, models, uncertainty
+from tutorial_lib import attribution, data, gradients, models, saliency, uncertainty
 
 N_IMAGES, N_REPEATS = {"signs/classifier": 32, "resnet18": 4}, 5
 # Where each network has its last maps, and an earlier layer with maps.

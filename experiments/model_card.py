@@ -84,6 +84,8 @@ def format_card(rows: list[dict], training: list[dict]) -> str:
     for kind in CORRUPTIONS:
         cells = " | ".join(f"{value['signs/classifier', kind, level]:.0%}" for level in SEVERITIES)
         lines.append(f"| {kind} | {cells} |")
-    means = [sum(value["signs/classifier", kind, level] for kind in CORRUPTIONS) / len(CORRUPTIONS) for level in SEVERITIES]
+    means = [
+        sum(value["signs/classifier", kind, level] for kind in CORRUPTIONS) / len(CORRUPTIONS) for level in SEVERITIES
+    ]
     lines.append("| **mean** | " + " | ".join(f"**{m:.0%}**" for m in means) + " |")
     return "\n".join(lines) + "\n"

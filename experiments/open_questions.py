@@ -7,11 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from experiments._attack_detectors import log_odds, format_value, make_generator
-from tutorial_lib import data, attribution, models, uncertainty
+from experiments._attack_detectors import format_value, log_odds, make_generator
+from tutorial_lib import attribution, data, models, uncertainty
 from tutorial_lib.data import SIGNS
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
-from tutorial_lib.gradients import confounding_label_loss, cross_entropy, input_gradient_of_norms, model_outputs, outputs_and_input_gradient, per_sample_gradients
+from tutorial_lib.gradients import (
+    confounding_label_loss,
+    cross_entropy,
+    input_gradient_of_norms,
+    model_outputs,
+    outputs_and_input_gradient,
+    per_sample_gradients,
+)
 from tutorial_lib.metrics import auroc, bootstrap_interval
 from tutorial_lib.uncertainty.perturbations import project
 
@@ -90,7 +97,9 @@ def keep_correct(models: dict[str, nn.Module], each: int, seed: int, device) -> 
     pair = data.counterfactual_pairs(P, Q, generator=make_generator(4_000 + seed), device=device)
     fair = pair.difference.flatten(1).sum(1) >= 4  # leaves may hide all that differs
     for model in models.values():
-        fair &= (model_outputs(model, pair.image).argmax(1) == P) & (model_outputs(model, pair.counterfactual).argmax(1) == Q)
+        fair &= (model_outputs(model, pair.image).argmax(1) == P) & (
+            model_outputs(model, pair.counterfactual).argmax(1) == Q
+        )
     return pair.image[fair], pair.difference[fair, 0], P[fair], Q[fair]
 
 
@@ -136,7 +145,9 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
     known, labels = data.load("signs", "train", limit=420, device=device)[:2]
     sets = {"known": known, "usual": data.load("signs", "test", limit=420, device=device).images}
     sets["novel sign"] = data.load("signs", "novel", limit=360, device=device).images
-    sets["texture"] = torch.cat([data.textures(k, 40, generator=make_generator(seed), device=device) for k in data.TEXTURES])
+    sets["texture"] = torch.cat(
+        [data.textures(k, 40, generator=make_generator(seed), device=device) for k in data.TEXTURES]
+    )
     whole = {key: flat_gradients(model, x) for key, x in sets.items()}
     last = sum(p.numel() for p in list(model.parameters())[-2:])
     exact = cosines(whole["usual"], whole["known"])
@@ -147,7 +158,9 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
         found = {key: score(v) for key, v in kept.items()}
         off = (cosines(kept["usual"], kept["known"]) - exact).square().mean().sqrt()
         row = {"kind": "sketch", "network": name, "way": way, "size": size, "draw": draw, "off": format_value(off)}
-        return row | {family: format_value(auroc(found["usual"], found[family])) for family in ("novel sign", "texture")}
+        return row | {
+            family: format_value(auroc(found["usual"], found[family])) for family in ("novel sign", "texture")
+        }
 
     rows = [
         judged("whole", total, 0, whole),
@@ -155,7 +168,9 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
     ]
     for draw in range(N_DRAWS):
         large = {key: random_sketch(v, SIZES[-1], make_generator(100 * seed + draw)) for key, v in whole.items()}
-        rows += [judged("random", size, draw, {k: truncated_sketch(v, size) for k, v in large.items()}) for size in SIZES]
+        rows += [
+            judged("random", size, draw, {k: truncated_sketch(v, size) for k, v in large.items()}) for size in SIZES
+        ]
     _, _, axes = torch.linalg.svd(whole["known"], full_matrices=False)
     for size in (s for s in SIZES if s <= len(axes)):
         rows.append(judged("principal", size, 0, {k: v @ axes[:size].T for k, v in whole.items()}))
@@ -188,7 +203,9 @@ def gradient_regularization(model: nn.Module, images: Tensor, labels: Tensor) ->
     usual = uncertainty.confounding_gradient_norms(model, images)
     mean, spread = usual.log().mean(0), usual.log().std(0)
     half = len(images) // 2
-    attacked = uncertainty.confounding_gradient_norms(model, uncertainty.pgd(model, images[:half], labels[:half], eps=EPS))
+    attacked = uncertainty.confounding_gradient_norms(
+        model, uncertainty.pgd(model, images[:half], labels[:half], eps=EPS)
+    )
     taught = uncertainty.PurviewDetector().fit(usual, attacked)
     return {
         "distance": lambda norms: ((norms.clamp(min=1e-30).log() - mean) / spread).square().mean(1),
@@ -201,7 +218,10 @@ def adaptive_attack_rows(name: str, seed: int, device) -> list[dict]:
     images, labels = data.load("signs", "test", device=device)[:2]
     read = gradient_regularization(model, images[:420], labels[:420])
     apart, (x, y) = images[700:1100], (t[420 : 420 + N_ATTACKED] for t in (images, labels))
-    normal, energy = uncertainty.confounding_gradient_norms(model, apart), uncertainty.energy_score(model_outputs(model, apart))
+    normal, energy = (
+        uncertainty.confounding_gradient_norms(model, apart),
+        uncertainty.energy_score(model_outputs(model, apart)),
+    )
     rows = []
     for judge, reading in read.items():
         for weight in WEIGHTS:

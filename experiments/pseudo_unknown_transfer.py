@@ -38,7 +38,10 @@ def train_on_classes(stay: Tensor, seed: int, device) -> nn.Module:
 
 def feature_sets(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """What a detector may read of each picture, (N, F); of single scores, (N, 1)."""
-    z, h = (torch.cat(part).cpu().double() for part in zip(*[g.penultimate_features(model, p) for p in x.split(256)], strict=True))
+    z, h = (
+        torch.cat(part).cpu().double()
+        for part in zip(*[g.penultimate_features(model, p) for p in x.split(256)], strict=True)
+    )
     ones, uniform = (
         u.confounding_gradient_norms(model, x, activation=link, group_by="tensor", batch_size=128).cpu().double()
         for link in ("sigmoid", "softmax")

@@ -9,12 +9,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from experiments.explanations_photos import sample_photo
-from tutorial_lib import saliency as E
-from tutorial_lib import gradients as G
 from tutorial_lib import attribution as I
+from tutorial_lib import gradients as G
 from tutorial_lib import metrics as M
-from tutorial_lib.data import ODD_ONE_OUT_KINDS, FixationDataset, odd_one_out_arrays, load_fixations, fixations_available
-from tutorial_lib.models import load, load_pretrained, is_pretrained_available
+from tutorial_lib import saliency as E
+from tutorial_lib.data import (
+    ODD_ONE_OUT_KINDS,
+    FixationDataset,
+    fixations_available,
+    load_fixations,
+    odd_one_out_arrays,
+)
+from tutorial_lib.models import is_pretrained_available, load, load_pretrained
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 BLOCKS = ("stem", "block1", "block2", "block3")
@@ -83,7 +89,10 @@ def array_rows(seed: int, device) -> list[dict]:
         for k, kind in enumerate(ODD_ONE_OUT_KINDS):
             generator = torch.Generator().manual_seed(10_000 * (seed + 1) + 100 * n + k)
             drawn = odd_one_out_arrays(kind, ARRAYS_EACH, generator=generator, device=device)
-            maps = {title: M.gaussian_smooth(map, SOFTMAX_TEMPERATURE) for title, map in sign_saliency_maps(model, drawn.images).items()}
+            maps = {
+                title: M.gaussian_smooth(map, SOFTMAX_TEMPERATURE)
+                for title, map in sign_saliency_maps(model, drawn.images).items()
+            }
             for title, stack in maps.items():
                 found = [
                     array_scores(map, odd[0], signs[0], int(place))
@@ -91,11 +100,19 @@ def array_rows(seed: int, device) -> list[dict]:
                 ]
                 pooled.setdefault(title, []).extend(found)
                 rows.append(
-                    {"kind": "array", "network": name, "array": kind, "map": title, "count": len(found), **mean_rows(found)}
+                    {
+                        "kind": "array",
+                        "network": name,
+                        "array": kind,
+                        "map": title,
+                        "count": len(found),
+                        **mean_rows(found),
+                    }
                 )
             opposed += [M.cc(a, b) for a, b in zip(maps["Grad-CAM"], maps["local mismatch"], strict=True)]
     rows += [
-        {"kind": "arrays", "map": title, "count": len(found), **bootstrap_rows(found)} for title, found in pooled.items()
+        {"kind": "arrays", "map": title, "count": len(found), **bootstrap_rows(found)}
+        for title, found in pooled.items()
     ]
     pairs = [
         ("local mismatch", "local loss"),
@@ -103,7 +120,8 @@ def array_rows(seed: int, device) -> list[dict]:
         ("local mismatch", "implicit product, block2"),
     ]
     rows += [
-        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(pooled[a], pooled[b])} for a, b in pairs
+        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(pooled[a], pooled[b])}
+        for a, b in pairs
     ]
     return [*rows, {"kind": "opposed", "count": len(opposed), "correlation": round(sum(opposed) / len(opposed), 4)}]
 
@@ -155,7 +173,9 @@ def layer_saliency(model: nn.Module, x: Tensor, form: str, layer: str) -> Tensor
 
 def prepare_map(maps: Tensor) -> Tensor:
     """As every map is judged: at one size, under one blur, from 0 to 1."""
-    small = M.gaussian_smooth(F.interpolate(maps[:, None], N_TEST, mode="bilinear", antialias=True)[:, 0], PIXELS_PER_DEGREE)
+    small = M.gaussian_smooth(
+        F.interpolate(maps[:, None], N_TEST, mode="bilinear", antialias=True)[:, 0], PIXELS_PER_DEGREE
+    )
     low, high = small.amin((1, 2), keepdim=True), small.amax((1, 2), keepdim=True)
     flat = high - low <= 1e-5 * high.abs()
     return torch.where(flat, 1, (small - low) / torch.where(flat, 1, high - low))
@@ -242,7 +262,14 @@ def fixation_rows(seed: int, device) -> list[dict]:
         title = "centre prior" if title == "uniform" and with_prior else title
         beside = {"layer": best[title]["layer"]} if title in best else {}
         rows.append(
-            {"kind": "eyes", "map": title, "prior": with_prior, "count": len(scores), **beside, **bootstrap_rows(scores)}
+            {
+                "kind": "eyes",
+                "map": title,
+                "prior": with_prior,
+                "count": len(scores),
+                **beside,
+                **bootstrap_rows(scores),
+            }
         )
     people = eyes.human_ceiling()
     rows.append({"kind": "people", "count": len(people), **bootstrap_rows(people)})
@@ -261,7 +288,9 @@ def fixation_rows(seed: int, device) -> list[dict]:
     for sd in NOISE:
         generator = torch.Generator().manual_seed(seed)
         noisy = lambda x, sd=sd, g=generator: (x + sd * torch.randn(x.shape, generator=g).to(x)).clamp(0, 1)
-        for (title, with_prior), scores in few.evaluate(lambda x: photo_saliency_maps(model, x, layers), device, noisy).items():
+        for (title, with_prior), scores in few.evaluate(
+            lambda x: photo_saliency_maps(model, x, layers), device, noisy
+        ).items():
             title = "centre prior" if title == "uniform" and with_prior else title
             rows.append(
                 {
@@ -276,7 +305,9 @@ def fixation_rows(seed: int, device) -> list[dict]:
     return rows + label_count_sweep(model, seen, swept[:2], layers, device)
 
 
-def label_count_sweep(model: nn.Module, seen: FixationDataset, chosen: list[int], layers: dict[str, str], device) -> list[dict]:
+def label_count_sweep(
+    model: nn.Module, seen: FixationDataset, chosen: list[int], layers: dict[str, str], device
+) -> list[dict]:
     """Maps from twenty labels beside those from all thousand, as they are judged."""
     rows = []
     for form, layer in layers.items():
@@ -286,7 +317,9 @@ def label_count_sweep(model: nn.Module, seen: FixationDataset, chosen: list[int]
         for i in chosen:
             x = seen.image(i, N_EXAMPLES, device=device)
             few, all_of_them = (
-                prepare_map(E.implicit_saliency(model, x, layer, classes=labels, times_activation="product" in form))[0].cpu()
+                prepare_map(E.implicit_saliency(model, x, layer, classes=labels, times_activation="product" in form))[
+                    0
+                ].cpu()
                 for labels in (LABELS, range(1000))
             )
             alike.append(M.cc(few, all_of_them))

@@ -29,7 +29,9 @@ def scenes(count: int, seed: int) -> QualityDataset:
 def training_images(rated: QualityDataset) -> tuple[Tensor, Tensor]:
     """Damaged scenes of quality 1 − level/5, and undamaged ones of quality 1."""
     x, references = rated.as_batch()
-    clean = torch.cat([rated.reference_images[name] for name in dict.fromkeys(rated.references)]).repeat(PRISTINE, 1, 1, 1)
+    clean = torch.cat([rated.reference_images[name] for name in dict.fromkeys(rated.references)]).repeat(
+        PRISTINE, 1, 1, 1
+    )
     return torch.cat([x, clean]), torch.cat([1 - rated.scores.float() / 5, torch.ones(len(clean))])
 
 

@@ -6,7 +6,13 @@ from torch.nn.functional import cross_entropy
 
 from experiments.train_sign_networks import EPOCHS, training_images
 from tutorial_lib.data import load
-from tutorial_lib.foundations import loss_surface, random_weight_direction, random_walk_like, trajectory_pca, explained_variance
+from tutorial_lib.foundations import (
+    explained_variance,
+    loss_surface,
+    random_walk_like,
+    random_weight_direction,
+    trajectory_pca,
+)
 from tutorial_lib.models import MODELS, SignClassifier
 from tutorial_lib.models import load as load_network
 from tutorial_lib.models.training import train
@@ -64,7 +70,9 @@ def component_shares(network: str, seed: int, states: list[dict[str, Tensor]], m
             {"kind": "share", "network": network, "of": "walk", "first": walk[0], "second": walk[1], "third": walk[2]}
         )
         plane = [random_weight_direction(model, generator=generator) for _ in range(2)]
-        rows.append({"kind": "share", "network": network, "of": "random plane", "both": explained_variance(states, plane)})
+        rows.append(
+            {"kind": "share", "network": network, "of": "random plane", "both": explained_variance(states, plane)}
+        )
     return [{key: round(value, 7) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
 
 
@@ -106,7 +114,10 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         for j in range(len(b))
     ]
     shares_of_way = [i / 10 for i in range(11)]
-    line = [measured(kind, interpolation_losses(states[0], end), a=[1 - s for s in shares_of_way]) for kind in ("batch", "frozen")]
+    line = [
+        measured(kind, interpolation_losses(states[0], end), a=[1 - s for s in shares_of_way])
+        for kind in ("batch", "frozen")
+    ]
     rows += [
         {"kind": "line", "way": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
         for s, u, v in zip(shares_of_way, *line, strict=True)

@@ -6,9 +6,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from tutorial_lib.data import CORRUPTIONS, NOVEL_SIGNS, SIGNS, is_available, corrupt, load
+from tutorial_lib.data import CORRUPTIONS, NOVEL_SIGNS, SIGNS, corrupt, is_available, load
 from tutorial_lib.foundations import TrustScore, class_mean_gradients, decompose_gradients, last_layer_gradient_matrix
-from tutorial_lib.gradients import penultimate_features, last_layer_gradient_factors, kl_from_uniform
+from tutorial_lib.gradients import kl_from_uniform, last_layer_gradient_factors, penultimate_features
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
@@ -49,11 +49,16 @@ def corrupted_copies(images: Tensor, labels: Tensor, seed: int, each: int) -> tu
     return torch.cat(made), labels[torch.cat(places).to(labels.device)]
 
 
-def trust_score_rows(name: str, model: nn.Module, train, test, counts: tuple[int, ...], seed: int, pixels: bool) -> list[dict]:
+def trust_score_rows(
+    name: str, model: nn.Module, train, test, counts: tuple[int, ...], seed: int, pixels: bool
+) -> list[dict]:
     """Does a score know when the network is right? On fair and on challenged pictures, with neighbours in two spaces and none."""
     generator, rows = torch.Generator().manual_seed(seed), []
     stored_h = model_outputs(model, train.images)[1]
-    trials = {"fair": (test.images, test.labels), "challenged": corrupted_copies(test.images, test.labels, seed, N_PER_GROUP)}
+    trials = {
+        "fair": (test.images, test.labels),
+        "challenged": corrupted_copies(test.images, test.labels, seed, N_PER_GROUP),
+    }
     for title, (images, labels) in trials.items():
         logits, h = model_outputs(model, images)
         predicted = logits.argmax(1)
@@ -84,7 +89,9 @@ class SampleGradients(NamedTuple):
 def sample_gradients(model: nn.Module, images: Tensor) -> SampleGradients:
     logits, h = model_outputs(model, images)
     gradient = last_layer_gradient_matrix(*last_layer_gradient_factors(logits, h, kl_from_uniform()))
-    return SampleGradients(gradient, torch.cat([h, torch.ones_like(h[:, :1])], 1), logits.softmax(1).amax(1), logits.logsumexp(1))
+    return SampleGradients(
+        gradient, torch.cat([h, torch.ones_like(h[:, :1])], 1), logits.softmax(1).amax(1), logits.logsumexp(1)
+    )
 
 
 def decomposition_rows(name: str, model: nn.Module, train, test, strangers: dict[str, Tensor], seed: int) -> list[dict]:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from experiments import _image_groups as f
+from experiments._image_groups import CONTROL, NORMAL, FittedStatistics, GroupFeatures, make_generator, round_values
+from experiments._ood_detectors import HIDDEN, attack_transfer_rows, blur_transfer_rows, detector_rows
 from experiments._trust_and_open_set import class_gradient_grams, open_set_rows, trust_rows
-from experiments._ood_detectors import HIDDEN, attack_transfer_rows, detector_rows, blur_transfer_rows
-from experiments._image_groups import CONTROL, NORMAL, FittedStatistics, GroupFeatures, round_values, make_generator
 from experiments.explanations_photos import sample_images
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from tutorial_lib.data import NOVEL_SIGNS, SIGNS, is_available, corrupt, load, render
+from tutorial_lib.data import NOVEL_SIGNS, SIGNS, corrupt, is_available, load, render
 from tutorial_lib.metrics import accuracy, auroc
 from tutorial_lib.models import SignClassifier, load_pretrained, train
 from tutorial_lib.models import load as network_of
@@ -30,7 +30,11 @@ SECOND_MODEL_IMAGES, SECOND_MODEL_EPOCHS = 5_000, 6
 OPEN_PICTURES, OPEN_EPOCHS, N_PSEUDO_UNKNOWN = 3_500, 5, 4
 SMALL = {"NORMALS": 56, "TRAIN": 56, "N_ATTACKED": 20, "N_FAR_OOD": 12, "N_PER_GROUP": {SIGN_NETWORKS[0]: 8, CIFAR: 8}}
 SMALL |= {"SECOND_MODEL_IMAGES": 700, "SECOND_MODEL_EPOCHS": 3, "OPEN_PICTURES": 700, "OPEN_EPOCHS": 3}
-SMALL |= {"_image_groups.NOVEL_SIGNS": NOVEL_SIGNS[:2], "_image_groups.CORRUPTIONS": ("noise", "haze"), "_ood_detectors.SEEDS": 1}
+SMALL |= {
+    "_image_groups.NOVEL_SIGNS": NOVEL_SIGNS[:2],
+    "_image_groups.CORRUPTIONS": ("noise", "haze"),
+    "_ood_detectors.SEEDS": 1,
+}
 
 
 def score_rows(network: str, normal: GroupFeatures, sets: list[GroupFeatures], learned: FittedStatistics) -> list[dict]:
@@ -62,7 +66,8 @@ def layer_rows(network: str, model: nn.Module, normal: GroupFeatures, sets: list
     for label in ("ones", "uniform"):
         of_layers = lambda seen: getattr(seen, label).double().square() @ place.T
         found = {
-            name: u.columnwise_auroc(of_layers(normal), of_layers(pool_groups(group))) for name, group in group_by_family(sets).items()
+            name: u.columnwise_auroc(of_layers(normal), of_layers(pool_groups(group)))
+            for name, group in group_by_family(sets).items()
         }
         for i, layer in enumerate(layers):
             row = {"kind": "layer", "network": network, "label": label, "layer": layer, "place": i}
@@ -116,7 +121,10 @@ def pseudo_unknown_rows(learned: FittedStatistics, taught: GroupFeatures, seed: 
     asked = names[torch.arange(1_400) % len(names)]
     inside = torch.isin(asked, stay)
     seen = f.extract_features(
-        model, f.make_group("pseudo", "pseudo", render(asked, generator=make_generator(4_000 + seed), device=device), place[asked])
+        model,
+        f.make_group(
+            "pseudo", "pseudo", render(asked, generator=make_generator(4_000 + seed), device=device), place[asked]
+        ),
     )
     own_taught = f.extract_features(model, f.make_group("train", NORMAL, images[:TRAIN], place[shown][:TRAIN]))
     own = f.fit_statistics(own_taught)
@@ -125,11 +133,15 @@ def pseudo_unknown_rows(learned: FittedStatistics, taught: GroupFeatures, seed: 
         if name == "features":
             continue  # those of another network mean something else
         for title, hidden in ((name, ()), (f"{name}, hidden layers", HIDDEN)):
-            fit = u.PurviewDetector(hidden, log=log).fit(values[inside], values[~inside], generator=make_generator(seed))
+            fit = u.PurviewDetector(hidden, log=log).fit(
+                values[inside], values[~inside], generator=make_generator(seed)
+            )
             detected[title] = lambda s, fit=fit, name=name: fit.score(f.detector_inputs(s, learned)[name][0])
         unit = standardize(seen, own, own_taught, name)
         fit = u.PurviewDetector(log=False).fit(unit[inside], unit[~inside])
-        detected[f"{name}, in own unit"] = lambda s, fit=fit, name=name: fit.score(standardize(s, learned, taught, name))
+        detected[f"{name}, in own unit"] = lambda s, fit=fit, name=name: fit.score(
+            standardize(s, learned, taught, name)
+        )
     return detected
 
 
@@ -145,11 +157,22 @@ def train_second_model(seed: int, device) -> nn.Module:
     images = render(labels, generator=make_generator(5_000 + seed), device=device)
     model = seeded_model(SignClassifier, seed).to(device)
     loss = lambda z, y: len(SIGNS) * binary_cross_entropy_with_logits(z, one_hot(y, len(SIGNS)).to(z))
-    train(model, images, labels, loss=loss, epochs=SECOND_MODEL_EPOCHS, lr=6e-3, generator=make_generator(seed), progress=False)
+    train(
+        model,
+        images,
+        labels,
+        loss=loss,
+        epochs=SECOND_MODEL_EPOCHS,
+        lr=6e-3,
+        generator=make_generator(seed),
+        progress=False,
+    )
     return model
 
 
-def make_image_groups(network: str, model: nn.Module, seed: int, device, **how) -> tuple[GroupFeatures, GroupFeatures, GroupFeatures, list[GroupFeatures]]:
+def make_image_groups(
+    network: str, model: nn.Module, seed: int, device, **how
+) -> tuple[GroupFeatures, GroupFeatures, GroupFeatures, list[GroupFeatures]]:
     """(training pictures, normal ones, the same under one mild blur, all sets) as this network sees them."""
     world = "cifar10" if network == CIFAR else "signs"
     images, labels = load(world, "test", limit=NORMALS, device=device)
@@ -157,7 +180,9 @@ def make_image_groups(network: str, model: nn.Module, seed: int, device, **how) 
     train_images, train_labels = load(world, "train", limit=TRAIN, device=device)
     learned = f.extract_features(model, f.make_group("train", NORMAL, train_images, train_labels), **how)
     normal = f.extract_features(model, own, **how)
-    blurred = f.extract_features(model, own._replace(images=corrupt(images, *MILD_SEVERITY, generator=make_generator(seed))), **how)
+    blurred = f.extract_features(
+        model, own._replace(images=corrupt(images, *MILD_SEVERITY, generator=make_generator(seed))), **how
+    )
     sets = []
 
     def sources():
@@ -178,9 +203,15 @@ def network_rows(network: str, model: nn.Module, seed: int, device, **how) -> tu
     attempted = next(len(s.z) for s in sets if s.family == CONTROL)
     right |= {f"fooled by {s.name}": len(s.z) / attempted for s in sets if s.family == "attacks"}
     rows = [
-        round_values(right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]})
+        round_values(
+            right | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]}
+        )
     ]
-    rows += score_rows(network, normal, sets, learned) + layer_rows(network, model, normal, sets) + raw_score_rows(network, normal, sets)
+    rows += (
+        score_rows(network, normal, sets, learned)
+        + layer_rows(network, model, normal, sets)
+        + raw_score_rows(network, normal, sets)
+    )
     rows += detector_rows(network, normal, sets, learned, seed, deep=network in N_PER_GROUP)
     rows += attack_transfer_rows(network, normal, sets, learned, seed) + blur_transfer_rows(
         network, normal, blurred, sets, learned, seed
@@ -213,7 +244,10 @@ def misclassification_rows(
     K = (None, None)
     if deep:
         images, labels = load("cifar10" if network == CIFAR else "signs", "test", limit=NORMALS, device=device)
-        K = class_gradient_grams(model, images), class_gradient_grams(model, corrupted_copies(images, labels, seed, N_PER_GROUP[network])[0])
+        K = (
+            class_gradient_grams(model, images),
+            class_gradient_grams(model, corrupted_copies(images, labels, seed, N_PER_GROUP[network])[0]),
+        )
     rows = trust_rows(network, "fair", normal.z, normal.labels, normal.h, K[0])
     return rows + trust_rows(network, "level 3", hard.z, hard.labels, hard.h, K[1])
 
@@ -227,7 +261,11 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return network_rows(part, train_second_model(seed, device), seed, device)[0]
     if part == IMAGENET_MODEL:
         photographs, labels = sample_images(device)
-        z = g.model_outputs(load_pretrained(part, device), photographs, batch_size=8).cpu() if len(photographs) else None
+        z = (
+            g.model_outputs(load_pretrained(part, device), photographs, batch_size=8).cpu()
+            if len(photographs)
+            else None
+        )
         return [] if z is None else trust_rows(part, "photographs", z, labels.cpu())
     if part == CIFAR:
         model, more = load_pretrained(part, device), {}

@@ -6,7 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def serve_directory(files: dict[str, bytes], *, silent: bool = False, cut: int | None = None, stalled: int | None = None):
+def serve_directory(
+    files: dict[str, bytes], *, silent: bool = False, cut: int | None = None, stalled: int | None = None
+):
     """Serve ``files`` by name; yield the address. A silent host accepts and says nothing; ``cut`` ends a file early;
     ``stalled`` stops sending there and keeps the line open."""
     let_go = threading.Event()

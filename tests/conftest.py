@@ -10,10 +10,11 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools import _browser
 import pytest
 
-HTML = Path(__file__).parent.parent / "_build" / "html"
+from tools import _browser
+
+HTML = Path(__file__).parents[1] / "_build" / "html"
 # The longest that a browser may take for a single step, in milliseconds: no step of a test comes near it, even on a busy machine.
 STEP_TIMEOUT_MS = 120_000
 
@@ -81,7 +82,9 @@ def browser(chromium_path):
         skip_or_fail_on_ci("playwright is not installed: make book installs it")
     expect.set_options(timeout=STEP_TIMEOUT_MS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium_path, args=_browser.BROWSER_FLAGS, timeout=STEP_TIMEOUT_MS)
+        started = playwright.chromium.launch(
+            executable_path=chromium_path, args=_browser.BROWSER_FLAGS, timeout=STEP_TIMEOUT_MS
+        )
         yield started
         started.close()
 
@@ -121,6 +124,7 @@ def assert_unchanged():
 @pytest.fixture
 def signs(assert_unchanged):
     import torch
+
     from tests._reference import SmallSignNet, init_with_seed
 
     with torch.random.fork_rng([]):  # beside another network, in one test, nothing but the test draws

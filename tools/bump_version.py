@@ -9,8 +9,9 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from tools import repo_url
 from packaging.version import InvalidVersion, Version
+
+from tools import repo_url
 
 UNRELEASED = "## Unreleased"
 

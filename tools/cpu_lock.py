@@ -19,7 +19,9 @@ def package_names(lock):
 
 def without_torch(lock):
     """The lock without PyTorch, torchvision and the packages that only a GPU needs."""
-    return [line for line, name in package_names(lock) if not TORCH.fullmatch(name) and not GPU_PACKAGES.fullmatch(name)]
+    return [
+        line for line, name in package_names(lock) if not TORCH.fullmatch(name) and not GPU_PACKAGES.fullmatch(name)
+    ]
 
 
 def torch_only(lock):

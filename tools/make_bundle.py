@@ -10,8 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools import repo_url
 from hatchling.build import build_wheel
+
+from tools import repo_url
 
 # Read aloud by a formula's explorer, which nobody can reach here; not needed to draw one.
 EXCLUDED_FILES = ("/_static/mathjax/sre/",)

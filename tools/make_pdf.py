@@ -14,12 +14,12 @@ from pathlib import Path
 from posixpath import join, normpath
 from urllib.parse import unquote, urlsplit
 
-from tools import _browser
-from tools import repo_url
 import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
+
+from tools import _browser, repo_url
 
 NAME = "gradients.pdf"
 # Buttons, scripts, and what only a screen needs; drawing code, which the notebooks hold.

@@ -16,12 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import ascii_lowercase
 
-from tools.teaching import notebook_outline
 import nbformat
-from tools.teaching import guide
 from jupyter_cache import get_cache
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from tools.teaching import guide, notebook_outline
 
 WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
@@ -234,7 +234,10 @@ def chapter_slides(lesson, plan):
     start, found, measured = lesson[0], {}, notebook_outline.measured(lesson)
     for section in lesson:
         if section.number and section.rank == 2:
-            current = found[section.number] = (notebook_outline.Section(section.page, 2, section.title, list(section.cells)), {})
+            current = found[section.number] = (
+                notebook_outline.Section(section.page, 2, section.title, list(section.cells)),
+                {},
+            )
         elif section.rank == 3 and not section.number and found and current:
             current[1][len(current[0].cells)] = section.title
             current[0].cells.extend(section.cells)
@@ -343,9 +346,7 @@ def build_decks(root, target):
         lesson = notebook_outline.sections(executed(root, path.stem), path.name)
         chapters[path.stem], titles[path.stem] = chapter_slides(lesson, plan["chapters"][path.stem]), lesson[0].title
     introduction = notebook_outline.sections(executed(root, "introduction"), "introduction.ipynb")
-    welcome = next(
-        (image for section in introduction for cell, _ in section.cells for image in pictures(cell)), None
-    )
+    welcome = next((image for section in introduction for cell, _ in section.cells for image in pictures(cell)), None)
     routes = {
         name.replace(" ", "-"): (name[0].upper() + name[1:], route_slides(plan, name, chapters, welcome))
         for name in plan["routes"]

@@ -23,9 +23,11 @@ WITH_ADDRESS = """\
 import importlib.util
 import os
 
-if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
-    %pip install -q {{".." if os.path.exists("../pyproject.toml") else "git+{source}"}}
-from tutorial_lib import environment
+if not importlib.util.find_spec("tutorial_course"):  # on Colab, or in a bare clone
+    local = os.path.exists("../pyproject.toml")
+    source = "..[course]" if local else "tutorial-lib[course] @ git+{source}"
+    %pip install -q "{{source}}"
+from tutorial_lib import runtime
 
 device = runtime.setup_device()"""
 
@@ -33,14 +35,15 @@ WITHOUT_ADDRESS = """\
 import importlib.util
 import os
 
-if not importlib.util.find_spec("tutorial_lib"):  # on Colab, or in a clone without its environment
+if not importlib.util.find_spec("tutorial_course"):  # on Colab, or in a bare clone
     assert os.path.exists("../pyproject.toml"), (
-        "Get the library first: %pip install git+https://github.com/OWNER/REPO{at} "
+        "The library is missing. Install it with "
+        "%pip install 'tutorial-lib[course] @ git+https://github.com/OWNER/REPO{at}' "
         "(both names are in the address bar), "
-        "or upload the project's folder and %pip install ./FOLDER"
+        "or upload the project's folder and run %pip install './FOLDER[course]'"
     )
-    %pip install -q ..
-from tutorial_lib import environment
+    %pip install -q "..[course]"
+from tutorial_lib import runtime
 
 device = runtime.setup_device()"""
 

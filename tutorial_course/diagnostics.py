@@ -1,4 +1,4 @@
-"""What the doctor looks at, one function an organ: graphics, memory, versions, folder, pictures, weights, hosts."""
+"""Checks of the environment, one function each: GPU, memory, versions, data folder, datasets, weights, hosts."""
 
 import http.client
 import os
@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from tutorial_lib._download import DATA_ENV_VAR, resolve_data_dir
+from tutorial_lib.runtime import COLAB_GPU_HINT, best_device, describe_device, in_colab
 
 DISTRIBUTION_NAME = "tutorial-lib"
 
@@ -67,7 +68,15 @@ class Report:
 def run_diagnostics(device: str, hint: str = "", *, colab: bool = False, network: bool = False) -> Report:
     """Look at everything; ``device`` is the one in use, in words, and ``hint`` how to come by a better one."""
     findings = [Finding("note" if hint else "ok", f"device: {device}", hint)]
-    for organ in [check_gpu, check_memory, check_versions, check_data_dir, check_datasets, check_weights, *([check_hosts] if network else [])]:
+    for organ in [
+        check_gpu,
+        check_memory,
+        check_versions,
+        check_data_dir,
+        check_datasets,
+        check_weights,
+        *([check_hosts] if network else []),
+    ]:
         try:
             findings += organ(colab) if organ is check_versions else organ()
         except ImportError as error:
@@ -97,7 +106,11 @@ def check_memory() -> Iterator[Finding]:
     said = dict(line.split(":", 1) for line in PROC_MEMINFO.read_text(encoding="ascii").splitlines())
     if "MemAvailable" in said:
         free = 1024 * int(said["MemAvailable"].split()[0])
-        cure = f"a chapter takes up to {CHAPTER_MEMORY_BYTES / 1e9:.0f} GB: shut down other notebooks first" if free < CHAPTER_MEMORY_BYTES else ""
+        cure = (
+            f"a chapter takes up to {CHAPTER_MEMORY_BYTES / 1e9:.0f} GB: shut down other notebooks first"
+            if free < CHAPTER_MEMORY_BYTES
+            else ""
+        )
         yield Finding("note" if cure else "ok", f"memory: {free / 1e9:.1f} GB free", cure)
 
 
@@ -160,10 +173,15 @@ def check_data_dir() -> Iterator[Finding]:
 
 def check_datasets() -> Iterator[Finding]:
     """Which published pictures are at hand and sound."""
-    from tutorial_lib.data.fixations import FIXATION_DATASETS, load_fixations, fixations_available, fixations_install_hint
-    from tutorial_lib.data.registry import DATASETS
-    from tutorial_lib.data.iqa_datasets import IQA_DATASETS, iqa_install_hint, load_iqa_dataset, iqa_dataset_available
+    from tutorial_lib.data.fixations import (
+        FIXATION_DATASETS,
+        fixations_available,
+        fixations_install_hint,
+        load_fixations,
+    )
+    from tutorial_lib.data.iqa_datasets import IQA_DATASETS, iqa_dataset_available, iqa_install_hint, load_iqa_dataset
     from tutorial_lib.data.loading import is_available, load
+    from tutorial_lib.data.registry import DATASETS
 
     for world, published in DATASETS.items():
         for split, (_, megabytes) in published.splits.items():
@@ -238,3 +256,49 @@ def unreachable_reason(host: str) -> str:
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
     return ""
+
+
+def are_available(*datasets: str, weights: str | None = None) -> bool:
+    """Say whether real pictures (their test split) and published weights are here; on Colab, fetch them first.
+
+    A chapter asks before it shows real pictures, and shows its stored results where the answer is no. Colab begins each
+    time with an empty disk and has a quick line, so there what is missing is fetched. If a host does not answer, one line
+    says so, and the answer is no.
+
+    Raises:
+        ValueError: an unknown name, or a file that is at hand and damaged.
+
+    Example:
+        >>> are_available("digits")
+        True
+    """
+    from tutorial_lib import data, models
+
+    if in_colab():
+        try:
+            for world in datasets:
+                data.load(world, limit=1)
+            if weights:
+                models.load_pretrained(weights)
+        except FileNotFoundError as error:
+            print(str(error).partition("\n")[0])
+            return False
+    return all(map(data.is_available, datasets)) and (weights is None or models.is_pretrained_available(weights))
+
+
+def check_environment(*, network: bool = False) -> Report:
+    """Examine the machine: device, memory, versions, disk, which pictures and weights are at hand, and how to get the others.
+
+    What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
+    course shows stored results in its place.
+
+    Args:
+        network: also ask the hosts of the data, for at most three seconds, whether they answer.
+
+    Example:
+        >>> report = check_environment()
+        >>> problems, text = report.problems, str(report)
+    """
+    chosen = best_device()
+    hint = COLAB_GPU_HINT if chosen.type == "cpu" and in_colab() else ""
+    return run_diagnostics(describe_device(chosen), hint, colab=in_colab(), network=network)

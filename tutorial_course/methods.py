@@ -49,7 +49,10 @@ class Method:
             raise ValueError(
                 f"{self.name} costs {self.backward_passes}: say {', '.join(f'{letter} ({COST_SYMBOLS[letter]})' for letter in sorted(missing))}"
             )
-        factors = [[sizes[f] if f in COST_SYMBOLS else int(f) for f in term.split("·")] for term in self.backward_passes.split(" + ")]
+        factors = [
+            [sizes[f] if f in COST_SYMBOLS else int(f) for f in term.split("·")]
+            for term in self.backward_passes.split(" + ")
+        ]
         return sum(map(prod, factors))
 
 
@@ -65,7 +68,9 @@ _ROWS = (
         "alregib2023tutorial",
     ),
     Method("steepest descent", "foundations.steepest_descent_step", "1.6", "1", None, "descent"),
-    Method("radius of the straight line", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"),
+    Method(
+        "radius of the straight line", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"
+    ),
     Method("what a novel sign is like", "foundations.decompose_gradients", "1.5", "0", is_own_proposal=True),
     Method("Trust Score", "foundations.TrustScore", "1.5", "0", None, "neighbours", "jiang2018trust"),
     # Chapter 2
@@ -120,13 +125,25 @@ _ROWS = (
         "prabhushankar2024voice",
     ),
     Method(
-        "randomisation test", "attribution.model_randomization_test", "2.5", "S + 2", None, "sanity", "adebayo2018sanity"
+        "randomisation test",
+        "attribution.model_randomization_test",
+        "2.5",
+        "S + 2",
+        None,
+        "sanity",
+        "adebayo2018sanity",
     ),
     # Chapter 3
     Method("largest softmax", "uncertainty.msp_score", "3.1", "0", source="hendrycks2017baseline"),
     Method("energy", "uncertainty.energy_score", "3.1", "0", source="liu2020energy"),
     Method(
-        "purview: a norm per layer", "uncertainty.confounding_gradient_norms", "3.2", "1", (3, 3), "purview", "lee2023purview"
+        "purview: a norm per layer",
+        "uncertainty.confounding_gradient_norms",
+        "3.2",
+        "1",
+        (3, 3),
+        "purview",
+        "lee2023purview",
     ),
     Method("detector on norms", "uncertainty.PurviewDetector", "3.3", "1", None, "purview", "lee2023purview"),
     Method("GradCon: a direction", "uncertainty.GradCon", "3.4", "1", (4, 3), "gradcon", "kwon2020gradcon"),

@@ -1,19 +1,38 @@
-"""Names a person typed: found, or answered with the nearest ones."""
+"""Checks of arguments: a name from a list, and the shapes and types of tensors.
 
-from collections.abc import Iterable
+Every message says what was expected and what was received. Only shapes and types are looked at, unless a docstring says
+otherwise, so that no check has to wait for a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+
+import torch
+from torch import Tensor
+
+DTYPE_CHECKS: dict[str, Callable[[Tensor], bool]] = {
+    "floats": lambda t: t.is_floating_point(),
+    "whole": lambda t: not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool),
+    "bools": lambda t: t.dtype == torch.bool,
+}
+DTYPE_NAMES = {"floats": "floats", "whole": "whole numbers", "bools": "bools"}
 
 
 def check_choice(name: str, names: Iterable[str], kind: str) -> str:
-    """Return ``name`` if it is one of ``names``; otherwise say which ones come close.
+    """Return ``name`` if it is one of ``names``; otherwise raise with the nearest ones.
 
     Args:
-        name: what was asked for.
-        names: what there is.
-        kind: what such a name stands for, in the singular ("sign", "layer"); it opens the error.
+        name: the name to look up.
+        names: the names that are allowed.
+        kind: what such a name stands for, in the singular ("layer", "rule"); it opens the error message.
+
+    Returns:
+        ``name``, unchanged.
 
     Raises:
-        ValueError: the name is unknown. The message holds the nearest names, or all of them where none is near.
+        ValueError: the name is unknown. The message holds the nearest names, or all of them if none is near.
 
     Example:
         >>> check_choice("stop", ["stop", "yield"], "sign")
@@ -26,35 +45,22 @@ def check_choice(name: str, names: Iterable[str], kind: str) -> str:
     names = list(names)
     if name in names:
         return name
-    near = get_close_matches(str(name), names, n=3, cutoff=0.5)
-    said = "the nearest" if near else "there are"
-    raise ValueError(f"unknown {kind} {name!r}; {said}: " + ", ".join(map(repr, near or names)))
+    nearest = get_close_matches(str(name), names, n=3, cutoff=0.5)
+    introduction = "the nearest" if nearest else "there are"
+    raise ValueError(f"unknown {kind} {name!r}; {introduction}: " + ", ".join(map(repr, nearest or names)))
 
 
-# ======== merged from tutorial_lib/tensors.py
-"""Tensors as they are handed over: of the shape and kind that is wanted, or answered with what was wanted and what came."""
+def check_shapes(**specs: tuple[Tensor, str]) -> None:
+    """Raise an error unless some tensors have the expected types and consistent shapes.
 
-from __future__ import annotations
+    A specification is a type, "floats", "whole" or "bools", followed by the names of the axes. A name stands for the
+    same size in every specification. The axis N, the samples, may have size 0; every other axis must not be empty.
 
-import torch
-from torch import Tensor
-
-DTYPE_CHECKS = {
-    "floats": lambda t: t.is_floating_point(),
-    "whole": lambda t: not (t.is_floating_point() or t.is_complex() or t.dtype == torch.bool),
-    "bools": lambda t: t.dtype == torch.bool,
-}
-DTYPE_NAMES = {"floats": "floats", "whole": "whole numbers", "bools": "bools"}
-
-
-def check_shapes(**given: tuple[Tensor, str]) -> None:
-    """Check some tensors together: each of its kind, and a letter the same size wherever it stands.
-
-    A wish is a kind, "floats", "whole" or "bools", and then the axes. N, the samples, may be 0; every other axis holds something.
-    Only shapes and types are looked at, so that a GPU is never waited for.
+    Args:
+        **specs: argument name -> (tensor, specification).
 
     Raises:
-        ValueError: one does not fit; the message holds what was expected, and what came.
+        ValueError: one of the tensors does not fit; the message lists what was expected and what was received.
 
     Example:
         >>> check_shapes(h=(torch.zeros(3, 2), "floats N d"), labels=(torch.zeros(3).long(), "whole N"))
@@ -64,37 +70,90 @@ def check_shapes(**given: tuple[Tensor, str]) -> None:
         ValueError: expected h: floats (N, d), labels: whole numbers (N,); got float32 (3, 2), int64 (4,)
     """
     sizes: dict[str, int] = {}
-    fits = True
-    for tensor, wish in given.values():
-        kind, *axes = wish.split()
-        fits = fits and isinstance(tensor, Tensor) and DTYPE_CHECKS[kind](tensor) and tensor.dim() == len(axes)
-        for axis, size in zip(axes, tensor.shape) if fits else ():
-            fits = fits and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
-    if not fits:
-        wanted = ", ".join(f"{name}: {_format_spec(*wish.split())}" for name, (_, wish) in given.items())
-        raise ValueError(f"expected {wanted}; got {', '.join(_format_tensor(tensor) for tensor, _ in given.values())}")
+    valid = True
+    for tensor, spec in specs.values():
+        kind, *axes = spec.split()
+        valid = valid and isinstance(tensor, Tensor) and DTYPE_CHECKS[kind](tensor) and tensor.dim() == len(axes)
+        for axis, size in zip(axes, tensor.shape) if valid else ():
+            valid = valid and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
+    if not valid:
+        expected = ", ".join(f"{name}: {_format_spec(*spec.split())}" for name, (_, spec) in specs.items())
+        raise ValueError(
+            f"expected {expected}; got {', '.join(_format_tensor(tensor) for tensor, _ in specs.values())}"
+        )
 
 
 def _format_spec(kind: str, *axes: str) -> str:
+    """A specification as it is printed: "floats (N, d)"."""
     return f"{DTYPE_NAMES[kind]} ({', '.join(axes)}{',' * (len(axes) == 1)})"
 
 
 def _format_tensor(value: object) -> str:
-    return (
-        f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
-        if isinstance(value, Tensor)
-        else type(value).__name__
-    )
+    """What was received, as it is printed: "float32 (3, 2)"."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
 
 
 def promote_to_float32(*tensors: Tensor) -> torch.dtype:
-    """The type in which some tensors meet, single precision at least: half is too coarse for sums, and for matrices unknown.
+    """Return the common dtype of some tensors, single precision at least.
+
+    Half precision is too coarse for sums, and many matrix routines do not support it.
+
+    Args:
+        *tensors: tensors of any dtype.
+
+    Returns:
+        ``torch.float32``, or the wider dtype to which torch promotes all of them.
 
     Example:
         >>> promote_to_float32(torch.zeros(1, dtype=torch.bfloat16))
         torch.float32
     """
-    found = torch.float32
+    dtype = torch.float32
     for tensor in tensors:
-        found = torch.promote_types(found, tensor.dtype)
-    return found
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
+
+
+def check_floating(x: Tensor) -> None:
+    """Raise an error unless x is a tensor of floats with a batch axis.
+
+    Only such a tensor can be differentiated with respect to.
+
+    Args:
+        x: inputs (N, …).
+
+    Raises:
+        ValueError: x holds whole numbers, or has no axis.
+
+    Example:
+        >>> check_floating(torch.zeros(2, 3))
+    """
+    if not x.is_floating_point() or x.dim() == 0:
+        raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {x.dtype} {tuple(x.shape)}")
+
+
+def check_classes(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
+    """Return the selected classes as a list of ints, after checking them against the outputs.
+
+    Args:
+        outputs: logits (n, C).
+        classes: class indices, each in 0…C−1; None selects all C classes.
+
+    Returns:
+        At least one class index.
+
+    Raises:
+        ValueError: outputs of another shape, no class, or a class out of range.
+
+    Example:
+        >>> check_classes(torch.zeros(2, 3), None)
+        [0, 1, 2]
+    """
+    if outputs.dim() != 2:
+        raise ValueError(f"classes need outputs of shape (n, C), not {tuple(outputs.shape)}")
+    indices = list(range(outputs.shape[1])) if classes is None else [int(c) for c in classes]
+    if not indices or not all(0 <= c < outputs.shape[1] for c in indices):
+        raise ValueError(f"classes must lie in 0…{outputs.shape[1] - 1}, and there must be at least one")
+    return indices

@@ -1,15 +1,11 @@
-"""The machine the course runs on: its device, seeds without global state, and a doctor for what is missing."""
+"""The device that a computation runs on, and random generators without global state."""
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import torch
 
 from tutorial_lib._validation import check_choice
-
-if TYPE_CHECKING:
-    from tutorial_course.diagnostics import Report
 
 DEVICES = ("cuda", "mps", "cpu")
 
@@ -77,51 +73,3 @@ def describe_device(chosen: torch.device) -> str:
 def in_colab() -> bool:
     """Say whether this is Google Colab."""
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
-
-
-def are_available(*datasets: str, weights: str | None = None) -> bool:
-    """Say whether real pictures (their test split) and published weights are here; on Colab, fetch them first.
-
-    A chapter asks before it shows real pictures, and shows its stored results where the answer is no. Colab begins each
-    time with an empty disk and has a quick line, so there what is missing is fetched. If a host does not answer, one line
-    says so, and the answer is no.
-
-    Raises:
-        ValueError: an unknown name, or a file that is at hand and damaged.
-
-    Example:
-        >>> are_available("digits")
-        True
-    """
-    from tutorial_lib import data, models
-
-    if in_colab():
-        try:
-            for world in datasets:
-                data.load(world, limit=1)
-            if weights:
-                models.load_pretrained(weights)
-        except FileNotFoundError as error:
-            print(str(error).partition("\n")[0])
-            return False
-    return all(map(data.is_available, datasets)) and (weights is None or models.is_pretrained_available(weights))
-
-
-def check_environment(*, network: bool = False) -> "Report":
-    """Examine the machine: device, memory, versions, disk, which pictures and weights are at hand, and how to get the others.
-
-    What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
-    course shows stored results in its place.
-
-    Args:
-        network: also ask the hosts of the data, for at most three seconds, whether they answer.
-
-    Example:
-        >>> report = check_environment()
-        >>> problems, text = report.problems, str(report)
-    """
-    from tutorial_course.diagnostics import run_diagnostics
-
-    chosen = best_device()
-    hint = COLAB_GPU_HINT if chosen.type == "cpu" and in_colab() else ""
-    return run_diagnostics(describe_device(chosen), hint, colab=in_colab(), network=network)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
 ADDRESS = "https://github.com/owner/project"
 
 
 @pytest.fixture
 def home(tmp_path):
-    for part in ["_ext", "_templates", "_static"]:
+    for part in ["docs_ext", "_templates", "_static"]:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ["chapters", "tutorial_lib"]:
         (tmp_path / part).mkdir()

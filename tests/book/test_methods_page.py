@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tutorial_course.methods import METHODS
-from tutorial_course.methods import COST_SYMBOLS
+from tutorial_course.methods import COST_SYMBOLS, METHODS
 from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES
 
-PAGES = Path(__file__).parents[1] / "chapters"
+PAGES = Path(__file__).parents[2] / "chapters"
 TOC = (PAGES.parent / "_toc.yml").read_text(encoding="utf-8")
 PAGES_WITH_SECTION_LINKS = ("methods.md", "glossary.md")
 

@@ -8,13 +8,14 @@ import json
 import re
 from pathlib import Path
 
-from docs_ext import advanced_sections
 import nbclient
 import nbformat
 import pytest
+
+from docs_ext import advanced_sections
 from tools import repo_url
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
 ADDS_TO_SECTION = re.compile(r"^> .*\bAdds to (?:sections? )?\d+\.\d", re.M)
@@ -58,7 +59,9 @@ class SharedKernel:
             try:
                 self.client.execute_cell(self.notebook.cells[0], 0)
             except nbclient.exceptions.CellExecutionError as error:
-                said = f"this cell does not run here:\n\n{advanced_sections.text(cell)}\n\n{error.ename}: {error.evalue}"
+                said = (
+                    f"this cell does not run here:\n\n{advanced_sections.text(cell)}\n\n{error.ename}: {error.evalue}"
+                )
                 pytest.fail(ANSI_COLORS.sub("", said), pytrace=False)
 
 

@@ -6,12 +6,12 @@ import re
 import symtable
 from pathlib import Path
 
-from docs_ext import advanced_sections
 import pytest
-from tools import repo_url
-from docs_ext import execution_stats
 
-ROOT = Path(__file__).parent.parent
+from docs_ext import advanced_sections, execution_stats
+from tools import repo_url
+
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
 # `id` is the name by which Colab folds the door; `python docs_ext/advanced_sections.py` writes it, and nothing else may.
@@ -83,7 +83,9 @@ def wrongly_stored(notebook):
 def without_budget(notebook):
     """Whether a chapter of two depths keeps silent on what it may cost, or allows itself more than the house does."""
     promised = execution_stats.budget("\n".join(markdown(notebook)))
-    within = promised is not None and promised[0] <= execution_stats.SECONDS and promised[1] <= execution_stats.GIGABYTES
+    within = (
+        promised is not None and promised[0] <= execution_stats.SECONDS and promised[1] <= execution_stats.GIGABYTES
+    )
     return bool(advanced_sections.find_dividers(notebook)) and not within
 
 
@@ -143,9 +145,9 @@ def test_notebooks_exist():
 
 def test_notebook_setup_cell_is_up_to_date(notebook):
     found = [text(cell) for cell in code(notebook) if repo_url.is_setup(cell)]
-    assert found == [repo_url.setup_cell(repo_url.configured_url(ROOT), repo_url.release_tag(repo_url.library_version(ROOT)))], (
-        "`make set-repo-url URL=…` writes the setup cell"
-    )
+    assert found == [
+        repo_url.setup_cell(repo_url.configured_url(ROOT), repo_url.release_tag(repo_url.library_version(ROOT)))
+    ], "`make set-repo-url URL=…` writes the setup cell"
 
 
 def test_notebook_markdown_has_no_myst_syntax(notebook):
@@ -169,7 +171,9 @@ def test_notebook_cells_collapse_in_every_frontend_or_none(notebook):
 
 
 def test_notebook_advanced_sections_are_collapsed(notebook):
-    assert advanced_sections.collapse(copy.deepcopy(notebook)) == notebook, "`python docs_ext/advanced_sections.py chapters/*.ipynb` folds the door"
+    assert advanced_sections.collapse(copy.deepcopy(notebook)) == notebook, (
+        "`python docs_ext/advanced_sections.py chapters/*.ipynb` folds the door"
+    )
 
 
 def test_notebook_states_its_budget(notebook):
@@ -282,7 +286,12 @@ def cell(source, outputs=(), count=None, **metadata):
 
 @pytest.mark.parametrize("source", ["# @title Draw\nx", "# @title The numbers"])
 def test_partly_collapsed_cells_ignores_consistent_cells(source):
-    assert partly_collapsed_cells(cell(source, **COLLAPSED_METADATA)) == partly_collapsed_cells(cell("x = 1")) == partly_collapsed_cells(cell("")) == []
+    assert (
+        partly_collapsed_cells(cell(source, **COLLAPSED_METADATA))
+        == partly_collapsed_cells(cell("x = 1"))
+        == partly_collapsed_cells(cell(""))
+        == []
+    )
     setup = COLLAPSED_METADATA | {"tags": ["setup", "remove-cell"]}
     assert partly_collapsed_cells(cell("x = 1", **setup)) == partly_collapsed_cells(cell("x = 1", tags=["setup"])) == []
 
@@ -294,7 +303,10 @@ def test_partly_collapsed_cells_ignores_consistent_cells(source):
         ("x = 1", COLLAPSED_METADATA),
         ("# @title \nx = 1", COLLAPSED_METADATA),
         ("x = 1\n# @title Draw", COLLAPSED_METADATA),
-        *[("# @title Draw\nx", {key: value for key, value in COLLAPSED_METADATA.items() if key != left}) for left in COLLAPSED_METADATA],
+        *[
+            ("# @title Draw\nx", {key: value for key, value in COLLAPSED_METADATA.items() if key != left})
+            for left in COLLAPSED_METADATA
+        ],
         ("# @title Draw\nx", COLLAPSED_METADATA | {"jupyter": {"source_hidden": False}}),
         ("# @title Draw\nx", COLLAPSED_METADATA | {"cellView": "both"}),
         ("x = 1", {"tags": ["hide-input"]}),
@@ -341,7 +353,13 @@ def test_without_budget_detects_missing_or_excessive_budget(line, silent):
 
 @pytest.mark.parametrize(
     "metadata",
-    [{}, {"id": "d"}, {advanced_sections.COLLAPSED_KEY: True}, {advanced_sections.COLLAPSED_KEY: True, "id": "other"}, {advanced_sections.COLLAPSED_KEY: False, "id": "d"}],
+    [
+        {},
+        {"id": "d"},
+        {advanced_sections.COLLAPSED_KEY: True},
+        {advanced_sections.COLLAPSED_KEY: True, "id": "other"},
+        {advanced_sections.COLLAPSED_KEY: False, "id": "d"},
+    ],
 )
 @pytest.mark.parametrize("colab", [{}, {"collapsed_sections": ["other"]}, {"collapsed_sections": ["d"]}])
 def test_notebook_collapse_check_detects_open_advanced_sections(metadata, colab):

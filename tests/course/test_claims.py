@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tutorial_course.widgets import claims_table as show
 from tutorial_course.results import claims, load_result
+from tutorial_course.widgets import claims_table as show
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BIB = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
 CHAPTERS = sorted({claim.chapter for claim in claims.load_claims()})
 

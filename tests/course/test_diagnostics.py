@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
 from tests._http_server import serve_directory
-
 from tutorial_course import diagnostics
+from tutorial_course.diagnostics import check_environment
 from tutorial_lib import runtime
 from tutorial_lib.runtime import best_device, make_generator, setup_device
-from tutorial_course.diagnostics import check_environment
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +107,9 @@ def test_are_available_reflects_data_dir_contents(data):
     assert diagnostics.are_available("digits") and not diagnostics.are_available("digits", "svhn")
     assert not diagnostics.are_available(weights="cifar10/resnet20")
     np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
-    assert diagnostics.are_available("digits", "svhn") and not diagnostics.are_available("svhn", weights="cifar10/resnet20")
+    assert diagnostics.are_available("digits", "svhn") and not diagnostics.are_available(
+        "svhn", weights="cifar10/resnet20"
+    )
     with pytest.raises(ValueError, match="unknown world"):
         diagnostics.are_available("svnh")
 
@@ -158,7 +158,12 @@ def test_check_environment_distinguishes_valid_from_corrupt_files(data):
     (data / "weights" / "resnet20-12fca82f.th").write_bytes(b"half")
     report = check_environment()
     assert matching_states(report, "svhn/test") == {"ok"}
-    assert matching_states(report, "mnist/test") == matching_states(report, "cifar10/resnet20") == matching_states(report, "live") == {"problem"}
+    assert (
+        matching_states(report, "mnist/test")
+        == matching_states(report, "cifar10/resnet20")
+        == matching_states(report, "live")
+        == {"problem"}
+    )
     assert matching_states(report, "osie is not") == {"note"} and "from_osie(FOLDER)" in str(report)
     assert len(report.problems) == 3 and "images are float64, not uint8" in report.problems[0]
     assert "expected rows with the columns" in report.problems[1]

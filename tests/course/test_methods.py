@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tutorial_lib import data, quality, saliency, foundations, gradients, attribution, models, uncertainty
-from tutorial_lib.gradients import count_passes
-from tutorial_course.methods import METHODS, Method
-from tutorial_course.widgets import method_cost_map
-from tutorial_course.widgets.method_map import METHOD_GRID
-from tutorial_course.methods import COST_SYMBOLS
-from tutorial_course.widgets.method_cost_map import VERDICT_MARKS, method_verdict
-from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES, section_url, section_link
+from tutorial_course.methods import COST_SYMBOLS, METHODS, Method
 from tutorial_course.results.claims import VERDICTS, load_claims
+from tutorial_course.widgets import method_cost_map
+from tutorial_course.widgets.method_cost_map import VERDICT_MARKS, method_verdict
+from tutorial_course.widgets.method_map import METHOD_GRID
+from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES, section_link, section_url
+from tutorial_lib import attribution, data, foundations, gradients, models, quality, saliency, uncertainty
+from tutorial_lib.gradients import count_passes
 
 ROOT = Path(__file__).parents[2]
 BIB = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
@@ -204,8 +203,12 @@ def test_method_cost_map_legend_names_every_verdict():
         if method.cell:
             said = method_verdict(method) or "no claim of its own in the ledger"
             assert said.replace("'", "&#x27;") in html and said in legend, said
-    assert set(VERDICT_MARKS) == {*VERDICTS, None} and len({mark for mark, _ in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)
+    assert set(VERDICT_MARKS) == {*VERDICTS, None} and len({mark for mark, _ in VERDICT_MARKS.values()}) == len(
+        VERDICT_MARKS
+    )
 
 
 def test_method_cost_map_repr_describes_methods():
-    assert "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not seen in ours)" in repr(method_cost_map())
+    assert "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not seen in ours)" in repr(
+        method_cost_map()
+    )

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tutorial_course.results import RESULTS_DIR, list_results, save_result, load_result
+from tutorial_course.results import RESULTS_DIR, list_results, load_result, save_result
 
 
 def test_load_result_returns_rows_and_provenance(tmp_path, monkeypatch):

@@ -6,11 +6,11 @@ from torch import nn
 
 from experiments import _attack_detectors as detectors
 from experiments import attacks
+from tutorial_course.results import load_result
 from tutorial_lib import uncertainty as U
-from tutorial_lib.gradients import confounding_label_loss, per_sample_gradient_norms, last_linear_layer, model_outputs
+from tutorial_lib.gradients import confounding_label_loss, last_linear_layer, model_outputs, per_sample_gradient_norms
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import load
-from tutorial_course.results import load_result
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,9 @@ def synthetic_features(shift):
 
 def test_transfer_matrix_separates_own_from_other_attacks(monkeypatch):
     monkeypatch.setattr(detectors, "SPLITS", 2)
-    monkeypatch.setattr(detectors, "fit_detector", lambda reading: U.PurviewDetector(log=reading == detectors.GRADIENTS))
+    monkeypatch.setattr(
+        detectors, "fit_detector", lambda reading: U.PurviewDetector(log=reading == detectors.GRADIENTS)
+    )
     rows = detectors.transfer_matrix("here", synthetic_features(3.0), 0)
     found = {(row["reading"], row["taught"], row["tested"]): row for row in rows}
     for reading in (detectors.LOGIT_SCORES, detectors.FEATURES, detectors.GRADIENTS):
@@ -153,7 +155,10 @@ def test_adaptive_attack_fools_model_with_lower_detector_auroc(attack_case, fitt
     assert (found - x).abs().max() <= 8 / 255 + 1e-6 and found.min() >= 0 and found.max() <= 1
     assert torch.equal(model_outputs(model, found).argmax(1) != y, fell) and fell.sum() >= lost.sum() - 2
     normal = U.energy_score(model_outputs(model, x))
-    seen = [auroc(normal, U.energy_score(model_outputs(model, images[who]))) for images, who in ((plain, lost), (found, fell))]
+    seen = [
+        auroc(normal, U.energy_score(model_outputs(model, images[who])))
+        for images, who in ((plain, lost), (found, fell))
+    ]
     assert seen[1] < seen[0] - 0.1
     assert torch.equal(found[~fell], x[~fell])
 

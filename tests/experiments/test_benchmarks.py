@@ -4,9 +4,9 @@ import json
 import pytest
 import torch
 
-from benchmarks import attacks, gradients, attribution, uncertainty, rendering
-from benchmarks.timing import time_interleaved, ratio
+from benchmarks import attacks, attribution, gradients, rendering, uncertainty
 from benchmarks.report import RESULTS, table
+from benchmarks.timing import ratio, time_interleaved
 
 
 def test_benchmark_report_is_up_to_date():

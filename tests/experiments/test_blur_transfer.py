@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from experiments import blur_transfer as study
-from tutorial_lib.metrics import auroc
 from tutorial_course.results import load_result
+from tutorial_lib.metrics import auroc
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ def test_transfer_rows_average_over_severities(tiny):
     vae = study.train(learned, 0)
     rows = study.transfer_rows(vae, learned, judged, 0)
     clean, shown, usual = (
-        study.feature_sets(vae, x)["code"] for x in (learned, study.corrupted(learned, *study.TRAIN_CORRUPTION, 0), judged)
+        study.feature_sets(vae, x)["code"]
+        for x in (learned, study.corrupted(learned, *study.TRAIN_CORRUPTION, 0), judged)
     )
     fit = study.PurviewDetector((), log=False).fit(clean, shown, generator=study.make_generator(0))
     areas = [

@@ -2,8 +2,8 @@ import torch
 from torch import nn
 
 from experiments import continual_learning
-from tutorial_lib.models import SmallCNN
 from tutorial_course.results import load_result
+from tutorial_lib.models import SmallCNN
 
 
 def test_task_accuracy_restricts_predictions_to_given_classes():

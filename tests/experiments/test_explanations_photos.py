@@ -30,7 +30,9 @@ def colored_images(labels):
 
 def test_pairwise_localization_finds_known_halves():
     labels = torch.tensor([0, 1] * 6)
-    rows = explanations_photos.pairwise_localization("here", RedGreenClassifier(), "maps", colored_images(labels), labels, seed=1, count=60)
+    rows = explanations_photos.pairwise_localization(
+        "here", RedGreenClassifier(), "maps", colored_images(labels), labels, seed=1, count=60
+    )
     by = {row["question"]: row for row in rows}
     for question in ("why P", "what if not P", "why P, rather than Q", "why Q, rather than P"):
         # Upsampling carries a little over the seam.

@@ -3,10 +3,10 @@ import torch
 from torch import nn
 
 from experiments import explanations_signs
+from tutorial_course.results import load_result
 from tutorial_lib import attribution
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
-from tutorial_course.results import load_result
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,11 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
 def test_counterfactual_localization_averages_over_correct_pairs(model):
     rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
     x, other, mask, p, q = explanations_signs.sign_scenes(1, 5, "cpu")
-    fair = explanations_signs.correctly_classified(model, x, p) & explanations_signs.correctly_classified(model, other, q) & mask.flatten(1).any(1)
+    fair = (
+        explanations_signs.correctly_classified(model, x, p)
+        & explanations_signs.correctly_classified(model, other, q)
+        & mask.flatten(1).any(1)
+    )
     maps = attribution.reduce_channels(attribution.guided_backprop(model, x[fair], p[fair])).double()
     share = sum((m * k).sum() / m.sum() for m, k in zip(maps, mask[fair])) / fair.sum()
     (row,) = [r for r in rows if r["method"] == "guided backpropagation" and r["question"] == "why P"]
@@ -83,7 +87,9 @@ def test_explanations_signs_table_is_complete():
                 "contrast",
                 "edges of the picture",
             }
-            assert all(-1 <= row["signed"] <= 1 and row["draws"] == explanations_signs.N_RANDOMIZATIONS for row in found)
+            assert all(
+                -1 <= row["signed"] <= 1 and row["draws"] == explanations_signs.N_RANDOMIZATIONS for row in found
+            )
         assert len(kept.select(kind="jurors", network=network)) == len(methods) + 4
         (uniform,) = kept.select(kind="jurors", network=network, method="uniform")
         assert uniform["drop"] == 0

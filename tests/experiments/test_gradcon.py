@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from experiments import gradcon as study
+from tutorial_course.results import load_result
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS
 from tutorial_lib.gradients import objective_values
 from tutorial_lib.metrics import auroc
-from tutorial_course.results import load_result
 
 TINY = {
     "SEEDS": (0,),
@@ -68,7 +68,9 @@ def test_fit_novelty_classifier_scores_match_vae(tiny):
 def test_corruption_rows_compare_with_clean_images(tiny):
     clean = study.cropped_signs(["stop"] * 4, 1_000)
     rows = study.corruption_rows(lambda x: {"mean": x.flatten(1).mean(1), "nothing": torch.zeros(len(x))}, clean, 0)
-    assert [(r["challenge"], r["level"]) for r in rows] == [(kind, level) for kind in CORRUPTIONS for level in SEVERITIES]
+    assert [(r["challenge"], r["level"]) for r in rows] == [
+        (kind, level) for kind in CORRUPTIONS for level in SEVERITIES
+    ]
     assert all(r["nothing"] == 0.5 for r in rows)
     assert [r["mean"] for r in rows if r["challenge"] == "darkening"][-1] == 0  # darker than any
 

@@ -3,12 +3,12 @@ import torch
 
 from experiments import image_quality as study
 from experiments import train_quality_network
+from tutorial_course.results import load_result
 from tutorial_lib import quality as e
 from tutorial_lib.data import QualityDataset, make_distortion_dataset
-from tutorial_lib.gradients import reconstruction_mse, objective_values
+from tutorial_lib.gradients import objective_values, reconstruction_mse
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
-from tutorial_course.results import load_result
 
 TINY = {"SEEDS": (0, 1), "SCENES": 2, "N_FEW": 2, "EPOCHS": 1, "PICTURES": 64, "PRISTINE": 8}
 
@@ -48,7 +48,9 @@ def test_gradient_measures_match_library(tiny):
     torch.testing.assert_close(found["cosine"], e.gradient_quality(network, x, r, metric="cosine"))
     torch.testing.assert_close(found["norm"], -e.reconstruction_gradient_norm(network, x))
     torch.testing.assert_close(found["error"], -objective_values(network, x, reconstruction_mse(x)))
-    torch.testing.assert_close(found["alignment"], e.gradient_alignment(network, x, e.mean_reconstruction_gradient(network, r)))
+    torch.testing.assert_close(
+        found["alignment"], e.gradient_alignment(network, x, e.mean_reconstruction_gradient(network, r))
+    )
 
 
 def test_score_pairs_equals_single_images():
@@ -82,5 +84,7 @@ def test_quality_network_reproduces_stored_srcc_on_new_scenes():
     (training,) = kept.select(kind="training")
     assert training["parameters"] == sum(p.numel() for p in load("signs/quality").parameters())
     fresh = train_quality_network.scenes(7, 5_000)
-    now = next(row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["damage"] == "all")
+    now = next(
+        row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["damage"] == "all"
+    )
     assert abs(now["srcc"] - kept.select(kind="judged", damage="all")[0]["srcc"]) < 0.12

@@ -4,9 +4,9 @@ from torch import nn
 
 from experiments import introspection_signs
 from experiments.introspection_signs import ModelOutputs, format_grid
+from tutorial_course.results import load_result
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, load
 from tutorial_lib.models import load as network_of
-from tutorial_course.results import load_result
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def test_format_grid_orders_severities_corruptions_and_images(sign_images):
     assert format_grid(found.z).shape == (len(SEVERITIES), len(CORRUPTIONS), 14, len(SIGNS))
     i, j = SEVERITIES.index(3), CORRUPTIONS.index("noise")
     at = torch.arange(28, 42)  # each level has its own pictures
-    alone = introspection_signs.corrupt(sign_images.images[at], "noise", 3, generator=introspection_signs.make_generator(0))
+    alone = introspection_signs.corrupt(
+        sign_images.images[at], "noise", 3, generator=introspection_signs.make_generator(0)
+    )
     torch.testing.assert_close(format_grid(found.h)[i, j], introspection_signs.penultimate_features(model, alone)[1])
     assert torch.equal(format_grid(found.labels)[i, j], sign_images.labels[at])
 
@@ -95,7 +97,9 @@ def test_introspection_signs_small_run_is_reproducible(monkeypatch):
     monkeypatch.setattr(introspection_signs, "NETWORKS", {"signs/classifier": 0})
     for name, value in tiny.items():
         monkeypatch.setattr(introspection_signs, name, value)
-    monkeypatch.setattr(introspection_signs, "load", lambda world, split, device: load(world, split, limit=70, device=device))
+    monkeypatch.setattr(
+        introspection_signs, "load", lambda world, split, device: load(world, split, limit=70, device=device)
+    )
     rows = introspection_signs.run(0)
     assert rows == introspection_signs.run(0)
     kept = load_result("introspection_signs")
@@ -108,7 +112,10 @@ def test_introspection_signs_small_run_is_reproducible(monkeypatch):
 @pytest.mark.parametrize("name", ["introspection", "introspection_cifar"])
 def test_introspection_tables_are_complete(name):
     kept = load_result(name)
-    every = {introspection_signs.NO_CORRUPTION, *introspection_signs.feature_sets(nn.Linear(8, 5), features_of(nn.Linear(8, 5)))}
+    every = {
+        introspection_signs.NO_CORRUPTION,
+        *introspection_signs.feature_sets(nn.Linear(8, 5), features_of(nn.Linear(8, 5))),
+    }
     for how in ("clean", "augmented"):
         heads = kept.select(kind="head", trained=how)
         assert {r["head"] for r in heads} == every

@@ -14,7 +14,7 @@ import pytest
 import experiments
 from experiments import _job_cache as work
 from experiments.__main__ import STUDIES, TRAINING_STUDIES, missing_data
-from experiments._study_api import part_names, run_rows, load_study, join_rows
+from experiments._study_api import join_rows, load_study, part_names, run_rows
 from tutorial_course.results import save_result
 
 ROOT = Path(__file__).parents[2]
@@ -250,7 +250,9 @@ def test_missing_data_lists_datasets_absent_from_new_run(tmp_path):
     images = {"subset": "9 pictures of a set", "sha256": "ab"}
     assert missing_data("toy", [], tmp_path) == []
     save_result("toy", [{"a": 1}], device="cpu", data=[images], folder=tmp_path)
-    assert missing_data("toy", [], tmp_path) == ["9 pictures of a set"] and missing_data("toy", [images], tmp_path) == []
+    assert (
+        missing_data("toy", [], tmp_path) == ["9 pictures of a set"] and missing_data("toy", [images], tmp_path) == []
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in STUDIES if name not in TRAINING_STUDIES])
@@ -287,7 +289,7 @@ def test_job_cache_source_files_include_imports_and_weights():
     own = {name for name in names if name.startswith("studies/")}
     others = ("_families", "_detectors", "_answers", "explanations_photos", "explanations")
     assert own == {f"studies/{name}.py" for name in ("uncertainty", *others)}
-    weights = "tutorial_lib/networks/weights/signs-classifier-0.safetensors"
+    weights = "tutorial_lib/models/weights/signs-classifier-0.safetensors"
     assert {"tutorial_lib/gradients/per_sample.py", weights} <= names
     assert not {"tutorial_course/widgets/markdown.py", "tutorial_course/results/claims.py"} & names
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from experiments import open_questions as study
+from tutorial_course.results import load_result
 from tutorial_lib import gradients, models, uncertainty
 from tutorial_lib.data import load
-from tutorial_course.results import load_result
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,10 @@ def test_regularized_step_raises_loss_or_lowers_detector_score(classifier, signs
         for found in (plain, hidden)
     )
     J = gradients.cross_entropy(y)
-    assert gradients.objective_values(classifier, plain, J).mean() > gradients.objective_values(classifier, x, J).mean() + 1
+    assert (
+        gradients.objective_values(classifier, plain, J).mean()
+        > gradients.objective_values(classifier, x, J).mean() + 1
+    )
     seen = [read(uncertainty.confounding_gradient_norms(classifier, found)).median() for found in (x, hidden)]
     assert seen[1] < seen[0]
 

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from experiments import pseudo_unknown_transfer
+from tutorial_course.results import load_result
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import SIGNS
 from tutorial_lib.models import load
-from tutorial_course.results import load_result
 
 STEPS = ("shown players", "a player not shown", "novel", "novel, through B")
 
@@ -36,20 +36,32 @@ def test_transfer_steps_miss_opposite_pseudo_unknown_class():
 
 def test_fit_score_returns_single_scores_unchanged():
     values = torch.tensor([[2.0], [1.0]])
-    assert torch.equal(pseudo_unknown_transfer.fit_score("energy", (), values, values, 0)(values), torch.tensor([2.0, 1.0]))
+    assert torch.equal(
+        pseudo_unknown_transfer.fit_score("energy", (), values, values, 0)(values), torch.tensor([2.0, 1.0])
+    )
 
 
 def test_pseudo_unknown_feature_sets_match_library():
     model, x = load("signs/classifier"), torch.rand(3, 3, 48, 48, generator=pseudo_unknown_transfer.make_generator(0))
     found = pseudo_unknown_transfer.feature_sets(model, x)
-    assert torch.allclose(found["norms, ones"].exp(), u.confounding_gradient_norms(model, x, group_by="tensor").double(), rtol=1e-4)
+    assert torch.allclose(
+        found["norms, ones"].exp(), u.confounding_gradient_norms(model, x, group_by="tensor").double(), rtol=1e-4
+    )
     assert torch.allclose(found["energy"][:, 0], u.energy_score(model(x).detach().double())) and found[
         "five scores"
     ].shape == (3, 5)
 
 
 def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
-    small = {"SPLITS": 1, "PICTURES": 70, "EPOCHS": 1, "N_TRAIN_IMAGES": 56, "N_NORMAL": 28, "N_NOVEL": 18, "HIDDEN": (4,)}
+    small = {
+        "SPLITS": 1,
+        "PICTURES": 70,
+        "EPOCHS": 1,
+        "N_TRAIN_IMAGES": 56,
+        "N_NORMAL": 28,
+        "N_NOVEL": 18,
+        "HIDDEN": (4,),
+    }
     for name, value in small.items():
         monkeypatch.setattr(pseudo_unknown_transfer, name, value)
     rows = pseudo_unknown_transfer.run(0)
@@ -60,7 +72,9 @@ def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
 
 def test_pseudo_unknown_transfer_table_is_complete():
     kept = load_result("pseudo_unknown_transfer")
-    assert {r["split"] for r in kept.rows} == set(range(pseudo_unknown_transfer.SPLITS)) and len(kept.rows) == 6 * pseudo_unknown_transfer.SPLITS
+    assert {r["split"] for r in kept.rows} == set(range(pseudo_unknown_transfer.SPLITS)) and len(
+        kept.rows
+    ) == 6 * pseudo_unknown_transfer.SPLITS
     for row in kept.rows:
         names = row["players"].split(", ")
         assert len(names) == pseudo_unknown_transfer.N_PSEUDO_UNKNOWN and set(names) <= set(SIGNS)

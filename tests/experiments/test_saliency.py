@@ -3,9 +3,9 @@ import torch
 from PIL import Image
 
 from experiments import saliency
+from tutorial_course.results import load_result
 from tutorial_lib.data import odd_one_out_arrays
 from tutorial_lib.data.fixations import FixationDataset
-from tutorial_course.results import load_result
 
 
 def test_array_scores_are_extreme_for_perfect_and_negated_maps():
@@ -24,7 +24,11 @@ def test_bootstrap_rows_contain_mean_and_differences_are_paired():
     found = saliency.bootstrap_rows(rows)
     assert found["a"] == 9.5 and found["a, low"] < 9.5 < found["a, high"] and found["b, low"] == found["b, high"] == 1
     shifted = [{"a": row["a"] + 0.5, "b": 1.0} for row in rows]
-    assert saliency.paired_differences(shifted, rows)["a, low"] == saliency.paired_differences(shifted, rows)["a, high"] == 0.5
+    assert (
+        saliency.paired_differences(shifted, rows)["a, low"]
+        == saliency.paired_differences(shifted, rows)["a, high"]
+        == 0.5
+    )
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from experiments import _trust_and_open_set as answers
-from experiments import _ood_detectors as detectors
 from experiments import _image_groups as f
+from experiments import _ood_detectors as detectors
+from experiments import _trust_and_open_set as answers
 from experiments import uncertainty as study
 from experiments._image_groups import CONTROL, NORMAL, make_generator
+from tutorial_course.results import load_result
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
-from tutorial_lib.data import CORRUPTIONS, SEVERITIES, NOVEL_SIGNS, load
+from tutorial_lib.data import CORRUPTIONS, NOVEL_SIGNS, SEVERITIES, load
 from tutorial_lib.models import load as network_of
-from tutorial_course.results import load_result
 
 
 class ColorClassifier(nn.Module):
@@ -51,7 +51,11 @@ def group_features():
     normal = f.extract_features(model, f.make_group(NORMAL, NORMAL, x, labels, images))
     taught = f.extract_features(model, f.make_group("train", NORMAL, *colored_images(90, 5)))
     sets = [
-        f.make_group("grey", "strangers", 0.5 * torch.rand(40, 1, 8, 8, generator=make_generator(1)).expand(-1, 3, -1, -1).clone())
+        f.make_group(
+            "grey",
+            "strangers",
+            0.5 * torch.rand(40, 1, 8, 8, generator=make_generator(1)).expand(-1, 3, -1, -1).clone(),
+        )
     ]
     sets += [f.make_group("bright", "textures", 0.9 + 0.1 * torch.rand(40, 3, 8, 8, generator=make_generator(2)))]
     sets += list(f.corruption_groups(x, labels, 0, 6))[:2] + list(f.adversarial_groups(model, x, labels, 0, 50))
@@ -68,9 +72,13 @@ def test_corruption_groups_keep_image_ids():
     noise = sets[CORRUPTIONS.index("noise")]
     alone = f.corrupt(x[torch.arange(4, 8)], "noise", 2, generator=make_generator(0))
     torch.testing.assert_close(noise.images[4:8], alone)
-    far = [f.make_group(name, "strangers", x) for name in ("gtsrb", "mnist", "tsrgb")]  # the last is the first's letters
+    far = [
+        f.make_group(name, "strangers", x) for name in ("gtsrb", "mnist", "tsrgb")
+    ]  # the last is the first's letters
     every = torch.cat([s.image_ids for s in (*far, sets[0])])
-    assert len(every.unique()) == 3 * 12 + 12 and torch.equal(far[0].image_ids, f.make_group("gtsrb", "strangers", x).image_ids)
+    assert len(every.unique()) == 3 * 12 + 12 and torch.equal(
+        far[0].image_ids, f.make_group("gtsrb", "strangers", x).image_ids
+    )
 
 
 def test_adversarial_groups_keep_only_successful_attacks(group_features):
@@ -90,7 +98,9 @@ def test_extract_features_matches_library(group_features):
     model, normal, learned, sets = group_features
     x, _ = colored_images(60)
     torch.testing.assert_close(normal.ones, u.confounding_gradient_norms(model, x, group_by="tensor"))
-    torch.testing.assert_close(normal.uniform, u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor"))
+    torch.testing.assert_close(
+        normal.uniform, u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor")
+    )
     assert f.unsupervised_scores(normal, learned).keys() == f.unsupervised_scores(sets[0], learned).keys()
     six, log = f.detector_inputs(normal, learned)["six scores"]
     assert six.shape == (60, 6) and six.isfinite().all() and not log
@@ -160,10 +170,14 @@ def test_detector_rows_cover_every_group_and_training_set(group_features, monkey
 def test_blur_and_attack_transfer_rows_are_complete(group_features):
     model, normal, learned, sets = group_features
     x, labels = colored_images(60)
-    made = f.make_group(NORMAL, NORMAL, f.corrupt(x, *study.MILD_SEVERITY, generator=make_generator(0)), labels, torch.arange(60))
+    made = f.make_group(
+        NORMAL, NORMAL, f.corrupt(x, *study.MILD_SEVERITY, generator=make_generator(0)), labels, torch.arange(60)
+    )
     rows = study.blur_transfer_rows("here", normal, f.extract_features(model, made), sets, learned, 0)
     assert len(rows) == 4 * 2 and all(0 <= r["accuracy"] <= 1 and 0 <= r["auroc"] <= 1 for r in rows)
-    assert all(r["auroc"] == pytest.approx(sum(r[f"auroc {level}"] for level in SEVERITIES) / 5, abs=2e-3) for r in rows)
+    assert all(
+        r["auroc"] == pytest.approx(sum(r[f"auroc {level}"] for level in SEVERITIES) / 5, abs=2e-3) for r in rows
+    )
     rows = study.attack_transfer_rows("here", normal, sets, learned, 0)
     tried = [s.name for s in sets if s.family in ("attacks", CONTROL)]
     assert [r["trained on"] for r in rows] == 4 * tried and all(set(tried) <= r.keys() for r in rows)
@@ -223,7 +237,10 @@ def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
         assert mine.keys() <= kept.select(kind=kind, network="signs/classifier")[0].keys(), kind
     # The slice says what the whole says, as far as so few pictures can say it.
     kept.assert_reproduces(
-        [rows[0]["right"]], [kept.select(kind="network", network="signs/classifier")[0]["right"]], n_fresh=56, n_stored=1_000
+        [rows[0]["right"]],
+        [kept.select(kind="network", network="signs/classifier")[0]["right"]],
+        n_fresh=56,
+        n_stored=1_000,
     )
     areas = [r for r in rows if r["kind"] == "score"]
     for name in NOVEL_SIGNS[:2]:

@@ -12,20 +12,18 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
 from tests._http_server import serve_directory
-
 from tutorial_lib import _download
 from tutorial_lib.models.cifar_resnet import CifarResNet
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOADING_SCRIPT = """
 import sys, warnings
 warnings.filterwarnings("error", module="tutorial_lib")
 import tutorial_lib.models
-room = sys.modules["tutorial_lib.models.pretrained"]
-room._AKAMASTER, room.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
-print(len(list(room.pretrained("cifar10/resnet20").parameters())))
+pretrained = sys.modules["tutorial_lib.models.pretrained"]
+pretrained._AKAMASTER, pretrained.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
+print(len(list(pretrained.load_pretrained("cifar10/resnet20").parameters())))
 """
 
 

@@ -1,33 +1,30 @@
-"""The rules of the house: who may import whom, and what nobody does. CONTRIBUTING.md says why."""
+"""The layers of the project: which package may import which. CONTRIBUTING.md gives the reasons."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = ["tutorial_lib", "studies", "benchmarks", "_ext"]
+ROOT = Path(__file__).parents[2]
+PACKAGES = ["tutorial_lib", "tutorial_course", "experiments", "benchmarks", "docs_ext", "tools"]
 
-BASE_MODULES = {"names", "folder", "tensors"}
-METHOD_DEPENDENCIES = BASE_MODULES | {"gradients", "measures"}
-# The floors, from the ground up: what each room of the library may import besides itself.
+BASE_MODULES = {"_validation", "_batching", "_download", "runtime"}
+ENGINE = BASE_MODULES | {"gradients", "metrics"}
+# What each package of the library may import besides itself, from the lowest layer to the highest.
 ALLOWED_IMPORTS = {
-    "names": set(),
-    "tensors": set(),
-    "folder": {"names"},
+    "_validation": set(),
+    "_batching": set(),
+    "runtime": {"_validation"},
+    "_download": {"_validation"},
     "data": BASE_MODULES,
-    "networks": BASE_MODULES,
-    "measures": BASE_MODULES,
-    "results": BASE_MODULES,
+    "models": BASE_MODULES,
+    "metrics": BASE_MODULES,
     "gradients": BASE_MODULES,
-    "foundations": METHOD_DEPENDENCIES,
-    "information": METHOD_DEPENDENCIES,
-    "uncertainty": METHOD_DEPENDENCIES,
-    "expectancy": METHOD_DEPENDENCIES,
-    "instruments": BASE_MODULES | {"results"},
-    "exercises": METHOD_DEPENDENCIES | {"data", "networks", "foundations", "instruments"},
-    "environment": BASE_MODULES | {"data", "networks", "examination"},
-    "examination": BASE_MODULES | {"data", "networks"},
+    "foundations": ENGINE,
+    "saliency": ENGINE,
+    "attribution": ENGINE,
+    "uncertainty": ENGINE,
+    "quality": ENGINE,
 }
 
 
@@ -58,24 +55,27 @@ def modules_imported_by(name, code, known, *, package=False):
 def import_graph():
     files = source_files()
     return {
-        name: modules_imported_by(name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py")
+        name: modules_imported_by(
+            name, path.read_text(encoding="utf-8"), set(files), package=path.name == "__init__.py"
+        )
         for name, path in files.items()
     }
 
 
 def forbidden_imports(edges):
-    """Imports that climb: from a floor of the library to one that it may not know."""
+    """Imports from a lower layer to a higher one, and imports of the course, experiments or tools by the library."""
     wrong = []
     for module, others in edges.items():
         here = module.split(".")
-        if here[0] != "tutorial_lib" or len(here) == 1:
-            continue
         for other in others:
             there = other.split(".")
-            if there[0] != "tutorial_lib":
-                wrong.append(f"{module} imports {other}: the library knows nothing of what stands on it")
-            elif len(there) > 1 and there[1] != here[1] and there[1] not in ALLOWED_IMPORTS.get(here[1], set()):
-                wrong.append(f"{module} imports {other}: {here[1]} may not know {there[1]}")
+            if here[0] == "tutorial_lib" and there[0] != "tutorial_lib":
+                wrong.append(f"{module} imports {other}: the library depends on no other package of the project")
+            elif here[0] == "tutorial_course" and there[0] not in ("tutorial_lib", "tutorial_course"):
+                wrong.append(f"{module} imports {other}: the course depends on the library alone")
+            elif here[0] == there[0] == "tutorial_lib" and len(here) > 1 and len(there) > 1 and there[1] != here[1]:
+                if there[1] not in ALLOWED_IMPORTS.get(here[1], set()):
+                    wrong.append(f"{module} imports {other}: {here[1]} is not above {there[1]}")
     return wrong
 
 
@@ -98,7 +98,7 @@ def import_cycle(edges):
 
 
 def style_violations(code, library=True):
-    """What nobody does here, found in ``code``; a study, unlike the library, may seed the whole process."""
+    """Violations of the style rules in ``code``; an experiment, unlike the library, may seed the whole process."""
     wrong = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
@@ -119,7 +119,7 @@ def style_violations(code, library=True):
             if keywords.get("allow_pickle") == "True":
                 wrong.append(f"line {node.lineno}: allow_pickle=True can run anything")
             if called in ("plt.show", "pyplot.show"):
-                wrong.append(f"line {node.lineno}: whoever draws does not show; return the figure")
+                wrong.append(f"line {node.lineno}: a library function returns the figure and does not show it")
             if library and called in ("torch.manual_seed", "np.random.seed", "random.seed"):
                 wrong.append(f"line {node.lineno}: {called} changes everyone's random numbers; take a generator")
     return wrong
@@ -130,8 +130,8 @@ def test_import_graph_has_no_forbidden_imports():
 
 
 def test_allowed_imports_covers_every_package():
-    rooms = {name.split(".")[1] for name in source_files() if name.startswith("tutorial_lib.")}
-    assert rooms - set(ALLOWED_IMPORTS) == set(), "a new room: say in FLOORS what it may import"
+    packages = {name.split(".")[1] for name in source_files() if name.startswith("tutorial_lib.")}
+    assert packages - set(ALLOWED_IMPORTS) == set(), "list in ALLOWED_IMPORTS what the new package may import"
 
 
 def test_import_graph_has_no_cycle():
@@ -144,11 +144,10 @@ def test_allowed_imports_has_no_cycle():
 
 @pytest.mark.parametrize("name", source_files())
 def test_source_follows_style_rules(name):
-    assert style_violations(source_files()[name].read_text(encoding="utf-8"), library=name.startswith("tutorial_lib")) == []
-
-
-def test_source_files_have_specific_names():
-    assert [name for name in source_files() if {"utils", "helpers", "misc", "common"} & set(name.split("."))] == []
+    assert (
+        style_violations(source_files()[name].read_text(encoding="utf-8"), library=name.startswith("tutorial_lib"))
+        == []
+    )
 
 
 # Each rule can fail.
@@ -159,8 +158,8 @@ def test_source_files_have_specific_names():
     [
         {"tutorial_lib.gradients.engine": {"tutorial_lib.models"}},
         {"tutorial_lib.attribution.cam": {"tutorial_lib.uncertainty.scores"}},
-        {"tutorial_course.plots": {"tutorial_lib.attribution"}},
-        {"tutorial_lib.data.signs": {"studies"}},
+        {"tutorial_course.plots": {"experiments.saliency"}},
+        {"tutorial_lib.data.signs": {"tutorial_course"}},
         {"tutorial_lib.newcomer": {"tutorial_lib._validation"}},
     ],
 )
@@ -171,12 +170,12 @@ def test_forbidden_imports_detects_each_violation(edges):
 @pytest.mark.parametrize(
     "code",
     [
-        "from tutorial_lib import networks",
+        "from tutorial_lib import models",
         "import tutorial_lib.models",
         "from tutorial_lib.models import load",
-        "def f():\n    from tutorial_lib import networks",
-        "from .. import networks",
-        "from ..networks import load",
+        "def f():\n    from tutorial_lib import models",
+        "from .. import models",
+        "from ..models import load",
     ],
 )
 def test_modules_imported_by_reads_every_import_form(code):
@@ -208,4 +207,7 @@ def test_style_violations_detects_each_rule(code):
 
 
 def test_style_violations_accepts_clean_code():
-    assert style_violations("torch.load(path, weights_only=True)\nnp.load(path)\nx.to(device)\ntorch.cuda.is_available()") == []
+    assert (
+        style_violations("torch.load(path, weights_only=True)\nnp.load(path)\nx.to(device)\ntorch.cuda.is_available()")
+        == []
+    )

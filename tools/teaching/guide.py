@@ -7,11 +7,11 @@ The page holds a mark for each table. Those about the chapters are filled while 
 import re
 from pathlib import Path
 
-from tools.teaching import compute_costs
-from docs_ext import post_build_page
-from tools.teaching import notebook_outline
 import yaml
 from docutils import nodes
+
+from docs_ext import post_build_page
+from tools.teaching import compute_costs, notebook_outline
 
 PAGE = "chapters/teaching"
 SECTION_MARKS = {"must": "●", "cut": "◌", "line": "✎"}
@@ -108,7 +108,11 @@ class Guide:
 
     def __init__(self, root):
         self.plan, self.found = read_plan(root), notebook_outline.chapters(root)
-        self.headings = {number: s for lesson in self.found.values() for number, s in notebook_outline.numbered_sections(lesson).items()}
+        self.headings = {
+            number: s
+            for lesson in self.found.values()
+            for number, s in notebook_outline.numbered_sections(lesson).items()
+        }
 
     def named(self, number):
         """A section with its link, where the book has it already."""
@@ -136,7 +140,9 @@ class Guide:
                 at += step["minutes"]
             working = sum(step["minutes"] for step in route_steps(self.plan, name) if not step["break"])
             hands = sum(step["hands"] for step in route_steps(self.plan, name))
-            rows.append([f"**{format_clock(at)}**", f"**{route['minutes']}**", f"of which {working} at work", f"**{hands}**"])
+            rows.append(
+                [f"**{format_clock(at)}**", f"**{route['minutes']}**", f"of which {working} at work", f"**{hands}**"]
+            )
             # A route without planned minutes on the keys has no column for them.
             made = (
                 table(["from", "min", "what", "hands on"], rows)
@@ -163,11 +169,16 @@ class Guide:
         return "\n".join(parts)
 
     def elastic(self):
-        chosen = {mark: [n for n, s in plan_sections(self.plan).items() if mark in s.get("marks", [])] for mark in SECTION_MARKS}
+        chosen = {
+            mark: [n for n, s in plan_sections(self.plan).items() if mark in s.get("marks", [])]
+            for mark in SECTION_MARKS
+        }
         saved = sum(plan_sections(self.plan)[n]["minutes"] for n in chosen["cut"])
         words = {"must": "never cut", "cut": f"cut by the clock; all of them win {saved} minutes"}
         words |= {"line": "hold the exercise in its one-line form"}
-        return "\n".join(f"- {SECTION_MARKS[mark]} **{words[mark]}:** {', '.join(chosen[mark])}" for mark in SECTION_MARKS)
+        return "\n".join(
+            f"- {SECTION_MARKS[mark]} **{words[mark]}:** {', '.join(chosen[mark])}" for mark in SECTION_MARKS
+        )
 
     def questions(self):
         parts = []
@@ -249,7 +260,11 @@ def fill_measured(app, doctree, docname):
         if asked:
             made = "<p>Nothing ran in this build.</p>"
             if measured:
-                made = compute_costs.run_table(measured) if asked[1] == "run cards" else compute_costs.cost_table(measured, app.srcdir)
+                made = (
+                    compute_costs.run_table(measured)
+                    if asked[1] == "run cards"
+                    else compute_costs.cost_table(measured, app.srcdir)
+                )
             raw.replace_self(nodes.raw("", made, format="html"))
 
 

@@ -54,7 +54,9 @@ class Section:
             tree = ast.parse("\n".join("pass" if line.lstrip().startswith("%") else line for line in text.splitlines()))
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                    found.append(([to_plain_text(a) for a in node.args], {k.arg: to_plain_text(k.value) for k in node.keywords}))
+                    found.append(
+                        ([to_plain_text(a) for a in node.args], {k.arg: to_plain_text(k.value) for k in node.keywords})
+                    )
         return found
 
     @property

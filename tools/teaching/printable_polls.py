@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from string import Formatter, ascii_lowercase
 
+from docutils import nodes
+
 from docs_ext import post_build_page
 from tools.teaching import notebook_outline
-from docutils import nodes
 
 PAGE, SHEETS, ANSWERS = "chapters/polls", "<!-- sheets -->", "<!-- answers -->"
 PAGE_BREAK = '<div style="break-before: page"></div>'
@@ -54,7 +55,9 @@ def answers(name, lesson):
         why = to_printable(list(question.options.values())[question.correct])
         parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** {why}")
     for number, claim in enumerate(notebook_outline.votes(lesson), 1):
-        parts.append(f"- **Vote {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}")
+        parts.append(
+            f"- **Vote {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}"
+        )
     return "\n".join([*parts, ""])
 
 

@@ -1,6 +1,10 @@
-"""What readers write themselves, chapter by chapter: exercises with their references, cases and usual slips; and quizzes.
-Two tests of oneself belong to no chapter: ``ready``, before the first, and ``whole``, after the last.
+"""Exercises of the chapters with their reference solutions, test cases and known mistakes.
 
-A chapter says ``from tutorial_course.exercises import gradients as exercises``, and then
+A chapter imports its own: ``from tutorial_course.exercises import ch1 as exercises``, and then
 ``check(largest_step, exercises.largest_step)``.
 """
+
+from tutorial_course.exercises.check import CheckResult, check
+from tutorial_course.exercises.exercise import Exercise
+
+__all__ = ["CheckResult", "Exercise", "check"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from tutorial_course.exercises.comparison import NumericResult, allclose, all_close, describe_difference, to_results
-from tutorial_course.exercises.exercise import CaseFactory, Exercise, CallRecord, call_with_fixed_rng, record_call
+from tutorial_course.exercises.comparison import NumericResult, all_close, allclose, describe_difference, to_results
+from tutorial_course.exercises.exercise import CallRecord, CaseFactory, Exercise, call_with_fixed_rng, record_call
 from tutorial_course.exercises.side_effects import Snapshot
 
 
@@ -53,7 +53,11 @@ def capitalize(words: str) -> str:
 
 
 def check(
-    function: Callable, exercise: Exercise | Callable, *, cases: Sequence[CaseFactory] = (), known_mistakes: Mapping | None = None
+    function: Callable,
+    exercise: Exercise | Callable,
+    *,
+    cases: Sequence[CaseFactory] = (),
+    known_mistakes: Mapping | None = None,
 ) -> CheckResult:
     """Run an answer on every case beside the reference, and say in three lines how it stands. It never raises on an answer.
 
@@ -212,7 +216,13 @@ def evaluate(exercise: Exercise, attempts: list[Attempt]) -> CheckResult:
         return CheckResult(exercise.name, False, so_far, *trace)
     i = next(i for i in range(n) if not all_close(mine[i], right[i]))
     where = f" (case {i + 1}: {attempts[i].sizes})" if attempts[i].sizes else f" (case {i + 1})"
-    return CheckResult(exercise.name, False, so_far, describe_difference(mine[i], right[i], exercise.outputs) + where, exercise.fallback_hint)
+    return CheckResult(
+        exercise.name,
+        False,
+        so_far,
+        describe_difference(mine[i], right[i], exercise.outputs) + where,
+        exercise.fallback_hint,
+    )
 
 
 def describe_progress(mine: list[list[NumericResult]], right: list[list[NumericResult]], names: Sequence[str]) -> str:
@@ -231,13 +241,17 @@ def describe_progress(mine: list[list[NumericResult]], right: list[list[NumericR
     return "; ".join(said)
 
 
-def match_known_mistake(exercise: Exercise, mine: list[list[NumericResult]], right: list[list[NumericResult]]) -> str | None:
+def match_known_mistake(
+    exercise: Exercise, mine: list[list[NumericResult]], right: list[list[NumericResult]]
+) -> str | None:
     """The hint of the slip that explains most of the wrong results, in all cases; among equals, the one most like the answer."""
     if len({len(parts) for parts in mine}) > 1:
         return None
     results = range(len(mine[0]))
     wrong = {
-        j for j in results if len(mine[0]) != len(right[0]) or not all(allclose(a[j], b[j]) for a, b in zip(mine, right))
+        j
+        for j in results
+        if len(mine[0]) != len(right[0]) or not all(allclose(a[j], b[j]) for a, b in zip(mine, right))
     }
     best, closest = None, (0, 0)
     for hint, function in exercise.iter_known_mistakes():

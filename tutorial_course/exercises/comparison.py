@@ -97,7 +97,11 @@ def describe_difference(mine: Sequence[NumericResult], right: Sequence[NumericRe
     if not a.isfinite().all() and b.isfinite().all():
         return f"{name} holds something that is no number (NaN, or infinity)"
     ratio = (a * b).sum() / (b * b).sum()
-    if b.numel() > 1 and ratio != 0 and allclose(NumericResult(a, mine[j].tolerance), NumericResult(ratio * b, FLOAT64_RTOL)):
+    if (
+        b.numel() > 1
+        and ratio != 0
+        and allclose(NumericResult(a, mine[j].tolerance), NumericResult(ratio * b, FLOAT64_RTOL))
+    ):
         return f"{name} points the right way, and every number in it is {ratio:.4g} times what it should be"
     if b.dim() == 0:
         return f"{name}, {a.item():.4g}, is too {'large' if a > b else 'small'}"

@@ -85,7 +85,11 @@ class Exercise:
 
     def iter_known_mistakes(self) -> list[tuple[str, Callable]]:
         """Every hint with every wrong function that it stands for."""
-        return [(hint, one) for hint, wrong in self.known_mistakes.items() for one in ([wrong] if callable(wrong) else wrong)]
+        return [
+            (hint, one)
+            for hint, wrong in self.known_mistakes.items()
+            for one in ([wrong] if callable(wrong) else wrong)
+        ]
 
     def indistinguishable_mistakes(self) -> list[tuple[str, str]]:
         """Pairs of slips, or of a slip and the right answer, that the cases cannot tell apart in float32; a test wants none."""
@@ -97,7 +101,8 @@ class Exercise:
             (a, b)
             for i, (a, answers) in enumerate(known)
             for b, others in known[i + 1 :]
-            if a != b and all(all_close(one, other, 10 * FLOAT32_RTOL) for one, other in zip(answers, others, strict=True))
+            if a != b
+            and all(all_close(one, other, 10 * FLOAT32_RTOL) for one, other in zip(answers, others, strict=True))
         ]
 
 

@@ -2,7 +2,9 @@
 
 from tutorial_course.widgets import Question
 
-TOPIC_CHAPTER_1, TOPIC_CHAPTER_2, TOPIC_CHAPTER_3, TOPIC_CHAPTER_4, TOPIC_CHAPTER_5 = (f"chapter {number}" for number in range(1, 6))
+TOPIC_CHAPTER_1, TOPIC_CHAPTER_2, TOPIC_CHAPTER_3, TOPIC_CHAPTER_4, TOPIC_CHAPTER_5 = (
+    f"chapter {number}" for number in range(1, 6)
+)
 
 FACT_QUESTIONS = (
     Question(

@@ -2,7 +2,12 @@
 
 from tutorial_course.widgets import Question
 
-TOPIC_PYTHON, TOPIC_CALCULUS, TOPIC_PROBABILITY, TOPIC_NETWORKS = "Python and PyTorch", "derivatives", "probability", "networks"
+TOPIC_PYTHON, TOPIC_CALCULUS, TOPIC_PROBABILITY, TOPIC_NETWORKS = (
+    "Python and PyTorch",
+    "derivatives",
+    "probability",
+    "networks",
+)
 
 QUIZ = (
     Question(

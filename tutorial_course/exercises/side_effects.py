@@ -100,7 +100,9 @@ def module_state(name: str, network: nn.Module) -> dict[tuple[str, str], Any]:
     seen: dict[tuple[str, str], Any] = {
         (f"`{name}`", "training"): [module.training for module in network.modules()],
         (f"`{name}`", "members"): [list(network.state_dict()), [id(module) for module in network.modules()]],
-        (f"`{name}`", "hooks"): [[len(getattr(module, kind)) for kind in HOOK_ATTRIBUTES] for module in network.modules()],
+        (f"`{name}`", "hooks"): [
+            [len(getattr(module, kind)) for kind in HOOK_ATTRIBUTES] for module in network.modules()
+        ],
     }
     for inside, tensor in network.named_parameters():
         seen |= tensor_state(f"`{name}.{inside}`", tensor, "parameters")

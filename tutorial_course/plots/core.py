@@ -135,10 +135,15 @@ def prediction_grid(
         titles: a line above each answer.
         how: columns, rows and inches of :func:`pictures`.
     """
-    captions = [f"{name}\n{float(sure):.0%}" for name, sure in zip(predictions, confidence, strict=False)][: len(images)]
+    captions = [f"{name}\n{float(sure):.0%}" for name, sure in zip(predictions, confidence, strict=False)][
+        : len(images)
+    ]
     captions = [f"{title}\n{caption}" for title, caption in zip(titles, captions, strict=True)] if titles else captions
     return image_grid(
-        images, captions, colors=[CORRECT_COLOR if a == b else WRONG_COLOR for a, b in zip(predictions, truth, strict=False)], **how
+        images,
+        captions,
+        colors=[CORRECT_COLOR if a == b else WRONG_COLOR for a, b in zip(predictions, truth, strict=False)],
+        **how,
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, RegularPolygon
 
-from tutorial_course.plots import RC_PARAMS, FigureWithAltText, with_alt_text
+from tutorial_course.plots.core import RC_PARAMS, FigureWithAltText, with_alt_text
 from tutorial_lib._validation import check_choice
 
 HIGHLIGHTS = {
@@ -17,7 +17,13 @@ HIGHLIGHTS = {
     "network": "the bent boundary: the network, as it would have to be",
     "expectation": "the boundary that was learned, the expectation, and the way to where it would have to be, the mismatch",
 }
-INK_COLOR, PALE_COLOR, OTHER_SIDE_COLOR, CLASS_SIDE_COLOR, OLD_BOUNDARY_COLOR = "#1a1a1a", "#B9B9B9", "#EFF2F4", "#FBE3DA", "#777777"
+INK_COLOR, PALE_COLOR, OTHER_SIDE_COLOR, CLASS_SIDE_COLOR, OLD_BOUNDARY_COLOR = (
+    "#1a1a1a",
+    "#B9B9B9",
+    "#EFF2F4",
+    "#FBE3DA",
+    "#777777",
+)
 Y_GRID = np.linspace(0, 1, 200)
 SIGN_POSITION = (0.74, 0.5)  # where the green sign stands
 TARGET_X = 0.2  # where it would have to stand
@@ -96,7 +102,14 @@ def two_adaptations_figure(highlight: str | None = None) -> FigureWithAltText:
         left.plot(boundary(0), Y_GRID, color=INK_COLOR if highlight is None else OLD_BOUNDARY_COLOR, lw=2)
         shown = np.linspace(0, 1, 5)
         for t in shown[1:]:
-            sign(left, SIGN_POSITION[0] + t * (TARGET_X - SIGN_POSITION[0]), SIGN_POSITION[1] - 0.19, 130 * (1 - t), 1.0 if t == 1 else 0.85, 0.072)
+            sign(
+                left,
+                SIGN_POSITION[0] + t * (TARGET_X - SIGN_POSITION[0]),
+                SIGN_POSITION[1] - 0.19,
+                130 * (1 - t),
+                1.0 if t == 1 else 0.85,
+                0.072,
+            )
         sign(left, *SIGN_POSITION, 130)
         tip = (SIGN_POSITION[0] - 0.26, SIGN_POSITION[1]) if highlight == "point" else (TARGET_X, SIGN_POSITION[1])
         arrow(left, (SIGN_POSITION[0] - 0.12, SIGN_POSITION[1]), tip, step)
@@ -121,7 +134,15 @@ def two_adaptations_figure(highlight: str | None = None) -> FigureWithAltText:
         right.text(0.72, 0.19, "W′", style="italic", ha="left", va="center", fontsize=12, color=bent)
         if expected:
             right.text(
-                0.375, 0.47, "expectation", rotation=90, ha="center", va="center", fontsize=11, weight="bold", color=INK_COLOR
+                0.375,
+                0.47,
+                "expectation",
+                rotation=90,
+                ha="center",
+                va="center",
+                fontsize=11,
+                weight="bold",
+                color=INK_COLOR,
             )
             right.text(0.475, 0.705, "mismatch", ha="left", va="center", fontsize=11, weight="bold", color="#B34E00")
         left.set_title("Move the picture:  $x' = x - \\alpha\\,\\partial J/\\partial x$")

@@ -1,6 +1,6 @@
 """The ledger: what papers claim, what this course measured, and a verdict in words that have rules.
 
-The claims stand in ``ledger.yml`` beside this file, without a single number of ours: a measured figure is a reference to a stored
+The claims stand in ``claims.yml`` beside this file, without a single number of ours: a measured figure is a reference to a stored
 result, looked up when it is shown. What a chapter computes just now is given to ``Claim.measured`` by name.
 """
 
@@ -16,16 +16,28 @@ from string import Formatter
 
 from tutorial_course.results import StoredResult, load_result
 
-LEDGER_FILE = Path(__file__).parent / "ledger.yml"
+LEDGER_FILE = Path(__file__).parent / "claims.yml"
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
 CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, CONFIRMED_HERE = (
     "seen in the paper's setting",
     "seen, and a control does as well",
     "seen in ours, not tested in the paper's",
 )
-NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY = "not seen in ours", "not seen in the paper's setting", "not tested fairly yet"
+NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY = (
+    "not seen in ours",
+    "not seen in the paper's setting",
+    "not tested fairly yet",
+)
 OPEN = "open"
-VERDICTS = (CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, CONFIRMED_HERE, NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY, OPEN)
+VERDICTS = (
+    CONFIRMED_IN_PAPER_SETTING,
+    CONTROL_AS_GOOD,
+    CONFIRMED_HERE,
+    NOT_CONFIRMED_HERE,
+    NOT_CONFIRMED_IN_PAPER_SETTING,
+    NOT_TESTED_FAIRLY,
+    OPEN,
+)
 # Where a published figure was read; what was only recalled has no figure here.
 FIGURE_SOURCES = (
     "the authors' own files",
@@ -109,7 +121,9 @@ def load_table(study: str) -> StoredResult:
     return load_result(study)
 
 
-def lookup_value(study: str, column: str, where: dict | None = None, take: str | None = None, group_by: str | None = None) -> float:
+def lookup_value(
+    study: str, column: str, where: dict | None = None, take: str | None = None, group_by: str | None = None
+) -> float:
     """One number of a stored result.
 
     Args:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tutorial_course.results.claims import (
+    CONFIRMED_HERE,
+    CONFIRMED_IN_PAPER_SETTING,
+    CONTROL_AS_GOOD,
+    load_claims,
+    load_sources,
+)
 from tutorial_course.widgets.quiz import Question, Quiz, quiz
 from tutorial_lib._validation import check_choice
-from tutorial_course.results.claims import CONTROL_AS_GOOD, CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING, load_claims, load_sources
 
 POLL_OPTIONS = ("Seen.", "Seen, and a control does as well.", "Not seen here, or not tested fairly.")
 
@@ -23,7 +29,13 @@ def claim_question(id: str) -> Question:
     """
     rows = {claim.id: claim for claim in load_claims()}
     claim = rows[check_choice(id, rows, "claim")]
-    right = 0 if claim.verdict in (CONFIRMED_IN_PAPER_SETTING, CONFIRMED_HERE) else 1 if claim.verdict == CONTROL_AS_GOOD else 2
+    right = (
+        0
+        if claim.verdict in (CONFIRMED_IN_PAPER_SETTING, CONFIRMED_HERE)
+        else 1
+        if claim.verdict == CONTROL_AS_GOOD
+        else 2
+    )
     row = ": ".join(filter(None, [claim.verdict_text, claim.note]))
     asked = f"{claim.claim} ({load_sources()[claim.source]['label']}, section {claim.section})"
     return Question(asked, dict.fromkeys(POLL_OPTIONS, f"The ledger says: {row}."), right)

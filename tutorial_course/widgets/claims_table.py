@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tutorial_course.widgets.method_map import CHAPTER_TITLES
-from tutorial_course.widgets.markdown import MarkdownText
-from tutorial_lib._validation import check_choice
 from tutorial_course.results.claims import SETTING_FIELDS, VERDICTS, Claim, load_claims, load_sources
+from tutorial_course.widgets.markdown import MarkdownText
+from tutorial_course.widgets.method_map import CHAPTER_TITLES
+from tutorial_lib._validation import check_choice
 
 
 def claims_table(chapter: int | None = None, *, only: str | Sequence[str] | None = None, **measured) -> MarkdownText:

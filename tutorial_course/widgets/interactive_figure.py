@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import matplotlib
 from matplotlib.figure import Figure
 
-from tutorial_course.widgets.static_sliders import Frame, slider_html, static_fallback
 from tutorial_course.plots import RC_PARAMS, FigureWithAltText
+from tutorial_course.widgets.static_sliders import Frame, slider_html, static_fallback
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -48,7 +48,9 @@ class InteractiveFigure:
     def __init__(self, draw: Callable, alt: Callable | None, options: dict[str, list], start: dict[str, object]):
         self.draw, self.alt, self.options = draw, alt, options
         labels = {name: [format_value(value) for value in values] for name, values in options.items()}
-        self.start = tuple(called.index(format_value(start[name])) if name in start else 0 for name, called in labels.items())
+        self.start = tuple(
+            called.index(format_value(start[name])) if name in start else 0 for name, called in labels.items()
+        )
         self.labels = {name.replace("_", " "): called for name, called in labels.items()}
         # Here, not when shown: what raises while it is shown leaves a traceback on the page, and the cell counts as run.
         self.first = self.frame(self.start)
@@ -144,7 +146,9 @@ def check_options(name: str, values: Sequence) -> list:
     return values
 
 
-def interactive_figure(draw: Callable, alt: Callable | None = None, *, start: dict | None = None, **options: Sequence) -> InteractiveFigure:
+def interactive_figure(
+    draw: Callable, alt: Callable | None = None, *, start: dict | None = None, **options: Sequence
+) -> InteractiveFigure:
     """One figure with a slider for each option: live in Jupyter and Colab, a player of frames in the book.
 
     Args:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from html import escape
 
-from tutorial_course.widgets.method_map import CHAPTER_COLORS, EXPECTATIONS, CHAPTER_TITLES, WITH_RESPECT_TO
 from tutorial_course.methods import COST_SYMBOLS, METHODS, Method
+from tutorial_course.results.claims import (
+    CONFIRMED_HERE,
+    CONFIRMED_IN_PAPER_SETTING,
+    CONTROL_AS_GOOD,
+    NOT_CONFIRMED_HERE,
+    NOT_CONFIRMED_IN_PAPER_SETTING,
+    NOT_TESTED_FAIRLY,
+    OPEN,
+    load_claims,
+)
+from tutorial_course.widgets.method_map import CHAPTER_COLORS, CHAPTER_TITLES, EXPECTATIONS, WITH_RESPECT_TO
 from tutorial_course.widgets.section_links import section_url
-from tutorial_course.results.claims import CONTROL_AS_GOOD, NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, OPEN, CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY, load_claims
 
 # A mark beside the colour, for who cannot tell colours apart, and for print.
 VERDICT_MARKS = {
@@ -90,7 +99,13 @@ class MethodCostMap:
             for words, (mark, color) in VERDICT_MARKS.items()
             if words in there
         )
-        used = {letter for method in METHODS.values() if method.cell for letter in method.backward_passes if letter in COST_SYMBOLS}
+        used = {
+            letter
+            for method in METHODS.values()
+            if method.cell
+            for letter in method.backward_passes
+            if letter in COST_SYMBOLS
+        }
         letters = ", ".join(f"<i>{letter}</i> {words}" for letter, words in COST_SYMBOLS.items() if letter in used)
         bars = "".join(
             f'<span><span style="border-left:4px solid {CHAPTER_COLORS[chapter]};padding-left:.35em">{chapter}</span> {CHAPTER_TITLES[chapter]}</span>'

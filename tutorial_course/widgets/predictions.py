@@ -24,9 +24,7 @@ class Prediction:
         if self.guess is None:
             how = f'in this cell, `predict("{self.place}", "my guess")`, or on paper'
             return f"{asked}\n>\n> ✎ Write your guess down before you read on: {how}."
-        return (
-            f"{asked}\n>\n> ✎ Your guess: **{escape_table_cell(self.guess)}**. It comes back at the end, beside what was measured."
-        )
+        return f"{asked}\n>\n> ✎ Your guess: **{escape_table_cell(self.guess)}**. It comes back at the end, beside what was measured."
 
     def __repr__(self) -> str:
         guess = "not yet written down" if self.guess is None else self.guess

@@ -74,8 +74,14 @@ class Question:
         silent = [option for option, feedback in self.options.items() if not option.strip() or not feedback.strip()]
         if silent:
             raise ValueError(f"{self.text!r}: every option needs a text and a line of feedback; none for {silent}")
-        if isinstance(self.correct, bool) or not isinstance(self.correct, int) or not 0 <= self.correct < len(self.options):
-            raise ValueError(f"{self.text!r}: right is an index from 0 to {len(self.options) - 1}, not {self.correct!r}")
+        if (
+            isinstance(self.correct, bool)
+            or not isinstance(self.correct, int)
+            or not 0 <= self.correct < len(self.options)
+        ):
+            raise ValueError(
+                f"{self.text!r}: right is an index from 0 to {len(self.options) - 1}, not {self.correct!r}"
+            )
 
 
 class Quiz:
@@ -174,5 +180,7 @@ def link_sections(html: str) -> str:
         '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">Section 2.2</a> has it; section 9.9 is not there.'
     """
     return re.sub(
-        r"\b[Ss]ection (\d\.\w)\b", lambda found: section_link(found[1], found[0]) if found[1] in SECTION_TITLES else found[0], html
+        r"\b[Ss]ection (\d\.\w)\b",
+        lambda found: section_link(found[1], found[0]) if found[1] in SECTION_TITLES else found[0],
+        html,
     )

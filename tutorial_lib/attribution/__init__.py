@@ -1,35 +1,54 @@
 """Gradients as information: what an answer hangs on, as a map, and how far such a map is to be believed."""
 
-from tutorial_lib.attribution.pixel import convergence_delta, input_x_gradient, integrated_gradients, saliency, smoothgrad
-from tutorial_lib.attribution.cam import all_class_cams, contrast_cam, all_contrast_cams, counterfactual_cam, grad_cam, grad_cam_plus_plus, guided_grad_cam
-from tutorial_lib.attribution.faithfulness import PerturbationCurve, DropResult, average_drop, gaussian_blur, deletion_curve, insertion_curve
+from tutorial_lib.attribution.cam import (
+    all_class_cams,
+    all_contrast_cams,
+    contrast_cam,
+    counterfactual_cam,
+    grad_cam,
+    grad_cam_plus_plus,
+    guided_grad_cam,
+)
+from tutorial_lib.attribution.faithfulness import (
+    DropResult,
+    PerturbationCurve,
+    average_drop,
+    deletion_curve,
+    gaussian_blur,
+    insertion_curve,
+)
 from tutorial_lib.attribution.fisher import LastLayerFisher, last_layer_fisher
 from tutorial_lib.attribution.guided_backprop import guided_backprop
 from tutorial_lib.attribution.introspection import IntrospectiveClassifier, MLPHead, introspective_features
 from tutorial_lib.attribution.localization import energy_pointing_game, pointing_game
-from tutorial_lib.attribution.maps import reduce_channels, l1_ratio, normalize_maps, upsample
-from tutorial_lib.attribution.occlusion import occlusion_windows, occlusion
+from tutorial_lib.attribution.maps import l1_ratio, normalize_maps, reduce_channels, upsample
+from tutorial_lib.attribution.occlusion import occlusion, occlusion_windows
+from tutorial_lib.attribution.pixel import (
+    convergence_delta,
+    input_x_gradient,
+    integrated_gradients,
+    saliency,
+    smoothgrad,
+)
 from tutorial_lib.attribution.sanity_checks import RandomizationResult, model_randomization_test
-from tutorial_lib.attribution.voice import voice_map, map_iou, map_snr
+from tutorial_lib.attribution.voice import map_iou, map_snr, voice_map
 
 __all__ = [
-    "PerturbationCurve",
     "DropResult",
-    "LastLayerFisher",
     "IntrospectiveClassifier",
-    "RandomizationResult",
+    "LastLayerFisher",
     "MLPHead",
-    "average_drop",
-    "gaussian_blur",
+    "PerturbationCurve",
+    "RandomizationResult",
     "all_class_cams",
-    "convergence_delta",
-    "contrast_cam",
     "all_contrast_cams",
+    "average_drop",
+    "contrast_cam",
+    "convergence_delta",
     "counterfactual_cam",
-    "occlusion_windows",
     "deletion_curve",
-    "voice_map",
-    "last_layer_fisher",
+    "energy_pointing_game",
+    "gaussian_blur",
     "grad_cam",
     "grad_cam_plus_plus",
     "guided_backprop",
@@ -38,16 +57,18 @@ __all__ = [
     "insertion_curve",
     "integrated_gradients",
     "introspective_features",
-    "reduce_channels",
-    "energy_pointing_game",
     "l1_ratio",
+    "last_layer_fisher",
+    "map_iou",
+    "map_snr",
+    "model_randomization_test",
     "normalize_maps",
     "occlusion",
-    "map_iou",
+    "occlusion_windows",
     "pointing_game",
-    "model_randomization_test",
+    "reduce_channels",
     "saliency",
-    "map_snr",
     "smoothgrad",
     "upsample",
+    "voice_map",
 ]

@@ -10,11 +10,24 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, as_objective, reduced_class_jacobian, fix_predicted_class, logit_difference, contrast_loss
+from tutorial_lib._validation import check_choice
 from tutorial_lib.attribution.guided_backprop import guided_backprop
 from tutorial_lib.attribution.maps import upsample
-from tutorial_lib.attribution.spatial_layout import Grid, spatial_layout, spatial_activations_and_gradients, iter_batches, check_gradient_reaches_map
-from tutorial_lib._validation import check_choice
+from tutorial_lib.attribution.spatial_layout import (
+    Grid,
+    check_gradient_reaches_map,
+    iter_batches,
+    spatial_activations_and_gradients,
+    spatial_layout,
+)
+from tutorial_lib.gradients import (
+    Objective,
+    as_objective,
+    contrast_loss,
+    fix_predicted_class,
+    logit_difference,
+    reduced_class_jacobian,
+)
 
 Layer = str | nn.Module
 ChannelWeighting = Callable[[Tensor, Tensor], Tensor]

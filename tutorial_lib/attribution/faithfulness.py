@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
 from tutorial_lib._validation import check_shapes
+from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
 
 Target = int | Tensor | None
 
@@ -106,11 +106,21 @@ def insertion_curve(
         torch.Size([3])
     """
     return _perturbation_curve(
-        model, x, x, gaussian_blur(x) if start is None else _expand_to_image(start, x), maps, target, n_steps, batch_size, generator
+        model,
+        x,
+        x,
+        gaussian_blur(x) if start is None else _expand_to_image(start, x),
+        maps,
+        target,
+        n_steps,
+        batch_size,
+        generator,
     )
 
 
-def average_drop(model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, batch_size: int = 64) -> DropResult:
+def average_drop(
+    model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, batch_size: int = 64
+) -> DropResult:
     """What is lost when only what the map marks is shown: max(0, Y − O) / Y, Y = p_P(x), O = p_P(x ⊙ L), for each picture.
 
     L is the map's positive part over its largest value. ``drop.mean()`` is the paper's average drop (lower is better),
@@ -184,7 +194,11 @@ def _perturbation_curve(
     J = fix_predicted_class(model, x, log_prob(target), batch_size=batch_size)
     counts = [round(s / n_steps * place[0].numel()) for s in range(n_steps + 1)]
     p = torch.stack(
-        [objective_values(model, torch.where((place < n)[:, None], marked, rest), J, batch_size=batch_size).exp() for n in counts], 1
+        [
+            objective_values(model, torch.where((place < n)[:, None], marked, rest), J, batch_size=batch_size).exp()
+            for n in counts
+        ],
+        1,
     )
     fraction = torch.tensor([n / place[0].numel() for n in counts], dtype=p.dtype, device=p.device)
     return PerturbationCurve(fraction, p, torch.trapezoid(p, fraction, dim=1))

@@ -82,7 +82,9 @@ def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
         tensor([12.5000])
     """
     if logits.dim() != 2 or features.dim() != 2 or len(logits) != len(features) or not len(features):
-        raise ValueError(f"logits (N, C) and features (N, d), N > 0, not {tuple(logits.shape)} and {tuple(features.shape)}")
+        raise ValueError(
+            f"logits (N, C) and features (N, d), N > 0, not {tuple(logits.shape)} and {tuple(features.shape)}"
+        )
     check_shapes(logits=(logits, "floats N C"), h=(features, "floats N d"))
     return LastLayerFisher(logits.detach(), features.detach().to(logits))
 

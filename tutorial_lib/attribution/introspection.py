@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tutorial_lib.gradients import reduced_class_jacobian, penultimate_features
 from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.attribution.fisher import complement_probabilities
-from tutorial_lib._validation import check_choice
-from tutorial_lib._validation import check_shapes
+from tutorial_lib.gradients import penultimate_features, reduced_class_jacobian
 
 # The gradient of the loss to Q with respect to the logits is δ_c for every c ≠ Q: (δ, what stands at Q itself, δ_Q − pull).
 LOSSES = {
@@ -79,7 +78,9 @@ def introspective_features(
     return torch.cat(found)
 
 
-def _at_layer(model: nn.Module, x: Tensor, layer: str | nn.Module, logit_gradients: Callable, target_logit: float) -> Tensor:
+def _at_layer(
+    model: nn.Module, x: Tensor, layer: str | nn.Module, logit_gradients: Callable, target_logit: float
+) -> Tensor:
     _, z, J = reduced_class_jacobian(model, x, layer, lambda gradients: gradients)
     other, _, pull = logit_gradients(z, target_logit)
     # ∂J(Q)/∂A = Σ_c δ_c ∂z_c/∂A − pull · ∂z_Q/∂A: only the last term knows Q.

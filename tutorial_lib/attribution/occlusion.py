@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import fix_predicted_class, objective_values
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import fix_predicted_class, objective_values
 
 
 def occlusion(
@@ -53,7 +53,9 @@ def occlusion(
             for copy, (down, across) in zip(copies, places[some]):
                 copy[..., down, across] = filled[rows][..., down, across]
             index = torch.arange(len(x))[rows].repeat(len(copies))
-            left = objective_values(model, copies.flatten(0, 1), J.select(index), batch_size=batch_size).view(len(copies), -1)
+            left = objective_values(model, copies.flatten(0, 1), J.select(index), batch_size=batch_size).view(
+                len(copies), -1
+            )
             for fall, (down, across) in zip(whole[rows] - left, places[some]):
                 falls[rows, down, across] += fall[:, None, None]
     for down, across in places:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import fix_predicted_class, input_gradient, objective_values
-from tutorial_lib._validation import check_floating
 from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_floating
+from tutorial_lib.gradients import fix_predicted_class, input_gradient, objective_values
 
 
 def saliency(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
@@ -82,7 +81,9 @@ def smoothgrad(
     """
     check_choice(reduction, ["mean", "square", "variance"], "reading")
     if n_samples < 1 or noise_level < 0:
-        raise ValueError(f"smoothgrad needs at least one sample and noise ≥ 0, not samples={n_samples}, noise={noise_level}")
+        raise ValueError(
+            f"smoothgrad needs at least one sample and noise ≥ 0, not samples={n_samples}, noise={noise_level}"
+        )
     if generator is None:
         generator = torch.Generator().manual_seed(0)
 
@@ -97,12 +98,20 @@ def smoothgrad(
     x = x.detach()
     span = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
     way = noise_level * span.view(-1, *(1,) * (x.dim() - 1))
-    mean, variance = _gradient_moments(model, x, objective, x, way, fields, n_samples, batch_size, spread=reduction != "mean")
+    mean, variance = _gradient_moments(
+        model, x, objective, x, way, fields, n_samples, batch_size, spread=reduction != "mean"
+    )
     return {"mean": mean, "square": variance + mean.square(), "variance": variance}[reduction].to(x.dtype)
 
 
 def integrated_gradients(
-    model: nn.Module, x: Tensor, objective=None, *, baseline: float | Tensor = 0.0, n_steps: int = 64, batch_size: int = 16
+    model: nn.Module,
+    x: Tensor,
+    objective=None,
+    *,
+    baseline: float | Tensor = 0.0,
+    n_steps: int = 64,
+    batch_size: int = 16,
 ) -> Tensor:
     """The gradient averaged on the way from a baseline x′ to the picture, times the way. x (N, …) -> like x, signed, in logits.
 
@@ -130,12 +139,20 @@ def integrated_gradients(
     # The midpoints of S equal parts of the way.
     shares = ((torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps).to(x).view(-1, 1, *(1,) * (x.dim() - 1))
     way = x - origin
-    mean, _ = _gradient_moments(model, x, objective, origin, way, lambda p: shares[p.start : p.stop], n_steps, batch_size, spread=False)
+    mean, _ = _gradient_moments(
+        model, x, objective, origin, way, lambda p: shares[p.start : p.stop], n_steps, batch_size, spread=False
+    )
     return (way * mean).to(x.dtype)
 
 
 def convergence_delta(
-    model: nn.Module, x: Tensor, attribution: Tensor, objective=None, *, baseline: float | Tensor = 0.0, batch_size: int = 64
+    model: nn.Module,
+    x: Tensor,
+    attribution: Tensor,
+    objective=None,
+    *,
+    baseline: float | Tensor = 0.0,
+    batch_size: int = 64,
 ) -> Tensor:
     """How far a map's sum is from what it should explain: Σ_i a_i − (J(x) − J(x′)), signed, (N,); 0 for a complete map.
 
@@ -153,7 +170,9 @@ def convergence_delta(
     if attribution.shape != x.shape:
         raise ValueError(f"the attribution must be of the shape of x, {tuple(x.shape)}, not {tuple(attribution.shape)}")
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
-    explained = objective_values(model, x, J, batch_size=batch_size) - objective_values(model, _baseline(x, baseline), J, batch_size=batch_size)
+    explained = objective_values(model, x, J, batch_size=batch_size) - objective_values(
+        model, _baseline(x, baseline), J, batch_size=batch_size
+    )
     return attribution.flatten(1).sum(1) - explained
 
 

@@ -8,8 +8,8 @@ from math import isqrt
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, as_objective, layer_gradient
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import Objective, as_objective, layer_gradient
 
 Grid = tuple[int, int]
 Layout = Callable[[Tensor], Tensor]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import as_objective
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.attribution.cam import all_class_cams, all_contrast_cams
 from tutorial_lib.attribution.maps import upsample
-from tutorial_lib._validation import check_choice
-from tutorial_lib._validation import check_shapes
+from tutorial_lib.gradients import as_objective
 
 # Class maps of a picture's size that are held at a time.
 MAPS_PER_BLOCK = 64

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tutorial_lib.data.fixations import FIXATION_COLUMNS, fixations_install_hint
-from tutorial_lib.data._safe_io import open_image, load_mat, atomic_write
 from tutorial_lib._download import resolve_data_dir
+from tutorial_lib.data._safe_io import atomic_write, load_mat, open_image
+from tutorial_lib.data.fixations import FIXATION_COLUMNS, fixations_install_hint
 
 
 def convert_osie(source: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
@@ -31,7 +31,9 @@ def convert_osie(source: str | os.PathLike, *, data_dir: str | os.PathLike | Non
     path = list_files(Path(source) / "data" / "eye", "fixations.mat", "osie")[0]
     held = load_mat(path, "fixations", squeeze_me=True, struct_as_record=False)
     if "fixations" not in held:
-        raise ValueError(f"{path} is no file of OSIE's fixations (it has none). {fixations_install_hint('osie', data_dir=data_dir)}")
+        raise ValueError(
+            f"{path} is no file of OSIE's fixations (it has none). {fixations_install_hint('osie', data_dir=data_dir)}"
+        )
     cells = np.atleast_1d(held["fixations"])
     if len(cells) != len(images):
         raise ValueError(f"{path} has {len(cells)} cells for {len(images)} pictures: one of the two is not whole")
@@ -98,7 +100,8 @@ def write_dataset(name: str, images: list[Path], rows: list[tuple], data_dir: st
             shutil.copyfile(image, half)
     kinds = (np.float32, np.float32, np.float32, np.int8, np.int16)
     columns = {
-        key: np.array([row[k] for row in rows], kind) for k, (key, kind) in enumerate(zip(FIXATION_COLUMNS, kinds, strict=True))
+        key: np.array([row[k] for row in rows], kind)
+        for k, (key, kind) in enumerate(zip(FIXATION_COLUMNS, kinds, strict=True))
     }
     with atomic_write(folder / "fixations.npz") as half:
         np.savez_compressed(half, names=np.array([image.name for image in images]), **columns)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from tutorial_lib._validation import check_choice
 from tutorial_lib.data.scenes import lerp, one_over_f_noise
 from tutorial_lib.data.sdf import segment
-from tutorial_lib._validation import check_choice
 
 REFERENCE_HEIGHT = 64  # lengths below are in pixels of a picture this high
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import check_choice
 from tutorial_lib.data.rendering import CHROMATIC_PAINTS, SignCoverage, composite, iter_scene_batches, rasterize_signs
 from tutorial_lib.data.scenes import Pose, Scene, one_over_f_noise, sample_scenes
 from tutorial_lib.data.signs import SIGNS, to_label_tensor
-from tutorial_lib._validation import check_choice
 
 DEFAULT_FACTOR_CHANGE = {
     "sign": 0.0,
@@ -99,7 +99,9 @@ def _render_pair_batch(
     else:
         (pattern,) = one_over_f_noise(len(labels), (0.6,), height, width, generator, scene.background.device)
         pattern = torch.sign(pattern) * pattern.abs().sqrt()  # patches rather than grain
-        altered = scene.replace(surface_texture=scene.surface_texture * (1 + amount[:, None, None, None] * pattern).clamp(0.1, 1.9))
+        altered = scene.replace(
+            surface_texture=scene.surface_texture * (1 + amount[:, None, None, None] * pattern).clamp(0.1, 1.9)
+        )
         differs = (first.paint_fractions > 0).any(1, keepdim=True)
     image, other = composite(scene, first).images, composite(altered, second).images
     return image, other, differs & (scene.occluder_alpha < 1)
@@ -150,12 +152,18 @@ def counterfactual_pairs(
         if len(others) not in (1, len(labels)):
             raise ValueError(f"{len(others)} other signs do not fit {len(labels)} labels; give one, or one for each")
         others = others.expand(len(labels))
-    amount = torch.as_tensor(DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32).expand(len(labels))
+    amount = torch.as_tensor(DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32).expand(
+        len(labels)
+    )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     blocks = []
-    for rows, part in iter_scene_batches(len(labels), scene, size=size, distribution=distribution, generator=generator, device=device):
+    for rows, part in iter_scene_batches(
+        len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
+    ):
         chosen = others[rows] if factor == "sign" else None
-        blocks.append(_render_pair_batch(part, labels[rows], chosen, factor, amount[rows].to(part.hue_shift), generator))
+        blocks.append(
+            _render_pair_batch(part, labels[rows], chosen, factor, amount[rows].to(part.hue_shift), generator)
+        )
     return CounterfactualPair(*map(torch.cat, zip(*blocks, strict=True)))
 
 
@@ -224,7 +232,9 @@ def _join_cells(cells: Tensor) -> Tensor:
     )
 
 
-def odd_one_out_arrays(kind: str, n: int = 1, *, size: int = 144, generator: torch.Generator | None = None, device=None) -> OddOneOutArrays:
+def odd_one_out_arrays(
+    kind: str, n: int = 1, *, size: int = 144, generator: torch.Generator | None = None, device=None
+) -> OddOneOutArrays:
     """Nine signs in a square, eight alike and one odd.
 
     Args:
@@ -270,9 +280,15 @@ def odd_one_out_arrays(kind: str, n: int = 1, *, size: int = 144, generator: tor
             x=0.08 * loose[4],
             y=0.08 * loose[5],
         )
-        cut = {name: _split_cells(getattr(scene, name)[:1]) for name in ("background", "surface", "leaves", "cover", "noise")}
+        cut = {
+            name: _split_cells(getattr(scene, name)[:1])
+            for name in ("background", "surface_texture", "occluder", "occluder_alpha", "camera_noise")
+        }
         scene = scene.replace(
-            **cut, pose=pose, illumination_gradient=0 * scene.illumination_gradient, hue_shift=(DEFAULT_FACTOR_CHANGE["colour"] * odd if kind == "colour" else 0 * odd)
+            **cut,
+            pose=pose,
+            illumination_gradient=0 * scene.illumination_gradient,
+            hue_shift=(DEFAULT_FACTOR_CHANGE["colour"] * odd if kind == "colour" else 0 * odd),
         )
         drawn = composite(scene, rasterize_signs(labels, pose, size // 3, size // 3), poles=False)
         there, odd_one = _join_cells(drawn.sign_mask), _join_cells(drawn.sign_mask * odd[:, None, None, None])

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.corruptions import SEVERITIES, corrupt, check_images
+from tutorial_lib._validation import check_choice
 from tutorial_lib.data._safe_io import open_image
+from tutorial_lib.data.corruptions import SEVERITIES, check_images, corrupt
 from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
-from tutorial_lib._validation import check_choice
 
 DISTORTIONS = ("gaussian blur", "lens blur", "noise", "codec error", "decolorisation", "darkening", "exposure", "haze")
 # Public domain or CC0, and inside scikit-image itself: nothing is downloaded. The last three are textures.
@@ -41,14 +41,29 @@ class QualityDataset:
         subset: in words, which pictures of which set these are.
     """
 
-    def __init__(self, images, reference_images, references, distortion_types, scores, *, higher_is: str, score_description: str, description: str):
+    def __init__(
+        self,
+        images,
+        reference_images,
+        references,
+        distortion_types,
+        scores,
+        *,
+        higher_is: str,
+        score_description: str,
+        description: str,
+    ):
         self.images, self.reference_images = list(images), dict(reference_images)
         self.references, self.distortion_types, self.scores = (
             tuple(references),
             tuple(distortion_types),
             torch.as_tensor(scores, dtype=torch.float64),
         )
-        self.higher_is, self.score_description, self.description = check_choice(higher_is, ("worse", "better"), "direction"), score_description, description
+        self.higher_is, self.score_description, self.description = (
+            check_choice(higher_is, ("worse", "better"), "direction"),
+            score_description,
+            description,
+        )
         if not len(self.images) == len(self.references) == len(self.distortion_types) == len(self.scores):
             raise ValueError("every damaged picture needs one reference, one kind and one number")
         if missing := set(self.references) - set(self.reference_images):
@@ -88,9 +103,7 @@ class QualityDataset:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        counts = (
-            f"{len(self)} pictures of {len(set(self.references))} references, {len(set(self.distortion_types))} kinds of damage"
-        )
+        counts = f"{len(self)} pictures of {len(set(self.references))} references, {len(set(self.distortion_types))} kinds of damage"
         return f"Rated({counts}; {self.score_description}, higher is {self.higher_is}; {self.description})"
 
 
@@ -142,7 +155,9 @@ def make_distortion_dataset(
                     kind_of, level_of = [*kind_of, kind], [*level_of, level]
     originals = dict(zip(names, references.split(1), strict=True))
     meaning = "severity, decided when it was drawn"
-    return QualityDataset(images, originals, found, kind_of, level_of, higher_is="worse", score_description=meaning, description=subset)
+    return QualityDataset(
+        images, originals, found, kind_of, level_of, higher_is="worse", score_description=meaning, description=subset
+    )
 
 
 def skimage_photos(

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, open_image, load_npz
-from tutorial_lib._download import DATA_ENV_VAR, resolve_data_dir, display_path
+from tutorial_lib._download import DATA_ENV_VAR, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice
+from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, load_npz, open_image
 
 FIXATION_COLUMNS = ("x", "y", "duration", "subject", "image")
 
@@ -95,7 +95,9 @@ class FixationDataset:
         return torch.from_numpy(np.stack([rows, columns], 1).astype(np.int64))
 
 
-def load_fixations(name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None) -> FixationDataset:
+def load_fixations(
+    name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
+) -> FixationDataset:
     """Eye fixations on photographs, "osie" or "mit1003", from a folder of that name in the data folder.
 
     The folder holds ``images/`` and ``fixations.npz``: x, y, duration (ms), subject, image (into names), one entry a fixation,
@@ -151,7 +153,9 @@ def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None)
     Raises:
         ValueError: an unknown set.
     """
-    return (resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "set of fixations") / "fixations.npz").is_file()
+    return (
+        resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "set of fixations") / "fixations.npz"
+    ).is_file()
 
 
 def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:

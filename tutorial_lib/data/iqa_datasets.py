@@ -14,10 +14,10 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from tutorial_lib.data._safe_io import open_image, load_mat, read_text, atomic_write
-from tutorial_lib.data.distorted_images import QualityDataset
-from tutorial_lib._download import DATA_ENV_VAR, resolve_data_dir, display_path
+from tutorial_lib._download import DATA_ENV_VAR, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice
+from tutorial_lib.data._safe_io import atomic_write, load_mat, open_image, read_text
+from tutorial_lib.data.distorted_images import QualityDataset
 
 # name -> (where it is had, its converter)
 IQA_DATASETS = {
@@ -29,7 +29,9 @@ REQUIRED_COLUMNS = ("distorted", "reference", "distortion")
 MAX_IMAGE_PIXELS = 4_000_000  # pixels; what claims to be larger is no picture of these sets
 
 
-def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None) -> QualityDataset:
+def load_iqa_dataset(
+    name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
+) -> QualityDataset:
     """Read a set of pictures with human scores: "live" or "tid2013". Pictures are decoded one by one, when they are asked for.
 
     Args:
@@ -146,7 +148,9 @@ def convert_live(folder: str | os.PathLike, *, data_dir: str | os.PathLike | Non
         lines = [line.split() for line in read_text(listed).splitlines() if line.split()]
         with _parse_score_lines(listed):
             for reference, name, *_ in sorted(lines, key=lambda parts: int(parts[1][3:].partition(".")[0])):
-                found.append((folder / kind / _is_plain_filename(name), folder / "refimgs" / _is_plain_filename(reference), kind))
+                found.append(
+                    (folder / kind / _is_plain_filename(name), folder / "refimgs" / _is_plain_filename(reference), kind)
+                )
     if not len(found) == dmos.size == copies.size:
         raise ValueError(f"{len(found)} pictures are listed in info.txt, {scores.name} has {dmos.size} scores")
     kept = [(*one, float(s)) for one, s, copy in zip(found, dmos.flat, copies.flat, strict=True) if not copy]
@@ -214,7 +218,9 @@ def _write_dataset(name: str, scale: str, found: list[tuple[Path, Path, str, flo
 
 def _existing_path(path: Path) -> Path:
     if not path.is_file():
-        raise FileNotFoundError(f"{display_path(path)} is missing; point the converter at the unpacked official download")
+        raise FileNotFoundError(
+            f"{display_path(path)} is missing; point the converter at the unpacked official download"
+        )
     return path
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tutorial_lib.data._safe_io import load_npz
-from tutorial_lib.data.registry import DIGIT_CLASSES, DATASETS
-from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
-from tutorial_lib._download import DATA_ENV_VAR, resolve_data_dir, atomic_download, display_path
+from tutorial_lib._download import DATA_ENV_VAR, atomic_download, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice
+from tutorial_lib.data._safe_io import load_npz
+from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
+from tutorial_lib.data.registry import DATASETS, DIGIT_CLASSES
 
 
 def load(
@@ -126,7 +126,9 @@ def _load_digits(split: str, *, data_dir, **how) -> LabeledImages:
     import sklearn
     from sklearn.datasets import load_digits
 
-    part = {"train": slice(0, 1297), "test": slice(1297, None)}[check_choice(split, ("train", "test"), "split of digits")]
+    part = {"train": slice(0, 1297), "test": slice(1297, None)}[
+        check_choice(split, ("train", "test"), "split of digits")
+    ]
     digits = load_digits()
     images = digits.images.astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)[part, ..., None]
     words = f"all {len(images):,} pictures of digits/{split}; every pixel repeated 4×4"

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.transforms import hue_rotation_matrix
 from tutorial_lib.data.scenes import RENDER_BATCH, Pose, Scene, lerp, sample_scenes
 from tutorial_lib.data.sdf import box
 from tutorial_lib.data.signs import DESIGNS, PAINTS, to_label_tensor
+from tutorial_lib.data.transforms import hue_rotation_matrix
 
 FOCAL_LENGTH = 3.5  # in half-heights of the picture
 CHROMATIC_PAINTS = torch.tensor(
@@ -105,7 +105,11 @@ def _palette(hue: Tensor) -> Tensor:
 
 def composite(scene: Scene, *inks: SignCoverage, poles: bool = True) -> RenderResult:
     """What the camera sees of a scene and the signs in it; the masks are those of all its signs together."""
-    image, sign, glyph = scene.background, torch.zeros_like(scene.occluder_alpha), torch.zeros_like(scene.occluder_alpha)
+    image, sign, glyph = (
+        scene.background,
+        torch.zeros_like(scene.occluder_alpha),
+        torch.zeros_like(scene.occluder_alpha),
+    )
     height, width = image.shape[-2:]
     v = torch.linspace(-1, 1, height, device=image.device).to(image)[:, None]
     u = torch.linspace(-1, 1, width, device=image.device).to(image)
@@ -182,7 +186,9 @@ def render(
     labels = to_label_tensor(labels)
     blocks = []
     placed = None
-    for rows, part in iter_scene_batches(len(labels), scene, size=size, distribution=distribution, generator=generator, device=device):
+    for rows, part in iter_scene_batches(
+        len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
+    ):
         if pose is not None:
             placed = placed or pose.for_batch(len(labels), part.background)
             part = part.replace(pose=Pose(*(field[rows] for field in placed)))

@@ -146,7 +146,9 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
     edge = height / 3  # how many times steeper than a pixel's share an edge may be
     v = torch.linspace(-1, 1, height, device=device)[:, None]
     u = torch.linspace(-width / height, width / height, width, device=device)[None]
-    clouds, grain, gravel, ridge, skyline = one_over_f_noise(n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device)
+    clouds, grain, gravel, ridge, skyline = one_over_f_noise(
+        n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device
+    )
 
     sky = lerp(shade((0.26, 0.48, 0.82), 0.06), shade((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
     sky = lerp(sky, shade((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # an evening

@@ -12,8 +12,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.sdf import arrow, bicycle, box, car, circle, polygon, regular_polygon, segment, stroke_path, text_sdf, union
 from tutorial_lib._validation import check_choice
+from tutorial_lib.data.sdf import (
+    arrow,
+    bicycle,
+    box,
+    car,
+    circle,
+    polygon,
+    regular_polygon,
+    segment,
+    stroke_path,
+    text_sdf,
+    union,
+)
 
 PAINTS = {
     "white": (0.93, 0.93, 0.91),
@@ -66,7 +78,10 @@ def _stop(face: str, word: str) -> Design:
 
 
 def _speed(limit: str) -> Design:
-    return lambda x, y: [*_disc(x, y, "white", "red"), Layer(text_sdf(x, y, limit, 0.37, 0.072, gap=0.49), "black", True)]
+    return lambda x, y: [
+        *_disc(x, y, "white", "red"),
+        Layer(text_sdf(x, y, limit, 0.37, 0.072, gap=0.49), "black", True),
+    ]
 
 
 def _turn(side: int) -> Design:
@@ -184,7 +199,8 @@ def to_label_tensor(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
     else:
         signs = [signs] if isinstance(signs, str | int) else list(signs)
         labels = torch.tensor(
-            [names.index(check_choice(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs], dtype=torch.long
+            [names.index(check_choice(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs],
+            dtype=torch.long,
         )
     outside = labels[(labels < 0) | (labels >= len(names))]
     if len(outside):

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib._validation import check_choice
+from tutorial_lib.data.scenes import one_over_f_noise
 
 TEXTURES = ("clouds", "stripes", "cells")
 

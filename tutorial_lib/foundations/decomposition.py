@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import promote_to_float32, check_shapes
+from tutorial_lib._validation import check_shapes, promote_to_float32
 
 
 class Decomposition(NamedTuple):
@@ -29,7 +29,9 @@ def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Ten
                  [-3., -1.]]])
     """
     if logit_gradients.dim() != 2 or features.dim() != 2 or len(logit_gradients) != len(features):
-        raise ValueError(f"factors (N, C) and (N, d) expected, not {tuple(logit_gradients.shape)} and {tuple(features.shape)}")
+        raise ValueError(
+            f"factors (N, C) and (N, d) expected, not {tuple(logit_gradients.shape)} and {tuple(features.shape)}"
+        )
     return logit_gradients[:, :, None] * torch.cat([features, torch.ones_like(features[:, :1])], 1)[:, None]
 
 
@@ -90,4 +92,6 @@ def decompose_gradients(gradients: Tensor, learned: Tensor) -> Decomposition:
     along = g @ Q
     coefficients = torch.linalg.solve_triangular(R, along.T, upper=True).T
     rest, whole = (g - along @ Q.T).square().sum(1), g.square().sum(1)
-    return Decomposition(coefficients.to(gradients), torch.where(whole == 0, 0.0, rest / whole).clamp(0, 1).to(gradients))
+    return Decomposition(
+        coefficients.to(gradients), torch.where(whole == 0, 0.0, rest / whole).clamp(0, 1).to(gradients)
+    )

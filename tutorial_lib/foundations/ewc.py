@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients._context import eval_mode
-from tutorial_lib.gradients import log_prob, model_outputs, per_sample_gradients
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import log_prob, model_outputs, per_sample_gradients
+from tutorial_lib.gradients._context import eval_mode
 
 
 def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dict[str, Tensor]:

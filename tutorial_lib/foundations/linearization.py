@@ -6,13 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tutorial_lib.gradients import as_objective, input_gradient, model_outputs, per_sample_gradients
-from tutorial_lib.gradients._context import eval_mode
 from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_shapes
+from tutorial_lib.gradients import as_objective, input_gradient, model_outputs, per_sample_gradients
+from tutorial_lib.gradients._context import eval_mode
 
 
-def linearization_radius(losses: Tensor, slope: Tensor, start: Tensor, distances: Tensor, tolerance: float = 0.1) -> Tensor:
+def linearization_radius(
+    losses: Tensor, slope: Tensor, start: Tensor, distances: Tensor, tolerance: float = 0.1
+) -> Tensor:
     """How far along a line the predicted *change* of a loss is right: the first t with |st − ΔJ(t)| > tolerance · |ΔJ(t)|.
 
     losses J(t) (N, T), slope s = dJ/dt at 0 (N,), start J(0) (N,), distances t (T,) -> (N,) ≥ 0, straight between the distances

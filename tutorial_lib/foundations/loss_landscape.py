@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from tutorial_lib.gradients._context import eval_mode
-from tutorial_lib.gradients._context import translate_errors
 from tutorial_lib._validation import check_choice
+from tutorial_lib.gradients._context import eval_mode, translate_errors
 
 Direction = Mapping[str, Tensor]
 
@@ -191,7 +190,9 @@ def explained_variance(states: Sequence[Direction], directions: Sequence[Directi
     return round(float((centred @ basis).square().sum() / centred.square().sum()), 12)
 
 
-def random_walk_like(states: Sequence[Direction], *, generator: torch.Generator | None = None) -> list[dict[str, Tensor]]:
+def random_walk_like(
+    states: Sequence[Direction], *, generator: torch.Generator | None = None
+) -> list[dict[str, Tensor]]:
     """A path without an aim: as many steps as the given one, each as long as its, every one in a direction of its own.
 
     Raises:

@@ -8,7 +8,9 @@ from torch import Tensor
 from tutorial_lib._validation import check_shapes
 
 
-def _margin(W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _margin(
+    W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if W.dim() != 2 or features.dim() != 2 or b.shape != W.shape[:1] or features.shape[1] != W.shape[1]:
         raise ValueError(
             f"W (C, d), b (C,) and h (N, d) expected, not {tuple(W.shape)}, {tuple(b.shape)}, {tuple(features.shape)}"
@@ -44,7 +46,9 @@ def minimal_feature_shift(W: Tensor, b: Tensor, features: Tensor, P: int | Tenso
     return -(margin / size)[:, None] * between
 
 
-def minimal_weight_update(W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor) -> tuple[Tensor, Tensor]:
+def minimal_weight_update(
+    W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
+) -> tuple[Tensor, Tensor]:
     """The smallest change of the layer after which P and Q tie for this h: Δ[W b] = −m/(2(‖h‖²+1)) (e_P − e_Q)[h; 1]ᵀ.
 
     m = z_P − z_Q is the margin that has to go. W (C, d), b (C,), h (N, d), P and Q a class or labels (N,) -> ΔW (N, C, d),

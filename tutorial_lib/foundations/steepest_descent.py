@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
-from tutorial_lib._validation import promote_to_float32
+from tutorial_lib._validation import check_choice, promote_to_float32
 
 NORMS = ("l2", "linf", "l1", "M", "spectral")
 
@@ -72,7 +71,9 @@ def dual_norm(gradient: Tensor, norm: str = "l2", *, M: Tensor | None = None) ->
     return g.norm(dim=1, p={"l2": 2, "linf": 1, "l1": torch.inf}[norm])
 
 
-def steepest_descent_step(gradient: Tensor, norm: str = "l2", radius: float = 1.0, *, M: Tensor | None = None) -> Tensor:
+def steepest_descent_step(
+    gradient: Tensor, norm: str = "l2", radius: float = 1.0, *, M: Tensor | None = None
+) -> Tensor:
     """The steepest step down: argmin of gᵀd over ‖d‖ ≤ radius, one for every row, (N, …) -> like gradient.
 
     l2: −εg/‖g‖ (gradient descent) · linf: −ε sign g (sign descent, FGSM) · l1: −ε sign(g_i) e_i at the largest |g_i| (one

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import promote_to_float32, check_shapes
+from tutorial_lib._validation import check_shapes, promote_to_float32
 
 
 class TrustScore:
@@ -31,7 +31,7 @@ class TrustScore:
     def __init__(self, k: int = 10, alpha: float = 0.0, n_neighbor: int = 1):
         if k < 1 or n_neighbor < 1 or not 0 <= alpha < 1:
             raise ValueError(
-                f"k and neighbour start at 1, alpha lies in [0, 1): not k={k}, neighbour={n_neighbor}, alpha={alpha}"
+                f"k and n_neighbor start at 1, alpha lies in [0, 1): not k={k}, n_neighbor={n_neighbor}, alpha={alpha}"
             )
         self.k, self.alpha, self.neighbour = k, alpha, n_neighbor
         self.class_samples: dict[int, Tensor] = {}
@@ -83,7 +83,9 @@ class TrustScore:
         found = [features.new_zeros(0, len(self.class_samples))]
         for rows in batch_slices(len(features), batch_size):
             row = features[rows].detach().to(self.origin) - self.origin
-            found.append(torch.stack([self._distance(row, points) for points in self.class_samples.values()], 1).to(features))
+            found.append(
+                torch.stack([self._distance(row, points) for points in self.class_samples.values()], 1).to(features)
+            )
         return torch.cat(found)
 
     def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
@@ -104,7 +106,9 @@ class TrustScore:
         classes = torch.tensor(list(self.class_samples), device=predictions.device)
         own = predictions[:, None] == classes
         if predictions.shape != features.shape[:1] or not own.any(1).all():
-            raise ValueError(f"predictions must be {len(features)} labels among the fitted ones, {list(self.class_samples)}")
+            raise ValueError(
+                f"predictions must be {len(features)} labels among the fitted ones, {list(self.class_samples)}"
+            )
         own = own.to(far.device)
         predicted, other = far[own], far.masked_fill(own, torch.inf).amin(1)
         return torch.where((predicted == 0) & (other == 0), 1.0, other / predicted)

@@ -1,110 +1,183 @@
-"""Which torch calls have a closed form: how each uses its parameters, and which axis of what enters holds the samples."""
+"""One rule per torch operation: which parameters it uses, how, and which axis of its input holds the samples.
+
+A rule for an operation is called with the operation's own arguments, after ``(op, n, parameter_ids)``: the function
+that was called, the number of samples, and the ids of the parameters that are tracked. It returns a
+:class:`TrackedCall`, or None if this use of the operation has no closed form.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.gradients._parameter_rules import ConvRule, ParameterRule, GivenGradientRule, LinearRule, NormScaleRule, BiasRule, EmbeddingRule
+from tutorial_lib.gradients._parameter_rules import (
+    BiasRule,
+    ConvRule,
+    EmbeddingRule,
+    GivenGradientRule,
+    LinearRule,
+    NormScaleRule,
+    ParameterRule,
+)
 
 
 @dataclass
 class TrackedCall:
-    """``run(tap, forms)`` makes the call, with ``tap`` on what its gradient is read from; ``forms``: parameter, form.
+    """An operation that is about to run, and closed forms for its parameter gradients.
 
-    ``a`` is what enters, samples first. ``sure``: by the operation's own definition, not only by the length of that axis.
+    Attributes:
+        run: ``run(tap)`` runs the operation, with ``tap`` applied to the tensor whose gradient G the rules need.
+        activations: what enters the operation, samples first.
+        rules: each parameter, or None where the operation has none, with its rule.
+        batch_axis_known: whether the first axis holds the samples by the definition of the operation, and not only by
+            its length.
     """
 
-    run: Callable
+    run: Callable[[Callable[[Tensor], Tensor]], Tensor]
     activations: Tensor
     rules: list[tuple[Tensor | None, ParameterRule]]
     batch_axis_known: bool
 
 
-def _linear_rule(func, n, names, input, weight, bias=None):
+OpRule = Callable[..., TrackedCall | None]
+OP_RULES: dict[Callable, OpRule] = {}
+
+
+def register_rule(*ops: Callable) -> Callable[[OpRule], OpRule]:
+    """Register the decorated function as the rule of some torch operations.
+
+    Args:
+        *ops: functions as they are called: ``F.linear``, ``Tensor.add``.
+
+    Returns:
+        A decorator.
+    """
+
+    def register(rule: OpRule) -> OpRule:
+        OP_RULES.update(dict.fromkeys(ops, rule))
+        return rule
+
+    return register
+
+
+@register_rule(F.linear)
+def _linear_rule(op, n, parameter_ids, input, weight, bias=None):
+    """y = W a + b for the last axis of a."""
     if input.dim() < 2:
         return None
     a = input.detach()
-    forms = [(weight, LinearRule(a)), (bias, BiasRule(tuple(range(2, input.dim()))))]
-    return TrackedCall(lambda tap, forms: tap(func(input, weight, bias), forms), a, forms, input.dim() == 2)
+    rules = [(weight, LinearRule(a)), (bias, BiasRule(tuple(range(2, input.dim()))))]
+    return TrackedCall(lambda tap: tap(op(input, weight, bias)), a, rules, input.dim() == 2)
 
 
-def _conv_rule(func, n, names, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    k = len(weight.shape) - 2
+@register_rule(F.conv1d, F.conv2d)
+def _conv_rule(op, n, parameter_ids, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """y = W ∗ a + b over one or two spatial axes."""
+    k = weight.dim() - 2
     if input.dim() != k + 2:
         return None
-    each = lambda v: (v,) * k if isinstance(v, int) else tuple(v) * (k // len(v))
-    size, stride, dilation = weight.shape[2:], each(stride), each(dilation)
+    size = tuple(weight.shape[2:])
+    strides, dilations = _per_axis(stride, k), _per_axis(dilation, k)
+    pad = _padding(padding, size, dilations)
+    a = input.detach()
+    images, shape = a, tuple(weight.shape)
+    if k == 1:  # an image of height 1
+        images, shape = a[:, :, None], (*weight.shape[:2], 1, *size)
+        strides, pad, dilations = (1, *strides), (*pad, 0, 0), (1, *dilations)
+    rules = [
+        (weight, ConvRule(images, shape, strides, pad, dilations, groups)),
+        (bias, BiasRule(tuple(range(3, 3 + k)))),
+    ]
+    return TrackedCall(lambda tap: tap(op(input, weight, bias, stride, padding, dilation, groups)), a, rules, True)
+
+
+def _per_axis(value: int | tuple[int, ...], k: int) -> tuple[int, ...]:
+    """A setting of a convolution for each of k axes."""
+    return (value,) * k if isinstance(value, int) else tuple(value) * (k // len(value))
+
+
+def _padding(padding: Any, size: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """The padding in the order of F.pad, last axis first; "same" may pad one more after than before."""
     if padding == "same":
         total = [e * (s - 1) for e, s in zip(dilation, size)]
         around = [(t // 2, t - t // 2) for t in total]
     else:
-        around = [(p, p) for p in each(0 if padding == "valid" else padding)]
-    a = input.detach()
-    pad = [p for pair in reversed(around) for p in pair]
-    if k == 2:
-        form = ConvRule(a, tuple(weight.shape), stride, tuple(pad), dilation, groups)
-    else:
-        form = ConvRule(
-            a[:, :, None], (*weight.shape[:2], 1, *size), (1, *stride), (*pad, 0, 0), (1, *dilation), groups
-        )
-    forms = [(weight, form), (bias, BiasRule(tuple(range(3, 3 + k))))]
-    return TrackedCall(
-        lambda tap, forms: tap(func(input, weight, bias, stride, padding, dilation, groups), forms), a, forms, True
-    )
+        around = [(p, p) for p in _per_axis(0 if padding == "valid" else padding, len(size))]
+    return tuple(p for pair in reversed(around) for p in pair)
 
 
-def _batch_norm_rule(func, n, names, input, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+@register_rule(F.batch_norm)
+def _batch_norm_rule(
+    op, n, parameter_ids, input, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+):
+    """y = γ x̂ + β with the running statistics; those of the batch make samples depend on each other."""
     if training or mean is None:
         raise ValueError(
-            "a batch normalisation uses the statistics of the batch, so no sample has a gradient of its own"
+            "a batch normalization uses the statistics of the batch, so no sample has a gradient of its own"
         )
     shape = (-1,) + (1,) * (input.dim() - 2)
 
-    def normalise(a):
+    def normalize(a):
         return (a - mean.to(a).view(shape)).mul_((var.to(a) + eps).rsqrt().view(shape))
 
-    return _norm_affine_rule(
-        input, lambda: func(input, mean, var, weight, bias, False, momentum, eps), weight, bias, normalise, 1, True
-    )
+    def run():
+        return op(input, mean, var, weight, bias, False, momentum, eps)
+
+    return _norm_affine_rule(input, run, weight, bias, normalize, _positions_after_channels(input), True)
 
 
-def _group_norm_rule(func, n, names, input, num_groups, weight=None, bias=None, eps=1e-5):
-    def normalise(a):
+@register_rule(F.group_norm)
+def _group_norm_rule(op, n, parameter_ids, input, num_groups, weight=None, bias=None, eps=1e-5):
+    """y = γ x̂ + β with the statistics of each group of channels."""
+
+    def normalize(a):
         return F.group_norm(a, num_groups, eps=eps)
 
-    return _norm_affine_rule(input, lambda: func(input, num_groups, weight, bias, eps), weight, bias, normalise, 1, True)
+    def run():
+        return op(input, num_groups, weight, bias, eps)
+
+    return _norm_affine_rule(input, run, weight, bias, normalize, _positions_after_channels(input), True)
 
 
-def _layer_norm_rule(func, n, names, input, normalized_shape, weight=None, bias=None, eps=1e-5):
-    def normalise(a):
-        return F.layer_norm(a, normalized_shape, eps=eps)
-
+@register_rule(F.layer_norm)
+def _layer_norm_rule(op, n, parameter_ids, input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """y = γ x̂ + β with the statistics of the last axes, along which the parameters lie."""
     last = len(normalized_shape)
     if input.dim() == last:
         return None
-    sure = input.dim() == last + 1
-    return _norm_affine_rule(
-        input, lambda: func(input, normalized_shape, weight, bias, eps), weight, bias, normalise, -last, sure
-    )
+
+    def normalize(a):
+        return F.layer_norm(a, normalized_shape, eps=eps)
+
+    def run():
+        return op(input, normalized_shape, weight, bias, eps)
+
+    positions = tuple(range(2, input.dim() - last + 1))
+    return _norm_affine_rule(input, run, weight, bias, normalize, positions, input.dim() == last + 1)
 
 
-def _norm_affine_rule(input, run, weight, bias, normalise, at, sure):
-    # The parameters lie along axis 1, or along the last ones; G has the axis of the classes before them.
-    spread = range(2, input.dim()) if at == 1 else range(1, input.dim() + at)
-    axes, a = tuple(i + 1 for i in spread), input.detach()
-    forms = [(weight, NormScaleRule(a, normalise, axes)), (bias, BiasRule(axes))]
-    return TrackedCall(lambda tap, forms: tap(run(), forms), a, forms, sure)
+def _positions_after_channels(input: Tensor) -> tuple[int, ...]:
+    """The axes of the positions in G (n, C, channels, …)."""
+    return tuple(range(3, input.dim() + 1))
 
 
+def _norm_affine_rule(input, run, weight, bias, normalize, positions, batch_axis_known):
+    """A normalization with scale and shift; ``positions``: the axes of G over which the parameters are shared."""
+    a = input.detach()
+    rules = [(weight, NormScaleRule(a, normalize, positions)), (bias, BiasRule(positions))]
+    return TrackedCall(lambda tap: tap(run()), a, rules, batch_axis_known)
+
+
+@register_rule(F.embedding)
 def _embedding_rule(
-    func,
+    op,
     n,
-    names,
+    parameter_ids,
     input,
     weight,
     padding_idx=None,
@@ -113,48 +186,51 @@ def _embedding_rule(
     scale_grad_by_freq=False,
     sparse=False,
 ):
+    """The rows of W at some indices."""
     if max_norm is not None:
-        raise ValueError("an Embedding with max_norm rewrites its weight while it is used: it cannot be borrowed")
+        raise ValueError(
+            "an Embedding with max_norm rewrites its weight while it is used, so the model would not stay as it was"
+        )
     if scale_grad_by_freq or input.dim() == 0:
         return None
-    form = EmbeddingRule(input, weight.shape[0], padding_idx if padding_idx is None else padding_idx % weight.shape[0])
-    return TrackedCall(lambda tap, forms: tap(func(input, weight), forms), input, [(weight, form)], input.dim() == 1)
+    padding_idx = padding_idx if padding_idx is None else padding_idx % weight.shape[0]
+    rule = EmbeddingRule(input, weight.shape[0], padding_idx)
+    return TrackedCall(lambda tap: tap(op(input, weight)), input, [(weight, rule)], input.dim() == 1)
 
 
-def _broadcast_rule(func, n, names, *args, **kwargs):
-    """A parameter added, multiplied or repeated over the batch: every sample gets a copy of its own, and the copy is tapped."""
-    place = [i for i, a in enumerate(args) if id(a) in names]
-    if len(place) != 1 or len(args) < 2:
+_EXPAND_OPS = (Tensor.expand,)
+_BROADCAST_OPS = (
+    *(getattr(module, name) for module in (torch, Tensor) for name in ("add", "sub", "mul", "div")),
+    *(getattr(Tensor, f"__{prefix}{name}__") for prefix in ("", "r", "i") for name in ("add", "sub", "mul", "truediv")),
+)
+
+
+@register_rule(*_EXPAND_OPS, *_BROADCAST_OPS)
+def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
+    """A parameter added, multiplied or repeated over the batch: each sample gets its own copy, which is tapped."""
+    places = [i for i, argument in enumerate(args) if id(argument) in parameter_ids]
+    if len(places) != 1 or len(args) < 2:
         return None
-    p = args[place[0]]
-    if func in _EXPAND_OPS:
-        sizes = args[1] if isinstance(args[1], list | tuple | torch.Size) else args[1:]
-        shape = torch.Size(size if size >= 0 else p.shape[i - len(sizes)] for i, size in enumerate(sizes))
-    else:
-        other = args[1 - place[0]]
-        shape = other.shape if isinstance(other, Tensor) else ()
-    if len(shape) < max(p.dim(), 1) or shape[0] != n or p.dim() == len(shape) and p.shape[0] != 1:
+    (place,) = places
+    p: Tensor = args[place]
+    shape = _expanded_shape(p, args[1:]) if op in _EXPAND_OPS else _shape(args[1 - place])
+    same_dim = p.dim() == len(shape)
+    if len(shape) < max(p.dim(), 1) or shape[0] != n or (same_dim and p.shape[0] != 1):
         return None
 
-    def run(tap, forms):
-        own = p.detach().expand(n, *(1,) * (len(shape) - p.dim() - 1), *p.shape[p.dim() == len(shape) :]).clone()
-        return func(*args[: place[0]], tap(own, forms), *args[place[0] + 1 :], **kwargs)
+    def run(tap):
+        copies = p.detach().expand(n, *(1,) * (len(shape) - p.dim() - 1), *p.shape[same_dim:]).clone()
+        return op(*args[:place], tap(copies), *args[place + 1 :], **kwargs)
 
     return TrackedCall(run, p.new_empty(()).expand(shape), [(p, GivenGradientRule(p.shape))], False)
 
 
-_EXPAND_OPS = {Tensor.expand}
-_BROADCAST_OPS = {getattr(holder, name) for name in ("add", "sub", "mul", "div") for holder in (torch, Tensor)} | {
-    getattr(Tensor, name)
-    for op in ("add", "sub", "mul", "truediv")
-    for name in (f"__{op}__", f"__r{op}__", f"__i{op}__")
-}
-OP_RULES = {
-    F.linear: _linear_rule,
-    F.conv1d: _conv_rule,
-    F.conv2d: _conv_rule,
-    F.batch_norm: _batch_norm_rule,
-    F.group_norm: _group_norm_rule,
-    F.layer_norm: _layer_norm_rule,
-    F.embedding: _embedding_rule,
-} | dict.fromkeys(_EXPAND_OPS | _BROADCAST_OPS, _broadcast_rule)
+def _shape(value: object) -> tuple[int, ...]:
+    """The shape of a tensor; a number has none."""
+    return value.shape if isinstance(value, Tensor) else ()
+
+
+def _expanded_shape(p: Tensor, sizes: tuple) -> torch.Size:
+    """The shape that ``p.expand(*sizes)`` has; −1 keeps a size."""
+    new = sizes[0] if isinstance(sizes[0], list | tuple) else sizes
+    return torch.Size(size if size >= 0 else p.shape[i - len(new)] for i, size in enumerate(new))

@@ -1,16 +1,19 @@
-"""What a parameter's gradient is, sample by sample, once the gradient G of a layer's output is known.
+"""What a parameter's gradient is, sample by sample, once the gradient G at the output of an operation is known.
 
-Every form keeps what entered the layer in its forward pass and answers two questions about G, of shape (n, C, …): C gradients for
-each of n samples (C = 1 for a loss, one a class for a Jacobian).
+Every rule keeps what entered the operation in its forward pass and answers two questions about G, of shape (n, C, …): C
+gradients for each of n samples (C = 1 for a loss, one per class for a Jacobian).
 
     gradient(G) -> (n, C, *parameter)
     gram(G)     -> (n, C, C)            K = M Mᵀ, with M the gradients as rows; the squared norm where C = 1
 
-A product W U of T positions (a matrix, a convolution, a table of words) has M_c = G_c Uᵀ, p × d for each sample. Its Gram matrix
-is computed from M, at the price C·p·d·T, or without it ("ghost"): ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c A, G_e⟩ with A = UᵀU, at the price
-T²·(d + C·p). The cheaper one is taken: for one gradient, the ghost form where T(d + p) ≤ d p.
+The weight of a product W U with T positions (a linear layer, a convolution, an embedding) has the gradients M_c = G_c
+Uᵀ, p × d for each sample. Their Gram matrix is computed from M, at the cost C·p·d·T, or without it (the "ghost norm"):
+⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c A, G_e⟩ with A = UᵀU, at the cost T²·(d + C·p). The cheaper one is taken: for one gradient, the
+ghost norm where T(d + p) ≤ d p.
 
-Source: Goodfellow, arXiv 1510.01799 (one position); Li et al., arXiv 2110.05679, and Bu et al., arXiv 2205.10683 (ghost norms).
+References:
+    Goodfellow, arXiv:1510.01799 (one position); Li et al., arXiv:2110.05679, and Bu et al., arXiv:2205.10683 (ghost
+    norms).
 """
 
 from __future__ import annotations
@@ -21,37 +24,85 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
-MAX_THREADS_NATIVE_CONV = 2  # threads; with more, those of a small convolution wait for each other
+# With more threads than this, those of a small convolution wait for each other, and matrix products are faster.
+MAX_THREADS_NATIVE_CONV = 2
 
 
 def batched_gram(M: Tensor, N: Tensor) -> Tensor:
-    """M Nᵀ for every sample; a matrix product of one row by one column is slower than a sum."""
+    """Return M Nᵀ for every sample.
+
+    Args:
+        M: (n, C, d).
+        N: (n, C, d).
+
+    Returns:
+        (n, C, C).
+    """
+    # A matrix product of one row by one column is slower than a sum.
     return torch.linalg.vecdot(M, N)[..., None] if M.shape[1] == 1 else M @ N.mT
 
 
 class ParameterRule:
-    """A parameter's use in one operation."""
+    """How one operation uses one parameter."""
 
     def gradient(self, G: Tensor) -> Tensor:
+        """Return the gradients with respect to the parameter.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            M (n, C, *parameter).
+
+        Raises:
+            NotImplementedError: this is the base class.
+        """
         raise NotImplementedError
 
     def gram(self, G: Tensor) -> Tensor:
+        """Return the inner products of the gradients.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            K = M Mᵀ (n, C, C).
+        """
         M = self.gradient(G).flatten(2)
         return batched_gram(M, M)
 
     def numel_per_sample(self, G: Tensor) -> int:
-        """How many numbers one sample takes while it is worked on."""
+        """Return how many numbers one sample takes in memory while it is worked on.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            A count.
+        """
         return G[0].numel()
 
     def select(self, rows: slice) -> ParameterRule:
-        """The form for some of the samples."""
-        return replace(self, activations=self.a[rows]) if hasattr(self, "a") else self
+        """Return the rule for some of the samples.
+
+        Args:
+            rows: which samples.
+
+        Returns:
+            A rule that holds only what entered for these samples.
+        """
+        return self
 
 
 @dataclass
 class GivenGradientRule(ParameterRule):
-    """G is the gradient itself: what reaches a sample's own copy of a parameter of this shape."""
+    """G is the gradient itself: what reaches a sample's own copy of a parameter.
+
+    Attributes:
+        shape: shape of the parameter.
+    """
 
     shape: torch.Size
 
@@ -61,7 +112,11 @@ class GivenGradientRule(ParameterRule):
 
 @dataclass
 class BiasRule(ParameterRule):
-    """A bias, the same at every position: ∂J/∂b = Σ_t G_t over the axes of the positions."""
+    """A bias, the same at every position: ∂J/∂b = Σ_t G_t.
+
+    Attributes:
+        axes: axes of the positions t in G.
+    """
 
     axes: tuple[int, ...]
 
@@ -71,111 +126,193 @@ class BiasRule(ParameterRule):
 
 @dataclass
 class NormScaleRule(ParameterRule):
-    """The scale of a normalisation, y = γ x̂ + β: ∂J/∂γ = Σ_t G_t x̂_t over the same axes."""
+    """The scale of a normalization, y = γ x̂ + β: ∂J/∂γ = Σ_t G_t x̂_t.
+
+    Attributes:
+        activations: what enters the normalization (n, …).
+        normalize: maps activations to x̂, in new memory.
+        axes: axes of the positions t in G.
+    """
 
     activations: Tensor
-    normalise: Callable[[Tensor], Tensor]
+    normalize: Callable[[Tensor], Tensor]
     axes: tuple[int, ...]
 
     def gradient(self, G):
-        x = self.normalise(self.activations.to(G.dtype))[:, None]
-        # Memory just written is in the cache; new memory is not.
-        product = x.mul_(G) if G.shape[1] == 1 else x * G
+        x_hat = self.normalize(self.activations.to(G.dtype))[:, None]
+        # Memory that was just written is in the cache; new memory is not.
+        product = x_hat.mul_(G) if G.shape[1] == 1 else x_hat * G
         return product.sum(self.axes) if self.axes else product
+
+    def select(self, rows):
+        return replace(self, activations=self.activations[rows])
 
 
 class MatmulRule(ParameterRule):
-    """The weight of y_t = W u_t: subclasses say what U is."""
+    """The weight W, p × d, of a product y_t = W u_t at T positions.
 
+    Subclasses say what U = (u_1, …, u_T) is, and how G is laid out.
+
+    Attributes:
+        activations: what enters the operation (n, …).
+        groups: number of independent products; more than 1 for a convolution with groups only.
+    """
+
+    activations: Tensor
     groups = 1
 
-    def use_ghost(self, G: Tensor) -> bool:
-        T, d, p = self.matmul_sizes(G)
-        return T * (d + G.shape[1] * p) <= G.shape[1] * d * p
+    def matmul_sizes(self, G: Tensor) -> tuple[int, int, int]:
+        """Return the sizes of the product in one group.
 
-    def numel_per_sample(self, G):
-        T, d, p = self.matmul_sizes(G)
-        return G[0].numel() + self.a[0].numel() + self.groups * (T * T if self.use_ghost(G) else G.shape[1] * d * p)
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            T, d, p: the numbers of positions, inputs and outputs.
+
+        Raises:
+            NotImplementedError: this is the base class.
+        """
+        raise NotImplementedError
+
+    def flatten_positions(self, G: Tensor) -> Tensor:
+        """Return G with its positions along the last axis.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            (n, groups, C, p, T).
+
+        Raises:
+            NotImplementedError: this is the base class.
+        """
+        raise NotImplementedError
+
+    def input_gram(self, dtype: torch.dtype) -> Tensor:
+        """Return the inner products of what enters at two positions.
+
+        Args:
+            dtype: dtype to compute in.
+
+        Returns:
+            A = UᵀU (n, groups, T, T).
+
+        Raises:
+            NotImplementedError: this is the base class.
+        """
+        raise NotImplementedError
+
+    def use_ghost(self, G: Tensor) -> bool:
+        """Return whether the ghost norm is cheaper than the gradient.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            T(d + C p) ≤ C d p.
+        """
+        C, (T, d, p) = G.shape[1], self.matmul_sizes(G)
+        return T * (d + C * p) <= C * d * p
 
     def gram(self, G):
         if not self.use_ghost(G):
             return super().gram(G)
-        # ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c UᵀU, G_e⟩: nothing of the weight's size is made.
+        # ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c A, G_e⟩: nothing of the size of the weight is made.
         G = self.flatten_positions(G)
+        n, _, C = G.shape[:3]
         GA = (G.flatten(2, 3) @ self.input_gram(G.dtype)).view_as(G)
-        n, groups, C = G.shape[:3]
         GA, G = (t.transpose(1, 2).reshape(n, C, -1) for t in (GA, G))
         return batched_gram(GA, G)
 
-    def matmul_sizes(self, G: Tensor) -> tuple[int, int, int]:
-        """T, d, p: positions, inputs and outputs of one group."""
-        raise NotImplementedError
+    def numel_per_sample(self, G):
+        C, (T, d, p) = G.shape[1], self.matmul_sizes(G)
+        return G[0].numel() + self.activations[0].numel() + self.groups * (T * T if self.use_ghost(G) else C * d * p)
 
-    def flatten_positions(self, G: Tensor) -> Tensor:
-        """G as (n, groups, C, p, T)."""
-        raise NotImplementedError
-
-    def input_gram(self, dtype: torch.dtype) -> Tensor:
-        """A = UᵀU, (n, groups, T, T)."""
-        raise NotImplementedError
+    def select(self, rows):
+        return replace(self, activations=self.activations[rows])
 
 
 @dataclass
 class LinearRule(MatmulRule):
-    """The weight of a Linear layer; a: (n, …, d), G: (n, C, …, p)."""
+    """The weight (p, d) of a linear layer; U holds the activations, and G is (n, C, …, p).
+
+    Attributes:
+        activations: (n, …, d).
+    """
 
     activations: Tensor
 
     def matmul_sizes(self, G):
-        return self.activations[0].numel() // self.activations.shape[-1], self.activations.shape[-1], G.shape[-1]
+        d = self.activations.shape[-1]
+        return self.activations[0].numel() // d, d, G.shape[-1]
 
     def flatten_positions(self, G):
         return G.flatten(2, -2).mT[:, None] if G.dim() > 3 else G[:, None, :, :, None]
 
+    def _transposed_inputs(self, dtype: torch.dtype) -> Tensor:
+        """Uᵀ, (n, 1, T, d)."""
+        return self.activations.to(dtype).reshape(len(self.activations), 1, -1, self.activations.shape[-1])
+
     def input_gram(self, dtype):
-        U = self.activations.to(dtype).reshape(len(self.activations), 1, -1, self.activations.shape[-1])
-        return U @ U.mT
+        UT = self._transposed_inputs(dtype)
+        return UT @ UT.mT
 
     def gradient(self, G):
-        U = self.activations.to(G.dtype).reshape(len(self.activations), 1, -1, self.activations.shape[-1])
-        return self.flatten_positions(G)[:, 0] @ U
+        return self.flatten_positions(G)[:, 0] @ self._transposed_inputs(G.dtype)
 
 
 @dataclass
 class EmbeddingRule(MatmulRule):
-    """The weight (V, d) of an Embedding: U is one-hot, so A says which positions hold the same word. a: (n, …) words."""
+    """The weight (V, d) of an embedding; G is (n, C, …, d).
 
-    indices: Tensor
+    U is one-hot, so A says which positions hold the same index.
+
+    Attributes:
+        activations: the indices (n, …).
+        num_embeddings: V.
+        padding_idx: an index that takes no gradient, or None.
+    """
+
+    activations: Tensor
     num_embeddings: int
     padding_idx: int | None
 
     def matmul_sizes(self, G):
-        return max(self.indices[0].numel(), 1), self.num_embeddings, G.shape[-1]
+        return max(self.activations[0].numel(), 1), self.num_embeddings, G.shape[-1]
 
     def flatten_positions(self, G):
         return G.reshape(*G.shape[:2], -1, G.shape[-1]).mT[:, None]
 
     def input_gram(self, dtype):
-        a = self.indices.reshape(len(self.indices), -1)
-        same = a[:, :, None] == a[:, None, :]
+        indices = self.activations.reshape(len(self.activations), -1)
+        same = indices[:, :, None] == indices[:, None, :]
         if self.padding_idx is not None:
-            same &= (a != self.padding_idx)[:, None, :]
+            same &= (indices != self.padding_idx)[:, None, :]
         return same[:, None].to(dtype)
 
     def gradient(self, G):
         G = G.reshape(*G.shape[:2], -1, G.shape[-1])
-        a = self.indices.reshape(len(self.indices), 1, -1, 1).expand(G.shape)
+        indices = self.activations.reshape(len(self.activations), 1, -1, 1).expand(G.shape)
         if self.padding_idx is not None:
-            G = G * (a != self.padding_idx)
-        return G.new_zeros(*G.shape[:2], self.num_embeddings, G.shape[-1]).scatter_add(2, a, G)
+            G = G * (indices != self.padding_idx)
+        return G.new_zeros(*G.shape[:2], self.num_embeddings, G.shape[-1]).scatter_add(2, indices, G)
 
 
 @dataclass
 class ConvRule(MatmulRule):
-    """The weight of a convolution, a kernel (p, c / groups, k, l); a: (n, c, H, W), G: (n, C, p, h, w).
+    """The weight (p, c / groups, k, l) of a convolution; G is (n, C, p, h, w).
 
-    U holds the windows under the kernel. It is never laid out: its rows come one row of the kernel at a time, as views of the input.
-    A convolution over a line is one over a picture of height 1.
+    U holds the windows under the kernel. It is never laid out: its rows come one row of the kernel at a time, as views
+    of the input. A one-dimensional convolution is one over an image of height 1.
+
+    Attributes:
+        activations: (n, c, H, W).
+        kernel: shape of the weight.
+        stride: per axis.
+        padding: left, right, top, bottom.
+        dilation: per axis.
+        groups: groups of channels.
     """
 
     activations: Tensor
@@ -191,12 +328,21 @@ class ConvRule(MatmulRule):
     def flatten_positions(self, G):
         return G.reshape(*G.shape[:2], self.groups, -1, G[0, 0, 0].numel()).transpose(1, 2)
 
-    def padded(self, dtype: torch.dtype) -> Tensor:
-        return F.pad(self.activations.to(dtype), self.padding) if any(self.padding) else self.activations.to(dtype)
+    def _padded_inputs(self, dtype: torch.dtype) -> Tensor:
+        """The activations with their padding."""
+        a = self.activations.to(dtype)
+        return F.pad(a, self.padding) if any(self.padding) else a
 
     def unfolded_rows(self, dtype: torch.dtype) -> Iterator[Tensor]:
-        """The rows of U for one row of the kernel after the other, each (n, groups, c / groups · l, T)."""
-        a = self.padded(dtype)
+        """Return the rows of U, one row of the kernel after the other.
+
+        Args:
+            dtype: dtype to compute in.
+
+        Yields:
+            (n, groups, c / groups · l, T), for each of the k rows of the kernel.
+        """
+        a = self._padded_inputs(dtype)
         (k, l), s, e = self.kernel[2:], self.stride, self.dilation
         h, w = ((a.shape[2 + i] - e[i] * (self.kernel[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
         strips = torch.stack([a[..., x : x + s[1] * (w - 1) + 1 : s[1]] for x in range(0, l * e[1], e[1])], 2)
@@ -208,19 +354,25 @@ class ConvRule(MatmulRule):
         return sum(U.mT @ U for U in self.unfolded_rows(dtype))
 
     def gradient(self, G):
-        n, C, line = *G.shape[:2], G.dim() == 4
-        G = G.unsqueeze(3) if line else G
-        shape = (n, C, *self.kernel[:2], *self.kernel[2 + line :])
-        if G.device.type == "cpu" and torch.get_num_threads() <= MAX_THREADS_NATIVE_CONV:
-            # A processor's own kernel, one sample at a time, is the fastest where few threads have to wait for each other.
-            left, right, top, bottom = self.padding
-            even = left == right and top == bottom
-            a = self.activations.to(G.dtype) if even else self.padded(G.dtype)
-            setting = self.stride, (top, left) if even else 0, self.dilation, self.groups
-            pairs = [(i, c) for i in range(n) for c in range(C)]
-            M = [torch.nn.grad.conv2d_weight(a[i, None], self.kernel, G[i, c, None], *setting) for i, c in pairs]
-            return (M[0] if len(M) == 1 else torch.stack(M)).view(shape)
+        one_dimensional = G.dim() == 4
+        G = G.unsqueeze(3) if one_dimensional else G
+        native = G.device.type == "cpu" and torch.get_num_threads() <= MAX_THREADS_NATIVE_CONV
+        M = self._native_gradient(G) if native else self._unfolded_gradient(G)
+        return M.reshape(*G.shape[:2], *self.kernel[:2], *self.kernel[2 + one_dimensional :])
+
+    def _unfolded_gradient(self, G: Tensor) -> Tensor:
+        """G Uᵀ, one row of the kernel at a time."""
+        (n, C), (_, c, k, l) = G.shape[:2], self.kernel
         rows = self.flatten_positions(G).flatten(2, 3)
         M = torch.stack([rows @ U.mT for U in self.unfolded_rows(G.dtype)], -2)
-        M = M.view(n, self.groups, C, -1, self.kernel[2], self.kernel[1], self.kernel[3])
-        return M.movedim(1, 2).transpose(-3, -2).reshape(shape)
+        return M.view(n, self.groups, C, -1, k, c, l).movedim(1, 2).transpose(-3, -2)
+
+    def _native_gradient(self, G: Tensor) -> Tensor:
+        """The same by torch's own kernel, one sample and class at a time: the fastest on few threads."""
+        left, right, top, bottom = self.padding
+        symmetric = left == right and top == bottom
+        a = self.activations.to(G.dtype) if symmetric else self._padded_inputs(G.dtype)
+        options = self.stride, (top, left) if symmetric else 0, self.dilation, self.groups
+        pairs = [(i, c) for i in range(G.shape[0]) for c in range(G.shape[1])]
+        M = [conv2d_weight(a[i, None], self.kernel, G[i, c, None], *options) for i, c in pairs]
+        return M[0] if len(M) == 1 else torch.stack(M)

@@ -1,8 +1,7 @@
-"""Where parameters are used: every torch call that a parameter enters is seen, and what reaches its output is read there.
+"""Which operations used which parameter: every torch call that a parameter enters is intercepted.
 
-Calls are watched rather than modules, so nothing is hung on the model, and neither a function that takes a module's weight, nor a
-module called twice, nor a bare parameter escapes. One backward pass then brings each output's gradient by; it is read on the spot
-and let go, so no list of gradients ever exists.
+Calls are tracked rather than modules. So nothing is attached to the model, and the tracker also sees a function that
+takes a module's weight, a module that is called twice, and a parameter that belongs to no layer.
 """
 
 from __future__ import annotations
@@ -15,138 +14,136 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from tutorial_lib.gradients._op_rules import OP_RULES
-from tutorial_lib.gradients._parameter_rules import ParameterRule, GivenGradientRule
+from tutorial_lib.gradients._gradient_tap import tap_gradient
+from tutorial_lib.gradients._op_rules import OP_RULES, TrackedCall
+from tutorial_lib.gradients._parameter_rules import GivenGradientRule, ParameterRule
 
-# Numbers worked on at a time: what a processor's cache holds, what keeps a GPU busy.
+# statistic(rule, G) -> (n, …): what is computed from the gradient G (n, C, …) at the output of an operation.
+Statistic = Callable[[ParameterRule, Tensor], Tensor]
+
+# How many numbers are worked on at a time: what the cache of a processor holds, and what keeps a GPU busy.
 CHUNK_NUMEL = {"cpu": 2**20}
 DEFAULT_CHUNK_NUMEL = 2**27
-Statistic = Callable[[ParameterRule, Tensor], Tensor]
 
 
 class ParameterUseTracker(TorchFunctionMode):
-    """While open, taps every use of ``parameters`` (name -> parameter) in a pass over ``n`` samples that has a closed form.
+    """Track the uses of parameters in a forward pass; compute statistics in the backward pass.
 
-    ``read(form, G)`` turns the gradient G (n, C, …) that reaches a use into the statistic wanted. ``root`` is what the backward
-    pass is asked for. Parameters used in any other way end in ``elsewhere``.
+    Inside ``with tracker:`` every torch call is intercepted. If the operation has a rule, its output is tapped;
+    otherwise the parameter is unsupported. ``torch.autograd.grad(J, tracker.anchor)`` then delivers the gradient of
+    each tapped output. It is turned into the statistic at once and released, so no list of gradients ever exists.
+
+    Args:
+        parameters: name -> parameter, the parameters to track.
+        n: number of samples in the pass.
+        statistic: what is computed from each gradient.
     """
 
     def __init__(self, parameters: dict[str, nn.Parameter], n: int, statistic: Statistic):
         super().__init__()
-        self.parameters, self.n, self.read = parameters, n, statistic
+        self.n, self.statistic = n, statistic
         self.names = {id(parameter): name for name, parameter in parameters.items()}
-        self.root = torch.zeros((), requires_grad=True)
-        self.uses, self.shapes = Counter(), defaultdict(list)
-        self.elsewhere, self.unsure = set(), set()
-        self.results, self.sums = {}, {}
+        self.anchor = torch.zeros((), requires_grad=True)
+        # Forward pass: the shape of what entered at each tapped use, and the parameters for which rules do not suffice.
+        self.input_shapes: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+        self.unsupported: set[str] = set()
+        self.unconfirmed: set[str] = set()
+        # Backward pass: the statistic of a parameter used once, and the summed gradient of one used more often.
+        self.statistics: dict[str, Tensor] = {}
+        self.gradient_sums: dict[str, Tensor] = {}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        # Runs a torch call, tapped if a parameter enters it and there is a rule for it.
         kwargs = kwargs or {}
-        used = [self.names[id(a)] for a in _flatten_arguments((args, kwargs.values())) if id(a) in self.names]
-        call = used and func in OP_RULES and OP_RULES[func](func, self.n, self.names, *args, **kwargs)
+        used = [self.names[id(a)] for a in _flatten_arguments((*args, *kwargs.values())) if id(a) in self.names]
+        call = OP_RULES[func](func, self.n, self.names, *args, **kwargs) if used and func in OP_RULES else None
         if call:
             return self._attach(call, used)
         output = func(*args, **kwargs)
-        # Asking a parameter for its shape is no use of it.
+        # Asking a parameter for its shape does not use it.
         if used and any(isinstance(o, Tensor) for o in _flatten_arguments((output,))):
-            self.elsewhere.update(used)
+            self.unsupported.update(used)
         return output
 
-    def _attach(self, call, used: list[str]) -> Tensor:
-        forms = {self.names[id(p)]: form for p, form in call.rules if id(p) in self.names}
-        self.elsewhere.update(name for name, times in Counter(used).items() if times > 1 or name not in forms)
-        for name in forms:
-            self.uses[name] += 1
-            self.shapes[name].append(tuple(call.activations.shape))
-            # A use without a graph is repeated later (a checkpoint), or is no part of the gradient.
-            if len(call.activations) != self.n or not torch.is_grad_enabled():
-                self.elsewhere.add(name)
+    def _attach(self, call: TrackedCall, used: list[str]) -> Tensor:
+        """Run an operation that has rules, with a tap on its output."""
+        rules = {self.names[id(p)]: rule for p, rule in call.rules if id(p) in self.names}
+        self.unsupported.update(name for name, times in Counter(used).items() if times > 1 or name not in rules)
+        recorded = torch.is_grad_enabled()
+        for name in rules:
+            self.input_shapes[name].append(tuple(call.activations.shape))
+            # A use without a graph is repeated later (a checkpoint), or it is not part of the gradient.
+            if len(call.activations) != self.n or not recorded:
+                self.unsupported.add(name)
             elif not call.batch_axis_known:
-                self.unsure.add(name)
+                self.unconfirmed.add(name)
+        if not rules or not recorded:
+            return call.run(lambda output: output)
+        a = call.activations
+        return call.run(lambda y: tap_gradient(y, self.anchor, partial(self._on_output_gradient, rules, a, a._version)))
 
-        def tap(output: Tensor, forms: dict[str, ParameterRule]) -> Tensor:
-            if not forms or not torch.is_grad_enabled():
-                return output
-            # A tensor is tapped without a copy, by marking it changed in place; autograd allows that for memory of its own.
-            output = output.clone() if output._is_view() else output
-            return _GradientTap.apply(output, self.root, partial(self._on_output_gradient, forms, call.activations, call.activations._version))
-
-        return call.run(tap, forms)
-
-    def _on_output_gradient(self, forms: dict[str, ParameterRule], a: Tensor, version: int, G: Tensor) -> None:
-        if a._version != version:
-            # What entered was overwritten later on: nothing can be read off it.
-            self.elsewhere.update(forms)
-        for name in forms.keys() - self.elsewhere:
-            self._record(name, forms[name], G.detach())
-
-    def _record(self, name: str, form: ParameterRule, G: Tensor) -> None:
-        """Read the gradient G (C, n, …) that reached one use."""
+    def _on_output_gradient(
+        self, rules: dict[str, ParameterRule], activations: Tensor, version: int, G: Tensor
+    ) -> None:
+        """Use the gradient G (C, n, …) that reached the output of one operation."""
+        if activations._version != version:
+            # The input was overwritten in place after the operation: nothing can be computed from it.
+            self.unsupported.update(rules)
         # Half precision is too coarse to add squares in.
-        G = G.to(torch.promote_types(G.dtype, torch.float32)).transpose(0, 1)
-        once = self.uses[name] == 1
-        read = self.read if once else lambda form, G: form.gradient(G)
-        step = max(1, CHUNK_NUMEL.get(G.device.type, DEFAULT_CHUNK_NUMEL) // max(form.numel_per_sample(G), 1))
-        value = torch.cat([read(form.select(slice(i, i + step)), G[i : i + step]) for i in range(0, self.n, step)])
-        if once:
-            self.results[name] = value
-        else:
-            # Used more than once: its gradients add up before anything is read off them.
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        G = G.detach().to(torch.promote_types(G.dtype, torch.float32)).transpose(0, 1)
+        for name, rule in rules.items():
+            if name not in self.unsupported:
+                self._record(name, rule, G)
 
-    def unsupported_parameters(self, single: ParameterUseTracker | None) -> set[str]:
-        """The parameters without a closed form, once the pass is over; ``single`` watched a pass over one sample.
+    def _record(self, name: str, rule: ParameterRule, G: Tensor) -> None:
+        """Compute the statistic of one use from G (n, C, …); of several uses, the gradients are added up first."""
+        if len(self.input_shapes[name]) == 1:
+            self.statistics[name] = self._in_chunks(self.statistic, rule, G)
+            return
+        gradient = self._in_chunks(lambda rule, G: rule.gradient(G), rule, G)
+        self.gradient_sums[name] = self.gradient_sums[name] + gradient if name in self.gradient_sums else gradient
 
-        An axis as long as the batch is the batch only if it shrinks with it.
+    def _in_chunks(self, statistic: Statistic, rule: ParameterRule, G: Tensor) -> Tensor:
+        """A statistic, computed for as many samples at a time as fit into the cache."""
+        numel = CHUNK_NUMEL.get(G.device.type, DEFAULT_CHUNK_NUMEL)
+        step = max(1, numel // max(rule.numel_per_sample(G), 1))
+        chunks = [slice(i, i + step) for i in range(0, self.n, step)]
+        return torch.cat([statistic(rule.select(rows), G[rows]) for rows in chunks])
+
+    def confirm_batch_axis(self, single: ParameterUseTracker) -> None:
+        """Compare guessed batch axes with a pass over one sample.
+
+        An axis that is as long as the batch is the batch axis only if it shrinks with the batch.
+
+        Args:
+            single: a tracker that was open during a forward pass over the first sample alone.
         """
-        for name in self.unsure if single else ():
-            if single.shapes[name] != [(1, *shape[1:]) for shape in self.shapes[name]]:
-                self.elsewhere.add(name)
-        return self.elsewhere | (self.parameters.keys() - self.uses.keys())
+        for name in self.unconfirmed:
+            if single.input_shapes[name] != [(1, *shape[1:]) for shape in self.input_shapes[name]]:
+                self.unsupported.add(name)
 
     def results(self) -> dict[str, Tensor]:
-        """The statistic of every parameter with a closed form that the loss reaches."""
-        summed = {name: self.read(GivenGradientRule(M.shape[2:]), M) for name, M in self.sums.items()}
-        return {name: value for name, value in (self.results | summed).items() if name not in self.elsewhere}
+        """Return the statistics that the backward pass has computed.
 
+        Returns:
+            The supported parameters that the loss reaches, name -> statistic (n, …).
+        """
+        summed = {name: self.statistic(GivenGradientRule(M.shape[2:]), M) for name, M in self.gradient_sums.items()}
+        return {name: value for name, value in (self.statistics | summed).items() if name not in self.unsupported}
 
-class _GradientTap(torch.autograd.Function):
-    """The identity; on the way back, the gradient is shown to the watch."""
+    def unsupported_parameters(self) -> set[str]:
+        """Return the names of the parameters that need another method.
 
-    @staticmethod
-    def forward(ctx, output, root, show):
-        ctx.mark_dirty(output)
-        ctx.show = [show]
-        return output
-
-    @staticmethod
-    def backward(ctx, G):
-        # What entered is let go as soon as it has been read.
-        return _VisitGradient.apply(G, ctx.show.pop()), None, None
-
-
-class _VisitGradient(torch.autograd.Function):
-    """Lets a gradient pass and shows it, (C, n, …): one class, or all classes that are taken back together."""
-
-    @staticmethod
-    def forward(G, show):
-        show(G[None])
-        return G.view_as(G)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
-
-    @staticmethod
-    def vmap(info, in_dims, G, show):
-        G = G.movedim(in_dims[0], 0) if in_dims[0] is not None else G.expand(info.batch_size, *G.shape)
-        show(G)
-        return G, 0
+        Returns:
+            The parameters with a use that has no rule, and those without any recorded use.
+        """
+        return self.unsupported | (set(self.names.values()) - self.input_shapes.keys())
 
 
 def _flatten_arguments(values: Iterable) -> Iterator:
+    """The arguments of a call, those inside lists and tuples included."""
     for value in values:
-        if isinstance(value, list | tuple | type({}.values())):
+        if isinstance(value, list | tuple):
             yield from _flatten_arguments(value)
         else:
             yield value

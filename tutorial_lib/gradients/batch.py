@@ -1,40 +1,53 @@
-"""A gradient that can be differentiated once more: what a loss needs that asks where its own gradient points."""
+"""The gradient of a batch with its graph, for losses that contain a gradient."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
-from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd, math_attention
-from tutorial_lib.gradients.objectives import as_objective
+from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
 def loss_and_gradients(
-    model: nn.Module, x: Tensor, objective=None, *, layers: Layer | list[Layer] | None = None
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    layers: Layer | Sequence[Layer] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The mean objective of a batch, J = mean_n J_n, and its gradient ∂J/∂θ: a number, and name -> like its parameter.
+    """Return the mean objective of a batch and its parameter gradients, with their graph.
 
-    Both keep their graph. So a training loss may be built from them, and its own backward pass is a second derivative. Everything
-    else in this room hands out numbers without a graph; here the graph is the point, and it lives as long as the results do.
+    J = mean_n J_n and ∂J/∂θ. A training loss may be built from them, and its own backward pass is then a second
+    derivative. All other functions of this package return numbers without a graph; here the graph is needed, and it
+    lives as long as the results do.
 
     Args:
-        model: its parameters must require gradients, as in training.
-        x: (N, …); the whole batch is taken at once, since its graph is kept.
-        objective: of which expectation, as everywhere.
-        layers: those whose parameters are asked for; all of them when None.
+        model: any module that takes x alone and returns one row per sample; its parameters must require gradients, as
+            in training.
+        x: samples (N, …); the whole batch is run at once, since its graph is kept.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+
+    Returns:
+        J, a scalar, and parameter name -> ∂J/∂θ like the parameter, signed.
 
     Raises:
-        ValueError: as :func:`parameter_gradients` does; parameters that require no gradient.
+        ValueError: a parameter does not require gradients; BatchNorm or dropout in training mode, an unknown layer,
+            outputs or an objective of the wrong shape.
 
     Example:
         >>> model, x = nn.Linear(1, 1, bias=False), torch.tensor([[2.], [4.]])
-        >>> J, gradient = loss_and_gradients(model, x, lambda out: out[:, 0] ** 2)
-        >>> (second,) = torch.autograd.grad(gradient["weight"].sum(), model.weight)
+        >>> J, gradients = loss_and_gradients(model, x, lambda out: out[:, 0] ** 2)
+        >>> (second,) = torch.autograd.grad(gradients["weight"].sum(), model.weight)
         >>> second  # ∂²(w² (2² + 4²) / 2) / ∂w²
         tensor([[20.]])
     """
-    parameters = {name: p for names in parameters_by_layer(model, layers).values() for name, p in names.items()}
+    parameters = {name: p for group in parameters_by_layer(model, layers).values() for name, p in group.items()}
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
     if frozen:
         raise ValueError(
@@ -43,7 +56,7 @@ def loss_and_gradients(
     with preserve_model(model, x), math_attention():
         outputs = checked_forward(model, detach_for_autograd(x))
         J = as_objective(objective, x).resolve(outputs)(outputs).mean()
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True
         )
-    return J, dict(zip(parameters, found, strict=True))
+    return J, dict(zip(parameters, gradients, strict=True))

@@ -1,4 +1,4 @@
-"""The same quantity, computed in several ways, side by side."""
+"""Compare several computations of the same quantity in a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One way of computing, held against the first."""
+    """One computation, compared with the first.
+
+    Attributes:
+        name: its name.
+        dtype: its dtype, without "torch.".
+        difference: largest absolute difference from the first.
+        relative: ``difference``, divided by the largest absolute value of the first.
+        verdict: "exact", "close" or "different".
+    """
 
     name: str
     dtype: str
@@ -20,32 +28,44 @@ class ComparisonRow:
 
 
 class Comparison(tuple[ComparisonRow, ...]):
-    """The rows of a comparison; prints as a table, and is shown as one in a notebook."""
+    """The rows of a comparison; it prints as a table, and is shown as one in a notebook."""
 
     @property
     def all_close(self) -> bool:
-        """Whether every way came out exact or close."""
+        """Whether every computation is exact or close."""
         return all(row.verdict != "different" for row in self)
 
     def table_rows(self) -> list[list[str]]:
-        head = ["", "dtype", "largest difference", "relative", "verdict"]
-        return [head, *([r.name, r.dtype, f"{r.difference:.1e}", f"{r.relative:.1e}", r.verdict] for r in self)]
+        """Return the cells of the table.
+
+        Returns:
+            Rows of strings, the header first.
+        """
+        header = ["", "dtype", "largest difference", "relative", "verdict"]
+        return [header, *([r.name, r.dtype, f"{r.difference:.1e}", f"{r.relative:.1e}", r.verdict] for r in self)]
 
     def __repr__(self) -> str:
-        cells = self.table_rows()
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
+        rows = self.table_rows()
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
 
     def _repr_markdown_(self) -> str:
-        head, *lines = ("| " + " | ".join(line) + " |" for line in self.table_rows())
-        return "\n".join([head, "|---|---|---:|---:|---|", *lines])
+        header, *lines = ("| " + " | ".join(row) + " |" for row in self.table_rows())
+        return "\n".join([header, "|---|---|---:|---:|---|", *lines])
 
 
 def compare_tensors(**tensors: Tensor) -> Comparison:
-    """Hold every tensor against the first: exact, close or different, with the largest difference and its size relative to the first.
+    """Return a table that compares every tensor with the first: exact, close or different.
 
-    "exact" is equal in every number; "close" is within √ε of the largest value of the first, ε being the precision of the coarser
-    type (1.5e-8 for float64, 3.5e-4 for float32); everything else, a number that is not finite too, is "different".
+    "exact" means equal in every number. "close" means within √ε of the largest value of the first, where ε is the
+    precision of the coarser dtype (√ε is 1.5e-8 for float64 and 3.5e-4 for float32). Everything else is "different",
+    also a number that is not finite.
+
+    Args:
+        **tensors: name -> tensor, at least two, all of the same shape.
+
+    Returns:
+        One row per tensor, with the largest difference and its size relative to the largest value of the first.
 
     Raises:
         ValueError: fewer than two tensors, or different shapes.
@@ -57,7 +77,7 @@ def compare_tensors(**tensors: Tensor) -> Comparison:
     """
     if len(tensors) < 2:
         raise ValueError("a comparison needs at least two tensors")
-    (_, first), *_ = tensors.items()
+    first, *_ = tensors.values()
     rows = []
     for name, tensor in tensors.items():
         if tensor.shape != first.shape:

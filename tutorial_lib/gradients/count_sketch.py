@@ -1,64 +1,79 @@
-"""Gradients that fit into little memory: every sample's own gradient, hashed to a few hundred numbers as soon as it is there."""
+"""Random projections of per-sample gradients to a few hundred numbers, so that many of them fit into memory."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
-from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients.objectives import as_objective
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 from tutorial_lib.gradients.per_sample import per_sample_gradients
 
 
 def gradient_sketch(
     model: nn.Module,
     x: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     sketch_dim: int = 256,
-    layers: Layer | list[Layer] | None = None,
+    layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Every sample's own gradient g = ∂J_n/∂θ, projected at random to ``size`` numbers: S g. x (N, …) -> (N, size), signed.
+    """Return a count sketch of every sample's own gradient, a random projection.
 
-    Each parameter is given a sign ±1 and a place among ``size``, and adds itself there: (S g)_j = Σ_{i: place(i) = j} sign(i) g_i.
-    ⟨S a, S b⟩ is ⟨a, b⟩ in the mean over draws, and off by about ‖a‖‖b‖/√size, however many parameters there are (Johnson and
-    Lindenstrauss). So cosines, distances and norms survive; single coordinates mean nothing any more. Memory: ``batch_size`` whole
-    gradients at a time, and ``size`` numbers a sample for good.
+    The gradient g = ∂J_n/∂θ becomes the sketch S g. Each parameter i is given a sign ±1 and a place among
+    ``sketch_dim``, and its gradient is added there: (S g)_j = Σ_{i: place(i) = j} sign(i) g_i. The mean of ⟨S a, S b⟩
+    over random signs and places is ⟨a, b⟩, and its error is about ‖a‖ ‖b‖ / √sketch_dim, however many parameters there
+    are (Johnson and Lindenstrauss). So cosines, distances and norms are preserved approximately; single coordinates
+    have no meaning.
+
+    Memory: ``batch_size`` whole gradients at a time, and ``sketch_dim`` numbers per sample in the result.
 
     Args:
-        model, x, objective, layers, chunk: as for :func:`parameter_gradients`.
-        size: how many numbers are kept of each gradient.
-        generator: source of signs and places, on the CPU; without one, a fresh one seeded with 0. Sketches can be compared only
-            where they were made with the same.
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …).
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        sketch_dim: how many numbers are kept of each gradient.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+        generator: source of the signs and places, on the CPU; None is a new one with seed 0. Sketches can be compared
+            only if they were made with the same signs and places.
+
+    Returns:
+        Sketches (N, sketch_dim), signed.
 
     Raises:
-        ValueError: a size below one, and as :func:`parameter_gradients` does.
+        ValueError: ``sketch_dim`` below 1; BatchNorm or dropout in training mode, an unknown layer, outputs or an
+            objective of the wrong shape.
 
-    Source: Charikar, Chen, Farach-Colton, 2002; Weinberger et al., ICML 2009, arXiv 0902.2206.
+    References:
+        Charikar, Chen, Farach-Colton, 2002; Weinberger et al., ICML 2009, arXiv:0902.2206.
 
     Example:
         >>> sketch = gradient_sketch(nn.Linear(2, 3), torch.tensor([[3., 4.]]), 1, sketch_dim=1000)
-        >>> sketch.shape, round(sketch.norm().item(), 3)  # √(3² + 4² + 1), since nothing fell on the same place
+        >>> sketch.shape, round(sketch.norm().item(), 3)  # √(3² + 4² + 1), since no two parameters share a place here
         (torch.Size([1, 1000]), 5.099)
     """
     if sketch_dim < 1:
-        raise ValueError(f"a sketch needs a size of at least 1, not {sketch_dim}")
+        raise ValueError(f"a sketch needs a sketch_dim of at least 1, not {sketch_dim}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    owners = parameters_by_layer(model, layers)
-    lengths = {name: p.numel() for names in owners.values() for name, p in names.items()}
     hashes = {}
-    for name, length in lengths.items():
-        place = torch.randint(sketch_dim, (length,), generator=generator)
-        sign = 2.0 * torch.randint(2, (length,), generator=generator) - 1
-        hashes[name] = place.to(x.device), sign.to(x)
-    objective, found = as_objective(objective, x), []
-    for rows in batch_slices(max(1, len(x)), batch_size):
-        whole = per_sample_gradients(model, x[rows], objective.select(rows), layers=layers, batch_size=batch_size)
-        sketch = x.new_zeros(len(x[rows]), sketch_dim)
+    for parameters in parameters_by_layer(model, layers).values():
+        for name, p in parameters.items():
+            place = torch.randint(sketch_dim, (p.numel(),), generator=generator)
+            sign = 2.0 * torch.randint(2, (p.numel(),), generator=generator) - 1
+            hashes[name] = place.to(x.device), sign.to(x)
+
+    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+        gradients = per_sample_gradients(model, x, objective, layers=layers, batch_size=batch_size)
+        sketch = x.new_zeros(len(x), sketch_dim)
         for name, (place, sign) in hashes.items():
-            sketch.index_add_(1, place, (whole[name].flatten(1) * sign).to(sketch))
-        found.append(sketch)
-    return torch.cat(found)
+            sketch.index_add_(1, place, (gradients[name].flatten(1) * sign).to(sketch))
+        return sketch
+
+    return run_in_batches(one_batch, x, as_objective(objective, x), batch_size=batch_size)

@@ -1,69 +1,102 @@
-"""The objective itself, without a gradient: what perturbation methods ask for, and what a gradient is held against."""
+"""The outputs of a network and the value of an objective, without a gradient."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd
-from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients.objectives import Objective, as_objective
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
 def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64) -> Tensor:
-    """What the network says, f(x): x (N, …) -> (N, …), checked to be finite and one row a sample. One forward pass, no graph.
+    """Return the outputs f(x) of a network, computed in batches and without a graph.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …).
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Outputs (N, …), all of them finite.
 
     Raises:
-        ValueError: as :func:`input_gradient` does.
+        ValueError: an empty batch, outputs that are not finite or not one row per sample, BatchNorm or dropout in
+            training mode.
 
     Example:
         >>> model_outputs(nn.Flatten(), torch.tensor([[[1., 5.]]]))
         tensor([[1., 5.]])
     """
     with preserve_model(model, x), torch.no_grad():
-        return torch.cat([checked_forward(model, detach_for_autograd(x[rows])) for rows in batch_slices(len(x), batch_size)])
+        return run_in_batches(lambda x: checked_forward(model, detach_for_autograd(x)), x, batch_size=batch_size)
 
 
-def objective_values(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
-    """The objective, J(f(x)), one number a sample: x (N, …) -> (N,), in the unit of the objective. One forward pass, no graph.
+def objective_values(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+    """Return the value J(f(x)) of an objective for every sample, without a graph.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …).
+        objective: what is computed, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of
+            the predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Values (N,), in the unit of the objective.
 
     Raises:
-        ValueError: as :func:`input_gradient` does.
+        ValueError: an empty batch, outputs that are not finite, or an objective that does not give one number per row.
 
     Example:
         >>> objective_values(nn.Flatten(), torch.tensor([[[1., 5.]]]), 0)
         tensor([1.])
     """
-    objective, pieces = as_objective(objective, x), []
+
+    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+        outputs = checked_forward(model, detach_for_autograd(x))
+        return objective.resolve(outputs)(outputs)
+
+    bound = as_objective(objective, x)
     with preserve_model(model, x), torch.no_grad():
-        for rows in batch_slices(len(x), batch_size):
-            said = checked_forward(model, detach_for_autograd(x[rows]))
-            pieces.append(objective.select(rows).resolve(said)(said))
-    return torch.cat(pieces)
+        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
-def fix_predicted_class(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Objective:
-    """The objective with "the class predicted" fixed to what the model predicts at x, so that it asks the same of x perturbed.
+def fix_predicted_class(
+    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64
+) -> Objective:
+    """Return the objective with the predicted class fixed to the prediction of the model at x.
 
-    No pass is made for an objective that does not ask for the class predicted.
+    The result then refers to the same class at x and at perturbed versions of x. No forward pass is made for an
+    objective that does not use the predicted class.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …).
+        objective: the objective, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of the
+            predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        An objective bound to labels (N,) instead of None.
 
     Raises:
-        ValueError: as :func:`input_gradient` does.
+        ValueError: an empty batch, outputs that are not finite, or an objective that does not give one number per row.
 
     Example:
         >>> J = fix_predicted_class(nn.Flatten(), torch.tensor([[[1., 5.]]]))
         >>> objective_values(nn.Flatten(), torch.tensor([[[7., 2.]]]), J)
         tensor([2.])
     """
-    objective, pieces = as_objective(objective, x), []
+
+    def bound_tensors(x: Tensor, objective: Objective) -> tuple[Tensor, ...]:
+        return tuple(objective.resolve(checked_forward(model, detach_for_autograd(x))).tensors)
+
+    bound = as_objective(objective, x)
     with preserve_model(model, x), torch.no_grad():
-        parts = batch_slices(len(x), batch_size)
-        if not any(b is None for b in objective.bound):
-            return objective
-        for rows in parts:
-            pieces.append(objective.select(rows).resolve(checked_forward(model, detach_for_autograd(x[rows]))))
-    # A bound None became one tensor a piece; what was one value for all rows stayed so.
-    bound = (
-        torch.cat(each) if isinstance(each[0], Tensor) else each[0] for each in zip(*(piece.bound for piece in pieces))
-    )
-    return Objective(objective.fn, *bound, classes=objective.classes)
+        if not bound.uses_predicted_class:
+            return bound
+        tensors = iter(run_in_batches(bound_tensors, x, bound, batch_size=batch_size))
+    resolved = (b if isinstance(b, int) else next(tensors) for b in bound.bound)
+    return Objective(bound.fn, *resolved, classes=bound.classes)

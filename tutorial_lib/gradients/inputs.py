@@ -1,28 +1,40 @@
-"""Gradients with respect to what a network looks at: its input, or the activation of a layer."""
+"""Gradients with respect to the input of a network, or to the activation of a layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._batching import batch_slices as batch_slices  # for other packages
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_classes, check_floating
+from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model
 from tutorial_lib.gradients.layers import Layer, split_forward
-from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd
-from tutorial_lib.gradients.objectives import as_objective
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
-def input_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
-    """The gradient of an objective with respect to the input, ∂J/∂x, signed: one for every sample. x (N, …) -> like x.
+def input_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+    """Return the gradient of an objective with respect to the input, ∂J_n/∂x_n.
 
-    ``objective``: see :mod:`tutorial_lib.gradients.objectives`; an int, (N,) labels or None mean the logit of that class.
-    ``batch_size``: samples looked at together; the result does not depend on it. No gradient of a parameter is computed.
+    No gradient of a parameter is computed.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Gradients like x, signed.
 
     Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number a row.
+        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
 
-    Source: Simonyan, Vedaldi, Zisserman, 2013, arXiv 1312.6034.
+    References:
+        Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
 
     Example:
         >>> model = nn.Linear(2, 3)
@@ -32,39 +44,61 @@ def input_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: i
     return outputs_and_input_gradient(model, x, objective, batch_size=batch_size)[1]
 
 
-def outputs_and_input_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> tuple[Tensor, Tensor]:
-    """What the network says at x, and the gradient of an objective with respect to x: (outputs (N, …), ∂J/∂x like x).
+def outputs_and_input_gradient(
+    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64
+) -> tuple[Tensor, Tensor]:
+    """Return the outputs, and the gradient of an objective with respect to the input.
 
-    One pass each way, for whoever walks along a gradient and wants to know where the walk has come to. See
-    :func:`input_gradient`, which keeps the gradient alone.
+    One forward and one backward pass, for methods that follow the gradient and need the outputs at each point.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Outputs (N, …), and gradients ∂J_n/∂x_n like x, signed.
 
     Raises:
-        ValueError: as :func:`input_gradient` does.
+        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
 
     Example:
         >>> z, g = outputs_and_input_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
         >>> z.shape, g.shape
         (torch.Size([4, 3]), torch.Size([4, 2]))
     """
-    objective, pieces = as_objective(objective, x), []
+    bound = as_objective(objective, x)
     check_floating(x)
+
+    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        leaf, outputs = forward_from_leaf(model, x)
+        J = objective.resolve(outputs)(outputs)
+        return outputs.detach(), grad_or_zero(J.sum(), leaf)
+
     with preserve_model(model, x):
-        for rows in batch_slices(len(x), batch_size):
-            leaf = detach_for_autograd(x[rows]).requires_grad_()
-            outputs = checked_forward(model, leaf.clone())
-            J = objective.select(rows).resolve(outputs)(outputs)
-            pieces.append((outputs.detach(), *_grad(J.sum(), leaf)))
-    outputs, gradients = zip(*pieces)
-    return torch.cat(outputs), torch.cat(gradients)
+        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
-def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) -> tuple[Tensor, Tensor]:
-    """A layer's activation A and the gradient of an objective with respect to it, ∂J/∂A: both (N, …), signed.
+def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike = None) -> tuple[Tensor, Tensor]:
+    """Return a layer's activation A and the gradient of an objective, ∂J_n/∂A_n.
 
     One pass; the backward pass goes from the outputs to the layer and no further.
 
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …); they are run as one batch.
+        layer: dotted name or module.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+
+    Returns:
+        Activation (N, …) and gradient like it, signed.
+
     Raises:
-        ValueError: as :func:`split_at` and :func:`input_gradient` do.
+        ValueError: the layer is unknown, is not reached or is used twice; the outputs are not finite, or the objective
+            does not fit.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
@@ -72,24 +106,38 @@ def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective=None) ->
         >>> torch.equal(g[0], model[1].weight[1])
         True
     """
-    objective = as_objective(objective, x)
+    bound = as_objective(objective, x)
     activation, outputs = split_forward(model, x, layer)
     with preserve_model(model, x):
-        J = objective.resolve(outputs)(outputs)
-        (gradient,) = _grad(J.sum(), activation)
-    return activation.detach(), gradient
+        J = bound.resolve(outputs)(outputs)
+        return activation.detach(), grad_or_zero(J.sum(), activation)
 
 
 def class_jacobian(
-    model: nn.Module, x: Tensor, *, layer: Layer | None = None, classes: Sequence[int] | None = None, batch_size: int = 64
+    model: nn.Module,
+    x: Tensor,
+    *,
+    layer: Layer | None = None,
+    classes: Sequence[int] | None = None,
+    batch_size: int = 64,
 ) -> Tensor:
-    """The gradients of every logit, ∂z_c/∂x, or ∂z_c/∂A for a layer: one forward pass, one backward pass a class.
+    """Return the gradients of the logits, with respect to the input or to a layer.
 
-    x (N, …) -> (N, C, …), signed; row c belongs to ``classes[c]`` (default: all). Any loss follows: ∂J/∂x = Σ_c δ_c ∂z_c/∂x
-    with δ = ∂J/∂z.
+    ∂z_c/∂x or ∂z_c/∂A, from one forward pass and one backward pass per class. The gradient of any loss follows: ∂J/∂x =
+    Σ_c δ_c ∂z_c/∂x with δ = ∂J/∂z.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …), floats if no layer is given.
+        layer: dotted name or module; None is the input.
+        classes: class indices; None selects all of them.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Gradients (N, classes, …), signed; row k belongs to ``classes[k]``.
 
     Raises:
-        ValueError: the outputs are no logits (N, C), or an unknown class or layer.
+        ValueError: the outputs are not logits (N, C), or a class or the layer is unknown.
 
     Example:
         >>> model = nn.Linear(2, 3)
@@ -98,27 +146,35 @@ def class_jacobian(
     """
     if layer is None:
         check_floating(x)
-    pieces = []
+
+    def one_batch(x: Tensor) -> Tensor:
+        leaf, outputs = forward_from_leaf(model, x) if layer is None else split_forward(model, x, layer)
+        z = outputs.sum(0)[check_classes(outputs, classes)]
+        return torch.stack([grad_or_zero(z_c, leaf, retain_graph=True) for z_c in z], 1)
+
     with preserve_model(model, x):
-        for rows in batch_slices(len(x), batch_size):
-            if layer is None:
-                leaf = detach_for_autograd(x[rows]).requires_grad_()
-                outputs = checked_forward(model, leaf.clone())
-            else:
-                leaf, outputs = split_forward(model, x[rows], layer)
-            z = outputs.sum(0)[check_classes(outputs, classes)]
-            pieces.append(torch.stack([_grad(z_c, leaf, keep=True)[0] for z_c in z], 1))
-    return torch.cat(pieces)
+        return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
-def outputs_and_class_gradients(model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64) -> tuple[Tensor, Tensor]:
-    """The logits, and for every sample the gradients of classes of its own: (z (N, C), ∂z_c/∂x (N, K, …)), signed.
+def outputs_and_class_gradients(
+    model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64
+) -> tuple[Tensor, Tensor]:
+    """Return the logits, and the input gradients of classes chosen for each sample.
 
-    ``classes``: (N, K); row k of a sample belongs to its ``classes[n, k]``. One forward pass, K backward passes. Where all
-    samples are asked about the same classes, see :func:`class_jacobian`.
+    ∂z_c/∂x for several classes c. One forward pass, and one backward pass per column of ``classes``. If the classes are
+    the same for all samples, use :func:`class_jacobian`.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …), floats.
+        classes: class indices (N, K), K ≥ 1.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Logits (N, C), and gradients (N, K, …), signed; row k of sample n belongs to ``classes[n, k]``.
 
     Raises:
-        ValueError: outputs that are no logits (N, C); classes of another shape, or out of range.
+        ValueError: outputs that are not logits (N, C); classes of another shape, or out of range.
 
     Example:
         >>> model = nn.Linear(2, 3)
@@ -128,48 +184,18 @@ def outputs_and_class_gradients(model: nn.Module, x: Tensor, classes: Tensor, *,
     """
     check_floating(x)
     if classes.dim() != 2 or len(classes) != len(x) or not classes.shape[1]:
-        raise ValueError(f"classes must be one row a sample, ({len(x)}, K), not {tuple(classes.shape)}")
+        raise ValueError(f"classes must be one row per sample, ({len(x)}, K), not {tuple(classes.shape)}")
     if classes.is_floating_point() or classes.dtype == torch.bool:
         raise ValueError(f"classes are integers, not {classes.dtype}")
-    classes = classes.long()
-    pieces = []
+    every_class = classes.long()
+
+    def one_batch(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        leaf, outputs = forward_from_leaf(model, x)
+        if outputs.dim() != 2 or not ((0 <= every_class) & (every_class < outputs.shape[1])).all():
+            raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
+        # A copy, since a tensor made in inference mode cannot be saved for a backward pass.
+        z = outputs.gather(1, classes.to(outputs.device).clone()).sum(0)
+        return outputs.detach(), torch.stack([grad_or_zero(z_k, leaf, retain_graph=True) for z_k in z], 1)
+
     with preserve_model(model, x):
-        for rows in batch_slices(len(x), batch_size):
-            leaf = detach_for_autograd(x[rows]).requires_grad_()
-            outputs = checked_forward(model, leaf.clone())
-            if outputs.dim() != 2 or not ((0 <= classes) & (classes < outputs.shape[1])).all():
-                raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
-            # A copy, since what was made in inference mode cannot be saved for a backward pass.
-            z = outputs.gather(1, classes[rows].to(outputs.device).clone()).sum(0)
-            jacobian = torch.stack([_grad(z_k, leaf, keep=True)[0] for z_k in z], 1)
-            pieces.append((outputs.detach(), jacobian))
-    outputs, jacobians = zip(*pieces)
-    return torch.cat(outputs), torch.cat(jacobians)
-
-
-def check_classes(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
-    """The classes asked for, checked against the outputs."""
-    if outputs.dim() != 2:
-        raise ValueError(f"classes need outputs of shape (n, C), not {tuple(outputs.shape)}")
-    classes = list(range(outputs.shape[1])) if classes is None else [int(c) for c in classes]
-    if not classes or not all(0 <= c < outputs.shape[1] for c in classes):
-        raise ValueError(f"classes must lie in 0…{outputs.shape[1] - 1}, and there must be one")
-    return classes
-
-
-def batch_slices(n: int, batch_size: int) -> list[slice]:
-    if not isinstance(batch_size, Integral) or batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size!r}: samples are whole")
-    return [slice(i, i + batch_size) for i in range(0, n, batch_size)]
-
-
-def check_floating(x: Tensor) -> None:
-    if not x.is_floating_point() or x.dim() == 0:
-        raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {x.dtype} {tuple(x.shape)}")
-
-
-def _grad(J: Tensor, leaf: Tensor, keep: bool = False) -> tuple[Tensor]:
-    # An objective that does not depend on the input has the gradient zero.
-    if not J.requires_grad:
-        return (torch.zeros_like(leaf),)
-    return torch.autograd.grad(J, leaf, retain_graph=keep, allow_unused=True, materialize_grads=True)
+        return run_in_batches(one_batch, x, every_class, batch_size=batch_size)

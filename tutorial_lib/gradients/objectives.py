@@ -1,13 +1,18 @@
-"""Of which expectation is the gradient? An objective turns a network's outputs into one number a row.
+"""Objectives: the functions of a network's outputs that are differentiated, one number per sample.
 
-An objective is any row-wise function ``(n, …) -> (n,)``. Tensors that hold one row a sample (labels, references) are never closed
-over but *bound*: the engine looks at chunks, copies and classes, and must pick the rows that belong to them.
+An objective is any function ``(n, …) -> (n,)`` that treats each row of the outputs alone. Tensors with one row per
+sample (labels, reference images) must be *bound* to it rather than closed over, because the engine works on batches, on
+copies of samples and on repeated rows, and has to select the rows that belong to them.
+
+The derivative ∂J/∂z with respect to the logits z is given for each objective, with p = softmax(z), e_c the one-hot
+vector of class c and σ the sigmoid.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +20,19 @@ from torch import Tensor
 
 from tutorial_lib.gradients._context import translate_errors
 
-Target = int | Tensor | None
+Target: TypeAlias = int | Tensor | None
 
 
 class Objective:
-    """A row-wise function of the outputs and the tensors bound to it: ``fn(outputs, *bound) -> (n,)``.
+    """A function of the outputs, one number per row, together with the tensors bound to it.
 
-    A bound tensor holds one row a sample; a bound int is a class for every row; a bound ``None`` is the class predicted.
-    ``classes`` says that whole numbers bound to it are classes, and must be among those of the outputs.
+    The value of row n is ``fn(outputs, *bound)[n]``. A bound tensor holds one row per sample. A bound int is a class,
+    the same for every row. A bound None stands for the class that is predicted from the outputs.
+
+    Args:
+        fn: differentiable function of outputs (n, …) and of the bound values, with result (n,).
+        *bound: tensors (N, …), class indices, or None.
+        classes: whether bound whole numbers are class indices; they are then checked against the number of outputs.
 
     Example:
         >>> outputs = torch.tensor([[1., 5.], [2., 3.]])
@@ -34,25 +44,74 @@ class Objective:
         self.fn, self.bound, self.classes = fn, bound, classes
 
     def __call__(self, outputs: Tensor) -> Tensor:
-        return self.fn(
-            outputs,
-            *(self.resolve(outputs).bound if None in [b for b in self.bound if not isinstance(b, Tensor)] else self.bound),
-        )
+        """Return the objective of each row.
+
+        Args:
+            outputs: outputs of the network (n, …), with n rows bound.
+
+        Returns:
+            Values (n,), differentiable with respect to the outputs.
+        """
+        bound = self.resolve(outputs).bound if self.uses_predicted_class else self.bound
+        return self.fn(outputs, *bound)
+
+    @property
+    def uses_predicted_class(self) -> bool:
+        """Whether the class that is predicted from the outputs takes part."""
+        return any(b is None for b in self.bound)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The bound tensors, one row per sample each."""
+        return [b for b in self.bound if isinstance(b, Tensor)]
+
+    def rebind(self, tensors: Iterable[Tensor]) -> Objective:
+        """Return the same objective with other tensors in place of those bound to it.
+
+        Args:
+            tensors: as many as :attr:`tensors`, in the same order.
+
+        Returns:
+            The objective of other samples.
+
+        Example:
+            >>> logit(torch.tensor([0, 1])).rebind([torch.tensor([1])])(torch.tensor([[1., 5.]]))
+            tensor([5.])
+        """
+        replacements = iter(tensors)
+        bound = (next(replacements) if isinstance(b, Tensor) else b for b in self.bound)
+        return Objective(self.fn, *bound, classes=self.classes)
 
     def select(self, index: slice | Tensor) -> Objective:
-        """The same objective for the rows of ``index`` (a slice, or positions, repeated ones for copies of a sample).
+        """Return the same objective for some of the samples.
+
+        Args:
+            index: a slice, or positions (n,); repeated positions make copies of a sample.
+
+        Returns:
+            The objective of these samples, in this order.
 
         Example:
             >>> logit(torch.tensor([0, 1])).select(torch.tensor([1, 1]))(torch.tensor([[1., 5.], [2., 3.]]))
             tensor([5., 3.])
         """
-        return Objective(self.fn, *(b[index] if isinstance(b, Tensor) else b for b in self.bound), classes=self.classes)
+        return self.rebind(tensor[index] for tensor in self.tensors)
 
     def resolve(self, outputs: Tensor) -> Objective:
-        """The same objective with "the class predicted" fixed to what these outputs predict; its result is checked for its shape.
+        """Return the same objective with the predicted class fixed.
+
+        It is checked that the objective fits these outputs.
+
+        Args:
+            outputs: outputs of the network (n, …).
+
+        Returns:
+            An objective in which the class predicted from these outputs replaces None, with its tensors on the device
+            of the outputs.
 
         Raises:
-            ValueError: the objective does not fit these outputs (rows, classes, shape of its result).
+            ValueError: the objective does not fit these outputs: the number of rows, a class, or the shape of its
+                result.
 
         Example:
             >>> fixed = logit().resolve(torch.tensor([[1., 5.]]))
@@ -61,80 +120,101 @@ class Objective:
         """
         outputs = outputs.detach()
         if 0 in outputs.shape[1:]:
-            raise ValueError(f"an objective asks about outputs, and there are none: {tuple(outputs.shape)}")
-        bound = []
-        for b in self.bound:
-            if b is None or isinstance(b, int):
-                if outputs.dim() != 2:
-                    raise ValueError(f"a class needs outputs of shape (n, C), not {tuple(outputs.shape)}")
-                b = outputs.argmax(1) if b is None else b
-            if isinstance(b, int) and not 0 <= b < outputs.shape[1]:
+            raise ValueError(f"an objective needs at least one output per sample, not {tuple(outputs.shape)}")
+        resolved = Objective(self.fn, *(self._resolve_bound(b, outputs) for b in self.bound), classes=self.classes)
+        resolved._check_result(outputs)
+        return resolved
+
+    def _resolve_bound(self, b: Target, outputs: Tensor) -> int | Tensor:
+        """One bound value, checked against the outputs; None becomes the predicted class."""
+        if b is None or isinstance(b, int):
+            if outputs.dim() != 2:
+                raise ValueError(f"a class needs outputs of shape (n, C), not {tuple(outputs.shape)}")
+            b = outputs.argmax(1) if b is None else b
+        if isinstance(b, int):
+            if not 0 <= b < outputs.shape[1]:
                 raise ValueError(f"class {b} of a network with {outputs.shape[1]} outputs")
-            if isinstance(b, Tensor):
-                b = b.to(outputs.device)
-                # What was made in inference mode cannot be saved for a backward pass; a copy made outside it can.
-                b = b.clone() if b.is_inference() else b
-                if b.dim() == 0 or len(b) != len(outputs):
-                    raise ValueError(
-                        f"the objective is bound to {len(b) if b.dim() else 'no'} rows, the outputs have {len(outputs)}"
-                    )
-                # A class out of range would end in an index error, on a GPU in a dead device.
-                if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
-                    raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
-            bound.append(b)
+            return b
+        b = b.to(outputs.device)
+        # A tensor made in inference mode cannot be saved for a backward pass; a copy made outside it can.
+        b = b.clone() if b.is_inference() else b
+        _check_rows(b, len(outputs), f"the outputs have {len(outputs)}")
+        # A class out of range would end in an index error, on a GPU in an error that the process cannot recover from.
+        if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
+            raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
+        return b
 
-        def refusal() -> str:
-            given = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in bound if isinstance(b, Tensor))
-            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{given}"
+    def _check_result(self, outputs: Tensor) -> None:
+        """Raise unless the function of a resolved objective accepts the outputs and returns one number per row."""
 
-        with torch.no_grad(), translate_errors(refusal):
-            result = self.fn(outputs, *bound)
+        def message() -> str:
+            bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in self.tensors)
+            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{bound}"
+
+        with torch.no_grad(), translate_errors(message):
+            result = self.fn(outputs, *self.bound)
         if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
-            found = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+            received = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
             raise ValueError(
-                f"an objective maps outputs {tuple(outputs.shape)} to one number a row, ({len(outputs)},), not {found}: "
-                "bind batch tensors with per_sample, and reduce every axis but the first"
+                f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
+                f"not {received}: "
+                "bind batch tensors with bind_per_sample, and reduce every axis but the first"
             )
-        return Objective(self.fn, *bound, classes=self.classes)
 
 
-def as_objective(
-    objective: Objective | Callable[[Tensor], Tensor] | Target = None, x: Tensor | None = None
-) -> Objective:
-    """The one notion of target: an int, (N,) labels or None mean the logit of that class; a row-wise callable is taken as it is.
+ObjectiveLike: TypeAlias = Objective | Callable[[Tensor], Tensor] | int | Tensor | None
+"""What every parameter ``objective`` accepts.
 
-    ``x``: the samples it is asked of, where they are at hand: what is bound must have as many rows.
+- None: the logit of the class that is predicted for each sample;
+- an int, or integer labels (N,): the logit of that class, or of the class of each sample;
+- an :class:`Objective`: one of the functions of this module, such as ``cross_entropy(labels)``;
+- any other callable: a function of the outputs, ``(n, …) -> (n,)``, that treats each row alone.
+"""
+
+
+def as_objective(objective: ObjectiveLike = None, x: Tensor | None = None) -> Objective:
+    """Return the objective that an argument stands for.
+
+    Args:
+        objective: an int, labels (N,) or None stand for the logit of that class; a callable is taken as it is.
+        x: the samples (N, …) of which the gradient will be taken, if they are known: bound tensors must have as many
+            rows.
+
+    Returns:
+        The objective.
 
     Raises:
-        TypeError: it is none of these.
-        ValueError: labels that are no whole numbers (N,), or not one for each sample of x.
+        TypeError: the argument is none of these.
+        ValueError: labels that are not whole numbers (N,), or a bound tensor without one row for each sample of x.
 
     Example:
         >>> as_objective(1)(torch.tensor([[1., 5.], [2., 3.]]))
         tensor([5., 3.])
     """
-    if (
-        objective is None
-        or (isinstance(objective, int) and not isinstance(objective, bool))
-        or isinstance(objective, Tensor)
-    ):
-        objective = logit(objective)
-    elif not isinstance(objective, Objective):
-        if not callable(objective):
-            raise TypeError(f"an objective is a callable, a class, (N,) labels or None, not {type(objective).__name__}")
-        objective = Objective(objective)
+    if isinstance(objective, Objective):
+        resolved = objective
+    elif (objective is None or isinstance(objective, int | Tensor)) and not isinstance(objective, bool):
+        resolved = logit(objective)
+    elif callable(objective):
+        resolved = Objective(objective)
+    else:
+        raise TypeError(f"an objective is a callable, a class, (N,) labels or None, not {type(objective).__name__}")
     if isinstance(x, Tensor) and x.dim() and len(x):
-        # Here and not chunk by chunk: the first chunks of too many labels would fit.
-        for b in objective.bound:
-            if isinstance(b, Tensor) and (b.dim() == 0 or len(b) != len(x)):
-                raise ValueError(
-                    f"the objective is bound to {len(b) if b.dim() else 'no'} rows, x has {len(x)} samples: one row for each"
-                )
-    return objective
+        # Checked here and not batch by batch, where the first batches would fit too many labels.
+        for b in resolved.tensors:
+            _check_rows(b, len(x), f"x has {len(x)} samples: one row for each")
+    return resolved
 
 
 def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
-    """Bind tensors of one row a sample to ``fn(outputs, *rows) -> (n,)``, so that the engine can pick their rows.
+    """Return an objective that compares the outputs with tensors of one row per sample.
+
+    Args:
+        fn: ``fn(outputs, *rows) -> (n,)``, differentiable with respect to the outputs.
+        *tensors: tensors (N, …); the engine selects the rows that belong to each batch.
+
+    Returns:
+        The objective, outputs (n, …) -> (n,).
 
     Example:
         >>> target = torch.zeros(2, 3)
@@ -144,7 +224,14 @@ def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
     return Objective(fn, *tensors)
 
 
+def _check_rows(b: Tensor, n: int, expected: str) -> None:
+    """Raise unless a bound tensor has n rows."""
+    if b.dim() == 0 or len(b) != n:
+        raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, {expected}")
+
+
 def _check_labels(target: Target, name: str = "target") -> Target:
+    """Labels as int64; a class and None as they are."""
     if not isinstance(target, Tensor):
         return target
     if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
@@ -155,11 +242,21 @@ def _check_labels(target: Target, name: str = "target") -> Target:
 
 
 def _gather_class(z: Tensor, c: int | Tensor) -> Tensor:
+    """The entry of class c in each row of z (n, C): one class for all rows, or one per row (n,)."""
     return z[:, c] if isinstance(c, int) else z.gather(1, c[:, None])[:, 0]
 
 
 def logit(target: Target = None) -> Objective:
-    """The logit of a class, z_c: outputs (n, C) -> (n,). ``target``: a class, (N,) labels, or None, the class predicted.
+    """Return the objective J = z_c, the logit of a class; ∂J/∂z = e_c.
+
+    Args:
+        target: class index, labels (N,), or None for the predicted class.
+
+    Returns:
+        The objective, logits (n, C) -> (n,).
+
+    Raises:
+        ValueError: labels that are not whole numbers (N,).
 
     Example:
         >>> logit(0)(torch.tensor([[1., 5.]]))
@@ -169,7 +266,18 @@ def logit(target: Target = None) -> Objective:
 
 
 def log_prob(target: Target = None) -> Objective:
-    """The log-probability of a class, log p_c = z_c − log Σ exp z ≤ 0: outputs (n, C) -> (n,).
+    """Return the objective J = log p_c ≤ 0, the log-probability of a class.
+
+    log p_c = z_c − log Σ_e exp z_e, and ∂J/∂z = e_c − p.
+
+    Args:
+        target: class index, labels (N,), or None for the predicted class.
+
+    Returns:
+        The objective, logits (n, C) -> (n,).
+
+    Raises:
+        ValueError: labels that are not whole numbers (N,).
 
     Example:
         >>> log_prob(0)(torch.zeros(1, 2)).exp()
@@ -179,7 +287,16 @@ def log_prob(target: Target = None) -> Objective:
 
 
 def cross_entropy(target: Target = None) -> Objective:
-    """The cross-entropy loss against a class, J = −log p_c ≥ 0: outputs (n, C) -> (n,); ∂J/∂z = p − e_c.
+    """Return the objective J = −log p_c ≥ 0, the cross-entropy loss; ∂J/∂z = p − e_c.
+
+    Args:
+        target: class index, labels (N,), or None for the predicted class.
+
+    Returns:
+        The objective, logits (n, C) -> (n,).
+
+    Raises:
+        ValueError: labels that are not whole numbers (N,).
 
     Example:
         >>> cross_entropy(0)(torch.zeros(1, 2))
@@ -189,21 +306,45 @@ def cross_entropy(target: Target = None) -> Objective:
 
 
 def contrast_loss(contrast_class: int | Tensor) -> Objective:
-    """The contrast loss J(P, Q): the cross-entropy of what is predicted, P, against another class Q; ∂J/∂z = p − e_Q.
+    """Return the contrast loss J(P, Q) = −log p_Q of the prediction P against another class Q.
 
-    Source: Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv 2008.00178.
+    ∂J/∂z = p − e_Q: the cross-entropy loss whose label is the class that P is contrasted with.
+
+    Args:
+        contrast_class: the class Q, an index or labels (N,).
+
+    Returns:
+        The objective, logits (n, C) -> (n,).
+
+    Raises:
+        ValueError: no class, or labels that are not whole numbers (N,).
+
+    References:
+        Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv:2008.00178.
 
     Example:
         >>> contrast_loss(1)(torch.zeros(1, 2))
         tensor([0.6931])
     """
     if contrast_class is None:
-        raise ValueError("loss_to needs the other class: the class predicted is what it is held against")
-    return cross_entropy(_check_labels(contrast_class, "other"))
+        raise ValueError("contrast_loss needs the other class: the predicted class is what it is contrasted with")
+    return cross_entropy(_check_labels(contrast_class, "contrast_class"))
 
 
 def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Objective:
-    """Why P, rather than Q? The margin z_P − z_Q: outputs (n, C) -> (n,), positive where P wins.
+    """Return the objective J = z_P − z_Q, the margin of class P over class Q.
+
+    ∂J/∂z = e_P − e_Q. It answers the question "Why P, rather than Q?".
+
+    Args:
+        contrast_class: the class Q, an index or labels (N,).
+        target: the class P, an index, labels (N,), or None for the predicted class.
+
+    Returns:
+        The objective, logits (n, C) -> (n,); positive where P has the larger logit.
+
+    Raises:
+        ValueError: no contrast class, or labels that are not whole numbers (N,).
 
     Example:
         >>> logit_difference(0)(torch.tensor([[1., 5.]]))
@@ -212,22 +353,37 @@ def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Obj
     if contrast_class is None:
         raise ValueError("logit_difference needs the other class")
     return Objective(
-        lambda z, p, q: _gather_class(z, p) - _gather_class(z, q), _check_labels(target), _check_labels(contrast_class, "other"), classes=True
+        lambda z, p, q: _gather_class(z, p) - _gather_class(z, q),
+        _check_labels(target),
+        _check_labels(contrast_class, "contrast_class"),
+        classes=True,
     )
 
 
-def confounding_label_loss(labels: str | Tensor = "ones", activation: str = "sigmoid", reduction: str = "mean") -> Objective:
-    """The loss against a label the network was never trained on; how much would it have to change?
+def confounding_label_loss(
+    labels: str | Tensor = "ones", activation: str = "sigmoid", reduction: str = "mean"
+) -> Objective:
+    """Return the loss against a confounding label, one that the network was never trained on.
 
-    ``link="sigmoid"``: J = Σ_i −y_i log σ(z_i) − (1−y_i) log(1−σ(z_i)), ∂J/∂z = σ(z) − y.
-    ``link="softmax"``: J = −Σ_i y_i log p_i, ∂J/∂z = (Σy) p − y. ``reduction="mean"`` divides by C.
-    ``labels``: "ones", "uniform" (1/C for every class), one label (C,) for all samples, or one a sample, (N, C).
-    Outputs (n, C) -> (n,).
+    With the label y and its entries y_i, summed over the classes i (and divided by C for ``reduction="mean"``):
+
+    - "sigmoid": J = Σ_i −y_i log σ(z_i) − (1 − y_i) log(1 − σ(z_i)), ∂J/∂z = σ(z) − y;
+    - "softmax": J = −Σ_i y_i log p_i, ∂J/∂z = (Σ_i y_i) p − y.
+
+    Args:
+        labels: "ones" (every class), "uniform" (1/C for every class), one label (C,) for all samples, or one per sample
+            (N, C).
+        activation: "sigmoid" (binary cross-entropy of each class) or "softmax" (cross-entropy).
+        reduction: "mean" or "sum" over the classes.
+
+    Returns:
+        The objective, logits (n, C) -> (n,), ≥ 0 for labels in [0, 1].
 
     Raises:
-        ValueError: unknown labels, link or reduction.
+        ValueError: unknown labels, activation or reduction.
 
-    Source: Lee et al., IEEE Access 2023, arXiv 2304.02834 (sigmoid, mean); pytorch-ood's form is softmax, sum.
+    References:
+        Lee et al., IEEE Access 2023, arXiv:2304.02834 (sigmoid, mean). The library pytorch-ood uses softmax and sum.
 
     Example:
         >>> confounding_label_loss()(torch.zeros(1, 3))
@@ -238,24 +394,36 @@ def confounding_label_loss(labels: str | Tensor = "ones", activation: str = "sig
         "softmax": lambda z, y: -y * z.log_softmax(1),
     }
     if activation not in losses or reduction not in ("mean", "sum"):
-        raise ValueError(f"link is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}")
-    unknown = labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2)
-    if unknown:
+        raise ValueError(
+            f"activation is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}"
+        )
+    if labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2):
         raise ValueError("labels are 'ones', 'uniform', a tensor (C,) for all samples, or (N, C)")
 
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
-        if y is None:
-            y = torch.full_like(z, 1.0 if labels == "ones" else 1 / z.shape[1]) if isinstance(labels, str) else labels
-        each = losses[activation](z, y.to(z).expand_as(z).clone())
-        return each.mean(1) if reduction == "mean" else each.sum(1)
+        if isinstance(labels, str):
+            y = torch.full_like(z, 1.0 if labels == "ones" else 1 / z.shape[1])
+        elif y is None:
+            y = labels
+        per_class = losses[activation](z, y.to(z).expand_as(z).clone())
+        return per_class.mean(1) if reduction == "mean" else per_class.sum(1)
 
     return Objective(loss, *([labels] if isinstance(labels, Tensor) and labels.dim() == 2 else []))
 
 
 def kl_from_uniform(temperature: float = 1.0) -> Objective:
-    """The divergence from knowing nothing, J = KL(u ‖ softmax(z/T)) ≥ 0 with u = 1/C; ∂J/∂z = (p − u)/T. Outputs (n, C) -> (n,).
+    """Return the divergence from the uniform distribution as an objective.
 
-    Source: Huang, Geng, Li, GradNorm, NeurIPS 2021, arXiv 2110.00218.
+    J = KL(u ‖ softmax(z/T)) with u = 1/C, and ∂J/∂z = (softmax(z/T) − u) / T.
+
+    Args:
+        temperature: T > 0, the divisor of the logits.
+
+    Returns:
+        The objective, logits (n, C) -> (n,), ≥ 0; zero for the uniform prediction.
+
+    References:
+        Huang, Geng, Li, GradNorm, NeurIPS 2021, arXiv:2110.00218.
 
     Example:
         >>> kl_from_uniform()(torch.zeros(1, 4)).abs() < 1e-6
@@ -265,7 +433,15 @@ def kl_from_uniform(temperature: float = 1.0) -> Objective:
 
 
 def reconstruction_mse(x: Tensor) -> Objective:
-    """The mean squared error against the input itself, mean((x̂ − x)²) over each sample: outputs like x -> (n,).
+    """Return the mean squared reconstruction error as an objective.
+
+    J = mean((x̂ − x)²) over the values of each sample.
+
+    Args:
+        x: the samples (N, …) that the outputs x̂ are compared with.
+
+    Returns:
+        The objective, outputs like x -> (n,), ≥ 0.
 
     Example:
         >>> x = torch.zeros(2, 1, 4, 4)
@@ -276,12 +452,20 @@ def reconstruction_mse(x: Tensor) -> Objective:
 
 
 def bernoulli_nll(x: Tensor) -> Objective:
-    """How unlikely the input is when each output is the chance of a bright pixel: −Σ x log x̂ + (1−x) log(1−x̂) ≥ 0, in nats.
+    """Return the Bernoulli negative log-likelihood as an objective.
 
-    A sum over each sample: outputs like x, in [0, 1], -> (n,). Its least value is not zero but the entropy of x, so grey pictures
-    score higher than black and white ones however well they are reconstructed.
+    J = −Σ x log x̂ + (1 − x) log(1 − x̂), in nats. Each output x̂ is the probability of a bright pixel. The minimum
+    over x̂ is the entropy of x and not zero, so gray images have a higher value than black and white ones, however well
+    they are reconstructed.
 
-    Source: the reconstruction term of Kingma and Welling, ICLR 2014, arXiv 1312.6114.
+    Args:
+        x: the samples (N, …), values in [0, 1].
+
+    Returns:
+        The objective, outputs like x in [0, 1] -> (n,), ≥ 0, a sum over each sample.
+
+    References:
+        Kingma, Welling, ICLR 2014, arXiv:1312.6114 (the reconstruction term).
 
     Example:
         >>> x = torch.tensor([[0., 1.]])
@@ -289,12 +473,15 @@ def bernoulli_nll(x: Tensor) -> Objective:
         tensor([1.3863])
     """
     return Objective(
-        lambda out, x: F.binary_cross_entropy(out, _check_same_shape(x, out).to(out), reduction="none").flatten(1).sum(1), x
+        lambda out, x: (
+            F.binary_cross_entropy(out, _check_same_shape(x, out).to(out), reduction="none").flatten(1).sum(1)
+        ),
+        x,
     )
 
 
 def _check_same_shape(x: Tensor, out: Tensor) -> Tensor:
-    """The input, if the outputs are of its shape: others would be stretched over each other without a word."""
+    """The input, if the outputs have its shape; broadcasting would compare different pixels without an error."""
     if x.shape[1:] != out.shape[1:]:
         raise ValueError(f"a reconstruction has the shape of the input, {tuple(x.shape)}, not {tuple(out.shape)}")
     return x

@@ -1,4 +1,4 @@
-"""What a method costs: how often a picture goes forward through a network, a gradient comes back, and what is held meanwhile."""
+"""Count the forward and backward passes that a method makes, and the memory that it holds meanwhile."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass
 class PassCounts:
-    """``forward``: pictures that went through the network. ``backward``: gradients, one for each picture and question, that
-    entered it at its outputs, however far they went back and however many were taken together. ``held``: bytes of the tensors
-    made inside the block, at the moment when they were most; what an operation needs only for itself is not seen.
+    """What was counted inside a block of :func:`count_passes`.
+
+    Attributes:
+        forward: samples that went through the network.
+        backward: gradients that entered the network at its outputs, one for each sample and each output or loss that is
+            differentiated, however far they went back and however many were computed together.
+        peak_bytes: bytes of the tensors made inside the block, at the moment when they were most. Memory that an
+            operation needs only while it runs is not counted.
 
     Example:
         >>> PassCounts(forward=2, backward=1).backward
@@ -31,7 +36,11 @@ class PassCounts:
 
 
 class _MarkBackward(torch.autograd.Function):
-    """The identity, whose way back holds one operation that no network uses and that a counter can recognise."""
+    """The identity; its backward pass contains one operation that no network uses and that the counter recognizes.
+
+    Attributes:
+        generate_vmap_rule: lets torch vectorize the function under vmap.
+    """
 
     generate_vmap_rule = True
 
@@ -49,49 +58,60 @@ class _MarkBackward(torch.autograd.Function):
 
 
 class _PassCounterMode(TorchDispatchMode):
-    # Below functorch: gradients that vmap takes together arrive here side by side, and are counted one by one.
-    def __init__(self, passes: PassCounts):
+    """Sees every operation below functorch: gradients that vmap computes together are counted apart.
+
+    Args:
+        counts: what is counted; it is changed in place.
+    """
+
+    def __init__(self, counts: PassCounts):
         super().__init__()
-        self.passes, self.each = passes, 1
+        self.counts, self.outputs_per_sample = counts, 1
         self.alive: dict[int, weakref.ref] = {}
-        self.now = 0
+        self.bytes = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.aten.special_i0e.default:
-            self.passes.backward += args[0].numel() // self.each
-        before = {self._storage(leaf)._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        made = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
-            if (
-                isinstance(leaf, Tensor) and self._storage(leaf)._cdata not in before
-            ):  # what was there before is not ours
-                self._keep(self._storage(leaf))
-        return made
+            self.counts.backward += args[0].numel() // self.outputs_per_sample
+        before = {storage._cdata for storage in self._storages((args, kwargs))}
+        result = func(*args, **(kwargs or {}))
+        for storage in self._storages(result):
+            if storage._cdata not in before:  # the memory of an argument was not made here
+                self._hold(storage)
+        return result
 
     @staticmethod
-    def _storage(tensor: Tensor):
-        return tensor.untyped_storage()
+    def _storages(tree) -> Iterator[torch.UntypedStorage]:
+        """The memory of all tensors in nested arguments."""
+        return (leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor))
 
-    def _keep(self, storage) -> None:
+    def _hold(self, storage: torch.UntypedStorage) -> None:
+        """Count the bytes of a storage until it is released."""
         key, size = storage._cdata, storage.nbytes()
         if key in self.alive:
             return
 
-        def forget(_, key=key, size=size):
+        def release(_, key=key, size=size):
             if self.alive.pop(key, None) is not None:
-                self.now -= size
+                self.bytes -= size
 
-        self.alive[key] = weakref.ref(storage, forget)
-        self.now += size
-        self.passes.peak_bytes = max(self.passes.peak_bytes, self.now)
+        self.alive[key] = weakref.ref(storage, release)
+        self.bytes += size
+        self.counts.peak_bytes = max(self.counts.peak_bytes, self.bytes)
 
 
 @contextmanager
 def count_passes(model: nn.Module) -> Iterator[PassCounts]:
-    """Count passes through a network inside the block, whoever makes them; divide by the pictures for the price of one.
+    """Count the passes through a network inside the block, whatever code makes them.
 
-    A gradient that stops at a late layer, or never enters the network because a closed form was used, is seen for what it is:
-    the first counts as one, the second as none. The network is given back without the counter.
+    Divide by the number of samples to get the cost of one. A gradient that stops at a late layer counts as a backward
+    pass; where a closed form replaces the backward pass, nothing is counted.
+
+    Args:
+        model: the network; a forward hook counts, and it is removed at the end.
+
+    Yields:
+        The counts, which grow while the block runs.
 
     Example:
         >>> from tutorial_lib.gradients import class_jacobian
@@ -101,17 +121,17 @@ def count_passes(model: nn.Module) -> Iterator[PassCounts]:
         >>> passes.forward, passes.backward
         (4, 12)
     """
-    passes = PassCounts()
-    counter = _PassCounterMode(passes)
+    counts = PassCounts()
+    counter = _PassCounterMode(counts)
 
     def mark(module: nn.Module, inputs: tuple, outputs: Tensor) -> Tensor:
-        passes.forward += len(outputs)
-        counter.each = max(1, prod(outputs.shape[1:]))
+        counts.forward += len(outputs)
+        counter.outputs_per_sample = max(1, prod(outputs.shape[1:]))
         return _MarkBackward.apply(outputs) if outputs.requires_grad else outputs
 
     handle = model.register_forward_hook(mark)
     try:
         with counter:
-            yield passes
+            yield counts
     finally:
         handle.remove()

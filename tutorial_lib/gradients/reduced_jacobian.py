@@ -1,4 +1,4 @@
-"""Every class's gradient at a layer, read on the spot: what is kept is the reading, never the list of gradients."""
+"""The gradients of all classes at a layer, reduced at once, so that the whole Jacobian is never in memory."""
 
 from __future__ import annotations
 
@@ -7,27 +7,43 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._validation import check_classes
+from tutorial_lib.gradients._context import grad_or_zero, preserve_model
+from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning
 from tutorial_lib.gradients.layers import Layer, split_forward
-from tutorial_lib.gradients._context import preserve_model
-from tutorial_lib.gradients.inputs import _grad, check_classes
-from tutorial_lib.gradients.per_sample import ignore_vmap_warning
 
-# Numbers of a Jacobian held at a time: little on a processor, whose cache is small, much on a GPU.
+# How many numbers of a Jacobian are held at a time: few on a processor, whose cache is small, many on a GPU.
 CHUNK_NUMEL = {"cpu": 2**22}
 DEFAULT_CHUNK_NUMEL = 2**26
 
 
 def reduced_class_jacobian(
-    model: nn.Module, x: Tensor, layer: Layer, reduce_fn: Callable[[Tensor], Tensor], *, classes: Sequence[int] | None = None
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    reduce_fn: Callable[[Tensor], Tensor],
+    *,
+    classes: Sequence[int] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The Jacobian ∂z_c/∂A of a layer, as ``read`` reads it: (activation (N, …), logits (N, C), readings (N, classes, …)).
+    """Return a reduction of the Jacobian of a layer, computed for some classes at a time.
 
-    One forward pass, then one backward pass from the logits to the layer for some classes at a time. ``read`` turns the gradients
-    of some classes, (B, N, …), into readings (B, N, …), say their means over positions: for 1,000 classes the Jacobian itself
-    would not fit. Where all of it is wanted, see :func:`class_jacobian`.
+    The Jacobian is ∂z_c/∂A. One forward pass, then one backward pass per class from the logits to the layer. For 1,000
+    classes the Jacobian itself would not fit into memory. If all of it is needed, use :func:`class_jacobian`.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …); they are run as one batch.
+        layer: dotted name or module.
+        reduce_fn: maps the gradients of B classes (B, N, …) to (B, N, …), for example to their means over positions. It
+            is called several times, and B varies.
+        classes: class indices; None selects all of them.
+
+    Returns:
+        Activation A (N, …), logits (N, C), and the reduced gradients (N, classes, …), all without a graph.
 
     Raises:
-        ValueError: as :func:`split_at` does; outputs that are no logits (N, C), or an unknown class.
+        ValueError: the layer is unknown, is not reached, is used twice or does not return a tensor; outputs that are
+            not logits (N, C), or an unknown class.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
@@ -37,21 +53,27 @@ def reduced_class_jacobian(
     """
     activation, logits = split_forward(model, x, layer)
     with preserve_model(model, x):
-        picked, goal = check_classes(logits, classes), logits.sum(0)
+        z = logits.sum(0)[check_classes(logits, classes)]
         step = max(1, CHUNK_NUMEL.get(activation.device.type, DEFAULT_CHUNK_NUMEL) // activation.numel())
-        pieces = [reduce_fn(_batched_class_gradients(goal[picked[i : i + step]], activation)) for i in range(0, len(picked), step)]
-    return activation.detach(), logits.detach(), torch.cat(pieces).transpose(0, 1)
+        reduced = [reduce_fn(_batched_class_gradients(z[i : i + step], activation)) for i in range(0, len(z), step)]
+    return activation.detach(), logits.detach(), torch.cat(reduced).transpose(0, 1)
 
 
 def _batched_class_gradients(z: Tensor, leaf: Tensor) -> Tensor:
-    """∂z_c/∂leaf for some logits, (B, …)."""
+    """∂z_c/∂leaf for B logits, (B, …)."""
     if not z.requires_grad:
         return leaf.new_zeros(len(z), *leaf.shape)
     try:
         with ignore_vmap_warning():
-            each = torch.eye(len(z), dtype=z.dtype, device=z.device)
-            options = {"retain_graph": True, "is_grads_batched": True, "allow_unused": True, "materialize_grads": True}
-            return torch.autograd.grad(z, leaf, each, **options)[0]
+            return torch.autograd.grad(
+                z,
+                leaf,
+                torch.eye(len(z), dtype=z.dtype, device=z.device),
+                retain_graph=True,
+                is_grads_batched=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )[0]
     except RuntimeError:
-        # Not every network can be taken back for many classes at once; one after the other it always works.
-        return torch.stack([_grad(z_c, leaf, keep=True)[0] for z_c in z])
+        # Not every network has a vectorized backward pass; one class after the other always works.
+        return torch.stack([grad_or_zero(z_c, leaf, retain_graph=True) for z_c in z])

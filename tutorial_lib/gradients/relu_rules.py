@@ -1,27 +1,28 @@
-"""Backward passes with another rule at the rectifiers. The graph is changed, which dies with the pass; the model never is."""
+"""Input gradients with another backward rule at every ReLU: guided backpropagation and the deconvolution network.
+
+The rule is attached to the graph of one pass, which is released with the pass; the model is never changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd
-from tutorial_lib.gradients.inputs import _grad
-from tutorial_lib._validation import check_floating
-from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients.objectives import as_objective
-from tutorial_lib._validation import check_choice
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_choice, check_floating
+from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
-# What a rectifier lets pass, from the gradient that leaves it by the ordinary rule and the one that reaches it.
+# rule(ordinary, incoming): what a ReLU passes on, from what it passes on by the ordinary rule and what reaches it.
 RELU_BACKWARD_RULES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "guided": lambda passed, reached: passed.clamp(min=0),
-    "deconvolution": lambda passed, reached: reached.clamp(min=0),
+    "guided": lambda ordinary, incoming: ordinary.clamp(min=0),
+    "deconvolution": lambda ordinary, incoming: incoming.clamp(min=0),
 }
-# The nodes of a graph that are rectifiers: every spelling of ReLU and ReLU6, whether module, function or in place.
-# A clamp with another upper end keeps pictures in their range, and is none.
-IS_RELU_NODE: dict[str, Callable[[object], bool]] = {
+# The nodes of a graph that are ReLUs: every spelling of ReLU and ReLU6, whether module, function or in place.
+# A clamp with another upper end keeps images in their range and is not a ReLU.
+IS_RELU_NODE: dict[str, Callable[[Any], bool]] = {
     "ReluBackward": lambda node: True,
     "HardtanhBackward": lambda node: (node._saved_min_val, node._saved_max_val) == (0, 6),
     "ClampBackward": lambda node: (
@@ -32,56 +33,80 @@ IS_RELU_NODE: dict[str, Callable[[object], bool]] = {
 }
 
 
-def relu_rule_gradient(model: nn.Module, x: Tensor, objective=None, *, rule: str = "guided", batch_size: int = 64) -> Tensor:
-    """∂J/∂x with another backward rule at every ReLU of the graph: x (N, …) -> like x, signed.
+def relu_rule_gradient(
+    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, rule: str = "guided", batch_size: int = 64
+) -> Tensor:
+    """Return ∂J/∂x with another backward rule at every ReLU of the graph.
 
-    A ReLU with input a that the gradient g reaches lets pass, by the ordinary rule, g·1[a > 0]; by "guided" g·1[a > 0]·1[g >
-    0]; by "deconvolution" g·1[g > 0]. Other activations keep their own gradient. Compiled networks hide their graph, and so
-    their ReLUs.
+    A ReLU with input a, reached by the gradient g, passes on g·1[a > 0] by the ordinary rule, g·1[a > 0]·1[g > 0] by
+    "guided", and g·1[g > 0] by "deconvolution". Other activations keep their own gradient. Compiled networks hide their
+    graph, and so their ReLUs.
+
+    Args:
+        model: any module with a ReLU that takes x alone; it is left as it was.
+        x: samples (N, …), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        rule: "guided" or "deconvolution".
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Modified gradients like x, signed.
 
     Raises:
-        ValueError: a network without a ReLU, an unknown rule, and as :func:`input_gradient` does.
+        ValueError: a network without a ReLU, an unknown rule; x is not float, the outputs are not finite, or the
+            objective does not give one number per row.
 
-    Source: Springenberg et al., 2014, arXiv 1412.6806; Zeiler and Fergus, 2013, arXiv 1311.2901.
+    References:
+        Springenberg et al., 2014, arXiv:1412.6806 (guided); Zeiler, Fergus, 2013, arXiv:1311.2901 (deconvolution).
 
     Example:
         >>> x = torch.tensor([[-1., 2.]])
         >>> relu_rule_gradient(nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), x, 0)[0, 0]
         tensor(0.)
     """
-    objective, rule, pieces = as_objective(objective, x), RELU_BACKWARD_RULES[check_choice(rule, RELU_BACKWARD_RULES, "rule")], []
+    bound = as_objective(objective, x)
+    backward_rule = RELU_BACKWARD_RULES[check_choice(rule, RELU_BACKWARD_RULES, "rule")]
     check_floating(x)
+
+    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+        leaf, outputs = forward_from_leaf(model, x)
+        nodes = list(find_relu_nodes(outputs))
+        if not nodes:
+            raise ValueError(
+                f"no ReLU was found on the way through this {type(model).__name__}: guided backpropagation is a rule for "
+                "ReLUs (GELU, SiLU and the like are not); use saliency or smoothgrad, or a network that is not compiled"
+            )
+        for node in nodes:
+            node.register_hook(lambda passed, reached: (backward_rule(passed[0], reached[0]), *passed[1:]))
+        J = objective.resolve(outputs)(outputs)
+        return grad_or_zero(J.sum(), leaf)
+
     with preserve_model(model, x):
-        for rows in batch_slices(len(x), batch_size):
-            leaf = detach_for_autograd(x[rows]).requires_grad_()
-            outputs = checked_forward(model, leaf.clone())
-            nodes = list(find_relu_nodes(outputs))
-            if not nodes:
-                raise ValueError(
-                    f"no ReLU was found on the way through this {type(model).__name__}: guided backpropagation is a rule for "
-                    "rectifiers (GELU, SiLU and the like are none); use saliency or smoothgrad, or a network that is not compiled"
-                )
-            for node in nodes:
-                node.register_hook(lambda passed, reached: (rule(passed[0], reached[0]), *passed[1:]))
-            J = objective.select(rows).resolve(outputs)(outputs)
-            pieces += _grad(J.sum(), leaf)
-    return torch.cat(pieces)
+        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
-def find_relu_nodes(outputs: Tensor) -> Iterator[object]:
-    """The rectifiers of the graph that ends in ``outputs``, each use of one once.
+def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:
+    """Return the ReLU nodes of the graph that ends in ``outputs``, one for each use of a ReLU.
+
+    Args:
+        outputs: a tensor with a graph.
+
+    Yields:
+        Nodes of the autograd graph.
 
     Example:
         >>> x = torch.ones(1, requires_grad=True)
         >>> len(list(find_relu_nodes(torch.relu(torch.relu(x) + x).clamp(min=0))))
         3
     """
-    seen, ahead = set(), [outputs.grad_fn]
-    while ahead:
-        node = ahead.pop()
-        if node is None or node in seen:
+    visited: set[Any] = set()
+    pending: list[Any] = [outputs.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         if IS_RELU_NODE.get(node.name().rstrip("0123456789"), lambda node: False)(node):
             yield node
-        ahead += [before for before, _ in node.next_functions]
+        pending += [parent for parent, _ in node.next_functions]

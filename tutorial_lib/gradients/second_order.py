@@ -1,86 +1,97 @@
-"""A gradient of gradients: how what is read off the norms of the parameters' gradients changes with the picture."""
+"""Second derivatives: how a function of the parameter-gradient norms changes with the input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, grad_and_value, vmap
+from torch.func import functional_call, grad, grad_and_value
 
-from tutorial_lib.gradients.layers import Layer, parameters_by_layer
-from tutorial_lib.gradients._context import preserve_model, checked_forward, detach_for_autograd, math_attention
-from tutorial_lib._validation import check_floating
-from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients.objectives import Objective, as_objective
-from tutorial_lib.gradients.per_sample import ignore_vmap_warning
-from tutorial_lib._validation import check_choice
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_choice, check_floating
+from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
+from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
+from tutorial_lib.gradients.layers import GROUPINGS, Layer, parameters_by_layer
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
 def input_gradient_of_norms(
     model: nn.Module,
     x: Tensor,
-    objective,
+    objective: ObjectiveLike,
     reduce_fn: Callable[[Tensor], Tensor],
     *,
-    layers: Layer | list[Layer] | None = None,
+    layers: Layer | Sequence[Layer] | None = None,
     group_by: str = "layer",
     batch_size: int = 16,
 ) -> tuple[Tensor, Tensor]:
-    """The norms ‖∂J/∂θ_l‖, and the gradient ∂/∂x of a number that is read off them: (norms (N, L), like x), signed.
+    """Return the input gradient of a function of the per-layer gradient norms.
 
-    Whoever detects strangers by the norms of their gradients must expect a visitor who descends on the detector: this is the way
-    down. ``read`` maps norms (n, L) to one number a row, (n,), and can be differentiated. Norms and columns are those of
-    :func:`gradient_norms`. Second derivatives: several times the cost of a backward pass, and as many copies of the gradient in
-    memory as ``batch_size``. Where a ReLU switches, the norms jump, and a slope sees no jumps.
+    The norms ‖∂J/∂θ_l‖ are reduced to one number per sample, and that number is differentiated with respect to x. An
+    adaptive attack on a detector that uses gradient norms follows this gradient. It takes second derivatives: several
+    times the cost of a backward pass, and ``batch_size`` copies of the parameter gradient in memory. Where a ReLU
+    switches, the norms jump, and a derivative does not account for jumps.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), floats.
+        objective: the objective J of the norms, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is
+            the logit of the predicted class.
+        reduce_fn: differentiable function of norms (n, L) with one number per row, (n,).
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        group_by: "layer" gives one column per layer, "tensor" separates weights from biases.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Norms (N, L), as :func:`per_sample_gradient_norms` gives them, and gradients like x, signed.
 
     Raises:
-        ValueError: as :func:`gradient_norms` does; a reading that is not one number a row.
+        ValueError: ``reduce_fn`` does not give one number per row; x is not float; an unknown grouping or layer,
+            BatchNorm or dropout in training mode, outputs or an objective of the wrong shape.
 
     Example:
         >>> model = nn.Linear(2, 3, bias=False)  # ∂z_1/∂W = e_1 xᵀ, its norm is ‖x‖
         >>> input_gradient_of_norms(model, torch.tensor([[3., 4.]]), 1, lambda norms: norms.sum(1))
         (tensor([[5.]]), tensor([[0.6000, 0.8000]]))
     """
-    check_choice(group_by, ["layer", "tensor"], "grouping")
+    check_choice(group_by, GROUPINGS, "grouping")
     check_floating(x)
-    objective, owners = as_objective(objective, x), parameters_by_layer(model, layers)
-    held = {name: p.detach() for names in owners.values() for name, p in names.items()}
-    groups = [list(names) for names in owners.values()] if group_by == "layer" else [[name] for name in held]
-    pieces = []
+    bound, by_layer = as_objective(objective, x), parameters_by_layer(model, layers)
+    theta = {name: p.detach() for parameters in by_layer.values() for name, p in parameters.items()}
+    groups = [list(names) for names in by_layer.values()] if group_by == "layer" else [[name] for name in theta]
+
+    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        x = detach_for_autograd(x)
+        with torch.no_grad():
+            resolved = objective.resolve(checked_forward(model, x))
+            with ignore_vmap_warning(), math_attention():
+                return _norms_and_gradients(model, x, resolved, theta, groups, reduce_fn)
+
     with preserve_model(model, x):
-        for rows in batch_slices(len(x), batch_size):
-            part = detach_for_autograd(x[rows])
-            with torch.no_grad():
-                bound = objective.select(rows).resolve(checked_forward(model, part))
-            with torch.no_grad(), ignore_vmap_warning(), math_attention():
-                pieces.append(_vmap_or_loop(model, part, bound, held, groups, reduce_fn))
-    norms, gradients = zip(*pieces)
-    return torch.cat(norms), torch.cat(gradients)
+        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
-def _vmap_or_loop(
-    model: nn.Module, x: Tensor, objective: Objective, held: dict[str, Tensor], groups: list[list[str]], reduce_fn: Callable
+def _norms_and_gradients(
+    model: nn.Module,
+    x: Tensor,
+    objective: Objective,
+    theta: dict[str, Tensor],
+    groups: list[list[str]],
+    reduce_fn: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Some samples at once, or where a network cannot be vectorised, one after the other."""
-    tensors = [b for b in objective.bound if isinstance(b, Tensor)]
+    """The norms (n, L) of each sample and the gradient of their reduction, like x."""
 
-    def reading(row: Tensor, *own: Tensor) -> tuple[Tensor, Tensor]:
-        filled = iter(own)
-        bound = [next(filled)[None] if isinstance(b, Tensor) else b for b in objective.bound]
-        G = grad(lambda held: objective.fn(functional_call(model, held, (row[None],)), *bound)[0])(held)
-        norms = torch.stack([torch.cat([G[name].flatten() for name in names]).norm() for names in groups])
+    def reduced_norms(row: Tensor, *bound: Tensor) -> tuple[Tensor, Tensor]:
+        J = objective.rebind(b[None] for b in bound)
+        M = grad(lambda theta: J(functional_call(model, theta, (row[None],)))[0])(theta)
+        norms = torch.stack([torch.cat([M[name].flatten() for name in names]).norm() for names in groups])
         number = reduce_fn(norms[None])
         if number.shape != (1,):
             raise ValueError(
-                f"a reading maps norms (n, L) to one number a row, (n,); of one row it made {tuple(number.shape)}"
+                f"reduce_fn maps norms (n, L) to one number per row, (n,); from one row it made {tuple(number.shape)}"
             )
         return number[0], norms
 
-    one = grad_and_value(reading, has_aux=True)
-    try:
-        gradient, (_, norms) = vmap(one)(x, *tensors)
-    except RuntimeError:
-        each = [one(*(t[0] for t in row)) for row in zip(x.split(1), *(t.split(1) for t in tensors))]
-        gradient, norms = torch.stack([g for g, _ in each]), torch.stack([aux for _, (_, aux) in each])
+    gradient, (_, norms) = vmap_or_loop(grad_and_value(reduced_norms, has_aux=True), x, *objective.tensors)
     return norms.detach(), gradient.detach()

@@ -1,4 +1,4 @@
-"""What the network would say of each position alone: the answers of all places before they are averaged into one."""
+"""The logits of each spatial position alone, before the network averages over positions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib.gradients._context import detach_for_autograd, grad_or_zero, preserve_model
 from tutorial_lib.gradients.layers import Layer, find_layer, split_forward
-from tutorial_lib.gradients._context import preserve_model, detach_for_autograd
-from tutorial_lib.gradients.inputs import _grad
-from tutorial_lib.gradients.objectives import as_objective
+from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
 class SpatialLogits(NamedTuple):
-    """``activation`` (N, K, h, w), a leaf that takes gradients; ``logits`` (N, C) of the whole picture; ``local`` (N, C, h, w).
+    """The result of :func:`spatial_logits`.
+
+    Attributes:
+        activation: A (N, K, h, w), a leaf that requires gradients.
+        logits: z (N, C), of the whole image, without a graph.
+        local: z_ij (N, C, h, w), of each position alone, with a graph that goes back to the activation.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
@@ -28,15 +32,23 @@ class SpatialLogits(NamedTuple):
 
 
 def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
-    """The logits of each position's own features, z_ij = f_head(A_ij), whose mean over positions is z: (A, z, z_ij).
+    """Return the logits of each position's own features, z_ij = f_head(A_ij).
 
-    ``layer`` is the one whose maps A are averaged. Every position is put through the rest of the network as a map of one cell;
-    the graph goes back to A, so that ∂/∂A asks what each position would have to change. For average pooling and a Linear
-    layer z_ij = W A_ij + b; a convolution of one cell before the pooling (SqueezeNet) is served as well.
+    Their mean over positions is z. Every position is run through the rest of the network as a feature map of one cell.
+    The graph goes back to A, so that ∂/∂A belongs to each position alone. For average pooling followed by a linear
+    layer z_ij = W A_ij + b; 1 × 1 convolutions before the pooling (SqueezeNet) are allowed as well.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …); they are run as one batch.
+        layer: dotted name or module of the layer whose feature maps are averaged.
+
+    Returns:
+        Activation (N, K, h, w), logits (N, C), and local logits (N, C, h, w).
 
     Raises:
-        ValueError: the layer has no maps, or what follows it is not the same at every position and then averaged: as checked,
-            the mean of z_ij is not z. And as :func:`split_at` does.
+        ValueError: the layer has no feature maps, or the rest of the network does not treat all positions alike and
+            average them, so that the mean of z_ij is not z; the layer is unknown, is not reached or is used twice.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
@@ -56,25 +68,37 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
         cells = activation.movedim(1, -1).reshape(N * h * w, K, 1, 1)
         local = _run_head(model, x[:1], layer, cells, name).reshape(N, h, w, -1).movedim(-1, 1)
     # Equal up to rounding where the head treats all positions alike and averages; far off where it does not.
-    off, size = (local.detach().mean((2, 3)) - logits.detach()).abs().max(), logits.detach().abs().max()
-    if not off <= torch.finfo(logits.dtype).eps ** 0.5 * (1 + size):
+    error, size = (local.detach().mean((2, 3)) - logits.detach()).abs().max(), logits.detach().abs().max()
+    if not error <= torch.finfo(logits.dtype).eps ** 0.5 * (1 + size):
         raise ValueError(
             f"what follows layer {name!r} is not the same at every position and then averaged: the mean of the positions' "
-            f"logits is {float(off):.2g} away from the picture's. Take the layer just before the average pooling; a network "
-            "that flattens its maps, or has more than one layer with a nonlinearity after the pooling, has no local answers"
+            f"logits is {float(error):.2g} away from the image's. Take the layer just before the average pooling; a network "
+            "that flattens its maps, or has more than one layer with a nonlinearity after the pooling, has no local logits"
         )
     return SpatialLogits(activation, logits.detach(), local)
 
 
-def spatial_gradients(model: nn.Module, x: Tensor, layer: Layer, objective=None) -> tuple[Tensor, Tensor, Tensor]:
-    """An objective asked of each position alone, and its gradient there: (A (N, K, h, w), J_ij (N, h, w), ∂J_ij/∂A_ij like A).
+def spatial_gradients(
+    model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return an objective of each position alone, and its gradient there.
 
-    ``objective``: see :mod:`tutorial_lib.gradients.objectives`. What is bound to a picture holds for all its positions; None is
-    the logit of the class that is predicted for the *picture*. Positions do not know of each other, so that one backward pass
-    for the sum is a pass for each.
+    J_ij and ∂J_ij/∂A_ij. The logits of one position do not depend on another position, so that one backward pass for
+    the sum gives the gradient of each.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …); they are run as one batch.
+        layer: dotted name or module of the layer whose feature maps are averaged.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`. A row that is
+            bound to an image holds for all its positions; None is the logit of the class that is predicted for the
+            *image*.
+
+    Returns:
+        Activation A (N, K, h, w), values J_ij (N, h, w), and gradients like A, signed, all without a graph.
 
     Raises:
-        ValueError: as :func:`position_logits` does; an objective that does not fit.
+        ValueError: the layer has no local logits (see :func:`spatial_logits`), or the objective does not fit.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
@@ -82,36 +106,33 @@ def spatial_gradients(model: nn.Module, x: Tensor, layer: Layer, objective=None)
         >>> torch.allclose(g[0, :, 2, 3], model[3].weight[1])
         True
     """
-    objective = as_objective(objective, x)
+    bound = as_objective(objective, x)
     A, z, local = spatial_logits(model, x, layer)
     N, C, h, w = local.shape
-    of_its_picture = torch.arange(N, device=z.device).repeat_interleave(h * w)
+    image_of_position = torch.arange(N, device=z.device).repeat_interleave(h * w)
     with preserve_model(model, x):
-        J = objective.resolve(z).select(of_its_picture)(local.movedim(1, -1).reshape(-1, C)).view(N, h, w)
-        (gradient,) = _grad(J.sum(), A)
-    return A.detach(), J.detach(), gradient
+        J = bound.resolve(z).select(image_of_position)(local.movedim(1, -1).reshape(-1, C)).view(N, h, w)
+        return A.detach(), J.detach(), grad_or_zero(J.sum(), A)
 
 
 def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:
-    """The rest of the network on other activations. A pass has to get there first, for which one picture is enough."""
+    """The rest of the network on other activations; to reach the layer, a pass over one image is enough."""
 
-    def instead(*_):
+    def replace_activation(*_):
         torch.set_grad_enabled(True)
         return cells.clone()
 
     with preserve_model(model, x), torch.no_grad():
-        handle = find_layer(model, layer).register_forward_hook(instead)
+        handle = find_layer(model, layer).register_forward_hook(replace_activation)
         try:
             local = model(detach_for_autograd(x))
         except RuntimeError as error:
             raise ValueError(
-                f"what follows layer {name!r} cannot be read position by position ({str(error).splitlines()[0][:120]}): take the "
-                "layer just before the average pooling; a network that flattens its maps has no local answers"
+                f"what follows layer {name!r} cannot be run position by position ({str(error).splitlines()[0][:120]}): take the "
+                "layer just before the average pooling; a network that flattens its maps has no local logits"
             ) from None
         finally:
             handle.remove()
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):
-        raise ValueError(
-            f"what follows layer {name!r} ties positions together: take the layer just before the average pooling"
-        )
+        raise ValueError(f"what follows layer {name!r} mixes positions: take the layer just before the average pooling")
     return local

@@ -6,30 +6,49 @@ cannot saturate and ties stay ties, on whatever device and in whatever dtype the
 """
 
 from tutorial_lib.metrics.baseline_maps import center_bias_map, random_map, uniform_map
-from tutorial_lib.metrics.calibration import ReliabilityBins, accuracy, expected_calibration_error, macro_f1, reliability_bins, fit_temperature
-from tutorial_lib.metrics.significance import CorrelationTest, steiger_test, outlier_ratio
-from tutorial_lib.metrics.correlation import krcc, logistic_fit, plcc, average_ranks, rmse, srcc
-from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
-from tutorial_lib.metrics.saliency import auc_judd, cc, fixation_density, information_gain, kl_divergence, nss, shuffled_auc, sim, gaussian_smooth
 from tutorial_lib.metrics.bootstrap import ConfidenceInterval, bootstrap_interval
+from tutorial_lib.metrics.calibration import (
+    ReliabilityBins,
+    accuracy,
+    expected_calibration_error,
+    fit_temperature,
+    macro_f1,
+    reliability_bins,
+)
+from tutorial_lib.metrics.correlation import average_ranks, krcc, logistic_fit, plcc, rmse, srcc
+from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics.saliency import (
+    auc_judd,
+    cc,
+    fixation_density,
+    gaussian_smooth,
+    information_gain,
+    kl_divergence,
+    nss,
+    shuffled_auc,
+    sim,
+)
+from tutorial_lib.metrics.significance import CorrelationTest, outlier_ratio, steiger_test
 
 __all__ = [
-    "CorrelationTest",
     "ConfidenceInterval",
+    "CorrelationTest",
     "ReliabilityBins",
     "RiskCoverage",
     "accuracy",
     "auc_judd",
     "aupr",
     "auroc",
+    "average_ranks",
     "bootstrap_interval",
-    "center_bias_map",
-    "steiger_test",
     "cc",
+    "center_bias_map",
     "detection_error",
     "expected_calibration_error",
+    "fit_temperature",
     "fixation_density",
     "fpr_at_tpr",
+    "gaussian_smooth",
     "information_gain",
     "kl_divergence",
     "krcc",
@@ -39,14 +58,12 @@ __all__ = [
     "outlier_ratio",
     "plcc",
     "random_map",
-    "average_ranks",
     "reliability_bins",
     "risk_coverage",
     "rmse",
     "shuffled_auc",
     "sim",
-    "gaussian_smooth",
     "srcc",
-    "fit_temperature",
+    "steiger_test",
     "uniform_map",
 ]

@@ -45,7 +45,8 @@ def center_bias_map(like: Tensor, *, spread: float = 0.25) -> Tensor:
     if spread <= 0:
         raise ValueError(f"a spread above zero, not {spread}")
     bells = [
-        torch.exp(-(((torch.arange(n, dtype=torch.float64) + 0.5) / n - 0.5) / spread).square() / 2) for n in map_size(like)
+        torch.exp(-(((torch.arange(n, dtype=torch.float64) + 0.5) / n - 0.5) / spread).square() / 2)
+        for n in map_size(like)
     ]
     return (bells[0][:, None] * bells[1]).to(like).expand(like.shape).clone()
 

@@ -13,8 +13,9 @@ from torch import nn
 from tutorial_lib._validation import check_choice
 from tutorial_lib.models.autoencoders import EncoderKL, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.models.classifiers import SignClassifier
-from tutorial_lib.models.pretrained import PRETRAINED, weights_download_hint, load_pretrained, is_pretrained_available
+from tutorial_lib.models.pretrained import PRETRAINED, is_pretrained_available, load_pretrained, weights_download_hint
 from tutorial_lib.models.quality_network import QualityNetwork, score_to_bin
+from tutorial_lib.models.small_cnn import SmallCNN
 from tutorial_lib.models.training import train
 from tutorial_lib.models.transformers import SignTransformer
 
@@ -66,12 +67,13 @@ __all__ = [
     "SignAutoencoder",
     "SignClassifier",
     "SignTransformer",
+    "SmallCNN",
     "StridedAutoencoder",
     "VariationalAutoencoder",
-    "score_to_bin",
-    "weights_download_hint",
+    "is_pretrained_available",
     "load",
     "load_pretrained",
-    "is_pretrained_available",
+    "score_to_bin",
     "train",
+    "weights_download_hint",
 ]

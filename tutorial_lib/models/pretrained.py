@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._download import DATA_ENV_VAR, resolve_data_dir, atomic_download, display_path
+from tutorial_lib._download import DATA_ENV_VAR, atomic_download, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice
 from tutorial_lib.models.cifar_resnet import CifarResNet
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
-from tutorial_lib.gradients.layers import parameters_by_layer
 from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_choice
+from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
+from tutorial_lib.gradients.layers import parameters_by_layer
 
 Layers = str | nn.Module | list | None
 
@@ -59,7 +59,9 @@ def compare_gradients(
         )
     pieces = []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        each = zip(*(_layer_gradients(autoencoder, side[rows], layers, batch_size) for side in (x, reference)), strict=True)
+        each = zip(
+            *(_layer_gradients(autoencoder, side[rows], layers, batch_size) for side in (x, reference)), strict=True
+        )
         read = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in each]
         pieces.append([torch.stack(column, 1) for column in zip(*read, strict=True)])
     return GradientComparison(*(torch.cat(column) for column in zip(*pieces, strict=True)))
@@ -132,7 +134,9 @@ def gradient_quality(
     return -gradient_distance(autoencoder, x, reference, layers=layers, batch_size=batch_size)
 
 
-def reconstruction_gradient_norm(autoencoder: nn.Module, x: Tensor, *, layers: Layers = None, batch_size: int = 64) -> Tensor:
+def reconstruction_gradient_norm(
+    autoencoder: nn.Module, x: Tensor, *, layers: Layers = None, batch_size: int = 64
+) -> Tensor:
     """How far a picture alone would move the weights, ‖∂L(x)/∂θ‖ ≥ 0, (N, C, H, W) -> (N,): no reference is asked.
 
     Whether damage makes it larger depends on the damage: measure before you call it a quality. Our own trial.
@@ -146,7 +150,9 @@ def reconstruction_gradient_norm(autoencoder: nn.Module, x: Tensor, *, layers: L
     """
     if len(x) == 0:
         raise ValueError("at least one picture")
-    return per_sample_gradient_norms(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size).norm(dim=1)
+    return per_sample_gradient_norms(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size).norm(
+        dim=1
+    )
 
 
 def mean_reconstruction_gradient(
@@ -164,7 +170,9 @@ def mean_reconstruction_gradient(
     total: dict[str, Tensor] = {}
     for rows in batch_slices(max(1, len(pristine)), batch_size):
         part = pristine[rows]
-        for name, g in per_sample_gradients(autoencoder, part, reconstruction_mse(part), layers=layers, batch_size=batch_size).items():
+        for name, g in per_sample_gradients(
+            autoencoder, part, reconstruction_mse(part), layers=layers, batch_size=batch_size
+        ).items():
             total[name] = total.get(name, 0) + g.sum(0)
     return {name: g / len(pristine) for name, g in total.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, layer_gradient, bind_per_sample
+from tutorial_lib.gradients import Objective, bind_per_sample, layer_gradient
 
 
 def score_contrast_loss(contrast_score: float | Tensor) -> Objective:

@@ -182,7 +182,9 @@ class UNIQUEQuality:
             raise ValueError(
                 f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
             )
-        return spearman_power_similarity(self.codes(x, batch_size=batch_size), self.codes(reference, batch_size=batch_size))
+        return spearman_power_similarity(
+            self.codes(x, batch_size=batch_size), self.codes(reference, batch_size=batch_size)
+        )
 
     def check_fitted(self) -> SparseAutoencoder:
         """The network that has learned.

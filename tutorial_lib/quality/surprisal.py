@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_similarity
-from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
+from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_similarity
 
 
 def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
@@ -48,7 +48,9 @@ def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_siz
         seen, expected = (quality.patches(side[rows].detach()).to(coder.encoder.weight) for side in (x, reference))
         G = decoder_weight_gradient(coder, expected)
         weights = kurtosis_weights(G)
-        found.append(spearman_power_similarity(*(_log_odds_features(side @ G, weights) for side in (seen, expected))).to(x))
+        found.append(
+            spearman_power_similarity(*(_log_odds_features(side @ G, weights) for side in (seen, expected))).to(x)
+        )
     return torch.cat(found)
 
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import reduced_class_jacobian, layer_gradient
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import layer_gradient, reduced_class_jacobian
 
 
 def implicit_saliency(

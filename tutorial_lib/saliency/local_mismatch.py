@@ -6,8 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, cross_entropy, model_outputs, bind_per_sample, spatial_gradients, spatial_logits
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import (
+    Objective,
+    bind_per_sample,
+    cross_entropy,
+    model_outputs,
+    spatial_gradients,
+    spatial_logits,
+)
 
 
 def local_loss(

@@ -5,10 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, cross_entropy, fix_predicted_class, input_gradient, log_prob, model_outputs, outputs_and_input_gradient, objective_values
 from tutorial_lib._validation import check_choice
-from tutorial_lib.uncertainty.perturbations import Bounds, NormOrder, norm_order, project, random_start_point, normalized_gradient, check_bounds
-from tutorial_lib.uncertainty.attack_success import resolve_labels, is_adversarial
+from tutorial_lib.gradients import (
+    Objective,
+    cross_entropy,
+    fix_predicted_class,
+    input_gradient,
+    log_prob,
+    model_outputs,
+    objective_values,
+    outputs_and_input_gradient,
+)
+from tutorial_lib.uncertainty.attack_success import is_adversarial, resolve_labels
+from tutorial_lib.uncertainty.perturbations import (
+    Bounds,
+    NormOrder,
+    check_bounds,
+    norm_order,
+    normalized_gradient,
+    project,
+    random_start_point,
+)
 
 
 def fgsm(
@@ -75,7 +92,21 @@ def bim(
         tensor(True)
     """
     x, y, J = prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
-    return iterate_attack(model, x, x, y, J, eps, resolve_step_size(eps, alpha, n_steps), n_steps, norm, targeted, return_point, bounds, batch_size)
+    return iterate_attack(
+        model,
+        x,
+        x,
+        y,
+        J,
+        eps,
+        resolve_step_size(eps, alpha, n_steps),
+        n_steps,
+        norm,
+        targeted,
+        return_point,
+        bounds,
+        batch_size,
+    )
 
 
 def pgd(
@@ -122,7 +153,9 @@ def pgd(
     best = fools = height = None
     for _ in range(restarts):
         start = project(x + eps * random_start_point(x, norm, generator), x, eps, norm, bounds) if random_start else x
-        found = iterate_attack(model, x, start, y, J, eps, alpha, n_steps, norm, targeted, return_point, bounds, batch_size)
+        found = iterate_attack(
+            model, x, start, y, J, eps, alpha, n_steps, norm, targeted, return_point, bounds, batch_size
+        )
         if restarts == 1:
             return found
         said = model_outputs(model, found, batch_size=batch_size)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
+from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels, is_adversarial
 
 # Adam's usual constants.
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
@@ -68,7 +68,9 @@ def carlini_wagner(
         rows = rows[~is_adversarial_with_margin(logits, y[rows], J.select(rows), confidence, targeted)]
         if len(rows):
             asked = x[rows], y[rows], J.select(rows)
-            best[rows] = minimize_perturbation(model, *asked, confidence, n_steps, binary_search_steps, lr, initial_const, early_stop, targeted, bounds)
+            best[rows] = minimize_perturbation(
+                model, *asked, confidence, n_steps, binary_search_steps, lr, initial_const, early_stop, targeted, bounds
+            )
     return best
 
 
@@ -146,7 +148,11 @@ def minimize_perturbation(
                     )
         high, low = torch.where(found, now, high), torch.where(found, low, now)
         now = torch.where(high.isinf(), 10 * now, (low + high) / 2)
-    return bisect_towards_original(x, best, lambda at: is_adversarial_with_margin(model_outputs(model, at, batch_size=len(at)), y, J, confidence, targeted))
+    return bisect_towards_original(
+        x,
+        best,
+        lambda at: is_adversarial_with_margin(model_outputs(model, at, batch_size=len(at)), y, J, confidence, targeted),
+    )
 
 
 def bisect_towards_original(x: Tensor, best: Tensor, holds: Callable[[Tensor], Tensor]) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
+from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels, is_adversarial
 
 # Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
 BOUNDARY_OVERSTEP = 1e-4
@@ -58,7 +58,9 @@ def deepfool(
             break
         for rows in open_.split(batch_size):
             logits, jacobian = outputs_and_class_gradients(model, at[rows], ranks[rows], batch_size=batch_size)
-            way[rows] += step_to_nearest_boundary(logits, jacobian, ranks[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if turn else 0.0)
+            way[rows] += step_to_nearest_boundary(
+                logits, jacobian, ranks[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if turn else 0.0
+            )
         at[open_] = (x[open_] + (1 + overshoot) * way[open_]).clamp(*bounds)
         open_ = open_[~is_adversarial(model_outputs(model, at[open_], batch_size=batch_size), y[open_])]
     return at

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import penultimate_features, last_linear_layer, model_outputs
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate_features
 
 
 class PredictiveUncertainty(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 
 
 def layer_gradient_features(

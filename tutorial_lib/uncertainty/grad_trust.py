@@ -17,7 +17,7 @@ def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Te
     cancel: r = max_c (z_c − 1/C)⁴ / mean_c (z_c − 1/C)⁴. It is read off the logits, needs no backward pass, and a very
     *negative* logit can stand out as well.
 
-    ``rivals=k``, counterfactual: of the k most likely other answers Q, r = mean_Q ‖g_Q‖ / ‖g_P‖, where g_Q = ∂(−log p_Q)/∂θ
+    ``n_counterfactuals=k``, counterfactual: of the k most likely other answers Q, r = mean_Q ‖g_Q‖ / ‖g_P‖, where g_Q = ∂(−log p_Q)/∂θ
     is the change that the answer Q would need and P is the one given. At the last layer g_Q = (p − e_Q) hᵀ, so that ‖h‖
     cancels again, r ≥ 1, and the logits say it all. With ``gram``, θ is all that the Gram matrix was taken over; there they
     do not.
@@ -43,7 +43,9 @@ def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Te
         raise ValueError("trust needs another answer: at least two classes")
     if n_counterfactuals is None:
         if gram is not None:
-            raise ValueError("a Gram matrix is for rivals=k; the demonstration's score knows the last layer alone")
+            raise ValueError(
+                "a Gram matrix is for n_counterfactuals=k; the demonstration's score knows the last layer alone"
+            )
         away = (logits - 1 / classes).abs()
         largest = away.amax(1, keepdim=True)
         # A ratio of fourth powers, taken of what is at most one. Where nothing stands out at all, it is one.

@@ -8,10 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tutorial_lib.gradients import loss_and_gradients, layer_names, per_sample_gradients, reconstruction_mse, objective_values
-from tutorial_lib.gradients._context import checked_forward
 from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_choice
+from tutorial_lib.gradients import (
+    layer_names,
+    loss_and_gradients,
+    objective_values,
+    per_sample_gradients,
+    reconstruction_mse,
+)
+from tutorial_lib.gradients._context import checked_forward
 
 SCORE_KINDS = ("reconstruction", "alignment", "both")
 
@@ -62,7 +68,9 @@ class GradCon:
             raise ValueError(f"alpha and beta are shares, at least 0, not {alpha} and {beta}")
         self.autoencoder, self.alpha, self.beta, self.batch_size = autoencoder, alpha, beta, batch_size
         self.layers = layer_names(autoencoder, decoder)
-        self.weights = [name for name in layer_names(autoencoder, decoder, group_by="tensor") if name.endswith("weight")]
+        self.weights = [
+            name for name in layer_names(autoencoder, decoder, group_by="tensor") if name.endswith("weight")
+        ]
         self.network: nn.Module | None = None
         self.mean_gradients: dict[str, Tensor] = {}
         self.history: list[tuple[float, float]] = []
@@ -136,7 +144,9 @@ class GradCon:
         network, lengths, cosines = self._fitted(), [], []
         for rows in batch_slices(max(1, len(x)), self.batch_size):
             part = x[rows]
-            gradients = per_sample_gradients(network, part, reconstruction_mse(part), layers=self.layers, batch_size=self.batch_size)
+            gradients = per_sample_gradients(
+                network, part, reconstruction_mse(part), layers=self.layers, batch_size=self.batch_size
+            )
             lengths.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
             cosines.append(_cosines(gradients, self.mean_gradients))
         return torch.cat(lengths), torch.cat(cosines)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tutorial_lib.gradients import last_layer_gradient_factors, kl_from_uniform
 from tutorial_lib._validation import check_shapes
-from tutorial_lib.uncertainty.logit_scores import check_logits, complement_probabilities, check_temperature
+from tutorial_lib.gradients import kl_from_uniform, last_layer_gradient_factors
+from tutorial_lib.uncertainty.logit_scores import check_logits, check_temperature, complement_probabilities
 
 
 def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -32,7 +32,9 @@ def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0
         tensor([-0., -3.])
     """
     check_shapes(h=(features, "floats N d"))
-    delta, features = last_layer_gradient_factors(check_logits(logits), features, kl_from_uniform(check_temperature(temperature)))
+    delta, features = last_layer_gradient_factors(
+        check_logits(logits), features, kl_from_uniform(check_temperature(temperature))
+    )
     # ‖δhᵀ‖₁ = ‖δ‖₁ ‖h‖₁
     return -delta.abs().sum(1) * features.abs().sum(1)
 
@@ -58,7 +60,9 @@ def exgrad_score(logits: Tensor, features: Tensor) -> Tensor:
         tensor([3.])
     """
     if features.dim() != 2 or len(check_logits(logits)) != len(features):
-        raise ValueError(f"logits (N, C) and features (N, d) expected, not {tuple(logits.shape)} and {tuple(features.shape)}")
+        raise ValueError(
+            f"logits (N, C) and features (N, d) expected, not {tuple(logits.shape)} and {tuple(features.shape)}"
+        )
     check_shapes(h=(features, "floats N d"))
     # 1 − ‖p‖² = Σ_c p_c (1 − p_c), where nothing cancels
     return 2 * (logits.softmax(1) * complement_probabilities(logits)).sum(1) * features.abs().sum(1)

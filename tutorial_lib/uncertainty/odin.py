@@ -5,10 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import Objective, input_gradient, objective_values
-from tutorial_lib.uncertainty.logit_scores import msp_score, check_temperature
+from tutorial_lib.uncertainty.logit_scores import check_temperature, msp_score
 
 
-def odin_score(model: nn.Module, x: Tensor, *, temperature: float = 1000.0, eps: float = 0.0014, batch_size: int = 64) -> Tensor:
+def odin_score(
+    model: nn.Module, x: Tensor, *, temperature: float = 1000.0, eps: float = 0.0014, batch_size: int = 64
+) -> Tensor:
     """ODIN: the largest probability at a high temperature, after a small step of the picture towards the class predicted.
 
     x̃ = x + ε sign(∇_x log p_P(x; T)), score = 1 − max_c p_c(x̃; T), in [0, 1 − 1/C]; higher = more abnormal. p(·; T) is the

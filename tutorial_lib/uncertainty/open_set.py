@@ -9,7 +9,9 @@ from tutorial_lib.metrics.detection import check_scores
 from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
-def split_pseudo_unknown_classes(classes: int, unknown: int, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+def split_pseudo_unknown_classes(
+    classes: int, unknown: int, *, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
     """Known classes split at random into those that stay known and those that play the unknown: two sorted tensors of labels.
 
     The real unknown classes stay out of it: a detector may learn from the pseudo-unknown ones, and nothing else.

@@ -7,8 +7,13 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import confounding_label_loss, per_sample_gradient_norms, last_layer_gradient_factors, gradient_norms_from_gram
 from tutorial_lib._validation import check_shapes
+from tutorial_lib.gradients import (
+    confounding_label_loss,
+    gradient_norms_from_gram,
+    last_layer_gradient_factors,
+    per_sample_gradient_norms,
+)
 from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
@@ -53,10 +58,19 @@ def confounding_gradient_norms(
         >>> confounding_gradient_norms(model, torch.tensor([[3., 4.]]), group_by="tensor")
         tensor([[1.2500, 0.2500]])
     """
-    return per_sample_gradient_norms(model, x, confounding_label_loss(labels, activation, reduction), layers=layers, group_by=group_by, batch_size=batch_size)
+    return per_sample_gradient_norms(
+        model,
+        x,
+        confounding_label_loss(labels, activation, reduction),
+        layers=layers,
+        group_by=group_by,
+        batch_size=batch_size,
+    )
 
 
-def confounding_norms_from_gram(gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean") -> Tensor:
+def confounding_norms_from_gram(
+    gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean"
+) -> Tensor:
     """The norms for any other labels, without another backward pass: √(δᵀKδ), for each label. -> (Q, N, L).
 
     Args:
@@ -77,7 +91,9 @@ def confounding_norms_from_gram(gram: Tensor, logits: Tensor, labels: Tensor, *,
     if labels.dim() != 2 or not len(labels) or labels.shape[1] != check_logits(logits).shape[1]:
         raise ValueError(f"labels (Q, C) for logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}")
     # δ asks for the logits alone; what stands where the features do is not looked at.
-    delta = [last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels]
+    delta = [
+        last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels
+    ]
     return gradient_norms_from_gram(gram, torch.stack(delta).to(gram))
 
 

@@ -38,7 +38,12 @@ class Fold(NamedTuple):
 
 
 def within_group_splits(
-    groups: Tensor, image_ids: Tensor, *, normal_group: int = 0, train_size: float = 0.5, generator: torch.Generator | None = None
+    groups: Tensor,
+    image_ids: Tensor,
+    *,
+    normal_group: int = 0,
+    train_size: float = 0.5,
+    generator: torch.Generator | None = None,
 ) -> list[Fold]:
     """For every family: learn from it and the normal, test on it and the normal, from pictures that learning never saw.
 
@@ -63,7 +68,12 @@ def within_group_splits(
 
 
 def leave_one_group_out(
-    groups: Tensor, image_ids: Tensor, *, normal_group: int = 0, train_size: float = 0.5, generator: torch.Generator | None = None
+    groups: Tensor,
+    image_ids: Tensor,
+    *,
+    normal_group: int = 0,
+    train_size: float = 0.5,
+    generator: torch.Generator | None = None,
 ) -> list[Fold]:
     """For every family: learn from the normal and all *other* families, test on this one and other normal pictures.
 
@@ -81,7 +91,9 @@ def leave_one_group_out(
     """
     if len(groups.unique()) < 3:
         raise ValueError("at least two families besides the normal: one to learn from, one to leave out")
-    return _folds(groups, image_ids, normal_group, train_size, generator, lambda f: (groups != f) & (groups != normal_group))
+    return _folds(
+        groups, image_ids, normal_group, train_size, generator, lambda f: (groups != f) & (groups != normal_group)
+    )
 
 
 def group_train_mask(image_ids: Tensor, *, train_size: float = 0.5, generator: torch.Generator | None = None) -> Tensor:

@@ -7,18 +7,21 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from docs_ext import execution_stats
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parent.parent
+from docs_ext import execution_stats
+
+ROOT = Path(__file__).parents[3]
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.rglob("*.html") if "_static" not in path.parts) or [
     "index.html"
 ]
 CHAPTERS = [
-    f"chapters/{path.stem}" for path in sorted((ROOT / "chapters").glob("*.ipynb")) if execution_stats.is_chapter(path.stem)
+    f"chapters/{path.stem}"
+    for path in sorted((ROOT / "chapters").glob("*.ipynb"))
+    if execution_stats.is_chapter(path.stem)
 ]
 PAGES_WITH_ADVANCED_SECTIONS = [
     page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")
@@ -130,7 +133,9 @@ def images_without_alt(page):
     said += [(figure, accessible_name(page, figure)) for figure in outer]
     bare = [block for output in outputs for block in output.find_all("pre") if BARE_FIGURE_REPR.search(block.text)]
     return [
-        figure for figure, words in said if PLACEHOLDER_ALT_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4
+        figure
+        for figure, words in said
+        if PLACEHOLDER_ALT_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4
     ] + bare
 
 
@@ -164,7 +169,9 @@ def test_built_page_loads_nothing_from_other_hosts(book, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_built_page_images_have_alt_text(book, page):
     images = [image for image in soup(page).find_all("img") if "logo" not in " ".join(image.get("class", []))]
-    assert [str(image)[:200] for image in images if PLACEHOLDER_ALT_TEXT.fullmatch(image.get("alt", "").strip() or "x.png")] == []
+    assert [
+        str(image)[:200] for image in images if PLACEHOLDER_ALT_TEXT.fullmatch(image.get("alt", "").strip() or "x.png")
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -241,7 +248,7 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
 # The door, on the chapters that have one and on a page that says in a few lines what the theme and the chapters need of it.
 
 MANUAL_PAGES = """<!doctype html><html lang="en">
-<head><link rel="stylesheet" href="{static}/chapter.css"><script src="{static}/doors.js"></script></head>
+<head><link rel="stylesheet" href="{static}/chapter.css"><script src="{static}/advanced_sections.js"></script></head>
 <body><nav><a href="#core">Core</a> <a href="#go-deeper">Deeper</a> <a href="#one">1.A</a> <a href="#two">1.B</a></nav>
 <article class="bd-article"><section id="title"><h1>Title</h1>
 <section id="core"><h2>Core</h2><p style="height:60em">Long.</p></section>
@@ -252,7 +259,9 @@ MANUAL_PAGES = """<!doctype html><html lang="en">
 <p style="height:60em">Long.</p></section></section></section></article></body></html>"""
 
 
-@pytest.fixture(params=["by hand", *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS)])
+@pytest.fixture(
+    params=["by hand", *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS)]
+)
 def chapter(request, tmp_path):
     """Address of a page with a door."""
     if request.param != "by hand":

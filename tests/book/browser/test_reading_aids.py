@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 HTML = ROOT / "_build" / "html"
 CHAPTER_PAGES = [f"chapters/{path.stem}.html" for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
 FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => math.querySelector('mjx-container'))"
@@ -51,7 +51,8 @@ def test_chapter_controls_are_reachable_by_tab_with_visible_focus(book, press_ta
         if reached == wanted or what.startswith("<body"):
             break
     missed = [
-        press_tab.locator(f"[data-mark='{mark}']").evaluate("e => e.outerHTML.slice(0, 160)") for mark in wanted - reached
+        press_tab.locator(f"[data-mark='{mark}']").evaluate("e => e.outerHTML.slice(0, 160)")
+        for mark in wanted - reached
     ]
     assert missed == []
     assert dark == []
@@ -77,7 +78,9 @@ def test_chapter_sliders_respond_to_arrow_keys(book, press_tab, page):
                 image_source, words = data["frames"][
                     int(np.ravel_multi_index(at, [len(labels) for labels in data["labels"]]))
                 ]
-                assert image.get_attribute("src") == data["pictures"][image_source] and image.get_attribute("alt") == words
+                assert (
+                    image.get_attribute("src") == data["pictures"][image_source] and image.get_attribute("alt") == words
+                )
                 seen.add(image_source)
             assert len(seen) > 1, "a slider that changes nothing"
 
@@ -119,7 +122,9 @@ def test_scrollable_code_in_opened_advanced_section_is_focusable(book, press_tab
     press_tab.locator("details.door > summary").press("Enter")
     # The theme looks again what scrolls when its window changes, and is told that it has.
     press_tab.wait_for_function("window.resized")
-    press_tab.wait_for_function("pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0", arg=pre.element_handle())
+    press_tab.wait_for_function(
+        "pre => pre.scrollWidth > pre.clientWidth && pre.tabIndex === 0", arg=pre.element_handle()
+    )
 
 
 def test_index_page_uses_full_width_on_phone(book, press_tab):

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs_ext import advanced_sections
 import pytest
+
+from docs_ext import advanced_sections
 
 
 def md(source, **metadata):
@@ -46,7 +47,10 @@ def test_split_chapter_separates_core_and_advanced_sections():
     core, door, state, sections = advanced_sections.split_chapter(make_notebook(*CORE, DIVIDER, STATE, *A, *B))
     assert (core, door, state, sections) == (CORE, [DIVIDER], STATE, {"1.A First": A, "1.B Second": B})
     assert advanced_sections.split_chapter(make_notebook(*CORE)) is None
-    assert advanced_sections.split_chapter(make_notebook(md("## Go deeper than that"), md("We go deeper.\n\n## Going on"))) is None
+    assert (
+        advanced_sections.split_chapter(make_notebook(md("## Go deeper than that"), md("We go deeper.\n\n## Going on")))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,9 @@ def test_split_chapter_rejects_misplaced_cells(cells, words):
 
 
 def test_collapse_marks_only_the_divider():
-    notebook = make_notebook(*CORE, md("## 1.2", **{advanced_sections.COLLAPSED_KEY: True, "id": "x"}), DIVIDER, STATE, *A)
+    notebook = make_notebook(
+        *CORE, md("## 1.2", **{advanced_sections.COLLAPSED_KEY: True, "id": "x"}), DIVIDER, STATE, *A
+    )
     notebook["metadata"]["colab"] = {"provenance": [], "collapsed_sections": ["gone"]}
     folded = advanced_sections.collapse(notebook)
     assert folded["metadata"]["colab"] == {"provenance": [], "collapsed_sections": [DIVIDER["id"]]}
@@ -82,7 +88,9 @@ def test_collapse_marks_only_the_divider():
         {}, {}, {}, {advanced_sections.COLLAPSED_KEY: True, "id": DIVIDER["id"]}, {}
     ]  # fmt: skip
     assert advanced_sections.collapse(copy.deepcopy(folded)) == folded
-    without = [cell for cell in folded["cells"] if not advanced_sections.DIVIDER.match(advanced_sections.markdown(cell))]
+    without = [
+        cell for cell in folded["cells"] if not advanced_sections.DIVIDER.match(advanced_sections.markdown(cell))
+    ]
     assert advanced_sections.collapse(folded | {"cells": without})["metadata"]["colab"] == {"provenance": []}
     assert "colab" not in advanced_sections.collapse(make_notebook(*CORE))["metadata"]
 

@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from docs_ext.cache_key import set_cache_dir, fingerprint
+
+from docs_ext.cache_key import fingerprint, set_cache_dir
 
 
 @pytest.fixture
 def project(tmp_path):
-    for name in ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/networks/weights/w.safetensors", "data/x.npz"]:
+    for name in ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/models/weights/w.safetensors", "data/x.npz"]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("one", encoding="utf-8")
@@ -17,7 +18,7 @@ def project(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/networks/weights/w.safetensors", "tutorial_lib/new.json"],
+    ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/models/weights/w.safetensors", "tutorial_lib/new.json"],
 )
 def test_cache_key_changes_with_library_and_lock_file(project, name):
     before = fingerprint(project)

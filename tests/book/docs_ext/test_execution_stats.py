@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs_ext import execution_stats
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parent.parent.parent
+from docs_ext import execution_stats
+
+ROOT = Path(__file__).parents[3]
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
 MEASURE = inspect.getsource(execution_stats.measurement_cell) + "\nmeasure()"
 
@@ -74,8 +75,9 @@ def test_exceeded_budget_compares_memory_with_limits(gigabytes, allowed, over):
 
 
 def test_stats_node_text_lists_time_memory_and_machine():
-    assert "60 s (50 s of processor time), 1.5 GB at its peak, on 2 cores (x86_64), 5 January 2026" in execution_stats.stats_node(
-        RUN
+    assert (
+        "60 s (50 s of processor time), 1.5 GB at its peak, on 2 cores (x86_64), 5 January 2026"
+        in execution_stats.stats_node(RUN)
     )
     assert "and a GPU (Some &amp; name)" in execution_stats.stats_node(RUN | {"gpu": "Some & name"})
     assert "budget</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
@@ -85,7 +87,7 @@ def test_stats_node_text_lists_time_memory_and_machine():
 @pytest.fixture
 def home(tmp_path):
     """A book of one chapter, with the real settings."""
-    for part in ["_ext", "_templates", "_static"]:
+    for part in ["docs_ext", "_templates", "_static"]:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ["chapters", "tutorial_lib"]:
         (tmp_path / part).mkdir()

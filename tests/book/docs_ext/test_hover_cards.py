@@ -3,11 +3,12 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from docs_ext import hover_cards
 import pytest
 from docutils import nodes
 
-ROOT = Path(__file__).parent.parent.parent
+from docs_ext import hover_cards
+
+ROOT = Path(__file__).parents[3]
 CARD_ENTRIES = {
     "twins": ("g.html#twins", "2.3", ["entry"]),
     "AUROC": ("g.html#auroc", "3.1", ["entry"]),
@@ -114,4 +115,6 @@ def test_ambiguous_terms_are_in_glossary_or_notation():
     tables = "".join(
         (ROOT / "chapters" / f"{name}.md").read_text(encoding="utf-8") for name in ("glossary", "notation")
     )
-    assert [word for word in hover_cards.AMBIGUOUS_TERMS if f"| {word} |" not in tables and f"${word}$" not in tables] == []
+    assert [
+        word for word in hover_cards.AMBIGUOUS_TERMS if f"| {word} |" not in tables and f"${word}$" not in tables
+    ] == []

@@ -1,8 +1,9 @@
 import json
 from types import SimpleNamespace
 
-from docs_ext import reproduction_page
 import pytest
+
+from docs_ext import reproduction_page
 
 PARTS = {"a|b": 61.2, "c": 3600.0}
 PROVENANCE = {"date": "2026-01-02", "machine": "a kind of CPU", "versions": {"python": "3.11", "torch": "2.9"}}
@@ -11,7 +12,7 @@ PROVENANCE |= {"command": "python -m experiments toy --seed 4"}
 
 @pytest.fixture
 def home(tmp_path):
-    for folder in ("chapters", "studies", "tutorial_lib/results"):
+    for folder in ("chapters", "experiments", "tutorial_course/results"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "studies" / "toy.py").write_text('"""What the toy\nasks.\n\nMore words."""\n')
     (tmp_path / "chapters" / "02-toys.ipynb").write_text(json.dumps({"cells": [{"source": 'kept = stored("toy")'}]}))

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs_ext import static_sliders
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parent.parent.parent
+from docs_ext import static_sliders
+
+ROOT = Path(__file__).parents[3]
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '-n', '--keep-going']; main()"
 CELL = """\
 from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ SECOND = 'explore(draw, lambda step: f"A low tent, its top at {step}.", step=ran
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     home = tmp_path_factory.mktemp("book")
-    for part in ["_ext", "_templates", "_static"]:
+    for part in ["docs_ext", "_templates", "_static"]:
         shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
     (home / "chapters").mkdir()
     shutil.copy(ROOT / "chapters" / "references.bib", home / "chapters")

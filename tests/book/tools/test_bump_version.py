@@ -4,8 +4,8 @@ import json
 from datetime import date
 
 import pytest
-from tools import bump_version
-from tools import repo_url
+
+from tools import bump_version, repo_url
 
 DAY = date(2030, 2, 1)
 CHANGES = "# Changelog\n\nNewest first.\n\n## Unreleased\n\n### New\n\n- A page.\n"

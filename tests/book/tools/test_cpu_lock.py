@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tools import cpu_lock
 
-LOCK = (Path(__file__).parent.parent.parent / "requirements.lock").read_text(encoding="utf-8")
+LOCK = (Path(__file__).parents[3] / "requirements.lock").read_text(encoding="utf-8")
 
 
 def test_cpu_lock_drops_only_gpu_packages():

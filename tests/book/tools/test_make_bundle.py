@@ -8,12 +8,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tools import make_bundle
 import pytest
 
-from tools import make_slides
+from tools import make_bundle, make_slides
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 CHAPTER = "04-expectancy"
 
 # The cells of the core, one after the other, in one process and without a kernel, which would need sockets.
@@ -150,7 +149,7 @@ def test_bundle_wheel_runs_a_chapter(extracted_bundle, tmp_path):
         RUN,
         str(extracted_bundle / "notebooks" / f"{CHAPTER}.ipynb"),
         str(tmp_path / "site"),
-        str(ROOT / "_ext"),
+        str(ROOT / "docs_ext"),
     ]
     ran = subprocess.run(
         offline(command),

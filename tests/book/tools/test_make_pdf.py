@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
-from tools import make_pdf
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
+
+from tools import make_pdf
 
 LONG = "x = [" + ", ".join(f"number_{i}" for i in range(40)) + "]"
 PAGE = "<html><body><nav>a sidebar</nav><article>{}</article><footer>a footer</footer></body></html>"

@@ -3,14 +3,13 @@
 import json
 from pathlib import Path
 
-from tools.teaching import notebook_outline
 import pytest
-from tools.teaching import guide
 from bs4 import BeautifulSoup
 
 from tools import make_slides
+from tools.teaching import guide, notebook_outline
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))]
 TEACHING_PLAN = guide.read_plan(ROOT)
 CHAPTER_PLANS, ROUTES = TEACHING_PLAN["chapters"], {name.replace(" ", "-"): name for name in TEACHING_PLAN["routes"]}
@@ -35,8 +34,12 @@ def test_deck_follows_chapter_structure(decks, name):
     assert [title.split()[0] for title in titles] == list(CHAPTER_PLANS[name]["sections"])
     asked = [s.p.text for s in sections if "predict" in s["class"]]
     assert asked == [question for _, question in notebook_outline.predictions(lesson)]
-    assert len([s for s in sections if "poll" in s["class"]]) == len(CHAPTER_PLANS[name].get("polls", {}).get("questions", []))
-    lines = [number for number, section in CHAPTER_PLANS[name]["sections"].items() if "line" in section.get("marks", [])]
+    assert len([s for s in sections if "poll" in s["class"]]) == len(
+        CHAPTER_PLANS[name].get("polls", {}).get("questions", [])
+    )
+    lines = [
+        number for number, section in CHAPTER_PLANS[name]["sections"].items() if "line" in section.get("marks", [])
+    ]
     assert [s.h2.get_text(" ").split()[1] for s in sections if "exercise" in s["class"]] == lines
     assert "seen" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
 
@@ -199,12 +202,17 @@ def test_step_through_deck_detects_overflowing_slide(new_tab, tmp_path):
 
 def test_first_sentences_end_with_a_complete_sentence():
     assert make_slides.first_sentences("One two. Three four five. Six.", words=5) == "One two. Three four five."
-    assert make_slides.first_sentences("One.\n\nTwo is said:\n\n$$ x $$\n\n**Predict:** no.") == "One.\n\nTwo is said:\n\n$$ x $$"
+    assert (
+        make_slides.first_sentences("One.\n\nTwo is said:\n\n$$ x $$\n\n**Predict:** no.")
+        == "One.\n\nTwo is said:\n\n$$ x $$"
+    )
     assert make_slides.first_sentences("One. Two is said:\n\n- a list") == "One."
 
 
 def test_slide_html_drops_links_into_the_book():
-    assert make_slides.html("[Chapter 2](02-information.ipynb) and [a paper](https://arxiv.org/abs/1)").count("<a ") == 1
+    assert (
+        make_slides.html("[Chapter 2](02-information.ipynb) and [a paper](https://arxiv.org/abs/1)").count("<a ") == 1
+    )
     assert make_slides.html("where $a<b$") == '<p>where <span class="math inline">\\(a&lt;b\\)</span></p>'
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+
 from tools import repo_url
 
 ADDRESS = "https://github.com/owner/project"
@@ -50,8 +51,7 @@ def test_repo_url_rejects_local_and_incomplete_urls(url):
 def test_repo_url_keeps_groups_and_ports():
     assert repo_url.normalise("git@gitlab.com:group/part/project.git") == "https://gitlab.com/group/part/project"
     assert (
-        repo_url.normalise("https://git.example.org:8443/owner/project")
-        == "https://git.example.org:8443/owner/project"
+        repo_url.normalise("https://git.example.org:8443/owner/project") == "https://git.example.org:8443/owner/project"
     )
 
 

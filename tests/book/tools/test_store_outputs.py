@@ -3,6 +3,7 @@
 import json
 
 import nbformat
+
 from tools.store_outputs import execute_and_store
 
 

@@ -5,16 +5,14 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-from tools.teaching import compute_costs
-from tools.teaching import notebook_outline
-from tools.teaching import printable_polls
 import pytest
-from docs_ext import execution_stats
-from tools.teaching import guide
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
-ROOT = Path(__file__).parent.parent.parent
+from docs_ext import execution_stats
+from tools.teaching import compute_costs, guide, notebook_outline, printable_polls
+
+ROOT = Path(__file__).parents[3]
 PLAN, CHAPTER_OUTLINES = guide.read_plan(ROOT), notebook_outline.chapters(ROOT)
 HTML = ROOT / "_build" / "html" / "chapters"
 RUN = {
@@ -76,7 +74,12 @@ def test_teaching_page_source_has_no_typed_durations():
 
 
 def test_advanced_sections_state_their_duration():
-    deeper = [s for lesson in CHAPTER_OUTLINES.values() for s in notebook_outline.numbered_sections(lesson).values() if s.rank == 3]
+    deeper = [
+        s
+        for lesson in CHAPTER_OUTLINES.values()
+        for s in notebook_outline.numbered_sections(lesson).values()
+        if s.rank == 3
+    ]
     assert len(deeper) > 20 and [s.title for s in deeper if s.minutes is None] == []
 
 
@@ -92,7 +95,9 @@ def test_notebook_outline_ignores_headings_in_code():
     cells += [{"cell_type": "code", "source": "%pip list\npredict('1.1', None, ask='How' ' many?')"}]
     found = notebook_outline.sections({"cells": cells}, "x.ipynb")
     assert [(s.rank, s.title, s.number) for s in found] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
-    assert notebook_outline.predictions(found) == [("1.1", "How many?")] and found[1].link == "[1.1 Yes](x.ipynb#11-yes)"
+    assert (
+        notebook_outline.predictions(found) == [("1.1", "How many?")] and found[1].link == "[1.1 Yes](x.ipynb#11-yes)"
+    )
 
 
 def test_read_execution_stats_parses_stats_node():
@@ -148,7 +153,10 @@ def test_chapter_sheet_contains_every_question(name):
     sheet = printable_polls.chapter_sheet(name, CHAPTER_OUTLINES[name])
     asked = notebook_outline.predictions(CHAPTER_OUTLINES[name])
     assert asked and all(question and question in sheet for _, question in asked)
-    quiz, claims = notebook_outline.exercises_of(CHAPTER_OUTLINES[name])[1], notebook_outline.votes(CHAPTER_OUTLINES[name])
+    quiz, claims = (
+        notebook_outline.exercises_of(CHAPTER_OUTLINES[name])[1],
+        notebook_outline.votes(CHAPTER_OUTLINES[name]),
+    )
     assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
     right = re.findall(r"^- \*\*(?:Vote )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
     assert right == ["abcde"[question.correct] for question in (*quiz, *claims)]
@@ -166,7 +174,8 @@ def test_to_printable_leaves_computed_numbers_open():
 def test_polls_page_is_complete(book):
     article = page("polls")
     assert article.text.count("✎") == sum(
-        len(notebook_outline.predictions(lesson)) + len(notebook_outline.votes(lesson)) for lesson in CHAPTER_OUTLINES.values()
+        len(notebook_outline.predictions(lesson)) + len(notebook_outline.votes(lesson))
+        for lesson in CHAPTER_OUTLINES.values()
     )
     answers = article.find(id="answers").find_all("li")
     late = [item.text for item in answers if item.text.startswith("Measured, ")]
@@ -182,7 +191,8 @@ def test_polls_page_is_complete(book):
     assert [text.split(". ", 1)[1] for text in late] == [row.find_all("td")[3].text for row in rows]
     answers = [item for item in answers if item.text not in late]
     assert len(answers) == sum(
-        len(notebook_outline.exercises_of(lesson)[1]) + len(notebook_outline.votes(lesson)) for lesson in CHAPTER_OUTLINES.values()
+        len(notebook_outline.exercises_of(lesson)[1]) + len(notebook_outline.votes(lesson))
+        for lesson in CHAPTER_OUTLINES.values()
     )
     assert "<!--" not in article.text
 

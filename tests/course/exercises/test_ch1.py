@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_course.exercises import ch1 as exercises
+from tutorial_course.exercises import check
 from tutorial_lib.gradients import cross_entropy, input_gradient
 from tutorial_lib.gradients._context import eval_mode
-from tutorial_course.exercises import check
 
 
 def arguments(exercise):
@@ -144,7 +144,9 @@ def test_linearization_radius_exercise_rejects_changed_training_mode():
     def careless(model, *rest):
         return exercises.linearization_radius.reference(model.eval(), *rest)
 
-    assert check(careless, exercises.linearization_radius).problem == "`model` goes back in another mode than it came in"
+    assert (
+        check(careless, exercises.linearization_radius).problem == "`model` goes back in another mode than it came in"
+    )
 
 
 def test_linearization_radius_exercise_cases_cover_train_and_eval_mode():
@@ -176,7 +178,8 @@ def test_minimal_weight_update_exercise_hint_reports_both_norms():
     one_row = next(wrong for hint, wrong in exercises.minimal_weight_update.iter_known_mistakes() if "Only one" in hint)
     case = arguments(exercises.minimal_weight_update)[0]
     yours, least = (
-        exercises.minimal_weight_update.measure(*answer(*case)) for answer in (one_row, exercises.minimal_weight_update.reference)
+        exercises.minimal_weight_update.measure(*answer(*case))
+        for answer in (one_row, exercises.minimal_weight_update.reference)
     )
     assert yours == pytest.approx(math.sqrt(2) * least)
     verdict = check(one_row, exercises.minimal_weight_update)

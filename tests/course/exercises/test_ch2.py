@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from scipy import stats
 from torch import nn
 
-from tutorial_lib import gradients, attribution, models
 from tutorial_course.exercises import ch2 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib import attribution, gradients, models
 from tutorial_lib.metrics import srcc
 
 
@@ -64,7 +64,9 @@ def test_counterfactual_cam_exercise_reference_matches_library(network, images):
         lambda A, g: by_loops(A.float(), g.float()),
         lambda A, g: F.relu(-torch.einsum("nkij,nk->nij", A, g.flatten(2).mean(2))),
         lambda A, g: np.maximum(0, -(g.numpy().mean((2, 3), keepdims=True) * A.numpy()).sum(1)),
-        lambda A, g: attribution.normalize_maps((-g.mean((2, 3), keepdim=True) * A).sum(1).relu(), scale=1.0, floor=0.0),
+        lambda A, g: attribution.normalize_maps(
+            (-g.mean((2, 3), keepdim=True) * A).sum(1).relu(), scale=1.0, floor=0.0
+        ),
     ],
     ids=["loops", "float32", "einsum", "numpy", "a common scale"],
 )
@@ -134,7 +136,9 @@ def test_contrast_weights_exercise_accepts_alternative_solutions(answer):
 
 def test_contrast_weights_exercise_requires_warning_if_q_equals_p():
     verdict = check(by_autograd, exercises.contrast_weights)
-    assert "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P goes by without a word" and not verdict.passed
+    assert (
+        "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P goes by without a word" and not verdict.passed
+    )
     asked = [Q == p.argmax() for p, _, Q, _ in arguments(exercises.contrast_weights)]
     assert any(asked) and not all(asked)
 
@@ -232,7 +236,10 @@ def test_randomization_score_exercise_requires_unchanged_model():
 
     for answer in (careless, halfway):
         verdict = check(answer, exercises.randomization_score)
-        assert verdict.problem == "`model.head.weight` was changed in place" and "all numbers are right" in verdict.correct_so_far
+        assert (
+            verdict.problem == "`model.head.weight` was changed in place"
+            and "all numbers are right" in verdict.correct_so_far
+        )
         assert "copy.deepcopy" in verdict.next_step and not verdict.passed
 
     def given_back(method, model, x, draws=10):
@@ -249,7 +256,9 @@ def test_randomization_score_exercise_recognizes_repeated_seed():
     def seeded_anew(model, k):
         seeded(model, 0)
 
-    assert check(randomization_solution(seeded_anew), exercises.randomization_score).hint.startswith("Only one draw counts")
+    assert check(randomization_solution(seeded_anew), exercises.randomization_score).hint.startswith(
+        "Only one draw counts"
+    )
 
 
 def test_randomization_score_exercise_recognizes_recomputed_target():
@@ -347,7 +356,9 @@ def test_introspective_features_exercise_rejects_attached_graph():
     graph = lambda p, h: ((p - 1)[:, :, None] * h[:, None]).flatten(1)
     verdict = check(graph, exercises.introspective_features)
     assert (
-        verdict.problem == "The features carry a graph" and "all numbers are right" in verdict.correct_so_far and not verdict.passed
+        verdict.problem == "The features carry a graph"
+        and "all numbers are right" in verdict.correct_so_far
+        and not verdict.passed
     )
     assert check(lambda p, h: list(graph(p, h)), exercises.introspective_features).hint == verdict.hint
     with torch.no_grad():

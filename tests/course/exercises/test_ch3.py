@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from tutorial_lib import gradients, metrics, models, uncertainty
 from tutorial_course.exercises import ch3 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib import gradients, metrics, models, uncertainty
 
 
 def arguments(exercise):
@@ -123,7 +123,10 @@ def test_confounding_gradient_norm_exercise_reference_matches_library():
     x = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     theirs = uncertainty.confounding_gradient_norms(model, x, group_by="tensor", layers="head")[:, 0].square()
     torch.testing.assert_close(
-        exercises.confounding_gradient_norm.reference(*gradients.penultimate_features(model, x)), theirs, rtol=1e-4, atol=0
+        exercises.confounding_gradient_norm.reference(*gradients.penultimate_features(model, x)),
+        theirs,
+        rtol=1e-4,
+        atol=0,
     )
 
 
@@ -149,13 +152,17 @@ def test_confounding_gradient_norm_exercise_recognizes_batch_gradient():
         F.binary_cross_entropy_with_logits(h @ W.T + z, torch.ones_like(z)).backward()
         return W.grad.square().sum()
 
-    assert check(batch, exercises.confounding_gradient_norm).hint.startswith("One number comes back for the whole batch")
+    assert check(batch, exercises.confounding_gradient_norm).hint.startswith(
+        "One number comes back for the whole batch"
+    )
 
 
 def test_confounding_gradient_norm_exercise_softmax_reverses_order():
     """The slip is another method with the other sign: where all logits rise together, one norm falls and the other stays."""
     right = exercises.confounding_gradient_norm.reference
-    softmax = next(wrong for hint, wrong in exercises.confounding_gradient_norm.iter_known_mistakes() if "softmax" in hint)
+    softmax = next(
+        wrong for hint, wrong in exercises.confounding_gradient_norm.iter_known_mistakes() if "softmax" in hint
+    )
     h = torch.ones(2, 3, dtype=torch.float64)
     unsure, sure = torch.zeros(1, 4, dtype=torch.float64), torch.tensor([[9.0, 0, 0, 0]], dtype=torch.float64)
     assert right(sure, h[:1]) < right(unsure, h[:1]) and softmax(sure, h[:1]) > softmax(unsure, h[:1])

@@ -8,9 +8,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from tutorial_lib import quality, gradients, attribution, metrics
 from tutorial_course.exercises import ch4 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib import attribution, gradients, metrics, quality
 
 
 def arguments(exercise):
@@ -115,7 +115,9 @@ class Head(nn.Module):
 def by_grad_cam(A, W, Q):
     with torch.random.fork_rng([]):
         model = Head(W)
-    return attribution.normalize_maps(attribution.grad_cam(model, A, "body", gradients.logit_difference(Q)), floor=1e-12)
+    return attribution.normalize_maps(
+        attribution.grad_cam(model, A, "body", gradients.logit_difference(Q)), floor=1e-12
+    )
 
 
 def in_closed_form(A, W, Q):

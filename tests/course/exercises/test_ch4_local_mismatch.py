@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tutorial_lib import saliency, gradients, models
 from tutorial_course.exercises import ch4 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib import gradients, models, saliency
 
 
 def by_loops(activation, head, p):

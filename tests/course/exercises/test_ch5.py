@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import stats
 
-from tutorial_lib import gradients, attribution, models, uncertainty
 from tutorial_course.exercises import ch5 as exercises
-from tutorial_course.exercises.ch5.verdict import VerdictCode
-from tutorial_course.exercises.ch5.method_map import PLACES, ObjectiveOf, ReadOut, WithRespectTo
-from tutorial_course.methods import METHODS
 from tutorial_course.exercises import check
+from tutorial_course.exercises.ch5.method_map import PLACES, ObjectiveOf, ReadOut, WithRespectTo
+from tutorial_course.exercises.ch5.verdict import VerdictCode
+from tutorial_course.methods import METHODS
+from tutorial_lib import attribution, gradients, models, uncertainty
 
 # Place it on the map.
 
@@ -26,7 +26,13 @@ METHOD_NAMES |= {"GradCon": "GradCon: a direction", "VOICE": "variance over Q (V
 @pytest.mark.parametrize("name", PLACES)
 def test_place_on_map_exercise_reference_matches_methods_table(name):
     wrt, of, _ = PLACES[name]
-    row = [ObjectiveOf.PREDICTED, ObjectiveOf.ANOTHER, ObjectiveOf.EVERY, ObjectiveOf.CONFOUNDING, ObjectiveOf.ITSELF].index(of)
+    row = [
+        ObjectiveOf.PREDICTED,
+        ObjectiveOf.ANOTHER,
+        ObjectiveOf.EVERY,
+        ObjectiveOf.CONFOUNDING,
+        ObjectiveOf.ITSELF,
+    ].index(of)
     assert METHODS[METHOD_NAMES[name]].cell == (row, int(wrt))
 
 
@@ -42,9 +48,21 @@ def test_place_on_map_exercise_accepts_integers():
 @pytest.mark.parametrize(
     ("method", "answer", "said"),
     [
-        ("purview", (WithRespectTo.PARAMETERS, ReadOut.NORM, ReadOut.NORM), "The read-out stands where the expectation belongs"),
-        ("Grad-CAM", (WithRespectTo.INPUT, ObjectiveOf.PREDICTED, ReadOut.MAP), "Grad-CAM is taken for a gradient of the input"),
-        ("attack", (WithRespectTo.INPUT, ObjectiveOf.A_LOSS, ReadOut.MAP), "A loss is named where a label is asked for"),
+        (
+            "purview",
+            (WithRespectTo.PARAMETERS, ReadOut.NORM, ReadOut.NORM),
+            "The read-out stands where the expectation belongs",
+        ),
+        (
+            "Grad-CAM",
+            (WithRespectTo.INPUT, ObjectiveOf.PREDICTED, ReadOut.MAP),
+            "Grad-CAM is taken for a gradient of the input",
+        ),
+        (
+            "attack",
+            (WithRespectTo.INPUT, ObjectiveOf.A_LOSS, ReadOut.MAP),
+            "A loss is named where a label is asked for",
+        ),
         ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "the direction is taken for a size"),
     ],
 )

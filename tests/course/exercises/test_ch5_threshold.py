@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tutorial_lib import uncertainty
 from tutorial_course.exercises import ch5 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib import uncertainty
 
 
 def arguments(exercise):
@@ -78,7 +78,11 @@ def test_report_at_threshold_exercise_reference_keeps_pass_rate():
 
 
 def test_report_at_threshold_exercise_held_out_ood_raises_threshold():
-    _, mixed = next((hint, wrong) for hint, wrong in exercises.report_at_threshold.iter_known_mistakes() if "strangers in hand" in hint)
+    _, mixed = next(
+        (hint, wrong)
+        for hint, wrong in exercises.report_at_threshold.iter_known_mistakes()
+        if "strangers in hand" in hint
+    )
     for case in arguments(exercises.report_at_threshold):
         fair, flattered = exercises.report_at_threshold.reference(*case), mixed(*case)
         assert flattered[0] > fair[0] and flattered[2] <= fair[2]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from tutorial_lib.gradients._context import eval_mode
 from tutorial_course.exercises import Exercise, check
+from tutorial_lib.gradients._context import eval_mode
 
 
 def halves(x, k):
@@ -204,7 +204,11 @@ def test_check_reports_stub_as_not_started(stub):
 
 def test_check_reports_missing_result_in_some_cases():
     verdict = check(lambda x, k: halves(x, k) if k == 2 else None, EXERCISE)
-    assert not verdict.not_started and verdict.correct_so_far == "it runs on 2 of 3 cases" and verdict.problem == "nothing comes back"
+    assert (
+        not verdict.not_started
+        and verdict.correct_so_far == "it runs on 2 of 3 cases"
+        and verdict.problem == "nothing comes back"
+    )
 
 
 def test_check_rebuilds_cases_for_every_call():
@@ -373,7 +377,9 @@ def test_check_applies_side_effect_checks_after_numbers_agree():
         lambda a: 2 * a,
         cases=[(1.0,), (-1.0,)],
         known_mistakes={"That is a half. Look at 1.": lambda a: a / 2},
-        side_effect_checks={"No warning comes. Look below zero.": lambda call: call.arguments["a"] < 0 and not call.warnings},
+        side_effect_checks={
+            "No warning comes. Look below zero.": lambda call: call.arguments["a"] < 0 and not call.warnings
+        },
     )
 
     def answer(factor, text):

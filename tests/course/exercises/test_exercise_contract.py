@@ -54,7 +54,10 @@ class TestExercise:
         assert verdict.passed and exercise.success_message in repr(verdict)
 
     def test_exercise_has_cases_and_all_known_mistakes(self, exercise):
-        assert len(exercise.cases) >= 3 and (len(exercise.known_mistakes), len(exercise.side_effect_checks)) == MISTAKE_COUNTS[exercise.name]
+        assert (
+            len(exercise.cases) >= 3
+            and (len(exercise.known_mistakes), len(exercise.side_effect_checks)) == MISTAKE_COUNTS[exercise.name]
+        )
 
     def test_exercise_known_mistakes_are_distinguishable(self, exercise):
         assert exercise.indistinguishable_mistakes() == []

@@ -9,14 +9,14 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
+
 from tools import repo_url
-
 from tutorial_course import exercises
-from tutorial_course.exercises import prerequisites_quiz, final_quiz
+from tutorial_course.exercises import final_quiz, prerequisites_quiz
+from tutorial_course.results.claims import CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, load_claims
 from tutorial_course.widgets.section_links import SECTION_TITLES
-from tutorial_course.results.claims import CONTROL_AS_GOOD, CONFIRMED_IN_PAPER_SETTING, load_claims
 
-CHAPTERS = Path(__file__).parents[2] / "chapters"
+CHAPTERS = Path(__file__).parents[3] / "chapters"
 QUIZZES = [
     importlib.import_module(f"{exercises.__name__}.{m.name}").QUIZ
     for m in pkgutil.iter_modules(exercises.__path__)
@@ -43,9 +43,7 @@ HAND_COMPUTED_ANSWERS += [
 def all_questions(name):
     """The quizzes of a page, as the page itself fills them in."""
     cells = json.loads((CHAPTERS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    sources = [
-        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not repo_url.is_setup(cell)
-    ]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not repo_url.is_setup(cell)]
     space, found = {"device": "cpu"}, []
     for source in sources:
         before, called, rest = source.rpartition("\nquiz(")
@@ -105,7 +103,11 @@ class TestSelfTestQuizzes:
 
 def test_nearest_question_detects_repeated_question():
     theirs = [question.text for question in QUIZZES[0]]
-    assert nearest_question(theirs[0].replace("simply ", ""), theirs)[0] > 0.6 > nearest_question("What does this cost?", theirs)[0]
+    assert (
+        nearest_question(theirs[0].replace("simply ", ""), theirs)[0]
+        > 0.6
+        > nearest_question("What does this cost?", theirs)[0]
+    )
 
 
 @pytest.mark.parametrize("question", FINAL_QUIZ, ids=range(len(FINAL_QUIZ)))
@@ -114,7 +116,12 @@ def test_final_quiz_feedback_names_a_section(question):
 
 
 def test_self_test_quizzes_cover_every_topic():
-    assert {question.topic for question in prerequisites_quiz.QUIZ} == {prerequisites_quiz.TOPIC_PYTHON, prerequisites_quiz.TOPIC_CALCULUS, prerequisites_quiz.TOPIC_PROBABILITY, prerequisites_quiz.TOPIC_NETWORKS}
+    assert {question.topic for question in prerequisites_quiz.QUIZ} == {
+        prerequisites_quiz.TOPIC_PYTHON,
+        prerequisites_quiz.TOPIC_CALCULUS,
+        prerequisites_quiz.TOPIC_PROBABILITY,
+        prerequisites_quiz.TOPIC_NETWORKS,
+    }
     found = Counter(question.topic for question in FINAL_QUIZ)
     assert set(found) == {f"chapter {number}" for number in range(1, 6)} and min(found.values()) >= 3
 
@@ -127,4 +134,8 @@ def test_final_quiz_verdicts_match_ledger():
         and len(row["purview"].differs) == 5
     )
     (identity,) = [question for question in FINAL_QUIZ if row["fisher"].claim.lower() in question.text.lower()]
-    assert row["fisher"].identity and row["fisher"].verdict == CONFIRMED_IN_PAPER_SETTING and CONFIRMED_IN_PAPER_SETTING in identity.text
+    assert (
+        row["fisher"].identity
+        and row["fisher"].verdict == CONFIRMED_IN_PAPER_SETTING
+        and CONFIRMED_IN_PAPER_SETTING in identity.text
+    )

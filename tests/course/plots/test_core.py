@@ -88,7 +88,9 @@ def test_overlay_maps_shows_images_notes_and_outlines():
     mask = torch.zeros(2, 8, 8, dtype=torch.bool)
     mask[0, 2:4, 2:4] = True  # the second has none to draw
     columns = {"one": torch.rand(2, 8, 8), "two": torch.rand(2, 8, 8)}
-    figure = plots.overlay_maps({"P": x, "Q": x}, columns, outline_masks=mask, row_labels=["a", "b"], notes={"two": ["first", "second"]})
+    figure = plots.overlay_maps(
+        {"P": x, "Q": x}, columns, outline_masks=mask, row_labels=["a", "b"], notes={"two": ["first", "second"]}
+    )
     assert [axis.get_title() for axis in figure.axes[:4]] == ["P", "Q", "one", "two"]
     assert figure.axes[4].get_ylabel() == "b" and figure.axes[7].get_xlabel() == "second"
     assert [len(axis.collections) for axis in figure.axes] == [0, 0, 1, 1, 0, 0, 0, 0]

@@ -1,7 +1,7 @@
 import pytest
 
 from tutorial_course.plots import two_adaptations_figure
-from tutorial_course.plots.two_adaptations import Y_GRID, HIGHLIGHTS, SIGN_POSITION, boundary
+from tutorial_course.plots.two_adaptations import HIGHLIGHTS, SIGN_POSITION, Y_GRID, boundary
 
 
 def test_two_adaptations_boundary_moves_across_the_sign():

@@ -1,8 +1,14 @@
 import pytest
 
+from tutorial_course.results.claims import (
+    CONFIRMED_HERE,
+    CONFIRMED_IN_PAPER_SETTING,
+    CONTROL_AS_GOOD,
+    NOT_CONFIRMED_HERE,
+    load_claims,
+)
 from tutorial_course.widgets import claim_poll
 from tutorial_course.widgets.claim_poll import POLL_OPTIONS, claim_question
-from tutorial_course.results.claims import CONTROL_AS_GOOD, NOT_CONFIRMED_HERE, CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING, load_claims
 
 
 def test_claim_question_correct_option_matches_verdict():

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tutorial_course.widgets import interactive_figure
 from tutorial_course import plots
+from tutorial_course.widgets import interactive_figure
 from tutorial_course.widgets import static_sliders as player_room
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
@@ -27,7 +27,9 @@ def solid_color_alt_text(color, at=0):
 
 
 def two_sliders(**options):
-    return interactive_figure(solid_color_figure, solid_color_alt_text, color=COLOURS, at=[0, 1.0, 0.1 + 0.2, 4], **options)
+    return interactive_figure(
+        solid_color_figure, solid_color_alt_text, color=COLOURS, at=[0, 1.0, 0.1 + 0.2, 4], **options
+    )
 
 
 def decode_image(data_uri):
@@ -107,7 +109,9 @@ def test_interactive_figure_shows_drawing_error_in_place_of_image():
             raise ZeroDivisionError("the <step> is too long")
         return Figure()
 
-    slider, screen = interactive_figure(draw, lambda step: f"An empty page, number {step}.", step=[1, 2, 3]).widget().children
+    slider, screen = (
+        interactive_figure(draw, lambda step: f"An empty page, number {step}.", step=[1, 2, 3]).widget().children
+    )
     slider.value = "2"
     assert (
         BeautifulSoup(screen.value, "html.parser").find(role="alert").text
@@ -145,9 +149,9 @@ def test_interactive_figure_supports_reused_matplotlib_figure():
         figure.set_facecolor(color)
         return figure
 
-    images = embedded_data(interactive_figure(draw, lambda color: f"A page all in {color}.", color=list(COLOURS)).static_html())[
-        "pictures"
-    ]
+    images = embedded_data(
+        interactive_figure(draw, lambda color: f"A page all in {color}.", color=list(COLOURS)).static_html()
+    )["pictures"]
     assert [
         np.abs(center_color(image) - rgb).max() < 6 for image, rgb in zip(images, COLOURS.values(), strict=True)
     ] == [True] * 3
@@ -181,7 +185,10 @@ def test_static_html_holds_every_frame_with_alt_text():
         assert np.abs(center_color(data["pictures"][number]) - np.array(COLOURS[color]) * (1 - 0.1 * at)).max() < 6
     page = BeautifulSoup(html, "html.parser")
     assert len(page.find_all("figure")) == len(page.find_all("img")) == 1
-    assert page.img["alt"] == solid_color_alt_text("green", 1.0) and page.img["src"] == data["pictures"][data["frames"][5][0]]
+    assert (
+        page.img["alt"] == solid_color_alt_text("green", 1.0)
+        and page.img["src"] == data["pictures"][data["frames"][5][0]]
+    )
     assert page.find(class_="dials").has_attr("hidden") and not page.figcaption.has_attr("hidden")
     sliders = page.find_all("input", type="range")
     assert [(slider["aria-label"], slider["max"], slider["value"], slider["aria-valuetext"]) for slider in sliders] == [
@@ -194,7 +201,10 @@ def test_static_html_holds_every_frame_with_alt_text():
 def test_static_html_stores_equal_frames_once():
     data = embedded_data(
         interactive_figure(
-            lambda a, b: solid_color_figure("red", b), lambda a, b: f"A page all red, {a} and {b}.", a=[0, 1, 2], b=[0, 5]
+            lambda a, b: solid_color_figure("red", b),
+            lambda a, b: f"A page all red, {a} and {b}.",
+            a=[0, 1, 2],
+            b=[0, 5],
         ).static_html()
     )
     assert len(data["pictures"]) == 2 and [number for number, _ in data["frames"]] == [0, 1, 0, 1, 0, 1]
@@ -206,9 +216,9 @@ def test_static_html_frames_have_equal_size():
         figure.subplots().set(title="A title " * (digits // 2), ylim=(0, 10**digits))
         return figure
 
-    images = embedded_data(interactive_figure(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).static_html())[
-        "pictures"
-    ]
+    images = embedded_data(
+        interactive_figure(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).static_html()
+    )["pictures"]
     assert {decode_image(image).shape for image in images} == {(240, 360, 3)}
 
 
@@ -222,14 +232,16 @@ def test_static_html_keeps_line_drawings_small():
         axis.set(xlim=(-2, 2), ylim=(-2, 2))
         return figure
 
-    images = embedded_data(interactive_figure(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).static_html())[
-        "pictures"
-    ]
+    images = embedded_data(
+        interactive_figure(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).static_html()
+    )["pictures"]
     assert max(map(len, images)) * 3 / 4 <= 25_000
 
 
 def test_static_html_escapes_alt_text():
-    html = interactive_figure(solid_color_figure, lambda color: f"</script><b>{color}</b> is the page.", color=COLOURS).static_html()
+    html = interactive_figure(
+        solid_color_figure, lambda color: f"</script><b>{color}</b> is the page.", color=COLOURS
+    ).static_html()
     assert embedded_data(html)["frames"][2][1] == "</script><b>blue</b> is the page."
     assert not BeautifulSoup(html, "html.parser").find("b")
 
@@ -238,7 +250,9 @@ def test_static_html_escapes_alt_text():
 
 
 def test_interactive_figure_uses_alt_text_of_figure():
-    shown = interactive_figure(lambda step: plots.with_alt_text(Figure(), f"An empty page, number {step}."), step=[1, 2])
+    shown = interactive_figure(
+        lambda step: plots.with_alt_text(Figure(), f"An empty page, number {step}."), step=[1, 2]
+    )
     assert [alt for _, alt in embedded_data(shown.static_html())["frames"]] == [
         "An empty page, number 1.",
         "An empty page, number 2.",
@@ -282,7 +296,9 @@ def test_interactive_figure_rejects_invalid_options(options, problem):
 
 
 def test_interactive_figure_accepts_maximum_number_of_frames():
-    shown = interactive_figure(lambda **values: Figure((1, 1)), lambda **values: "An empty page, again.", a=range(10), b=range(10))
+    shown = interactive_figure(
+        lambda **values: Figure((1, 1)), lambda **values: "An empty page, again.", a=range(10), b=range(10)
+    )
     assert len(embedded_data(shown.static_html())["frames"]) == 100
 
 
@@ -371,8 +387,13 @@ def test_static_html_arrow_keys_move_only_focused_figure(open_page):
     assert second.locator("img").get_attribute("alt") == "A grey page of brightness 0.5."
     grey.focus()
     tab.keyboard.press("ArrowLeft")
-    assert displayed_center_color(tab, 1).max() < 8 and np.abs(displayed_center_color(tab, 0) - np.array(COLOURS["blue"]) * 0.6).max() < 8
-    tab.wait_for_function(f"document.querySelector('.spoken').textContent === {json.dumps(solid_color_alt_text('blue', 4))}")
+    assert (
+        displayed_center_color(tab, 1).max() < 8
+        and np.abs(displayed_center_color(tab, 0) - np.array(COLOURS["blue"]) * 0.6).max() < 8
+    )
+    tab.wait_for_function(
+        f"document.querySelector('.spoken').textContent === {json.dumps(solid_color_alt_text('blue', 4))}"
+    )
     assert wrong == []
 
 
@@ -386,7 +407,10 @@ def test_static_html_sliders_have_names_and_fit_narrow_page(open_page):
 
 def test_static_html_shows_first_frame_without_javascript(open_page):
     tab, wrong = open_page(java_script_enabled=False)
-    assert np.abs(displayed_center_color(tab, 0) - COLOURS["red"]).max() < 8 and np.abs(displayed_center_color(tab, 1) - 127).max() < 8
+    assert (
+        np.abs(displayed_center_color(tab, 0) - COLOURS["red"]).max() < 8
+        and np.abs(displayed_center_color(tab, 1) - 127).max() < 8
+    )
     assert tab.locator("input:visible").count() == 0
     assert (
         tab.locator("figcaption:visible").all_inner_texts()[1]

@@ -1,7 +1,7 @@
 import pytest
 
 from tutorial_course.widgets import method_map
-from tutorial_course.widgets.method_map import METHOD_GRID, CHAPTER_TITLES
+from tutorial_course.widgets.method_map import CHAPTER_TITLES, METHOD_GRID
 
 
 def test_course_map_lists_every_method_once():

@@ -37,7 +37,11 @@ def test_ask_prediction_without_guess_prompts_for_one(session, blank):
     assert "Farther for known signs" in shown._repr_markdown_() and "Write your guess down" in shown._repr_markdown_()
     assert 'predict("1.6", ' in shown._repr_markdown_()
     table = compare_predictions({"1.6": "known"})
-    assert table.n_answered == 0 and table.rows()[0][1:] == ("Farther for known signs, or for novel ones?", "–", "known")
+    assert table.n_answered == 0 and table.rows()[0][1:] == (
+        "Farther for known signs, or for novel ones?",
+        "–",
+        "known",
+    )
     assert "No guess is on record yet" in table._repr_markdown_() and "predict(" in repr(table)
 
 

@@ -11,7 +11,9 @@ from tutorial_course.exercises.ch1 import QUIZ
 from tutorial_course.widgets import Question, quiz
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-QUESTION_WITH_MARKUP = Question("Is <b> & `x < y` *right*?", {"“yes” & so on": "No: 1 < {n}.", "no": "It is {n:.1f}."}, correct=1)
+QUESTION_WITH_MARKUP = Question(
+    "Is <b> & `x < y` *right*?", {"“yes” & so on": "No: 1 < {n}.", "no": "It is {n:.1f}."}, correct=1
+)
 
 
 def soup(shown):
@@ -155,7 +157,9 @@ def test_quiz_can_be_answered_by_keyboard(browser):
 
 def test_quiz_score_lists_missed_topics_by_frequency(browser):
     topics = ["first", "second", "second", "", "third"]
-    questions = [Question(str(i), {"right": "r", "wrong": "w"}, correct=0, topic=topic) for i, topic in enumerate(topics)]
+    questions = [
+        Question(str(i), {"right": "r", "wrong": "w"}, correct=0, topic=topic) for i, topic in enumerate(topics)
+    ]
     page = browser.new_page()
     page.set_content(quiz(questions)._repr_html_())
     for i, choice in enumerate(["wrong", "wrong", "wrong", "wrong", "right"]):

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch import nn
+
+from tests._reference import init_with_seed
 
 
 class Modules(nn.Module):

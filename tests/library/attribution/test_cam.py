@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 import torchcam.methods
 import torchvision
-from tests.library.attribution.conftest import make_model
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tutorial_lib import gradients as g
+from tests.library.attribution.conftest import make_model
 from tutorial_lib import attribution as i
+from tutorial_lib import gradients as g
 
 LAYERS = ["first", "two", "third", "three"]
 
@@ -50,29 +50,43 @@ def test_grad_cam_matches_naive_loop(layer, flattened_cnn, images, predicted_lab
     assert torch.equal(i.grad_cam(flattened_cnn, images, layer, predicted_labels, relu=True), found.relu())
     assert (found < 0).any() and (found > 0).any()
     for batch_size in (1, 2):
-        torch.testing.assert_close(i.grad_cam(flattened_cnn, images, layer, predicted_labels, batch_size=batch_size), found, rtol=1e-10, atol=1e-14)
+        torch.testing.assert_close(
+            i.grad_cam(flattened_cnn, images, layer, predicted_labels, batch_size=batch_size),
+            found,
+            rtol=1e-10,
+            atol=1e-14,
+        )
     assert torch.equal(
-        i.grad_cam(flattened_cnn, images, getattr(flattened_cnn, layer)), i.grad_cam(flattened_cnn, images, layer, flattened_cnn(images).argmax(1))
+        i.grad_cam(flattened_cnn, images, getattr(flattened_cnn, layer)),
+        i.grad_cam(flattened_cnn, images, layer, flattened_cnn(images).argmax(1)),
     )
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_grad_cam_matches_captum(layer, flattened_cnn, images, predicted_labels):
-    theirs = captum.attr.LayerGradCam(flattened_cnn, getattr(flattened_cnn, layer)).attribute(images.clone().requires_grad_(), predicted_labels)[
-        :, 0
-    ]
-    torch.testing.assert_close(i.grad_cam(flattened_cnn, images, layer, predicted_labels), theirs.detach(), rtol=1e-12, atol=1e-16)
+    theirs = captum.attr.LayerGradCam(flattened_cnn, getattr(flattened_cnn, layer)).attribute(
+        images.clone().requires_grad_(), predicted_labels
+    )[:, 0]
+    torch.testing.assert_close(
+        i.grad_cam(flattened_cnn, images, layer, predicted_labels), theirs.detach(), rtol=1e-12, atol=1e-16
+    )
     theirs = captum.attr.LayerGradCam(flattened_cnn, getattr(flattened_cnn, layer)).attribute(
         images.clone().requires_grad_(), predicted_labels, relu_attributions=True
     )
     torch.testing.assert_close(
-        i.grad_cam(flattened_cnn, images, layer, predicted_labels, relu=True), theirs[:, 0].detach(), rtol=1e-12, atol=1e-16
+        i.grad_cam(flattened_cnn, images, layer, predicted_labels, relu=True),
+        theirs[:, 0].detach(),
+        rtol=1e-12,
+        atol=1e-16,
     )
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_grad_cam_matches_torchcam(layer, flattened_cnn, images, predicted_labels):
-    model, leaf = copy.deepcopy(flattened_cnn), images.clone().requires_grad_()  # some versions leave a trace on the model
+    model, leaf = (
+        copy.deepcopy(flattened_cnn),
+        images.clone().requires_grad_(),
+    )  # some versions leave a trace on the model
     with torchcam.methods.GradCAM(model, layer, (3, 12, 12)) as extractor:
         (theirs,) = extractor(predicted_labels.tolist(), model(leaf), normalized=False)
     torch.testing.assert_close(
@@ -105,7 +119,11 @@ def test_grad_cam_ignores_in_place_changes_after_the_layer(signs, images):
 
 def test_all_class_cams_match_cam_with_global_average_pooling(pooled_cnn, images):
     """Grad-CAM is CAM divided by the number of positions; its sum and the bias are the logit."""
-    A, W, b = g.layer_gradient(pooled_cnn, images, "three")[0], pooled_cnn.head.weight.detach(), pooled_cnn.head.bias.detach()
+    A, W, b = (
+        g.layer_gradient(pooled_cnn, images, "three")[0],
+        pooled_cnn.head.weight.detach(),
+        pooled_cnn.head.bias.detach(),
+    )
     logits, maps = i.all_class_cams(pooled_cnn, images, "three")
     torch.testing.assert_close(maps, torch.einsum("ck,nkhw->nchw", W, A) / 36, rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(maps.sum((2, 3)) + b, logits, rtol=1e-10, atol=1e-13)
@@ -115,7 +133,10 @@ def test_all_class_cams_match_cam_with_global_average_pooling(pooled_cnn, images
 def test_grad_cam_is_linear_in_the_objective(flattened_cnn, images):
     both = i.grad_cam(flattened_cnn, images, "two", lambda z: 2 * z[:, 1] - 3 * z[:, 4])
     torch.testing.assert_close(
-        both, 2 * i.grad_cam(flattened_cnn, images, "two", 1) - 3 * i.grad_cam(flattened_cnn, images, "two", 4), rtol=1e-10, atol=1e-14
+        both,
+        2 * i.grad_cam(flattened_cnn, images, "two", 1) - 3 * i.grad_cam(flattened_cnn, images, "two", 4),
+        rtol=1e-10,
+        atol=1e-14,
     )
 
 
@@ -178,11 +199,17 @@ def test_grad_cam_plus_plus_handles_zero_gradient_and_large_logits(pooled_cnn, i
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_counterfactual_cam_is_negative_grad_cam(layer, flattened_cnn, images):
-    why, what_if = i.grad_cam(flattened_cnn, images, layer, relu=True), i.counterfactual_cam(flattened_cnn, images, layer, relu=True)
+    why, what_if = (
+        i.grad_cam(flattened_cnn, images, layer, relu=True),
+        i.counterfactual_cam(flattened_cnn, images, layer, relu=True),
+    )
     assert why.any() and what_if.any() and not (why * what_if).any()
     torch.testing.assert_close(why - what_if, i.grad_cam(flattened_cnn, images, layer), rtol=1e-12, atol=1e-16)
     torch.testing.assert_close(
-        i.counterfactual_cam(flattened_cnn, images, layer), -i.grad_cam(flattened_cnn, images, layer), rtol=1e-12, atol=1e-16
+        i.counterfactual_cam(flattened_cnn, images, layer),
+        -i.grad_cam(flattened_cnn, images, layer),
+        rtol=1e-12,
+        atol=1e-16,
     )
 
 
@@ -197,7 +224,10 @@ def test_contrast_cam_by_loss_matches_class_jacobian(layer, flattened_cnn, image
     found = i.contrast_cam(flattened_cnn, images, layer, Q)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(
-        found, naive_grad_cam(flattened_cnn, images, layer, lambda z, n: F.cross_entropy(z, Q[n : n + 1])), rtol=1e-10, atol=1e-14
+        found,
+        naive_grad_cam(flattened_cnn, images, layer, lambda z, n: F.cross_entropy(z, Q[n : n + 1])),
+        rtol=1e-10,
+        atol=1e-14,
     )
     every = i.all_contrast_cams(logits, maps)
     torch.testing.assert_close(every[torch.arange(5), Q], found, rtol=1e-10, atol=1e-14)
@@ -210,7 +240,9 @@ def test_contrast_cam_by_logit_is_difference_of_class_maps(layer, flattened_cnn,
     _, maps = i.all_class_cams(flattened_cnn, images, layer)
     found = i.contrast_cam(flattened_cnn, images, layer, Q, P, objective="logit")
     torch.testing.assert_close(found, maps[torch.arange(5), P] - maps[torch.arange(5), Q], rtol=1e-10, atol=1e-14)
-    torch.testing.assert_close(i.contrast_cam(flattened_cnn, images, layer, P, Q, objective="logit"), -found, rtol=1e-12, atol=1e-16)
+    torch.testing.assert_close(
+        i.contrast_cam(flattened_cnn, images, layer, P, Q, objective="logit"), -found, rtol=1e-12, atol=1e-16
+    )
     assert not i.contrast_cam(flattened_cnn, images, layer, P, P, objective="logit").any()
     predicted = flattened_cnn(images).argmax(1)
     one = i.contrast_cam(flattened_cnn, images, layer, 3, objective="logit")
@@ -240,7 +272,9 @@ def test_contrast_cam_matches_captum(by, flattened_cnn, images):
         .attribute(images.clone().requires_grad_(), 0)[:, 0]
         .detach()
     )
-    torch.testing.assert_close(i.contrast_cam(flattened_cnn, images, "two", Q, objective=by), theirs, rtol=1e-10, atol=1e-15)
+    torch.testing.assert_close(
+        i.contrast_cam(flattened_cnn, images, "two", Q, objective=by), theirs, rtol=1e-10, atol=1e-15
+    )
 
 
 def test_contrast_cam_by_loss_and_by_logit_agree_if_confident(pooled_cnn, images, assert_unchanged):
@@ -298,7 +332,9 @@ def test_grad_cam_and_all_class_cams_flops_are_bounded(assert_unchanged):
     forward = flops(lambda: model(x))
     assert flops(lambda: i.grad_cam(model, x, "layer4")) <= 1.01 * forward
     assert flops(lambda: i.grad_cam(model, x, "layer3")) <= 1.5 * forward
-    assert flops(lambda: i.all_class_cams(model, x, "layer4")) <= 1000 * flops(lambda: i.grad_cam(model, x, "layer4")) / 50
+    assert (
+        flops(lambda: i.all_class_cams(model, x, "layer4")) <= 1000 * flops(lambda: i.grad_cam(model, x, "layer4")) / 50
+    )
 
 
 # Guided Grad-CAM.
@@ -309,8 +345,12 @@ def test_grad_cam_and_all_class_cams_flops_are_bounded(assert_unchanged):
 def test_guided_grad_cam_matches_captum(layer, flattened_cnn, images, predicted_labels):
     method = captum.attr.GuidedGradCam(flattened_cnn, getattr(flattened_cnn, layer))
     theirs = method.attribute(images.clone().requires_grad_(), predicted_labels, interpolate_mode="bilinear").detach()
-    torch.testing.assert_close(i.guided_grad_cam(flattened_cnn, images, layer, predicted_labels), theirs, rtol=1e-10, atol=1e-15)
-    product = i.upsample(i.grad_cam(flattened_cnn, images, layer, relu=True), 12)[:, None] * i.guided_backprop(flattened_cnn, images)
+    torch.testing.assert_close(
+        i.guided_grad_cam(flattened_cnn, images, layer, predicted_labels), theirs, rtol=1e-10, atol=1e-15
+    )
+    product = i.upsample(i.grad_cam(flattened_cnn, images, layer, relu=True), 12)[:, None] * i.guided_backprop(
+        flattened_cnn, images
+    )
     torch.testing.assert_close(i.guided_grad_cam(flattened_cnn, images, layer), product, rtol=1e-12, atol=1e-16)
 
 
@@ -353,7 +393,11 @@ def test_attribution_methods_support_torchvision_architectures(name, assert_unch
     assert plus.shape == found.shape and plus.isfinite().all()
     contrast = i.contrast_cam(model, x, layer, 3, 999, objective="logit")
     torch.testing.assert_close(contrast, maps[:, 1] - maps[:, 0], rtol=1e-2, atol=1e-3 * contrast.abs().max().item())
-    ways = [i.saliency, functools.partial(i.integrated_gradients, n_steps=2), functools.partial(i.smoothgrad, n_samples=2)]
+    ways = [
+        i.saliency,
+        functools.partial(i.integrated_gradients, n_steps=2),
+        functools.partial(i.smoothgrad, n_samples=2),
+    ]
     for way in ways:
         map = way(model, x, 3)
         assert map.shape == x.shape and map.isfinite().all() and map.any() and map.dtype == x.dtype
@@ -368,7 +412,9 @@ def test_attribution_methods_support_torchvision_architectures(name, assert_unch
 
 def test_grad_cam_arranges_transformer_tokens_on_a_grid(assert_unchanged):
     """The map of tokens, the class token left out, against the tokens laid out by hand."""
-    model = assert_unchanged(make_model(lambda: torchvision.models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=5)))
+    model = assert_unchanged(
+        make_model(lambda: torchvision.models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=5))
+    )
     x = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     layer = "encoder.layers.encoder_layer_1.ln_1"
     A, gradient = g.layer_gradient(model, x, layer, 2)
@@ -378,7 +424,9 @@ def test_grad_cam_arranges_transformer_tokens_on_a_grid(assert_unchanged):
     torch.testing.assert_close(
         i.grad_cam(model, x, layer, 2, grid=(2, 8)), expected.view(3, 2, 8), rtol=1e-10, atol=1e-14
     )
-    torch.testing.assert_close(i.all_class_cams(model, x, layer, classes=[2])[1][:, 0], expected, rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        i.all_class_cams(model, x, layer, classes=[2])[1][:, 0], expected, rtol=1e-10, atol=1e-14
+    )
     for method in (i.grad_cam, i.all_class_cams):
         with pytest.raises(ValueError, match="only the class token reaches the answer"):
             method(model, x, "encoder.ln")

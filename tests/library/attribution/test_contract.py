@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from tutorial_lib import gradients as g
 from tutorial_lib import attribution as i
+from tutorial_lib import gradients as g
 
 
 def seeded(method, **fixed):
@@ -23,9 +23,9 @@ def contrasts_of_all_classes(m, x, J, **k):
 METHODS = {
     "saliency": i.saliency,
     "input_x_gradient": i.input_x_gradient,
-    "smoothgrad": seeded(i.smoothgrad, samples=3),
-    "smoothgrad square": seeded(i.smoothgrad, samples=3, read="square"),
-    "smoothgrad variance": seeded(i.smoothgrad, samples=3, read="variance", noise=0.5),
+    "smoothgrad": seeded(i.smoothgrad, n_samples=3),
+    "smoothgrad square": seeded(i.smoothgrad, n_samples=3, reduction="square"),
+    "smoothgrad variance": seeded(i.smoothgrad, n_samples=3, reduction="variance", noise_level=0.5),
     "integrated_gradients": partial(i.integrated_gradients, n_steps=3, baseline=0.5),
     "guided_backprop": i.guided_backprop,
     "deconvolution": partial(i.guided_backprop, rule="deconvolution"),
@@ -44,7 +44,11 @@ EXPECTED_SHAPES = {name: (5, 3, 12, 12) for name in METHODS if "cam" not in name
 }
 EXPECTED_SHAPES |= {"class_cams": (5, 10, 6, 6), "grad_cam_plus_plus": (5, 12, 12)}
 all_methods = pytest.mark.parametrize("name", METHODS)
-METHODS_WITH_FIXED_TARGET = {"contrast_cam by loss", "contrast_cam by logit", "class_cams"}  # They bring their own question.
+METHODS_WITH_FIXED_TARGET = {
+    "contrast_cam by loss",
+    "contrast_cam by logit",
+    "class_cams",
+}  # They bring their own question.
 
 
 @all_methods
@@ -52,7 +56,9 @@ def test_attribution_has_expected_shape_and_input_dtype_and_device(name, signs, 
     f, J = METHODS[name], g.logit(labels)
     expected = f(signs, images, J)
     assert (
-        expected.shape == EXPECTED_SHAPES.get(name, (5, 6, 6)) and expected.dtype == torch.float64 and not expected.requires_grad
+        expected.shape == EXPECTED_SHAPES.get(name, (5, 6, 6))
+        and expected.dtype == torch.float64
+        and not expected.requires_grad
     )
     assert expected.any() and expected.isfinite().all()
     for dtype, near in ((torch.float32, 1e-3), (torch.bfloat16, 0.8)):

@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests._reference import init_with_seed
 from scipy import ndimage, stats
 from torch import nn
 
+from tests._reference import init_with_seed
 from tutorial_lib import attribution as info
-from tutorial_lib.gradients import input_gradient
 from tutorial_lib.attribution.faithfulness import _pixel_ranks
+from tutorial_lib.gradients import input_gradient
 from tutorial_lib.metrics import center_bias_map, random_map, uniform_map
 
 
@@ -66,7 +66,9 @@ def test_energy_pointing_game_matches_definition(masks):
             inside / maps[i].relu().sum().item(), abs=1e-12
         )
     for unit in (1e-300, 1e300):
-        torch.testing.assert_close(info.energy_pointing_game(unit * maps, masks), info.energy_pointing_game(maps, masks))
+        torch.testing.assert_close(
+            info.energy_pointing_game(unit * maps, masks), info.energy_pointing_game(maps, masks)
+        )
     assert info.energy_pointing_game(masks.bfloat16(), masks).tolist() == [1] * 5
 
 
@@ -74,7 +76,10 @@ def test_localization_of_center_prior_exceeds_chance_on_centered_masks():
     masks = torch.zeros(2, 12, 12, dtype=torch.bool)
     masks[:, 4:8, 4:8] = True
     centre = center_bias_map(torch.zeros(2, 12, 12))
-    assert info.pointing_game(centre, masks).tolist() == [1, 1] and (info.energy_pointing_game(centre, masks) > 16 / 144).all()
+    assert (
+        info.pointing_game(centre, masks).tolist() == [1, 1]
+        and (info.energy_pointing_game(centre, masks) > 16 / 144).all()
+    )
 
 
 @pytest.mark.parametrize("measure", [info.pointing_game, info.energy_pointing_game])
@@ -148,7 +153,8 @@ def test_deletion_curve_breaks_ties_in_a_seeded_random_order(signs, images):
     maps = torch.zeros(5, 12, 12)
     found = info.deletion_curve(signs, images, maps, n_steps=4)
     alone = [
-        info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], n_steps=4, batch_size=1).probability for i in range(5)
+        info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], n_steps=4, batch_size=1).probability
+        for i in range(5)
     ]
     torch.testing.assert_close(found.probability, torch.cat(alone), rtol=1e-10, atol=0)
     others = info.deletion_curve(signs, images, maps, n_steps=4, generator=torch.Generator().manual_seed(1))
@@ -309,4 +315,6 @@ def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged)
         )
     explain = lambda model, x: input_gradient(model, x, 3)
     found = info.model_randomization_test(there, x, explain).similarity
-    torch.testing.assert_close(found, info.model_randomization_test(signs, images, explain).similarity, rtol=0, atol=1e-3)
+    torch.testing.assert_close(
+        found, info.model_randomization_test(signs, images, explain).similarity, rtol=0, atol=1e-3
+    )

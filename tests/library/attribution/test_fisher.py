@@ -13,7 +13,9 @@ from tutorial_lib.attribution.fisher import complement_probabilities
 def gradients_of_all_classes(model, x):
     """g_Q for every sample and class by autograd, (N, C, C, d), and the factors."""
     z, h = g.penultimate_features(model, x)
-    loops = [g.per_sample_gradients(model, x, g.contrast_loss(Q), layers="head")["head.weight"] for Q in range(z.shape[1])]
+    loops = [
+        g.per_sample_gradients(model, x, g.contrast_loss(Q), layers="head")["head.weight"] for Q in range(z.shape[1])
+    ]
     return torch.stack(loops, 1), z, h
 
 

@@ -5,12 +5,12 @@ import warnings
 import captum.attr
 import pytest
 import torch
-from tests.library.attribution.conftest import make_model
-from tests._reference import SmallSignNet
 from torch import nn
 
-from tutorial_lib import gradients as g
+from tests._reference import SmallSignNet
+from tests.library.attribution.conftest import make_model
 from tutorial_lib import attribution as i
+from tutorial_lib import gradients as g
 
 CAPTUM_METHODS = {"guided": captum.attr.GuidedBackprop, "deconvolution": captum.attr.Deconvolution}
 
@@ -24,7 +24,9 @@ def captum_attribution(model, x, labels, rule):
 @pytest.mark.parametrize("rule", CAPTUM_METHODS)
 def test_guided_backprop_matches_captum_with_relu_modules(rule, pooled_cnn, images, predicted_labels):
     found = i.guided_backprop(pooled_cnn, images, predicted_labels, rule=rule)
-    torch.testing.assert_close(found, captum_attribution(pooled_cnn, images, predicted_labels, rule), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        found, captum_attribution(pooled_cnn, images, predicted_labels, rule), rtol=1e-10, atol=1e-14
+    )
     assert (found - i.saliency(pooled_cnn, images, predicted_labels)).norm() > 0.1 * found.norm()
 
 

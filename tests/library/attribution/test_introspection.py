@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from tests._reference import per_sample_gradients_by_loop
 from torch.nn import functional as F
 
+from tests._reference import per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.attribution import IntrospectiveClassifier, MLPHead, introspective_features
 
@@ -30,8 +30,10 @@ all_losses = pytest.mark.parametrize("loss", ["cross_entropy", "sigmoid", "squar
 
 @all_losses
 def test_introspective_features_match_one_backward_pass_per_class(loss, signs, images):
-    slow = torch.stack([per_sample_gradients_by_loop(signs, images, loss_of(loss, Q))["head.weight"] for Q in range(10)], 1)
-    options = {"loss": loss, "height": TARGET_LOGIT}
+    slow = torch.stack(
+        [per_sample_gradients_by_loop(signs, images, loss_of(loss, Q))["head.weight"] for Q in range(10)], 1
+    )
+    options = {"loss": loss, "target_logit": TARGET_LOGIT}
     torch.testing.assert_close(
         introspective_features(signs, images, weight_rows="all", **options), slow, rtol=1e-10, atol=1e-13
     )
@@ -80,7 +82,9 @@ def test_introspective_features_do_not_underflow_if_confident():
 
 @pytest.mark.parametrize("layer", [None, "left"])
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
-def test_introspective_features_are_independent_of_batch_size_and_mode(layer, batch_size, signs, images, assert_unchanged):
+def test_introspective_features_are_independent_of_batch_size_and_mode(
+    layer, batch_size, signs, images, assert_unchanged
+):
     expected = introspective_features(signs, images, layer=layer)
     torch.testing.assert_close(
         introspective_features(signs, images, layer=layer, batch_size=batch_size), expected, rtol=1e-12, atol=1e-15
@@ -196,11 +200,11 @@ def test_introspective_classifier_learns_from_any_feature_function(signs, assert
     )  # a colour each, or none
     at_layer = lambda model, x: introspective_features(model, x, layer="last").mean((-2, -1))
     for read in (introspective_features, lambda model, x: g.penultimate_features(model, x)[1], at_layer):
-        two = IntrospectiveClassifier(signs, read, hidden=(20,), batch_size=50).fit(images[:160], labels[:160], epochs=40, lr=0.01)
-        found = two.predict(images[160:])
-        assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(
-            found, two.logits(images[160:]).argmax(1)
+        two = IntrospectiveClassifier(signs, read, hidden=(20,), batch_size=50).fit(
+            images[:160], labels[:160], epochs=40, lr=0.01
         )
+        found = two.predict(images[160:])
+        assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(found, two.logits(images[160:]).argmax(1))
     torch.testing.assert_close(two.features(images), two.read(signs, images), rtol=1e-10, atol=1e-14)
 
 

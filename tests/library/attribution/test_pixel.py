@@ -6,11 +6,11 @@ import captum.attr
 import pytest
 import torch
 from captum.attr._core import noise_tunnel
-from tests.library.attribution.conftest import make_model
 from torch import nn
 
-from tutorial_lib import gradients as g
+from tests.library.attribution.conftest import make_model
 from tutorial_lib import attribution as i
+from tutorial_lib import gradients as g
 
 
 def seeded(seed=0):
@@ -48,7 +48,11 @@ def smooth(assert_unchanged):
 
 
 def test_saliency_is_signed_and_matches_captum(pooled_cnn, images, predicted_labels):
-    theirs = captum.attr.Saliency(pooled_cnn).attribute(images.clone().requires_grad_(), predicted_labels, abs=False).detach()
+    theirs = (
+        captum.attr.Saliency(pooled_cnn)
+        .attribute(images.clone().requires_grad_(), predicted_labels, abs=False)
+        .detach()
+    )
     torch.testing.assert_close(i.saliency(pooled_cnn, images, predicted_labels), theirs, rtol=1e-12, atol=1e-16)
     assert (theirs < 0).any() and (theirs > 0).any()
 
@@ -85,7 +89,14 @@ def naive_smoothgrad(model, x, labels, samples, share):
 def test_smoothgrad_reductions_match_naive_loop(batch_size, pooled_cnn, images, predicted_labels):
     each = naive_smoothgrad(pooled_cnn, images, predicted_labels, 6, 0.2)
     ask = lambda read: i.smoothgrad(
-        pooled_cnn, images, predicted_labels, n_samples=6, noise_level=0.2, reduction=read, batch_size=batch_size, generator=seeded()
+        pooled_cnn,
+        images,
+        predicted_labels,
+        n_samples=6,
+        noise_level=0.2,
+        reduction=read,
+        batch_size=batch_size,
+        generator=seeded(),
     )
     torch.testing.assert_close(ask("mean"), each.mean(1), rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(ask("square"), each.square().mean(1), rtol=1e-10, atol=1e-14)
@@ -95,7 +106,9 @@ def test_smoothgrad_reductions_match_naive_loop(batch_size, pooled_cnn, images, 
 @pytest.mark.parametrize(
     "read, nt_type", [("mean", "smoothgrad"), ("square", "smoothgrad_sq"), ("variance", "vargrad")]
 )
-def test_smoothgrad_matches_captum_with_the_same_noise(read, nt_type, pooled_cnn, images, predicted_labels, monkeypatch):
+def test_smoothgrad_matches_captum_with_the_same_noise(
+    read, nt_type, pooled_cnn, images, predicted_labels, monkeypatch
+):
     spread = 0.15 * (images.flatten(1).amax(1) - images.flatten(1).amin(1))
     noise = (smoothgrad_noise(images, 8) * spread.view(-1, 1, 1, 1)).transpose(0, 1).flatten(0, 1)
     monkeypatch.setattr(noise_tunnel.torch, "normal", lambda mean, std: noise)
@@ -164,7 +177,9 @@ def test_integrated_gradients_match_captum(baseline, pooled_cnn, images, predict
         images, theirs, predicted_labels, n_steps=32, method="riemann_middle"
     )
     for batch_size in (3, 5, 64):
-        found = i.integrated_gradients(pooled_cnn, images, predicted_labels, baseline=ours, n_steps=32, batch_size=batch_size)
+        found = i.integrated_gradients(
+            pooled_cnn, images, predicted_labels, baseline=ours, n_steps=32, batch_size=batch_size
+        )
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-13)
 
 

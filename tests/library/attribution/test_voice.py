@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tutorial_lib import gradients as g
-from tutorial_lib.attribution import contrast_cam, voice_map, map_iou, map_snr, upsample
+from tutorial_lib.attribution import contrast_cam, map_iou, map_snr, upsample, voice_map
 from tutorial_lib.attribution.voice import min_max_normalize
 
 LAYER = "left"
@@ -40,7 +40,9 @@ def test_voice_map_as_published_matches_naive_loop(signs, images, labels):
         m = upsample(m.relu()[None], 12)[0]
         return (m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else torch.zeros_like(m)
 
-    slow = torch.stack([torch.stack([one(m) for m in maps]).var(0) for maps in naive_contrast_maps(signs, images, labels)])
+    slow = torch.stack(
+        [torch.stack([one(m) for m in maps]).var(0) for maps in naive_contrast_maps(signs, images, labels)]
+    )
     found = voice_map(signs, images, LAYER, labels, as_published=True)
     torch.testing.assert_close(found, slow, rtol=1e-10, atol=1e-14)
     assert found.shape == (5, 12, 12) and 0 < found.max() <= 0.5
@@ -54,8 +56,10 @@ def test_voice_map_by_probability_is_mean_squared_contrast(signs, images):
     torch.testing.assert_close(found, torch.einsum("nq,nqhw->nhw", p, contrasts.square()), rtol=1e-10, atol=1e-18)
 
 
-@pytest.mark.parametrize("options", [{}, {"published": True}, {"weights": "probability"}])
-def test_voice_map_is_independent_of_batch_size_and_class_order(options, signs, images, labels, assert_unchanged, monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"as_published": True}, {"weights": "probability"}])
+def test_voice_map_is_independent_of_batch_size_and_class_order(
+    options, signs, images, labels, assert_unchanged, monkeypatch
+):
     expected = voice_map(signs, images, LAYER, labels, **options)
     assert (expected >= 0).all() and not expected.requires_grad
     near = {"rtol": 1e-10, "atol": 1e-18}
@@ -76,7 +80,7 @@ def test_voice_map_is_zero_for_equal_contrasts(signs, images, assert_unchanged):
     with torch.no_grad():
         other.head.weight.copy_(signs.head.weight[:1].expand(10, 16))
     assert_unchanged(other)
-    for options in ({}, {"published": True}, {"weights": "probability"}):
+    for options in ({}, {"as_published": True}, {"weights": "probability"}):
         assert voice_map(other, images, LAYER, **options).abs().max() < 1e-16
     assert voice_map(signs, images, LAYER, threshold=0.9).abs().max() == 0
 
@@ -111,10 +115,8 @@ def test_voice_map_rejects_invalid_input(signs, images):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("options", [{}, {"published": True}, {"weights": "probability"}])
+@pytest.mark.parametrize("options", [{}, {"as_published": True}, {"weights": "probability"}])
 def test_voice_map_on_gpu_matches_cpu(options, signs, images, labels, assert_unchanged):
     there = assert_unchanged(copy.deepcopy(signs).to("cuda"))
     found = voice_map(there, images.to("cuda"), LAYER, labels, **options)
-    torch.testing.assert_close(
-        found.cpu(), voice_map(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10
-    )
+    torch.testing.assert_close(found.cpu(), voice_map(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10)

@@ -1,8 +1,18 @@
 import pytest
 import torch
 
-from tutorial_lib.data import ODD_ONE_OUT_KINDS, DEFAULT_FACTOR_CHANGE, NOVEL_SIGNS, SIGNS, odd_one_out_arrays, two_sign_images, render, sample_scenes, counterfactual_pairs
-from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN, _split_cells, _join_cells
+from tutorial_lib.data import (
+    DEFAULT_FACTOR_CHANGE,
+    NOVEL_SIGNS,
+    ODD_ONE_OUT_KINDS,
+    SIGNS,
+    counterfactual_pairs,
+    odd_one_out_arrays,
+    render,
+    sample_scenes,
+    two_sign_images,
+)
+from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN, _join_cells, _split_cells
 
 
 def sample_pairs(change, n=200, **how):
@@ -15,7 +25,7 @@ def sample_pairs(change, n=200, **how):
 @pytest.mark.parametrize("change", DEFAULT_FACTOR_CHANGE)
 @pytest.mark.parametrize("world", ["wild", "clean"])
 def test_counterfactual_pairs_differ_only_inside_the_mask(change, world):
-    *_, (image, other, difference) = sample_pairs(change, world=world)
+    *_, (image, other, difference) = sample_pairs(change, distribution=world)
     assert difference.dtype == torch.bool and difference.shape == (200, 1, 48, 48)
     unequal = (image != other).any(1, keepdim=True)
     assert not (unequal & ~difference).any()
@@ -108,7 +118,9 @@ def test_odd_one_out_arrays_have_one_odd_sign_under_the_mask(kind):
 
 
 def test_most_similar_sign_is_defined_for_every_known_sign():
-    assert set(MOST_SIMILAR_SIGN) == set(SIGNS) and all(near in SIGNS and near != sign for sign, near in MOST_SIMILAR_SIGN.items())
+    assert set(MOST_SIMILAR_SIGN) == set(SIGNS) and all(
+        near in SIGNS and near != sign for sign, near in MOST_SIMILAR_SIGN.items()
+    )
     assert not set(MOST_SIMILAR_SIGN) & set(NOVEL_SIGNS)
 
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from tutorial_lib import data
-from tutorial_lib.data import DISTORTIONS, SEVERITIES, SKIMAGE_PHOTOS, QualityDataset, skimage_photos, make_distortion_dataset
+from tutorial_lib.data import (
+    DISTORTIONS,
+    SEVERITIES,
+    SKIMAGE_PHOTOS,
+    QualityDataset,
+    make_distortion_dataset,
+    skimage_photos,
+)
 
 
 def test_make_distortion_dataset_covers_every_reference_type_and_level():
@@ -12,7 +19,9 @@ def test_make_distortion_dataset_covers_every_reference_type_and_level():
     x, r = found.as_batch()
     assert len(found) == 3 * len(DISTORTIONS) * len(SEVERITIES) and x.shape == r.shape == (120, 3, 48, 48)
     seen = set(zip(found.references, found.distortion_types, found.scores.tolist()))
-    assert seen == {(f"scene {i}", kind, float(level)) for i in range(3) for kind in DISTORTIONS for level in SEVERITIES}
+    assert seen == {
+        (f"scene {i}", kind, float(level)) for i in range(3) for kind in DISTORTIONS for level in SEVERITIES
+    }
     for i in (0, 50, 119):
         damaged, reference = found[i]
         assert torch.equal(damaged[0], x[i]) and torch.equal(reference[0], r[i]) and not torch.equal(damaged, reference)
@@ -30,7 +39,8 @@ def test_make_distortion_dataset_images_match_corrupt():
 
 def test_make_distortion_dataset_is_seeded():
     a, b, c = (
-        make_distortion_dataset(2, kinds=("noise",), generator=torch.Generator().manual_seed(s)).as_batch()[0] for s in (0, 0, 1)
+        make_distortion_dataset(2, kinds=("noise",), generator=torch.Generator().manual_seed(s)).as_batch()[0]
+        for s in (0, 0, 1)
     )
     assert torch.equal(a, b) and not torch.equal(a, c)
 
@@ -61,15 +71,20 @@ def test_make_distortion_dataset_rejects_invalid_input(how, said):
 
 def test_quality_dataset_rejects_inconsistent_fields():
     x = [torch.rand(1, 3, 8, 8)] * 2
-    how = {"rising": "worse", "meaning": "m", "subset": "s"}
+    how = {"higher_is": "worse", "score_description": "m", "description": "s"}
     with pytest.raises(ValueError, match="one reference, one kind and one number"):
         QualityDataset(x, {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0], **how)
     with pytest.raises(ValueError, match="no undamaged picture for q"):
         QualityDataset(x, {"r": x[0]}, ["r", "q"], ["k", "k"], [1.0, 2.0], **how)
     with pytest.raises(ValueError, match="unknown direction 'up'"):
-        QualityDataset(x, {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "rising": "up"})
+        QualityDataset(x, {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "higher_is": "up"})
     mixed = QualityDataset(
-        [x[0], torch.rand(1, 3, 9, 8)], {"r": x[0]}, ["r", "r"], ["k", "k"], [1.0, 2.0], **{**how, "rising": "better"}
+        [x[0], torch.rand(1, 3, 9, 8)],
+        {"r": x[0]},
+        ["r", "r"],
+        ["k", "k"],
+        [1.0, 2.0],
+        **{**how, "higher_is": "better"},
     )
     assert torch.equal(mixed.quality, mixed.scores) and "2 pictures of 1 references" in repr(mixed)
     with pytest.raises(ValueError, match="2 sizes make no batch"):

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from tutorial_lib import metrics as M
-from tutorial_lib.data import FIXATION_DATASETS, load_fixations, fixations_available, fixations_install_hint
+from tutorial_lib.data import FIXATION_DATASETS, fixations_available, fixations_install_hint, load_fixations
 from tutorial_lib.data.convert_fixations import convert_mit1003, convert_osie
 
 DATA = os.environ.get("TUTORIAL_DATA", "")
@@ -220,7 +220,9 @@ def test_convert_mit1003_reads_official_layout_and_rejects_mismatches(tmp_path):
         convert_mit1003(given)
 
 
-@pytest.mark.skipif(not DATA or not fixations_available("osie", data_dir=DATA), reason="TUTORIAL_DATA has no osie/fixations.npz")
+@pytest.mark.skipif(
+    not DATA or not fixations_available("osie", data_dir=DATA), reason="TUTORIAL_DATA has no osie/fixations.npz"
+)
 def test_osie_viewers_predict_fixations_better_than_center_prior():
     seen = load_fixations("osie", data_dir=DATA)
     assert len(seen) == 150 and len(seen.table["x"]) == 21_058

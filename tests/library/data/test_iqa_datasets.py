@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from tutorial_lib import data, quality, metrics
+from tutorial_lib import data, metrics, quality
 from tutorial_lib._download import DATA_ENV_VAR
 
 
@@ -39,7 +39,9 @@ def write_scores(folder, rows, header=("distorted", "reference", "distortion", "
 
 
 def test_load_iqa_dataset_reads_scores_and_image_pairs(small_live_dir, tmp_path):
-    assert data.iqa_dataset_available("live", data_dir=tmp_path) and not data.iqa_dataset_available("tid2013", data_dir=tmp_path)
+    assert data.iqa_dataset_available("live", data_dir=tmp_path) and not data.iqa_dataset_available(
+        "tid2013", data_dir=tmp_path
+    )
     found = data.load_iqa_dataset("live", data_dir=tmp_path)
     assert len(found) == 4 and found.higher_is == "worse" and found.scores.tolist() == [20.5, 41.0, 21.5, 42.0]
     damaged, reference = found[3]
@@ -76,7 +78,10 @@ def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
             lambda f: write_scores(f, [["a.png", "b.png", "k", 1]], ("distorted", "reference", "distortion", "score")),
             "either dmos or mos",
         ),
-        (lambda f: write_scores(f, [["noise0_1.png", "ref0.png", "k", "high"]]), "line 2 has no number in the column dmos"),
+        (
+            lambda f: write_scores(f, [["noise0_1.png", "ref0.png", "k", "high"]]),
+            "line 2 has no number in the column dmos",
+        ),
         (lambda f: write_scores(f, [["noise0_1.png", "ref0.png", "k", "nan"]]), "line 2 has no number"),
         (lambda f: write_scores(f, [["../../secret.png", "ref0.png", "k", 1]]), "no plain file name"),
         (lambda f: write_scores(f, [["/etc/passwd", "ref0.png", "k", 1]]), "no plain file name"),
@@ -126,7 +131,9 @@ def test_convert_live_reads_official_layout(official_live_dir, tmp_path):
 
 
 def test_convert_live_prefers_realigned_scores(official_live_dir, tmp_path):
-    savemat(official_live_dir / "dmos_realigned.mat", {"dmos_new": np.arange(10.0)[None], "orgs": np.array([[1, 0] * 5])})
+    savemat(
+        official_live_dir / "dmos_realigned.mat", {"dmos_new": np.arange(10.0)[None], "orgs": np.array([[1, 0] * 5])}
+    )
     data.convert_live(official_live_dir, data_dir=tmp_path / "data")
     assert data.load_iqa_dataset("live", data_dir=tmp_path / "data").scores.tolist() == [1.0, 3.0, 5.0, 7.0, 9.0]
 

@@ -16,15 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests._http_server import serve_directory
-
 from tutorial_lib import _download
-from tutorial_lib.data import registry, loading
-from tutorial_lib.data.registry import DATASETS
+from tutorial_lib.data import loading, registry
 from tutorial_lib.data.image_files import load_image_files
 from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
-from tutorial_lib.data.loading import is_available, download_hint, load
+from tutorial_lib.data.loading import download_hint, is_available, load
+from tutorial_lib.data.registry import DATASETS
 
 DATA = os.environ.get("TUTORIAL_DATA", "")
 
@@ -140,7 +138,9 @@ def test_labeled_images_survive_pickling(data):
 def test_load_uses_and_counts_class_names_stored_in_the_file(data):
     write_npz(data / "dtd-test.npz", classes=np.array(registry.DTD_CLASSES[:10]))
     assert load("dtd").classes == registry.DTD_CLASSES[:10]
-    assert load("dtd").description == ("6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name")
+    assert load("dtd").description == (
+        "6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name"
+    )
     write_npz(data / "dtd-test.npz", scaled=np.array("central square"))
     assert load("dtd").description == "6 of 1,880 pictures of dtd/test; central square"
     write_npz(data / "dtd-test.npz", classes=np.array(list("abcdefghij")))
@@ -161,7 +161,7 @@ def test_load_digits_needs_no_download(no_network):
 
 
 def test_load_accepts_a_registered_custom_loader(monkeypatch):
-    def black(split, *, limit, size, device, root):
+    def black(split, *, limit, size, device, data_dir):
         images, labels = np.zeros((3, 4, 4, 3), np.uint8), np.zeros(3, np.int64)
         return from_arrays(images, labels, ("black",), f"{split}", "here", limit=limit, size=size, device=device)
 

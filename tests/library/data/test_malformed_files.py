@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from tutorial_lib import models
-from tutorial_lib.data import convert_fixations, _safe_io, load_iqa_dataset
-from tutorial_lib.data.fixations import FixationDataset, load_fixations
-from tutorial_lib.data.iqa_datasets import convert_live, convert_tid2013
-from tutorial_lib.data.image_files import load_image_files
-from tutorial_lib.data.loading import load
+from tutorial_lib.data import _safe_io, convert_fixations, load_iqa_dataset
 from tutorial_lib.data.distorted_images import QualityDataset
+from tutorial_lib.data.fixations import FixationDataset, load_fixations
+from tutorial_lib.data.image_files import load_image_files
+from tutorial_lib.data.iqa_datasets import convert_live, convert_tid2013
+from tutorial_lib.data.loading import load
 from tutorial_lib.models.pretrained import locate_weights
 
 
@@ -56,7 +56,10 @@ def npy_bytes(array):
 
 
 MALFORMED_ARRAYS = {
-    "claims a terabyte": (lambda: npy_with_false_header((10**6, 32, 32, 3, 326)), "images would take 1,001,472,000,000 bytes"),
+    "claims a terabyte": (
+        lambda: npy_with_false_header((10**6, 32, 32, 3, 326)),
+        "images would take 1,001,472,000,000 bytes",
+    ),
     "claims more than numbers hold": (lambda: npy_with_false_header((2**62, 2**62)), "images would take"),
     "claims a little more than it holds": (
         lambda: npy_with_false_header((3, 32, 32, 3), held=bytes(100)),
@@ -95,7 +98,9 @@ def test_load_rejects_malformed_npz_before_allocating_memory(what, data):
 def test_load_fixations_rejects_false_array_size(data):
     columns = dict.fromkeys(("x", "y", "duration", "subject", "image"), npy_bytes(np.zeros(1, np.int16)))
     write_npz(
-        data / "osie" / "fixations.npz", **columns | {"x": npy_with_false_header((10**12,), "<f4")}, names=npy_bytes(np.array(["a.jpg"]))
+        data / "osie" / "fixations.npz",
+        **columns | {"x": npy_with_false_header((10**12,), "<f4")},
+        names=npy_bytes(np.array(["a.jpg"])),
     )
     with pytest.raises(ValueError, match="x would take 4,000,000,000,000 bytes.*Mend the file"):
         load_fixations("osie")
@@ -103,9 +108,13 @@ def test_load_fixations_rejects_false_array_size(data):
 
 def write_decompression_bomb(path, side=60_000):
     """A PNG of some hundred bytes whose head claims side² pixels."""
-    batch_size = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    batch_size = lambda kind, body: (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    )
     head = batch_size(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + batch_size(b"IDAT", zlib.compress(bytes(1000))) + batch_size(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + head + batch_size(b"IDAT", zlib.compress(bytes(1000))) + batch_size(b"IEND", b"")
+    )
     return path
 
 
@@ -127,7 +136,9 @@ def test_image_loaders_reject_decompression_bombs(reader, side, tmp_path):
     path = write_decompression_bomb(tmp_path / "a.png", side)
     readers = {
         "photos": lambda: load_image_files(path),
-        "rated": lambda: QualityDataset([path], {"r": path}, ["r"], ["k"], [1.0], higher_is="worse", score_description="m", description="s")[0],
+        "rated": lambda: QualityDataset(
+            [path], {"r": path}, ["r"], ["k"], [1.0], higher_is="worse", score_description="m", description="s"
+        )[0],
         "gaze": lambda: FixationDataset(tmp_path, ("../a.png",), {}, 24, "", "").image(0),
     }
     (tmp_path / "images").mkdir()
@@ -140,7 +151,14 @@ def test_image_loaders_report_unreadable_files(harm, tmp_path):
     with pytest.raises(ValueError, match="a.png is no picture that can be read"):
         load_image_files(harm(tmp_path / "a.png"))
     rated = QualityDataset(
-        [tmp_path / "a.png"], {"r": tmp_path / "a.png"}, ["r"], ["k"], [1.0], higher_is="worse", score_description="m", description="s"
+        [tmp_path / "a.png"],
+        {"r": tmp_path / "a.png"},
+        ["r"],
+        ["k"],
+        [1.0],
+        higher_is="worse",
+        score_description="m",
+        description="s",
     )
     with pytest.raises(ValueError, match="a.png is no picture that can be read"):
         rated[0]

@@ -40,7 +40,9 @@ def test_rasterize_signs_matches_supersampled_coverage(label):
 
 def test_rasterize_signs_fractions_and_transmittance_sum_to_one():
     one = rasterize_signs(torch.arange(23), sample_scenes(23).pose, 48, 48)
-    assert torch.allclose(one.paint_fractions.sum(1, keepdim=True) + one.transmittance, torch.ones_like(one.transmittance), atol=1e-5)
+    assert torch.allclose(
+        one.paint_fractions.sum(1, keepdim=True) + one.transmittance, torch.ones_like(one.transmittance), atol=1e-5
+    )
 
 
 def test_render_images_and_masks_have_expected_shape_and_range():
@@ -85,7 +87,9 @@ def test_render_follows_pose_conventions_for_size_position_and_roll():
         assert ((mask.sum(0) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * x, abs=0.3)
         assert ((mask.sum(1) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * y, abs=0.3)
     quarter = Pose(roll=torch.tensor([0.0, torch.pi / 2]))
-    upright, turned = render(["ahead only"] * 2, distribution="clean", size=64, masks=True, pose=quarter).glyph_mask[:, 0]
+    upright, turned = render(["ahead only"] * 2, distribution="clean", size=64, masks=True, pose=quarter).glyph_mask[
+        :, 0
+    ]
     assert upright.sum() > 50 and torch.allclose(turned, torch.rot90(upright, -1), atol=1e-4)  # the head points right
 
 
@@ -94,7 +98,17 @@ def test_composite_is_differentiable_in_pose_and_hue():
     scene = scene.replace(
         **{
             name: getattr(scene, name).double()
-            for name in ("background", "light", "sheen", "surface", "hue", "leaves", "cover", "gain", "noise")
+            for name in (
+                "background",
+                "light_direction",
+                "illumination_gradient",
+                "surface_texture",
+                "hue_shift",
+                "occluder",
+                "occluder_alpha",
+                "camera_gain",
+                "camera_noise",
+            )
         }
     )
     label = torch.tensor([0])

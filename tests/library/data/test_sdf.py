@@ -24,7 +24,9 @@ def points_on_segment(start, end, n=4000):
 
 def test_segment_sdf_matches_distance_to_sampled_points():
     assert torch.allclose(
-        sdf.segment(X, Y, (-0.7, 0.2), (0.5, -0.9)), distance_to_points(points_on_segment((-0.7, 0.2), (0.5, -0.9))), atol=1e-3
+        sdf.segment(X, Y, (-0.7, 0.2), (0.5, -0.9)),
+        distance_to_points(points_on_segment((-0.7, 0.2), (0.5, -0.9))),
+        atol=1e-3,
     )
 
 

@@ -32,7 +32,8 @@ def test_rotate_by_quarter_turns_matches_rot90(quarter):
 
 
 def test_rotate_matches_torchvision_away_from_the_border():
-    from torchvision.transforms.functional import InterpolationMode, rotate
+    from torchvision.transforms.functional import InterpolationMode
+    from torchvision.transforms.functional import rotate as torchvision_rotate
 
     theirs = torchvision_rotate(IMAGES, -30, InterpolationMode.BILINEAR)
     inside = slice(14, 34)  # theirs fills the corners with black

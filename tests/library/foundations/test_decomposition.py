@@ -6,8 +6,19 @@ import torch
 from torch import nn
 
 from tutorial_course.exercises.ch1 import minimal_weight_update as update_exercise
-from tutorial_lib.foundations import class_mean_gradients, decompose_gradients, last_layer_gradient_matrix, minimal_weight_update, minimal_feature_shift
-from tutorial_lib.gradients import cross_entropy, penultimate_features, last_layer_gradient_factors, per_sample_gradients
+from tutorial_lib.foundations import (
+    class_mean_gradients,
+    decompose_gradients,
+    last_layer_gradient_matrix,
+    minimal_feature_shift,
+    minimal_weight_update,
+)
+from tutorial_lib.gradients import (
+    cross_entropy,
+    last_layer_gradient_factors,
+    penultimate_features,
+    per_sample_gradients,
+)
 
 
 def random_tensor(*shape, seed=0):
@@ -52,7 +63,9 @@ def test_class_mean_gradients_match_loop():
 def test_last_layer_gradient_matrix_matches_autograd():
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
     x, y = random_tensor(6, 5), torch.tensor([0, 1, 2, 0, 1, 2])
-    by_hand = last_layer_gradient_matrix(*last_layer_gradient_factors(*penultimate_features(model, x), cross_entropy(y)))
+    by_hand = last_layer_gradient_matrix(
+        *last_layer_gradient_factors(*penultimate_features(model, x), cross_entropy(y))
+    )
     full = per_sample_gradients(model, x, cross_entropy(y), layers="2")
     torch.testing.assert_close(by_hand, torch.cat([full["2.weight"], full["2.bias"][..., None]], 2))
 
@@ -93,7 +106,9 @@ def test_minimal_changes_have_the_smallest_norm(layer):
 
 def test_minimal_weight_update_matches_exercise_solution(layer):
     W, b, h = layer
-    for found, expected in zip(minimal_weight_update(W, b, h[:1], 0, 2), update_exercise.reference(W, b, h[0], 0, 2), strict=True):
+    for found, expected in zip(
+        minimal_weight_update(W, b, h[:1], 0, 2), update_exercise.reference(W, b, h[0], 0, 2), strict=True
+    ):
         torch.testing.assert_close(found[0], expected)
 
 
@@ -102,7 +117,10 @@ def test_minimal_weight_update_matches_exercise_solution(layer):
     [
         (lambda: decompose_gradients(random_tensor(2, 3), random_tensor(2, 4)), "against"),
         (lambda: decompose_gradients(random_tensor(2, 3), random_tensor(4, 3)), "depend on each other"),
-        (lambda: decompose_gradients(random_tensor(2, 5), torch.ones(2, 5, dtype=torch.float64)), "depend on each other"),
+        (
+            lambda: decompose_gradients(random_tensor(2, 5), torch.ones(2, 5, dtype=torch.float64)),
+            "depend on each other",
+        ),
         (lambda: class_mean_gradients(random_tensor(3, 2), torch.tensor([0, 2, 2])), r"\[1\]"),
         (lambda: class_mean_gradients(random_tensor(3, 2), torch.tensor([0])), "as many labels"),
         (lambda: last_layer_gradient_matrix(random_tensor(3, 2), random_tensor(4, 2)), "factors"),

@@ -3,9 +3,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from tutorial_lib.models import SmallCNN
-from tutorial_lib.foundations import fisher_diagonal, ewc_penalty
-from tutorial_lib.models import train
+from tutorial_lib.foundations import ewc_penalty, fisher_diagonal
+from tutorial_lib.models import SmallCNN, train
 
 
 def labeled_images(n=12, classes=4, seed=0):
@@ -97,7 +96,9 @@ def train_on_two_tasks(strength, weights_of=fisher_diagonal):
 def test_ewc_penalty_has_no_effect_at_zero_and_pins_weights_when_large():
     plain, anchor = train_on_two_tasks(None)
     zero, _ = train_on_two_tasks(0.0)
-    strong, _ = train_on_two_tasks(1e6, lambda model, x: {name: torch.ones_like(p) for name, p in model.named_parameters()})
+    strong, _ = train_on_two_tasks(
+        1e6, lambda model, x: {name: torch.ones_like(p) for name, p in model.named_parameters()}
+    )
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), zero.parameters(), strict=True))
 
     def moved(model):

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from tutorial_lib.foundations import SURFACES, classify_trajectory, numerical_hessian, gradient_descent, quadratic, surface_gradient
+from tutorial_lib.foundations import (
+    SURFACES,
+    classify_trajectory,
+    gradient_descent,
+    numerical_hessian,
+    quadratic,
+    surface_gradient,
+)
 
 DOUBLE = torch.float64
 
@@ -134,9 +141,15 @@ def test_classify_trajectory_labels_each_step_size_regime():
         quadratic(torch.diag(torch.tensor([1.0, 20.0], dtype=DOUBLE))),
         torch.tensor([0.05, 1.0], dtype=DOUBLE),
     )
-    words = [classify_trajectory(loss, gradient_descent(loss, start, lr=step, n_steps=60)) for step in (0.0001, 0.05, 0.099, 0.101)]
+    words = [
+        classify_trajectory(loss, gradient_descent(loss, start, lr=step, n_steps=60))
+        for step in (0.0001, 0.05, 0.099, 0.101)
+    ]
     assert words == ["creeps", "settles", "zigzags", "diverges"]
-    assert classify_trajectory(loss, torch.tensor([[1.0, 0.0], [2.0, 0.0], [float("nan"), 0.0]], dtype=DOUBLE)) == "diverges"
+    assert (
+        classify_trajectory(loss, torch.tensor([[1.0, 0.0], [2.0, 0.0], [float("nan"), 0.0]], dtype=DOUBLE))
+        == "diverges"
+    )
     with pytest.raises(ValueError, match="three points"):
         classify_trajectory(loss, start[None])
 

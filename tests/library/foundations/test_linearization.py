@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from tests._reference import SmallSignNet, init_with_seed
 from torch import nn
 
+from tests._reference import SmallSignNet, init_with_seed
 from tutorial_lib.foundations import input_linearization_radius, linearization_radius, weight_linearization_radius
 from tutorial_lib.gradients import cross_entropy, input_gradient
 
@@ -30,7 +30,9 @@ def test_linearization_radius_of_parabola_matches_closed_form(s, q):
     losses = (7 + s * t + q * t**2 / 2)[None]
     sign = 1 if s * q < 0 else -1  # it bends back towards zero, or away
     expected = 2 * TOLERANCE / (1 + sign * TOLERANCE) * abs(s / q)
-    found = linearization_radius(losses, torch.tensor([s], dtype=t.dtype), torch.tensor([7.0], dtype=t.dtype), t, TOLERANCE)
+    found = linearization_radius(
+        losses, torch.tensor([s], dtype=t.dtype), torch.tensor([7.0], dtype=t.dtype), t, TOLERANCE
+    )
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 

@@ -6,7 +6,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tutorial_lib import gradients
-from tutorial_lib.foundations import loss_surface, random_weight_direction, random_walk_like, trajectory_pca, explained_variance
+from tutorial_lib.foundations import (
+    explained_variance,
+    loss_surface,
+    random_walk_like,
+    random_weight_direction,
+    trajectory_pca,
+)
 
 DOUBLE = torch.float64
 
@@ -89,7 +95,9 @@ def test_loss_surface_leaves_model_and_global_rng_unchanged(model, batch, statis
     with pytest.raises(ValueError, match="is no parameter"):
         loss_surface(model, *batch, {"body.0.weight": torch.zeros(2)}, a=[0])
     with pytest.raises(ValueError, match="do not fit x"):
-        loss_surface(model, batch[0][:, :2], batch[1], *two_directions(model), a=[0], b=[0], batch_norm_statistics=statistics)
+        loss_surface(
+            model, batch[0][:, :2], batch[1], *two_directions(model), a=[0], b=[0], batch_norm_statistics=statistics
+        )
     assert [m.training for m in model.modules()] == flags
     assert keys == [list(vars(m)) + list(m._parameters) + list(m._buffers) for m in model.modules()]
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items()) and torch.equal(
@@ -171,7 +179,10 @@ def test_trajectory_pca_matches_scikit_learn():
     assert torch.allclose(plane.explained_variance_ratio[:2], torch.tensor(peer.explained_variance_ratio_), atol=1e-12)
     assert plane.path.shape == (12, 2) and torch.equal(plane.path[-1], torch.zeros(2, dtype=DOUBLE))
     assert torch.allclose(plane.path, (flatten_states(states) - flatten_states(states)[-1]) @ mine.T, atol=1e-10)
-    assert plane.explained_variance_ratio.sum().item() == pytest.approx(1) and (plane.explained_variance_ratio.diff() <= 1e-12).all()
+    assert (
+        plane.explained_variance_ratio.sum().item() == pytest.approx(1)
+        and (plane.explained_variance_ratio.diff() <= 1e-12).all()
+    )
 
 
 def test_explained_variance_depends_only_on_the_spanned_plane():
@@ -200,7 +211,9 @@ def test_random_walk_like_keeps_step_lengths():
     states = random_path()
     walk = random_walk_like(states)
     lengths = lambda path: flatten_states(path).diff(dim=0).norm(dim=1)
-    assert torch.allclose(lengths(walk), lengths(states)) and torch.equal(flatten_states(walk)[0], flatten_states(states)[0])
+    assert torch.allclose(lengths(walk), lengths(states)) and torch.equal(
+        flatten_states(walk)[0], flatten_states(states)[0]
+    )
     moves = torch.nn.functional.normalize(flatten_states(walk).diff(dim=0), dim=1)
     turned = torch.nn.functional.normalize(flatten_states(states).diff(dim=0), dim=1)
     assert (moves * turned).sum(1).abs().mean() < 0.35, "in directions of their own"
@@ -228,8 +241,8 @@ def test_loss_landscape_functions_reject_invalid_input():
 
 
 def test_stored_training_trajectory_ends_at_shipped_network():
-    from tutorial_lib import data, models
     from tutorial_course.results import load_result
+    from tutorial_lib import data, models
 
     kept = load_result("training_trajectory")
     way, shares = kept.select(kind="path"), kept.select(kind="share", of="path")

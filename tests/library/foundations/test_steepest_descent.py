@@ -28,7 +28,10 @@ def test_steepest_descent_step_is_optimal_among_feasible_steps(norm, metric):
     g, options = gradients_and_options(norm, metric)
     best = (g * steepest_descent_step(g, norm, 0.7, **options)).flatten(1).sum(1)
     trials = torch.cat(
-        [random_tensor(5000, 2, 3, seed=1), random_tensor(5000, 2, 3, seed=2).sign() * (random_tensor(5000, 2, 3, seed=3).abs() > 0.8)]
+        [
+            random_tensor(5000, 2, 3, seed=1),
+            random_tensor(5000, 2, 3, seed=2).sign() * (random_tensor(5000, 2, 3, seed=3).abs() > 0.8),
+        ]
     )
     trials = trials[trials.flatten(1).abs().sum(1) > 0]
     feasible = 0.7 * trials / step_norm(trials, norm, **options)[:, None, None]
@@ -63,7 +66,9 @@ def test_step_norm_and_dual_norm_match_torch(metric):
 
 def test_steepest_descent_step_with_identity_metric_is_l2():
     g = random_tensor(3, 6)
-    torch.testing.assert_close(steepest_descent_step(g, "M", 2.0, M=torch.eye(6, dtype=g.dtype)), steepest_descent_step(g, "l2", 2.0))
+    torch.testing.assert_close(
+        steepest_descent_step(g, "M", 2.0, M=torch.eye(6, dtype=g.dtype)), steepest_descent_step(g, "l2", 2.0)
+    )
 
 
 def test_steepest_descent_step_in_hessian_metric_reaches_minimum(metric):

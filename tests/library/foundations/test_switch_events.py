@@ -50,7 +50,8 @@ def test_gaussian_switch_sampling_handles_identical_counts(component, n):
 def test_gaussian_switch_sampling_components_select_disjoint_images(n):
     events = two_groups()
     chosen = {
-        component: set(gaussian_switch_sampling(events, n, component=component).tolist()) for component in ("higher", "lower")
+        component: set(gaussian_switch_sampling(events, n, component=component).tolist())
+        for component in ("higher", "lower")
     }
     assert not chosen["higher"] & chosen["lower"]
     assert min(events[list(chosen["higher"])]) >= 10 and max(events[list(chosen["lower"])]) <= 2
@@ -85,7 +86,9 @@ def test_gaussian_switch_sampling_is_reproducible_and_keeps_global_rng():
 
     events = two_groups()
     before, state = torch.random.get_rng_state(), np.random.get_state()[1].copy()
-    a, b, c = (gaussian_switch_sampling(events, 10, generator=torch.Generator().manual_seed(s)).tolist() for s in (5, 5, 6))
+    a, b, c = (
+        gaussian_switch_sampling(events, 10, generator=torch.Generator().manual_seed(s)).tolist() for s in (5, 5, 6)
+    )
     assert a == b != c
     assert torch.equal(before, torch.random.get_rng_state()) and (state == np.random.get_state()[1]).all()
 

@@ -9,7 +9,7 @@ from sklearn.neighbors import KDTree
 from tutorial_lib.foundations import TrustScore
 
 
-def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, neighbour=1):
+def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, n_neighbor=1):
     """The formula, point by point."""
     sets = {}
     for c in sorted(set(labels.tolist())):
@@ -22,7 +22,7 @@ def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, neig
         sets[c] = points
     found = []
     for x, P in zip(h, predictions.tolist(), strict=True):
-        far = {c: sorted((points - x).square().sum(1).sqrt().tolist())[neighbour - 1] for c, points in sets.items()}
+        far = {c: sorted((points - x).square().sum(1).sqrt().tolist())[n_neighbor - 1] for c, points in sets.items()}
         found.append(min(d for c, d in far.items() if c != P) / far[P])
     return torch.tensor(found, dtype=h.dtype)
 
@@ -38,7 +38,7 @@ def samples_and_predictions():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"alpha": 0.2, "k": 4}, {"neighbour": 2}, {"alpha": 0.1, "k": 2, "neighbour": 3}]
+    "options", [{}, {"alpha": 0.2, "k": 4}, {"n_neighbor": 2}, {"alpha": 0.1, "k": 2, "n_neighbor": 3}]
 )
 def test_trust_score_matches_naive_loop(samples_and_predictions, options):
     stored, labels, h, predictions = samples_and_predictions
@@ -125,7 +125,7 @@ def test_trust_score_accepts_arbitrary_integer_labels(samples_and_predictions):
     [
         (lambda s, y, h, p: TrustScore(k=0), "start at 1"),
         (lambda s, y, h, p: TrustScore(alpha=1.0), "alpha"),
-        (lambda s, y, h, p: TrustScore(n_neighbor=0), "neighbour"),
+        (lambda s, y, h, p: TrustScore(n_neighbor=0), "n_neighbor"),
         (lambda s, y, h, p: TrustScore().fit(s[:, :, None], y), "flatten"),
         (lambda s, y, h, p: TrustScore().fit(s, 0 * y), "two classes"),
         (lambda s, y, h, p: TrustScore(alpha=0.1, k=50).fit(s, y), "at least 51"),

@@ -1,8 +1,21 @@
 """The methods of chapter 2, with good arguments."""
 
 from tests.library.fuzz.mutations import Case
-from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MAPS, MASKS, MODEL, MORE_MAPS, OTHER_LABELS, SIDE, C, H, N, X, noise
-
+from tests.library.fuzz.sample_inputs import (
+    LABELS,
+    LOGITS,
+    MAPS,
+    MASKS,
+    MODEL,
+    MORE_MAPS,
+    OTHER_LABELS,
+    SIDE,
+    C,
+    H,
+    N,
+    X,
+    noise,
+)
 from tutorial_lib import attribution as i
 
 ASKED = {"model": MODEL, "x": X, "objective": LABELS, "batch_size": 64}
@@ -34,7 +47,9 @@ CASES = {
         lambda **k: i.convergence_delta(**k), ASKED | {"attribution": X}, "x objective attribution"
     ),
     "contrast_cam": Case(
-        lambda **k: i.contrast_cam(layer="3", **k), {"model": MODEL, "x": X, "contrast_class": OTHER_LABELS, "batch_size": 64}, "x other"
+        lambda **k: i.contrast_cam(layer="3", **k),
+        {"model": MODEL, "x": X, "contrast_class": OTHER_LABELS, "batch_size": 64},
+        "x other",
     ),
     "contrasts": Case(i.all_contrast_cams, {"logits": LOGITS, "maps": noise(N, C, 6, 6)}, "logits maps"),
     "counterfactual_cam": layered(i.counterfactual_cam),

@@ -1,9 +1,9 @@
 """The methods of chapter 1, with good arguments."""
 
 import torch
+
 from tests.library.fuzz.mutations import Case
 from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MODEL, OTHER_LABELS, C, D, H, N, X, noise
-
 from tutorial_lib import foundations as f
 
 W, B = noise(C, D, seed=5, low=-1), noise(C, seed=6)
@@ -38,18 +38,27 @@ CASES = {
     ),
     "class_means": Case(f.class_mean_gradients, {"gradients": MANY, "labels": KINDS}, "gradients labels", each=False),
     "compose": Case(
-        lambda gradients, learned: f.decompose_gradients(gradients, learned), {"gradients": H, "learned": noise(2, D)}, "gradients"
+        lambda gradients, learned: f.decompose_gradients(gradients, learned),
+        {"gradients": H, "learned": noise(2, D)},
+        "gradients",
     ),
     "curvature": Case(lambda theta: f.numerical_hessian(bowl, theta), {"theta": POINTS[0]}, **EVERY),
     "descend": Case(
-        lambda start: f.gradient_descent(bowl, start, lr=0.1, n_steps=3)[-1], {"start": POINTS}, "start", skip={"an axis less"}
+        lambda start: f.gradient_descent(bowl, start, lr=0.1, n_steps=3)[-1],
+        {"start": POINTS},
+        "start",
+        skip={"an axis less"},
     ),
     "dual_norm": Case(f.dual_norm, {"gradient": POINTS}, "gradient"),
     "dual_norm M": Case(lambda gradient, M: f.dual_norm(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"),
     "fisher_diagonal": Case(f.fisher_diagonal, {"model": MODEL, "x": X, "batch_size": 16}, each=False),
     "last_layer_matrix": Case(f.last_layer_gradient_matrix, {"logit_gradients": LOGITS, "features": H}, "delta h"),
-    "least_bend": Case(f.minimal_weight_update, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"),
-    "least_move": Case(f.minimal_feature_shift, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"),
+    "least_bend": Case(
+        f.minimal_weight_update, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"
+    ),
+    "least_move": Case(
+        f.minimal_feature_shift, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"
+    ),
     "loss_plane": Case(
         lambda model, x, y: f.loss_surface(model, x, y, f.random_weight_direction(model), a=[0.0, 1.0]),
         {"model": MODEL, "x": X, "y": LABELS},
@@ -71,7 +80,9 @@ CASES = {
     "steepest": Case(f.steepest_descent_step, {"gradient": POINTS}, "gradient"),
     "steepest l1": Case(lambda gradient: f.steepest_descent_step(gradient, "l1"), {"gradient": POINTS}, "gradient"),
     "steepest linf": Case(lambda gradient: f.steepest_descent_step(gradient, "linf"), {"gradient": POINTS}, "gradient"),
-    "steepest M": Case(lambda gradient, M: f.steepest_descent_step(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"),
+    "steepest M": Case(
+        lambda gradient, M: f.steepest_descent_step(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"
+    ),
     "steepest spectral": Case(
         lambda gradient: f.steepest_descent_step(gradient, "spectral"), {"gradient": noise(N, 2, 3)}, "gradient"
     ),

@@ -1,9 +1,9 @@
 """The engine, with good arguments."""
 
 import torch
+
 from tests.library.fuzz.mutations import Case
 from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MODEL, OTHER_LABELS, C, H, N, X, noise
-
 from tutorial_lib import gradients as g
 
 RANKED = torch.stack([LABELS, OTHER_LABELS], 1)
@@ -34,7 +34,9 @@ CASES = {
     "class_readings": Case(
         lambda model, x: g.reduced_class_jacobian(model, x, "3", lambda J: J.mean((3, 4))), {"model": MODEL, "x": X}
     ),
-    "compare": Case(lambda a, b: [row.difference for row in g.compare_tensors(a=a, b=b)], {"a": H, "b": 2 * H}, "", each=False),
+    "compare": Case(
+        lambda a, b: [row.difference for row in g.compare_tensors(a=a, b=b)], {"a": H, "b": 2 * H}, "", each=False
+    ),
     "confounding": of_outputs(
         lambda labels: g.confounding_label_loss(labels), "labels", labels=noise(N, C, seed=8), skip={"an axis less"}
     ),
@@ -51,7 +53,10 @@ CASES = {
     "gradient_sketch": Case(lambda **k: g.gradient_sketch(sketch_dim=32, **k), ASKED, ASK),
     "input_gradient": Case(g.input_gradient, ASKED, ASK),
     "last_layer_gradient": Case(
-        g.last_layer_gradient_factors, {"logits": LOGITS, "features": H, "objective": LABELS}, "logits h objective", blind="logits"
+        g.last_layer_gradient_factors,
+        {"logits": LOGITS, "features": H, "objective": LABELS},
+        "logits h objective",
+        blind="logits",
     ),
     "last_linear": Case(
         lambda model, x: g.last_linear_layer(model, x).weight, {"model": MODEL, "x": X}, each=False, blind="x"

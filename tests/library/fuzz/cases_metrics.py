@@ -1,9 +1,9 @@
 """Measures, with good arguments."""
 
 import torch
+
 from tests.library.fuzz.mutations import Case
 from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MAPS, MIXED_SCORES, POINTS, SCORES, noise
-
 from tutorial_lib import metrics as m
 
 PAIR = {"a": noise(8, seed=1), "b": noise(8, seed=2)}

@@ -1,10 +1,10 @@
 """The methods of chapter 4, with good arguments."""
 
-from tests.library.fuzz.mutations import Case
-from tests.library.fuzz.sample_inputs import CODER, LABELS, MODEL, OTHER, SIDE, N, X, noise
-from tests._reference import init_with_seed
 from torch import nn
 
+from tests._reference import init_with_seed
+from tests.library.fuzz.mutations import Case
+from tests.library.fuzz.sample_inputs import CODER, LABELS, MODEL, OTHER, SIDE, N, X, noise
 from tutorial_lib import quality, saliency
 
 QUALITY = quality.UNIQUEQuality(6, 4, downsample=False).fit(noise(4, 3, SIDE, SIDE).float(), patches=60, n_steps=4)
@@ -16,7 +16,9 @@ CODED = {"autoencoder": CODER, **PAIR, "batch_size": 16}
 MEAN = quality.mean_reconstruction_gradient(CODER, OTHER)
 
 CASES = {
-    "SparseQuality": Case(lambda batch_size, **k: QUALITY.score(batch_size=batch_size, **k), PAIR | {"batch_size": 16}, TWO),
+    "SparseQuality": Case(
+        lambda batch_size, **k: QUALITY.score(batch_size=batch_size, **k), PAIR | {"batch_size": 16}, TWO
+    ),
     "SparseQuality.fit": Case(
         lambda x: quality.UNIQUEQuality(6, 4).fit(x, patches=60, n_steps=2).network.encoder.weight, {"x": X}, each=False
     ),
@@ -33,16 +35,24 @@ CASES = {
     "gradient_cosine": Case(quality.gradient_cosine, CODED, TWO),
     "gradient_distance": Case(quality.gradient_distance, CODED, TWO),
     "gradient_quality": Case(quality.gradient_quality, CODED, TWO),
-    "implicit_saliency": Case(lambda **k: saliency.implicit_saliency(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}),
+    "implicit_saliency": Case(
+        lambda **k: saliency.implicit_saliency(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}
+    ),
     "local_loss": Case(
-        lambda **k: saliency.local_loss(layer="4", **k), {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8}, "x target"
+        lambda **k: saliency.local_loss(layer="4", **k),
+        {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8},
+        "x target",
     ),
     "local_mismatch": Case(
-        lambda **k: saliency.local_mismatch(layer="4", **k), {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8}, "x target"
+        lambda **k: saliency.local_mismatch(layer="4", **k),
+        {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8},
+        "x target",
     ),
     "luminance": Case(quality.to_luma, {"x": X}),
     "mean_gradient": Case(
-        lambda x, **k: quality.mean_reconstruction_gradient(pristine=x, **k), {"autoencoder": CODER, "x": X, "batch_size": 16}, each=False
+        lambda x, **k: quality.mean_reconstruction_gradient(pristine=x, **k),
+        {"autoencoder": CODER, "x": X, "batch_size": 16},
+        each=False,
     ),
     "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, TWO),
     "psnr": Case(quality.psnr, PAIR, TWO, far="equal pictures"),

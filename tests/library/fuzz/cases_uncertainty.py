@@ -1,9 +1,9 @@
 """The methods of chapter 3, with good arguments."""
 
 import torch
+
 from tests.library.fuzz.mutations import Case
 from tests.library.fuzz.sample_inputs import CODER, LABELS, LOGITS, MODEL, OTHER, SCORES, C, H, N, X, noise
-
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 
@@ -32,9 +32,14 @@ CASES = {
     "GradCon.fit": Case(
         lambda x: u.GradCon(CODER, decoder="2").fit(x, epochs=1, batch_size=2).mean_gradients, {"x": X}, each=False
     ),
-    "Mahalanobis": Case(lambda h, batch_size: MAHALANOBIS.score(h, batch_size=batch_size), {"h": H, "batch_size": 64}, "h"),
+    "Mahalanobis": Case(
+        lambda h, batch_size: MAHALANOBIS.score(h, batch_size=batch_size), {"h": H, "batch_size": 64}, "h"
+    ),
     "Mahalanobis.fit": Case(
-        lambda h, label: u.MahalanobisDetector().fit(h, label).score(h), {"h": MANY, "label": KINDS}, "h label", each=False
+        lambda h, label: u.MahalanobisDetector().fit(h, label).score(h),
+        {"h": MANY, "label": KINDS},
+        "h label",
+        each=False,
     ),
     "PurviewDetector": Case(lambda features: PURVIEW.score(features), {"features": NORMS}, "features"),
     "PurviewDetector.fit": Case(
@@ -45,7 +50,9 @@ CASES = {
     "bim, the first": attack(u.bim, eps=0.1, steps=2, keep="first", norm=2),
     "carlini_wagner": attack(u.carlini_wagner, steps=4, searches=2, lr=0.1),
     "change_norms": Case(
-        u.counterfactual_gradient_norms, {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K}, "logits classes gram"
+        u.counterfactual_gradient_norms,
+        {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K},
+        "logits classes gram",
     ),
     "confounding_norms": Case(
         u.confounding_gradient_norms,
@@ -53,16 +60,21 @@ CASES = {
         "x labels",
         skip={"an axis less"},
     ),
-    "decoder_gradient": Case(lambda **k: u.layer_gradient_features(layer="2", **k), {"model": CODER, "x": X, "batch_size": 64}),
+    "decoder_gradient": Case(
+        lambda **k: u.layer_gradient_features(layer="2", **k), {"model": CODER, "x": X, "batch_size": 64}
+    ),
     "deepfool": attack(u.deepfool, steps=3),
     "energy": of_logits(u.energy_score),
     "ensemble": Case(
-        lambda model, x, batch_size: u.deep_ensemble([model, model], x, batch_size=batch_size), {"model": MODEL, "x": X, "batch_size": 64}
+        lambda model, x, batch_size: u.deep_ensemble([model, model], x, batch_size=batch_size),
+        {"model": MODEL, "x": X, "batch_size": 64},
     ),
     "entropy": of_logits(u.entropy_score),
     "ex_grad": Case(u.exgrad_score, {"logits": LOGITS, "features": H}, "logits h"),
     "fgsm": attack(u.fgsm, eps=0.1),
-    "fooled": Case(lambda label, **k: u.attack_success(y=label, **k), ATTACKED | {"adversarial": OTHER}, "x adversarial label"),
+    "fooled": Case(
+        lambda label, **k: u.attack_success(y=label, **k), ATTACKED | {"adversarial": OTHER}, "x adversarial label"
+    ),
     "grad_norm": Case(u.gradnorm_score, {"logits": LOGITS, "features": H}, "logits h"),
     "grad_trust": of_logits(u.grad_trust),
     "grad_trust of rivals": Case(
@@ -89,7 +101,9 @@ CASES = {
     "noisy": Case(u.add_gaussian_noise, {"x": X}, each=False),
     "odin": Case(u.odin_score, {"model": MODEL, "x": X, "batch_size": 64}),
     "open_set": Case(
-        lambda logits, score: u.open_set_predict(logits, score, 0.5), {"logits": LOGITS, "score": noise(N)}, "logits score"
+        lambda logits, score: u.open_set_predict(logits, score, 0.5),
+        {"logits": LOGITS, "score": noise(N)},
+        "logits score",
     ),
     "own_family": Case(
         lambda **k: [f.test for f in u.within_group_splits(**k)],

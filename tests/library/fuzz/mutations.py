@@ -21,7 +21,7 @@ DTYPE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3, torch.float16: 0.1,
 class Case:
     """A public function with good arguments.
 
-    ``call`` takes the arguments ``given`` by name. ``rows`` names those that hold one row a sample. ``each``: so does the result;
+    ``call`` takes the arguments ``given`` by name. ``rows`` names those that hold one row per sample. ``each``: so does the result;
     otherwise it is of all samples together. ``blind``: arguments whose numbers may be anything, since only their shape, order or
     size is looked at. ``far``: why finite numbers may give an infinite one. ``loose``: why half precision may be far off.
     """
@@ -161,7 +161,10 @@ BROKEN_MODELS = {"nan", "inf", "-inf"}
 def applicable_mutations(case):
     """Every (argument, harm) that can be done to good arguments."""
     return [
-        (n, h) for n in case.given for h in MUTATIONS if h not in case.skip and MUTATIONS[h](case.given, n, case) is not None
+        (n, h)
+        for n in case.given
+        for h in MUTATIONS
+        if h not in case.skip and MUTATIONS[h](case.given, n, case) is not None
     ]
 
 

@@ -1,8 +1,9 @@
 """What the cases are made of: tiny networks and a few pictures, drawn once, all in double precision."""
 
 import torch
-from tests._reference import init_with_seed
 from torch import nn
+
+from tests._reference import init_with_seed
 
 
 def noise(*size, seed=0, low=0.0, high=1.0):

@@ -3,13 +3,14 @@
 import importlib
 
 import pytest
-from tests.library.fuzz.mutations import Case, check_contract, mutated_arguments, applicable_mutations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.library.fuzz.mutations import Case, applicable_mutations, check_contract, mutated_arguments
+
 PACKAGES = ("gradients", "measures", "foundations", "information", "uncertainty", "expectancy")
-CASES = {room: importlib.import_module(f"fuzz.cases_{room}").CASES for room in PACKAGES}
-EXCLUDED = {room: importlib.import_module(f"fuzz.cases_{room}").LEFT_OUT for room in PACKAGES}
+CASES = {room: importlib.import_module(f"tests.library.fuzz.cases_{room}").CASES for room in PACKAGES}
+EXCLUDED = {room: importlib.import_module(f"tests.library.fuzz.cases_{room}").LEFT_OUT for room in PACKAGES}
 ALL_CASES = [(room, name) for room in PACKAGES for name in CASES[room]]
 MUTATIONS_BY_FUNCTION = {}
 
@@ -39,7 +40,9 @@ def test_public_functions_accept_valid_arguments(room, name):
 @settings(derandomize=True, max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_public_functions_raise_clear_errors_or_are_correct(room, name, data):
     case = CASES[room][name]
-    harms = data.draw(mutated_arguments(case, MUTATIONS_BY_FUNCTION.setdefault((room, name), applicable_mutations(case))))
+    harms = data.draw(
+        mutated_arguments(case, MUTATIONS_BY_FUNCTION.setdefault((room, name), applicable_mutations(case)))
+    )
     wrong = check_contract(case, harms)
     assert not wrong, f"{harms}: {wrong}"
 

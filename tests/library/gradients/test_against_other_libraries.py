@@ -9,9 +9,9 @@ import copy
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch import nn
 
+from tests._reference import init_with_seed
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")

@@ -33,7 +33,13 @@ def test_loss_and_gradients_double_backward_matches_finite_differences(images):
         p.data = 0.1 * torch.randn(p.shape, generator=generator, dtype=torch.float64)
 
     def half_square():
-        return sum(v.square().sum() for v in g.loss_and_gradients(model, images, g.kl_from_uniform(), layers="3")[1].values()) / 2
+        return (
+            sum(
+                v.square().sum()
+                for v in g.loss_and_gradients(model, images, g.kl_from_uniform(), layers="3")[1].values()
+            )
+            / 2
+        )
 
     parameters = list(model.parameters())
     found = torch.autograd.grad(half_square(), parameters)

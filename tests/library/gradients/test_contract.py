@@ -39,7 +39,9 @@ FUNCTIONS = {
     "gradient_norms p=1": lambda m, x, J, **k: g.per_sample_gradient_norms(m, x, J, p=1, **k),
     "gradient_gram": lambda m, x, J, **k: g.class_gradient_gram(m, x, **k),
     "features": lambda m, x, J, **k: torch.cat(g.penultimate_features(m, x), 1),
-    "last_layer_gradient": lambda m, x, J, **k: torch.cat(g.last_layer_gradient_factors(*g.penultimate_features(m, x), J), 1),
+    "last_layer_gradient": lambda m, x, J, **k: torch.cat(
+        g.last_layer_gradient_factors(*g.penultimate_features(m, x), J), 1
+    ),
     "split_at": lambda m, x, J, **k: g.split_forward(m, x, "left")[0].detach(),
 }
 CHUNKED = [

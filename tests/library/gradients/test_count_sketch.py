@@ -35,7 +35,8 @@ def test_gradient_sketch_inner_products_are_unbiased_with_bounded_error(signs, i
     whole = flatten_gradients(g.per_sample_gradients(signs, images, J))
     exact, sizes = whole @ whole.T, whole.norm(dim=1)
     sketches = [
-        g.gradient_sketch(signs, images, J, sketch_dim=size, generator=torch.Generator().manual_seed(i)) for i in range(200)
+        g.gradient_sketch(signs, images, J, sketch_dim=size, generator=torch.Generator().manual_seed(i))
+        for i in range(200)
     ]
     off = torch.stack([s @ s.T - exact for s in sketches]) / (sizes[:, None] * sizes)
     spread = off.square().mean(0).sqrt()
@@ -63,5 +64,5 @@ def test_gradient_sketch_has_expected_shape_and_keeps_global_rng(signs, images):
     found = g.gradient_sketch(signs, images)
     assert found.shape == (5, 256) and found.dtype == torch.float64 and not found.requires_grad
     assert torch.equal(state, torch.random.get_rng_state())
-    with pytest.raises(ValueError, match="size of at least 1"):
+    with pytest.raises(ValueError, match="sketch_dim of at least 1"):
         g.gradient_sketch(signs, images, sketch_dim=0)

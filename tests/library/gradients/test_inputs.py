@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests._reference import init_with_seed
 from tutorial_lib import gradients as g
 
 
@@ -24,7 +24,10 @@ def test_input_gradient_matches_autograd_and_finite_differences(signs, images, l
     ours = g.input_gradient(signs, images, J)
     assert g.compare_tensors(autograd=autograd, ours=ours).all_close
     assert (ours.flatten(1)[:, ::43] - finite).abs().max() < 1e-7 * ours.abs().max()
-    h, delta = g.penultimate_features(signs, images)[1], g.last_layer_gradient_factors(*g.penultimate_features(signs, images), J)[0]
+    h, delta = (
+        g.penultimate_features(signs, images)[1],
+        g.last_layer_gradient_factors(*g.penultimate_features(signs, images), J)[0],
+    )
     table = g.compare_tensors(
         closed_form=delta[:, :, None] * h[:, None],
         autograd=g.per_sample_gradients(signs, images, J, layers="head")["head.weight"],
@@ -52,7 +55,10 @@ def test_class_jacobian_matches_gradient_of_each_class(signs, images):
     torch.testing.assert_close(J, each, rtol=1e-10, atol=1e-14)
     delta = g.last_layer_gradient_factors(signs(images).detach(), images.flatten(1), g.kl_from_uniform())[0]
     torch.testing.assert_close(
-        torch.einsum("nc,nc...->n...", delta, J), g.input_gradient(signs, images, g.kl_from_uniform()), rtol=1e-9, atol=1e-13
+        torch.einsum("nc,nc...->n...", delta, J),
+        g.input_gradient(signs, images, g.kl_from_uniform()),
+        rtol=1e-9,
+        atol=1e-13,
     )
     late = g.class_jacobian(signs, images, layer="last", classes=[9, 2])
     torch.testing.assert_close(late[:, 0], g.layer_gradient(signs, images, signs.last, 9)[1], rtol=1e-10, atol=1e-14)
@@ -77,7 +83,7 @@ def test_outputs_and_class_gradients_accept_classes_per_sample(signs, images):
     torch.testing.assert_close(J, every[torch.arange(5)[:, None], classes], rtol=1e-10, atol=1e-14)
     assert torch.equal(z, g.model_outputs(signs, images, batch_size=2))
     for wrong in (classes[:3], classes[:, 0]):
-        with pytest.raises(ValueError, match=r"one row a sample, \(5, K\)"):
+        with pytest.raises(ValueError, match=r"one row per sample, \(5, K\)"):
             g.outputs_and_class_gradients(signs, images, wrong)
     for wrong in (classes + 1, classes - 1):
         with pytest.raises(ValueError, match="classes must lie in"):
@@ -99,7 +105,7 @@ def test_gradient_functions_reject_invalid_arguments(signs, images):
         g.per_sample_gradient_norms(signs, images, p=0.5)
     with pytest.raises(ValueError, match="unknown grouping 'row'"):
         g.per_sample_gradient_norms(signs, images, group_by="row")
-    with pytest.raises(ValueError, match="K must be"):
+    with pytest.raises(ValueError, match="gram must be"):
         g.gradient_norms_from_gram(torch.ones(2, 3, 4, 4), torch.ones(2, 5))
     with pytest.raises(ValueError, match="features"):
         g.last_layer_gradient_factors(torch.ones(2, 3), torch.ones(3, 4))

@@ -37,7 +37,7 @@ def test_find_layer_accepts_names_and_modules_and_rejects_unknown_ones(signs):
     assert g.find_layer(signs, "left") is signs.left and g.find_layer(signs, signs.left) is signs.left
     with pytest.raises(ValueError, match="unknown layer 'letf'; the nearest: 'left'"):
         g.find_layer(signs, "letf")
-    with pytest.raises(ValueError, match="this Linear is no part of the model"):
+    with pytest.raises(ValueError, match="this Linear is not part of the model"):
         g.find_layer(signs, UNRELATED_LAYER)
 
 
@@ -108,7 +108,7 @@ def test_penultimate_features_reject_model_without_final_linear(model, assert_un
 
 
 def test_input_gradient_rejects_outputs_without_batch_axis(signs, images):
-    with pytest.raises(ValueError, match="must return a tensor of one row a sample"):
+    with pytest.raises(ValueError, match="must return a tensor of one row per sample"):
         g.input_gradient(nn.Sequential(signs, nn.Flatten(0)), images)
 
 

@@ -20,11 +20,23 @@ CASES = {
     "loss_to": (g.contrast_loss(Y), F.cross_entropy(Z, Y, reduction="none"), P - E),
     "logit_difference": (g.logit_difference(Y, 2), Z[:, 2] - Z[range(4), Y], F.one_hot(torch.full((4,), 2), 5) - E),
     "confounding": (g.confounding_label_loss(), -Z.sigmoid().log().mean(1), (Z.sigmoid() - 1) / 5),
-    "confounding, one label": (g.confounding_label_loss(MULTI_HOT[0], reduction="sum"), None, Z.sigmoid() - MULTI_HOT[0]),
+    "confounding, one label": (
+        g.confounding_label_loss(MULTI_HOT[0], reduction="sum"),
+        None,
+        Z.sigmoid() - MULTI_HOT[0],
+    ),
     "confounding, labels": (g.confounding_label_loss(MULTI_HOT), None, (Z.sigmoid() - MULTI_HOT) / 5),
     "confounding, uniform": (g.confounding_label_loss("uniform"), None, (Z.sigmoid() - 0.2) / 5),
-    "confounding, uniform, softmax": (g.confounding_label_loss("uniform", "softmax"), -P.log().mean(1) / 5, (P - 0.2) / 5),
-    "confounding, softmax": (g.confounding_label_loss(activation="softmax", reduction="sum"), -P.log().sum(1), 5 * P - 1),
+    "confounding, uniform, softmax": (
+        g.confounding_label_loss("uniform", "softmax"),
+        -P.log().mean(1) / 5,
+        (P - 0.2) / 5,
+    ),
+    "confounding, softmax": (
+        g.confounding_label_loss(activation="softmax", reduction="sum"),
+        -P.log().sum(1),
+        5 * P - 1,
+    ),
     "uniform": (g.kl_from_uniform(), (0.2 * (0.2 / P).log()).sum(1), P - 0.2),
     "uniform, warm": (g.kl_from_uniform(4.0), None, ((Z / 4).softmax(1) - 0.2) / 4),
     "reconstruction": (g.reconstruction_mse(MULTI_HOT), (Z - MULTI_HOT).square().mean(1), 2 * (Z - MULTI_HOT) / 5),
@@ -61,10 +73,10 @@ def test_objective_resolve_fixes_predicted_class():
 @pytest.mark.parametrize(
     "objective, said",
     [
-        (lambda z: z, r"one number a row, \(4,\), not \(4, 5\): bind batch tensors with per_sample"),
-        (lambda z: z.sum(), "bind batch tensors with per_sample"),
+        (lambda z: z, r"one number per row, \(4,\), not \(4, 5\): bind batch tensors with bind_per_sample"),
+        (lambda z: z.sum(), "bind batch tensors with bind_per_sample"),
         (lambda z: 1.0, "not float"),
-        (lambda z: z[:2, 0], "bind batch tensors with per_sample"),
+        (lambda z: z[:2, 0], "bind batch tensors with bind_per_sample"),
         (7, "class 7 of a network with 5 outputs"),
         (torch.tensor([0, 1, 2, 5]), "labels must lie in 0…4"),
         (torch.tensor([0, 1]), "bound to 2 rows, the outputs have 4"),
@@ -78,7 +90,7 @@ def test_last_layer_gradient_factors_reject_mismatched_objective(objective, said
 def test_bind_per_sample_accepts_targets_that_are_not_classes(assert_unchanged):
     counts = g.bind_per_sample(lambda z, t: z[:, 0] * t, torch.tensor([7, 100, 0, 3]))
     torch.testing.assert_close(counts(Z), Z[:, 0] * torch.tensor([7, 100, 0, 3]))
-    # A network may answer with one number a sample.
+    # A network may answer with one number per sample.
     model = assert_unchanged(torch.nn.Flatten(0))
     assert torch.equal(g.input_gradient(model, Z[:, :1], lambda q: 2 * q), torch.full((4, 1), 2.0, dtype=torch.float64))
 

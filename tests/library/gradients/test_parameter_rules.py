@@ -3,9 +3,9 @@
 import pytest
 import torch
 import torch.utils.checkpoint
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from torch import nn
 
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -32,7 +32,10 @@ def assert_matches_loop(model, x, batch_size=3):
     layers = g.per_sample_gradient_norms(model, x, objective, batch_size=batch_size)
     # The square root of a difference of equal numbers keeps half of the digits.
     torch.testing.assert_close(
-        g.gradient_norms_from_gram(g.class_gradient_gram(model, x, batch_size=batch_size), delta), layers, rtol=1e-9, atol=1e-7 * largest.item()
+        g.gradient_norms_from_gram(g.class_gradient_gram(model, x, batch_size=batch_size), delta),
+        layers,
+        rtol=1e-9,
+        atol=1e-7 * largest.item(),
     )
 
 
@@ -56,7 +59,9 @@ def with_classifier_head(layer, x):
         (8, 1, 0, 1, 1, "zeros"),
     ],
 )
-def test_conv2d_per_sample_gradients_match_loop(kernel, stride, padding, dilation, groups, mode, threads, assert_unchanged):
+def test_conv2d_per_sample_gradients_match_loop(
+    kernel, stride, padding, dilation, groups, mode, threads, assert_unchanged
+):
     x = randn(5, 4, 9, 8)
     model = with_classifier_head(nn.Conv2d(4, 8, kernel, stride, padding, dilation, groups, padding_mode=mode), x)
     before = torch.get_num_threads()
@@ -122,7 +127,11 @@ class TiedWeights(nn.Module):
 @pytest.mark.parametrize("n", [1, 5, 6])
 @pytest.mark.parametrize("padding", [None, 0, -1])
 def test_embedding_and_free_parameter_gradients_match_loop(n, padding, assert_unchanged):
-    assert_matches_loop(assert_unchanged(init_with_seed(EmbeddingModel(padding).double())), torch.arange(5 * n).view(n, 5) % 11, batch_size=n)
+    assert_matches_loop(
+        assert_unchanged(init_with_seed(EmbeddingModel(padding).double())),
+        torch.arange(5 * n).view(n, 5) % 11,
+        batch_size=n,
+    )
 
 
 def test_tied_weight_and_reused_layer_gradients_match_loop(assert_unchanged):
@@ -208,7 +217,9 @@ def test_per_sample_norms_exact_or_rejected_under_checkpointing(assert_unchanged
     exact, refused, x = assert_unchanged(models[0]), assert_unchanged(models[1]), randn(4, 4)
     expected = per_sample_gradients_by_loop(exact, x, g.confounding_label_loss())
     norms = torch.stack([v.flatten(1).norm(dim=1) for v in expected.values()], 1)
-    torch.testing.assert_close(g.per_sample_gradient_norms(exact, x, g.confounding_label_loss(), group_by="tensor"), norms, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        g.per_sample_gradient_norms(exact, x, g.confounding_label_loss(), group_by="tensor"), norms, rtol=1e-10, atol=0
+    )
     with pytest.raises(RuntimeError):
         g.per_sample_gradient_norms(refused, x, g.confounding_label_loss())
 

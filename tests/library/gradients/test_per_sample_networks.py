@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
 
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.models import load
 
@@ -63,11 +63,17 @@ def test_per_sample_norms_match_loop_for_every_p(p, signs, images, labels):
     expected = per_sample_gradients_by_loop(signs, images, g.cross_entropy(labels))
     tensors = torch.stack([v.flatten(1).norm(p, 1) for v in expected.values()], 1)
     torch.testing.assert_close(
-        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, group_by="tensor"), tensors, rtol=1e-10, atol=0
+        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, group_by="tensor"),
+        tensors,
+        rtol=1e-10,
+        atol=0,
     )
     head = torch.cat([expected["head.weight"].flatten(1), expected["head.bias"]], 1).norm(p, 1)
     torch.testing.assert_close(
-        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, layers="head")[:, 0], head, rtol=1e-10, atol=0
+        g.per_sample_gradient_norms(signs, images, g.cross_entropy(labels), p=p, layers="head")[:, 0],
+        head,
+        rtol=1e-10,
+        atol=0,
     )
 
 
@@ -82,7 +88,13 @@ def test_class_gradient_gram_is_jacobian_times_its_transpose(signs, images):
 
 
 @pytest.mark.parametrize(
-    "objective", [g.contrast_loss(3), g.confounding_label_loss(), g.confounding_label_loss(activation="softmax", reduction="sum"), g.kl_from_uniform(2.0)]
+    "objective",
+    [
+        g.contrast_loss(3),
+        g.confounding_label_loss(),
+        g.confounding_label_loss(activation="softmax", reduction="sum"),
+        g.kl_from_uniform(2.0),
+    ],
 )
 def test_gradient_norms_from_gram_match_direct_norms(objective, signs, images):
     logits, h = g.penultimate_features(signs, images)
@@ -101,5 +113,8 @@ def test_gradient_norms_from_gram_match_on_torchvision_vit(assert_unchanged):
     delta, _ = g.last_layer_gradient_factors(z, z, g.kl_from_uniform())
     K = g.class_gradient_gram(model, x, batch_size=2)
     torch.testing.assert_close(
-        g.gradient_norms_from_gram(K, delta), g.per_sample_gradient_norms(model, x, g.kl_from_uniform()), rtol=1e-8, atol=1e-12
+        g.gradient_norms_from_gram(K, delta),
+        g.per_sample_gradient_norms(model, x, g.kl_from_uniform()),
+        rtol=1e-8,
+        atol=1e-12,
     )

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch import nn
 
+from tests._reference import init_with_seed
 from tutorial_lib import gradients as g
 
 
@@ -57,7 +57,9 @@ class Reused(nn.Module):
 @pytest.mark.parametrize("rule", ["guided", "deconvolution"])
 @pytest.mark.parametrize("name", RELU_VARIANTS)
 def test_relu_rule_gradient_covers_every_form_of_relu(name, rule, images, assert_unchanged):
-    naive = init_with_seed(Reused(lambda a: NaiveReLURule.apply(a, rule, 6.0 if name.startswith("six") else torch.inf)).double())
+    naive = init_with_seed(
+        Reused(lambda a: NaiveReLURule.apply(a, rule, 6.0 if name.startswith("six") else torch.inf)).double()
+    )
     model = assert_unchanged(init_with_seed(Reused(RELU_VARIANTS[name]).double()))
     leaf = images.clone().requires_grad_()
     (expected,) = torch.autograd.grad(naive(leaf)[:, 2].sum(), leaf)
@@ -148,7 +150,10 @@ def test_objective_values_match_objective_of_outputs(signs, images, labels):
         expected = g.cross_entropy(labels)(signs(images))
     for batch_size in (1, 2, 64):
         torch.testing.assert_close(
-            g.objective_values(signs, images, g.cross_entropy(labels), batch_size=batch_size), expected, rtol=1e-12, atol=0
+            g.objective_values(signs, images, g.cross_entropy(labels), batch_size=batch_size),
+            expected,
+            rtol=1e-12,
+            atol=0,
         )
     assert torch.equal(g.objective_values(signs, images), signs(images).amax(1).detach())
     with torch.inference_mode():
@@ -166,7 +171,10 @@ def test_fix_predicted_class_keeps_class_on_other_images(signs, images):
     for batch_size in (2, 64):
         J = g.fix_predicted_class(signs, images, g.logit_difference(3), batch_size=batch_size)
         torch.testing.assert_close(
-            g.objective_values(signs, far, J), g.objective_values(signs, far, g.logit_difference(3, predicted)), rtol=1e-12, atol=1e-12
+            g.objective_values(signs, far, J),
+            g.objective_values(signs, far, g.logit_difference(3, predicted)),
+            rtol=1e-12,
+            atol=1e-12,
         )
     assert g.fix_predicted_class(signs, images, 4).bound == (4,)
 

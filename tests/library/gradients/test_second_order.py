@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch import nn
 
+from tests._reference import init_with_seed
 from tutorial_lib import gradients as g
 
 
@@ -24,7 +24,9 @@ def smooth_model(assert_unchanged):
 )
 def test_input_gradient_of_norms_matches_finite_differences(J, by, smooth_model, images):
     norms, gradient = g.input_gradient_of_norms(smooth_model, images, J, weighted_log_sum, group_by=by)
-    torch.testing.assert_close(norms, g.per_sample_gradient_norms(smooth_model, images, J, group_by=by), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(
+        norms, g.per_sample_gradient_norms(smooth_model, images, J, group_by=by), rtol=1e-10, atol=1e-14
+    )
     height = lambda x: weighted_log_sum(g.per_sample_gradient_norms(smooth_model, x, J, group_by=by))
     generator = torch.Generator().manual_seed(0)
     for _ in range(4):
@@ -69,5 +71,5 @@ def test_input_gradient_of_norms_falls_back_to_loop_without_vmap(assert_unchange
 
 
 def test_input_gradient_of_norms_rejects_reduction_of_wrong_shape(signs, images):
-    with pytest.raises(ValueError, match="one number a row"):
+    with pytest.raises(ValueError, match="one number per row"):
         g.input_gradient_of_norms(signs, images, None, lambda norms: norms)

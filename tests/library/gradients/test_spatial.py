@@ -31,10 +31,12 @@ SUPPORTED_HEADS = {
     "pooled, linear": lambda: make_pooled_model(*POOL, nn.Linear(4, 5)),
     "two linear layers": lambda: make_pooled_model(*POOL, nn.Linear(4, 6), nn.Linear(6, 5)),
     "a convolution of one cell": lambda: make_pooled_model(nn.Conv2d(4, 5, 1), nn.ReLU(), *POOL),
-    "normalised cells": lambda: make_pooled_model(nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 1), *POOL),
+    "normalised cells": lambda: make_pooled_model(
+        nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 1), *POOL
+    ),
 }
 UNSUPPORTED_HEADS = {
-    "flattened": (lambda: make_pooled_model(nn.Flatten(), nn.Linear(100, 5)), "cannot be read position by position"),
+    "flattened": (lambda: make_pooled_model(nn.Flatten(), nn.Linear(100, 5)), "cannot be run position by position"),
     "pooled to a grid, flattened": (
         lambda: make_pooled_model(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 5)),
         "not the same at every position",

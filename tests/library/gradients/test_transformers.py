@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
 
-from tutorial_lib import gradients as g
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import attribution
+from tutorial_lib import gradients as g
 from tutorial_lib.models import SignTransformer
 
 LAST_TOKEN_LAYER = "blocks.1.norm1"  # the last layer whose tokens all reach the answer
@@ -24,7 +24,9 @@ def flat(tensors):
 FUNCTIONS = {
     "input_gradient": lambda m, x, J, **k: g.input_gradient(m, x, J, **k),
     "class_jacobian": lambda m, x, J, **k: g.class_jacobian(m, x, **k),
-    "class_jacobian of tokens": lambda m, x, J, **k: g.class_jacobian(m, x, layer=LAST_TOKEN_LAYER, classes=[1, 4], **k),
+    "class_jacobian of tokens": lambda m, x, J, **k: g.class_jacobian(
+        m, x, layer=LAST_TOKEN_LAYER, classes=[1, 4], **k
+    ),
     "parameter_gradients": lambda m, x, J, **k: flat(g.per_sample_gradients(m, x, J, **k).values()),
     "gradient_norms": lambda m, x, J, **k: g.per_sample_gradient_norms(m, x, J, group_by="tensor", **k),
     "gradient_gram": lambda m, x, J, **k: g.class_gradient_gram(m, x, classes=[0, 3], **k),
@@ -52,7 +54,10 @@ def J():
 
 
 def test_transformer_per_sample_gradients_match_loop(transformer, images, J):
-    expected, found = per_sample_gradients_by_loop(transformer, images, J), g.per_sample_gradients(transformer, images, J)
+    expected, found = (
+        per_sample_gradients_by_loop(transformer, images, J),
+        g.per_sample_gradients(transformer, images, J),
+    )
     assert list(found) == list(expected) and {"tokens.class_token", "tokens.position"} < set(found)
     for name in expected:
         assert expected[name].abs().max() > 1e-6
@@ -70,12 +75,17 @@ def test_transformer_squared_layer_norms_sum_to_total(transformer, images, J):
     assert (bare > 1e-3 * whole.sqrt()).all(), "a column so small proves nothing"
 
 
-@pytest.mark.parametrize("objective", [g.contrast_loss(3), g.confounding_label_loss(), g.confounding_label_loss(activation="softmax", reduction="sum")])
+@pytest.mark.parametrize(
+    "objective",
+    [g.contrast_loss(3), g.confounding_label_loss(), g.confounding_label_loss(activation="softmax", reduction="sum")],
+)
 def test_transformer_norms_from_gram_match_direct_norms(objective, transformer, images):
     logits, h = g.penultimate_features(transformer, images)
     delta, _ = g.last_layer_gradient_factors(logits, h, objective)
     found = g.gradient_norms_from_gram(g.class_gradient_gram(transformer, images), delta)
-    torch.testing.assert_close(found, g.per_sample_gradient_norms(transformer, images, objective), rtol=1e-8, atol=1e-12)
+    torch.testing.assert_close(
+        found, g.per_sample_gradient_norms(transformer, images, objective), rtol=1e-8, atol=1e-12
+    )
     head = g.layer_names(transformer).index("head")
     torch.testing.assert_close(found[:, head], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt())  # the bias is the 1
 
@@ -88,7 +98,9 @@ def test_transformer_gradients_batch_equals_single_samples(f, transformer, image
 
 @every_function
 def test_transformer_gradients_are_independent_of_chunk_size(f, transformer, images, J):
-    torch.testing.assert_close(f(transformer, images, J, batch_size=2), f(transformer, images, J), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        f(transformer, images, J, batch_size=2), f(transformer, images, J), rtol=1e-9, atol=1e-12
+    )
 
 
 @every_function

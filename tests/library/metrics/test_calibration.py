@@ -6,7 +6,7 @@ import torch
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import f1_score, log_loss
 
-from tutorial_lib.metrics import accuracy, expected_calibration_error, macro_f1, reliability_bins, fit_temperature
+from tutorial_lib.metrics import accuracy, expected_calibration_error, fit_temperature, macro_f1, reliability_bins
 
 
 def sample_logits_and_labels(n=600, classes=5, heat=3.0, dtype=torch.float64):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import optimize, stats
 
-from tutorial_lib.metrics import krcc, logistic_fit, plcc, average_ranks, rmse, srcc
+from tutorial_lib.metrics import average_ranks, krcc, logistic_fit, plcc, rmse, srcc
 
 
 def sample_scores(seed, levels=None, n=80):

@@ -51,7 +51,9 @@ def test_aupr_matches_threshold_loop_and_scikit_learn(normal, abnormal):
         area += (hits / len(abnormal) - found) * hits / (hits + (normal >= t).sum().item())
         found = hits / len(abnormal)
     assert aupr(normal, abnormal) == pytest.approx(area, abs=1e-14)
-    assert aupr(normal, abnormal) == pytest.approx(average_precision_score(*labels_and_scores(normal, abnormal)), abs=1e-12)
+    assert aupr(normal, abnormal) == pytest.approx(
+        average_precision_score(*labels_and_scores(normal, abnormal)), abs=1e-12
+    )
 
 
 @cases
@@ -187,7 +189,7 @@ def test_bootstrap_interval_rejects_invalid_input():
         ((torch.ones(0),), {}, "at least one row"),
         ((a, a), {}, "say paired"),
         ((a, torch.ones(2)), {"paired": True}, "equally long"),
-        ((a,), {"level": 1}, "level"),
+        ((a,), {"confidence_level": 1}, "level"),
     ]:
         with pytest.raises(ValueError, match=message):
             bootstrap_interval(lambda *v: 0.0, *samples, **options)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tutorial_lib.metrics import steiger_test, outlier_ratio, plcc
+from tutorial_lib.metrics import outlier_ratio, plcc, steiger_test
 
 
 def test_outlier_ratio_matches_loop():

@@ -32,8 +32,12 @@ def test_autoencoder_initialization_depends_only_on_generator(build, images):
     def first_decoder_weight(seed):
         return build(1, generator=torch.Generator().manual_seed(seed)).decoder[0].weight
 
-    assert torch.equal(first_decoder_weight(0), first_decoder_weight(0)) and not torch.equal(first_decoder_weight(0), first_decoder_weight(1))
-    assert torch.equal(build(1).decoder[0].weight, first_decoder_weight(0)) and torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first_decoder_weight(0), first_decoder_weight(0)) and not torch.equal(
+        first_decoder_weight(0), first_decoder_weight(1)
+    )
+    assert torch.equal(build(1).decoder[0].weight, first_decoder_weight(0)) and torch.equal(
+        torch.get_rng_state(), before
+    )
     network = build(1)
     for module in network.modules():
         if hasattr(module, "weight"):

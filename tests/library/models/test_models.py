@@ -4,11 +4,11 @@ from safetensors import safe_open
 
 from experiments.model_card import accuracy, format_card
 from experiments.model_card import test_images as pictures_of_the_study
+from tutorial_course.results import load_result
 from tutorial_lib import gradients
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt
 from tutorial_lib.models import MODELS, WEIGHTS_DIR, SignAutoencoder, SignClassifier, load
 from tutorial_lib.models.training import random_shift, train
-from tutorial_course.results import load_result
 
 CLASSIFIERS = [name for name in MODELS if "classifier" in name]
 
@@ -62,7 +62,8 @@ def test_sign_autoencoder_beats_blur_baseline(fresh_test_set):
 
 def test_model_card_file_matches_stored_results():
     assert (WEIGHTS_DIR / "CARD.md").read_text() == format_card(
-        load_result("model_card").rows, [*load_result("train_sign_networks").rows, *load_result("train_sign_transformer").rows]
+        load_result("model_card").rows,
+        [*load_result("train_sign_networks").rows, *load_result("train_sign_transformer").rows],
     )
 
 

@@ -11,14 +11,19 @@ import pytest
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests._http_server import serve_directory
-
 from tutorial_lib import _download
-from tutorial_lib.data.registry import DATASETS
 from tutorial_lib.data.loading import is_available, load
-from tutorial_lib.models.pretrained import HOSTS, PRETRAINED, locate_weights, weights_download_hint, load_pretrained, is_pretrained_available
+from tutorial_lib.data.registry import DATASETS
 from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
+from tutorial_lib.models.pretrained import (
+    HOSTS,
+    PRETRAINED,
+    is_pretrained_available,
+    load_pretrained,
+    locate_weights,
+    weights_download_hint,
+)
 
 # The package gives the name of this module to the function in it.
 pretrained_module = sys.modules["tutorial_lib.models.pretrained"]
@@ -126,12 +131,12 @@ def test_pretrained_model_rejects_images_of_wrong_shape(replaced_checkpoint, wei
 
 
 def test_pretrained_cifar10_classes_match_dataset():
-    assert pretrained_module._card("cifar10/resnet20").classes == DATASETS["cifar10"].classes
+    assert pretrained_module._model_info("cifar10/resnet20").classes == DATASETS["cifar10"].classes
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_model_info_has_file_hash_and_known_host(name):
-    card = pretrained_module._card(name)
+    card = pretrained_module._model_info(name)
     first = card.files[0]
     assert first.url.startswith(HOSTS) and first.url.endswith(first.name)
     assert len(first.sha256) in (8, 64) and first.sha256[:8] in first.name and int(first.sha256, 16)
@@ -140,14 +145,14 @@ def test_model_info_has_file_hash_and_known_host(name):
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small"])
 def test_load_pretrained_accepts_torchvision_files_by_hash_prefix(monkeypatch, weights, name):
-    card = pretrained_module._card(f"imagenet/{name}")
+    card = pretrained_module._model_info(f"imagenet/{name}")
     with torch.random.fork_rng(devices=[]):
         network = card.build().eval()
     content = io.BytesIO()
     torch.save(network.half().state_dict(), content)
     sha256 = hashlib.sha256(content.getvalue()).hexdigest()
     file = dataclasses.replace(card.files[0], sha256=sha256[:8])
-    monkeypatch.setattr(pretrained_module, "_card", lambda _: dataclasses.replace(card, files=(file,)))
+    monkeypatch.setattr(pretrained_module, "_model_info", lambda _: dataclasses.replace(card, files=(file,)))
     weights.mkdir()
     (weights / file.name).write_bytes(content.getvalue())
     model = load_pretrained(f"imagenet/{name}")
@@ -182,7 +187,12 @@ class AbortOnUnpickle:
 def test_load_pretrained_rejects_corrupted_file_without_loading_it(replaced_checkpoint, weights, harm, monkeypatch):
     content = bytearray(replaced_checkpoint[1])
     content[len(content) // 2] ^= 1
-    damaged = {"cut": replaced_checkpoint[1][:-9], "flipped": bytes(content), "empty": b"", "bomb": pickle.dumps(AbortOnUnpickle())}[harm]
+    damaged = {
+        "cut": replaced_checkpoint[1][:-9],
+        "flipped": bytes(content),
+        "empty": b"",
+        "bomb": pickle.dumps(AbortOnUnpickle()),
+    }[harm]
     weights.mkdir()
     (weights / "resnet20.th").write_bytes(damaged)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("loaded"))

@@ -10,7 +10,9 @@ from tutorial_lib import quality as e
 
 def fit_coder():
     generator = torch.Generator().manual_seed(9)
-    return e.UNIQUEQuality(12, 4, downsample=False).fit(torch.rand(6, 3, 12, 12, generator=generator), patches=200, n_steps=10)
+    return e.UNIQUEQuality(12, 4, downsample=False).fit(
+        torch.rand(6, 3, 12, 12, generator=generator), patches=200, n_steps=10
+    )
 
 
 CODER = fit_coder()
@@ -23,7 +25,10 @@ QUALITIES = {
     "gradient_cosine": (lambda m, x, r, **k: e.gradient_cosine(m, x, r, **k), True),
     "gradient_quality": (lambda m, x, r, **k: e.gradient_quality(m, x, r, **k), True),
     "change_norm": (lambda m, x, r, **k: e.reconstruction_gradient_norm(m, x, **k), True),
-    "gradient_alignment": (lambda m, x, r, **k: e.gradient_alignment(m, x, e.mean_reconstruction_gradient(m, r), **k), True),
+    "gradient_alignment": (
+        lambda m, x, r, **k: e.gradient_alignment(m, x, e.mean_reconstruction_gradient(m, r), **k),
+        True,
+    ),
     "SparseQuality": (lambda m, x, r, **k: CODER.score(x, r, **k), True),
     "surprisal": (lambda m, x, r, **k: e.surprisal(CODER, x, r, **k), True),
 }
@@ -57,14 +62,22 @@ def test_quality_metrics_batch_equals_single_images(name, autoencoder, images, r
 def test_quality_metrics_are_independent_of_chunk_size(name, batch_size, autoencoder, images, references):
     f, _ = QUALITIES[name]
     torch.testing.assert_close(
-        f(autoencoder, images, references, batch_size=batch_size), f(autoencoder, images, references), rtol=1e-8, atol=1e-12
+        f(autoencoder, images, references, batch_size=batch_size),
+        f(autoencoder, images, references),
+        rtol=1e-8,
+        atol=1e-12,
     )
 
 
 @every_metric
-def test_quality_metrics_work_with_frozen_model_and_under_no_grad(name, autoencoder, images, references, assert_unchanged):
+def test_quality_metrics_work_with_frozen_model_and_under_no_grad(
+    name, autoencoder, images, references, assert_unchanged
+):
     f, _ = QUALITIES[name]
-    expected, frozen = f(autoencoder, images, references), assert_unchanged(copy.deepcopy(autoencoder).requires_grad_(False))
+    expected, frozen = (
+        f(autoencoder, images, references),
+        assert_unchanged(copy.deepcopy(autoencoder).requires_grad_(False)),
+    )
     torch.testing.assert_close(f(frozen, images, references), expected, rtol=1e-10, atol=1e-14)
     with torch.no_grad():
         torch.testing.assert_close(f(autoencoder, images, references), expected, rtol=1e-12, atol=1e-15)

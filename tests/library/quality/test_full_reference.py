@@ -18,7 +18,11 @@ def random_pair(seed, *shape, noise=0.2):
     return (r + noise * torch.randn(shape, generator=generator, dtype=torch.float64)).clamp(0, 1), r
 
 
-CASES = [random_pair(0, 3, 3, 24, 31), random_pair(1, 2, 1, 11, 40, noise=0.05), random_pair(2, 1, 3, 64, 64, noise=0.6)]
+CASES = [
+    random_pair(0, 3, 3, 24, 31),
+    random_pair(1, 2, 1, 11, 40, noise=0.05),
+    random_pair(2, 1, 3, 64, 64, noise=0.6),
+]
 cases = pytest.mark.parametrize(("x", "r"), CASES, ids=["colour", "just the window", "much noise"])
 
 
@@ -82,7 +86,9 @@ def test_ms_ssim_matches_scale_by_scale_loop(scales):
 
 
 def test_ms_ssim_default_weights_sum_to_one():
-    assert sum(MS_SSIM_WEIGHTS) == pytest.approx(1, abs=2e-4) and e.ms_ssim(*random_pair(5, 1, 1, 176, 176)).item() < 0.9
+    assert (
+        sum(MS_SSIM_WEIGHTS) == pytest.approx(1, abs=2e-4) and e.ms_ssim(*random_pair(5, 1, 1, 176, 176)).item() < 0.9
+    )
 
 
 def test_ms_ssim_with_one_scale_equals_ssim():

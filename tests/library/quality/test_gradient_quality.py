@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tests._reference import SmallSignNet, init_with_seed, per_sample_gradients_by_loop
 from torch import nn
 
-from tutorial_lib import data, gradients, attribution, models
+from tests._reference import SmallSignNet, init_with_seed, per_sample_gradients_by_loop
+from tutorial_lib import attribution, data, gradients, models
 from tutorial_lib import quality as e
 
 
@@ -32,7 +32,9 @@ def test_compare_gradients_matches_naive_loop(autoencoder, images, references):
         e.gradient_distance(autoencoder, images, references), (found.distance / found.reference_norm).mean(1)
     )
     torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), found.cosine.mean(1))
-    torch.testing.assert_close(e.reconstruction_gradient_norm(autoencoder, images), found.distorted_norm.square().sum(1).sqrt())
+    torch.testing.assert_close(
+        e.reconstruction_gradient_norm(autoencoder, images), found.distorted_norm.square().sum(1).sqrt()
+    )
 
 
 def test_mean_reconstruction_gradient_and_alignment_match_loop(autoencoder, images, references):
@@ -66,7 +68,9 @@ def test_gradient_quality_is_highest_for_identical_images(autoencoder, images, r
 def test_gradient_distance_is_invariant_to_layer_rescaling(autoencoder, images, references):
     """Reparametrise two layers of a ReLU network, w₁ → c w₁ and w₂ → w₂/c: the function stays, plain distances do not."""
     with torch.random.fork_rng([]):
-        model = init_with_seed(nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU(), nn.Conv2d(4, 3, 1, bias=False))).double()
+        model = init_with_seed(
+            nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU(), nn.Conv2d(4, 3, 1, bias=False))
+        ).double()
     before = e.gradient_distance(model, images, references)
     plain = e.compare_gradients(model, images, references).distance.square().sum(1)
     with torch.no_grad():

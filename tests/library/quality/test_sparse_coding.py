@@ -69,7 +69,11 @@ def test_unique_quality_score_is_a_power_of_spearman_correlation(quality, images
 
 def test_spearman_power_similarity_of_constant_codes():
     flat, rising = torch.zeros(1, 4), torch.arange(4.0)[None]
-    assert spearman_power_similarity(flat, flat) == 1 and spearman_power_similarity(flat, rising) == 0 and spearman_power_similarity(rising, -rising) == 1
+    assert (
+        spearman_power_similarity(flat, flat) == 1
+        and spearman_power_similarity(flat, rising) == 0
+        and spearman_power_similarity(rising, -rising) == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["score", "surprisal"])

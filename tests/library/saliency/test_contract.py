@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from tests._reference import init_with_seed
 from torch import nn
 
+from tests._reference import init_with_seed
 from tutorial_lib import quality, saliency
 
 
@@ -91,7 +91,7 @@ def test_saliency_maps_reject_invalid_input(name, wrong, pooled, images):
         "not finite": r"outputs are not finite for rows \[0",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch",
-        "dice": "Dropout 'drop' is rolling dice",
+        "dice": "Dropout 'drop' is random in training mode",
     }[wrong]
     x = images.clone()
     if wrong == "not finite":
@@ -119,4 +119,4 @@ def test_saliency_maps_on_gpu_match_cpu(name, pooled, images, assert_unchanged):
 
 def test_saliency_public_names_have_docstring_examples():
     for name in quality.__all__:
-        assert ">>> " in getattr(E, name).__doc__, name
+        assert ">>> " in getattr(quality, name).__doc__, name

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tutorial_lib import saliency as E
 from tutorial_lib import gradients as g
 from tutorial_lib import models
+from tutorial_lib import saliency as E
 
 
 def naive(model, x, layer, classes, product):

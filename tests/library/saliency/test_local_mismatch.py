@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib import data, models
-from tutorial_lib import saliency as E
 from tutorial_lib import gradients as g
+from tutorial_lib import saliency as E
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from tests._reference import SmallSignNet, init_with_seed
 
 

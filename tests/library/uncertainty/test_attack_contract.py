@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 from torch import nn
-from tests.library.uncertainty._peers import seeded
 
+from tests.library.uncertainty._peers import seeded
 from tutorial_lib import uncertainty as u
 
 ATTACKS = {
@@ -21,7 +21,9 @@ ATTACKS = {
     ),
     "deepfool": u.deepfool,
     "deepfool, two candidates": lambda m, x, y, **k: u.deepfool(m, x, y, n_candidates=2, n_steps=3, **k),
-    "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(m, x, y, n_steps=20, binary_search_steps=3, initial_const=0.1, **k),
+    "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(
+        m, x, y, n_steps=20, binary_search_steps=3, initial_const=0.1, **k
+    ),
     "carlini_wagner, confident": lambda m, x, y, **k: u.carlini_wagner(
         m, x, y, n_steps=20, binary_search_steps=3, initial_const=1.0, confidence=0.5, **k
     ),
@@ -61,13 +63,17 @@ def test_attack_is_independent_of_other_images_in_the_batch(attack, model, image
     y = model(others).argmax(1)
     torch.testing.assert_close(attack(model, others, y)[1], attack(model, images, correct_labels)[1], **TOLERANCE)
     order = torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(attack(model, images[order], correct_labels[order]), attack(model, images, correct_labels)[order], **TOLERANCE)
+    torch.testing.assert_close(
+        attack(model, images[order], correct_labels[order]), attack(model, images, correct_labels)[order], **TOLERANCE
+    )
 
 
 @all_attacks
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 100])
 def test_attack_is_independent_of_batch_size(attack, batch_size, model, images, correct_labels):
-    torch.testing.assert_close(attack(model, images, correct_labels, batch_size=batch_size), attack(model, images, correct_labels), **TOLERANCE)
+    torch.testing.assert_close(
+        attack(model, images, correct_labels, batch_size=batch_size), attack(model, images, correct_labels), **TOLERANCE
+    )
 
 
 @all_attacks
@@ -114,7 +120,9 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
     with torch.no_grad():
         shifted.head.bias -= 50
     assert (assert_unchanged(shifted)(images) < 0).all()
-    torch.testing.assert_close(attack(shifted, images, correct_labels), attack(model, images, correct_labels), rtol=0, atol=1e-7)
+    torch.testing.assert_close(
+        attack(shifted, images, correct_labels), attack(model, images, correct_labels), rtol=0, atol=1e-7
+    )
 
 
 @all_attacks
@@ -162,5 +170,5 @@ def test_attack_on_gpu_matches_cpu(attack, model, images, correct_labels, assert
 
 
 def test_attack_functions_have_docstring_examples():
-    for name in ("fgsm", "bim", "pgd", "deepfool", "carlini_wagner", "random_noise", "fooled"):
+    for name in ("fgsm", "bim", "pgd", "deepfool", "carlini_wagner", "random_noise", "attack_success"):
         assert name in u.__all__ and ">>> " in getattr(u, name).__doc__, name

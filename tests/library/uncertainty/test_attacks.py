@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 from torch import nn
-from tests.library.uncertainty._peers import import_peer, seeded
 
+from tests.library.uncertainty._peers import import_peer, seeded
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.uncertainty.perturbations import random_start_point
@@ -48,14 +48,18 @@ def test_fgsm_matches_naive_loop_and_one_step_bim(norm, model, images, correct_l
 
 
 def test_pgd_without_random_start_equals_bim(model, images, correct_labels):
-    assert torch.equal(u.pgd(model, images, correct_labels, eps=EPS, random_start=False), u.bim(model, images, correct_labels, eps=EPS))
+    assert torch.equal(
+        u.pgd(model, images, correct_labels, eps=EPS, random_start=False), u.bim(model, images, correct_labels, eps=EPS)
+    )
 
 
 def test_fgsm_bim_and_pgd_match_torchattacks(model, images, correct_labels):
     torchattacks = import_peer("torchattacks")
     made = {
         u.fgsm(model, images, correct_labels, eps=EPS): torchattacks.FGSM(model, eps=EPS),
-        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7): torchattacks.BIM(model, eps=EPS, alpha=STEP, steps=7),
+        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7): torchattacks.BIM(
+            model, eps=EPS, alpha=STEP, steps=7
+        ),
         u.pgd(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7, random_start=False): torchattacks.PGD(
             model, eps=EPS, alpha=STEP, steps=7, random_start=False
         ),
@@ -69,7 +73,9 @@ def test_bim_matches_foolbox(model, images, correct_labels):
     theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")  # it leaves gradients behind
     attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=7, random_start=False)
     found = attack.run(theirs, images, foolbox.criteria.Misclassification(correct_labels), epsilon=EPS)
-    torch.testing.assert_close(u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), found, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), found, rtol=0, atol=1e-12
+    )
 
 
 # Budgets and bounds.
@@ -88,7 +94,9 @@ all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.ke
 @all_attacks
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("norm, eps", [("inf", 8 / 255), ("inf", 0.3), (2, 0.5), (2, 5.0), (math.inf, 0.0)])
-def test_gradient_attacks_respect_budget_and_bounds(attack, norm, eps, dtype, model, images, correct_labels, assert_unchanged):
+def test_gradient_attacks_respect_budget_and_bounds(
+    attack, norm, eps, dtype, model, images, correct_labels, assert_unchanged
+):
     model = assert_unchanged(copy.deepcopy(model).to(dtype))
     x = images.to(dtype).clone()
     x[0], x[1] = 0.0, 1.0  # black and white: half of all ways are closed
@@ -156,7 +164,9 @@ def test_bim_best_point_has_largest_loss_of_naive_loop(model, images, correct_la
 
 def test_pgd_restarts_keep_best_run_per_image(model, images, correct_labels):
     generator = seeded(3)
-    alone = torch.stack([u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, generator=generator) for _ in range(4)])
+    alone = torch.stack(
+        [u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, generator=generator) for _ in range(4)]
+    )
     said = torch.stack([model(a) for a in alone])
     losses = torch.stack([g.cross_entropy(correct_labels)(z) for z in said])
     rank = losses + 1e6 * (said.argmax(2) != correct_labels)

@@ -21,15 +21,23 @@ def mahalanobis_score(m, x, **k):
     """Learned from pictures of its own."""
     generator = torch.Generator().manual_seed(9)
     learned = torch.rand(60, 3, 12, 12, generator=generator, dtype=torch.float64).to(x)
-    fitted = u.MahalanobisDetector(1e-3).fit(g.penultimate_features(m, learned)[1], torch.arange(60, device=x.device) % 3)
+    fitted = u.MahalanobisDetector(1e-3).fit(
+        g.penultimate_features(m, learned)[1], torch.arange(60, device=x.device) % 3
+    )
     return fitted.score(g.penultimate_features(m, x)[1], **k)
 
 
 def purview_score(m, x, **k):
     generator = torch.Generator().manual_seed(9)
     learned = torch.rand(40, 3, 12, 12, generator=generator, dtype=torch.float64).to(x)
-    normal, abnormal = (u.confounding_gradient_norms(m, part, group_by="tensor") for part in (learned[:20], learned[20:].square()))
-    return u.PurviewDetector(l2_penalty=50).fit(normal, abnormal).score(u.confounding_gradient_norms(m, x, group_by="tensor", **k))
+    normal, abnormal = (
+        u.confounding_gradient_norms(m, part, group_by="tensor") for part in (learned[:20], learned[20:].square())
+    )
+    return (
+        u.PurviewDetector(l2_penalty=50)
+        .fit(normal, abnormal)
+        .score(u.confounding_gradient_norms(m, x, group_by="tensor", **k))
+    )
 
 
 def grad_trust_from_gram(m, x, **k):
@@ -106,7 +114,10 @@ def test_uncertainty_score_is_deterministic(name, signs, images):
 
 
 def test_mc_dropout_masks_depend_on_the_seed(signs, images):
-    found = [u.mc_dropout(signs, images, generator=torch.Generator().manual_seed(seed)).mutual_information for seed in (0, 0, 1)]
+    found = [
+        u.mc_dropout(signs, images, generator=torch.Generator().manual_seed(seed)).mutual_information
+        for seed in (0, 0, 1)
+    ]
     assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from tests.library.uncertainty._peers import import_peer, seeded
 
+from tests.library.uncertainty._peers import import_peer, seeded
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 
@@ -167,7 +167,9 @@ def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_la
 
 def test_carlini_wagner_is_near_minimal_for_affine_network(affine, points):
     distance, y = nearest_boundaries(affine, points)
-    size = perturbation_norms(found := u.carlini_wagner(affine, points, n_steps=300, binary_search_steps=8, bounds=(-3, 3)), points)
+    size = perturbation_norms(
+        found := u.carlini_wagner(affine, points, n_steps=300, binary_search_steps=8, bounds=(-3, 3)), points
+    )
     assert u.attack_success(affine, points, found)[1].all() and (size >= distance.min(1).values - 1e-9).all()
     # Its descent follows the strongest rival, whose boundary need not be the nearest one.
     rival = affine(points).detach().scatter(1, y[:, None], -torch.inf).argmax(1)
@@ -226,17 +228,23 @@ def bisect_towards_image(model, image, label, found):
 
 
 def test_carlini_wagner_single_search_matches_naive_loop(model, images, correct_labels):
-    found = u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=1, initial_const=1.0, early_stop=False)
+    found = u.carlini_wagner(
+        model, images, correct_labels, n_steps=40, binary_search_steps=1, initial_const=1.0, early_stop=False
+    )
     for n in range(5):
         expected = naive_search(model, images[n], correct_labels[n].item(), 40, 0.01, 1.0)
-        expected = images[n] if expected is None else bisect_towards_image(model, images[n], correct_labels[n], expected)
+        expected = (
+            images[n] if expected is None else bisect_towards_image(model, images[n], correct_labels[n], expected)
+        )
         torch.testing.assert_close(found[n], expected, rtol=0, atol=1e-8)
     assert (perturbation_norms(found, images) > 0).sum() >= 4
 
 
 def test_carlini_wagner_search_over_c_matches_naive_loop(model, images, correct_labels):
     """Ten times larger until a picture is fooled, halfway between the last two after that; each picture for itself."""
-    ours = u.carlini_wagner(model, images, correct_labels, n_steps=30, binary_search_steps=5, initial_const=0.02, early_stop=False)
+    ours = u.carlini_wagner(
+        model, images, correct_labels, n_steps=30, binary_search_steps=5, initial_const=0.02, early_stop=False
+    )
     for n in range(5):
         low, high, c, best = 0.0, float("inf"), 0.02, None
         for _ in range(5):
@@ -245,9 +253,16 @@ def test_carlini_wagner_search_over_c_matches_naive_loop(model, images, correct_
                 low = c
             else:
                 high = c
-                best = found if best is None or perturbation_norms(found[None], images[n]) < perturbation_norms(best[None], images[n]) else best
+                best = (
+                    found
+                    if best is None
+                    or perturbation_norms(found[None], images[n]) < perturbation_norms(best[None], images[n])
+                    else best
+                )
             c = 10 * c if high == float("inf") else (low + high) / 2
-        torch.testing.assert_close(ours[n], bisect_towards_image(model, images[n], correct_labels[n], best), rtol=0, atol=1e-7)
+        torch.testing.assert_close(
+            ours[n], bisect_towards_image(model, images[n], correct_labels[n], best), rtol=0, atol=1e-7
+        )
 
 
 def test_carlini_wagner_perturbation_is_not_larger_than_foolbox(model, images, correct_labels):
@@ -265,7 +280,11 @@ def test_carlini_wagner_perturbation_is_not_larger_than_foolbox(model, images, c
         ours = u.carlini_wagner(model, x, y, binary_search_steps=5, n_steps=60, initial_const=0.1, **kwargs)
         fell, others = u.attack_success(model, x, ours, y)[1], u.attack_success(model, x, found, y)[1]
         assert fell.sum() >= others.sum() and fell.all()
-        assert 0.95 * perturbation_norms(found, x).mean() < perturbation_norms(ours, x).mean() <= perturbation_norms(found, x).mean()
+        assert (
+            0.95 * perturbation_norms(found, x).mean()
+            < perturbation_norms(ours, x).mean()
+            <= perturbation_norms(found, x).mean()
+        )
 
 
 def test_carlini_wagner_early_stop_saves_forward_passes(model, images, correct_labels):
@@ -273,7 +292,15 @@ def test_carlini_wagner_early_stop_saves_forward_passes(model, images, correct_l
     handle = model.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
     try:
         for early_stop in (True, False):
-            u.carlini_wagner(model, images, correct_labels, n_steps=400, binary_search_steps=1, initial_const=1.0, early_stop=early_stop)
+            u.carlini_wagner(
+                model,
+                images,
+                correct_labels,
+                n_steps=400,
+                binary_search_steps=1,
+                initial_const=1.0,
+                early_stop=early_stop,
+            )
             calls.append(None)
     finally:
         handle.remove()
@@ -284,7 +311,13 @@ def test_carlini_wagner_early_stop_saves_forward_passes(model, images, correct_l
 
 
 def test_carlini_wagner_more_searches_never_increase_perturbation(model, images, correct_labels):
-    found = [perturbation_norms(u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=s, initial_const=0.1), images) for s in (2, 4, 6)]
+    found = [
+        perturbation_norms(
+            u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=s, initial_const=0.1),
+            images,
+        )
+        for s in (2, 4, 6)
+    ]
     fell = [f > 0 for f in found]
     for less, more, had in zip(found, found[1:], fell):
         assert (more[had] <= less[had] + 1e-12).all()
@@ -295,7 +328,9 @@ def test_carlini_wagner_returns_input_if_misclassified_or_robust(model, images, 
     y[1] = (y[1] + 1) % 10
     found = u.carlini_wagner(model, images, y, n_steps=20, binary_search_steps=3, initial_const=0.1)
     assert torch.equal(found[1], images[1])
-    assert torch.equal(u.carlini_wagner(model, images, correct_labels, n_steps=2, binary_search_steps=1, initial_const=1e-6), images)
+    assert torch.equal(
+        u.carlini_wagner(model, images, correct_labels, n_steps=2, binary_search_steps=1, initial_const=1e-6), images
+    )
 
 
 @pytest.mark.parametrize(

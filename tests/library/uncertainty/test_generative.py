@@ -4,12 +4,12 @@ from functools import partial
 
 import pytest
 import torch
-from tests._reference import per_sample_gradients_by_loop
 
+from tests._reference import per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import StridedAutoencoder, VariationalAutoencoder
-from tutorial_lib.uncertainty import PurviewDetector, layer_gradient_features, add_gaussian_noise
+from tutorial_lib.uncertainty import PurviewDetector, add_gaussian_noise, layer_gradient_features
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def test_layer_gradient_features_detect_noise_on_held_out_images():
     vae = VariationalAutoencoder(1, (2, 3, 4, 5))
     vae.fit(normal[:40], epochs=10, batch_size=8)
     learned, kept = (
-        add_gaussian_noise(x, generator=torch.Generator().manual_seed(i)) for i, x in enumerate((normal[:40], normal[40:]))
+        add_gaussian_noise(x, generator=torch.Generator().manual_seed(i))
+        for i, x in enumerate((normal[:40], normal[40:]))
     )
     change = partial(layer_gradient_features, vae, objective=g.bernoulli_nll)
     judge = PurviewDetector(log=False).fit(change(normal[:40]), change(learned))

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tests._reference import per_sample_gradients_by_loop
 from torch import nn
 
+from tests._reference import per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.uncertainty import counterfactual_gradient_norms, grad_trust
 
@@ -41,30 +41,40 @@ def test_grad_trust_lies_between_one_and_number_of_classes():
     assert not torch.allclose(grad_trust(z + 5), grad_trust(z), rtol=0.1)
 
 
-@pytest.mark.parametrize("rivals", [1, 3, 9])
-def test_grad_trust_counterfactuals_match_last_layer_gradients(rivals, signs, images):
+@pytest.mark.parametrize("n_rivals", [1, 3, 9])
+def test_grad_trust_counterfactuals_match_last_layer_gradients(n_rivals, signs, images):
     z, h = g.penultimate_features(signs, images)
-    found = grad_trust(z, n_counterfactuals=rivals)
+    found = grad_trust(z, n_counterfactuals=n_rivals)
     order = z.argsort(1, descending=True)
     for n, x in enumerate(images):
-        needed = [per_sample_gradients_by_loop(signs, x[None], g.cross_entropy(int(Q)))["head.weight"].norm().item() for Q in order[n]]
-        assert found[n].item() == pytest.approx(sum(needed[1 : rivals + 1]) / rivals / needed[0], rel=1e-9)
-        assert counterfactual_gradient_norms(z, order)[n, 0].item() * h[n].norm().item() == pytest.approx(needed[0], rel=1e-9)
+        needed = [
+            per_sample_gradients_by_loop(signs, x[None], g.cross_entropy(int(Q)))["head.weight"].norm().item()
+            for Q in order[n]
+        ]
+        assert found[n].item() == pytest.approx(sum(needed[1 : n_rivals + 1]) / n_rivals / needed[0], rel=1e-9)
+        assert counterfactual_gradient_norms(z, order)[n, 0].item() * h[n].norm().item() == pytest.approx(
+            needed[0], rel=1e-9
+        )
     assert (found >= 1).all()
 
 
-@pytest.mark.parametrize("rivals", [1, 4])
-def test_grad_trust_counterfactuals_match_all_layer_gradients(rivals, signs, images):
+@pytest.mark.parametrize("n_rivals", [1, 4])
+def test_grad_trust_counterfactuals_match_all_layer_gradients(n_rivals, signs, images):
     z, K = g.model_outputs(signs, images), g.class_gradient_gram(signs, images)
-    found = grad_trust(z, n_counterfactuals=rivals, gram=K)
+    found = grad_trust(z, n_counterfactuals=n_rivals, gram=K)
     order = z.argsort(1, descending=True)
     for n, x in enumerate(images):
-        each = [per_sample_gradients_by_loop(signs, x[None], g.cross_entropy(int(Q))) for Q in order[n, : rivals + 1]]
+        each = [per_sample_gradients_by_loop(signs, x[None], g.cross_entropy(int(Q))) for Q in order[n, : n_rivals + 1]]
         needed = [torch.cat([v.flatten() for v in grad.values()]).norm().item() for grad in each]
-        assert found[n].item() == pytest.approx(sum(needed[1:]) / rivals / needed[0], rel=1e-6)
+        assert found[n].item() == pytest.approx(sum(needed[1:]) / n_rivals / needed[0], rel=1e-6)
     last = g.class_gradient_gram(signs, images, layers="head")
-    torch.testing.assert_close(grad_trust(z, n_counterfactuals=rivals, gram=last), grad_trust(z, n_counterfactuals=rivals), rtol=1e-9, atol=0)
-    assert not torch.allclose(found, grad_trust(z, n_counterfactuals=rivals), rtol=1e-2)
+    torch.testing.assert_close(
+        grad_trust(z, n_counterfactuals=n_rivals, gram=last),
+        grad_trust(z, n_counterfactuals=n_rivals),
+        rtol=1e-9,
+        atol=0,
+    )
+    assert not torch.allclose(found, grad_trust(z, n_counterfactuals=n_rivals), rtol=1e-2)
 
 
 def test_grad_trust_plain_gradient_variance_ignores_probabilities(signs, images):
@@ -77,7 +87,7 @@ def test_grad_trust_plain_gradient_variance_ignores_probabilities(signs, images)
     torch.testing.assert_close(spread, h.square().sum(1) * (1 - 1 / 4), rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("how", [{}, {"rivals": 2}])
+@pytest.mark.parametrize("how", [{}, {"n_counterfactuals": 2}])
 def test_grad_trust_increases_with_confidence(how):
     z = torch.zeros(20, 4, dtype=torch.float64)
     z[:, 2] = torch.linspace(0.5, 20, 20)
@@ -93,7 +103,7 @@ def test_grad_trust_increases_with_confidence(how):
         (lambda z: grad_trust(z[:, :1]), "two classes"),
         (lambda z: grad_trust(z, n_counterfactuals=0), "1 to 3 rivals among 4 classes, not 0"),
         (lambda z: grad_trust(z, n_counterfactuals=4), "1 to 3 rivals"),
-        (lambda z: grad_trust(z, gram=torch.ones(2, 1, 4, 4)), "is for rivals=k"),
+        (lambda z: grad_trust(z, gram=torch.ones(2, 1, 4, 4)), "is for n_counterfactuals=k"),
         (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(2, 1, 3, 3)), r"a Gram matrix \(N, L, C, C\)"),
         (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(3, 1, 4, 4)), r"a Gram matrix \(N, L, C, C\)"),
     ],

@@ -161,7 +161,9 @@ def test_gradcon_leaves_the_autoencoder_unchanged(network, images, assert_unchan
 def test_gradcon_score_preserves_dtype_of_the_images(network, images):
     detector = GradCon(network).fit(images.float(), **FIT_OPTIONS)
     assert detector.score(images.float()).dtype == torch.float32
-    assert (detector.score(images.float()) - GradCon(network).fit(images, **FIT_OPTIONS).score(images)).abs().max() < 0.02
+    assert (
+        detector.score(images.float()) - GradCon(network).fit(images, **FIT_OPTIONS).score(images)
+    ).abs().max() < 0.02
 
 
 def test_gradcon_cosines_stay_bounded_for_saturated_network(network, images):

@@ -6,10 +6,10 @@ import warnings
 
 import pytest
 import torch
-from tests._reference import per_sample_gradients_by_loop
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from tests._reference import per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 
@@ -71,7 +71,13 @@ def test_logit_scores_keep_order_when_probability_rounds_to_one():
 
 def test_logit_scores_except_energy_are_shift_invariant(logits_and_features):
     z, h = logits_and_features
-    for score in (u.msp_score, u.margin_score, u.entropy_score, lambda z: u.gradnorm_score(z, h), lambda z: u.exgrad_score(z, h)):
+    for score in (
+        u.msp_score,
+        u.margin_score,
+        u.entropy_score,
+        lambda z: u.gradnorm_score(z, h),
+        lambda z: u.exgrad_score(z, h),
+    ):
         torch.testing.assert_close(score(z + 7), score(z), rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(u.energy_score(z + 7), u.energy_score(z) - 7, rtol=1e-12, atol=1e-12)
     order = torch.randperm(6, generator=torch.Generator().manual_seed(0))
@@ -91,7 +97,11 @@ def test_gradnorm_and_exgrad_scores_match_backward_pass(signs, images):
         slow = per_sample_gradients_by_loop(signs, images, g.kl_from_uniform(T))["head.weight"].abs().flatten(1).sum(1)
         torch.testing.assert_close(u.gradnorm_score(z, h, temperature=T), -slow, rtol=1e-10, atol=0)
     each = torch.stack(
-        [per_sample_gradients_by_loop(signs, images, g.cross_entropy(Q))["head.weight"].abs().flatten(1).sum(1) for Q in range(10)], 1
+        [
+            per_sample_gradients_by_loop(signs, images, g.cross_entropy(Q))["head.weight"].abs().flatten(1).sum(1)
+            for Q in range(10)
+        ],
+        1,
     )
     torch.testing.assert_close(u.exgrad_score(z, h), (z.softmax(1) * each).sum(1), rtol=1e-10, atol=0)
 
@@ -99,7 +109,9 @@ def test_gradnorm_and_exgrad_scores_match_backward_pass(signs, images):
 def test_exgrad_score_is_positive_though_mean_gradient_is_zero(signs, images):
     p = signs(images).softmax(1).detach()
     for name in ("stem.weight", "head.weight"):
-        each = torch.stack([per_sample_gradients_by_loop(signs, images, g.cross_entropy(Q))[name] for Q in range(10)], 1)
+        each = torch.stack(
+            [per_sample_gradients_by_loop(signs, images, g.cross_entropy(Q))[name] for Q in range(10)], 1
+        )
         mean = torch.einsum("nq,nq...->n...", p, each)
         assert mean.abs().max() < 1e-13 * each.abs().max()
     assert (u.exgrad_score(*g.penultimate_features(signs, images)) > 0).all()
@@ -110,7 +122,7 @@ def test_gradnorm_score_and_confounding_norms_match_pytorch_ood(signs, images):
     last = lambda name: name == "head.weight"
     theirs = peer.GradNorm(signs, param_filter=last, temperature=2.0).predict(images)
     torch.testing.assert_close(u.gradnorm_score(z, h, temperature=2.0), theirs, rtol=1e-10, atol=0)
-    ones = {"link": "softmax", "reduction": "sum"}
+    ones = {"activation": "softmax", "reduction": "sum"}
     for chosen, layers in ((None, None), (last, "head")):
         norms = u.confounding_gradient_norms(signs, images, layers=layers, group_by="tensor", **ones)
         norms = norms[:, :1] if chosen else norms

@@ -28,8 +28,12 @@ def test_mahalanobis_matches_naive_formula(labeled_features):
     spread = sum(torch.outer(v - means[c], v - means[c]) for v, c in zip(h, labels.tolist(), strict=True)) / len(h)
     inverse = torch.linalg.inv(spread)
     expected = torch.stack([min((v - m) @ inverse @ (v - m) for m in means) for v in asked])
-    torch.testing.assert_close(MahalanobisDetector(regularization=0).fit(h, labels).score(asked), expected, rtol=1e-9, atol=0)
-    torch.testing.assert_close(MahalanobisDetector().fit(h, labels).score(asked, batch_size=7), expected, rtol=1e-3, atol=0)
+    torch.testing.assert_close(
+        MahalanobisDetector(regularization=0).fit(h, labels).score(asked), expected, rtol=1e-9, atol=0
+    )
+    torch.testing.assert_close(
+        MahalanobisDetector().fit(h, labels).score(asked, batch_size=7), expected, rtol=1e-3, atol=0
+    )
 
 
 def test_mahalanobis_matches_sklearn_covariance(labeled_features):
@@ -38,7 +42,9 @@ def test_mahalanobis_matches_sklearn_covariance(labeled_features):
     inverse = torch.linalg.inv(torch.from_numpy(theirs.covariance_))
     apart = asked[:, None] - torch.from_numpy(theirs.means_)
     expected = torch.einsum("ncd,de,nce->nc", apart, inverse, apart).amin(1)
-    torch.testing.assert_close(MahalanobisDetector(regularization=0).fit(h, labels).score(asked), expected, rtol=1e-8, atol=0)
+    torch.testing.assert_close(
+        MahalanobisDetector(regularization=0).fit(h, labels).score(asked), expected, rtol=1e-8, atol=0
+    )
 
 
 def test_mahalanobis_matches_pytorch_ood_up_to_a_constant_factor(labeled_features):
@@ -55,7 +61,9 @@ def test_mahalanobis_is_invariant_to_invertible_affine_maps(labeled_features):
     generator = torch.Generator().manual_seed(1)
     warp = torch.randn(5, 5, generator=generator, dtype=torch.float64)
     found = MahalanobisDetector(regularization=0).fit(h @ warp + 3, labels).score(asked @ warp + 3)
-    torch.testing.assert_close(found, MahalanobisDetector(regularization=0).fit(h, labels).score(asked), rtol=1e-7, atol=0)
+    torch.testing.assert_close(
+        found, MahalanobisDetector(regularization=0).fit(h, labels).score(asked), rtol=1e-7, atol=0
+    )
 
 
 def test_mahalanobis_is_independent_of_label_values_order_and_batch(labeled_features):

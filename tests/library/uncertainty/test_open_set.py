@@ -9,7 +9,10 @@ from tutorial_lib.uncertainty import msp_score, open_set_predict, split_pseudo_u
 
 @pytest.mark.parametrize("classes, unknown", [(2, 1), (14, 4), (10, 9)])
 def test_split_pseudo_unknown_classes_is_a_random_partition(classes, unknown):
-    splits = [split_pseudo_unknown_classes(classes, unknown, generator=torch.Generator().manual_seed(seed)) for seed in range(12)]
+    splits = [
+        split_pseudo_unknown_classes(classes, unknown, generator=torch.Generator().manual_seed(seed))
+        for seed in range(12)
+    ]
     for known, playing in splits:
         assert sorted(known.tolist() + playing.tolist()) == list(range(classes)) and len(playing) == unknown
         assert known.tolist() == sorted(known.tolist())

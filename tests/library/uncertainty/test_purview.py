@@ -3,16 +3,21 @@
 import numpy as np
 import pytest
 import torch
-from tests._reference import per_sample_gradients_by_loop
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from tests._reference import per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.metrics import auroc
-from tutorial_lib.uncertainty import PurviewDetector, confounding_gradient_norms, gradnorm_score, confounding_norms_from_gram
+from tutorial_lib.uncertainty import (
+    PurviewDetector,
+    confounding_gradient_norms,
+    confounding_norms_from_gram,
+    gradnorm_score,
+)
 
 PARTIAL_LABELS = torch.tensor([1.0, 0, 0, 1, 1, 0, 0, 0, 0, 0], dtype=torch.float64)
 LABELS = {
@@ -56,7 +61,9 @@ def test_confounding_norms_from_gram_match_direct_norms(link, signs, images):
 
 def test_confounding_gradient_norms_accept_one_label_per_image(signs, images):
     y = torch.eye(10, dtype=torch.float64)[:5]
-    expected = torch.cat([confounding_gradient_norms(signs, x[None], label) for x, label in zip(images, y, strict=True)])
+    expected = torch.cat(
+        [confounding_gradient_norms(signs, x[None], label) for x, label in zip(images, y, strict=True)]
+    )
     torch.testing.assert_close(confounding_gradient_norms(signs, images, y), expected, rtol=1e-10, atol=0)
 
 
@@ -70,7 +77,9 @@ def test_confounding_gradient_norms_match_last_layer_closed_forms(signs, images)
     # ‖∇_W J‖ / ‖∇_b J‖ = ‖h‖ for any loss on logits.
     torch.testing.assert_close(norms[:, 0] / norms[:, 1], h.norm(dim=1), rtol=1e-10, atol=0)
     p = z.softmax(1)
-    softmax = confounding_gradient_norms(signs, images, layers="head", group_by="tensor", activation="softmax", reduction="sum")
+    softmax = confounding_gradient_norms(
+        signs, images, layers="head", group_by="tensor", activation="softmax", reduction="sum"
+    )
     torch.testing.assert_close(softmax[:, 1].square(), 10 * (10 * p.square().sum(1) - 1), rtol=1e-9, atol=0)
 
 
@@ -219,7 +228,7 @@ def test_purview_detector_rejects_invalid_input(broken, message):
 def test_confounding_gradient_norms_rejects_invalid_input(signs, images):
     for how, message in (
         ({"labels": "twos"}, "labels are 'ones'"),
-        ({"link": "tanh"}, "link is"),
+        ({"link": "tanh"}, "activation is"),
         ({"by": "row"}, "grouping"),
     ):
         with pytest.raises(ValueError, match=message):

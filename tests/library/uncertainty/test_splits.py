@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from tutorial_lib.metrics import auroc
-from tutorial_lib.uncertainty import PurviewDetector, group_train_mask, leave_one_group_out, within_group_splits, columnwise_auroc
+from tutorial_lib.uncertainty import (
+    PurviewDetector,
+    columnwise_auroc,
+    group_train_mask,
+    leave_one_group_out,
+    within_group_splits,
+)
 
 
 def seeded(seed=0):
@@ -57,9 +63,14 @@ def test_group_splits_contain_expected_groups_and_equal_test_sets(samples):
 def test_group_splits_accept_any_normal_group_and_are_seeded(samples):
     family, image = samples
     renamed = torch.where(family == 0, torch.tensor(9), family)
-    for a, b in zip(within_group_splits(renamed, image, normal_group=9), within_group_splits(family, image), strict=True):
+    for a, b in zip(
+        within_group_splits(renamed, image, normal_group=9), within_group_splits(family, image), strict=True
+    ):
         assert torch.equal(a.train, b.train) and torch.equal(a.test, b.test)
-    again, other = within_group_splits(family, image, generator=seeded()), within_group_splits(family, image, generator=seeded(1))
+    again, other = (
+        within_group_splits(family, image, generator=seeded()),
+        within_group_splits(family, image, generator=seeded(1)),
+    )
     assert torch.equal(again[0].train, within_group_splits(family, image)[0].train) and not torch.equal(
         again[0].train, other[0].train
     )

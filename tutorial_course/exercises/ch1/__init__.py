@@ -1,9 +1,9 @@
 """Chapter 1: backpropagation by hand, the largest step, how far a line holds, bending the network; and five questions."""
 
-from tutorial_course.exercises.ch1.minimal_weight_update import minimal_weight_update
 from tutorial_course.exercises.ch1.backprop import backward
-from tutorial_course.exercises.ch1.quiz import QUIZ
 from tutorial_course.exercises.ch1.largest_step import largest_step
 from tutorial_course.exercises.ch1.linearization_radius import linearization_radius
+from tutorial_course.exercises.ch1.minimal_weight_update import minimal_weight_update
+from tutorial_course.exercises.ch1.quiz import QUIZ
 
-__all__ = ["QUIZ", "backward", "largest_step", "minimal_weight_update", "linearization_radius"]
+__all__ = ["QUIZ", "backward", "largest_step", "linearization_radius", "minimal_weight_update"]

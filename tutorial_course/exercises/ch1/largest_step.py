@@ -52,7 +52,12 @@ def make_case(*curvatures: float, turn: bool = True, skew: float = 0.0) -> Calla
 largest_step = Exercise(
     name="largest_step",
     reference=reference_largest_step,
-    cases=(make_case(1.0, 4.0, turn=False), make_case(0.5, 3.0), make_case(0.2, 0.7, 1.1, 5.0), make_case(0.4, 1.5, 2.5, skew=0.8)),
+    cases=(
+        make_case(1.0, 4.0, turn=False),
+        make_case(0.5, 3.0),
+        make_case(0.2, 0.7, 1.1, 5.0),
+        make_case(0.4, 1.5, 2.5, skew=0.8),
+    ),
     known_mistakes={
         "That is 1/λmax: safe, and well short of the edge. Along the steepest direction each step multiplies θ by 1 − αλ: how "
         "far below zero may that go?": mistake_from_curvature(lambda curvatures: 1 / curvatures.max()),

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tutorial_course.exercises import Exercise
 from tutorial_lib.gradients import cross_entropy, input_gradient
 from tutorial_lib.gradients._context import eval_mode
-from tutorial_course.exercises import Exercise
 
 
 def reference_radius(
@@ -121,7 +121,12 @@ def make_case(seed: int, length: float, training: bool) -> Callable[[torch.Gener
 linearization_radius = Exercise(
     name="validity_radius",
     reference=reference_radius,
-    cases=(make_case(3870, 2.5, True), make_case(9667, 0.3, True), make_case(2265, 1.8, False), make_case(101, 4.0, True)),
+    cases=(
+        make_case(3870, 2.5, True),
+        make_case(9667, 0.3, True),
+        make_case(2265, 1.8, False),
+        make_case(101, 4.0, True),
+    ),
     known_mistakes={
         "The error is held against the loss, not against its change. Close to x the loss hardly changes, and a tenth of the loss "
         "forgives everything: a tenth of what was to be predicted?": (

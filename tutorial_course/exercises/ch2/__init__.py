@@ -1,9 +1,9 @@
 """Chapter 2: what would have to go, contrasts without a backward pass, does a map know the weights, all contrasts at once."""
 
 from tutorial_course.exercises.ch2.contrast_weights import contrast_weights
-from tutorial_course.exercises.ch2.randomization_test import randomization_score
+from tutorial_course.exercises.ch2.counterfactual_cam import counterfactual_cam
 from tutorial_course.exercises.ch2.introspective_features import introspective_features
 from tutorial_course.exercises.ch2.quiz import QUIZ
-from tutorial_course.exercises.ch2.counterfactual_cam import counterfactual_cam
+from tutorial_course.exercises.ch2.randomization_test import randomization_score
 
 __all__ = ["QUIZ", "contrast_weights", "counterfactual_cam", "introspective_features", "randomization_score"]

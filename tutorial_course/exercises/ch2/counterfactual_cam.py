@@ -69,7 +69,9 @@ def make_all_positive_case(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def compare_with_grad_cam(m: Tensor) -> float:
     """How much of a map there is beside Grad-CAM's, in the first case."""
-    return (m.abs().sum() / mistake_signed(*make_all_positive_case(torch.Generator().manual_seed(0))).relu().sum()).item()
+    return (
+        m.abs().sum() / mistake_signed(*make_all_positive_case(torch.Generator().manual_seed(0))).relu().sum()
+    ).item()
 
 
 counterfactual_cam = Exercise(

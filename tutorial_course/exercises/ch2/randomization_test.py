@@ -104,7 +104,9 @@ class ToyExplanation:
         return torch.randn(weight.shape, generator=torch.Generator().manual_seed(place), dtype=torch.float64)
 
 
-def make_case(N: int, channels: int, classes: int, draws: int, deaf: bool = False) -> Callable[[torch.Generator], tuple]:
+def make_case(
+    N: int, channels: int, classes: int, draws: int, deaf: bool = False
+) -> Callable[[torch.Generator], tuple]:
     """A case: a method, a network, pictures that it takes for different classes, and how often to draw."""
 
     def make(generator: torch.Generator) -> tuple:
@@ -138,7 +140,10 @@ randomization_score = Exercise(
             mistake(compare=mistake_preprocessed(torch.relu, plcc)),
         ),
         "The sign is thrown away first. What spoke for P and now speaks against it has changed as much as it can: should it "
-        "count as unchanged?": (mistake(compare=mistake_preprocessed(torch.abs, srcc)), mistake(compare=mistake_preprocessed(torch.abs, plcc))),
+        "count as unchanged?": (
+            mistake(compare=mistake_preprocessed(torch.abs, srcc)),
+            mistake(compare=mistake_preprocessed(torch.abs, plcc)),
+        ),
         "Only one draw counts. A single fresh layer may resemble the trained one by luck: how far do two draws lie "
         "apart?": (mistake(count=lambda scores: scores[:1]), mistake(count=lambda scores: scores[-1:])),
     },

@@ -1,9 +1,9 @@
 """Chapter 3: AUROC by counting, a norm without a backward pass, ten small steps, an honest split."""
 
 from tutorial_course.exercises.ch3.auroc import auroc
-from tutorial_course.exercises.ch3.leave_one_group_out import leave_one_group_out
-from tutorial_course.exercises.ch3.quiz import QUIZ
-from tutorial_course.exercises.ch3.pgd import pgd
 from tutorial_course.exercises.ch3.confounding_norm import confounding_gradient_norm
+from tutorial_course.exercises.ch3.leave_one_group_out import leave_one_group_out
+from tutorial_course.exercises.ch3.pgd import pgd
+from tutorial_course.exercises.ch3.quiz import QUIZ
 
 __all__ = ["QUIZ", "auroc", "confounding_gradient_norm", "leave_one_group_out", "pgd"]

@@ -74,7 +74,9 @@ def mistake_normal_on_both_sides(train_too: bool, test_too: bool) -> Callable[[T
 
 def mistake_group_missing_in_test(normal_only: bool) -> Callable[[Tensor, Tensor, int], TrainTestMasks]:
     def divide(family: Tensor, learn: Tensor, left_out: int) -> TrainTestMasks:
-        return split_masks(family, learn, left_out)[0], ~learn & ((family == 0) if normal_only else (family != left_out))
+        return split_masks(family, learn, left_out)[0], ~learn & (
+            (family == 0) if normal_only else (family != left_out)
+        )
 
     return divide
 
@@ -123,10 +125,14 @@ leave_one_group_out = Exercise(
         ),
         "Normal pictures stand on both sides. A detector that knows them by heart would pass: take one half of them for each "
         "side; which half?": tuple(
-            mistake(divide=mistake_normal_on_both_sides(*which)) for which in ((True, True), (True, False), (False, True))
+            mistake(divide=mistake_normal_on_both_sides(*which))
+            for which in ((True, True), (True, False), (False, True))
         ),
         "The family that was left out is missing from the test as well. Then nothing unseen is asked about: what is the test to "
-        "hold besides the normal?": (mistake(divide=mistake_group_missing_in_test(False)), mistake(divide=mistake_group_missing_in_test(True))),
+        "hold besides the normal?": (
+            mistake(divide=mistake_group_missing_in_test(False)),
+            mistake(divide=mistake_group_missing_in_test(True)),
+        ),
         "The threshold was chosen on the test side. It is then the best for just these pictures: on which side may you look at "
         "scores before you decide?": (
             mistake(normal=lambda family, train, test: test & (family == 0)),

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import cross_entropy, input_gradient
 from tutorial_course.exercises import Exercise
 from tutorial_course.exercises.exercise import CallRecord
+from tutorial_lib.gradients import cross_entropy, input_gradient
 
 Step = Callable[[Tensor, Tensor, float], Tensor]  # the slope, where it was taken, the length of a step -> where to go
 Project = Callable[

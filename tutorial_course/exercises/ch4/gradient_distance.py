@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import input_gradient, per_sample_gradients, reconstruction_mse
 from tutorial_course.exercises import Exercise
+from tutorial_lib.gradients import input_gradient, per_sample_gradients, reconstruction_mse
 
 Asked = dict[str, Tensor]
 
@@ -30,7 +30,9 @@ def gradient_norm(g: Tensor) -> Tensor:
 
 def mistake_difference_of_norms(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
     a, b = (reconstruction_gradient(autoencoder, x, x) for x in (damaged, clean))
-    return torch.stack([(gradient_norm(a[name]) - gradient_norm(b[name])).abs() / gradient_norm(b[name]) for name in b]).mean(0)
+    return torch.stack(
+        [(gradient_norm(a[name]) - gradient_norm(b[name])).abs() / gradient_norm(b[name]) for name in b]
+    ).mean(0)
 
 
 def mistake_signed_norms(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
@@ -40,7 +42,10 @@ def mistake_signed_norms(autoencoder: nn.Module, clean: Tensor, damaged: Tensor)
 
 def mistake_batch_gradient(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
     """One gradient for all pictures together, the mean of theirs."""
-    a, b = ({name: g.mean(0, keepdim=True) for name, g in reconstruction_gradient(autoencoder, x, x).items()} for x in (damaged, clean))
+    a, b = (
+        {name: g.mean(0, keepdim=True) for name, g in reconstruction_gradient(autoencoder, x, x).items()}
+        for x in (damaged, clean)
+    )
     return torch.stack([gradient_norm(a[name] - b[name]) / gradient_norm(b[name]) for name in b]).mean()
 
 

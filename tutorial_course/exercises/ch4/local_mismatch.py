@@ -111,7 +111,11 @@ local_mismatch = Exercise(
     name="local_mismatch",
     reference=reference_local_mismatch,
     outputs=("the loss", "the map of its gradient"),
-    cases=(make_case(2, 5, 4, 3, 3, sharp=1.0), make_case(3, 4, 6, 2, 5, sharp=0.7), make_case(1, 7, 3, 4, 2, sharp=1.5)),
+    cases=(
+        make_case(2, 5, 4, 3, 3, sharp=1.0),
+        make_case(3, 4, 6, 2, 5, sharp=0.7),
+        make_case(1, 7, 3, 4, 2, sharp=1.5),
+    ),
     known_mistakes={
         "Each position is judged against its own answer. That measures doubt, not mismatch: what does a position get that is "
         "quite sure of something else than the picture?": (mistake(loss_to_own_prediction), mistake(local_entropy)),

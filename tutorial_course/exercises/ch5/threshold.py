@@ -123,7 +123,9 @@ report_at_threshold = Exercise(
         "Accuracy stands where the strangers were asked for. It moves with how many of them the test happens to hold: of the "
         "strangers alone, what share does not pass?": mistake(count=accuracy_over_all),
         "The threshold lies between two scores, and fewer than 95 of 100 pass. Count those of the set aside that are not above it: "
-        "which is the first score with enough?": mistake(choose=lambda normal, strangers: torch.quantile(normal, PASS_RATE)),
+        "which is the first score with enough?": mistake(
+            choose=lambda normal, strangers: torch.quantile(normal, PASS_RATE)
+        ),
         "The strangers that pass were counted, not those that are caught. Which of the two should be high?": mistake(
             count=lambda *seen: (pass_rates(*seen)[0], 1 - pass_rates(*seen)[1])
         ),

@@ -1,0 +1,13 @@
+"""The page about the engine: its code runs, and what it prints is what its comments say."""
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parents[3] / "chapters" / "engine.md"
+
+
+def test_code_of_the_engine_page_prints_what_it_says(capsys):
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+    expected = re.findall(r"print\(.*\)  # (.+)$", code, re.M)
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "engine"})
+    assert expected and capsys.readouterr().out.split() == expected

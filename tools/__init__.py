@@ -1,0 +1,1 @@
+"""Commands: slides, PDF, bundle, stored outputs, address and version."""

@@ -1,0 +1,1 @@
+"""The teaching guide, its cost sheet and the printable polls."""

@@ -1,0 +1,1 @@
+"""What turns the notebooks into lessons: exercises, widgets, plots, findings and stored results."""

@@ -1,0 +1,76 @@
+"""Run a function on a few samples at a time and concatenate its results, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Result = TypeVar("Result")
+
+
+def batch_slices(n: int, batch_size: int) -> list[slice]:
+    """Return the slices that cut n rows into batches.
+
+    Args:
+        n: number of rows.
+        batch_size: rows per batch; the last batch may be smaller.
+
+    Returns:
+        The slices, in order; an empty list if n is 0.
+
+    Raises:
+        ValueError: ``batch_size`` is not a whole number of at least 1.
+
+    Example:
+        >>> batch_slices(5, 2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size!r}: samples are whole")
+    return [slice(i, i + batch_size) for i in range(0, n, batch_size)]
+
+
+def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: Any, batch_size: int) -> Result:
+    """Return ``function(x, *row_arguments)``, computed on a few samples at a time.
+
+    Args:
+        function: maps some rows of x, and the same rows of the other arguments, to a tensor, or to a tuple or a
+            dictionary of tensors, each with one row per sample along axis 0.
+        x: samples (N, …). An empty x is run as one empty batch, so that the function decides what an empty result looks
+            like.
+        *row_arguments: whatever else holds one row per sample: a tensor (N, …), or an object whose method
+            ``select(rows)`` returns the same for some rows, such as an :class:`~tutorial_lib.gradients.Objective`.
+        batch_size: samples per call; it bounds the memory.
+
+    Returns:
+        The results of all batches, concatenated along axis 0.
+
+    Raises:
+        ValueError: ``batch_size`` is not a whole number of at least 1.
+
+    Example:
+        >>> run_in_batches(lambda x, y: (x + y, x * y), torch.arange(3), torch.arange(3), batch_size=2)
+        (tensor([0, 2, 4]), tensor([0, 1, 4]))
+    """
+    pieces = []
+    for rows in batch_slices(max(1, len(x)), batch_size):
+        pieces.append(function(x[rows], *(_select(argument, rows) for argument in row_arguments)))
+    return _concatenate(pieces)
+
+
+def _select(argument: Any, rows: slice) -> Any:
+    """Some rows of an argument."""
+    return argument[rows] if isinstance(argument, Tensor) else argument.select(rows)
+
+
+def _concatenate(pieces: list[Any]) -> Any:
+    """Tensors, or tuples or dictionaries of tensors, concatenated along axis 0."""
+    if isinstance(pieces[0], Tensor):
+        return torch.cat(pieces)
+    if isinstance(pieces[0], dict):
+        return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+    return tuple(torch.cat(column) for column in zip(*pieces, strict=True))
