@@ -1,6 +1,8 @@
-"""Gradients as uncertainty: should this answer be believed? A score is abnormality, ``trust`` points the other way.
+"""Uncertainty scores, anomaly detectors and adversarial attacks.
 
-Two kinds never stand side by side unmarked: scores that saw normal pictures only, and detectors that were shown abnormal ones.
+Every score measures abnormality (higher means more abnormal), except :func:`grad_trust`, where higher means more
+trustworthy. Some scores are computed from normal images only, and some detectors are trained on abnormal images as
+well. Do not compare the two kinds without saying which is which.
 """
 
 from tutorial_lib.uncertainty.attack_success import attack_success

@@ -1,4 +1,4 @@
-"""Was the network fooled? Counted fairly: a picture that was wrong before is no success."""
+"""The success of adversarial attacks, and the labels against which it is counted."""
 
 from __future__ import annotations
 
@@ -9,30 +9,71 @@ from tutorial_lib.gradients import logit, model_outputs
 
 
 def resolve_labels(model: nn.Module, x: Tensor, y: Tensor | int | None, batch_size: int = 64) -> Tensor:
-    """Labels (N,) on x's device: those given, one class for all, or None, what the network predicts at x.
+    """Return the labels (N,) that an argument ``y`` stands for, on the device of x.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …).
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Labels (N,), int64. It is not checked that they are classes of the model.
 
     Raises:
-        ValueError: labels that are no whole numbers, one a picture.
+        ValueError: the labels are not whole numbers of shape (N,).
+
+    Example:
+        >>> resolve_labels(nn.Flatten(), torch.tensor([[2., 1.], [1., 2.]]), None)
+        tensor([0, 1])
     """
     if y is None:
         return model_outputs(model, x, batch_size=batch_size).argmax(1)
     if isinstance(y, int):
         return torch.full((len(x),), y, device=x.device)
     if y.is_floating_point() or y.dtype == torch.bool or y.shape != x.shape[:1]:
-        found = f"{y.dtype} of shape {tuple(y.shape)}"
-        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {found}")
+        received = f"{y.dtype} of shape {tuple(y.shape)}"
+        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {received}")
     y = y.detach().to(x.device, torch.int64)
     return y.clone() if y.is_inference() else y
 
 
 def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:
-    """The logits again, if every label is one of their classes."""
+    """Return the logits unchanged, after checking that every label is one of their classes.
+
+    Args:
+        logits: logits (N, C).
+        y: integer labels (N,).
+
+    Returns:
+        ``logits``.
+
+    Raises:
+        ValueError: a label lies outside 0…C − 1.
+
+    Example:
+        >>> check_labels_in_range(torch.zeros(1, 2), torch.tensor([1]))
+        tensor([[0., 0.]])
+    """
     logit(y).resolve(logits)
     return logits
 
 
 def is_adversarial(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
-    """Whether the answer is another than y, or with ``targeted`` y itself: logits (n, C), y (n,) -> (n,) bool."""
+    """Return a mask of the images whose predicted class makes an attack successful.
+
+    Args:
+        logits: logits (N, C) of the attacked images.
+        y: integer labels (N,).
+        targeted: False requires a prediction other than y; True requires the prediction y.
+
+    Returns:
+        Mask (N,) of bools.
+
+    Example:
+        >>> is_adversarial(torch.tensor([[2., 1.], [1., 2.]]), torch.tensor([0, 0]))
+        tensor([False,  True])
+    """
     return (logits.argmax(1) == y) if targeted else (logits.argmax(1) != y)
 
 
@@ -45,24 +86,36 @@ def attack_success(
     targeted: bool = False,
     batch_size: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """Which attacks count, and which of them succeeded: two masks (N,). The success rate is the mean of the second over the first.
+    """Return which images count in the success rate of an attack, and which attacks succeeded.
 
-    A picture counts if the network was right before, f(x) = y (``targeted``: not yet at y); it is fooled if it counts and
-    f(x′) ≠ y (``targeted``: = y). ``y``: (N,) labels, a class, or None, the class predicted at x: then every picture counts.
+    An image counts if it was classified correctly before the attack, f(x) = y, because an image that was misclassified
+    already is not a success of the attack. The attack on an image that counts succeeds if f(x′) ≠ y. For a targeted
+    attack, an image counts if f(x) ≠ y, and the attack succeeds if f(x′) = y. The success rate is
+    ``succeeded[counted].float().mean()``.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: original images (N, …).
+        adversarial: attacked images x′, of the same shape as x.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x; with None every image
+            counts.
+        targeted: whether y is the class that the attack aims at, not the correct one.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Two masks (N,) of bools: the images that count, and those among them whose attack succeeded.
 
     Raises:
-        ValueError: pictures of another shape than their originals; labels that do not fit.
+        ValueError: ``adversarial`` and ``x`` differ in shape, or the labels do not fit.
 
     Example:
         >>> model, x = nn.Flatten(), torch.tensor([[2., 1.], [1., 2.], [3., 1.]])
-        >>> fair, lost = attack_success(model, x, x.flip(1), torch.tensor([0, 0, 0]))
-        >>> fair, lost[fair].float().mean()
+        >>> counted, succeeded = attack_success(model, x, x.flip(1), torch.tensor([0, 0, 0]))
+        >>> counted, succeeded[counted].float().mean()
         (tensor([ True, False,  True]), tensor(1.))
     """
     if adversarial.shape != x.shape:
-        raise ValueError(
-            f"the attacked pictures must be of the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}"
-        )
+        raise ValueError(f"adversarial must have the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
     y = resolve_labels(model, x, y, batch_size)
-    counts = ~is_adversarial(check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y), y, targeted)
-    return counts, counts & is_adversarial(model_outputs(model, adversarial, batch_size=batch_size), y, targeted)
+    counted = ~is_adversarial(check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y), y, targeted)
+    return counted, counted & is_adversarial(model_outputs(model, adversarial, batch_size=batch_size), y, targeted)

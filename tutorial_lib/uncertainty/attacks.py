@@ -1,4 +1,4 @@
-"""Engineer an adversarial picture: the gradient with respect to the picture, climbed in steps that stay within a budget."""
+"""Adversarial attacks that follow the input gradient within a perturbation budget: FGSM, BIM and PGD."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tutorial_lib.gradients import (
     objective_values,
     outputs_and_input_gradient,
 )
+from tutorial_lib.gradients.objectives import ObjectiveLike
 from tutorial_lib.uncertainty.attack_success import is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import (
     Bounds,
@@ -35,20 +36,37 @@ def fgsm(
     *,
     eps: float,
     norm: NormOrder = "inf",
-    objective=None,
+    objective: ObjectiveLike = None,
     targeted: bool = False,
     bounds: Bounds = (0.0, 1.0),
     batch_size: int = 64,
 ) -> Tensor:
-    """One step as large as the budget, the fast gradient sign method: x′ = clip(x + ε sign ∂J/∂x). x (N, …) -> like x.
+    """Return adversarial images of the fast gradient sign method (FGSM), one step of length ε.
 
-    J is the cross-entropy against ``y``, (N,) labels, a class, or None: the class predicted. ``targeted``: towards y instead.
-    ``norm="inf"``: no pixel changes by more than ``eps``; ``norm=2``: x + ε g/‖g‖. ``objective``: what is to be climbed instead.
+    x′ = clip(x + ε sign(g)) for ``norm="inf"`` and x′ = clip(x + ε g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x and clip
+    restricts the pixels to ``bounds``.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats within ``bounds``.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        eps: budget ε ≥ 0, in the unit of the pixels.
+        norm: "inf" limits the change of each pixel to ε, 2 limits the L2 norm of the change of the image to ε.
+        objective: J, what is maximized; None is the cross-entropy against ``y``, or log p_y if ``targeted``. An int or
+            integer labels (N,) stand for the logit of that class.
+        targeted: whether y is the class that the attack aims at, not the one it moves away from.
+        bounds: smallest and largest valid pixel value.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Adversarial images of the shape, dtype and device of x.
 
     Raises:
-        ValueError: pictures outside the bounds, another norm, eps < 0, and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: x is not float, contains NaN or leaves the bounds; an unknown norm; eps < 0; labels or an objective
+            that do not fit; a targeted attack without ``y``; outputs that are not finite.
 
-    Source: Goodfellow, Shlens, Szegedy, ICLR 2015, arXiv 1412.6572.
+    References:
+        Goodfellow, Shlens, Szegedy, ICLR 2015, arXiv:1412.6572.
 
     Example:
         >>> model = nn.Linear(2, 2, bias=False)
@@ -56,8 +74,19 @@ def fgsm(
         >>> fgsm(model, torch.tensor([[0.6, 0.5]]), 0, eps=0.25)
         tensor([[0.3500, 0.7500]])
     """
-    kind = {"norm": norm, "objective": objective, "targeted": targeted, "bounds": bounds, "batch_size": batch_size}
-    return bim(model, x, y, eps=eps, alpha=eps, n_steps=1, **kind)
+    return bim(
+        model,
+        x,
+        y,
+        eps=eps,
+        alpha=eps,
+        n_steps=1,
+        norm=norm,
+        objective=objective,
+        targeted=targeted,
+        bounds=bounds,
+        batch_size=batch_size,
+    )
 
 
 def bim(
@@ -69,44 +98,54 @@ def bim(
     alpha: float | None = None,
     n_steps: int = 10,
     norm: NormOrder = "inf",
-    objective=None,
+    objective: ObjectiveLike = None,
     targeted: bool = False,
     return_point: str = "last",
     bounds: Bounds = (0.0, 1.0),
     batch_size: int = 64,
 ) -> Tensor:
-    """Small steps from the picture itself, the basic iterative method: x′ ← Π(x′ + α sign ∂J/∂x). x (N, …) -> like x.
+    """Return adversarial images of the basic iterative method (BIM).
 
-    Π brings every step back into the budget around x and into the bounds. ``step`` is α; when not given, 2.5 ε / steps, so that
-    the edge of the budget can be reached. ``keep``: "last", where the walk ends, as published; "best", where J was largest;
-    "first", the first point that fools the network, where that picture stops and others walk on. One step of ε is :func:`fgsm`.
+    Several small steps along the gradient:     x′ ← Π(x′ + α sign(g)) for ``norm="inf"`` and x′ ← Π(x′ + α g/‖g‖₂) for
+    ``norm=2``, where g = ∂J/∂x′. The first point is x, and Π projects each point back onto the ε-ball around x and into
+    ``bounds``. One step with α = ε is :func:`fgsm`.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats within ``bounds``.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        eps: radius ε ≥ 0 of the ball, in the unit of the pixels.
+        alpha: step size α; None is 2.5 ε / n_steps, with which the edge of the ball can be reached.
+        n_steps: number of gradient steps, ≥ 1.
+        norm: "inf" limits the change of each pixel to ε, 2 limits the L2 norm of the change of the image to ε.
+        objective: J, what is maximized; None is the cross-entropy against ``y``, or log p_y if ``targeted``. An int or
+            integer labels (N,) stand for the logit of that class.
+        targeted: whether y is the class that the attack aims at, not the one it moves away from.
+        return_point: "last" returns the point after all steps, as published; "best" the point with the largest J;
+            "first" the first successful point of each image, or the last point if there is none. With "first", an image
+            takes no further steps once its attack has succeeded.
+        bounds: smallest and largest valid pixel value.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Adversarial images of the shape, dtype and device of x.
 
     Raises:
-        ValueError: as :func:`fgsm` does; no steps, or an unknown ``keep``.
+        ValueError: x is not float, contains NaN or leaves the bounds; an unknown norm or return point; eps < 0 or
+            n_steps < 1; labels or an objective that do not fit; a targeted attack without ``y``; outputs that are not
+            finite.
 
-    Source: Kurakin, Goodfellow, Bengio, 2016, arXiv 1607.02533.
+    References:
+        Kurakin, Goodfellow, Bengio, 2016, arXiv:1607.02533.
 
     Example:
         >>> x = torch.rand(4, 2)
         >>> (bim(nn.Linear(2, 3), x, eps=0.1) - x).abs().max() < 0.1 + 1e-6
         tensor(True)
     """
-    x, y, J = prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
-    return iterate_attack(
-        model,
-        x,
-        x,
-        y,
-        J,
-        eps,
-        resolve_step_size(eps, alpha, n_steps),
-        n_steps,
-        norm,
-        targeted,
-        return_point,
-        bounds,
-        batch_size,
-    )
+    x, y, J = _prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
+    alpha = _resolve_step_size(eps, alpha, n_steps)
+    return _iterate_attack(model, x, x, y, J, eps, alpha, n_steps, norm, targeted, return_point, bounds, batch_size)
 
 
 def pgd(
@@ -118,7 +157,7 @@ def pgd(
     alpha: float | None = None,
     n_steps: int = 10,
     norm: NormOrder = "inf",
-    objective=None,
+    objective: ObjectiveLike = None,
     targeted: bool = False,
     return_point: str = "last",
     random_start: bool = True,
@@ -127,16 +166,44 @@ def pgd(
     batch_size: int = 64,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Projected gradient descent, the same walk from a random point of the budget: x (N, …) -> like x.
+    """Return adversarial images of projected gradient descent (PGD).
 
-    ``restarts`` walks from other points; each picture keeps the walk that fools the network, among those the one of largest J.
-    Every picture starts at the same random point of its own ball, so that the result depends neither on its neighbours nor on
-    the chunk, only on the ``generator``. ``random_start=False`` is :func:`bim`; everything else is as there.
+    Small steps along the gradient from a random point: x′ ← Π(x′ + α sign(g)) for ``norm="inf"`` and x′ ← Π(x′ + α
+    g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x′. The first point is uniform in the ε-ball around x, and Π projects each
+    point back onto this ball and into ``bounds``. All images start with the same offset from their original, so that
+    the result for an image depends on the generator, but neither on the other images nor on the batch size.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats within ``bounds``.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        eps: radius ε ≥ 0 of the ball, in the unit of the pixels.
+        alpha: step size α; None is 2.5 ε / n_steps, with which the edge of the ball can be reached.
+        n_steps: number of gradient steps, ≥ 1.
+        norm: "inf" limits the change of each pixel to ε, 2 limits the L2 norm of the change of the image to ε.
+        objective: J, what is maximized; None is the cross-entropy against ``y``, or log p_y if ``targeted``. An int or
+            integer labels (N,) stand for the logit of that class.
+        targeted: whether y is the class that the attack aims at, not the one it moves away from.
+        return_point: "last" returns the point after all steps, as published; "best" the point with the largest J;
+            "first" the first successful point of each image, or the last point if there is none. With "first", an image
+            takes no further steps once its attack has succeeded.
+        random_start: whether to start at a random point of the ball; False starts at x, which is :func:`bim`.
+        restarts: number of runs from different random points. For each image a successful run is preferred to an
+            unsuccessful one, and otherwise the run with the larger J.
+        bounds: smallest and largest valid pixel value.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+        generator: source of the random points; None is a new one with seed 0.
+
+    Returns:
+        Adversarial images of the shape, dtype and device of x.
 
     Raises:
-        ValueError: as :func:`bim` does; no walk at all, or restarts from one and the same point.
+        ValueError: x is not float, contains NaN or leaves the bounds; an unknown norm or return point; eps < 0,
+            n_steps < 1 or restarts < 1; several restarts without a random start; labels or an objective that do not
+            fit; a targeted attack without ``y``; outputs that are not finite.
 
-    Source: Madry et al., ICLR 2018, arXiv 1706.06083.
+    References:
+        Madry et al., ICLR 2018, arXiv:1706.06083.
 
     Example:
         >>> x = torch.rand(4, 2)
@@ -147,41 +214,46 @@ def pgd(
         raise ValueError(
             f"restarts must be at least 1, and more than one needs random_start=True, not restarts={restarts}"
         )
-    x, y, J = prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
-    alpha = resolve_step_size(eps, alpha, n_steps)
+    x, y, J = _prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
+    alpha = _resolve_step_size(eps, alpha, n_steps)
     generator = generator or torch.Generator().manual_seed(0)
-    best = fools = height = None
-    for _ in range(restarts):
+    for restart in range(restarts):
         start = project(x + eps * random_start_point(x, norm, generator), x, eps, norm, bounds) if random_start else x
-        found = iterate_attack(
+        adversarial = _iterate_attack(
             model, x, start, y, J, eps, alpha, n_steps, norm, targeted, return_point, bounds, batch_size
         )
         if restarts == 1:
-            return found
-        said = model_outputs(model, found, batch_size=batch_size)
-        fooled, J_found = is_adversarial(said, y, targeted), J(said)
-        if best is None:
-            best, fools, height = found, fooled, J_found
+            return adversarial
+        logits = model_outputs(model, adversarial, batch_size=batch_size)
+        success, values = is_adversarial(logits, y, targeted), J(logits)
+        if restart == 0:
+            best, best_success, best_values = adversarial, success, values
             continue
-        better = (fooled & ~fools) | ((fooled == fools) & (J_found > height))
-        best = torch.where(better.view(-1, *(1,) * (x.dim() - 1)), found, best)
-        fools, height = fools | fooled, torch.where(better, J_found, height)
+        better = (success & ~best_success) | ((success == best_success) & (values > best_values))
+        best = torch.where(better.view(-1, *(1,) * (x.dim() - 1)), adversarial, best)
+        best_success, best_values = best_success | success, torch.where(better, values, best_values)
     return best
 
 
-def resolve_step_size(eps: float, alpha: float | None, n_steps: int) -> float:
-    """How long a step is, with budget and steps checked."""
+def _resolve_step_size(eps: float, alpha: float | None, n_steps: int) -> float:
+    """The step size, 2.5 ε / n_steps by default, after checking the budget and the number of steps."""
     if n_steps < 1 or eps < 0:
-        raise ValueError(f"an attack needs at least one step and a budget eps ≥ 0, not steps={n_steps}, eps={eps}")
+        raise ValueError(f"an attack needs at least one step and eps ≥ 0, not n_steps={n_steps}, eps={eps}")
     return 2.5 * eps / n_steps if alpha is None else alpha
 
 
-def prepare_attack(
-    model: nn.Module, x: Tensor, y: Tensor | int | None, objective, targeted: bool, bounds: Bounds, batch_size: int
+def _prepare_attack(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor | int | None,
+    objective: ObjectiveLike,
+    targeted: bool,
+    bounds: Bounds,
+    batch_size: int,
 ) -> tuple[Tensor, Tensor, Objective]:
-    """The pictures, their labels (N,), and what is to be climbed, all fixed at the pictures as they are."""
+    """The checked images, their labels (N,) and the objective to maximize, all fixed at the original images."""
     if targeted and y is None:
-        raise ValueError("a targeted attack needs y, the class to arrive at")
+        raise ValueError("a targeted attack needs y, the class that it aims at")
     x = check_bounds(x, bounds)
     y = resolve_labels(model, x, y, batch_size)
     if objective is None:
@@ -189,10 +261,10 @@ def prepare_attack(
     return x, y, fix_predicted_class(model, x, objective, batch_size=batch_size)
 
 
-def iterate_attack(
+def _iterate_attack(
     model: nn.Module,
     x: Tensor,
-    at: Tensor,
+    adversarial: Tensor,
     y: Tensor,
     J: Objective,
     eps: float,
@@ -204,39 +276,46 @@ def iterate_attack(
     bounds: Bounds,
     batch_size: int,
 ) -> Tensor:
-    """Climb J from ``at``, never further than eps from x, and return what is to be kept."""
-    check_choice(return_point, ["last", "best", "first"], "point to keep")
+    """Maximize J by projected steps that start at ``adversarial``; the points that ``return_point`` selects."""
+    check_choice(return_point, ["last", "best", "first"], "return_point")
     norm_order(norm)
 
-    def onward(at: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-        return project(at + alpha * normalized_gradient(gradient, norm), x, eps, norm, bounds)
+    def step(adversarial: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
+        return project(adversarial + alpha * normalized_gradient(gradient, norm), x, eps, norm, bounds)
 
     if return_point == "last":
         for _ in range(n_steps):
-            at = onward(at, x, input_gradient(model, at, J, batch_size=batch_size))
-        return at
+            adversarial = step(adversarial, x, input_gradient(model, adversarial, J, batch_size=batch_size))
+        return adversarial
     if return_point == "best":
-        best, height = at, None
+        best, best_values = adversarial, None
         for _ in range(n_steps):
-            said, gradient = outputs_and_input_gradient(model, at, J, batch_size=batch_size)
-            best, height = keep_best(best, height, at, J(said))
-            at = onward(at, x, gradient)
-        return keep_best(best, height, at, objective_values(model, at, J, batch_size=batch_size))[0]
-    kept, open_ = at.clone(), torch.arange(len(x), device=x.device)
+            logits, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
+            best, best_values = _keep_best(best, best_values, adversarial, J(logits))
+            adversarial = step(adversarial, x, gradient)
+        return _keep_best(
+            best, best_values, adversarial, objective_values(model, adversarial, J, batch_size=batch_size)
+        )[0]
+    adversarial, active = adversarial.clone(), torch.arange(len(x), device=x.device)
     for _ in range(n_steps):
-        # Whoever is fooled stops here; the rest walk on in a smaller batch.
-        said, gradient = outputs_and_input_gradient(model, kept[open_], J.select(open_), batch_size=batch_size)
-        still = ~is_adversarial(said, y[open_], targeted)
-        open_, gradient = open_[still], gradient[still]
-        if not len(open_):
+        # A successful image stops here; the others continue in a smaller batch.
+        logits, gradient = outputs_and_input_gradient(
+            model, adversarial[active], J.select(active), batch_size=batch_size
+        )
+        unsuccessful = ~is_adversarial(logits, y[active], targeted)
+        active, gradient = active[unsuccessful], gradient[unsuccessful]
+        if not len(active):
             break
-        kept[open_] = onward(kept[open_], x[open_], gradient)
-    return kept
+        adversarial[active] = step(adversarial[active], x[active], gradient)
+    return adversarial
 
 
-def keep_best(best: Tensor, height: Tensor | None, at: Tensor, J: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each picture, the point where J is larger, and how large it is there."""
-    if height is None:
-        return at, J
-    up = J > height
-    return torch.where(up.view(-1, *(1,) * (at.dim() - 1)), at, best), torch.where(up, J, height)
+def _keep_best(best: Tensor, best_values: Tensor | None, candidates: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """For each image, the point with the larger value of the objective, and this value."""
+    if best_values is None:
+        return candidates, values
+    better = values > best_values
+    return (
+        torch.where(better.view(-1, *(1,) * (candidates.dim() - 1)), candidates, best),
+        torch.where(better, values, best_values),
+    )

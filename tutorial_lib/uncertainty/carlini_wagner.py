@@ -1,4 +1,4 @@
-"""The smallest change that fools, searched for by descent: the attack of Carlini and Wagner in L2."""
+"""The attack of Carlini and Wagner: a search for the smallest adversarial perturbation in the L2 norm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_g
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
 
-# Adam's usual constants.
+# The usual constants of Adam.
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
 BISECTION_STEPS = 6
 
@@ -33,19 +33,41 @@ def carlini_wagner(
     bounds: Bounds = (0.0, 1.0),
     batch_size: int = 64,
 ) -> Tensor:
-    """The smallest change (L2) that fools: min ‖x′ − x‖² + c · max(margin(x′), −κ) over w, where x′ = ½ (1 + tanh w).
+    """Return adversarial images of Carlini and Wagner, with a change of small L2 norm.
 
-    So x′ stays in the bounds, whatever w is. margin = z_y − max_{i≠y} z_i, or with ``targeted`` its negative; κ is the
-    ``confidence`` by which the answer must be wrong. Adam with rate ``lr`` for ``steps``, then another c, ``searches`` times:
-    ten times larger for a picture until it is fooled, halfway after that. Every picture has its own c and keeps the smallest
-    change that ever fooled; with ``early_stop`` it ends a search on its own when two tenths of the steps have brought it no
-    further. Last, the way back to x is halved while that fools. x (N, …) -> like x; a picture that was wrong before, or is
-    never fooled, comes back as it is.
+    min_w ‖x′ − x‖² + c · max(m(x′), −κ) with x′ = ½ (1 + tanh w), scaled to ``bounds``, so that x′ stays within them
+    for every w. The margin is m = z_y − max_{i≠y} z_i, or its negative if ``targeted``, and κ is the ``confidence``.
+    Adam minimizes over w, and a search over c repeats this minimization. Each image has its own c and keeps the
+    smallest successful change. At the end, bisection on the line back to x shortens this change as long as the attack
+    succeeds.
+
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats within ``bounds``.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        confidence: κ ≥ 0, in logits: the margin by which the prediction must be wrong (``targeted``: must be y).
+        n_steps: steps of Adam for each value of c, ≥ 1.
+        binary_search_steps: number of values of c for each image, ≥ 1. The next c is ten times larger until an attack
+            has succeeded, and then halfway between the largest c that failed and the smallest that succeeded.
+        lr: learning rate of Adam.
+        initial_const: the first c, > 0.
+        early_stop: whether the minimization for an image ends once its loss has not decreased over two tenths of the
+            steps.
+        targeted: whether y is the class that the attack aims at, not the one it moves away from.
+        bounds: smallest and largest valid pixel value.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Adversarial images of the shape, dtype and device of x. An image whose attack had succeeded before the first
+        step, or never succeeds, is returned unchanged.
 
     Raises:
-        ValueError: pictures outside the bounds; no steps, searches or c; as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: x is not float, contains NaN or leaves the bounds; n_steps < 1, binary_search_steps < 1,
+            initial_const ≤ 0 or confidence < 0; labels that do not fit; a targeted attack without ``y``; outputs that
+            are not finite.
 
-    Source: Carlini and Wagner, IEEE S&P 2017, arXiv 1608.04644.
+    References:
+        Carlini and Wagner, IEEE S&P 2017, arXiv:1608.04644.
 
     Example:
         >>> model = nn.Linear(2, 2, bias=False)
@@ -55,42 +77,55 @@ def carlini_wagner(
         True
     """
     if n_steps < 1 or binary_search_steps < 1 or initial_const <= 0 or confidence < 0:
-        said = f"steps={n_steps}, searches={binary_search_steps}, c={initial_const}, confidence={confidence}"
-        raise ValueError(f"carlini_wagner needs steps, searches, c > 0 and confidence ≥ 0, not {said}")
+        raise ValueError(
+            "carlini_wagner needs n_steps ≥ 1, binary_search_steps ≥ 1, initial_const > 0 and confidence ≥ 0, "
+            f"not {n_steps}, {binary_search_steps}, {initial_const} and {confidence}"
+        )
     if targeted and y is None:
-        raise ValueError("a targeted attack needs y, the class to arrive at")
+        raise ValueError("a targeted attack needs y, the class that it aims at")
     x = check_bounds(x, bounds)
     y = resolve_labels(model, x, y, batch_size)
-    best, J = x.clone(), cw_margin(y, targeted)
-    for part in batch_slices(max(1, len(x)), batch_size):
-        rows = torch.arange(len(x), device=x.device)[part]
+    best, J = x.clone(), _cw_margin(y, targeted)
+    for batch in batch_slices(max(1, len(x)), batch_size):
+        rows = torch.arange(len(x), device=x.device)[batch]
         logits = check_labels_in_range(model_outputs(model, x[rows], batch_size=batch_size), y[rows])
-        rows = rows[~is_adversarial_with_margin(logits, y[rows], J.select(rows), confidence, targeted)]
+        rows = rows[~_is_adversarial_with_margin(logits, y[rows], J.select(rows), confidence, targeted)]
         if len(rows):
-            asked = x[rows], y[rows], J.select(rows)
-            best[rows] = minimize_perturbation(
-                model, *asked, confidence, n_steps, binary_search_steps, lr, initial_const, early_stop, targeted, bounds
+            best[rows] = _minimize_perturbation(
+                model,
+                x[rows],
+                y[rows],
+                J.select(rows),
+                confidence,
+                n_steps,
+                binary_search_steps,
+                lr,
+                initial_const,
+                early_stop,
+                targeted,
+                bounds,
             )
     return best
 
 
-def cw_margin(y: Tensor, targeted: bool) -> Objective:
-    """By how much the answer that has to go still leads (``targeted``: the one to arrive at still trails): (n, C) -> (n,)."""
+def _cw_margin(y: Tensor, targeted: bool) -> Objective:
+    """The margin of class y over the other classes (``targeted``: of the other classes over y), (n, C) -> (n,)."""
 
-    def lead(z: Tensor, y: Tensor) -> Tensor:
+    def margin(z: Tensor, y: Tensor) -> Tensor:
         own = z.gather(1, y[:, None])[:, 0]
-        # Masked by −∞: masked by a product with zero, the runner-up of negative logits would be 0.
+        # Masked by −∞: after a product with zero, the largest of negative logits would be 0.
         others = z.scatter(1, y[:, None], -torch.inf).amax(1)
         return others - own if targeted else own - others
 
-    return Objective(lead, y, classes=True)
+    return Objective(margin, y, classes=True)
 
 
-def is_adversarial_with_margin(logits: Tensor, y: Tensor, J: Objective, confidence: float, targeted: bool) -> Tensor:
+def _is_adversarial_with_margin(logits: Tensor, y: Tensor, J: Objective, confidence: float, targeted: bool) -> Tensor:
+    """Mask (n,) of the images whose attack succeeds with a margin of at least ``confidence``."""
     return is_adversarial(logits, y, targeted) & (J(logits) <= -confidence)
 
 
-def minimize_perturbation(
+def _minimize_perturbation(
     model: nn.Module,
     x: Tensor,
     y: Tensor,
@@ -104,65 +139,73 @@ def minimize_perturbation(
     targeted: bool,
     bounds: Bounds,
 ) -> Tensor:
-    """The search for pictures that are not fooled yet: the smallest change found for each, or the picture itself."""
+    """The adversarial images with the smallest change; an image whose attack never succeeds is returned unchanged."""
     middle, half = (bounds[1] + bounds[0]) / 2, (bounds[1] - bounds[0]) / 2
-    # A little inside: a black or white pixel would lie at infinity.
+    # Slightly inside the bounds, since a black or white pixel would lie at infinity.
     start = ((x - middle) / half * (1 - 1e-6)).atanh()
-    best, size = x.clone(), x.new_full((len(x),), torch.inf)
-    low, high, now = torch.zeros_like(size), torch.full_like(size, torch.inf), torch.full_like(size, initial_const)
-    every = math.ceil(n_steps / 10)
+    best, best_norms = x.clone(), x.new_full((len(x),), torch.inf)
+    low, high, const = (torch.full_like(best_norms, value) for value in (0.0, torch.inf, initial_const))
+    check_interval = math.ceil(n_steps / 10)
     for _ in range(binary_search_steps):
-        w, first, second = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
-        open_, before, idle = (
+        w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
+        active, previous_loss, n_stalled = (
             torch.arange(len(x), device=x.device),
-            torch.full_like(size, torch.inf),
-            torch.zeros_like(size),
+            torch.full_like(best_norms, torch.inf),
+            torch.zeros_like(best_norms),
         )
-        found = torch.zeros_like(size, dtype=torch.bool)
+        succeeded = torch.zeros_like(best_norms, dtype=torch.bool)
         for t in range(1, n_steps + 1):
-            bent = w.tanh()
-            at = middle + half * bent
-            logits, slope = outputs_and_input_gradient(model, at, J.select(open_), batch_size=len(at))
-            change, lead = at - x[open_], J.select(open_)(logits)
-            squares, short = change.flatten(1).square().sum(1), lead > -confidence
-            fools = is_adversarial_with_margin(logits, y[open_], J.select(open_), confidence, targeted)
-            closer = fools & (squares.sqrt() < size[open_])
-            found[open_] |= fools
-            best[open_[closer]], size[open_[closer]] = at[closer], squares[closer].sqrt()
+            tanh_w = w.tanh()
+            adversarial = middle + half * tanh_w
+            logits, margin_gradient = outputs_and_input_gradient(
+                model, adversarial, J.select(active), batch_size=len(adversarial)
+            )
+            change, margin = adversarial - x[active], J.select(active)(logits)
+            squared_norms, insufficient = change.flatten(1).square().sum(1), margin > -confidence
+            success = _is_adversarial_with_margin(logits, y[active], J.select(active), confidence, targeted)
+            smaller = success & (squared_norms.sqrt() < best_norms[active])
+            succeeded[active] |= success
+            best[active[smaller]], best_norms[active[smaller]] = adversarial[smaller], squared_norms[smaller].sqrt()
             # d/dw of the sum, by the chain rule: dx′/dw = half · (1 − tanh² w).
-            push = (now[open_] * short).view(-1, *(1,) * (x.dim() - 1))
-            g = (2 * change + push * slope) * half * (1 - bent.square())
-            first.mul_(ADAM_BETA1).add_(g, alpha=1 - ADAM_BETA1)
-            second.mul_(ADAM_BETA2).addcmul_(g, g, value=1 - ADAM_BETA2)
-            w = w - lr * (first / (1 - ADAM_BETA1**t)) / ((second / (1 - ADAM_BETA2**t)).sqrt() + ADAM_EPS)
-            if early_stop and (t - 1) % every == 0:
-                # Whoever has come no further in two tenths of the steps stops, and nobody else.
-                loss = squares + now[open_] * (lead + confidence).clamp(min=0)
-                idle = torch.where(loss <= 0.9999 * before, 0, idle + 1)
-                before, on = loss, idle < 2
-                if not on.any():
+            margin_weight = (const[active] * insufficient).view(-1, *(1,) * (x.dim() - 1))
+            g = (2 * change + margin_weight * margin_gradient) * half * (1 - tanh_w.square())
+            first_moment.mul_(ADAM_BETA1).add_(g, alpha=1 - ADAM_BETA1)
+            second_moment.mul_(ADAM_BETA2).addcmul_(g, g, value=1 - ADAM_BETA2)
+            w = w - lr * (first_moment / (1 - ADAM_BETA1**t)) / (
+                (second_moment / (1 - ADAM_BETA2**t)).sqrt() + ADAM_EPS
+            )
+            if early_stop and (t - 1) % check_interval == 0:
+                # Each image stops by itself, after two checks without progress; the other images are not affected.
+                loss = squared_norms + const[active] * (margin + confidence).clamp(min=0)
+                n_stalled = torch.where(loss <= 0.9999 * previous_loss, 0, n_stalled + 1)
+                previous_loss, in_progress = loss, n_stalled < 2
+                if not in_progress.any():
                     break
-                if not on.all():
-                    open_, before, idle, w, first, second = (
-                        each[on] for each in (open_, before, idle, w, first, second)
+                if not in_progress.all():
+                    active, previous_loss, n_stalled, w, first_moment, second_moment = (
+                        state[in_progress]
+                        for state in (active, previous_loss, n_stalled, w, first_moment, second_moment)
                     )
-        high, low = torch.where(found, now, high), torch.where(found, low, now)
-        now = torch.where(high.isinf(), 10 * now, (low + high) / 2)
-    return bisect_towards_original(
+        high, low = torch.where(succeeded, const, high), torch.where(succeeded, low, const)
+        const = torch.where(high.isinf(), 10 * const, (low + high) / 2)
+    return _bisect_towards_original(
         x,
         best,
-        lambda at: is_adversarial_with_margin(model_outputs(model, at, batch_size=len(at)), y, J, confidence, targeted),
+        lambda adversarial: _is_adversarial_with_margin(
+            model_outputs(model, adversarial, batch_size=len(adversarial)), y, J, confidence, targeted
+        ),
     )
 
 
-def bisect_towards_original(x: Tensor, best: Tensor, holds: Callable[[Tensor], Tensor]) -> Tensor:
-    """The nearest point on the straight way back to the picture that still holds, found by halving; forward passes only.
+def _bisect_towards_original(x: Tensor, best: Tensor, succeeds: Callable[[Tensor], Tensor]) -> Tensor:
+    """The successful point nearest to x on the line from ``best`` back to x, by bisection.
 
-    Descent in steps of a fixed length finds no change that is smaller than its first step.
+    Gradient descent with a fixed step length cannot find a change that is smaller than its first step. Only forward
+    passes are needed.
     """
-    short, far = (torch.full((len(x), *(1,) * (x.dim() - 1)), share).to(x) for share in (0.0, 1.0))
+    low, high = (torch.full((len(x), *(1,) * (x.dim() - 1)), fraction).to(x) for fraction in (0.0, 1.0))
     for _ in range(BISECTION_STEPS):
-        share = (short + far) / 2
-        fine = holds(x + share * (best - x)).view_as(share)
-        short, far = torch.where(fine, short, share), torch.where(fine, share, far)
-    return torch.where(far < 1, x + far * (best - x), best)
+        fraction = (low + high) / 2
+        success = succeeds(x + fraction * (best - x)).view_as(fraction)
+        low, high = torch.where(success, low, fraction), torch.where(success, fraction, high)
+    return torch.where(high < 1, x + high * (best - x), best)

@@ -1,4 +1,4 @@
-"""The nearest boundary, taken for flat: DeepFool."""
+"""DeepFool: steps to the nearest decision boundary of the linearized network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
 
-# Where a boundary bends, steps to where it seems to be die out just before it: after the first they are this much longer.
+# Near a curved boundary, steps to the linearized boundary become ever smaller and stop just before it. Every step after
+# the first is therefore longer by this amount, as a fraction of the pixel range.
 BOUNDARY_OVERSTEP = 1e-4
 
 
@@ -24,18 +25,32 @@ def deepfool(
     bounds: Bounds = (0.0, 1.0),
     batch_size: int = 64,
 ) -> Tensor:
-    """The shortest way (L2) across the nearest boundary, as if all were flat, again and again until the answer changes.
+    """Return adversarial images of DeepFool, moved across the nearest decision boundary in L2.
 
-    With f_k = z_k − z_y and w_k = ∂f_k/∂x, boundary k is |f_k| / ‖w_k‖ away. A step goes to the nearest, r = |f_k| w_k / ‖w_k‖²;
-    x′ = x + (1 + overshoot) Σ r, cut at the bounds. For an affine network the first step is exact. x (N, …) -> like x.
+    With f_k = z_k − z_y and w_k = ∂f_k/∂x, the boundary to class k of the linearized network is |f_k| / ‖w_k‖ away.
+    Each step goes to the nearest boundary, r = |f_k| w_k / ‖w_k‖², until the predicted class changes, and x′ = x + (1 +
+    overshoot) Σ r, clipped to ``bounds``. For an affine network the first step is exact.
 
-    ``y``: (N,) labels, a class, or None, the class predicted. ``candidates``: how many other classes are looked at, the likeliest
-    at x. Each picture stops when it is fooled, a wrong one at once; one that never is comes back as far as ``steps`` led.
+    Args:
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats within ``bounds``.
+        y: integer labels (N,), one class for all images, or None for the classes predicted at x.
+        n_steps: largest number of steps, ≥ 1.
+        n_candidates: number of other classes whose boundaries are considered, those with the largest logits at x, ≥ 1.
+        overshoot: by which fraction the sum of the steps is lengthened, so that the boundary is crossed.
+        bounds: smallest and largest valid pixel value.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Adversarial images of the shape, dtype and device of x. An image that is misclassified from the start is
+        returned unchanged; one whose predicted class never changes is returned after all steps.
 
     Raises:
-        ValueError: pictures outside the bounds; no steps or candidates; and as :func:`tutorial_lib.gradients.class_jacobian` does.
+        ValueError: x is not float, contains NaN or leaves the bounds; n_steps < 1 or n_candidates < 1; labels that do
+            not fit; outputs that are not finite logits (N, C).
 
-    Source: Moosavi-Dezfooli, Fawzi, Frossard, CVPR 2016, arXiv 1511.04599.
+    References:
+        Moosavi-Dezfooli, Fawzi, Frossard, CVPR 2016, arXiv:1511.04599.
 
     Example:
         >>> model = nn.Linear(2, 2, bias=False)
@@ -44,36 +59,39 @@ def deepfool(
         tensor([[0.5000, 0.5000]])
     """
     if n_steps < 1 or n_candidates < 1:
-        raise ValueError(
-            f"deepfool needs at least one step and one other class, not steps={n_steps}, candidates={n_candidates}"
-        )
+        raise ValueError(f"deepfool needs n_steps ≥ 1 and n_candidates ≥ 1, not {n_steps} and {n_candidates}")
     x = check_bounds(x, bounds)
     y = resolve_labels(model, x, y, batch_size)
     logits = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y)
-    at, way, open_ = x.clone(), torch.zeros_like(x), (~is_adversarial(logits, y)).nonzero()[:, 0]
-    # The class itself first, whatever ties there are, then the others from the likeliest on.
-    ranks = logits.scatter(1, y[:, None], torch.inf).topk(min(n_candidates + 1, logits.shape[1])).indices
-    for turn in range(n_steps):
-        if not len(open_):
+    adversarial, steps, active = x.clone(), torch.zeros_like(x), (~is_adversarial(logits, y)).nonzero()[:, 0]
+    # First the class itself, even if others have an equal logit, then the other classes by decreasing logit.
+    classes = logits.scatter(1, y[:, None], torch.inf).topk(min(n_candidates + 1, logits.shape[1])).indices
+    for n in range(n_steps):
+        if not len(active):
             break
-        for rows in open_.split(batch_size):
-            logits, jacobian = outputs_and_class_gradients(model, at[rows], ranks[rows], batch_size=batch_size)
-            way[rows] += step_to_nearest_boundary(
-                logits, jacobian, ranks[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if turn else 0.0
+        for rows in active.split(batch_size):
+            logits, jacobian = outputs_and_class_gradients(
+                model, adversarial[rows], classes[rows], batch_size=batch_size
             )
-        at[open_] = (x[open_] + (1 + overshoot) * way[open_]).clamp(*bounds)
-        open_ = open_[~is_adversarial(model_outputs(model, at[open_], batch_size=batch_size), y[open_])]
-    return at
+            steps[rows] += _step_to_nearest_boundary(
+                logits, jacobian, classes[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if n else 0.0
+            )
+        adversarial[active] = (x[active] + (1 + overshoot) * steps[active]).clamp(*bounds)
+        active = active[~is_adversarial(model_outputs(model, adversarial[active], batch_size=batch_size), y[active])]
+    return adversarial
 
 
-def step_to_nearest_boundary(logits: Tensor, jacobian: Tensor, ranks: Tensor, beyond: float) -> Tensor:
-    """The step to, and ``beyond``, the nearest boundary of a locally flat network: z (n, C), ∂z/∂x (n, K, …), classes (n, K)."""
-    z = logits.gather(1, ranks)
+def _step_to_nearest_boundary(logits: Tensor, jacobian: Tensor, classes: Tensor, overstep: float) -> Tensor:
+    """The step to the nearest boundary of the linearized network, and ``overstep`` beyond it.
+
+    Logits (n, C), gradients of the logits (n, K, …), classes (n, K) whose first column is the own class -> (n, …).
+    """
+    z = logits.gather(1, classes)
     f, w = z[:, 1:] - z[:, :1], jacobian[:, 1:] - jacobian[:, :1]
     slopes = w.flatten(2).norm(dim=2)
-    # A boundary that no step comes closer to is infinitely far.
+    # A boundary that no step comes closer to is infinitely far away.
     distances = torch.where(slopes > 0, f.abs() / slopes, torch.inf)
     rows, k = torch.arange(len(z), device=z.device), distances.argmin(1)
-    reached = distances[rows, k].isfinite()
-    size = torch.where(reached, (distances[rows, k] + beyond) / slopes[rows, k], torch.zeros_like(distances[:, 0]))
-    return size.view(-1, *(1,) * (w.dim() - 2)) * w[rows, k]
+    reachable = distances[rows, k].isfinite()
+    scale = torch.where(reachable, (distances[rows, k] + overstep) / slopes[rows, k], torch.zeros_like(distances[:, 0]))
+    return scale.view(-1, *(1,) * (w.dim() - 2)) * w[rows, k]

@@ -1,4 +1,8 @@
-"""Ask several networks: they are unsure together of a poor picture, and of one another where none has learned it."""
+"""Predictive uncertainty of several predictions for the same images: deep ensembles and Monte Carlo dropout.
+
+The predictions agree that they are uncertain where the image itself is ambiguous, and they disagree where the models
+have not learned what to predict.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,17 @@ from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate
 
 
 class PredictiveUncertainty(NamedTuple):
-    """What several answers say together. Three scores, (N,), in nats, higher = more abnormal: ``total = picture + model``.
+    """The uncertainty of T predictions p_t for each image, divided into two parts.
 
-    ``probabilities``: their mean p̄, (N, C). ``total``: H[p̄]. ``picture``: the mean of H[p_t], doubt that every voter has.
-    ``model``: the mutual information H[p̄] − mean H[p_t] ≥ 0, what the voters disagree about.
+    ``predictive_entropy = expected_entropy + mutual_information``. All three are scores in nats; higher means more
+    abnormal.
+
+    Attributes:
+        probabilities: mean prediction p̄ (N, C).
+        predictive_entropy: H[p̄] (N,) in [0, log C], the total uncertainty.
+        expected_entropy: mean_t H[p_t] (N,) in [0, log C], the aleatoric (data) uncertainty that all members share.
+        mutual_information: H[p̄] − mean_t H[p_t] (N,), ≥ 0, the epistemic (model) uncertainty: how much the members
+            disagree.
     """
 
     probabilities: Tensor
@@ -27,45 +38,71 @@ class PredictiveUncertainty(NamedTuple):
 
 
 def decompose_uncertainty(logits: Tensor) -> PredictiveUncertainty:
-    """What T answers to each picture say together: logits (T, N, C) -> :class:`Votes`.
+    """Return the aleatoric and the epistemic uncertainty of T predictions for each image.
+
+    H[p̄] = mean_t H[p_t] + I with p̄ = mean_t p_t and the mutual information I = mean_t KL(p_t ‖ p̄).
+
+    Args:
+        logits: logits (T, N, C) of T ≥ 1 ensemble members or Monte Carlo samples.
+
+    Returns:
+        Mean probabilities (N, C), and three scores (N,) in nats, ≥ 0: the predictive entropy H[p̄], the expected
+        entropy mean_t H[p_t], and the mutual information I. Higher means more abnormal.
 
     Raises:
-        ValueError: no voter.
+        ValueError: the logits are not floats (T, N, C) with T ≥ 1 and C ≥ 1.
 
-    Source: Houlsby et al., 2011, arXiv 1112.5745.
+    References:
+        Houlsby et al., 2011, arXiv:1112.5745.
 
     Example:
-        >>> sure, torn = [[[30., 0.]], [[0., 30.]]], [[[0., 0.]], [[0., 0.]]]
-        >>> decompose_uncertainty(torch.tensor(sure)).mutual_information, decompose_uncertainty(torch.tensor(torn)).mutual_information
-        (tensor([0.6931]), tensor([0.]))
+        >>> disagreeing, uncertain = [[[30., 0.]], [[0., 30.]]], [[[0., 0.]], [[0., 0.]]]
+        >>> decompose_uncertainty(torch.tensor(disagreeing)).mutual_information
+        tensor([0.6931])
+        >>> decompose_uncertainty(torch.tensor(uncertain)).mutual_information
+        tensor([0.])
     """
     if logits.dim() != 3 or not len(logits) or not logits.shape[2] or not logits.is_floating_point():
-        raise ValueError(f"logits of at least one voter, floats (T, N, C), not {logits.dtype} {tuple(logits.shape)}")
+        raise ValueError(f"expected logits (T, N, C) of floats with T ≥ 1, not {logits.dtype} {tuple(logits.shape)}")
     log_p = logits.log_softmax(2)
     log_mean = log_p.logsumexp(0) - math.log(len(logits))
     p, mean = log_p.exp(), log_p.exp().mean(0)
-    total, image = torch.special.entr(mean).sum(1), torch.special.entr(p).sum(2).mean(0)
-    # H[p̄] − mean H[p_t] = mean Σ p_t log(p_t/p̄): taken so, it does not drown in the rounding of two entropies.
-    apart = torch.where(p > 0, p * (log_p - log_mean), 0).sum(2).mean(0)
-    return PredictiveUncertainty(mean, total, image, apart.clamp(min=0))
+    predictive_entropy, expected_entropy = torch.special.entr(mean).sum(1), torch.special.entr(p).sum(2).mean(0)
+    # H[p̄] − mean H[p_t] = mean Σ p_t log(p_t/p̄): in this form it is not lost in the rounding of the two entropies.
+    mutual_information = torch.where(p > 0, p * (log_p - log_mean), 0).sum(2).mean(0)
+    return PredictiveUncertainty(mean, predictive_entropy, expected_entropy, mutual_information.clamp(min=0))
 
 
 def deep_ensemble(models: Sequence[nn.Module], x: Tensor, *, batch_size: int = 256) -> PredictiveUncertainty:
-    """Several networks, trained alike from other beginnings, on the same pictures. x (N, …) -> :class:`Votes`.
+    """Return the predictive uncertainty of a deep ensemble.
+
+    The members are networks trained in the same way from different initial weights.
+
+    Args:
+        models: classifiers, images (N, …) to logits (N, C) of the same classes; they are left as they were.
+        x: images (N, …).
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Mean probabilities (N, C), and three scores (N,) in nats, ≥ 0: the predictive entropy H[p̄], the expected
+        entropy mean_t H[p_t], and the mutual information, their difference. Higher means more abnormal.
 
     Raises:
-        ValueError: no network, networks with different outputs, and as :func:`tutorial_lib.gradients.model_outputs` does.
+        ValueError: no model, models whose outputs are not logits (N, C) of one shape, an empty batch, outputs that are
+            not finite, BatchNorm or dropout in training mode.
 
-    Source: Lakshminarayanan, Pritzel, Blundell, NeurIPS 2017, arXiv 1612.01474.
+    References:
+        Lakshminarayanan, Pritzel, Blundell, NeurIPS 2017, arXiv:1612.01474.
 
     Example:
         >>> deep_ensemble([nn.Linear(3, 2), nn.Linear(3, 2)], torch.rand(5, 3)).mutual_information.shape
         torch.Size([5])
     """
-    found = [model_outputs(model, x, batch_size=batch_size) for model in models]
-    if not found or any(z.dim() != 2 or z.shape != found[0].shape for z in found):
-        raise ValueError(f"at least one network, and logits (N, C) alike of all, not {[tuple(z.shape) for z in found]}")
-    return decompose_uncertainty(torch.stack(found))
+    logits = [model_outputs(model, x, batch_size=batch_size) for model in models]
+    if not logits or any(z.dim() != 2 or z.shape != logits[0].shape for z in logits):
+        shapes = [tuple(z.shape) for z in logits]
+        raise ValueError(f"an ensemble needs at least one model, and logits (N, C) of one shape, not {shapes}")
+    return decompose_uncertainty(torch.stack(logits))
 
 
 def mc_dropout(
@@ -77,40 +114,51 @@ def mc_dropout(
     batch_size: int = 256,
     generator: torch.Generator | None = None,
 ) -> PredictiveUncertainty:
-    """Monte Carlo dropout on the features h that enter the last layer: z_t = W (m_t ⊙ h)/(1 − rate) + b. x -> :class:`Votes`.
+    """Return the predictive uncertainty of Monte Carlo dropout before the last layer.
 
-    One pass through the network; the masks m_t, each entry kept with probability 1 − rate, are the same for every picture,
-    so that no picture's score depends on its neighbours. The reading as an approximate posterior asks for a network that was
-    trained with this dropout. Those that ship with the course were not: for them it is a trial with perturbed features.
+    z_t = W (m_t ⊙ h)/(1 − p) + b with the features h that enter the last layer, and masks m_t of which each entry is 1
+    with probability 1 − p. One forward pass through the network. All images share the same masks, so that the score of
+    an image does not depend on the other images.
+
+    The interpretation as an approximate posterior requires a network that was trained with this dropout. The networks
+    that ship with the course were not; for them, the samples are only predictions from perturbed features.
 
     Args:
-        model: pictures to logits that come straight from a Linear layer.
-        x: (N, …).
-        rate: the share of features dropped.
-        passes: T, how many masks.
-        chunk: pictures at a time.
-        generator: source of the masks; without one, a fresh one seeded with 0.
+        model: classifier, images (N, …) to logits (N, C) that come straight from a Linear layer; it is left as it was.
+        x: images (N, …).
+        p: dropout rate in [0, 1), the probability that a feature is set to zero.
+        n_samples: T ≥ 1, the number of masks.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+        generator: source of the masks; None is a new one with seed 0.
+
+    Returns:
+        Mean probabilities (N, C), and three scores (N,) in nats, ≥ 0: the predictive entropy H[p̄], the expected
+        entropy mean_t H[p_t], and the mutual information, their difference. Higher means more abnormal.
 
     Raises:
-        ValueError: a rate outside [0, 1), no pass, and as :func:`tutorial_lib.gradients.penultimate_features` does.
+        ValueError: p outside [0, 1), n_samples < 1, an empty batch, or outputs that are not directly those of a linear
+            layer.
 
-    Source: Gal and Ghahramani, ICML 2016, arXiv 1506.02142.
+    References:
+        Gal and Ghahramani, ICML 2016, arXiv:1506.02142.
 
     Example:
-        >>> found = mc_dropout(nn.Linear(4, 3), torch.rand(5, 4), n_samples=10)
-        >>> bool((found.mutual_information > 0).all()), torch.allclose(found.predictive_entropy, found.expected_entropy + found.mutual_information)
-        (True, True)
+        >>> u = mc_dropout(nn.Linear(4, 3), torch.rand(5, 4), n_samples=10)
+        >>> bool((u.mutual_information > 0).all())
+        True
+        >>> torch.allclose(u.predictive_entropy, u.expected_entropy + u.mutual_information)
+        True
     """
     if not 0 <= p < 1 or n_samples < 1:
-        raise ValueError(f"a rate in [0, 1) and at least one pass, not rate={p}, passes={n_samples}")
+        raise ValueError(f"dropout needs a rate p in [0, 1) and n_samples ≥ 1, not p={p}, n_samples={n_samples}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    last = last_linear_layer(model, x)
-    # In one precision and on the generator's device, so that the masks do not depend on those of x.
-    kept = torch.rand(n_samples, last.in_features, generator=generator, device=generator.device) >= p
-    found = []
+    linear = last_linear_layer(model, x)
+    # In one precision and on the device of the generator, so that the masks do not depend on the dtype or device of x.
+    keep = torch.rand(n_samples, linear.in_features, generator=generator, device=generator.device) >= p
+    logits = []
     with torch.no_grad():
         for rows in batch_slices(len(x), batch_size):
             _, h = penultimate_features(model, x[rows])
-            masks = kept.to(h) / (1 - p)
-            found.append(torch.stack([nn.functional.linear(m * h, last.weight, last.bias) for m in masks]))
-        return decompose_uncertainty(torch.cat(found, 1))
+            masks = keep.to(h) / (1 - p)
+            logits.append(torch.stack([nn.functional.linear(m * h, linear.weight, linear.bias) for m in masks]))
+        return decompose_uncertainty(torch.cat(logits, 1))

@@ -1,4 +1,4 @@
-"""Novelty from the required change of one layer of a generative model, and a judge that needs no novel picture to learn."""
+"""Gradient features of one layer of a generative model, and noisy copies as a substitute for abnormal images."""
 
 from __future__ import annotations
 
@@ -9,59 +9,74 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
 from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
+from tutorial_lib.gradients.layers import Layer
 
 
 def layer_gradient_features(
     model: nn.Module,
     x: Tensor,
-    layer: str | nn.Module = "decoder.0",
+    layer: Layer = "decoder.0",
     objective: Callable[[Tensor], Objective] = reconstruction_mse,
     *,
     batch_size: int = 64,
 ) -> Tensor:
-    """The change that one layer would need to expect a picture: ∂L(x)/∂φ of its weight, flattened, signed. x (N, …) -> (N, d).
+    """Return each image's gradient of the reconstruction loss with respect to one layer.
 
-    Its norm says how much, its direction which way. The divergence from the prior does not depend on the decoder, so for a
-    variational autoencoder this is the gradient of the whole bound.
+    ∂L(x)/∂φ with the weight φ of the layer: its norm measures how much the layer would have to change in order to
+    reconstruct the image, and its direction in which way. The divergence of a variational autoencoder from its prior
+    does not depend on the decoder, so for a layer of the decoder this is the gradient of the whole evidence lower
+    bound.
 
     Args:
-        model: pictures to reconstructions; a variational one must reconstruct without chance.
-        x: pictures.
-        layer: the layer whose weight is asked; by default the first of ``decoder``.
-        objective: from pictures to the objective bound to them: :func:`tutorial_lib.gradients.reconstruction_mse` or
-            :func:`tutorial_lib.gradients.bernoulli_nll`.
-        chunk: pictures at a time.
+        model: images (N, …) to reconstructions of the same shape; it is left as it was. A variational autoencoder must
+            reconstruct deterministically.
+        x: images (N, …).
+        layer: dotted name or module; the default is the first layer of ``decoder``. A block stands for all layers
+            inside it.
+        objective: maps images to the objective that is bound to them:
+            :func:`~tutorial_lib.gradients.reconstruction_mse` (default) or
+            :func:`~tutorial_lib.gradients.bernoulli_nll`.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Features (N, d), signed: the flattened gradient with respect to the weight, d entries.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.per_sample_gradients` does.
+        ValueError: an unknown layer, outputs that are not finite or not of the shape of x, BatchNorm or dropout in
+            training mode.
 
-    Source: Kwon, Prabhushankar, Temel, AlRegib, ICIP 2020, arXiv 2008.06094.
+    References:
+        Kwon, Prabhushankar, Temel, AlRegib, ICIP 2020, arXiv:2008.06094.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 3))
         >>> layer_gradient_features(model, torch.rand(5, 3), "1").shape
         torch.Size([5, 6])
     """
-    found = []
+    features = []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        part = x[rows]
-        gradients = per_sample_gradients(model, part, objective(part), layers=layer, batch_size=batch_size)
-        found.append(torch.cat([g.flatten(1) for name, g in gradients.items() if name.endswith("weight")], 1))
-    return torch.cat(found)
+        batch = x[rows]
+        gradients = per_sample_gradients(model, batch, objective(batch), layers=layer, batch_size=batch_size)
+        features.append(torch.cat([g.flatten(1) for name, g in gradients.items() if name.endswith("weight")], 1))
+    return torch.cat(features)
 
 
 def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-    """The same pictures under normal noise, kept in [0, 1]: a stand-in for the abnormal where no abnormal picture may be shown.
+    """Return the images with additive Gaussian noise, clipped to [0, 1].
 
-    A detector that learns normal pictures from their noisy copies (``PurviewDetector(hidden=(40, 20), log=False)``) has seen no
-    novelty of the kind that it is tested on.
+    Noisy copies can replace abnormal images in training. A detector that is trained to separate normal images from
+    their noisy copies has not seen any anomaly of the type that it is tested on.
 
     Args:
-        x: (N, …) in [0, 1].
-        spread: standard deviation of the noise; 1 drowns the picture.
-        generator: source of the noise, on the CPU; without one, a fresh one seeded with 0.
+        x: images (N, …) in [0, 1].
+        spread: standard deviation of the noise, in the unit of x; with 1 the image is hardly recognizable.
+        generator: source of the noise, on the CPU; None is a new one with seed 0.
 
-    Source: the training protocol of Kwon et al., ICIP 2020, arXiv 2008.06094.
+    Returns:
+        Images of the shape, dtype and device of x, in [0, 1].
+
+    References:
+        The training protocol of Kwon et al., ICIP 2020, arXiv:2008.06094.
 
     Example:
         >>> add_gaussian_noise(torch.full((1, 4), 0.5), spread=0.0)

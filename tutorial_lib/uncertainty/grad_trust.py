@@ -1,4 +1,4 @@
-"""May this answer be trusted? How much more would have to change for another answer than for this one?"""
+"""GradTrust: whether a prediction can be trusted, from the gradients that other predictions would need."""
 
 from __future__ import annotations
 
@@ -10,60 +10,78 @@ from tutorial_lib.uncertainty.logit_scores import check_logits, complement_proba
 
 
 def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Tensor | None = None) -> Tensor:
-    """GradTrust: how far one answer's required change stands out among those of all. Higher = more to be trusted. -> (N,).
+    """Return the GradTrust score of each prediction; higher means more trustworthy.
 
-    ``rivals=None``, as the authors' demonstration computes it: G = ∂J/∂W of the mean squared error of the logits to 1/C,
-    energy e_c = Var_k(G_ck²) over the features, r = max_c e_c / mean_c e_c, in [1, C]. As G = 2/C (z − 1/C) hᵀ, the features
-    cancel: r = max_c (z_c − 1/C)⁴ / mean_c (z_c − 1/C)⁴. It is read off the logits, needs no backward pass, and a very
-    *negative* logit can stand out as well.
+    Without ``n_counterfactuals``, as in the authors' demonstration: G = ∂J/∂W is the gradient of the mean squared error
+    between the logits and 1/C, e_c = Var_k(G_ck²) the variance over the features k, and r = max_c e_c / mean_c e_c.
+    Since G = 2/C (z − 1/C) hᵀ, the features h cancel: r = max_c (z_c − 1/C)⁴ / mean_c (z_c − 1/C)⁴. The score is
+    computed from the logits and needs no backward pass. A very *negative* logit increases it as well.
 
-    ``n_counterfactuals=k``, counterfactual: of the k most likely other answers Q, r = mean_Q ‖g_Q‖ / ‖g_P‖, where g_Q = ∂(−log p_Q)/∂θ
-    is the change that the answer Q would need and P is the one given. At the last layer g_Q = (p − e_Q) hᵀ, so that ‖h‖
-    cancels again, r ≥ 1, and the logits say it all. With ``gram``, θ is all that the Gram matrix was taken over; there they
-    do not.
+    With ``n_counterfactuals=k``, the counterfactual form: r = mean_Q ‖g_Q‖ / ‖g_P‖ with the predicted class P, the k
+    most likely other classes Q, and the gradient g_Q = ∂(−log p_Q)/∂θ, the change that the prediction Q would need.
+    Without ``gram``, θ is the weight of the last layer, where g_Q = (p − e_Q) hᵀ. Then ‖h‖ cancels as well, r ≥ 1, and
+    the score depends on the logits alone. With ``gram``, θ is all parameters that the Gram matrix was computed for, and
+    the score depends on more than the logits.
 
     Args:
-        logits: (N, C).
-        rivals: None, or how many other answers, 1 … C − 1.
-        gram: for rivals: K, (N, L, C, C), of all or some layers, from :func:`tutorial_lib.gradients.class_gradient_gram`.
+        logits: logits (N, C), C ≥ 2.
+        n_counterfactuals: None, or the number k of other classes, 1 … C − 1.
+        gram: only with ``n_counterfactuals``: Gram matrices K (N, L, C, C) of all or some layers, from
+            :func:`~tutorial_lib.gradients.class_gradient_gram`; None is the last layer.
+
+    Returns:
+        Scores r (N,): in [1, C] without ``n_counterfactuals``; ≥ 1 with it and without ``gram``; ≥ 0 with both.
 
     Raises:
-        ValueError: no logits, fewer than two classes, no such number of rivals, or a Gram matrix of other samples or classes.
+        ValueError: the logits are not floats (N, C) with C ≥ 2; ``n_counterfactuals`` is out of range; a Gram matrix of
+            other samples or classes, or without ``n_counterfactuals``.
 
-    Source: Prabhushankar and AlRegib, IEEE MIPR 2024, arXiv 2405.13758, and its demonstration code; the form with rivals is our
-    reading of "counterfactual gradients of the likeliest classes".
+    References:
+        Prabhushankar and AlRegib, IEEE MIPR 2024, arXiv:2405.13758, and its demonstration code. The counterfactual form
+        is our interpretation of "counterfactual gradients of the likeliest classes".
 
     Example:
         >>> z = torch.tensor([[2., 0., 0.], [1., 1., 1.]])
         >>> grad_trust(z), grad_trust(z, n_counterfactuals=1)
         (tensor([2.9904, 1.0000]), tensor([4.5821, 1.0000]))
     """
-    classes = check_logits(logits).shape[1]
-    if classes < 2:
-        raise ValueError("trust needs another answer: at least two classes")
+    n_classes = check_logits(logits).shape[1]
+    if n_classes < 2:
+        raise ValueError(f"grad_trust compares classes and needs at least two classes, not {n_classes}")
     if n_counterfactuals is None:
         if gram is not None:
-            raise ValueError(
-                "a Gram matrix is for n_counterfactuals=k; the demonstration's score knows the last layer alone"
-            )
-        away = (logits - 1 / classes).abs()
-        largest = away.amax(1, keepdim=True)
-        # A ratio of fourth powers, taken of what is at most one. Where nothing stands out at all, it is one.
-        return 1 / torch.where(largest == 0, 1, away / largest).pow(4).mean(1)
-    if not 1 <= n_counterfactuals < classes:
-        raise ValueError(f"1 to {classes - 1} rivals among {classes} classes, not {n_counterfactuals}")
-    asked = logits.topk(n_counterfactuals + 1, dim=1).indices
-    needed = counterfactual_gradient_norms(logits, asked, gram)
-    return needed[:, 1:].mean(1) / needed[:, 0]
+            raise ValueError("gram requires n_counterfactuals=k: without it, the score uses the last layer only")
+        deviations = (logits - 1 / n_classes).abs()
+        largest = deviations.amax(1, keepdim=True)
+        # The fourth powers are those of numbers in [0, 1]. If every deviation is zero, the ratio is 1.
+        return 1 / torch.where(largest == 0, 1, deviations / largest).pow(4).mean(1)
+    if not 1 <= n_counterfactuals < n_classes:
+        raise ValueError(
+            f"n_counterfactuals must lie in 1…{n_classes - 1} for {n_classes} classes, not {n_counterfactuals}"
+        )
+    classes = logits.topk(n_counterfactuals + 1, dim=1).indices
+    norms = counterfactual_gradient_norms(logits, classes, gram)
+    return norms[:, 1:].mean(1) / norms[:, 0]
 
 
 def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) -> Tensor:
-    """The size of the change that each of some answers would need, ‖∂(−log p_Q)/∂θ‖ ≥ 0. (N, C), classes (N, k) -> (N, k).
+    """Return the gradient norm ‖∂(−log p_Q)/∂θ‖ for some classes Q of each sample.
 
-    Without ``gram``: at the last layer, per unit of ‖h‖, ‖p − e_Q‖.
+    It measures how much the parameters θ would have to change for the prediction Q. With δ = p − e_Q it is √(δᵀKδ).
+    Without ``gram``, θ is the weight of the last layer and the norm is given per unit of ‖h‖: ‖p − e_Q‖.
+
+    Args:
+        logits: logits (N, C).
+        classes: class indices Q (N, k).
+        gram: Gram matrices K (N, L, C, C) of all or some layers, from
+            :func:`~tutorial_lib.gradients.class_gradient_gram`; None is the last layer.
+
+    Returns:
+        Norms (N, k), ≥ 0.
 
     Raises:
-        ValueError: a Gram matrix of other samples or classes.
+        ValueError: logits or classes of the wrong type or shape, a class out of range, or a Gram matrix of other
+            samples or classes.
 
     Example:
         >>> counterfactual_gradient_norms(torch.zeros(1, 2), torch.tensor([[0]]))
@@ -75,19 +93,21 @@ def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor 
         raise ValueError(f"classes must lie in 0…{logits.shape[1] - 1}")
     p = logits.softmax(1)
     delta = p[:, None].expand(-1, classes.shape[1], -1).clone()
-    # p_Q − 1, not from a p_Q that rounds to one
+    # p_Q − 1, not computed from a p_Q that rounds to 1.
     delta.scatter_(2, classes[..., None], -complement_probabilities(logits).gather(1, classes)[..., None])
-    # Squares of what is nearly certain would vanish: the size is taken out before, and put back after.
-    size = delta.abs().amax(2, keepdim=True).clamp(min=torch.finfo(delta.dtype).tiny)
-    delta = delta / size
+    # The squares of a nearly certain prediction would underflow, so δ is scaled before they are taken.
+    scale = delta.abs().amax(2, keepdim=True).clamp(min=torch.finfo(delta.dtype).tiny)
+    delta = delta / scale
     if gram is None:
-        return size[..., 0] * delta.norm(dim=2)
+        return scale[..., 0] * delta.norm(dim=2)
     if (
         gram.dim() != 4
         or not gram.is_floating_point()
         or gram.shape[0] != len(logits)
         or gram.shape[2:] != (logits.shape[1],) * 2
     ):
-        raise ValueError(f"a Gram matrix (N, L, C, C) for logits {tuple(logits.shape)}, not {tuple(gram.shape)}")
+        raise ValueError(
+            f"logits {tuple(logits.shape)} need a Gram matrix (N, L, C, C) of floats, not {tuple(gram.shape)}"
+        )
     K = gram.sum(1).to(delta)
-    return size[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+    return scale[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()

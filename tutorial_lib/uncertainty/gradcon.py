@@ -1,4 +1,4 @@
-"""GradCon: not how far an autoencoder would have to change for a picture, but whether it has ever changed that way."""
+"""GradCon: anomaly detection by the directions of an autoencoder's gradients, learned from normal images only."""
 
 from __future__ import annotations
 
@@ -18,34 +18,44 @@ from tutorial_lib.gradients import (
     reconstruction_mse,
 )
 from tutorial_lib.gradients._context import checked_forward
+from tutorial_lib.gradients.layers import Layer
 
 SCORE_KINDS = ("reconstruction", "alignment", "both")
 
 
 class GradCon:
-    """Anomaly detection by the direction of a gradient, learned from normal pictures alone; every score: higher = more abnormal.
+    """Anomaly detector that compares the gradient of an image with those of the training.
 
-    L(x) = mean((x̂ − x)²). In training step k, with φ_i the weight of the decoder's layer i and ḡ_i the running mean of the
-    gradients ∂J/∂φ_i of the steps before,
+    L(x) = mean((x̂ − x)²) is the reconstruction error. In training step k, with the weight φ_i of layer i of the
+    decoder and the mean ḡ_i of the gradients ∂J/∂φ_i of all earlier steps,
 
         J = L − α · mean_i cos(ḡ_i, ∂L/∂φ_i)        (without the second term in step 1, and where α = 0).
 
-    So later gradients are asked to point where earlier ones did. At inference the picture's own gradient is held against ḡ:
+    The second term trains later gradients to point in the direction of earlier ones. At inference, the gradient of an
+    image is compared with ḡ. The scores are
 
-        reconstruction  L(x) ≥ 0        alignment  −mean_i cos(ḡ_i, ∂L(x)/∂φ_i) in [−1, 1]        both  L(x) + β · alignment
+        reconstruction  L(x) ≥ 0
+        alignment       −mean_i cos(ḡ_i, ∂L(x)/∂φ_i) in [−1, 1]
+        both            L(x) + β · alignment
 
-    **What is trained** is a copy: ``fit`` copies the autoencoder, trains all parameters of the copy, beginning from the weights
-    it was given, and keeps it as ``network`` beside the directions ḡ as ``directions``; they belong together. The autoencoder
-    itself is never changed. Biases are left out of every direction, and a gradient that is zero has cosine 0.
+    and for each of them higher means more abnormal. Biases do not take part, and a gradient of zero has cosine 0.
+
+    :meth:`fit` trains a copy of the autoencoder, all of its parameters, starting from the weights it was given; the
+    autoencoder itself never changes. The trained copy is ``network``, and ``mean_gradients`` maps the names of the
+    decoder's weights to the ḡ_i that belong to it. ``history`` holds two numbers per epoch: the mean of L, and the mean
+    cosine between the gradient of a step and the mean gradient before it.
 
     Args:
-        autoencoder: images to reconstructions of the same shape, without statistics of the batch and without dropout.
-        decoder: the module whose weights are compared, or its name.
-        alpha: the constraint's share in training; 0 trains plainly and still collects the directions.
-        beta: the alignment's share in ``both``.
-        chunk: pictures scored together; each takes the memory of the decoder's parameters.
+        autoencoder: images (N, C, H, W) to reconstructions of the same shape, without batch statistics and dropout.
+        decoder: the module whose weights are compared, or its dotted name.
+        alpha: α ≥ 0, the weight of the alignment in training; with 0, the mean gradients are collected all the same.
+        beta: β ≥ 0, the weight of the alignment in the score "both".
+        batch_size: images scored per pass, each of which needs the memory of the decoder's parameters; it does not
+            change the result.
 
-    Source: Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv 2007.09507; α, β and the step are those of its published code.
+    References:
+        Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv:2007.09507. α, β and the learning rate are those of its
+        published code.
 
     Example:
         >>> from tutorial_lib.models import StridedAutoencoder
@@ -59,13 +69,13 @@ class GradCon:
         self,
         autoencoder: nn.Module,
         *,
-        decoder: str | nn.Module = "decoder",
+        decoder: Layer = "decoder",
         alpha: float = 0.03,
         beta: float = 0.12,
         batch_size: int = 64,
     ):
         if alpha < 0 or beta < 0:
-            raise ValueError(f"alpha and beta are shares, at least 0, not {alpha} and {beta}")
+            raise ValueError(f"alpha and beta are weights of at least 0, not {alpha} and {beta}")
         self.autoencoder, self.alpha, self.beta, self.batch_size = autoencoder, alpha, beta, batch_size
         self.layers = layer_names(autoencoder, decoder)
         self.weights = [
@@ -84,20 +94,28 @@ class GradCon:
         lr: float = 1e-3,
         generator: torch.Generator | None = None,
     ) -> GradCon:
-        """Train a fresh copy by Adam on normal pictures, (N, C, H, W), and collect the directions. Called again, it begins anew.
+        """Train a new copy of the autoencoder and return the fitted detector.
 
-        ``history`` then holds for each epoch the mean L, and the mean cosine of a step's gradient with the directions before it.
+        Adam minimizes J, and the gradients of all steps are averaged. A second call starts from scratch, with the
+        weights of the autoencoder.
 
         Args:
-            images: normal pictures only; the copy moves to their device and precision.
-            epochs, batch, step: passes through the pictures, pictures a step, learning rate.
-            generator: source of the order, on the CPU; without one, a fresh one seeded with 0.
+            images: normal images (N, C, H, W) in [0, 1]; the copy takes their device and dtype.
+            epochs: passes over the images, ≥ 1.
+            batch_size: images per training step.
+            lr: learning rate of Adam.
+            generator: source of the order of the images, on the CPU; None is a new one with seed 0.
+
+        Returns:
+            The fitted detector, ``self``.
 
         Raises:
-            ValueError: no pictures, no step to take, or pictures that are not float.
+            ValueError: no images, epochs < 1, or images that are not floats.
         """
         if len(images) == 0 or epochs < 1:
-            raise ValueError(f"directions need at least one step, not {epochs} epochs of {len(images)} images")
+            raise ValueError(
+                f"GradCon needs at least one step of training, not {epochs} epochs of {len(images)} images"
+            )
         if not images.is_floating_point():
             raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
@@ -105,85 +123,114 @@ class GradCon:
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             images = images.detach().clone()
             network = copy.deepcopy(self.autoencoder).to(images).requires_grad_(True).train()
-            optimiser = torch.optim.Adam(network.parameters(), lr=lr)
+            optimizer = torch.optim.Adam(network.parameters(), lr=lr)
             weights = {name: network.get_parameter(name) for name in self.weights}
-            mean, k = {name: torch.zeros_like(w) for name, w in weights.items()}, 0
+            mean_gradients, k = {name: torch.zeros_like(w) for name, w in weights.items()}, 0
             for _ in range(epochs):
-                seen = []
+                step_values = []
                 for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch_size):
                     x, cosine = images[rows], None
                     if self.alpha and k:
-                        L, gradient = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
-                        cosine = _cosines(gradient, mean).mean()
+                        L, loss_gradients = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
+                        cosine = _cosines(loss_gradients, mean_gradients).mean()
                         J = L - self.alpha * cosine
                     else:
                         J = L = reconstruction_mse(x)(checked_forward(network, x)).mean()
-                    optimiser.zero_grad()
+                    optimizer.zero_grad()
                     J.backward()
-                    total = {name: w.grad for name, w in weights.items()}
+                    gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
                     if cosine is None:
-                        cosine = _cosines(total, mean).mean()  # here J is L, so its gradient is at hand
+                        cosine = _cosines(gradients, mean_gradients).mean()  # J is L here, so this is its gradient
                     k += 1
-                    for name in mean:
-                        mean[name] += (total[name] - mean[name]) / k
-                    optimiser.step()
-                    seen.append((L.item(), cosine.item()))
-                self.history.append(tuple(sum(column) / len(seen) for column in zip(*seen, strict=True)))
+                    for name in mean_gradients:
+                        mean_gradients[name] += (gradients[name] - mean_gradients[name]) / k
+                    optimizer.step()
+                    step_values.append((L.item(), cosine.item()))
+                self.history.append(tuple(sum(column) / len(column) for column in zip(*step_values, strict=True)))
             network.zero_grad()
-            self.network, self.mean_gradients = network.eval().requires_grad_(False), mean
+            self.network, self.mean_gradients = network.eval().requires_grad_(False), mean_gradients
         return self
 
     def gradient_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The change each picture asks of the decoder, layer by layer: how long it is, and which way it points. (N, L) each.
+        """Return the norms of each image's gradient and its cosines with the mean gradient.
 
-        ‖∂L(x)/∂φ_i‖ ≥ 0, and the cosine between ∂L(x)/∂φ_i and the directions, in [−1, 1], higher = more usual.
+        Args:
+            x: images (N, C, H, W).
+
+        Returns:
+            ‖∂L(x)/∂φ_i‖ (N, L), ≥ 0, and cos(ḡ_i, ∂L(x)/∂φ_i) (N, L) in [−1, 1], where higher means more normal. The
+            columns are the weights of the decoder, ``weights``.
 
         Raises:
-            ValueError: not fitted yet; as :func:`tutorial_lib.gradients.per_sample_gradients` does.
+            ValueError: the detector is not fitted, an empty batch, or reconstructions that are not finite or not of the
+                shape of x.
         """
-        network, lengths, cosines = self._fitted(), [], []
+        network, norms, cosines = self._fitted(), [], []
         for rows in batch_slices(max(1, len(x)), self.batch_size):
-            part = x[rows]
+            batch = x[rows]
             gradients = per_sample_gradients(
-                network, part, reconstruction_mse(part), layers=self.layers, batch_size=self.batch_size
+                network, batch, reconstruction_mse(batch), layers=self.layers, batch_size=self.batch_size
             )
-            lengths.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
+            norms.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
             cosines.append(_cosines(gradients, self.mean_gradients))
-        return torch.cat(lengths), torch.cat(cosines)
+        return torch.cat(norms), torch.cat(cosines)
 
     def alignment(self, x: Tensor) -> Tensor:
-        """The cosines of :meth:`change` alone, (N, L)."""
+        """Return the cosine of each image's gradient with the mean gradient, per layer.
+
+        Args:
+            x: images (N, C, H, W).
+
+        Returns:
+            cos(ḡ_i, ∂L(x)/∂φ_i) (N, L) in [−1, 1]; higher means more normal.
+
+        Raises:
+            ValueError: the detector is not fitted, an empty batch, or reconstructions that are not finite or not of the
+                shape of x.
+        """
         return self.gradient_statistics(x)[1]
 
     def score(self, x: Tensor, kind: str = "both") -> Tensor:
-        """Abnormality of each picture, (N, C, H, W) -> (N,), higher = more abnormal.
+        """Return the abnormality score of each image.
 
-        One forward pass; for the alignment one more, and a backward pass.
+        "reconstruction" takes one forward pass, "alignment" one forward and one backward pass, and "both" takes all of
+        them.
+
+        Args:
+            x: images (N, C, H, W).
+            kind: "reconstruction" for L(x), "alignment" for −mean_i cos(ḡ_i, ∂L(x)/∂φ_i), "both" for their sum with the
+                weight β of the alignment.
+
+        Returns:
+            Scores (N,); higher means more abnormal.
 
         Raises:
-            ValueError: an unknown read; as :meth:`change` does.
+            ValueError: an unknown kind, the detector is not fitted, an empty batch, or reconstructions that are not
+                finite or not of the shape of x.
         """
-        check_choice(kind, SCORE_KINDS, "read")
-        total = x.new_zeros(len(x))
+        check_choice(kind, SCORE_KINDS, "kind of score")
+        scores = x.new_zeros(len(x))
         if kind != "alignment":
-            total = total + objective_values(self._fitted(), x, reconstruction_mse(x), batch_size=self.batch_size)
+            scores = scores + objective_values(self._fitted(), x, reconstruction_mse(x), batch_size=self.batch_size)
         if kind != "reconstruction":
-            total = total - (self.beta if kind == "both" else 1) * self.alignment(x).mean(1)
-        return total
+            scores = scores - (self.beta if kind == "both" else 1) * self.alignment(x).mean(1)
+        return scores
 
     def _fitted(self) -> nn.Module:
+        """The trained copy of the autoencoder, or an error if there is none yet."""
         if self.network is None:
-            raise ValueError("nothing has been learned yet: call fit first")
+            raise ValueError("the detector is not fitted: call fit first")
         return self.network
 
 
 def _cosines(gradients: dict[str, Tensor], directions: dict[str, Tensor]) -> Tensor:
-    """Cosines (…, L) of name -> (…, *parameter) with name -> (*parameter)."""
+    """Cosines (…, L) between name -> (…, *parameter) and name -> (*parameter)."""
     pairs = [(gradients[name].flatten(-d.dim()), d.flatten()) for name, d in directions.items()]
     return torch.stack([(_unit(g) * _unit(d)).sum(-1) for g, d in pairs], -1)
 
 
 def _unit(v: Tensor) -> Tensor:
-    # The squares of a gradient of 1e-25 would vanish: its largest entry is divided out first.
+    """Vectors (…, d) of length 1 in the same direction; zero remains zero."""
+    # The squares of a gradient of 1e-25 would underflow, so the vector is divided by its largest entry first.
     largest = v.detach().abs().amax(-1, keepdim=True)
     return normalize(v / torch.where(largest > 0, largest, 1), dim=-1)

@@ -1,4 +1,4 @@
-"""What one answer asks of the last layer: ∂J/∂W = δ hᵀ has rank one, so its norm is a product, and no backward pass is needed."""
+"""Scores from the gradient of the last layer, ∂J/∂W = δ hᵀ, whose norm is a product and needs no backward pass."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ from tutorial_lib.uncertainty.logit_scores import check_logits, check_temperatur
 
 
 def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0) -> Tensor:
-    """GradNorm: minus the L1 norm of the last layer's gradient towards knowing nothing, −‖∂KL(u ‖ p)/∂W‖₁ ≤ 0. -> (N,).
+    """Return the GradNorm score, minus the L1 norm of the last layer's gradient.
 
-    With δ = (p − u)/T and u = 1/C it is −‖h‖₁ Σ_c |p_c − 1/C| / T. The norm is large where the answer is sure and the
-    features are large, as they are for what was learned: hence the minus, and higher = more abnormal. The authors' code sums
-    over the classes where the paper averages, C times as much.
+    −‖∂KL(u ‖ p)/∂W‖₁ = −‖h‖₁ Σ_c |p_c − 1/C| / T, since ∂KL/∂z = (p − u)/T with p = softmax(z/T) and u = 1/C. The norm
+    is large where the prediction is confident and the features are large, as they are for the classes of the training
+    set. The minus sign therefore makes higher scores more abnormal. The authors' code sums over the classes where the
+    paper averages; the sum is C times as large.
 
     Args:
-        logits: (N, C).
-        h: (N, d), what enters the last layer: both from :func:`tutorial_lib.gradients.penultimate_features`.
-        temperature: T.
+        logits: logits z (N, C).
+        features: h (N, d), the input of the last layer, see :func:`~tutorial_lib.gradients.penultimate_features`.
+        temperature: T > 0, the divisor of the logits.
+
+    Returns:
+        Scores (N,), ≤ 0; higher means more abnormal.
 
     Raises:
-        ValueError: logits and features of other shapes or samples, or T ≤ 0.
+        ValueError: logits that are not floats (N, C), features that are not floats (N, d) of the same samples, T ≤ 0.
 
-    Source: Huang, Geng, Li, NeurIPS 2021, arXiv 2110.00218.
+    References:
+        Huang, Geng, Li, NeurIPS 2021, arXiv:2110.00218.
 
     Example:
         >>> import torch
         >>> gradnorm_score(torch.tensor([[0., 0.], [100., 0.]]), torch.tensor([[1., 2.], [1., 2.]]))
         tensor([-0., -3.])
     """
-    check_shapes(h=(features, "floats N d"))
+    check_shapes(features=(features, "floats N d"))
     delta, features = last_layer_gradient_factors(
         check_logits(logits), features, kl_from_uniform(check_temperature(temperature))
     )
@@ -40,29 +45,29 @@ def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0
 
 
 def exgrad_score(logits: Tensor, features: Tensor) -> Tensor:
-    """ExGrad: the L1 norm of the last layer's gradient, averaged over the network's answers, E_{Q∼p} ‖∂J(Q)/∂W‖₁ ≥ 0. -> (N,).
+    """Return the ExGrad score, the expected L1 norm of the last layer's gradient.
 
-    J(Q) = −log p_Q, δ = p − e_Q, so that it is 2 ‖h‖₁ (1 − ‖p‖²); higher = more abnormal. The norms are averaged, not the
-    gradients: the average of the gradients is zero. What it says beyond ‖h‖₁ is said by p alone.
+    E_{Q∼p} ‖∂J(Q)/∂W‖₁ = 2 ‖h‖₁ (1 − ‖p‖²) with J(Q) = −log p_Q and ∂J/∂z = p − e_Q. The norms are averaged and not the
+    gradients, because the average of the gradients is zero. Apart from the factor ‖h‖₁, the score depends on p alone.
 
     Args:
-        logits: (N, C).
-        h: (N, d), as for :func:`grad_norm`.
+        logits: logits z (N, C).
+        features: h (N, d), the input of the last layer, see :func:`~tutorial_lib.gradients.penultimate_features`.
+
+    Returns:
+        Scores (N,), ≥ 0; higher means more abnormal.
 
     Raises:
-        ValueError: logits and features of other shapes or samples.
+        ValueError: logits that are not floats (N, C), or features that are not floats (N, d) of the same samples.
 
-    Source: Igoe, Chung, Char, Schneider, 2022, arXiv 2205.10439.
+    References:
+        Igoe, Chung, Char, Schneider, 2022, arXiv:2205.10439.
 
     Example:
         >>> import torch
         >>> exgrad_score(torch.zeros(1, 2), torch.tensor([[1., -2.]]))
         tensor([3.])
     """
-    if features.dim() != 2 or len(check_logits(logits)) != len(features):
-        raise ValueError(
-            f"logits (N, C) and features (N, d) expected, not {tuple(logits.shape)} and {tuple(features.shape)}"
-        )
-    check_shapes(h=(features, "floats N d"))
-    # 1 − ‖p‖² = Σ_c p_c (1 − p_c), where nothing cancels
+    check_shapes(logits=(check_logits(logits), "floats N C"), features=(features, "floats N d"))
+    # 1 − ‖p‖² = Σ_c p_c (1 − p_c), a sum without cancellation.
     return 2 * (logits.softmax(1) * complement_probabilities(logits)).sum(1) * features.abs().sum(1)

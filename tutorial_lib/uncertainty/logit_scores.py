@@ -1,4 +1,4 @@
-"""How unsure is the answer itself? Scores of the logits alone: no gradient, no second pass. Every gradient has to beat them."""
+"""Uncertainty scores computed from the logits alone, without a gradient: baselines for every gradient-based score."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from torch import Tensor
 
 
 def msp_score(logits: Tensor) -> Tensor:
-    """What the largest probability leaves over: 1 − max_c p_c, in [0, 1 − 1/C]; higher = more abnormal. (N, C) -> (N,).
+    """Return one minus the maximum softmax probability (MSP), 1 − max_c p_c.
 
-    The baseline −max_c p_c plus one. It is added up from the other classes, so that an order remains where the largest
-    probability rounds to one.
+    This is the baseline −max_c p_c plus one. It is summed over the other classes, so that scores keep their order where
+    the largest probability rounds to 1.
+
+    Args:
+        logits: logits (N, C).
+
+    Returns:
+        Scores (N,) in [0, 1 − 1/C]; higher means more abnormal.
 
     Raises:
-        ValueError: no logits (N, C).
+        ValueError: the logits are not floats (N, C).
 
-    Source: Hendrycks and Gimpel, ICLR 2017, arXiv 1610.02136.
+    References:
+        Hendrycks and Gimpel, ICLR 2017, arXiv:1610.02136.
 
     Example:
         >>> msp_score(torch.tensor([[0., 0.], [20., 0.]]))
@@ -25,52 +32,76 @@ def msp_score(logits: Tensor) -> Tensor:
 
 
 def margin_score(logits: Tensor) -> Tensor:
-    """How near the second class comes: 1 − (p_1st − p_2nd), in [0, 1]; higher = more abnormal. (N, C) -> (N,).
+    """Return one minus the margin of the two most likely classes, 1 − (p_1 − p_2).
 
-    Added up from small to large as in :func:`max_softmax`.
+    p_1 and p_2 are the largest and the second largest probability. The score is summed over the classes other than the
+    first, so that scores keep their order where p_1 rounds to 1.
+
+    Args:
+        logits: logits (N, C), C ≥ 2.
+
+    Returns:
+        Scores (N,) in [0, 1]; higher means more abnormal.
 
     Raises:
-        ValueError: no logits (N, C), or only one class.
+        ValueError: the logits are not floats (N, C) with C ≥ 2.
 
-    Source: Scheffer, Decomain, Wrobel, IDA 2001, doi 10.1007/3-540-44816-0_31.
+    References:
+        Scheffer, Decomain, Wrobel, IDA 2001, doi:10.1007/3-540-44816-0_31.
 
     Example:
         >>> margin_score(torch.tensor([[0., 0., -100.], [20., 0., -100.]]))
         tensor([1.0000e+00, 4.1223e-09])
     """
     if check_logits(logits).shape[1] < 2:
-        raise ValueError("a margin needs two classes")
-    rest = logits.softmax(1).scatter(1, logits.argmax(1, keepdim=True), 0)
-    return rest.sum(1) + rest.amax(1)
+        raise ValueError(f"a margin needs at least two classes, not logits {tuple(logits.shape)}")
+    others = logits.softmax(1).scatter(1, logits.argmax(1, keepdim=True), 0)
+    return others.sum(1) + others.amax(1)
 
 
 def entropy_score(logits: Tensor) -> Tensor:
-    """The entropy of the answer, H[p] = −Σ_c p_c log p_c, in nats, in [0, log C]; higher = more abnormal. (N, C) -> (N,).
+    """Return the entropy of the prediction, H[p] = −Σ_c p_c log p_c, in nats.
+
+    Args:
+        logits: logits (N, C).
+
+    Returns:
+        Scores (N,) in [0, log C]; higher means more abnormal.
 
     Raises:
-        ValueError: no logits (N, C).
+        ValueError: the logits are not floats (N, C).
 
-    Source: Shannon, Bell System Technical Journal 27, 1948.
+    References:
+        Shannon, Bell System Technical Journal 27, 1948.
 
     Example:
         >>> entropy_score(torch.zeros(1, 4))
         tensor([1.3863])
     """
     p, top = check_logits(logits).softmax(1), logits.argmax(1, keepdim=True)
-    # log p_P = log(1 − the others), which is not zero where p_P rounds to one; and 0 · log 0 = 0.
+    # log p_P = log(1 − Σ of the others), which is not zero where p_P rounds to 1; entr takes 0 · log 0 as 0.
     log_top = torch.log1p(-complement_probabilities(logits).gather(1, top))
     return torch.special.entr(p.scatter(1, top, 0)).sum(1) - (p.gather(1, top) * log_top)[:, 0]
 
 
 def energy_score(logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """The free energy, E = −T log Σ_c e^{z_c/T}, in logits; higher = more abnormal. (N, C) -> (N,).
+    """Return the free energy of the logits, E = −T log Σ_c exp(z_c/T).
 
-    Unlike what is read off p, it moves with a constant added to all logits: E(z + c) = E(z) − c.
+    Unlike every score computed from the probabilities, it changes if a constant is added to all logits: E(z + c) =
+    E(z) − c.
+
+    Args:
+        logits: logits z (N, C).
+        temperature: T > 0, the divisor of the logits.
+
+    Returns:
+        Scores (N,) in the unit of the logits; higher means more abnormal.
 
     Raises:
-        ValueError: no logits (N, C), or T ≤ 0.
+        ValueError: the logits are not floats (N, C), or T ≤ 0.
 
-    Source: Liu et al., NeurIPS 2020, arXiv 2010.03759.
+    References:
+        Liu et al., NeurIPS 2020, arXiv:2010.03759.
 
     Example:
         >>> energy_score(torch.tensor([[3., 3.], [0., 0.]]))
@@ -80,7 +111,18 @@ def energy_score(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def complement_probabilities(logits: Tensor) -> Tensor:
-    """The probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, (N, C), exact also where p_c rounds to one.
+    """Return the probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, for each class.
+
+    It is accurate also where p_c rounds to 1.
+
+    Args:
+        logits: logits (N, C).
+
+    Returns:
+        Probabilities (N, C) in [0, 1].
+
+    Raises:
+        ValueError: the logits are not floats (N, C).
 
     Example:
         >>> complement_probabilities(torch.tensor([[20., 0.]]))
@@ -92,15 +134,45 @@ def complement_probabilities(logits: Tensor) -> Tensor:
 
 
 def check_logits(logits: Tensor) -> Tensor:
-    """Logits (N, C), checked."""
+    """Return the logits unchanged, after checking that they are floats (N, C).
+
+    Args:
+        logits: logits (N, C), C ≥ 1.
+
+    Returns:
+        ``logits``.
+
+    Raises:
+        ValueError: they are not a tensor of floats (N, C).
+
+    Example:
+        >>> check_logits(torch.zeros(1, 2))
+        tensor([[0., 0.]])
+    """
     if not isinstance(logits, Tensor) or logits.dim() != 2 or not logits.is_floating_point() or not logits.shape[1]:
-        found = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"logits are floats (N, C), not {found}; gradients.model_outputs(model, x) gives them")
+        received = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(
+            f"expected logits (N, C) of floats, not {received}; gradients.model_outputs(model, x) returns them"
+        )
     return logits
 
 
 def check_temperature(temperature: float) -> float:
-    """A temperature above zero, checked."""
+    """Return the temperature unchanged, after checking that it is above zero.
+
+    Args:
+        temperature: T, the divisor of the logits.
+
+    Returns:
+        ``temperature``.
+
+    Raises:
+        ValueError: T is not above zero.
+
+    Example:
+        >>> check_temperature(2.0)
+        2.0
+    """
     if not temperature > 0:
-        raise ValueError(f"a temperature above zero, not {temperature}")
+        raise ValueError(f"the temperature must be above zero, not {temperature}")
     return temperature

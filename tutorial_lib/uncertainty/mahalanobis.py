@@ -1,4 +1,4 @@
-"""How far are the features of a picture from those of every class, measured in the spread of the classes?"""
+"""The Mahalanobis distance of features to the nearest class as an abnormality score."""
 
 from __future__ import annotations
 
@@ -10,67 +10,90 @@ from tutorial_lib._validation import check_shapes
 
 
 class MahalanobisDetector:
-    """The squared Mahalanobis distance of features to the nearest class mean, (h − μ_c)ᵀ Σ⁻¹ (h − μ_c), min over c.
+    """Anomaly detector by the squared Mahalanobis distance to the nearest class mean.
 
-    One covariance for all classes, Σ = 1/n Σ_c Σ_{i∈c} (h_i − μ_c)(h_i − μ_c)ᵀ. Learned from normal features alone.
+    min_c (h − μ_c)ᵀ Σ⁻¹ (h − μ_c) with the class means μ_c and one covariance for all classes,
+    Σ = 1/n Σ_c Σ_{i∈c} (h_i − μ_c)(h_i − μ_c)ᵀ. Both are estimated from features of normal images only.
 
     Args:
-        ridge: added to Σ, as a share of its mean variance, so that directions that never varied stay finite. Zero leaves the
-            score the same under every invertible linear map of h, and refuses a singular Σ.
+        regularization: multiple of the identity that is added to Σ, as a fraction of its mean variance, so that the
+            distance stays finite in directions that never vary. With zero, the score does not change under an
+            invertible linear map of h, and a singular Σ is an error.
 
-    Source: Lee, Lee, Lee, Shin, NeurIPS 2018, arXiv 1807.03888 (one layer, without the step of the input).
+    References:
+        Lee, Lee, Lee, Shin, NeurIPS 2018, arXiv:1807.03888 (for one layer, without the perturbation of the input).
 
     Example:
         >>> h = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)) + 9 * torch.eye(2).repeat(100, 1)
-        >>> far = MahalanobisDetector().fit(h, torch.arange(200) % 2).score(torch.tensor([[9., 0.], [0., 9.], [9., 9.]]))
-        >>> (far < 1).tolist()
+        >>> detector = MahalanobisDetector().fit(h, torch.arange(200) % 2)
+        >>> (detector.score(torch.tensor([[9., 0.], [0., 9.], [9., 9.]])) < 1).tolist()
         [True, True, False]
     """
 
     def __init__(self, regularization: float = 1e-6):
         if regularization < 0:
-            raise ValueError(f"a ridge of zero or more, not {regularization}")
-        self.ridge, self.means = regularization, None
+            raise ValueError(f"regularization must be zero or more, not {regularization}")
+        self.regularization = regularization
+        self.means: Tensor | None = None
 
     def fit(self, features: Tensor, labels: Tensor) -> MahalanobisDetector:
-        """Keep the class means and what whitens their common spread. h (n, d), labels (n,).
+        """Estimate the class means and the shared covariance, and return the detector itself.
+
+        Args:
+            features: features h (n, d) of normal images.
+            labels: integer class labels (n,).
+
+        Returns:
+            The fitted detector, ``self``.
 
         Raises:
-            ValueError: shapes that do not belong together, features that are not finite, or without a ridge a singular spread.
+            ValueError: shapes or types that do not fit, features that are not finite, or a singular covariance without
+                regularization.
         """
-        check_shapes(h=(features, "floats n d"), labels=(labels, "whole n"))
+        check_shapes(features=(features, "floats n d"), labels=(labels, "whole n"))
         if not features.isfinite().all():
             raise ValueError("the features are not finite")
-        # Small variances next to large ones need the precision; Apple's GPUs have none to give.
-        fine, labels = features.detach().to("cpu", torch.float64), labels.cpu()
-        means, centred = [], fine.clone()
+        # Small variances next to large ones need double precision, which Apple's GPUs do not support.
+        h, labels = features.detach().to("cpu", torch.float64), labels.cpu()
+        means, centered = [], h.clone()
         for c in labels.unique():
-            means.append(fine[labels == c].mean(0))
-            centred[labels == c] -= means[-1]
-        spread = centred.T @ centred / len(centred)
-        spread += self.ridge * spread.diagonal().mean() * torch.eye(len(spread), dtype=spread.dtype)
-        factor, failed = torch.linalg.cholesky_ex(spread)
-        if failed or factor.diagonal().min() <= 1e-7 * factor.diagonal().max() and not self.ridge:
-            raise ValueError("some direction of the features never varies within a class: give a ridge above zero")
-        whiten = torch.linalg.solve_triangular(factor, torch.eye(len(spread), dtype=spread.dtype), upper=False)
-        self.means, self.whiten = torch.stack(means).to(features), whiten.to(features)
+            means.append(h[labels == c].mean(0))
+            centered[labels == c] -= means[-1]
+        covariance = centered.T @ centered / len(centered)
+        covariance += self.regularization * covariance.diagonal().mean() * torch.eye(len(covariance)).to(covariance)
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if failed or factor.diagonal().min() <= 1e-7 * factor.diagonal().max() and not self.regularization:
+            raise ValueError(
+                "some direction of the features never varies within a class: set regularization above zero"
+            )
+        whitening = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
+        self.means, self.whitening = torch.stack(means).to(features), whitening.to(features)
         return self
 
     def score(self, features: Tensor, *, batch_size: int = 4096) -> Tensor:
-        """The squared distance to the nearest class, ≥ 0; higher = more abnormal. h (N, d) -> (N,).
+        """Return the squared Mahalanobis distance of each sample to the nearest class mean.
+
+        Args:
+            features: features h (N, d), with as many columns as in :meth:`fit`.
+            batch_size: rows at a time; it bounds the memory and does not change the result.
+
+        Returns:
+            Scores (N,), ≥ 0; higher means more abnormal.
 
         Raises:
-            ValueError: nothing fitted yet, or features of another size.
+            ValueError: the detector is not fitted, or the features do not have the columns of :meth:`fit`.
         """
         if self.means is None:
-            raise ValueError("fit(h, labels) comes first")
+            raise ValueError("the detector is not fitted: call fit(features, labels) first")
         if features.dim() != 2 or features.shape[1] != self.means.shape[1]:
-            raise ValueError(f"fitted on features (n, {self.means.shape[1]}), these are {tuple(features.shape)}")
-        check_shapes(h=(features, "floats N d"))
-        means, whiten = self.means.to(features), self.whiten.to(features)
-        found = []
+            raise ValueError(
+                f"the detector was fitted on features (n, {self.means.shape[1]}), not {tuple(features.shape)}"
+            )
+        check_shapes(features=(features, "floats N d"))
+        means, whitening = self.means.to(features), self.whitening.to(features)
+        scores = []
         for rows in batch_slices(len(features), batch_size):
-            # ‖L⁻¹(h − μ)‖² with LLᵀ = Σ: the difference first, or large means would cancel.
-            each = [((features[rows].detach() - mean) @ whiten.T).square().sum(1) for mean in means]
-            found.append(torch.stack(each, 1).amin(1))
-        return torch.cat(found) if found else features.new_zeros(0)
+            # ‖L⁻¹(h − μ)‖² with LLᵀ = Σ. The difference comes first, because large means would cancel.
+            h = features[rows].detach()
+            scores.append(torch.stack([((h - mean) @ whitening.T).square().sum(1) for mean in means], 1).amin(1))
+        return torch.cat(scores) if scores else features.new_zeros(0)

@@ -1,4 +1,4 @@
-"""A step of the picture towards its own answer: what was learned gains more from it than a stranger does."""
+"""ODIN: the largest probability at a high temperature, after a small step towards the predicted class."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ from tutorial_lib.uncertainty.logit_scores import check_temperature, msp_score
 def odin_score(
     model: nn.Module, x: Tensor, *, temperature: float = 1000.0, eps: float = 0.0014, batch_size: int = 64
 ) -> Tensor:
-    """ODIN: the largest probability at a high temperature, after a small step of the picture towards the class predicted.
+    """Return the ODIN score, one minus the largest probability after a step of the image.
 
-    x̃ = x + ε sign(∇_x log p_P(x; T)), score = 1 − max_c p_c(x̃; T), in [0, 1 − 1/C]; higher = more abnormal. p(·; T) is the
-    softmax of z/T, in the step and in the score alike. Two forward passes and one backward pass, to the picture. x̃ is not
-    brought back into [0, 1], as in the paper.
+    score = 1 − max_c p_c(x̃; T) with x̃ = x + ε sign(∇_x log p_P(x; T)), the predicted class P and the softmax
+    p(·; T) of z/T, in the step and in the score. The step increases the probability of the predicted class more for
+    images like those of the training set than for out-of-distribution images. Two forward passes and one backward pass
+    to the image. As in the paper, x̃ is not clipped to [0, 1].
 
     Args:
-        model: pictures to logits.
-        x: (N, …) -> (N,).
-        temperature: T; the paper's 1000 leaves of the softmax little but how far z_P stands above the mean logit.
-        step: ε, in the unit of x; zero takes no step. T and ε are tuned on abnormal pictures in the paper; here they are not.
-        chunk: pictures at a time.
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …), floats.
+        temperature: T > 0. At the 1000 of the paper, little more remains of the softmax than the difference between z_P
+            and the mean logit.
+        eps: step size ε ≥ 0, in the unit of x; zero takes no step. The paper tunes T and ε on abnormal images; here
+            they are not tuned.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Scores (N,) in [0, 1 − 1/C]; higher means more abnormal.
 
     Raises:
-        ValueError: T ≤ 0, a negative step, and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: T ≤ 0, eps < 0, x is not float, or the outputs are not finite logits (N, C).
 
-    Source: Liang, Li, Srikant, ICLR 2018, arXiv 1706.02690.
+    References:
+        Liang, Li, Srikant, ICLR 2018, arXiv:1706.02690.
 
     Example:
         >>> import torch
@@ -36,7 +43,7 @@ def odin_score(
     """
     T = check_temperature(temperature)
     if eps < 0:
-        raise ValueError(f"a step of zero or more, not {eps}")
-    sure = Objective(lambda z, c: (z / T).log_softmax(1).gather(1, c[:, None])[:, 0], None, classes=True)
-    moved = x.detach() + eps * input_gradient(model, x, sure, batch_size=batch_size).sign()
-    return objective_values(model, moved, lambda z: msp_score(z / T), batch_size=batch_size)
+        raise ValueError(f"eps must be zero or more, not {eps}")
+    log_top_prob = Objective(lambda z, c: (z / T).log_softmax(1).gather(1, c[:, None])[:, 0], None, classes=True)
+    perturbed = x.detach() + eps * input_gradient(model, x, log_top_prob, batch_size=batch_size).sign()
+    return objective_values(model, perturbed, lambda z: msp_score(z / T), batch_size=batch_size)

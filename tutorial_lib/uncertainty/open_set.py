@@ -1,4 +1,4 @@
-"""Open-set recognition: name what is known, and say of the rest that it is not; with a threshold that never saw the rest."""
+"""Open-set recognition: classify the known classes, and reject images of unknown classes by a threshold."""
 
 from __future__ import annotations
 
@@ -12,65 +12,88 @@ from tutorial_lib.uncertainty.logit_scores import check_logits
 def split_pseudo_unknown_classes(
     classes: int, unknown: int, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Known classes split at random into those that stay known and those that play the unknown: two sorted tensors of labels.
+    """Split the known classes at random into classes that stay known and proxy unknowns.
 
-    The real unknown classes stay out of it: a detector may learn from the pseudo-unknown ones, and nothing else.
+    A detector may be trained on the proxy unknowns (pseudo-unknown classes) only. The classes that are really unknown
+    take no part.
+
+    Args:
+        classes: number of known classes.
+        unknown: how many of them become proxy unknowns, 1 … classes − 1.
+        generator: random source; None is a new one with seed 0.
+
+    Returns:
+        Two sorted tensors of class labels, on the CPU: the classes that stay known, and the proxy unknowns.
 
     Raises:
-        ValueError: no class left on a side.
+        ValueError: ``unknown`` leaves no class on one of the sides.
 
-    Source: Lee and AlRegib, ICIP 2021, arXiv 2206.08229.
+    References:
+        Lee and AlRegib, ICIP 2021, arXiv:2206.08229.
 
     Example:
-        >>> known, playing = split_pseudo_unknown_classes(6, 2)
-        >>> len(known), len(playing), sorted([*known.tolist(), *playing.tolist()])
+        >>> known, proxy_unknown = split_pseudo_unknown_classes(6, 2)
+        >>> len(known), len(proxy_unknown), sorted([*known.tolist(), *proxy_unknown.tolist()])
         (4, 2, [0, 1, 2, 3, 4, 5])
     """
     if not 0 < unknown < classes:
-        raise ValueError(f"1 to {classes - 1} of {classes} classes can play the unknown, not {unknown}")
+        raise ValueError(f"unknown must be at least 1 and less than the {classes} classes, not {unknown}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     order = torch.randperm(classes, generator=generator, device=generator.device).cpu()
     return order[unknown:].sort().values, order[:unknown].sort().values
 
 
 def threshold_at_tpr(normal: Tensor, pass_rate: float = 0.95) -> float:
-    """The smallest threshold at which at least ``pass_rate`` of the normal pictures pass: score ≤ threshold passes.
+    """Return the smallest threshold that accepts a given fraction of the normal images.
 
-    Chosen on normal pictures alone, and on others than those tested.
+    At least this fraction is accepted. An image is accepted if score ≤ threshold. The threshold is chosen from normal
+    images alone; take other images for the test.
 
     Args:
-        normal: abnormality scores of normal pictures, (N,).
-        pass_rate: above 0 and at most 1.
+        normal: abnormality scores (N,) of normal images.
+        pass_rate: the fraction that is accepted, above 0 and at most 1.
+
+    Returns:
+        The threshold, one of the scores.
 
     Raises:
-        ValueError: no scores, or a rate out of range.
+        ValueError: no scores, scores that are NaN or not (N,), or a fraction out of range.
 
     Example:
         >>> threshold_at_tpr(torch.arange(20.))
         18.0
     """
     if not 0 < pass_rate <= 1:
-        raise ValueError(f"a rate above 0 and at most 1, not {pass_rate}")
+        raise ValueError(f"pass_rate must be above 0 and at most 1, not {pass_rate}")
     ordered = check_scores(normal, "normal").sort().values
-    # The k-th smallest lets k pass; a hair off, so that 0.95 · 20 is 19.
+    # The k-th smallest score accepts k images, k = ⌈pass_rate · N⌉; the tolerance makes 0.95 · 20 exactly 19.
     return ordered[max(0, int(-(-(pass_rate * len(ordered) - 1e-9) // 1)) - 1)].item()
 
 
 def open_set_predict(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
-    """The class where the score allows it, else C, the unknown: logits (N, C), abnormality (N,) -> (N,), labels 0 … C.
+    """Return the open-set prediction: the predicted class, or the extra label C (unknown).
 
-    Judge it with :func:`tutorial_lib.metrics.accuracy` and :func:`tutorial_lib.metrics.macro_f1`, with C as the true label
-    of what is unknown. Say how many unknown pictures there were for each known one: both numbers depend on it.
+    The prediction is argmax_c z_c where score ≤ threshold, and C elsewhere. Evaluate it with
+    :func:`tutorial_lib.metrics.accuracy` and :func:`tutorial_lib.metrics.macro_f1`, with C as the true label of unknown
+    images. Report how many unknown images there were for each known one, because both metrics depend on this ratio.
+
+    Args:
+        logits: logits (N, C).
+        score: abnormality scores (N,); higher means more abnormal.
+        threshold: the largest score that is accepted.
+
+    Returns:
+        Labels (N,) in 0 … C.
 
     Raises:
-        ValueError: not one score a row of logits, or what is no number.
+        ValueError: logits that are not floats (N, C), scores that are not (N,), or NaN in either of them.
 
     Example:
         >>> open_set_predict(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
         tensor([0, 2])
     """
     if score.shape != check_logits(logits).shape[:1]:
-        raise ValueError(f"a score for each of the {len(logits)} rows of logits, not {tuple(score.shape)}")
+        raise ValueError(f"score must hold one number for each of the {len(logits)} rows, not {tuple(score.shape)}")
     if logits.isnan().any() or score.isnan().any():
-        raise ValueError("some logits or scores are no numbers, and no class may be read off them")
+        raise ValueError("some logits or scores are NaN, so that no class can be predicted from them")
     return torch.where(score <= threshold, logits.argmax(1), logits.shape[1])

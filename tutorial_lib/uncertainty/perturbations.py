@@ -1,8 +1,9 @@
-"""What an attacker may change: a ball around the picture, inside the box of possible pictures; and noise of the same size."""
+"""Perturbation budgets: the ball around an image that an attack stays in, and random noise of the same norm."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,16 @@ Bounds = tuple[float, float]
 
 
 def norm_order(norm: NormOrder) -> float:
-    """The norm in which a budget is counted: 2, or infinity ("inf"), the largest change of any pixel.
+    """Return the order of the norm in which a budget is measured, 2 or infinity.
+
+    Args:
+        norm: 2, the L2 norm of the change of an image, or infinity ("inf"), the largest change of any pixel.
+
+    Returns:
+        2.0 or ``math.inf``.
+
+    Raises:
+        ValueError: the norm is neither of them.
 
     Example:
         >>> norm_order("inf"), norm_order(2)
@@ -23,15 +33,26 @@ def norm_order(norm: NormOrder) -> float:
     except ValueError:
         p = math.nan
     if p not in (2.0, math.inf):
-        raise ValueError(f"norm is 'inf' (each pixel by at most eps) or 2 (the whole picture by eps), not {norm!r}")
+        raise ValueError(f"norm is 'inf' (each pixel by at most eps) or 2 (the whole image by eps), not {norm!r}")
     return p
 
 
 def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
-    """The pictures without their graph, if they lie in the box.
+    """Return the images without their graph, after checking their type and bounds.
+
+    Args:
+        x: images (N, …), floats.
+        bounds: smallest and largest valid pixel value.
+
+    Returns:
+        x, detached.
 
     Raises:
-        ValueError: x is not float, or leaves the bounds.
+        ValueError: x is not float, contains NaN or leaves the bounds.
+
+    Example:
+        >>> check_bounds(torch.tensor([[0.2, 1.0]]), (0.0, 1.0))
+        tensor([[0.2000, 1.0000]])
     """
     if not x.is_floating_point():
         raise ValueError(
@@ -40,73 +61,118 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
     x = x.detach()
     if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
         if x.isnan().any():
-            broken = x.isnan().flatten(1).any(1).nonzero().flatten().tolist()
-            raise ValueError(f"pictures {broken[:8]} hold something that is no number")
+            rows = x.isnan().flatten(1).any(1).nonzero().flatten().tolist()
+            raise ValueError(f"images {rows[:8]} contain NaN")
         raise ValueError(
-            f"the pictures lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: "
-            "pass their true bounds, and keep normalisation inside the model"
+            f"the images lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: "
+            "pass their true bounds, and keep normalization inside the model"
         )
     return x
 
 
-def per_image(value: float | Tensor, x: Tensor) -> float | Tensor:
-    """A number for all pictures, or one for each, (N,), ready to be multiplied with x."""
+def _per_image(value: float | Tensor, x: Tensor) -> Any:
+    """One number for all images, or one per image (N,), in a shape that can be multiplied by x."""
+    # The result is Any because the annotations of torch.clamp do not accept a union of float and Tensor.
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
     if value.shape != x.shape[:1]:
-        raise ValueError(f"one number for all pictures or one for each, ({len(x)},), not {tuple(value.shape)}")
+        raise ValueError(f"eps is one number for all images or one per image, ({len(x)},), not {tuple(value.shape)}")
     return value.to(x).view(-1, *(1,) * (x.dim() - 1))
 
 
-def l2_norms(change: Tensor) -> Tensor:
-    """The L2 norm of each picture's change, (N, 1, …)."""
+def _l2_norms(change: Tensor) -> Tensor:
+    """The L2 norm of each image's change, (N, 1, …)."""
     return change.flatten(1).norm(dim=1).view(-1, *(1,) * (change.dim() - 1))
 
 
 def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds: Bounds = (0.0, 1.0)) -> Tensor:
-    """The nearest allowed picture: within eps of x, and inside the bounds. at, x (N, …) -> (N, …); eps a number, or (N,).
+    """Return the nearest points that lie within ε of x and within the bounds.
 
-    Both limits hold at once: x lies in the box, so cutting at the box never leaves the ball.
+    The change is limited to the ε-ball first, and the pixels are clipped afterwards. Since x lies within the bounds,
+    clipping never leaves the ball, so both limits hold at once.
+
+    Args:
+        at: the points (N, …) to project.
+        x: original images (N, …) within ``bounds``.
+        eps: radius ε of the ball, one number for all images or one per image (N,).
+        norm: "inf" limits the change of each pixel to ε, 2 limits the L2 norm of the change of the image to ε.
+        bounds: smallest and largest valid pixel value.
+
+    Returns:
+        Images (N, …) like x.
+
+    Raises:
+        ValueError: an unknown norm, or an ``eps`` of another shape.
 
     Example:
         >>> x = torch.tensor([[0.5, 0.95]])
         >>> project(x + 0.3, x, 0.1, "inf")
         tensor([[0.6000, 1.0000]])
     """
-    change, eps = at - x, per_image(eps, x)
+    change, radius = at - x, _per_image(eps, x)
     if norm_order(norm) == 2:
-        length = l2_norms(change)
-        change = torch.where(length > eps, change * (eps / length), change)
+        norms = _l2_norms(change)
+        change = torch.where(norms > radius, change * (radius / norms), change)
     else:
-        change = change.clamp(-eps, eps)
+        change = change.clamp(-radius, radius)
     return (x + change).clamp(*bounds)
 
 
 def normalized_gradient(gradient: Tensor, norm: NormOrder) -> Tensor:
-    """The step of length one that climbs fastest: sign(g) where every pixel counts alone, g / ‖g‖ where they count together.
+    """Return the direction of steepest ascent of length 1 in the given norm.
 
-    Where the gradient is zero there is no such step, and nothing moves.
+    sign(g) for ``norm="inf"``, g/‖g‖₂ of each image for ``norm=2``. A gradient of zero has no direction, and the result
+    is zero.
+
+    Args:
+        gradient: gradients g (N, …).
+        norm: "inf" or 2.
+
+    Returns:
+        Directions (N, …) like the gradients.
+
+    Raises:
+        ValueError: an unknown norm.
 
     Example:
         >>> normalized_gradient(torch.tensor([[3., -4.]]), 2), normalized_gradient(torch.tensor([[3., -4.]]), "inf")
         (tensor([[ 0.6000, -0.8000]]), tensor([[ 1., -1.]]))
     """
     if norm_order(norm) == 2:
-        length = l2_norms(gradient)
-        return torch.where(length > 0, gradient / length.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
+        norms = _l2_norms(gradient)
+        return torch.where(norms > 0, gradient / norms.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
     return gradient.sign()
 
 
 def random_start_point(x: Tensor, norm: NormOrder, generator: torch.Generator) -> Tensor:
-    """A random point of the unit ball, uniform in it: (1, …), one for all pictures, so that none depends on its neighbours."""
-    size = (1, *x.shape[1:])
+    """Return a random point of the unit ball, uniformly distributed in it.
+
+    All images share the same point, so that the start of an image does not depend on the other images.
+
+    Args:
+        x: images (N, …), of which only the shape, dtype and device are used.
+        norm: norm of the ball, "inf" or 2.
+        generator: random source.
+
+    Returns:
+        Offset (1, …) of norm ≤ 1, with the dtype and device of x.
+
+    Raises:
+        ValueError: an unknown norm.
+
+    Example:
+        >>> offset = random_start_point(torch.zeros(5, 3), "inf", torch.Generator().manual_seed(0))
+        >>> offset.shape, bool(offset.abs().max() <= 1)
+        (torch.Size([1, 3]), True)
+    """
+    shape = (1, *x.shape[1:])
     if norm_order(norm) == 2:
-        way = torch.randn(size, generator=generator, device=generator.device)
-        radius = torch.rand(1, generator=generator, device=generator.device) ** (1 / max(1, way.numel()))
-        field = way / way.norm() * radius
+        direction = torch.randn(shape, generator=generator, device=generator.device)
+        radius = torch.rand(1, generator=generator, device=generator.device) ** (1 / max(1, direction.numel()))
+        offset = direction / direction.norm() * radius
     else:
-        field = 2 * torch.rand(size, generator=generator, device=generator.device) - 1
-    return field.to(x)
+        offset = 2 * torch.rand(shape, generator=generator, device=generator.device) - 1
+    return offset.to(x)
 
 
 def random_noise(
@@ -117,13 +183,24 @@ def random_noise(
     bounds: Bounds = (0.0, 1.0),
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The control of every attack: a change as large as the budget, in a direction that knows nothing. x (N, …) -> like x.
+    """Return the images with random noise of norm ε, the control experiment for every attack.
 
-    ``norm="inf"``: every pixel by +eps or −eps, as FGSM does; ``norm=2``: a Gaussian direction of length eps. Then cut at the
-    bounds. ``eps``: a number, or one for each picture, (N,), say the norms that an attack needed. Each picture has its own noise.
+    For ``norm="inf"`` each pixel changes by +ε or −ε, as in FGSM; for ``norm=2`` the change is a Gaussian direction of
+    length ε. The result is clipped to ``bounds``. Each image has its own noise.
+
+    Args:
+        x: images (N, …), floats within ``bounds``.
+        eps: norm ε of the noise, one number for all images or one per image (N,), for example the norms of the changes
+            that an attack needed.
+        norm: "inf" or 2.
+        bounds: smallest and largest valid pixel value.
+        generator: source of the noise; None is a new one with seed 0.
+
+    Returns:
+        Noisy images of the shape, dtype and device of x.
 
     Raises:
-        ValueError: x leaves the bounds; another norm.
+        ValueError: x is not float, contains NaN or leaves the bounds; an unknown norm, or an ``eps`` of another shape.
 
     Example:
         >>> x = torch.full((2, 3), 0.5)
@@ -133,6 +210,6 @@ def random_noise(
     x, generator = check_bounds(x, bounds), generator or torch.Generator().manual_seed(0)
     if not len(x):
         return x
-    # One after the other: what a picture gets does not hang on how many follow.
+    # One image after the other, so that the noise of an image does not depend on how many follow.
     noise = torch.stack([torch.randn(x.shape[1:], generator=generator, device=generator.device) for _ in x]).to(x)
-    return project(x + per_image(eps, x) * normalized_gradient(noise, norm), x, eps, norm, bounds)
+    return project(x + _per_image(eps, x) * normalized_gradient(noise, norm), x, eps, norm, bounds)

@@ -1,8 +1,9 @@
-"""The change a picture would need: gradients towards a label that fits nothing, a norm for each layer; and a detector."""
+"""Gradient norms of confounding labels, one per layer, and a classifier that detects anomalies from such features."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from tutorial_lib.gradients import (
     last_layer_gradient_factors,
     per_sample_gradient_norms,
 )
+from tutorial_lib.gradients.layers import Layer
 from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
@@ -24,32 +26,41 @@ def confounding_gradient_norms(
     *,
     activation: str = "sigmoid",
     reduction: str = "mean",
-    layers: str | nn.Module | list | None = None,
+    layers: Layer | Sequence[Layer] | None = None,
     group_by: str = "layer",
     batch_size: int = 64,
 ) -> Tensor:
-    """How far each layer would have to move for a label that fits nothing: ‖∂J(y)/∂θ_l‖ ≥ 0. x (N, …) -> (N, L).
+    """Return the gradient norms of the loss against a confounding label, layer by layer.
 
-    J is :func:`tutorial_lib.gradients.confounding_label_loss`. All ones with the sigmoid: δ = ∂J/∂z = (σ(z) − 1)/C. All ones with the
-    softmax: δ = p − 1/C, the gradient of GradNorm's KL(u ‖ p). **No direction is given**: whether a stranger's norm is larger
-    or smaller depends on loss, layer and network; see :func:`signed_auroc` first. One backward pass; norms, whose squares are
-    the papers' feature.
+    ‖∂J(y)/∂θ_l‖ with the loss J of :func:`~tutorial_lib.gradients.confounding_label_loss` and a label y that the
+    network was never trained on, for example all classes at once. With all ones and the sigmoid, δ = ∂J/∂z = (σ(z) −
+    1)/C; with all ones and the softmax, δ = p − 1/C, the gradient of the KL(u ‖ p) of GradNorm. The norm measures how
+    much a layer would have to change for this label. One backward pass. The result holds norms; the features in the
+    papers are their squares.
+
+    **The direction is not known in advance.** Whether the norm of an out-of-distribution image is larger or smaller
+    depends on the loss, the layer and the network; compute :func:`~tutorial_lib.uncertainty.columnwise_auroc` first.
 
     Args:
-        model: pictures to logits, (N, C).
-        x: (N, …).
-        labels: "ones", "uniform" (1/C each; with the softmax, the same as "ones" up to a factor C), one label (C,) for all
-            pictures, or one each, (N, C).
-        link: "sigmoid" (the lab's code) or "softmax" (with ``reduction="sum"``: pytorch-ood's).
-        reduction: "mean" over the classes, or "sum".
-        layers: which; all by default.
-        by: "layer", or "tensor", weights and biases apart, as in the papers.
-        chunk: pictures at a time.
+        model: classifier, images (N, …) to logits (N, C); it is left as it was.
+        x: images (N, …).
+        labels: "ones", "uniform" (1/C for each class; with the softmax the same as "ones" up to a factor C), one label
+            (C,) for all images, or one per image (N, C).
+        activation: "sigmoid" (as in the authors' code) or "softmax" (as in pytorch-ood, with ``reduction="sum"``).
+        reduction: "mean" or "sum" over the classes.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        group_by: "layer" gives one column per layer; "tensor" separates weights from biases, as in the papers.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Norms (N, L), ≥ 0; the columns are ``layer_names(model, layers, group_by)``.
 
     Raises:
-        ValueError: unknown labels, link or reduction, and as :func:`tutorial_lib.gradients.per_sample_gradient_norms` does.
+        ValueError: unknown labels, activation, reduction, grouping or layer; outputs that are not finite logits (N, C);
+            BatchNorm or dropout in training mode.
 
-    Source: Lee and AlRegib, ICIP 2020, arXiv 2008.08030; Lee et al., IEEE Access 2023, arXiv 2304.02834.
+    References:
+        Lee and AlRegib, ICIP 2020, arXiv:2008.08030; Lee et al., IEEE Access 2023, arXiv:2304.02834.
 
     Example:
         >>> model = nn.Linear(2, 4)  # with σ(z) = ½ everywhere, δ = −½/4 for each class
@@ -71,26 +82,36 @@ def confounding_gradient_norms(
 def confounding_norms_from_gram(
     gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean"
 ) -> Tensor:
-    """The norms for any other labels, without another backward pass: √(δᵀKδ), for each label. -> (Q, N, L).
+    """Return the gradient norms of confounding labels from the Gram matrix K.
+
+    ‖∂J(y)/∂θ_l‖ = √(δᵀKδ) with δ = ∂J(y)/∂z, for each label y and without another backward pass.
 
     Args:
-        K: the Gram matrix of the classes' gradients, (N, L, C, C), from :func:`tutorial_lib.gradients.class_gradient_gram`.
-        logits: (N, C).
-        labels: (Q, C), each meant for all pictures.
-        link, reduction: as for :func:`confounding_norms`.
+        gram: Gram matrices K (N, L, C, C) of the class gradients, from
+            :func:`~tutorial_lib.gradients.class_gradient_gram`.
+        logits: logits z (N, C) of the same images.
+        labels: Q labels (Q, C), each of which is applied to all images.
+        activation: "sigmoid" (binary cross-entropy of each class) or "softmax" (cross-entropy).
+        reduction: "mean" or "sum" over the classes.
+
+    Returns:
+        Norms (Q, N, L), ≥ 0.
 
     Raises:
-        ValueError: shapes that do not belong together, and as :func:`confounding_norms` does.
+        ValueError: shapes that do not fit, or an unknown activation or reduction.
 
     Example:
-        >>> confounding_norms_from_gram(25 * torch.eye(2)[None, None], torch.zeros(1, 2), torch.tensor([[1., 1.], [0., 1.]]))
+        >>> labels = torch.tensor([[1., 1.], [0., 1.]])
+        >>> confounding_norms_from_gram(25 * torch.eye(2)[None, None], torch.zeros(1, 2), labels)
         tensor([[[1.7678]],
         <BLANKLINE>
                 [[1.7678]]])
     """
     if labels.dim() != 2 or not len(labels) or labels.shape[1] != check_logits(logits).shape[1]:
-        raise ValueError(f"labels (Q, C) for logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}")
-    # δ asks for the logits alone; what stands where the features do is not looked at.
+        raise ValueError(
+            f"expected labels (Q, C) and logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}"
+        )
+    # δ depends on the logits alone, so the logits also stand in for the features, which are not used.
     delta = [
         last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels
     ]
@@ -98,25 +119,25 @@ def confounding_norms_from_gram(
 
 
 class PurviewDetector:
-    """A small classifier that learns, from normal and abnormal pictures, which way their norms point.
+    """Classifier of abnormal against normal samples from features such as gradient norms.
 
-    Features are logged (norms span orders of magnitude), standardised with the statistics of what it was fitted on, and read
-    by a logistic regression, or by hidden layers. It has *seen* abnormal pictures: never set it beside a score that has not,
-    without saying so, and ask how it does on a kind it was not shown (:func:`leave_one_family_out`). The features may be
-    anything, so that its controls are the same class: on h, or on cheap scores.
+    It is a logistic regression, or a network with hidden layers, on standardized features. It is trained on *abnormal*
+    samples: say so wherever you compare it with a score that is not, and test it on a type of anomaly that was left out
+    of the training (:func:`~tutorial_lib.uncertainty.leave_one_group_out`).
 
     Args:
-        hidden: widths of hidden layers, ReLUs, trained by Adam (step 1e-3, batches of 64); none: a logistic regression. The
-            lab's code of 2019 has (40, 20).
-        log: take the logarithm first; leave it off where features may be negative.
-        epochs: passes through the features, for hidden layers.
-        strength: the weight of the penalty ½‖w‖², against the summed loss of the logistic regression.
+        hidden: widths of the hidden layers (ReLU, trained by Adam); none is a logistic regression. The authors' code of
+            2019 has (40, 20).
+        log: whether the logarithm of the features is taken first; False allows negative features.
+        epochs: passes over the features, for hidden layers.
+        l2_penalty: weight of the penalty ½‖w‖² in the loss of the logistic regression, which is a sum over samples.
 
-    Source: Lee et al., IEEE Access 2023, arXiv 2304.02834; Kwon et al., ICIP 2019, arXiv 1908.09998 (the widths).
+    References:
+        Lee et al., IEEE Access 2023, arXiv:2304.02834; Kwon et al., ICIP 2019, arXiv:1908.09998 (the widths).
 
     Example:
         >>> generator = torch.Generator().manual_seed(0)
-        >>> normal, abnormal = (torch.randn(90, 3, generator=generator).exp() * size for size in (1, 9))
+        >>> normal, abnormal = (torch.randn(90, 3, generator=generator).exp() * scale for scale in (1, 9))
         >>> detector = PurviewDetector().fit(normal[:60], abnormal[:60])
         >>> bool(detector.score(normal[60:]).mean() < 0 < detector.score(abnormal[60:]).mean())
         True
@@ -126,18 +147,21 @@ class PurviewDetector:
         if epochs < 1 or l2_penalty <= 0:
             raise ValueError(f"at least one epoch and a strength above zero, not {epochs} and {l2_penalty}")
         self.hidden, self.log, self.epochs, self.strength = tuple(hidden), log, epochs, l2_penalty
-        self.layers = None
+        self.layers: list[tuple[Tensor, Tensor]] | None = None
 
     def fit(self, normal: Tensor, abnormal: Tensor, *, generator: torch.Generator | None = None) -> PurviewDetector:
-        """Learn to tell abnormal from normal; both sides count alike, however many there are.
+        """Fit the classifier, with equal weight for both sides, and return it.
 
         Args:
-            normal: features, (N, F).
-            abnormal: features, (M, F).
-            generator: source of first weights and order, for hidden layers; without one, a fresh one seeded with 0.
+            normal: features (N, F) of normal samples.
+            abnormal: features (M, F) of abnormal samples.
+            generator: source of the initial weights and the order, for hidden layers; None is a new one with seed 0.
+
+        Returns:
+            The fitted detector, ``self``.
 
         Raises:
-            ValueError: no features of equal length on both sides, ones that are not finite, or for ``log`` negative ones.
+            ValueError: features of other shapes, features that are not finite, or negative ones with ``log``.
         """
         if (
             normal.dim() != 2
@@ -182,10 +206,16 @@ class PurviewDetector:
         ]
 
     def score(self, features: Tensor) -> Tensor:
-        """The log odds of abnormal to normal; above zero: rather abnormal. (N, F) -> (N,).
+        """Return the log-odds that each sample is abnormal.
+
+        Args:
+            features: features (N, F).
+
+        Returns:
+            Scores (N,); higher means more abnormal, and above zero abnormal is more likely than normal.
 
         Raises:
-            ValueError: nothing learned yet, or features of another length or sign than those it was fitted on.
+            ValueError: the detector is not fitted, or features of another width, or negative ones with ``log``.
         """
         if self.layers is None:
             raise ValueError("nothing has been learned yet: call fit(normal, abnormal) first")

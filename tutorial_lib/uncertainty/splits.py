@@ -1,7 +1,8 @@
-"""The fair protocol: which way a number points before any detector, and what a detector does on a kind it was never shown."""
+"""Train-test splits by image and by type of anomaly, and the AUROC of each feature before any detector is trained."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,12 +12,20 @@ from tutorial_lib.metrics import auroc
 
 
 def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
-    """The AUROC of every column by itself, sign kept: above ½ the abnormal have larger numbers. (N, L), (M, L) -> (L,), float64.
+    """Return the AUROC of each column by itself, with its direction.
 
-    What to look at before a detector is trained: a detector hides the sign, and a sum over columns mixes them.
+    Compute it before you train a detector: a detector does not show whether a feature is larger or smaller for abnormal
+    samples, and a sum over columns mixes features of both directions.
+
+    Args:
+        normal: features (N, L) of normal samples.
+        abnormal: features (M, L) of abnormal samples.
+
+    Returns:
+        AUROC (L,) in [0, 1], float64; above ½, the abnormal samples have the larger values.
 
     Raises:
-        ValueError: columns that differ in number, and as :func:`tutorial_lib.metrics.auroc` does.
+        ValueError: the two do not have the same number of columns, one has no samples, or a value is NaN.
 
     Example:
         >>> columnwise_auroc(torch.tensor([[0., 5.], [1., 6.]]), torch.tensor([[2., 1.]]))
@@ -24,13 +33,19 @@ def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
     """
     if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1]:
         raise ValueError(
-            f"(N, L) and (M, L) of the same columns, not {tuple(normal.shape)} and {tuple(abnormal.shape)}"
+            f"expected (N, L) and (M, L) with the same columns, not {tuple(normal.shape)} and {tuple(abnormal.shape)}"
         )
     return torch.tensor([auroc(a, b) for a, b in zip(normal.T, abnormal.T, strict=True)], dtype=torch.float64)
 
 
 class Fold(NamedTuple):
-    """``family``: the one tested. ``train``, ``test``: indices of samples, (…,), int64; both hold normal ones."""
+    """The indices of one train-test split. Both sides contain normal samples.
+
+    Attributes:
+        group: the group of abnormal samples that is tested.
+        train: indices (n,) of the training samples, int64.
+        test: indices (m,) of the test samples, int64.
+    """
 
     group: int
     train: Tensor
@@ -45,26 +60,33 @@ def within_group_splits(
     train_size: float = 0.5,
     generator: torch.Generator | None = None,
 ) -> list[Fold]:
-    """For every family: learn from it and the normal, test on it and the normal, from pictures that learning never saw.
+    """Return one train-test split per group, with this group on both sides.
+
+    Both sides contain normal samples and samples of the group. An image and all of its corrupted copies are on the same
+    side, so that no image of the test takes part in training.
 
     Args:
-        family: (N,), an int a sample.
-        picture: (N,), an int a sample: which picture it was made from. A picture and all its damaged copies are on one side.
-        normal: the family that is normal.
-        share: of the pictures, for learning.
-        generator: source of the halves; without one, a fresh one seeded with 0.
+        groups: group of each sample (N,), integers: normal, or the type of anomaly.
+        image_ids: identifier of the image that each sample was made from (N,), integers.
+        normal_group: the group of normal samples.
+        train_size: fraction of the images that are for training, in (0, 1).
+        generator: source of the random split; None is a new one with seed 0.
+
+    Returns:
+        One fold for each group other than the normal one, in increasing order.
 
     Raises:
-        ValueError: not one family and one picture a sample, no normal or no other family, or a side left empty.
+        ValueError: ``groups`` and ``image_ids`` are not both (N,), the normal group or any other group is missing, or
+            a side has no normal or no abnormal samples.
 
     Example:
-        >>> family, image = torch.tensor([0] * 4 + [1] * 4), torch.tensor([0, 1, 2, 3] * 2)
-        >>> (fold,) = within_group_splits(family, image)
-        >>> learned, asked = image[fold.train].tolist(), image[fold.test].tolist()
-        >>> sorted(learned + asked), set(learned) & set(asked)
+        >>> groups, image_ids = torch.tensor([0] * 4 + [1] * 4), torch.tensor([0, 1, 2, 3] * 2)
+        >>> (fold,) = within_group_splits(groups, image_ids)
+        >>> train, test = image_ids[fold.train].tolist(), image_ids[fold.test].tolist()
+        >>> sorted(train + test), set(train) & set(test)
         ([0, 0, 1, 1, 2, 2, 3, 3], set())
     """
-    return _folds(groups, image_ids, normal_group, train_size, generator, lambda f: groups == f)
+    return _folds(groups, image_ids, normal_group, train_size, generator, lambda group: groups == group)
 
 
 def leave_one_group_out(
@@ -75,66 +97,105 @@ def leave_one_group_out(
     train_size: float = 0.5,
     generator: torch.Generator | None = None,
 ) -> list[Fold]:
-    """For every family: learn from the normal and all *other* families, test on this one and other normal pictures.
+    """Return one train-test split per group, with this group in the test only.
 
-    Pictures are split as in :func:`own_family`, with the same halves for the same generator, so that the two can stand side
-    by side: no picture, whole or damaged, is on both sides, and the normal pictures of the test were never learned from.
+    The training set contains normal samples and all *other* groups, the test set normal samples and this group. The
+    images are split as by :func:`within_group_splits` with the same generator, and the test sets are equal, so that the
+    results of the two can be compared. No image, uncorrupted or corrupted, is on both sides, and no normal image of the
+    test takes part in training.
+
+    Args:
+        groups: group of each sample (N,), integers: normal, or the type of anomaly.
+        image_ids: identifier of the image that each sample was made from (N,), integers.
+        normal_group: the group of normal samples.
+        train_size: fraction of the images that are for training, in (0, 1).
+        generator: source of the random split; None is a new one with seed 0.
+
+    Returns:
+        One fold for each group other than the normal one, in increasing order.
 
     Raises:
-        ValueError: as :func:`own_family` does; only one family besides the normal.
+        ValueError: ``groups`` and ``image_ids`` are not both (N,), the normal group is missing, there are fewer than
+            two others, or a side has no normal or no abnormal samples.
 
     Example:
-        >>> family, image = torch.tensor([0] * 4 + [1] * 4 + [2] * 4), torch.tensor([0, 1, 2, 3] * 3)
-        >>> folds = leave_one_group_out(family, image)
-        >>> [(fold.group, family[fold.train].unique().tolist(), family[fold.test].unique().tolist()) for fold in folds]
+        >>> groups, image_ids = torch.tensor([0] * 4 + [1] * 4 + [2] * 4), torch.tensor([0, 1, 2, 3] * 3)
+        >>> folds = leave_one_group_out(groups, image_ids)
+        >>> [(fold.group, groups[fold.train].unique().tolist(), groups[fold.test].unique().tolist()) for fold in folds]
         [(1, [0, 2], [0, 1]), (2, [0, 1], [0, 2])]
     """
     if len(groups.unique()) < 3:
-        raise ValueError("at least two families besides the normal: one to learn from, one to leave out")
+        raise ValueError("at least two groups besides the normal one are needed: one to train on, one to leave out")
     return _folds(
-        groups, image_ids, normal_group, train_size, generator, lambda f: (groups != f) & (groups != normal_group)
+        groups,
+        image_ids,
+        normal_group,
+        train_size,
+        generator,
+        lambda group: (groups != group) & (groups != normal_group),
     )
 
 
 def group_train_mask(image_ids: Tensor, *, train_size: float = 0.5, generator: torch.Generator | None = None) -> Tensor:
-    """Which samples are for learning: (N,), bool; all samples of one picture alike. The rest are for the test.
+    """Return a mask of the samples for training.
+
+    All samples of one image are on the same side.
+
+    Args:
+        image_ids: identifier of the image that each sample was made from (N,), integers.
+        train_size: fraction of the images that are for training, in (0, 1).
+        generator: source of the random split; None is a new one with seed 0.
+
+    Returns:
+        Mask (N,) of bools: True for training, False for the test.
 
     Raises:
-        ValueError: no pictures (N,), or a share outside (0, 1).
+        ValueError: ``image_ids`` is empty or not (N,), or ``train_size`` lies outside (0, 1).
 
     Example:
-        >>> side = group_train_mask(torch.tensor([7, 7, 8, 8, 9, 9]), train_size=0.4)
-        >>> side.sum(), bool((side[::2] == side[1::2]).all())
+        >>> mask = group_train_mask(torch.tensor([7, 7, 8, 8, 9, 9]), train_size=0.4)
+        >>> mask.sum(), bool((mask[::2] == mask[1::2]).all())
         (tensor(2), True)
     """
     if image_ids.dim() != 1 or not len(image_ids) or not 0 < train_size < 1:
-        raise ValueError(f"pictures (N,) and a share in (0, 1), not {tuple(image_ids.shape)} and {train_size}")
+        raise ValueError(
+            f"expected image_ids (N,) and train_size in (0, 1), not {tuple(image_ids.shape)} and {train_size}"
+        )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    known, place = image_ids.unique(return_inverse=True)
-    chosen = torch.randperm(len(known), generator=generator, device=generator.device)[: round(train_size * len(known))]
-    side = torch.zeros(len(known), dtype=torch.bool, device=image_ids.device)
-    side[chosen.to(image_ids.device)] = True
-    return side[place]
+    images, positions = image_ids.unique(return_inverse=True)
+    order = torch.randperm(len(images), generator=generator, device=generator.device)
+    mask = torch.zeros(len(images), dtype=torch.bool, device=image_ids.device)
+    mask[order[: round(train_size * len(images))].to(image_ids.device)] = True
+    return mask[positions]
 
 
-def _folds(groups: Tensor, image_ids: Tensor, normal_group: int, train_size: float, generator, shown) -> list[Fold]:
+def _folds(
+    groups: Tensor,
+    image_ids: Tensor,
+    normal_group: int,
+    train_size: float,
+    generator: torch.Generator | None,
+    trained_on: Callable[[int], Tensor],
+) -> list[Fold]:
+    """One fold per abnormal group; ``trained_on(group)`` masks the abnormal samples that its training may use."""
     if groups.dim() != 1 or groups.shape != image_ids.shape:
         raise ValueError(
-            f"a family and a picture for each sample, (N,), not {tuple(groups.shape)} and {tuple(image_ids.shape)}"
+            "expected a group and an image identifier for each sample, (N,), "
+            f"not {tuple(groups.shape)} and {tuple(image_ids.shape)}"
         )
-    learn = group_train_mask(image_ids, train_size=train_size, generator=generator)
-    own = groups == normal_group
-    others = [f for f in groups.unique().tolist() if f != normal_group]
-    if not own.any() or not others:
+    in_train = group_train_mask(image_ids, train_size=train_size, generator=generator)
+    normal = groups == normal_group
+    abnormal_groups = [group for group in groups.unique().tolist() if group != normal_group]
+    if not normal.any() or not abnormal_groups:
         raise ValueError(
-            f"a normal family, {normal_group}, and at least one other are needed; found {groups.unique().tolist()}"
+            f"expected the normal group {normal_group} and at least one other, not {groups.unique().tolist()}"
         )
     folds = []
-    for f in others:
-        train, test = learn & (own | shown(f)), ~learn & (own | (groups == f))
-        if not (train & own).any() or not (train & ~own).any() or not (test & own).any() or not (test & ~own).any():
+    for group in abnormal_groups:
+        train, test = in_train & (normal | trained_on(group)), ~in_train & (normal | (groups == group))
+        if not all((side & part).any() for side in (train, test) for part in (normal, ~normal)):
             raise ValueError(
-                f"family {f}: a side has no normal or no abnormal pictures; take more pictures or another share"
+                f"group {group}: a side has no normal or no abnormal samples; use more images or another train_size"
             )
-        folds.append(Fold(f, train.nonzero()[:, 0], test.nonzero()[:, 0]))
+        folds.append(Fold(group, train.nonzero()[:, 0], test.nonzero()[:, 0]))
     return folds

@@ -130,7 +130,7 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
 def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labels):
     x, y = images, correct_labels
     said = {
-        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, and keep normalisation inside the model",
+        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, and keep normalization inside the model",
         "integer": "must be float",
         "empty": "at least one sample",
         "labels": "y must be integer labels",

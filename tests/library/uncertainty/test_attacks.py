@@ -246,7 +246,7 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
     [
         (lambda m, x: u.fgsm(m, 2 * x, eps=0.1), r"outside the bounds \(0\.0, 1\.0\): pass their true bounds"),
         (lambda m, x: u.fgsm(m, (255 * x).to(torch.uint8), eps=0.1), "must be float"),
-        (lambda m, x: u.fgsm(m, x / 0 * 0, eps=0.1), r"pictures \[0, 1, 2, 3, 4\] hold something that is no number"),
+        (lambda m, x: u.fgsm(m, x / 0 * 0, eps=0.1), r"images \[0, 1, 2, 3, 4\] contain NaN"),
         (lambda m, x: u.fgsm(m, x, eps=0.1, norm=1), "norm is 'inf'"),
         (lambda m, x: u.fgsm(m, x, eps=0.1, norm="max"), "norm is 'inf'"),
         (lambda m, x: u.fgsm(m, x, torch.arange(4), eps=0.1), "y must be integer labels"),
@@ -254,11 +254,11 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
         (lambda m, x: u.fgsm(m, x, eps=0.1, targeted=True), "needs y"),
         (lambda m, x: u.bim(m, x, eps=0.1, n_steps=0), "at least one step"),
         (lambda m, x: u.fgsm(m, x, eps=-0.1), "eps ≥ 0"),
-        (lambda m, x: u.bim(m, x, eps=0.1, return_point="worst"), "unknown point to keep"),
+        (lambda m, x: u.bim(m, x, eps=0.1, return_point="worst"), "unknown return_point"),
         (lambda m, x: u.pgd(m, x, eps=0.1, restarts=0), "restarts must be at least 1"),
         (lambda m, x: u.pgd(m, x, eps=0.1, restarts=2, random_start=False), "needs random_start=True"),
-        (lambda m, x: u.attack_success(m, x, x[1:]), "must be of the shape of x"),
-        (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all pictures or one for each"),
+        (lambda m, x: u.attack_success(m, x, x[1:]), "must have the shape of x"),
+        (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all images or one per image"),
     ],
 )
 def test_gradient_attacks_reject_invalid_input(wrong, said, model, images):

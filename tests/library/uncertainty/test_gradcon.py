@@ -186,7 +186,7 @@ def test_gradcon_detects_misaligned_gradients(network):
 def test_gradcon_rejects_invalid_input(network, images):
     with pytest.raises(ValueError, match="call fit first"):
         GradCon(network).score(images)
-    with pytest.raises(ValueError, match="unknown read 'alignmnt'; the nearest: 'alignment'"):
+    with pytest.raises(ValueError, match="unknown kind of score 'alignmnt'; the nearest: 'alignment'"):
         GradCon(network).fit(images, **FIT_OPTIONS).score(images, "alignmnt")
     with pytest.raises(ValueError, match="at least 0"):
         GradCon(network, alpha=-1)

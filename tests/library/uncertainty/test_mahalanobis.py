@@ -80,7 +80,7 @@ def test_mahalanobis_is_independent_of_label_values_order_and_batch(labeled_feat
 def test_mahalanobis_regularization_handles_constant_feature(labeled_features):
     h, labels, asked = labeled_features
     flat = torch.cat([h, torch.full((len(h), 1), 2.0, dtype=h.dtype)], 1)
-    with pytest.raises(ValueError, match="never varies.*ridge above zero"):
+    with pytest.raises(ValueError, match="never varies.*regularization above zero"):
         MahalanobisDetector(regularization=0).fit(flat, labels)
     fitted = MahalanobisDetector().fit(flat, labels)
     still, moved = (
@@ -109,7 +109,7 @@ def test_mahalanobis_is_accurate_in_float32_far_from_the_origin(labeled_features
         (lambda h, y, a: MahalanobisDetector().fit(h[0], y), r"\(n, d\)"),
         (lambda h, y, a: MahalanobisDetector().fit(h, y[1:]), r"\(n, d\)"),
         (lambda h, y, a: MahalanobisDetector().fit(h / 0, y), "not finite"),
-        (lambda h, y, a: MahalanobisDetector().score(a), "comes first"),
+        (lambda h, y, a: MahalanobisDetector().score(a), "call fit"),
         (lambda h, y, a: MahalanobisDetector().fit(h, y).score(a[:, :3]), r"fitted on features \(n, 5\)"),
     ],
 )

@@ -47,12 +47,12 @@ def test_open_set_predict_assigns_rejected_samples_to_extra_class():
 
 def test_open_set_functions_reject_invalid_input():
     for bad in (0, 5, 6):
-        with pytest.raises(ValueError, match="can play the unknown"):
+        with pytest.raises(ValueError, match="unknown must be at least 1"):
             split_pseudo_unknown_classes(5, bad)
     for rate in (0, 1.1):
-        with pytest.raises(ValueError, match="a rate above 0"):
+        with pytest.raises(ValueError, match="pass_rate must be above 0"):
             threshold_at_tpr(torch.ones(3), rate)
     with pytest.raises(ValueError, match="not a number"):
         threshold_at_tpr(torch.tensor([float("nan")]))
-    with pytest.raises(ValueError, match="a score for each of the 2 rows"):
+    with pytest.raises(ValueError, match="one number for each of the 2 rows"):
         open_set_predict(torch.ones(2, 3), torch.ones(3), 0.5)

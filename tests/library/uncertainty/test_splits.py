@@ -112,11 +112,11 @@ def test_group_train_mask_keeps_samples_of_an_image_together():
     "broken, message",
     [
         (lambda f, p: within_group_splits(f, p[1:]), r"for each sample, \(N,\)"),
-        (lambda f, p: within_group_splits(f, p, normal_group=3), "a normal family, 3"),
+        (lambda f, p: within_group_splits(f, p, normal_group=3), "the normal group 3"),
         (lambda f, p: within_group_splits(torch.zeros_like(f), p), "at least one other"),
-        (lambda f, p: within_group_splits(f, p, train_size=1.0), r"share in \(0, 1\)"),
+        (lambda f, p: within_group_splits(f, p, train_size=1.0), r"train_size in \(0, 1\)"),
         (lambda f, p: within_group_splits(f, torch.zeros_like(p)), "a side has no normal or no abnormal"),
-        (lambda f, p: leave_one_group_out(f.clamp(max=1), p), "at least two families"),
+        (lambda f, p: leave_one_group_out(f.clamp(max=1), p), "at least two groups"),
     ],
 )
 def test_group_splits_reject_invalid_input(broken, message, samples):
