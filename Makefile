@@ -1,39 +1,39 @@
-# The whole project in a few commands. They need python3 (3.11 to 3.13), git and make; the rest goes into .venv.
+# The commands of the project. They need python3 (3.11 to 3.13), git and make; everything else is installed into .venv.
 #
-#   make book                build the course and say which page to open
-#   make test                build it, then test the library, the notebooks and the pages
-#   make test-lib            test the library alone, in two minutes and without a build: the quick loop while coding
-#   make test-slow           build it, then run the tests that `make test` leaves out because they take long
-#   make book TORCH=cpu      the same with PyTorch for the processor alone: gigabytes less, for a machine without a GPU
-#   make slides              a deck for each chapter and each route, from the chapters as they last ran
-#   make pdf                 the whole book in one file to print, by Chromium; no TeX
-#   make bundle              book, notebooks, slides and library in one file, for a classroom without a network
+#   make book                build the course and print which page to open
+#   make test                build the course, then test the library, the notebooks and the pages
+#   make test-lib            test the library alone, in about two minutes and without a build
+#   make lint                check format, style, types, docstrings and spelling
+#   make test-slow           build the course, then run the slow tests that `make test` omits
+#   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller
+#   make slides              write a slide deck for each chapter and each route, from the outputs of the last build
+#   make pdf                 print the whole book into one PDF, with Chromium
+#   make bundle              pack book, notebooks, slides and library into one file, for a classroom without a network
 #   make lab                 open the chapters in JupyterLab
-#   make chapter N=1         run and draw one chapter only: the quick loop while writing
-#   make store-outputs       run the chapters, keep the outputs that tests compare, collapse the advanced sections
+#   make chapter N=1         build one chapter only, while writing it
+#   make store-outputs       run the chapters, store the outputs that tests compare, collapse the advanced sections
 #   make weights             train the shipped networks again
-#   make reproduce           make every stored result again; STUDIES=… JOBS=4 SMALL=1 DEVICE=cuda
+#   make reproduce           recompute every stored result; STUDIES=… JOBS=4 SMALL=1 DEVICE=cuda
 #   make bench               measure speed and memory
-#   make links               try every link that leads out of the pages
-#   make set-repo-url URL=…  say where this project lives; buttons and setup cells follow
-#   make release VERSION=… write a version wherever it is said; CONTRIBUTING.md has the list
-#   make clean               forget what was built (the environment in .venv stays)
+#   make links               check every external link of the pages
+#   make set-repo-url URL=…  write the address of the repository; buttons and setup cells use it
+#   make release VERSION=…   write a version everywhere it is stated; see CONTRIBUTING.md
+#   make clean               delete everything that was built, except the environment in .venv
 
 PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
 PYTEST := $(PY) -m pytest --timeout=600 -n 2
-LIBRARY := data networks gradients measures foundations information uncertainty expectancy
-# Said once, when the environment is made; it is remembered there.
+# Set once, when the environment is created, and stored there.
 TORCH ?= $(shell cat .venv/torch 2>/dev/null)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-# One thread each: several small networks on a shared machine then run many times faster than with two.
+# One thread per process: on a shared machine, several small networks run many times faster than with two.
 export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test test-lib test-slow slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
+.PHONY: book test test-lib test-slow lint slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -48,22 +48,28 @@ pdf: book
 bundle: slides
 	$(PY) -m tools.make_bundle
 
-# Doctests run in the library, nbval runs every cell of every chapter; both in one pytest, so that one line says it all.
+# Doctests of the library and, with nbval, every cell of every chapter, in one run of pytest with one summary.
 test: slides
 	$(PYTEST) tests tutorial_lib chapters -m "not slow" --dist loadfile --doctest-modules \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=180
 
 test-lib: .venv/.ready
-	$(PYTEST) $(LIBRARY:%=tests/%) tests/fuzz tests/test_names.py tests/test_folder.py tests/test_house.py \
-		$(LIBRARY:%=tutorial_lib/%) -m "not slow" --doctest-modules
+	$(PYTEST) tests/library tutorial_lib -m "not slow" --doctest-modules
 
 test-slow: slides
 	$(PYTEST) tests -m slow --dist loadfile
 
+lint: .venv/.ready
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pydoclint.main --quiet tutorial_lib tutorial_course
+	$(PY) -m codespell_lib
+
 lab: .venv/.ready
 	$(PY) -m jupyterlab chapters
 
-# A build of its own, in its own folder: the page is right, links to other pages lead nowhere.
+# A separate build in its own folder: the page is complete, but its links to other pages are broken.
 chapter: .venv/.ready
 	@ls chapters/0$(N)-*.ipynb >/dev/null 2>&1 || { echo "make chapter needs a number: make chapter N=1"; exit 2; }
 	@mkdir -p _build/chapter
@@ -79,7 +85,7 @@ store-outputs: .venv/.ready
 weights: .venv/.ready
 	$(PY) -m experiments weights
 
-# Stop it when you like: the same command goes on where it was.
+# It can be interrupted at any time: the same command resumes where it stopped.
 reproduce: .venv/.ready
 	$(PY) -m experiments $(or $(STUDIES),all) $(if $(JOBS),--jobs $(JOBS)) $(if $(SMALL),--small) $(if $(DEVICE),--device $(DEVICE))
 
@@ -99,8 +105,8 @@ clean:
 	rm -rf _build chapters/_api .pytest_cache dist *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-# The environment: made once, made again when the lock or the package's description changes.
-# uv installs in a fraction of pip's time; where it cannot (a mirror that only pip is told of), pip does it.
+# The environment is created once, and again when the lock file or pyproject.toml changes.
+# uv installs much faster than pip; where uv fails (for example with a mirror that only pip is configured for), pip is used.
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
 		{ echo "This course needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not there). Name another one: make PYTHON=python3.12"; exit 1; }
