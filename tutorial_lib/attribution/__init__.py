@@ -1,4 +1,4 @@
-"""Gradients as information: what an answer hangs on, as a map, and how far such a map is to be believed."""
+"""Attribution: maps that explain a prediction by gradients, tests of such maps, and features made of gradients."""
 
 from tutorial_lib.attribution.cam import (
     all_class_cams,

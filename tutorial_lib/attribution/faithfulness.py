@@ -1,4 +1,4 @@
-"""Does the answer hang on what a map marks? Take that away, or show it alone, and ask again; baselines beside it."""
+"""Faithfulness metrics: the change of the prediction when the highlighted pixels are removed, or kept alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from tutorial_lib._validation import check_shapes
+from tutorial_lib.attribution.maps import check_maps
 from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
-
-Target = int | Tensor | None
+from tutorial_lib.gradients.objectives import Target
 
 
 class PerturbationCurve(NamedTuple):
-    """``fraction`` of the pixels changed, (S + 1,); ``probability`` then, (N, S + 1); ``area`` under each, (N,), in [0, 1]."""
+    """The probability of a class while more and more pixels of each image are replaced.
+
+    Attributes:
+        fraction: the fraction of pixels replaced at each step, (S + 1,), from 0 to 1.
+        probability: the probability of the class at each step, (N, S + 1).
+        area: the area under each curve, (N,), in [0, 1].
+    """
 
     fraction: Tensor
     probability: Tensor
@@ -23,7 +29,12 @@ class PerturbationCurve(NamedTuple):
 
 
 class DropResult(NamedTuple):
-    """Per picture, (N,): ``drop``, the share of the probability lost, in [0, 1]; ``increase``, bool, whether it rose instead."""
+    """The change of a probability when only the highlighted region of an image is kept.
+
+    Attributes:
+        drop: the relative decrease of the probability of each image, (N,), in [0, 1]; 0 where it did not decrease.
+        increase: whether the probability increased, bool (N,).
+    """
 
     drop: Tensor
     increase: Tensor
@@ -40,29 +51,34 @@ def deletion_curve(
     batch_size: int = 64,
     generator: torch.Generator | None = None,
 ) -> PerturbationCurve:
-    """p_P while the pixels that the map marks most are replaced first, from the picture to the baseline. A small area is better.
+    """Return the deletion curve: the probability p_P while pixels are removed, highest first.
 
-    At step s the s/S · HW pixels (rounded) of the highest values show the baseline; the area is by the trapezoid rule. It says
-    little by itself: a network may fail on any holes. Hold it against those of ``random_map(maps)`` and ``centre_bias(maps)`` of
-    :mod:`tutorial_lib.metrics`. Pixels of equal value go in an order drawn once, the same for every picture.
+    At step s, the s/S · HW pixels (rounded) with the highest map values show the baseline. The area is computed by the
+    trapezoid rule. It means little alone, because a network may fail on any image with holes: compare it with the areas
+    of :func:`~tutorial_lib.metrics.random_map` and :func:`~tutorial_lib.metrics.center_bias_map`. Pixels of equal value
+    are removed in a random order, the same for all images.
 
     Args:
-        model: pictures to logits; borrowed.
-        x: (N, C, H, W).
-        maps: (N, H, W), signed; the largest goes first.
-        target: P: a class, (N,) labels, or None, the class predicted for x itself.
-        baseline: what shows nothing: a number (½, grey, is neutral for pictures in [0, 1]), or a picture, like x or one for all.
-        steps: S.
-        chunk: pictures at a time.
-        generator: source of the order of ties; without one, a fresh one seeded with 0.
+        model: classifier that takes x alone and returns logits; it is left as it was.
+        x: images (N, C, H, W), floats.
+        maps: maps (N, H, W), signed; the highest values are removed first.
+        target: the class P, an index or labels (N,); None is the class predicted at x.
+        baseline: what replaces a pixel: a number, one image (C, H, W), or one for each image (N, C, H, W). The default
+            ½ is neutral gray for images in [0, 1].
+        n_steps: number of steps S.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+        generator: source of the order of ties; None is a new generator with seed 0.
 
     Returns:
-        the curve: see :class:`Curve`.
+        Fractions (S + 1,), probabilities (N, S + 1) and areas (N,), see :class:`PerturbationCurve`. A smaller area
+        indicates a more faithful map.
 
     Raises:
-        ValueError: maps of another size than the pictures or not finite, no steps, an unknown class.
+        ValueError: maps of another size than the images or not finite, a baseline of another shape, no steps, or an
+            unknown class.
 
-    Source: Petsiuk, Das, Saenko, BMVC 2018, arXiv 1806.07421.
+    References:
+        Petsiuk, Das, Saenko, BMVC 2018, arXiv:1806.07421.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
@@ -70,7 +86,9 @@ def deletion_curve(
         >>> fraction, p.shape
         (tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000]), torch.Size([3, 5]))
     """
-    return _perturbation_curve(model, x, _expand_to_image(baseline, x), x, maps, target, n_steps, batch_size, generator)
+    return _perturbation_curve(
+        model, x, _expand_to_images(baseline, x), x, maps, target, n_steps, batch_size, generator
+    )
 
 
 def insertion_curve(
@@ -84,153 +102,158 @@ def insertion_curve(
     batch_size: int = 64,
     generator: torch.Generator | None = None,
 ) -> PerturbationCurve:
-    """p_P while the pixels that the map marks most are shown first, from a blurred start to the picture. A large area is better.
+    """Return the insertion curve: the probability p_P while pixels are added, highest first.
 
-    At step s the s/S · HW pixels (rounded) of the highest values show the picture. All else as for :func:`deletion_curve`.
+    At step s, the s/S · HW pixels (rounded) with the highest map values show the image, and all others the start. The
+    area is computed by the trapezoid rule; compare it with those of :func:`~tutorial_lib.metrics.random_map` and
+    :func:`~tutorial_lib.metrics.center_bias_map`. Pixels of equal value are added in a random order, the same for all
+    images.
 
     Args:
-        model, x, maps, target, steps, chunk, generator: as for :func:`deletion_curve`.
-        start: what is shown before, a number or a picture; None: the picture :func:`blurred`, which opens fewer false edges.
+        model: classifier that takes x alone and returns logits; it is left as it was.
+        x: images (N, C, H, W), floats.
+        maps: maps (N, H, W), signed; the highest values are added first.
+        target: the class P, an index or labels (N,); None is the class predicted at x.
+        start: what a pixel shows before it is added: a number, one image (C, H, W), or one for each image
+            (N, C, H, W). None is the image after :func:`gaussian_blur`, which creates fewer false edges.
+        n_steps: number of steps S.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+        generator: source of the order of ties; None is a new generator with seed 0.
 
     Returns:
-        the curve: see :class:`Curve`.
+        Fractions (S + 1,), probabilities (N, S + 1) and areas (N,), see :class:`PerturbationCurve`. A larger area
+        indicates a more faithful map.
 
     Raises:
-        ValueError: as :func:`deletion_curve` does.
+        ValueError: maps of another size than the images or not finite, a start of another shape, no steps, an unknown
+            class, or images too small to be blurred.
 
-    Source: Petsiuk, Das, Saenko, BMVC 2018, arXiv 1806.07421.
+    References:
+        Petsiuk, Das, Saenko, BMVC 2018, arXiv:1806.07421.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
         >>> insertion_curve(model, torch.rand(3, 3, 8, 8), torch.rand(3, 8, 8), n_steps=4).area.shape
         torch.Size([3])
     """
-    return _perturbation_curve(
-        model,
-        x,
-        x,
-        gaussian_blur(x) if start is None else _expand_to_image(start, x),
-        maps,
-        target,
-        n_steps,
-        batch_size,
-        generator,
-    )
+    start_images = gaussian_blur(x) if start is None else _expand_to_images(start, x)
+    return _perturbation_curve(model, x, x, start_images, maps, target, n_steps, batch_size, generator)
 
 
 def average_drop(
     model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, batch_size: int = 64
 ) -> DropResult:
-    """What is lost when only what the map marks is shown: max(0, Y − O) / Y, Y = p_P(x), O = p_P(x ⊙ L), for each picture.
+    """Return the relative drop of the probability when only the highlighted pixels are kept.
 
-    L is the map's positive part over its largest value. ``drop.mean()`` is the paper's average drop (lower is better),
-    ``increase.float().mean()`` its increase in confidence (higher is better). A map that marks all drops nothing: read both
-    beside those of ``uniform_map(maps)``, ``centre_bias(maps)`` and ``random_map(maps)``.
+    max(0, Y − O) / Y for each image, with Y = p_P(x), O = p_P(x ⊙ L), and L the positive part of the map, divided by
+    its maximum. ``drop.mean()`` is the average drop of the paper, ``increase.float().mean()`` its increase in
+    confidence. A map that highlights everything has no drop, so compare both with those of
+    :func:`~tutorial_lib.metrics.uniform_map`, :func:`~tutorial_lib.metrics.center_bias_map` and
+    :func:`~tutorial_lib.metrics.random_map`.
 
     Args:
-        model, x, maps, target, chunk: as for :func:`deletion_curve`.
+        model: classifier that takes x alone and returns logits; it is left as it was.
+        x: images (N, C, H, W), floats.
+        maps: maps (N, H, W), signed; negative values are set to zero.
+        target: the class P, an index or labels (N,); None is the class predicted at x.
+        batch_size: images per pass; it bounds the memory and does not change the result.
 
     Returns:
-        drop and increase, (N,): see :class:`Drop`.
+        Drops and increases (N,), see :class:`DropResult`. A lower drop and a higher increase are better.
 
     Raises:
-        ValueError: as :func:`deletion_curve` does.
+        ValueError: maps of another size than the images or not finite, or an unknown class.
 
-    Source: Chattopadhay et al., WACV 2018, arXiv 1710.11063.
+    References:
+        Chattopadhay et al., WACV 2018, arXiv:1710.11063.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
         >>> average_drop(model, torch.rand(3, 3, 2, 2), torch.ones(3, 2, 2)).drop
         tensor([0., 0., 0.])
     """
-    maps = _check_maps(x, maps)
-    L = maps.relu()
-    peak = L.amax((1, 2), keepdim=True)
-    L = L / torch.where(peak > 0, peak, 1)
+    L = check_maps(maps, x.shape[:1] + x.shape[2:], "images").relu()
+    maximum = L.amax((1, 2), keepdim=True)
+    L = L / torch.where(maximum > 0, maximum, 1)
     J = fix_predicted_class(model, x, log_prob(target), batch_size=batch_size)
-    whole, shown = (objective_values(model, images, J, batch_size=batch_size) for images in (x, x * L[:, None].to(x)))
-    # (Y − O) / Y = 1 − O/Y, from the logarithms, which do not run out of numbers.
-    return DropResult((shown - whole).clamp(max=0).expm1().abs(), shown > whole)
+    log_Y, log_O = (objective_values(model, images, J, batch_size=batch_size) for images in (x, x * L[:, None].to(x)))
+    # (Y − O) / Y = 1 − O/Y, from the logarithms, which do not underflow.
+    return DropResult((log_O - log_Y).clamp(max=0).expm1().abs(), log_O > log_Y)
 
 
 def gaussian_blur(x: Tensor, *, sigma: float = 5.0, kernel: int = 11) -> Tensor:
-    """Pictures without detail: convolved with a Gaussian of σ pixels, ``kernel`` pixels wide, borders mirrored. -> like x.
+    """Return images without fine detail, convolved with a Gaussian; the borders are mirrored.
+
+    Args:
+        x: images (N, C, H, W), floats.
+        sigma: standard deviation of the Gaussian in pixels, > 0.
+        kernel: width of the kernel in pixels, odd, and less than twice each side of the image.
+
+    Returns:
+        Images like x, without a graph.
 
     Raises:
-        ValueError: an even kernel, or pictures smaller than half of it.
+        ValueError: an even kernel, σ ≤ 0, or images that are too small for the kernel.
 
     Example:
         >>> torch.allclose(gaussian_blur(torch.full((1, 3, 8, 8), 0.3)), torch.tensor(0.3))
         True
     """
     check_shapes(x=(x, "floats N C H W"))
-    reach = kernel // 2
+    radius = kernel // 2
     if not len(x):
         return x.detach()
-    if kernel % 2 == 0 or sigma <= 0 or min(x.shape[-2:]) <= reach:
-        found = f"{kernel}, {tuple(x.shape[-2:])} and {sigma}"
-        raise ValueError(f"an odd kernel, less than twice the picture's side, and σ > 0; not {found}")
-    bell = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float64) / sigma).square() / 2)
-    bell = (bell / bell.sum()).to(x)
-    rows = pad(x.detach().flatten(0, 1)[:, None], (reach,) * 4, mode="reflect")
-    return conv2d(conv2d(rows, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1)).view_as(x)
+    if kernel % 2 == 0 or sigma <= 0 or min(x.shape[-2:]) <= radius:
+        raise ValueError(
+            "expected an odd kernel, less than twice each side of the image, and sigma > 0; "
+            f"got kernel={kernel}, sigma={sigma} and images of {tuple(x.shape[-2:])}"
+        )
+    weights = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma).square() / 2)
+    weights = (weights / weights.sum()).to(x)
+    padded = pad(x.detach().flatten(0, 1)[:, None], (radius,) * 4, mode="reflect")
+    return conv2d(conv2d(padded, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1)).view_as(x)
 
 
 def _perturbation_curve(
     model: nn.Module,
     x: Tensor,
-    marked: Tensor,
-    rest: Tensor,
+    highest: Tensor,
+    others: Tensor,
     maps: Tensor,
     target: Target,
     n_steps: int,
     batch_size: int,
     generator: torch.Generator | None,
 ) -> PerturbationCurve:
-    """The curve of pictures that show ``marked`` where the map is highest, at more and more pixels, and ``rest`` elsewhere."""
+    """The curve of images that show ``highest`` at the n pixels of highest map value and ``others`` elsewhere."""
     if n_steps < 1:
-        raise ValueError(f"at least one step, not {n_steps}")
-    place = _pixel_ranks(_check_maps(x, maps), generator)
+        raise ValueError(f"a curve needs at least one step, not {n_steps}")
+    ranks = _pixel_ranks(check_maps(maps, x.shape[:1] + x.shape[2:], "images"), generator)
     J = fix_predicted_class(model, x, log_prob(target), batch_size=batch_size)
-    counts = [round(s / n_steps * place[0].numel()) for s in range(n_steps + 1)]
-    p = torch.stack(
-        [
-            objective_values(model, torch.where((place < n)[:, None], marked, rest), J, batch_size=batch_size).exp()
-            for n in counts
-        ],
-        1,
-    )
-    fraction = torch.tensor([n / place[0].numel() for n in counts], dtype=p.dtype, device=p.device)
+    n_pixels = ranks[0].numel()
+    counts = [round(s / n_steps * n_pixels) for s in range(n_steps + 1)]
+    perturbed = (torch.where((ranks < n)[:, None], highest, others) for n in counts)
+    p = torch.stack([objective_values(model, images, J, batch_size=batch_size).exp() for images in perturbed], 1)
+    fraction = torch.tensor([n / n_pixels for n in counts], dtype=p.dtype, device=p.device)
     return PerturbationCurve(fraction, p, torch.trapezoid(p, fraction, dim=1))
 
 
 def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:
-    """The place of each pixel in its map's order, the highest value first: (N, H, W), integers from 0."""
+    """The rank of each pixel in its map, 0 for the highest value, (N, H, W); ties are in random order."""
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    flat = maps.flatten(1)
-    mixed = torch.randperm(flat.shape[1], generator=generator, device=generator.device).to(maps.device)
-    order = mixed[flat[:, mixed].argsort(dim=1, descending=True, stable=True)]
-    here = torch.arange(flat.shape[1], device=maps.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, here).view_as(maps)
+    values = maps.flatten(1)
+    shuffled = torch.randperm(values.shape[1], generator=generator, device=generator.device).to(maps.device)
+    order = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]
+    ranks = torch.arange(values.shape[1], device=maps.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, ranks).view_as(maps)
 
 
-def _expand_to_image(shown: float | Tensor, x: Tensor) -> Tensor:
-    shown = torch.as_tensor(shown, dtype=x.dtype, device=x.device).detach()
+def _expand_to_images(value: float | Tensor, x: Tensor) -> Tensor:
+    """A number, one image, or one image for each of x, expanded to the shape of x."""
+    value = torch.as_tensor(value, dtype=x.dtype, device=x.device).detach()
     try:
-        return shown.expand_as(x)
+        return value.expand_as(x)
     except RuntimeError:
         raise ValueError(
-            f"a number, one picture or one for each of {tuple(x.shape)}, not {tuple(shown.shape)}"
+            f"expected a number, one image, or one for each of the images {tuple(x.shape)}, got {tuple(value.shape)}"
         ) from None
-
-
-def _check_maps(x: Tensor, maps: Tensor) -> Tensor:
-    if x.dim() != 4 or maps.shape != (len(x), *x.shape[2:]):
-        raise ValueError(
-            f"pictures (N, C, H, W) need maps (N, H, W), not {tuple(x.shape)} and {tuple(maps.shape)}: "
-            "upsample(maps, x.shape[-2:]) brings a layer's maps to the picture's size, magnitude(…) takes the channels away"
-        )
-    check_shapes(maps=(maps, "floats N H W"))
-    if not maps.isfinite().all():
-        raise ValueError("the maps are not finite")
-    return maps.detach()

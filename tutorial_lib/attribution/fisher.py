@@ -1,4 +1,4 @@
-"""Gradients as information: what the last layer's gradients, one for each possible answer, say together about the parameters."""
+"""The Fisher information of the last layer: the covariance of its gradients over all classes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from tutorial_lib._validation import check_shapes
 
 @dataclass(frozen=True)
 class LastLayerFisher:
-    """The Fisher information of the last layer's weight at each sample, F = (diag p − p pᵀ) ⊗ h hᵀ, kept as its two factors.
+    """The Fisher information of the weight of the last layer at each sample, in factored form.
 
-    As a matrix it would be Cd × Cd a sample; nothing here makes it. ``logits``: (N, C). ``h``: (N, d).
+    F = (diag p − p pᵀ) ⊗ h hᵀ with p = softmax(logits). As a matrix, F would have (C·d)² entries per sample; no method
+    computes it.
+
+    Attributes:
+        logits: logits (N, C).
+        h: features (N, d), the input of the last layer.
     """
 
     logits: Tensor
@@ -22,7 +27,10 @@ class LastLayerFisher:
 
     @property
     def covariance(self) -> Tensor:
-        """diag p − p pᵀ, (N, C, C): the covariance of p − e_Q, δ of the loss to Q, over Q ~ p; its rows add up to zero."""
+        """The matrices diag p − p pᵀ (N, C, C), whose rows sum to zero.
+
+        They are the covariance over Q ~ p of p − e_Q, the derivative δ of the loss to Q.
+        """
         p = self.logits.softmax(1)
         return torch.diag_embed(p * complement_probabilities(self.logits)) - (
             p[:, :, None] * p[:, None] * (1 - torch.eye(p.shape[1]).to(p))
@@ -30,67 +38,87 @@ class LastLayerFisher:
 
     @property
     def trace(self) -> Tensor:
-        """tr F = (1 − ‖p‖²) ‖h‖² ≥ 0, (N,): the mean squared norm of all g_Q. Higher = less certain, or larger h."""
-        # 1 − ‖p‖² = Σ_c p_c (1 − p_c), without the cancellation that leaves nothing of it where the network is certain.
+        """The traces tr F = (1 − ‖p‖²) ‖h‖² ≥ 0 (N,), the mean of ‖g_Q‖² over Q ~ p.
+
+        A higher value means that the prediction is less certain, or that the norm of h is larger.
+        """
+        # 1 − ‖p‖² = Σ_c p_c (1 − p_c), without the cancellation that would lose it where the prediction is confident.
         return (self.logits.softmax(1) * complement_probabilities(self.logits)).sum(1) * self.h.square().sum(1)
 
     def quadratic_form(self, direction: Tensor) -> Tensor:
-        """Δᵀ F Δ ≥ 0, (N,), for a change of the weight, Δ: (C, d), or one a sample, (N, C, d).
+        """Return Δᵀ F Δ for a change Δ of the weight.
 
-        The variance over Q ~ p of how the change moves log p_Q; ½ Δᵀ F Δ is how far the prediction moves, KL(p_W ‖ p_{W+Δ}),
-        to second order.
+        It is the variance over Q ~ p of the change of log p_Q. To second order, ½ Δᵀ F Δ is the change of the
+        prediction, KL(p_W ‖ p_{W+Δ}).
+
+        Args:
+            direction: the change Δ (C, d), or one per sample (N, C, d).
+
+        Returns:
+            Values (N,), ≥ 0. A higher value means that the prediction changes more.
 
         Raises:
             ValueError: a direction of another shape.
 
         Example:
             >>> fisher = last_layer_fisher(torch.zeros(1, 2), torch.ones(1, 1))
-            >>> fisher.quadratic_form(torch.tensor([[1.], [-1.]]))  # all variance: the logits move apart
+            >>> fisher.quadratic_form(torch.tensor([[1.], [-1.]]))  # the two logits move apart
             tensor([1.])
         """
-        weight = (self.logits.shape[1], self.h.shape[1])
-        if tuple(direction.shape) not in (weight, (len(self.h), *weight)):
+        weight_shape = (self.logits.shape[1], self.h.shape[1])
+        if tuple(direction.shape) not in (weight_shape, (len(self.h), *weight_shape)):
             raise ValueError(
-                f"a direction is shaped like the weight, {weight}, or one a sample, not {tuple(direction.shape)}"
+                f"direction must be shaped like the weight, {weight_shape}, or hold one such matrix per sample, "
+                f"not {tuple(direction.shape)}"
             )
-        each = direction.detach().to(self.h).expand(len(self.h), *weight)
-        p, moved = self.logits.softmax(1), torch.einsum("ncd,nd->nc", each, self.h)
-        return (p * (moved - (p * moved).sum(1, keepdim=True)).square()).sum(1)
+        directions = direction.detach().to(self.h).expand(len(self.h), *weight_shape)
+        p, logit_changes = self.logits.softmax(1), torch.einsum("ncd,nd->nc", directions, self.h)
+        return (p * (logit_changes - (p * logit_changes).sum(1, keepdim=True)).square()).sum(1)
 
 
 def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
-    """The Fisher information of the last layer's weight W at each sample: F = E_{Q∼p}[g_Q g_Qᵀ] = (diag p − p pᵀ) ⊗ h hᵀ.
+    """Return the Fisher information of the weight W of the last layer at each sample.
 
-    g_Q = (p − e_Q) hᵀ is the gradient of the loss to Q. Over the network's own answers the g_Q have mean zero, Σ_Q p_Q g_Q =
-    0, so that F, the mean of their squares, is their covariance. It asks all classes, no label; the "empirical" Fisher, which
-    squares the gradient of an observed label alone, is another matrix.
+    F = E_{Q∼p}[g_Q g_Qᵀ] = (diag p − p pᵀ) ⊗ h hᵀ, where g_Q = (p − e_Q) hᵀ is the gradient of the cross-entropy loss
+    with label Q with respect to W. Over the predicted distribution p the gradients have mean zero, Σ_Q p_Q g_Q = 0, so
+    F is their covariance. F uses all classes and needs no label. The "empirical" Fisher information, which squares the
+    gradient for an observed label only, is a different matrix.
 
     Args:
-        logits: (N, C).
-        h: (N, d), what enters the last layer: both from :func:`tutorial_lib.gradients.penultimate_features`.
+        logits: logits z (N, C), floats.
+        features: features h (N, d), the input of the last layer; both from
+            :func:`tutorial_lib.gradients.penultimate_features`.
 
     Returns:
-        F in its factors: ``trace`` (N,), ``covariance`` (N, C, C), ``quadratic(direction)`` (N,).
+        F in factored form, with ``trace`` (N,), ``covariance`` (N, C, C) and ``quadratic_form(direction)`` (N,).
 
     Raises:
-        ValueError: logits and features of other shapes or samples.
+        ValueError: logits and features of other shapes or of different samples, or no samples.
 
-    Source: Amari, Neural Computation 10, 1998; the empirical one: Kunstner, Balles, Hennig, NeurIPS 2019, arXiv 1905.12558.
+    References:
+        Amari, Neural Computation 10, 1998; the empirical Fisher information: Kunstner, Balles, Hennig, NeurIPS 2019,
+        arXiv:1905.12558.
 
     Example:
         >>> last_layer_fisher(torch.zeros(1, 2), torch.tensor([[3., 4.]])).trace
         tensor([12.5000])
     """
-    if logits.dim() != 2 or features.dim() != 2 or len(logits) != len(features) or not len(features):
-        raise ValueError(
-            f"logits (N, C) and features (N, d), N > 0, not {tuple(logits.shape)} and {tuple(features.shape)}"
-        )
-    check_shapes(logits=(logits, "floats N C"), h=(features, "floats N d"))
+    check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
+    if not len(logits):
+        raise ValueError("the Fisher information needs at least one sample")
     return LastLayerFisher(logits.detach(), features.detach().to(logits))
 
 
 def complement_probabilities(logits: Tensor) -> Tensor:
-    """The probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, (N, C), exact also where p_c is nearly one.
+    """Return the probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, for each class c.
+
+    The result is exact even where p_c is almost one.
+
+    Args:
+        logits: logits (N, C), floats.
+
+    Returns:
+        Probabilities (N, C) in [0, 1].
 
     Example:
         >>> 1 - torch.tensor([[20., 0.]]).softmax(1)[0, 0], complement_probabilities(torch.tensor([[20., 0.]]))[0, 0]

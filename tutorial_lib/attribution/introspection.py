@@ -1,23 +1,27 @@
-"""Introspective learning: ask a trained network "why this, rather than Q?" for every Q; a second stage reads the answers."""
+"""Introspective learning: a second classifier, trained on the gradients of a network for "Why P, rather than Q?"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_choice, check_shapes
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
 from tutorial_lib.attribution.fisher import complement_probabilities
-from tutorial_lib.gradients import penultimate_features, reduced_class_jacobian
+from tutorial_lib.gradients import Layer, penultimate_features, reduced_class_jacobian
 
-# The gradient of the loss to Q with respect to the logits is δ_c for every c ≠ Q: (δ, what stands at Q itself, δ_Q − pull).
-LOSSES = {
-    "cross_entropy": lambda z, height: (z.softmax(1), -complement_probabilities(z), 1.0),
-    "sigmoid": lambda z, height: (z.sigmoid() / z.shape[1], -(-z).sigmoid() / z.shape[1], 1 / z.shape[1]),
-    "squared": lambda z, height: (2 * z / z.shape[1], 2 * (z - height) / z.shape[1], 2 * height / z.shape[1]),
+# The gradient δ of each loss J(Q) with respect to the logits z, as a function of z and of the target logit M. Its
+# entries at c ≠ Q have one formula for every Q, δ_Q has another: (first formula, δ_Q, first formula at Q minus δ_Q).
+LogitGradients = Callable[[Tensor, float], tuple[Tensor, Tensor, float]]
+LOSSES: dict[str, LogitGradients] = {
+    "cross_entropy": lambda z, M: (z.softmax(1), -complement_probabilities(z), 1.0),
+    "sigmoid": lambda z, M: (z.sigmoid() / z.shape[1], -(-z).sigmoid() / z.shape[1], 1 / z.shape[1]),
+    "squared": lambda z, M: (2 * z / z.shape[1], 2 * (z - M) / z.shape[1], 2 * M / z.shape[1]),
 }
 
 
@@ -27,83 +31,101 @@ def introspective_features(
     *,
     loss: str = "cross_entropy",
     weight_rows: str = "own",
-    layer: str | nn.Module | None = None,
+    layer: Layer | None = None,
     target_logit: float = 1.0,
     batch_size: int = 64,
 ) -> Tensor:
-    """For every Q, "why P, rather than Q?": r_Q = ∂J(Q)/∂W, the last layer's gradient of the loss to Q. x (N, …) -> (N, C, d).
+    """Return the gradients of the loss to every class Q, with respect to the last layer.
 
-    J "cross_entropy": ∂J/∂W = (p − e_Q) hᵀ, its own row Q is (p_Q − 1) h. "sigmoid": the binary cross-entropy to e_Q, mean
-    over the classes; own row (σ(z_Q) − 1) h / C, the same for all Q as one loss to all ones has. "squared": the mean of (z −
-    M e_Q)²; own row 2 (z_Q − M) h / C. Closed forms after one forward pass, no backward pass, nothing of the picture that h
-    and z did not hold. With ``layer``: ∂J(Q)/∂A, what the loss asks of that layer's activation A, (N, C, …) like A; one
-    forward pass, one backward pass a class as far as the layer. Row P is small where the network is sure: it asks for nothing
-    new.
+    r_Q = ∂J(Q)/∂W is the gradient that answers "Why P, rather than Q?" for the prediction P. With the logits z, the
+    features h, the probabilities p and C classes, the losses J(Q) are:
+
+    - "cross_entropy": −log p_Q. The gradient is (p − e_Q) hᵀ, and its row Q is (p_Q − 1) h.
+    - "sigmoid": the binary cross-entropy to e_Q, averaged over the classes. Row Q is (σ(z_Q) − 1) h / C, as for a
+      single loss to a label of ones.
+    - "squared": (z − M e_Q)², averaged over the classes. Row Q is 2 (z_Q − M) h / C.
+
+    These closed forms need one forward pass and no backward pass. They are functions of h and z, so they hold no
+    further information about the image. With ``layer``, the result is ∂J(Q)/∂A at the activation A of that layer, from
+    one forward pass and one backward pass per class down to the layer. The gradient for Q = P is small if the network
+    is confident.
 
     Args:
-        model: images to logits; without ``layer``, the logits must come straight from a Linear layer.
-        x: (N, …).
-        loss: which J.
-        rows: at the last layer, each question's "own" row Q, (N, C, d), or "all" rows, (N, C, C, d): C times as much.
-        layer: a module or its name.
-        height: M, what the squared loss wants the logit of Q to be.
-        chunk: samples at a time.
+        model: classifier that takes x alone; it is left as it was. Without ``layer``, its logits must be the output of
+            a Linear layer.
+        x: samples (N, …).
+        loss: "cross_entropy", "sigmoid" or "squared".
+        weight_rows: rows of ∂J(Q)/∂W at the last layer: "own" is row Q alone, "all" are all C rows.
+        layer: dotted name or module; None is the weight of the last layer.
+        target_logit: M, the target value of z_Q in the squared loss; the other losses do not use it.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Gradients, signed, one row per class Q: (N, C, d), with ``weight_rows="all"`` (N, C, C, d), and with ``layer``
+        (N, C, …) like the activation.
 
     Raises:
-        ValueError: an unknown loss, rows or layer; rows="all" of another layer; a model without features h.
+        ValueError: an unknown loss, choice of rows or layer; ``weight_rows="all"`` together with a layer; a model whose
+            logits are not the output of a Linear layer.
 
-    Source: Prabhushankar and AlRegib, NeurIPS 2022, arXiv 2209.08425.
+    References:
+        Prabhushankar and AlRegib, NeurIPS 2022, arXiv:2209.08425.
 
     Example:
         >>> model = nn.Linear(3, 2)
         >>> introspective_features(model, torch.rand(4, 3)).shape
         torch.Size([4, 2, 3])
     """
-    delta = LOSSES[check_choice(loss, LOSSES, "loss")]
-    whole = check_choice(weight_rows, ["own", "all"], "rows") == "all"
-    if whole and layer is not None:
-        raise ValueError('only the last layer\'s weight has rows of classes: leave out rows="all" for another layer')
-    found = []
-    for part in batch_slices(max(1, len(x)), batch_size):
-        z, h = penultimate_features(model, x[part]) if layer is None else (None, None)
+    logit_gradients = LOSSES[check_choice(loss, LOSSES, "loss")]
+    all_rows = check_choice(weight_rows, ["own", "all"], "weight_rows") == "all"
+    if all_rows and layer is not None:
+        raise ValueError('only the last layer has one row of weights per class: omit weight_rows="all" or layer')
+
+    def one_batch(x: Tensor) -> Tensor:
         if layer is not None:
-            found.append(_at_layer(model, x[part], layer, delta, target_logit))
-        elif whole:
-            other, at_own, _ = delta(z, target_logit)
-            every = other[:, None].expand(-1, z.shape[1], -1).clone()
-            every.diagonal(dim1=1, dim2=2).copy_(at_own)
-            found.append(every[..., None] * h[:, None, None])
-        else:
-            found.append(delta(z, target_logit)[1][..., None] * h[:, None])
-    return torch.cat(found)
+            return _layer_features(model, x, layer, logit_gradients, target_logit)
+        z, h = penultimate_features(model, x)
+        at_others, at_own, _ = logit_gradients(z, target_logit)
+        if not all_rows:
+            return at_own[..., None] * h[:, None]
+        delta = at_others[:, None].expand(-1, z.shape[1], -1).clone()
+        delta.diagonal(dim1=1, dim2=2).copy_(at_own)
+        return delta[..., None] * h[:, None, None]
+
+    return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
-def _at_layer(
-    model: nn.Module, x: Tensor, layer: str | nn.Module, logit_gradients: Callable, target_logit: float
+def _layer_features(
+    model: nn.Module, x: Tensor, layer: Layer, logit_gradients: LogitGradients, target_logit: float
 ) -> Tensor:
+    """∂J(Q)/∂A for every class Q, (N, C, …)."""
     _, z, J = reduced_class_jacobian(model, x, layer, lambda gradients: gradients)
-    other, _, pull = logit_gradients(z, target_logit)
-    # ∂J(Q)/∂A = Σ_c δ_c ∂z_c/∂A − pull · ∂z_Q/∂A: only the last term knows Q.
-    return torch.einsum("nc,nc...->n...", other, J)[:, None] - pull * J
+    at_others, _, difference = logit_gradients(z, target_logit)
+    # ∂J(Q)/∂A = Σ_c δ_c ∂z_c/∂A − difference · ∂z_Q/∂A, with the formula for c ≠ Q: only the last term depends on Q.
+    return torch.einsum("nc,nc...->n...", at_others, J)[:, None] - difference * J
 
 
 class MLPHead:
-    """A small network H that reads features, (N, …), standardised with the statistics it was trained on, and answers with logits.
+    """A small classifier of features: a multilayer perceptron with sigmoids.
+
+    It standardizes the features with the mean and standard deviation of those it was trained on.
 
     Args:
-        hidden: units of its hidden layers, sigmoids; none makes it linear.
+        hidden: number of units of each hidden layer; an empty tuple makes the classifier linear.
 
-    Source: the standardised input and the three layers are those of Prabhushankar and AlRegib, NeurIPS 2022, arXiv 2209.08425.
+    References:
+        Prabhushankar and AlRegib, NeurIPS 2022, arXiv:2209.08425 (the standardization and the three layers).
 
     Example:
         >>> features = torch.tensor([[-1.], [1.]]).repeat(50, 1)
-        >>> stage = MLPHead(hidden=(8,)).fit(features, (features[:, 0] > 0).long(), lr=0.05)
-        >>> stage.logits(torch.tensor([[-2.], [2.]])).argmax(1)
+        >>> head = MLPHead(hidden=(8,)).fit(features, (features[:, 0] > 0).long(), lr=0.05)
+        >>> head.logits(torch.tensor([[-2.], [2.]])).argmax(1)
         tensor([0, 1])
     """
 
     def __init__(self, hidden: tuple[int, ...] = (300, 100)):
-        self.hidden, self.network = tuple(hidden), None
+        self.hidden = tuple(hidden)
+        self.network: nn.Sequential | None = None
 
     def fit(
         self,
@@ -116,80 +138,98 @@ class MLPHead:
         weight_decay: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> MLPHead:
-        """Train it anew by Adam on the cross-entropy; mean and spread of the features are taken from these features alone.
+        """Train from scratch with AdamW on the cross-entropy loss, and return the classifier.
 
         Args:
-            features: (N, …), flattened for each sample.
-            labels: (N,), classes.
-            epochs, batch, step: passes through the features, samples a step, learning rate.
-            weight_decay: AdamW's.
-            generator: source of first weights and order, on the CPU; without one, a fresh one seeded with 0.
+            features: features (N, …) of at least two samples, floats; they are flattened.
+            labels: class indices (N,); the largest one determines the number of classes.
+            epochs: passes through the samples.
+            batch_size: samples per step.
+            lr: learning rate.
+            weight_decay: weight decay of AdamW.
+            generator: source of the initial weights and of the order of the samples, on the CPU; None is a new
+                generator with seed 0.
+
+        Returns:
+            The same object, trained.
 
         Raises:
-            ValueError: not one label a sample, features that are not finite, fewer than two samples.
+            ValueError: not one label per sample, a negative label, features that are not finite, or fewer than two
+                samples.
         """
         check_shapes(labels=(labels, "whole N"))
         if len(features) != len(labels) or len(labels) < 2 or features.dim() < 2 or not features.numel():
-            found = f"{tuple(features.shape)} and {tuple(labels.shape)}"
-            raise ValueError(f"features (N, …) and labels (N,) of at least two samples, not {found}")
+            raise ValueError(
+                "expected features (N, …) and labels (N,) of at least two samples, "
+                f"got {tuple(features.shape)} and {tuple(labels.shape)}"
+            )
         if (labels < 0).any():
-            raise ValueError("labels run from 0: the negative ones stand for no class")
+            raise ValueError("labels must be class indices ≥ 0, but some are negative")
         if not features.isfinite().all():
             raise ValueError("the features are not finite")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
-            flat = _flat(features).clone()
+            flat = _flatten_features(features).clone()
             labels = labels.to(flat.device, torch.int64, copy=True)
-            self.mean, spread = flat.mean(0), flat.std(0)
-            # A feature that never varies has no unit.
-            self.spread = torch.where(spread > 0, spread, 1)
-            flat = (flat - self.mean) / self.spread
-            self.network = _make_mlp([flat.shape[1], *self.hidden, int(labels.max()) + 1], generator).to(flat)
-            optimiser = torch.optim.AdamW(self.network.parameters(), lr=lr, weight_decay=weight_decay)
+            self.mean, std = flat.mean(0), flat.std(0)
+            # A constant feature cannot be divided by its standard deviation.
+            self.std = torch.where(std > 0, std, 1)
+            flat = (flat - self.mean) / self.std
+            network = _make_mlp([flat.shape[1], *self.hidden, int(labels.max()) + 1], generator).to(flat)
+            optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
             for _ in range(epochs):
                 for rows in torch.randperm(len(flat), generator=generator).to(flat.device).split(batch_size):
-                    optimiser.zero_grad()
-                    cross_entropy(self.network(flat[rows]), labels[rows]).backward()
-                    optimiser.step()
-            self.network.requires_grad_(False)
+                    optimizer.zero_grad()
+                    cross_entropy(network(flat[rows]), labels[rows]).backward()
+                    optimizer.step()
+            self.network = network.requires_grad_(False)
         return self
 
     def logits(self, features: Tensor) -> Tensor:
-        """(N, …) -> (N, C), C the largest label seen + 1.
+        """Return the logits of features.
+
+        Args:
+            features: features (N, …), of the same size as in :meth:`fit`.
+
+        Returns:
+            Logits (N, C), where C is the largest label in :meth:`fit` plus one.
 
         Raises:
-            ValueError: not fitted yet, or features of another length than those it was fitted on.
+            ValueError: the classifier is not trained, or features of another size.
         """
         if self.network is None:
-            raise ValueError("nothing has been learned yet: call fit first")
+            raise ValueError("this MLPHead is not trained: call fit first")
         if features.dim() < 2:
-            raise ValueError(f"features are one row a sample, (N, …), not {tuple(features.shape)}")
-        flat = _flat(features)
+            raise ValueError(f"expected features (N, …), one row per sample, got {tuple(features.shape)}")
+        flat = _flatten_features(features)
         if flat.shape[1] != len(self.mean):
-            raise ValueError(f"fitted on {len(self.mean)} features a sample, these are {flat.shape[1]}")
+            raise ValueError(f"fitted on {len(self.mean)} features per sample, got {flat.shape[1]}")
         with torch.no_grad():
-            return self.network((flat - self.mean) / self.spread)
+            return self.network((flat - self.mean) / self.std)
 
 
 class IntrospectiveClassifier:
-    """Two stages: a trained network senses, frozen; a second stage reflects on what ``read(model, x)`` finds, and answers anew.
+    """A two-stage classifier: a small second stage, trained on features of a trained network.
 
-    ``read`` may be anything, so the controls are the same class: ``lambda model, x: features(model, x)[1]`` is the same head
-    on h. Introspective features are a function of (z, h): what they add is another geometry, no information. Hold it against
+    The network itself is not trained further. Its features can come from any function, so that controls use the same
+    class: ``lambda model, x: penultimate_features(model, x)[1]`` trains the same second stage on h. Introspective
+    features are functions of (z, h). They add a different geometry and no information, so compare the classifier with
     its controls.
 
     Args:
-        model: images to logits; borrowed, never changed.
-        read: from model and images to features, (N, …); by default :func:`introspective_features`.
-        hidden: the second stage's, see :class:`SecondStage`.
-        chunk: images at a time.
+        model: trained classifier; it is left as it was.
+        feature_fn: function of the model and images (N, …) that returns features (N, …), by default
+            :func:`introspective_features`.
+        hidden: number of units of each hidden layer of the second stage, see :class:`MLPHead`.
+        batch_size: images per call of ``feature_fn``; it bounds the memory and does not change the result.
 
-    Source: Prabhushankar and AlRegib, NeurIPS 2022, arXiv 2209.08425.
+    References:
+        Prabhushankar and AlRegib, NeurIPS 2022, arXiv:2209.08425.
 
     Example:
         >>> x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
-        >>> two = IntrospectiveClassifier(nn.Linear(2, 2), hidden=(16,)).fit(x, (x[:, 0] > 0).long(), lr=0.02)
-        >>> two.predict(torch.tensor([[-2., 0.], [2., 0.]]))
+        >>> classifier = IntrospectiveClassifier(nn.Linear(2, 2), hidden=(16,)).fit(x, (x[:, 0] > 0).long(), lr=0.02)
+        >>> classifier.predict(torch.tensor([[-2., 0.], [2., 0.]]))
         tensor([0, 1])
     """
 
@@ -201,36 +241,67 @@ class IntrospectiveClassifier:
         hidden: tuple[int, ...] = (300, 100),
         batch_size: int = 256,
     ):
-        self.model, self.read, self.batch_size, self.stage = model, feature_fn, batch_size, MLPHead(hidden)
+        self.model, self.feature_fn, self.batch_size, self.head = model, feature_fn, batch_size, MLPHead(hidden)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the second stage reads: (N, …)."""
-        return torch.cat([self.read(self.model, x[rows]) for rows in batch_slices(max(1, len(x)), self.batch_size)])
+        """Return the features on which the second stage is trained.
 
-    def fit(self, x: Tensor, labels: Tensor, **options) -> IntrospectiveClassifier:
-        """Train the second stage on clean pictures and their labels; options as in :meth:`SecondStage.fit`."""
-        self.stage.fit(self.features(x), labels, **options)
+        Args:
+            x: images (N, …).
+
+        Returns:
+            Features (N, …).
+        """
+        return run_in_batches(partial(self.feature_fn, self.model), x, batch_size=self.batch_size)
+
+    def fit(self, x: Tensor, labels: Tensor, **options: Any) -> IntrospectiveClassifier:
+        """Train the second stage on clean images, and return the classifier.
+
+        Args:
+            x: images (N, …).
+            labels: class indices (N,).
+            **options: options of :meth:`MLPHead.fit`, such as ``epochs`` and ``lr``.
+
+        Returns:
+            The same object, trained.
+        """
+        self.head.fit(self.features(x), labels, **options)
         return self
 
     def logits(self, x: Tensor) -> Tensor:
-        """The second stage's logits, (N, C); their softmax is its confidence."""
-        return self.stage.logits(self.features(x))
+        """Return the logits of the second stage.
+
+        Args:
+            x: images (N, …).
+
+        Returns:
+            Logits (N, C); their softmax is the confidence.
+        """
+        return self.head.logits(self.features(x))
 
     def predict(self, x: Tensor) -> Tensor:
-        """The second stage's classes, (N,)."""
+        """Return the classes that the second stage predicts.
+
+        Args:
+            x: images (N, …).
+
+        Returns:
+            Class indices (N,).
+        """
         return self.logits(x).argmax(1)
 
 
-def _flat(features: Tensor) -> Tensor:
-    # Half precision is too coarse to train in.
-    return features.detach().flatten(1).to(torch.promote_types(features.dtype, torch.float32))
+def _flatten_features(features: Tensor) -> Tensor:
+    """Features as one row per sample, in single precision at least, since half precision is too coarse for training."""
+    return features.detach().flatten(1).to(promote_to_float32(features))
 
 
 def _make_mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
-    layers = []
-    for a, b in zip(widths, widths[1:]):
-        linear = nn.utils.skip_init(nn.Linear, a, b)
+    """A multilayer perceptron with sigmoids between its layers, initialized as ``nn.Linear`` but from a generator."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(widths, widths[1:]):
+        linear = nn.utils.skip_init(nn.Linear, n_in, n_out)
         for p in linear.parameters():
-            nn.init.uniform_(p, -(a**-0.5), a**-0.5, generator=generator)
+            nn.init.uniform_(p, -(n_in**-0.5), n_in**-0.5, generator=generator)
         layers += [linear, nn.Sigmoid()]
     return nn.Sequential(*layers[:-1])

@@ -1,75 +1,102 @@
-"""What is done with a map once it is there: read its size, bring it to the size of the picture, and show it without flattery."""
+"""Operations on explanation maps: resize, reduce over channels, normalize for display, compare in magnitude, check."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_shapes
 
-# The largest number a map may have and still be nothing but rounding, in units of the precision it was computed in.
+# The default floor of normalize_maps: rounding errors of terms of order one stay below it, in units of the precision.
 ROUNDING_ULPS = 8
 
+CHANNEL_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": lambda maps: maps.abs().amax(1),
+    "sum": lambda maps: maps.abs().sum(1),
+    "norm": lambda maps: maps.norm(dim=1),
+}
 
-def upsample(maps: Tensor, size: int | tuple[int, int] | torch.Size, mode: str = "bilinear") -> Tensor:
-    """Maps at the size of the picture, (H, W) or a side: (N, h, w) -> (N, H, W), (N, C, h, w) -> (N, C, H, W).
 
-    Bilinear, corners not aligned: what a cell of the map stands for stays where it is. Raw values; the sign stays. ``mode``:
-    also "nearest".
+def upsample(maps: Tensor, size: int | Sequence[int], mode: str = "bilinear") -> Tensor:
+    """Return maps resized to the size of the image.
+
+    Corners are not aligned, so that each value stays at the center of the region it belongs to. Nothing is rescaled.
+
+    Args:
+        maps: maps (N, h, w) or (N, C, h, w), floats.
+        size: (H, W), or an int for both.
+        mode: "bilinear" or "nearest".
+
+    Returns:
+        Maps (N, H, W) or (N, C, H, W), in the unit of the input, signed as it is.
 
     Raises:
-        ValueError: an unknown mode, or maps of another number of axes.
+        ValueError: an unknown mode, or maps with another number of axes.
 
     Example:
         >>> upsample(torch.tensor([[[0., 1.]]]), (1, 4))
         tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
-    smooth = check_choice(mode, ["bilinear", "nearest"], "mode") == "bilinear"
+    bilinear = check_choice(mode, ["bilinear", "nearest"], "mode") == "bilinear"
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
-        raise ValueError(f"maps are floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
-    size = (size, size) if isinstance(size, int) else tuple(size)
+        raise ValueError(f"maps must be floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
+    output_size = [size, size] if isinstance(size, int) else list(size)
     stacked = maps[:, None] if maps.dim() == 3 else maps
-    larger = F.interpolate(stacked, size, mode=mode, align_corners=False if smooth else None)
-    return larger[:, 0] if maps.dim() == 3 else larger
+    resized = F.interpolate(stacked, output_size, mode=mode, align_corners=False if bilinear else None)
+    return resized[:, 0] if maps.dim() == 3 else resized
 
 
 def reduce_channels(maps: Tensor, over: str = "max") -> Tensor:
-    """How strong, not which way: |m| of maps (N, h, w); of pictures' gradients (N, C, H, W) the largest channel, (N, H, W) ≥ 0.
+    """Return the magnitude of maps, reduced over the color channels.
 
-    ``over``: what is taken over the channels: "max" (the classical saliency map), "sum", or "norm", the Euclidean one.
+    Args:
+        maps: maps (N, h, w), or attributions of images (N, C, H, W), floats.
+        over: reduction over the channels: "max" is the largest absolute value (the classical saliency map), "sum" the
+            sum of the absolute values, "norm" the Euclidean norm. It has no effect on maps without channels.
+
+    Returns:
+        Maps (N, h, w) or (N, H, W), ≥ 0; the sign is lost.
 
     Raises:
-        ValueError: an unknown reading, or maps of another number of axes.
+        ValueError: an unknown reduction, or maps with another number of axes.
 
-    Source: Simonyan, Vedaldi, Zisserman, 2013, arXiv 1312.6034.
+    References:
+        Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
 
     Example:
         >>> reduce_channels(torch.tensor([-3., 2.]).view(1, 2, 1, 1))
         tensor([[[3.]]])
     """
-    check_choice(over, ["max", "sum", "norm"], "reading")
+    check_choice(over, CHANNEL_REDUCTIONS, "reduction")
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
-        raise ValueError(f"maps are floats (N, h, w) or (N, C, H, W), not {maps.dtype} {tuple(maps.shape)}")
-    if maps.dim() == 3:
-        return maps.abs()
-    return {"max": lambda: maps.abs().amax(1), "sum": lambda: maps.abs().sum(1), "norm": lambda: maps.norm(dim=1)}[
-        over
-    ]()
+        raise ValueError(f"maps must be floats (N, h, w) or (N, C, H, W), not {maps.dtype} {tuple(maps.shape)}")
+    return maps.abs() if maps.dim() == 3 else CHANNEL_REDUCTIONS[over](maps)
 
 
 def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None, floor: float | None = None) -> Tensor:
-    """Maps for the eye: each divided by its own peak, m / max(max|m|, floor), in [−1, 1], or [0, 1] where m ≥ 0. (N, …).
+    """Return maps for display, each divided by its largest absolute value.
 
-    Zero stays zero: nothing is shifted. A map that is zero up to rounding is not stretched: below the ``floor`` it stays as
-    faint as it is. The floor is 8 times the precision of its dtype (1e-6 in single precision), in the unit of the map: of the
-    size of the rounding where terms of order one cancel. A map's own numbers cannot tell rounding from a faint answer; what
-    it cancelled from can, so contrasts and counterfactuals are best shown on a common ``scale``: other maps of as many
-    samples (their peaks are full scale) or a number. Beyond [−1, 1] is then possible, and says that the map is stronger than
-    what it is held against.
+    m / max(max|m|, floor). Zero stays zero, because nothing is shifted. A map that is zero up to rounding is not
+    stretched to full contrast: below the floor it stays as faint as it is. The values of a map alone cannot tell
+    rounding errors from weak evidence, but the maps from which it was computed can. Contrast and counterfactual maps
+    are therefore best displayed on a common ``scale``.
+
+    Args:
+        maps: maps (N, …), floats.
+        scale: full scale instead of the largest absolute value of each map: that of each of N other maps (N, …), or a
+            number.
+        floor: smallest divisor, in the unit of the maps. None is 8 times the precision of their dtype, 1e-6 in single
+            precision: the size of rounding errors where terms of order one cancel.
+
+    Returns:
+        Maps like the input, in [−1, 1], or in [0, 1] where m ≥ 0. With a ``scale`` they can lie beyond: the map is then
+        stronger than the maps it is compared with.
 
     Raises:
-        ValueError: maps that are not finite, a negative floor, a scale of other samples.
+        ValueError: maps that are not finite, a negative floor, or a scale with another number of maps.
 
     Example:
         >>> normalize_maps(torch.tensor([[[0., -2.]], [[0., 1e-9]]])).abs() > 0.5
@@ -77,42 +104,53 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None, floor: 
         <BLANKLINE>
                 [[False, False]]])
     """
-    if not _rows(maps).isfinite().all():
-        raise ValueError("the maps are not finite, so they have no scale")
+    if not _flatten_maps(maps).isfinite().all():
+        raise ValueError("the maps are not finite, so they cannot be normalized")
     if floor is None:
         floor = ROUNDING_ULPS * torch.finfo(maps.dtype).eps
     if floor < 0:
         raise ValueError(f"floor must be ≥ 0, not {floor}")
-    full = max_magnitude(maps)
+    divisor = max_magnitude(maps)
     if isinstance(scale, Tensor):
         if scale.dim() == 0 or len(scale) != len(maps):
-            raise ValueError(f"the scale must hold one row for each of the {len(maps)} maps, not {len(scale)}")
-        full = max_magnitude(scale).to(maps)
+            raise ValueError(f"scale must hold one map for each of the {len(maps)} maps, got {tuple(scale.shape)}")
+        divisor = max_magnitude(scale).to(maps)
     elif scale is not None:
-        full = torch.full_like(full, scale)
-    full = full.clamp(min=max(floor, torch.finfo(maps.dtype).tiny))
-    return maps / full.view(-1, *(1,) * (maps.dim() - 1))
+        divisor = torch.full_like(divisor, scale)
+    divisor = divisor.clamp(min=max(floor, torch.finfo(maps.dtype).tiny))
+    return maps / divisor.view(-1, *(1,) * (maps.dim() - 1))
 
 
 def max_magnitude(maps: Tensor) -> Tensor:
-    """The largest magnitude of each map: (N, …) -> (N,) ≥ 0.
+    """Return the largest absolute value of each map.
+
+    Args:
+        maps: maps (N, …), floats.
+
+    Returns:
+        Values (N,), ≥ 0.
+
+    Raises:
+        ValueError: maps that are not floats, or that have no values.
 
     Example:
         >>> max_magnitude(torch.tensor([[[0., -2.]]]))
         tensor([2.])
     """
-    return _rows(maps).abs().amax(1)
-
-
-def _rows(maps: Tensor) -> Tensor:
-    """Maps (N, …), each in a row, checked."""
-    if maps.dim() == 0 or not maps.is_floating_point() or 0 in maps.shape[1:]:
-        raise ValueError(f"maps are floats (N, …), not {maps.dtype} {tuple(maps.shape)}")
-    return maps[:, None].flatten(1)
+    return _flatten_maps(maps).abs().amax(1)
 
 
 def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:
-    """How much of a map there is beside another: ‖m‖₁ / ‖m′‖₁ ≥ 0, (N,); 0 where m is empty. To be printed beside m.
+    """Return the ℓ1 norm of each map relative to that of another map.
+
+    ‖m‖₁ / ‖m′‖₁. Report it next to a map that was normalized for display, which hides its strength.
+
+    Args:
+        maps: maps m (N, …), floats.
+        to: reference maps m′ of the same shape.
+
+    Returns:
+        Ratios (N,), ≥ 0; 0 where m is zero everywhere.
 
     Raises:
         ValueError: maps of different shapes.
@@ -122,6 +160,42 @@ def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:
         tensor([0.2500])
     """
     if maps.shape != to.shape:
-        raise ValueError(f"masses are compared at one size, not {tuple(maps.shape)} and {tuple(to.shape)}")
-    mine, theirs = (_rows(m).abs().sum(1) for m in (maps, to))
-    return torch.where(mine == 0, mine, mine / theirs)
+        raise ValueError(f"both maps must have the same shape, got {tuple(maps.shape)} and {tuple(to.shape)}")
+    norm, reference_norm = (_flatten_maps(m).abs().sum(1) for m in (maps, to))
+    return torch.where(norm == 0, norm, norm / reference_norm)
+
+
+def check_maps(maps: Tensor, shape: Sequence[int], size_of: str) -> Tensor:
+    """Return maps without a graph, after checking their shape, type and values.
+
+    Args:
+        maps: maps (N, H, W), floats.
+        shape: the expected shape (N, H, W).
+        size_of: what has this shape, in the plural ("images"), for the error message.
+
+    Returns:
+        The maps, detached.
+
+    Raises:
+        ValueError: maps of another shape, not floats, empty or not finite.
+
+    Example:
+        >>> check_maps(torch.zeros(2, 4, 4), (2, 4, 4), "images").shape
+        torch.Size([2, 4, 4])
+    """
+    if maps.dim() != 3 or maps.shape != tuple(shape):
+        raise ValueError(
+            f"maps must have one channel and the size of the {size_of}, {tuple(shape)}, not {tuple(maps.shape)}: "
+            "upsample(maps, (H, W)) resizes the maps of a layer, reduce_channels(maps) removes the channels"
+        )
+    check_shapes(maps=(maps, "floats N H W"))
+    if not maps.isfinite().all():
+        raise ValueError("the maps are not finite")
+    return maps.detach()
+
+
+def _flatten_maps(maps: Tensor) -> Tensor:
+    """Maps (N, …), checked, as one row each."""
+    if maps.dim() == 0 or not maps.is_floating_point() or 0 in maps.shape[1:]:
+        raise ValueError(f"maps must be floats (N, …), not {maps.dtype} {tuple(maps.shape)}")
+    return maps[:, None].flatten(1)

@@ -1,85 +1,110 @@
-"""Cover the picture patch by patch and watch the answer fall: slow, without a gradient, and what gradients are held against."""
+"""Occlusion sensitivity: cover the image patch by patch and measure the decrease of the logit, without a gradient."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients import fix_predicted_class, objective_values
+from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, objective_values
 
 
 def occlusion(
     model: nn.Module,
     x: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     window: int | tuple[int, int] = 8,
     stride: int | tuple[int, int] | None = None,
     fill: float | Tensor | None = None,
     batch_size: int = 64,
 ) -> Tensor:
-    """How far the answer falls when a patch is covered, z_P(x) − z_P(x covered), the mean over the patches on a pixel.
+    """Return the occlusion map: the decrease of an objective when a patch is covered.
 
-    x (N, C, H, W) -> (N, H, W), signed: positive where what was covered spoke for P, in logits. ``stride``: from patch to
-    patch (None: half a patch); the last ones end at the border. ``fill``: what a patch is covered with: a number, a picture
-    (C, H, W), or None, the mean colour of each picture. One forward pass for each patch: :func:`covers` counts them.
+    J(x) − J(x with the patch covered), averaged at each pixel over the patches that contain it. The method needs one
+    forward pass per patch and no gradient; :func:`occlusion_windows` lists the patches.
+
+    Args:
+        model: any module that takes x alone and returns one row per image; it is left as it was.
+        x: images (N, C, H, W), floats.
+        objective: what is compared, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of
+            the class predicted at x.
+        window: height and width of a patch in pixels, or one number for both.
+        stride: distance between neighboring patches in pixels, down and across; None is half a patch. The last patches
+            end at the border.
+        fill: value of a covered pixel: a number, one image (C, H, W), or None for the mean color of each image.
+        batch_size: images per forward pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Maps (N, H, W) in the unit of the objective, by default logits. They are signed, and positive where the covered
+        region supports the class.
 
     Raises:
-        ValueError: x is no pictures, a patch larger than the picture, a stride that leaves gaps.
+        ValueError: x is not a batch of images, a patch is larger than the image, or a stride leaves gaps.
 
-    Source: Zeiler and Fergus, 2013, arXiv 1311.2901.
+    References:
+        Zeiler and Fergus, 2013, arXiv:1311.2901.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
-        >>> fall = occlusion(model, torch.ones(1, 1, 2, 2), 0, window=1, fill=0.)
-        >>> torch.allclose(fall.flatten(), model[1].weight[0], atol=1e-6)
+        >>> decrease = occlusion(model, torch.ones(1, 1, 2, 2), 0, window=1, fill=0.)
+        >>> torch.allclose(decrease.flatten(), model[1].weight[0], atol=1e-6)
         True
     """
     if x.dim() != 4:
-        raise ValueError(f"occlusion covers pictures (N, C, H, W), not {tuple(x.shape)}")
+        raise ValueError(f"occlusion needs images (N, C, H, W), got {tuple(x.shape)}")
     x = x.detach()
-    places = occlusion_windows(x.shape[-2:], window, stride)
+    windows = occlusion_windows(x.shape[-2:], window, stride)
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
-    whole = objective_values(model, x, J, batch_size=batch_size)
+    uncovered = objective_values(model, x, J, batch_size=batch_size)
     with torch.no_grad():
-        filled = x.mean((2, 3), keepdim=True).expand_as(x) if fill is None else torch.as_tensor(fill).to(x).expand_as(x)
-    # How often a pixel was covered, and how far the answer fell in all.
-    times, falls = x.new_zeros(x.shape[-2:]), torch.zeros_like(x[:, 0])
-    together = max(1, batch_size // len(x))
-    for some in batch_slices(len(places), together):
+        filler = x.mean((2, 3), keepdim=True).expand_as(x) if fill is None else torch.as_tensor(fill).to(x).expand_as(x)
+    # At each pixel, the number of patches that cover it and the sum of their decreases.
+    counts, sums = x.new_zeros(x.shape[-2:]), torch.zeros_like(x[:, 0])
+    windows_per_batch = max(1, batch_size // len(x))
+    for batch in batch_slices(len(windows), windows_per_batch):
         for rows in batch_slices(len(x), batch_size):
-            copies = x[rows].repeat(len(places[some]), 1, 1, 1).unflatten(0, (len(places[some]), -1))
-            for copy, (down, across) in zip(copies, places[some]):
-                copy[..., down, across] = filled[rows][..., down, across]
+            copies = x[rows].repeat(len(windows[batch]), 1, 1, 1).unflatten(0, (len(windows[batch]), -1))
+            for copy, (down, across) in zip(copies, windows[batch]):
+                copy[..., down, across] = filler[rows][..., down, across]
             index = torch.arange(len(x))[rows].repeat(len(copies))
-            left = objective_values(model, copies.flatten(0, 1), J.select(index), batch_size=batch_size).view(
-                len(copies), -1
-            )
-            for fall, (down, across) in zip(whole[rows] - left, places[some]):
-                falls[rows, down, across] += fall[:, None, None]
-    for down, across in places:
-        times[down, across] += 1
-    return falls / times
+            covered = objective_values(model, copies.flatten(0, 1), J.select(index), batch_size=batch_size)
+            for decrease, (down, across) in zip(uncovered[rows] - covered.view(len(copies), -1), windows[batch]):
+                sums[rows, down, across] += decrease[:, None, None]
+    for down, across in windows:
+        counts[down, across] += 1
+    return sums / counts
 
 
 def occlusion_windows(
-    size: tuple[int, int], window: int | tuple[int, int] = 8, stride: int | tuple[int, int] | None = None
+    size: Sequence[int], window: int | tuple[int, int] = 8, stride: int | tuple[int, int] | None = None
 ) -> list[tuple[slice, slice]]:
-    """The patches of :func:`occlusion` on a picture of (H, W), as pairs of slices.
+    """Return the patches of :func:`occlusion` for an image of a given size.
+
+    Args:
+        size: size (H, W) of the image in pixels.
+        window: height and width of a patch in pixels, or one number for both.
+        stride: distance between neighboring patches in pixels, down and across; None is half a patch.
+
+    Returns:
+        Pairs of slices (rows, columns), row by row; the last patches end at the border.
 
     Raises:
-        ValueError: a patch larger than the picture, a stride that leaves gaps.
+        ValueError: a patch is larger than the image, or a stride leaves gaps.
 
     Example:
         >>> len(occlusion_windows((48, 48), 8))
         121
     """
-    window = (window, window) if isinstance(window, int) else tuple(window)
-    stride = (stride, stride) if isinstance(stride, int) else stride or tuple(max(1, p // 2) for p in window)
-    for side, p, s in zip(size, window, stride):
+    patch = (window, window) if isinstance(window, int) else window
+    strides = (stride, stride) if isinstance(stride, int) else stride or (max(1, patch[0] // 2), max(1, patch[1] // 2))
+    for side, p, s in zip(size, patch, strides):
         if not 1 <= s <= p <= side:
-            raise ValueError(f"1 ≤ stride ≤ patch ≤ side of the picture, not stride {s}, patch {p}, side {side}")
-    # A last patch ends at the border where the stride does not lead there.
-    starts = [sorted({*range(0, side - p + 1, s), side - p}) for side, p, s in zip(size, window, stride)]
-    return [(slice(i, i + window[0]), slice(j, j + window[1])) for i in starts[0] for j in starts[1]]
+            raise ValueError(
+                f"expected 1 ≤ stride ≤ window ≤ side of the image, got stride {s}, window {p}, side {side}"
+            )
+    # The last patch ends at the border even if no multiple of the stride leads there.
+    rows, columns = (sorted({*range(0, side - p + 1, s), side - p}) for side, p, s in zip(size, patch, strides))
+    return [(slice(i, i + patch[0]), slice(j, j + patch[1])) for i in rows for j in columns]

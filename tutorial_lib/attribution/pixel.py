@@ -1,4 +1,4 @@
-"""Which pixels does the answer hang on? Maps of the size of the picture, from gradients at the picture or around it."""
+"""Pixel attributions: maps of the size of the input, from gradients at the input or at points around it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_choice, check_floating
-from tutorial_lib.gradients import fix_predicted_class, input_gradient, objective_values
+from tutorial_lib._validation import check_choice, check_floating, promote_to_float32
+from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, input_gradient, objective_values
 
 
-def saliency(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
-    """The gradient of the logit, ∂z_c/∂x, signed: where would a small change of the picture raise it? x (N, C, H, W) -> like x.
+def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+    """Return the saliency map, the gradient of the logit with respect to the input, ∂z_c/∂x.
 
-    In logits a unit of the picture. The classical map is :func:`magnitude` of it. ``objective``: a class, (N,) labels, None
-    (the class predicted) or any objective; a probability instead of a logit would saturate, and would be a contrast already.
+    It indicates which small changes of the image would increase the logit. The classical saliency map is its magnitude,
+    :func:`~tutorial_lib.attribution.reduce_channels`. A probability instead of a logit would saturate, and would
+    already contrast the class with all others.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), for example images (N, C, H, W), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Gradients like x, signed, by default in logits per unit of x.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
 
-    Source: Simonyan, Vedaldi, Zisserman, 2013, arXiv 1312.6034.
+    References:
+        Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
@@ -31,15 +43,27 @@ def saliency(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 6
     return input_gradient(model, x, objective, batch_size=batch_size)
 
 
-def input_x_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size: int = 64) -> Tensor:
-    """The picture times its gradient, x ⊙ ∂z_c/∂x, signed, in logits: x (N, C, H, W) -> like x.
+def input_x_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+    """Return the input times its gradient, x ⊙ ∂z_c/∂x.
 
-    For a network of ReLUs without biases its sum is the logit itself. It is relative to black: a black pixel gets nothing.
+    For a ReLU network without biases the attributions sum to the logit. They are relative to a black image: a black
+    pixel, x = 0, has attribution zero.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), for example images (N, C, H, W), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Attributions like x, signed, in the unit of the objective, by default logits.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
 
-    Source: Shrikumar et al., 2016, arXiv 1605.01713.
+    References:
+        Shrikumar et al., 2016, arXiv:1605.01713.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False))
@@ -53,7 +77,7 @@ def input_x_gradient(model: nn.Module, x: Tensor, objective=None, *, batch_size:
 def smoothgrad(
     model: nn.Module,
     x: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     n_samples: int = 50,
     noise_level: float = 0.15,
@@ -61,17 +85,31 @@ def smoothgrad(
     batch_size: int = 16,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The gradient averaged over noisy copies of the picture: 1/S Σ_s ∂z_c/∂x (x + ε_s), ε_s ~ N(0, σ²). x (N, …) -> like x.
+    """Return SmoothGrad: the mean gradient of noisy copies of the input, or its variance.
 
-    ``noise``: σ as a share of each picture's own range, max − min. ``read``: "mean", signed; "square", the mean of the
-    squares ≥ 0; "variance", their variance ≥ 0 (VarGrad, divided by S). Every picture meets the same S noise fields, so the
-    result depends neither on the batch nor on the chunk, only on the ``generator``. The class predicted is that at x itself.
-    ``batch_size``: copies at a time.
+    1/S Σ_s ∂z_c/∂x (x + ε_s) with ε_s ~ N(0, σ²). All samples share the same S noise fields, so the result depends on
+    the ``generator`` but not on the batch or the batch size.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), for example images (N, C, H, W), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the class predicted at x itself.
+        n_samples: number of noisy copies S.
+        noise_level: σ as a fraction of the range of each sample, max − min; ≥ 0.
+        reduction: "mean" of the gradients; "square", the mean of their squares; or "variance" (VarGrad, divided by S).
+        batch_size: noisy copies per pass; it bounds the memory and does not change the result.
+        generator: source of the noise; None is a new generator with seed 0.
+
+    Returns:
+        Attributions like x: signed for "mean", ≥ 0 for "square" and "variance".
 
     Raises:
-        ValueError: no samples, negative noise, an unknown reading, and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: no samples, negative noise, or an unknown reduction; x is not float, the outputs are not finite, or
+            the objective does not give one number per row.
 
-    Source: Smilkov et al., 2017, arXiv 1706.03825; the variance: Adebayo et al., 2018, arXiv 1810.03307.
+    References:
+        Smilkov et al., 2017, arXiv:1706.03825; the variance: Adebayo et al., 2018, arXiv:1810.03307.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
@@ -79,27 +117,28 @@ def smoothgrad(
         >>> torch.allclose(smoothgrad(model, x, 1, n_samples=4), saliency(model, x, 1))
         True
     """
-    check_choice(reduction, ["mean", "square", "variance"], "reading")
+    check_choice(reduction, ["mean", "square", "variance"], "reduction")
     if n_samples < 1 or noise_level < 0:
         raise ValueError(
-            f"smoothgrad needs at least one sample and noise ≥ 0, not samples={n_samples}, noise={noise_level}"
+            "smoothgrad needs at least one sample and a noise level ≥ 0, "
+            f"got n_samples={n_samples} and noise_level={noise_level}"
         )
     if generator is None:
         generator = torch.Generator().manual_seed(0)
 
-    def fields(points: range) -> Tensor:
-        # One after the other, so that the chunk does not change them; in one precision, so that x's does not.
-        drawn = torch.empty((len(points), 1, *x.shape[1:]), dtype=torch.float32, device=generator.device)
-        for field in drawn:
+    def sample_noise(points: range) -> Tensor:
+        # One field at a time, so that the batch size does not change them; in single precision, whatever that of x is.
+        noise = torch.empty((len(points), 1, *x.shape[1:]), dtype=torch.float32, device=generator.device)
+        for field in noise:
             field.normal_(generator=generator)
-        return drawn.to(x)
+        return noise.to(x)
 
     check_floating(x)
     x = x.detach()
-    span = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
-    way = noise_level * span.view(-1, *(1,) * (x.dim() - 1))
+    value_range = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
+    sigma = noise_level * value_range.view(-1, *(1,) * (x.dim() - 1))
     mean, variance = _gradient_moments(
-        model, x, objective, x, way, fields, n_samples, batch_size, spread=reduction != "mean"
+        model, x, objective, x, sigma, sample_noise, n_samples, batch_size, with_variance=reduction != "mean"
     )
     return {"mean": mean, "square": variance + mean.square(), "variance": variance}[reduction].to(x.dtype)
 
@@ -107,23 +146,37 @@ def smoothgrad(
 def integrated_gradients(
     model: nn.Module,
     x: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     baseline: float | Tensor = 0.0,
     n_steps: int = 64,
     batch_size: int = 16,
 ) -> Tensor:
-    """The gradient averaged on the way from a baseline x′ to the picture, times the way. x (N, …) -> like x, signed, in logits.
+    """Return integrated gradients: x − x′ times the mean gradient between baseline x′ and x.
 
-    IG = (x − x′) ⊙ 1/S Σ_s ∂z_c/∂x (x′ + (s + ½)/S · (x − x′)), the midpoint rule for the integral over [0, 1]. Complete: its
-    sum is z_c(x) − z_c(x′), up to the error of the rule, which :func:`completeness_gap` measures. ``baseline``: what counts
-    as nothing, a number (0 is black, which is not neutral where black means something; ½ is grey), one picture, or one for
-    each. What is the same in both gets nothing, whatever it means. ``batch_size``: points of the way at a time.
+    IG = (x − x′) ⊙ 1/S Σ_s ∂z_c/∂x (x′ + (s + ½)/S · (x − x′)), the midpoint rule for the integral along the straight
+    path. The attributions are complete: they sum to z_c(x) − z_c(x′), up to the error of the rule, which
+    :func:`convergence_delta` measures. A pixel that equals the baseline has attribution zero, whatever it means.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), for example images (N, C, H, W), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the class predicted at x.
+        baseline: x′, an input without evidence: a number, one sample (…), or one for each sample (N, …). The default 0
+            is black, which is not neutral where black carries meaning; ½ is gray.
+        n_steps: number of points S.
+        batch_size: points per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Attributions like x, signed, in the unit of the objective, by default logits.
 
     Raises:
-        ValueError: no steps, a baseline of another shape, and as :func:`tutorial_lib.gradients.input_gradient` does.
+        ValueError: no steps, or a baseline of another shape; x is not float, the outputs are not finite, or the
+            objective does not give one number per row.
 
-    Source: Sundararajan, Taly, Yan, ICML 2017, arXiv 1703.01365.
+    References:
+        Sundararajan, Taly, Yan, ICML 2017, arXiv:1703.01365.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1))
@@ -135,31 +188,41 @@ def integrated_gradients(
     if n_steps < 1:
         raise ValueError(f"integrated_gradients needs at least one step, not {n_steps}")
     x = x.detach()
-    origin = _baseline(x, baseline)
-    # The midpoints of S equal parts of the way.
-    shares = ((torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps).to(x).view(-1, 1, *(1,) * (x.dim() - 1))
-    way = x - origin
+    origin = _expand_baseline(x, baseline)
+    # The midpoints of S equal parts of the path.
+    fractions = ((torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps).to(x).view(-1, 1, *(1,) * (x.dim() - 1))
+    path = x - origin
     mean, _ = _gradient_moments(
-        model, x, objective, origin, way, lambda p: shares[p.start : p.stop], n_steps, batch_size, spread=False
+        model, x, objective, origin, path, lambda p: fractions[p.start : p.stop], n_steps, batch_size, False
     )
-    return (way * mean).to(x.dtype)
+    return (path * mean).to(x.dtype)
 
 
 def convergence_delta(
     model: nn.Module,
     x: Tensor,
     attribution: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     baseline: float | Tensor = 0.0,
     batch_size: int = 64,
 ) -> Tensor:
-    """How far a map's sum is from what it should explain: Σ_i a_i − (J(x) − J(x′)), signed, (N,); 0 for a complete map.
+    """Return the error of the sum of an attribution, Σ_i a_i − (J(x) − J(x′)).
 
-    x and the attribution (N, C, H, W), the baseline as for :func:`integrated_gradients`; in the unit of the objective.
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …), for example images (N, C, H, W), floats.
+        attribution: attributions a, like x.
+        objective: J, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of the class
+            predicted at x.
+        baseline: x′, a number, one sample (…), or one for each sample (N, …); the default 0 is black.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Errors (N,), signed, in the unit of the objective; 0 for a complete attribution.
 
     Raises:
-        ValueError: a map or a baseline of another shape.
+        ValueError: an attribution or a baseline of another shape than x.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1))
@@ -168,60 +231,63 @@ def convergence_delta(
         tensor([True])
     """
     if attribution.shape != x.shape:
-        raise ValueError(f"the attribution must be of the shape of x, {tuple(x.shape)}, not {tuple(attribution.shape)}")
+        raise ValueError(f"the attribution must have the shape of x, {tuple(x.shape)}, not {tuple(attribution.shape)}")
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
-    explained = objective_values(model, x, J, batch_size=batch_size) - objective_values(
-        model, _baseline(x, baseline), J, batch_size=batch_size
+    J_x, J_baseline = (
+        objective_values(model, samples, J, batch_size=batch_size) for samples in (x, _expand_baseline(x, baseline))
     )
-    return attribution.flatten(1).sum(1) - explained
+    return attribution.flatten(1).sum(1) - (J_x - J_baseline)
 
 
 def _gradient_moments(
     model: nn.Module,
     x: Tensor,
-    objective,
+    objective: ObjectiveLike,
     origin: Tensor,
-    way: Tensor,
-    fields: Callable[[range], Tensor],
-    count: int,
+    displacement: Tensor,
+    coefficients: Callable[[range], Tensor],
+    n_points: int,
     batch_size: int,
-    spread: bool,
+    with_variance: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and, with ``spread``, variance of the gradient over the points origin + field · way, some points at a time.
+    """Mean and, if required, variance of the gradient over the points origin + coefficient · displacement.
 
-    ``fields(points)`` gives the fields of the next points, (k, 1, …). The objective is fixed at x. Single precision at least.
+    ``coefficients(points)`` returns those of the next k points, (k, 1, …). The objective is fixed at x. The moments are
+    computed in single precision at least.
     """
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
-    together = max(1, batch_size // len(x))
-    mean = torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32))
+    points_per_batch = max(1, batch_size // len(x))
+    mean = torch.zeros_like(x, dtype=promote_to_float32(x))
     squares = torch.zeros_like(mean)
-    for done in range(0, count, together):
-        k = min(together, count - done)
-        field = fields(range(done, done + k))
+    for start in range(0, n_points, points_per_batch):
+        k = min(points_per_batch, n_points - start)
+        coefficient = coefficients(range(start, start + k))
         for rows in batch_slices(len(x), batch_size):
-            points = (origin[rows] + field * way[rows]).flatten(0, 1)
-            copies = torch.arange(len(x))[rows].repeat(k)
-            gradient = input_gradient(model, points, J.select(copies), batch_size=batch_size).unflatten(0, (k, -1))
-            _update_moments(mean[rows], squares[rows] if spread else None, gradient.to(mean.dtype), done)
-            del points, gradient  # or they would lie beside the next pass
-    return mean, squares / count
+            points = (origin[rows] + coefficient * displacement[rows]).flatten(0, 1)
+            index = torch.arange(len(x))[rows].repeat(k)
+            gradient = input_gradient(model, points, J.select(index), batch_size=batch_size).unflatten(0, (k, -1))
+            _update_moments(mean[rows], squares[rows] if with_variance else None, gradient.to(mean.dtype), start)
+            del points, gradient  # so that they are not in memory during the next pass
+    return mean, squares / n_points
 
 
-def _update_moments(mean: Tensor, squares: Tensor | None, new: Tensor, done: int) -> None:
-    """Bring a mean and a sum of squared deviations, of ``done`` values so far, up to date with ``new`` ones (k, …), in place."""
-    k, here = len(new), new.mean(0)
-    apart = here - mean
-    mean += apart * (k / (done + k))
+def _update_moments(mean: Tensor, squares: Tensor | None, values: Tensor, n_previous: int) -> None:
+    """Update the mean and the sum of squared deviations of ``n_previous`` values with k more (k, …), in place."""
+    k, batch_mean = len(values), values.mean(0)
+    difference = batch_mean - mean
+    mean += difference * (k / (n_previous + k))
     if squares is not None:
-        # Two groups are put together without the squares of large numbers (Chan, Golub, LeVeque, 1979).
-        squares += (new - here).square().sum(0) + apart.square() * (done * k / (done + k))
+        # The two groups are merged without the squares of large numbers (Chan, Golub, LeVeque, 1979).
+        squares += (values - batch_mean).square().sum(0) + difference.square() * (n_previous * k / (n_previous + k))
 
 
-def _baseline(x: Tensor, baseline: float | Tensor) -> Tensor:
+def _expand_baseline(x: Tensor, baseline: float | Tensor) -> Tensor:
+    """A number, one sample, or one for each sample of x, expanded to the shape of x."""
     if not isinstance(baseline, Tensor):
         return torch.full_like(x, baseline)
     if baseline.shape not in (x.shape, x.shape[1:]):
         raise ValueError(
-            f"baseline: a number, a picture {tuple(x.shape[1:])} or one for each, not {tuple(baseline.shape)}"
+            f"baseline must be a number, one sample {tuple(x.shape[1:])} or one for each sample, "
+            f"not {tuple(baseline.shape)}"
         )
     return baseline.detach().to(x).expand_as(x)

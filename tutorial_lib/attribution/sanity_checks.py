@@ -1,4 +1,4 @@
-"""Does a map depend on what the network has learned? Forget it layer by layer, explain again, and compare."""
+"""A sanity check of explanations: randomize the weights layer by layer, and compare the maps before and after."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import find_layer, layer_names
+from tutorial_lib.gradients import Layer, find_layer, layer_names
 from tutorial_lib.metrics import srcc
 
 
 class RandomizationResult(NamedTuple):
-    """``layers``: what was forgotten last at each stage, "" for nothing; ``similarity``, ``magnitude``: (stages, N), float64."""
+    """The rank correlation of maps before and after layers are randomized, stage by stage.
+
+    Attributes:
+        layers: the layer that was randomized last at each stage; "" at the first, where none is.
+        similarity: Spearman's correlation of the signed maps, (stages, N), float64, in [−1, 1].
+        magnitude: Spearman's correlation of their absolute values, (stages, N), float64, in [−1, 1].
+    """
 
     layers: list[str]
     similarity: Tensor
@@ -26,38 +32,46 @@ def model_randomization_test(
     x: Tensor,
     explain: Callable[[nn.Module, Tensor], Tensor],
     *,
-    layers: Sequence[str | nn.Module] | None = None,
+    layers: Sequence[Layer] | None = None,
     cascading: bool = True,
     generator: torch.Generator | None = None,
 ) -> RandomizationResult:
-    """The rank correlation of maps before and after the network forgets, layer by layer from the answer down: in [−1, 1].
+    """Return the similarity of maps before and after the weights are randomized.
 
-    To forget, each tensor of a layer's parameters keeps its values and loses their order: they are shuffled. A map that explains
-    the network must change, its correlation fall towards 0, what a random map has; one that stays near 1 draws the picture, not
-    the network (an edge detector stays at 1). The first row, stage "", asks an unchanged copy again: below 1, the explanation
-    is not even repeatable. A constant map has no order: its correlation is 1 with a constant map, else 0.
+    The layers are randomized one after the other, from the output to the input, by shuffling the entries of each
+    parameter tensor, which preserves their distribution. A map that explains the network must change: its correlation
+    has to fall towards 0, the value of a random map. A map whose correlation stays near 1 depends on the image and not
+    on the network, as an edge detector does.
+
+    The first stage, "", repeats the explanation on an unchanged copy. A correlation below 1 there means that the
+    explanation is not repeatable. A constant map has no ranks: its correlation is 1 with another constant map and 0
+    otherwise.
 
     Args:
-        model: left as it is; a copy forgets.
-        x: pictures, (N, …).
-        explain: from a model and pictures to maps, (N, …), as ``lambda model, x: saliency(model, x, 3)``. Fix the class inside
-            it: a network that forgets predicts another.
-        layers: what to forget, in this order; a block goes as one. None: all layers, the last registered first.
-        cascade: True: what is forgotten stays forgotten; False: each layer by itself.
-        generator: source of the shuffling, on the CPU; without one, a fresh one seeded with 0.
+        model: any module with parameters; copies of it are randomized, and it is left as it was.
+        x: images (N, …).
+        explain: function of a model and images that returns maps (N, …), such as
+            ``lambda model, x: saliency(model, x, 3)``. Fix the class, because the randomized network predicts another.
+        layers: layers in the order in which they are randomized; all layers inside a block are randomized together.
+            None selects every layer, the last registered first.
+        cascading: True leaves the layers of earlier stages randomized; False randomizes one layer at a time.
+        generator: source of the permutations, on the CPU; None is a new generator with seed 0.
 
     Returns:
-        for each stage and sample ``similarity``, Spearman's correlation of the signed maps, and ``magnitude``, that of |maps|.
+        Layer names, and the correlations of the signed maps and of their absolute values, (stages, N) each, see
+        :class:`RandomizationResult`. A value near 1 at a randomized stage means that the map does not depend on the
+        weights.
 
     Raises:
-        ValueError: an unknown layer or one without parameters; maps that are not finite, or not one for each picture.
+        ValueError: an unknown layer or one without parameters; maps that are not finite, or not one for each image.
 
-    Source: Adebayo et al., NeurIPS 2018, arXiv 1810.03292 (there, layers are initialised anew).
+    References:
+        Adebayo et al., NeurIPS 2018, arXiv:1810.03292 (there, layers are re-initialized).
 
     Example:
         >>> model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
-        >>> found = model_randomization_test(model, torch.rand(2, 6), lambda model, x: x)  # looks at the picture alone
-        >>> found.layers, found.similarity.min()
+        >>> result = model_randomization_test(model, torch.rand(2, 6), lambda model, x: x)  # depends on x alone
+        >>> result.layers, result.similarity.min()
         (['', '2', '0'], tensor(1., dtype=torch.float64))
     """
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
@@ -66,36 +80,40 @@ def model_randomization_test(
     else:
         names = {id(module): name for name, module in model.named_modules()}
         stages = [(names[id(find_layer(model, layer))], layer_names(model, [layer])) for layer in layers]
-    before = _maps(explain, model, x)
-    forgetful = copy.deepcopy(model)
-    rows = [_similarity(before, _maps(explain, forgetful, x))]
-    for _, owners in stages:
-        forgetful = forgetful if cascading else copy.deepcopy(model)
-        for owner in owners:
-            _shuffle(find_layer(forgetful, owner), generator)
-        rows.append(_similarity(before, _maps(explain, forgetful, x)))
-    found = torch.tensor(rows, dtype=torch.float64)
-    return RandomizationResult(["", *(name for name, _ in stages)], found[..., 0], found[..., 1])
+    original_maps = _compute_maps(explain, model, x)
+    randomized = copy.deepcopy(model)
+    correlations = [_correlate_maps(original_maps, _compute_maps(explain, randomized, x))]
+    for _, names_inside in stages:
+        randomized = randomized if cascading else copy.deepcopy(model)
+        for name in names_inside:
+            _shuffle_parameters(find_layer(randomized, name), generator)
+        correlations.append(_correlate_maps(original_maps, _compute_maps(explain, randomized, x)))
+    similarity, magnitude = torch.tensor(correlations, dtype=torch.float64).unbind(-1)
+    return RandomizationResult(["", *(name for name, _ in stages)], similarity, magnitude)
 
 
-def _shuffle(module: nn.Module, generator: torch.Generator) -> None:
+def _shuffle_parameters(module: nn.Module, generator: torch.Generator) -> None:
+    """Permute the entries of each parameter that the module owns, in place."""
     with torch.no_grad():
         for p in module.parameters(recurse=False):
             p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator).to(p.device)].view_as(p))
 
 
-def _maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, x: Tensor) -> Tensor:
+def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, x: Tensor) -> Tensor:
+    """The maps of an explanation, checked, as one row each."""
     maps = explain(model, x)
     if not isinstance(maps, Tensor) or len(maps) != len(x) or maps.dim() < 2 or not maps.isfinite().all():
-        found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise ValueError(f"explain(model, x) must give one finite map a picture, ({len(x)}, …), not {found}")
+        received = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        raise ValueError(f"explain(model, x) must return one finite map per image, ({len(x)}, …), not {received}")
     return maps.detach().flatten(1)
 
 
-def _similarity(before: Tensor, after: Tensor) -> list[tuple[float, float]]:
-    return [(_correlation(a, b), _correlation(a.abs(), b.abs())) for a, b in zip(before, after, strict=True)]
+def _correlate_maps(before: Tensor, after: Tensor) -> list[tuple[float, float]]:
+    """The rank correlations of signed maps and of their absolute values, for each image."""
+    return [(_rank_correlation(a, b), _rank_correlation(a.abs(), b.abs())) for a, b in zip(before, after, strict=True)]
 
 
-def _correlation(a: Tensor, b: Tensor) -> float:
-    constant = [bool((m == m[0]).all()) for m in (a, b)]
+def _rank_correlation(a: Tensor, b: Tensor) -> float:
+    """Spearman's correlation, with a value for constant maps as well."""
+    constant = [bool((values == values[0]).all()) for values in (a, b)]
     return srcc(a, b) if not any(constant) else float(all(constant))

@@ -1,6 +1,8 @@
-"""An explanation has an uncertainty of its own: how much does "why P, rather than Q?" change with Q?"""
+"""The uncertainty of an explanation (VOICE): the variance of "Why P, rather than Q?" over the classes Q."""
 
 from __future__ import annotations
+
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -8,46 +10,57 @@ from torch import Tensor, nn
 from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.attribution.cam import all_class_cams, all_contrast_cams
 from tutorial_lib.attribution.maps import upsample
-from tutorial_lib.gradients import as_objective
+from tutorial_lib.attribution.spatial_layout import Grid
+from tutorial_lib.gradients import Layer, as_objective
+from tutorial_lib.gradients.objectives import Target
 
-# Class maps of a picture's size that are held at a time.
+# How many class maps of the size of the image are in memory at a time.
 MAPS_PER_BLOCK = 64
 
 
 def voice_map(
     model: nn.Module,
     x: Tensor,
-    layer: str | nn.Module,
-    target: int | Tensor | None = None,
+    layer: Layer,
+    target: Target = None,
     *,
     weights: str = "uniform",
     threshold: float = 0.0,
     as_published: bool = False,
-    grid: tuple[int, int] | None = None,
+    grid: Grid | None = None,
     batch_size: int = 8,
 ) -> Tensor:
-    """VOICE: the variance over Q of the contrasts "why P, rather than Q?" at every position: Var_Q[L^{P,Q}] ≥ 0. -> (N, h, w).
+    """Return the VOICE map: the variance over classes Q of the contrast maps of P against Q.
 
-    Higher = the explanation depends more on what it is held against. All contrasts come from one Jacobian at the layer. Raw
-    contrasts are Σ_c p_c L_c − L_Q, so their variance is that of the class maps L_Q themselves, in logits² a position.
-    ``weights="probability"``: over all classes, each with its p_Q. As the mean contrast is then zero, the variance is
-    Σ_Q p_Q (L^{P,Q})²: the diagonal of the Fisher information, in the space of maps.
+    Var_Q[L^{P,Q}] at each position, where L^{P,Q} = Σ_c p_c L_c − L_Q is the contrast map of "Why P, rather than Q?"
+    and L_c the Grad-CAM map of class c. All maps come from one Jacobian at the layer. Because the first term does not
+    depend on Q, the variance is that of the class maps L_Q themselves.
 
     Args:
-        model: pictures to logits.
-        x: (N, C, H, W).
-        layer: a module or its name, as for :func:`tutorial_lib.attribution.grad_cam`.
-        target: P: a class, (N,) labels, or None, the class predicted. It is left out of the classes asked about.
-        weights: "uniform": every Q ≠ P alike, unbiased (n − 1); or "probability".
-        threshold: for "uniform": only classes with p_Q ≥ threshold; where fewer than two are left, nothing varies: zero.
-        published: as in the authors' code: each contrast rectified, brought to the picture's size and stretched to [0, 1] by
-            itself before the variance is taken, -> (N, H, W). That makes a negligible contrast count as much as a strong one.
-        grid, chunk: as for :func:`tutorial_lib.attribution.all_class_cams`.
+        model: classifier that takes x alone and returns logits (N, C); it is left as it was.
+        x: images (N, channels, H, W), floats.
+        layer: dotted name or module, with an activation (N, K, h, w), (N, h, w, K) or (N, T, K).
+        target: the class P, an index or labels (N,); None is the predicted class. It is not one of the classes Q.
+        weights: "uniform" weights all Q ≠ P equally, and the variance is unbiased (n − 1). "probability" uses all
+            classes, weighted by p_Q; the mean contrast is then zero, and the variance Σ_Q p_Q (L^{P,Q})² is the
+            diagonal of the Fisher information in the space of maps.
+        threshold: for "uniform", only classes with p_Q ≥ threshold are used; with fewer than two, the variance is zero.
+        as_published: follow the code of the authors: rectify each contrast map, resize it to the size of the image and
+            rescale it to [0, 1] before the variance is computed. A negligible contrast then counts as much as a strong
+            one.
+        grid: size (h, w) of a map of tokens; None is the size with the aspect ratio of the images.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Maps (N, h, w), ≥ 0, in squared logits per position; with ``as_published`` (N, H, W), without a unit. Higher
+        means that the explanation depends more on the class that P is contrasted with.
 
     Raises:
-        ValueError: unknown weights, and as :func:`tutorial_lib.attribution.all_class_cams` does.
+        ValueError: unknown weights; outputs that are not logits (N, C), or an unknown class; x is not a batch of
+            images; the layer is unknown, is used twice, has no positions or none that affects the outputs.
 
-    Source: Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv 2406.00573.
+    References:
+        Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv:2406.00573.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
@@ -56,76 +69,104 @@ def voice_map(
     """
     by_probability = check_choice(weights, ["uniform", "probability"], "weights") == "probability"
     logits, maps = all_class_cams(model, x, layer, grid=grid, batch_size=batch_size)
-    contrast, p = all_contrast_cams(logits, maps), logits.softmax(1)
+    contrasts, p = all_contrast_cams(logits, maps), logits.softmax(1)
     if by_probability:
         w, unbiased = p, torch.ones_like(p[:, 0])
     else:
-        (P,) = as_objective(target, x).resolve(logits).bound
-        P = torch.full_like(logits.argmax(1), P) if isinstance(P, int) else P
-        asked = (p >= threshold).scatter(1, P[:, None], False).to(p)
-        n = asked.sum(1, keepdim=True)
-        w, unbiased = asked / n.clamp(min=1), (n / (n - 1).clamp(min=1) * (n > 1))[:, 0]
-    size = tuple(x.shape[-2:])
+        (fixed_target,) = as_objective(target, x).resolve(logits).bound
+        P = torch.as_tensor(fixed_target, device=logits.device).expand(len(logits))
+        included = (p >= threshold).scatter(1, P[:, None], False).to(p)
+        n = included.sum(1, keepdim=True)
+        w, unbiased = included / n.clamp(min=1), (n / (n - 1).clamp(min=1) * (n > 1))[:, 0]
 
     if as_published:
-        # What is left where contrasts cancel is rounding of the class maps, and must not be stretched.
+        # Where contrasts cancel, the rounding errors of the class maps remain; they must not be rescaled.
         rounding = 64 * torch.finfo(maps.dtype).eps * maps.abs().amax((1, 2, 3), keepdim=True)
-        contrast = torch.where(contrast > rounding, contrast, 0)
+        contrasts = torch.where(contrasts > rounding, contrasts, 0)
 
-    def read(classes: slice) -> Tensor:
-        return min_max_normalize(upsample(contrast[:, classes], size)) if as_published else contrast[:, classes]
+    def contrast_maps(block: slice) -> Tensor:
+        return min_max_normalize(upsample(contrasts[:, block], x.shape[-2:])) if as_published else contrasts[:, block]
 
     blocks = [slice(i, i + MAPS_PER_BLOCK) for i in range(0, logits.shape[1], MAPS_PER_BLOCK)]
-    mean = sum(torch.einsum("nc,nchw->nhw", w[:, b], read(b)) for b in blocks)
-    spread = sum(torch.einsum("nc,nchw->nhw", w[:, b], (read(b) - mean[:, None]).square()) for b in blocks)
-    return spread * unbiased[:, None, None]
+    mean = reduce(torch.add, (torch.einsum("nc,nchw->nhw", w[:, b], contrast_maps(b)) for b in blocks))
+    squares = ((contrast_maps(b) - mean[:, None]).square() for b in blocks)
+    variance = reduce(torch.add, (torch.einsum("nc,nchw->nhw", w[:, b], s) for b, s in zip(blocks, squares)))
+    return variance * unbiased[:, None, None]
 
 
 def map_iou(first: Tensor, second: Tensor, *, threshold: float = 0.1) -> Tensor:
-    """How far two maps cover the same place: |A ∩ B| / |A ∪ B| in [0, 1], (N,), each scaled to [0, 1] and cut at a threshold.
+    """Return the intersection over union of two maps, |A ∩ B| / |A ∪ B|.
 
-    VOICE's first scalar: the explanation against its uncertainty. 0 where neither covers anything. Maps: (N, h, w), of one size.
+    A and B are the positions where each map, rescaled to [0, 1], exceeds the threshold. This is the first scalar of
+    VOICE, which compares an explanation with its uncertainty.
+
+    Args:
+        first: maps (N, h, w), floats.
+        second: maps of the same shape.
+        threshold: value in [0, 1] that a position has to exceed.
+
+    Returns:
+        Scores (N,) in [0, 1], higher if the maps highlight the same positions; 0 if neither exceeds the threshold
+        anywhere, NaN if a map holds NaN.
 
     Raises:
         ValueError: maps of different shapes.
 
-    Source: Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv 2406.00573.
+    References:
+        Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv:2406.00573.
 
     Example:
         >>> map_iou(torch.tensor([[[0., 1., 1., 0.]]]), torch.tensor([[[0., 0., 2., 2.]]]))
         tensor([0.3333])
     """
     if first.shape != second.shape:
-        raise ValueError(f"maps overlap at one size, not {tuple(first.shape)} and {tuple(second.shape)}")
+        raise ValueError(f"both maps must have the same shape, got {tuple(first.shape)} and {tuple(second.shape)}")
     check_shapes(first=(first, "floats N h w"), second=(second, "floats N h w"))
     a, b = (min_max_normalize(m).flatten(1) for m in (first, second))
-    # A number that is none lies on neither side of a threshold, and would pass for an empty place.
-    unknown = (a + b).isnan().any(1)
+    # NaN is on neither side of the threshold, and would look like a position that is not highlighted.
+    undefined = (a + b).isnan().any(1)
     a, b = a > threshold, b > threshold
-    return ((a & b).sum(1) / (a | b).sum(1).clamp(min=1)).to(first.dtype).masked_fill(unknown, torch.nan)
+    return ((a & b).sum(1) / (a | b).sum(1).clamp(min=1)).to(first.dtype).masked_fill(undefined, torch.nan)
 
 
 def map_snr(maps: Tensor) -> Tensor:
-    """Mean over standard deviation of a map stretched to [0, 1], ≥ 0, (N,): VOICE's second scalar. 0 where nothing varies.
+    """Return the signal-to-noise ratio of each map: mean over standard deviation.
 
-    Low for a few peaks on an empty ground, high where the map is spread out.
+    Each map is first rescaled to [0, 1]. This is the second scalar of VOICE.
 
-    Source: Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv 2406.00573.
+    Args:
+        maps: maps (N, h, w), floats.
+
+    Returns:
+        Ratios (N,), ≥ 0: low for a few peaks on a background of zeros, high for a map that is spread out, and 0 for a
+        constant map.
+
+    Raises:
+        ValueError: maps of another number of axes.
+
+    References:
+        Prabhushankar and AlRegib, IEEE J-STSP 2024, arXiv:2406.00573.
 
     Example:
         >>> map_snr(torch.tensor([[[0., 1.]]]))
         tensor([0.7071])
     """
     check_shapes(maps=(maps, "floats N h w"))
-    flat = min_max_normalize(maps).flatten(1)
-    if flat.shape[1] < 2 or not len(flat):
-        return torch.zeros_like(flat[:, 0])
-    spread = flat.std(1)
-    return torch.where(spread == 0, 0, flat.mean(1) / torch.where(spread == 0, 1, spread))
+    values = min_max_normalize(maps).flatten(1)
+    if values.shape[1] < 2 or not len(values):
+        return torch.zeros_like(values[:, 0])
+    std = values.std(1)
+    return torch.where(std == 0, 0, values.mean(1) / torch.where(std == 0, 1, std))
 
 
 def min_max_normalize(maps: Tensor) -> Tensor:
-    """Each map from its smallest number, 0, to its largest, 1: (m − min)/(max − min); a constant map is 0. Shapes (…, h, w).
+    """Return each map rescaled to [0, 1], (m − min)/(max − min).
+
+    Args:
+        maps: maps (…, h, w), floats.
+
+    Returns:
+        Maps like the input, in [0, 1]; a constant map becomes 0.
 
     Example:
         >>> min_max_normalize(torch.tensor([[[2., 4., 3.]]]))

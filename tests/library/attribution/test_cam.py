@@ -307,9 +307,9 @@ def test_contrast_cam_with_predicted_class_is_not_amplified(assert_unchanged, im
 def test_contrast_cam_rejects_invalid_input(flattened_cnn, images):
     with pytest.raises(ValueError, match="the other class"):
         i.contrast_cam(flattened_cnn, images, "two", None)
-    with pytest.raises(ValueError, match="leave target out"):
+    with pytest.raises(ValueError, match="omit target"):
         i.contrast_cam(flattened_cnn, images, "two", 1, 2)
-    with pytest.raises(ValueError, match="unknown contrast 'logits'; the nearest: 'logit'"):
+    with pytest.raises(ValueError, match="unknown objective 'logits'; the nearest: 'logit'"):
         i.contrast_cam(flattened_cnn, images, "two", 1, objective="logits")
     with pytest.raises(ValueError, match="maps of all C classes"):
         i.all_contrast_cams(torch.zeros(2, 5), torch.zeros(2, 3, 4, 4))
@@ -428,14 +428,14 @@ def test_grad_cam_arranges_transformer_tokens_on_a_grid(assert_unchanged):
         i.all_class_cams(model, x, layer, classes=[2])[1][:, 0], expected, rtol=1e-10, atol=1e-14
     )
     for method in (i.grad_cam, i.all_class_cams):
-        with pytest.raises(ValueError, match="only the class token reaches the answer"):
+        with pytest.raises(ValueError, match="only the class token of this layer affects the outputs"):
             method(model, x, "encoder.ln")
 
 
 def test_grad_cam_rejects_invalid_input(flattened_cnn, images):
-    with pytest.raises(ValueError, match="a map needs positions"):
+    with pytest.raises(ValueError, match="a map needs spatial positions"):
         i.grad_cam(flattened_cnn, images, "head")
-    with pytest.raises(ValueError, match="of pictures"):
+    with pytest.raises(ValueError, match="needs images"):
         i.grad_cam(flattened_cnn, images[0], "two")
     with pytest.raises(ValueError, match="unknown layer 'tow'; the nearest: 'two'"):
         i.grad_cam(flattened_cnn, images, "tow")

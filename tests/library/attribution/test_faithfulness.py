@@ -87,7 +87,7 @@ def test_localization_rejects_invalid_maps_and_masks(measure, masks):
     maps = uniform(5, 12, 12)
     for bad, mask, message in [
         (maps[:, :6], masks, "upsample"),
-        (maps[:, None], masks, "magnitude"),
+        (maps[:, None], masks, "reduce_channels"),
         (maps, masks.double(), "mask > 0.5"),
         (maps / 0, masks, "not finite"),
     ]:
@@ -217,8 +217,8 @@ def test_faithfulness_rejects_invalid_input(f, signs, images):
     nan = maps * math.nan
     for bad, message in [
         (maps[:, :6, :6], "upsample"),
-        (images, "magnitude"),
-        (maps[:4], "need maps"),
+        (images, "reduce_channels"),
+        (maps[:4], "size of the images"),
         (nan, "not finite"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -299,7 +299,7 @@ def test_model_randomization_test_rejects_invalid_input(signs, images):
     with pytest.raises(ValueError, match="owns no parameters"):
         info.model_randomization_test(signs, images, lambda model, x: x, layers=["act"])
     for bad in (lambda model, x: x[:3], lambda model, x: x / 0, lambda model, x: x[:, 0, 0, 0], lambda model, x: None):
-        with pytest.raises(ValueError, match="one finite map a picture"):
+        with pytest.raises(ValueError, match="one finite map per image"):
             info.model_randomization_test(signs, images, bad)
 
 

@@ -102,7 +102,7 @@ def test_introspective_features_are_independent_of_batch_size_and_mode(
 def test_introspective_features_rejects_invalid_input(signs, images):
     with pytest.raises(ValueError, match="unknown loss 'entropy'; the nearest: 'cross_entropy'"):
         introspective_features(signs, images, loss="entropy")
-    with pytest.raises(ValueError, match="rows of classes"):
+    with pytest.raises(ValueError, match="one row of weights per class"):
         introspective_features(signs, images, weight_rows="all", layer="left")
     with pytest.raises(ValueError, match="unknown layer"):
         introspective_features(signs, images, layer="lefft")
@@ -184,7 +184,7 @@ def test_mlp_head_rejects_invalid_input():
     for bad, wrong, message in [(features, labels[:-1], "labels"), (features / 0, labels, "finite"), few]:
         with pytest.raises(ValueError, match=message):
             stage.fit(bad, wrong)
-    with pytest.raises(ValueError, match="fitted on 3 features a sample, these are 2"):
+    with pytest.raises(ValueError, match="fitted on 3 features per sample, got 2"):
         stage.logits(features[:, :2])
 
 
@@ -205,7 +205,7 @@ def test_introspective_classifier_learns_from_any_feature_function(signs, assert
         )
         found = two.predict(images[160:])
         assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(found, two.logits(images[160:]).argmax(1))
-    torch.testing.assert_close(two.features(images), two.read(signs, images), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(two.features(images), two.feature_fn(signs, images), rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.gpu

@@ -35,7 +35,7 @@ def test_upsample_matches_captum(maps):
     assert torch.equal(i.upsample(many, 14)[:, 1], 2 * i.upsample(maps, 14))
     with pytest.raises(ValueError, match="unknown mode"):
         i.upsample(maps, 14, "cubic")
-    with pytest.raises(ValueError, match="maps are"):
+    with pytest.raises(ValueError, match="maps must be floats"):
         i.upsample(maps[0], 14)
 
 
@@ -46,9 +46,9 @@ def test_reduce_channels_matches_definition(maps):
     torch.testing.assert_close(i.reduce_channels(gradient, "sum"), stacked.sum(0))
     torch.testing.assert_close(i.reduce_channels(gradient, "norm"), stacked.square().sum(0).sqrt())
     assert torch.equal(i.reduce_channels(maps), maps.abs())
-    with pytest.raises(ValueError, match="unknown reading 'mean'"):
+    with pytest.raises(ValueError, match="unknown reduction 'mean'"):
         i.reduce_channels(gradient, "mean")
-    with pytest.raises(ValueError, match="maps are"):
+    with pytest.raises(ValueError, match="maps must be floats"):
         i.reduce_channels(maps[0])
 
 
@@ -88,7 +88,7 @@ def test_normalize_maps_accepts_a_common_scale(maps):
     torch.testing.assert_close(i.normalize_maps(faint, scale=maps), faint / peaks)
     torch.testing.assert_close(i.normalize_maps(faint, scale=i.upsample(maps, 30)).sign(), faint.sign())
     torch.testing.assert_close(i.normalize_maps(maps, scale=2.0), maps / 2)
-    with pytest.raises(ValueError, match="one row for each of the 4 maps"):
+    with pytest.raises(ValueError, match="one map for each of the 4 maps"):
         i.normalize_maps(maps, scale=maps[:2])
     with pytest.raises(ValueError, match="not finite"):
         i.normalize_maps(maps / 0)
@@ -100,7 +100,7 @@ def test_l1_ratio_matches_definition(maps):
     expected = torch.stack([m.relu().abs().sum() / m.abs().sum() for m in maps])
     torch.testing.assert_close(i.l1_ratio(maps.relu(), maps), expected)
     assert i.l1_ratio(0 * maps, 0 * maps).tolist() == [0] * 4 and i.l1_ratio(maps, 0 * maps).isinf().all()
-    with pytest.raises(ValueError, match="at one size"):
+    with pytest.raises(ValueError, match="the same shape"):
         i.l1_ratio(maps, i.upsample(maps, 9))
 
 
@@ -143,11 +143,11 @@ def test_spatial_layout_arranges_tokens_row_by_row(tokens, image, grid):
 
 def test_spatial_layout_requires_grid_for_ambiguous_token_count():
     A = torch.rand(2, 201, 5)
-    with pytest.raises(ValueError, match="201 tokens are no map of the proportions 224:224"):
+    with pytest.raises(ValueError, match="201 tokens do not form a map of aspect ratio 224:224"):
         spatial_layout(A.shape, (224, 224))
     # A class token and four registers before 14 × 14 patches.
     assert torch.equal(spatial_layout(A.shape, (224, 224), (14, 14))(A)[0, :, 0, 1], A[0, 6])
-    with pytest.raises(ValueError, match="needs 225 tokens, the layer returns 201"):
+    with pytest.raises(ValueError, match="needs 225 tokens, but the layer returns 201"):
         spatial_layout(A.shape, (224, 224), (15, 15))
-    with pytest.raises(ValueError, match="needs positions"):
+    with pytest.raises(ValueError, match="needs spatial positions"):
         spatial_layout((2, 512), (224, 224))

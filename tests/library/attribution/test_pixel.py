@@ -159,9 +159,9 @@ def test_smoothgrad_default_target_is_prediction_for_clean_image(pooled_cnn, ima
 def test_smoothgrad_rejects_invalid_input(pooled_cnn, images):
     with pytest.raises(ValueError, match="at least one sample"):
         i.smoothgrad(pooled_cnn, images, n_samples=0)
-    with pytest.raises(ValueError, match="noise ≥ 0"):
+    with pytest.raises(ValueError, match="noise level ≥ 0"):
         i.smoothgrad(pooled_cnn, images, noise_level=-0.1)
-    with pytest.raises(ValueError, match="unknown reading 'means'; the nearest: 'mean'"):
+    with pytest.raises(ValueError, match="unknown reduction 'means'; the nearest: 'mean'"):
         i.smoothgrad(pooled_cnn, images, reduction="means")
 
 
@@ -225,9 +225,9 @@ def test_integrated_gradients_are_implementation_invariant(pooled_cnn, images):
 def test_integrated_gradients_rejects_invalid_input(pooled_cnn, images):
     with pytest.raises(ValueError, match="at least one step"):
         i.integrated_gradients(pooled_cnn, images, n_steps=0)
-    with pytest.raises(ValueError, match=r"a picture \(3, 12, 12\) or one for each"):
+    with pytest.raises(ValueError, match=r"one sample \(3, 12, 12\) or one for each"):
         i.integrated_gradients(pooled_cnn, images, baseline=images[:2])
-    with pytest.raises(ValueError, match="of the shape of x"):
+    with pytest.raises(ValueError, match="have the shape of x"):
         i.convergence_delta(pooled_cnn, images, images[:, 0])
 
 
@@ -288,10 +288,10 @@ def test_occlusion_windows_cover_every_pixel():
             times[place] += 1
         assert times.min() >= 1
     for patch, stride in ((13, 1), (4, 5), (4, 0)):
-        with pytest.raises(ValueError, match="1 ≤ stride ≤ patch ≤ side"):
+        with pytest.raises(ValueError, match="1 ≤ stride ≤ window ≤ side"):
             i.occlusion_windows((12, 12), patch, stride)
 
 
 def test_occlusion_rejects_unbatched_image(pooled_cnn, images):
-    with pytest.raises(ValueError, match="occlusion covers pictures"):
+    with pytest.raises(ValueError, match="occlusion needs images"):
         i.occlusion(pooled_cnn, images[0])
