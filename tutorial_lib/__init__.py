@@ -1,10 +1,10 @@
 """Gradients in neural networks: extraction, interpretation and applications in image understanding.
 
-Every method of the course answers three questions: with respect to *what* is the gradient taken, of *which expectation*,
-and *what is read off* it. The library is laid out the same way: :mod:`tutorial_lib.data` is what a network looks at,
-:mod:`tutorial_lib.models` is what looks, and the rooms above them take gradients and read them.
+Every method of the course answers three questions: which objective is differentiated, with respect to which variables,
+and which quantity is computed from the gradient. :mod:`tutorial_lib.data` and :mod:`tutorial_lib.models` provide images
+and networks, :mod:`tutorial_lib.gradients` differentiates them, and the packages above it implement the methods.
 
-Rooms are imported by name (``from tutorial_lib import data``); importing the package alone costs next to nothing.
+Import packages by name (``from tutorial_lib import data``). Importing ``tutorial_lib`` alone loads none of them.
 """
 
 __version__ = "0.1.0.dev0"

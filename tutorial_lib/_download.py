@@ -1,4 +1,4 @@
-"""The data folder: where published pictures and weights are kept, and how a download gets there whole or not at all."""
+"""The data folder with published images and weights, and downloads into it that are complete or leave nothing."""
 
 import errno
 import http.client
@@ -13,37 +13,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Seconds a silent host is waited for: long enough for a slow one, short enough for a reader without a network.
+# Seconds to wait for a host: long enough for a slow one, short enough for a reader without a network.
 CONNECT_TIMEOUT_S = 10.0
 
-# Seconds without a sign of life after which a download that was begun is one that was killed.
+# Seconds without a change after which an unfinished download counts as killed.
 STALE_AFTER_S = 3600.0
 
 DATA_ENV_VAR = "TUTORIAL_DATA"
 
-# What stands in the way is the folder, not the network.
+# Errors of the folder rather than of the network.
 DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def resolve_data_dir(data_dir: str | os.PathLike | None = None) -> Path:
-    """Return the folder of downloaded things; it need not exist yet.
+    """Return the folder for downloaded files; it need not exist yet.
 
-    ``root`` if given, else the folder the environment variable ``TUTORIAL_DATA`` names, else the user's cache.
+    Args:
+        data_dir: the folder; None selects the one in the environment variable ``TUTORIAL_DATA``, or else the user's
+            cache.
+
+    Returns:
+        Its path.
 
     Example:
-        >>> resolve_data_dir("pictures").name
-        'pictures'
+        >>> resolve_data_dir("images").name
+        'images'
     """
-    chosen = data_dir or os.environ.get(DATA_ENV_VAR)
-    if chosen:
-        return Path(chosen).expanduser()
+    folder = data_dir or os.environ.get(DATA_ENV_VAR)
+    if folder:
+        return Path(folder).expanduser()
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("tutorial_lib"))
 
 
 def display_path(path: Path) -> str:
-    """A path as one says it, with ~ for the home folder: what is printed may stand on a public page.
+    """Return a path for messages, with ~ for the home folder, since messages may be published.
+
+    Args:
+        path: any path.
+
+    Returns:
+        The text.
 
     Example:
         >>> display_path(Path.home() / "data")
@@ -55,21 +66,24 @@ def display_path(path: Path) -> str:
 
 @contextmanager
 def atomic_download(label: str, path: Path, hint: str) -> Iterator[Path]:
-    """Lend an empty folder beside ``path`` to a download, remove it afterwards, and answer any failure with one error.
+    """Provide an empty folder for a download, and turn any failure into one error.
 
-    The body downloads into the folder and moves what is finished to ``path`` with ``os.replace``; both are on one
-    file system, so a file is there whole or not there. A host that stays silent is given up after ``PATIENCE`` seconds.
+    The folder is next to ``path``. The body moves each finished file to ``path`` with ``os.replace``. The folder is
+    removed afterwards.
 
     Args:
-        what: what is being fetched, for the error ("cifar10/test").
-        path: where it is to stand.
-        otherwise: what a reader can do when the download fails.
+        label: the name of the download in error messages ("cifar10/test").
+        path: where the finished file belongs.
+        hint: what a reader can do when the download fails.
+
+    Yields:
+        The folder.
 
     Raises:
-        FileNotFoundError: no network, no answer, or the folder cannot be written.
-        ValueError: what arrived is not what was published.
+        FileNotFoundError: no network, no answer, or a folder that cannot be written.
+        ValueError: the content is not the published one.
     """
-    waited = socket.getdefaulttimeout()
+    previous_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECT_TIMEOUT_S)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,27 +93,33 @@ def atomic_download(label: str, path: Path, hint: str) -> Iterator[Path]:
     except (RuntimeError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
         # torch and torchvision report a wrong hash and an unreachable mirror with the same class.
         if "<urlopen error" in str(error):
-            raise FileNotFoundError(f"{label} is not at hand and cannot be downloaded: {error}\n{hint}") from None
+            raise FileNotFoundError(
+                f"{label} is not available locally and cannot be downloaded: {error}\n{hint}"
+            ) from None
         raise ValueError(
-            f"the download of {label} arrived damaged and was thrown away ({error}). Try again later.\n{hint}"
+            f"the download of {label} arrived damaged and was deleted ({error}). Try again later.\n{hint}"
         ) from None
     except (OSError, http.client.HTTPException) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if getattr(error, "errno", None) in DISK_ERRNOS:
-            hint = f"Make room there, or set `{DATA_ENV_VAR}` to a folder that can be written. {hint}"
+            hint = f"Free some space there, or set `{DATA_ENV_VAR}` to a folder that can be written. {hint}"
         raise FileNotFoundError(
-            f"{label} is not at hand and cannot be downloaded into {path.parent} ({reason}).\n{hint}"
+            f"{label} is not available locally and cannot be downloaded into {path.parent} ({reason}).\n{hint}"
         ) from None
     finally:
-        socket.setdefaulttimeout(waited)
+        socket.setdefaulttimeout(previous_timeout)
 
 
 def remove_stale_downloads(folder: Path) -> None:
-    """Remove what killed downloads left: a process that is killed cannot, and nobody else knows of it."""
-    for left in folder.glob(".fetching-*"):
+    """Remove the folders that killed downloads left behind.
+
+    Args:
+        folder: where to look for them.
+    """
+    for leftover in folder.glob(".fetching-*"):
         try:
-            alive = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
-        except OSError:  # another process is just done with it
+            last_change = max(path.stat().st_mtime for path in (leftover, *leftover.rglob("*")))
+        except OSError:  # another process has just finished it
             continue
-        if time.time() - alive > STALE_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        if time.time() - last_change > STALE_AFTER_S:
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -13,10 +13,14 @@ COLAB_GPU_HINT = "For a GPU: menu Runtime → Change runtime type → GPU, then 
 
 
 def best_device(prefer: torch.device | str | None = None) -> torch.device:
-    """Return the quickest device there is: an NVIDIA GPU, an Apple GPU, or the processor.
+    """Return the fastest available device: an NVIDIA GPU, an Apple GPU, or the CPU.
 
     Args:
-        prefer: "cuda", "mps" or "cpu" ("cuda:1" for the second GPU): taken if it is there.
+        prefer: "cuda", "mps" or "cpu" ("cuda:1" is the second GPU); it is returned if it is available. None, or a
+            device that is not available, selects the first available one of ``DEVICES``.
+
+    Returns:
+        The device.
 
     Raises:
         ValueError: an unknown kind of device.
@@ -25,17 +29,26 @@ def best_device(prefer: torch.device | str | None = None) -> torch.device:
         >>> best_device("cpu")
         device(type='cpu')
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if prefer is not None:
-        wanted = check_choice(str(prefer).partition(":")[0], DEVICES, "device")
+        requested = check_choice(str(prefer).partition(":")[0], DEVICES, "device")
         index = torch.device(prefer).index or 0
-        if there[wanted] and (wanted != "cuda" or index < torch.cuda.device_count()):
+        if available[requested] and (requested != "cuda" or index < torch.cuda.device_count()):
             return torch.device(prefer)
-    return torch.device(next(kind for kind in DEVICES if there[kind]))
+    return torch.device(next(kind for kind in DEVICES if available[kind]))
 
 
 def make_generator(n: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a source of random numbers that begins at ``n``, for every ``generator=``; no global state is touched.
+    """Return a random generator with a fixed seed, for any argument ``generator=``.
+
+    No global random state is touched.
+
+    Args:
+        n: the seed.
+        device: device of the generator; all functions of the library that take a generator need one on the CPU.
+
+    Returns:
+        The generator.
 
     Example:
         >>> bool(torch.equal(torch.rand(3, generator=make_generator(1)), torch.rand(3, generator=make_generator(1))))
@@ -45,31 +58,48 @@ def make_generator(n: int = 0, device: torch.device | str = "cpu") -> torch.Gene
 
 
 def setup_device(prefer: torch.device | str | None = None) -> torch.device:
-    """Choose the device, say in one line which one it is, and return it: the first cell of every notebook.
+    """Return the device to compute on, and print one line that says which one it is.
+
+    Args:
+        prefer: the device to use if it is available, as in :func:`best_device`; None selects the fastest one.
+
+    Returns:
+        The device.
 
     Raises:
         ValueError: an unknown kind of device.
 
     Example:
-        >>> chosen = setup_device("cpu")  # doctest: +ELLIPSIS
+        >>> device = setup_device("cpu")  # doctest: +ELLIPSIS
         Running on the processor...
     """
-    chosen = best_device(prefer)
-    hint = f" {COLAB_GPU_HINT}" if chosen.type == "cpu" and in_colab() else ""
-    print(f"Running on {describe_device(chosen)}.{hint}")
-    return chosen
+    device = best_device(prefer)
+    hint = f" {COLAB_GPU_HINT}" if device.type == "cpu" and in_colab() else ""
+    print(f"Running on {describe_device(device)}.{hint}")
+    return device
 
 
-def describe_device(chosen: torch.device) -> str:
-    """Say in words what a device is."""
-    if chosen.type == "cuda":
-        return f"the GPU ({torch.cuda.get_device_name(chosen)})"
-    if chosen.type == "mps":
+def describe_device(device: torch.device) -> str:
+    """Return a description of a device in words.
+
+    Args:
+        device: the device.
+
+    Returns:
+        Such as "the GPU (NVIDIA A100)" or "the processor (2 threads)".
+    """
+    if device.type == "cuda":
+        return f"the GPU ({torch.cuda.get_device_name(device)})"
+    if device.type == "mps":
         return "the Apple GPU"
     threads = torch.get_num_threads()
     return f"the processor ({threads} thread{'s' if threads > 1 else ''})"
 
 
 def in_colab() -> bool:
-    """Say whether this is Google Colab."""
+    """Return whether the code runs in Google Colab.
+
+    Returns:
+        True in a Colab runtime.
+    """
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ

@@ -1,4 +1,4 @@
-"""The data folder under hard conditions: downloads that are killed, two at once, a full disk, a folder that cannot be written."""
+"""Downloads under difficult conditions: killed processes, two at once, a full disk, a folder without write access."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ LOADING_SCRIPT = """
 import sys, warnings
 warnings.filterwarnings("error", module="tutorial_lib")
 import tutorial_lib.models
-pretrained = sys.modules["tutorial_lib.models.pretrained"]
+from tutorial_lib.models import pretrained
 pretrained._AKAMASTER, pretrained.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
 print(len(list(pretrained.load_pretrained("cifar10/resnet20").parameters())))
 """
@@ -36,7 +36,7 @@ def content():
 
 
 def start_loading_process(address, content, data, *, before=""):
-    """Another process that loads, and downloads what is not there."""
+    """Start another process that loads the network and downloads its weights if they are missing."""
     argv = [sys.executable, "-c", before + LOADING_SCRIPT, address, hashlib.sha256(content).hexdigest()]
     environment = os.environ | {"TUTORIAL_DATA": str(data), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -60,8 +60,8 @@ def test_killed_download_is_ignored_and_next_download_completes(content, tmp_pat
     for path in [*tmp_path.rglob("*")]:
         os.utime(path, (0, 0))
     with serve_directory({"resnet20.th": content}) as address:
-        said, error = start_loading_process(address, content, tmp_path).communicate(timeout=60)
-    assert said.strip() == "59", error
+        output, error = start_loading_process(address, content, tmp_path).communicate(timeout=60)
+    assert output.strip() == "59", error
     assert files(tmp_path) == ["weights/resnet20.th"]
 
 
@@ -82,19 +82,19 @@ def test_concurrent_downloads_of_same_file_both_succeed(content, tmp_path):
     with serve_directory({"resnet20.th": content}) as address:
         children = [start_loading_process(address, content, tmp_path) for _ in range(2)]
         for child in children:
-            said, error = child.communicate(timeout=60)
-            assert said.strip() == "59", error
+            output, error = child.communicate(timeout=60)
+            assert output.strip() == "59", error
     assert files(tmp_path) == ["weights/resnet20.th"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes need POSIX")
 def test_download_to_full_disk_explains_fix_and_leaves_no_files(content, tmp_path):
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
     with serve_directory({"resnet20.th": content}) as address:
-        said, error = start_loading_process(address, content, tmp_path, before=limited).communicate(timeout=60)
+        output, error = start_loading_process(address, content, tmp_path, before=limited).communicate(timeout=60)
     last = error[error.index("FileNotFoundError") :]
     assert f"cannot be downloaded into {tmp_path / 'weights'} (OSError: [Errno 27] File too large)" in last
-    assert "Make room there, or set `TUTORIAL_DATA` to a folder that can be written." in last
+    assert "Free some space there, or set `TUTORIAL_DATA` to a folder that can be written." in last
     assert files(tmp_path) == [] and list((tmp_path / "weights").iterdir()) == []
 
 
@@ -103,7 +103,7 @@ def test_download_to_full_disk_explains_fix_and_leaves_no_files(content, tmp_pat
 )
 def test_atomic_download_to_unwritable_dir_names_data_variable(error, tmp_path):
     with pytest.raises(
-        FileNotFoundError, match="Make room there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."
+        FileNotFoundError, match="Free some space there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."
     ):
         with _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
             raise error
@@ -111,6 +111,6 @@ def test_atomic_download_to_unwritable_dir_names_data_variable(error, tmp_path):
 
 
 def test_atomic_download_network_error_does_not_mention_disk_space(tmp_path):
-    with pytest.raises(FileNotFoundError) as refusal, _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
+    with pytest.raises(FileNotFoundError) as error, _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
         raise ConnectionRefusedError(111, "refused")
-    assert "Make room" not in str(refusal.value)
+    assert "Free some space" not in str(error.value)

@@ -1,6 +1,6 @@
-"""What a network looks at: a world of traffic signs that needs no download, and real images through the same door.
+"""Images: a synthetic traffic-sign dataset that needs no download, and public datasets with the same interface.
 
-Images are floats in [0, 1], (N, 3, H, W); labels are int64, (N,).
+Images are floats in [0, 1] of shape (N, 3, H, W); labels are int64 of shape (N,).
 """
 
 from tutorial_lib.data.corruptions import CORRUPTIONS, SEVERITIES, check_images, corrupt
@@ -36,15 +36,12 @@ from tutorial_lib.data.iqa_datasets import (
     load_iqa_dataset,
 )
 from tutorial_lib.data.labeled_images import LabeledImages
-from tutorial_lib.data.loading import LOADERS, download_hint, is_available, load
+from tutorial_lib.data.loading import download_hint, is_available, load
 from tutorial_lib.data.rendering import RenderResult, render
 from tutorial_lib.data.scenes import SCENE_DISTRIBUTIONS, Pose, Scene, sample_scenes
-from tutorial_lib.data.sign_dataset import load_signs as _read_signs
 from tutorial_lib.data.signs import NOVEL_SIGNS, SIGNS, to_label_tensor
 from tutorial_lib.data.textures import TEXTURES, textures
 from tutorial_lib.data.transforms import rotate, rotate_hue
-
-LOADERS["signs"] = _read_signs
 
 __all__ = [
     "CORRUPTIONS",

@@ -1,10 +1,11 @@
-"""From what the authors of a set of eye fixations give to the folder that :func:`tutorial_lib.data.fixations` reads."""
+"""Converters of published eye-fixation datasets into the folder that :func:`tutorial_lib.data.load_fixations` reads."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,59 +15,72 @@ from tutorial_lib.data.fixations import FIXATION_COLUMNS, fixations_install_hint
 
 
 def convert_osie(source: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
-    """OSIE as its authors give it: ``data/stimuli/*.jpg`` and ``data/eye/fixations.mat``. -> the folder written.
+    """Convert OSIE as its authors publish it, and return the folder that was written.
 
-    In the .mat file ``fixations`` is a cell for each picture, in the order of the file names: ``img``, its name where given, and
-    ``subjects``, a cell for each viewer with ``fix_x``, ``fix_y`` and ``fix_duration``.
+    The published layout is ``data/stimuli/*.jpg`` and ``data/eye/fixations.mat``. In the .mat file, ``fixations`` has
+    one cell per image, in the order of the file names. A cell has ``img``, the file name (optional), and ``subjects``,
+    one cell per viewer with ``fix_x``, ``fix_y`` and ``fix_duration``.
 
     Args:
-        source: the folder that holds ``data/``.
-        root: the data folder to write ``osie/`` into.
+        source: the folder that contains ``data/``.
+        data_dir: the data folder in which ``osie/`` is written; None selects the folder in ``TUTORIAL_DATA``, or else
+            the user's cache.
+
+    Returns:
+        The path of ``osie/``.
 
     Raises:
         FileNotFoundError: a part of the layout is missing; the message names it.
-        ValueError: the file is not of this kind, or there are not as many pictures as cells.
+        ValueError: the .mat file has another structure, or the numbers of images and cells differ.
     """
     images = list_files(Path(source) / "data" / "stimuli", "*.jpg", "osie")
     path = list_files(Path(source) / "data" / "eye", "fixations.mat", "osie")[0]
-    held = load_mat(path, "fixations", squeeze_me=True, struct_as_record=False)
-    if "fixations" not in held:
+    variables = load_mat(path, "fixations", squeeze_me=True, struct_as_record=False)
+    if "fixations" not in variables:
         raise ValueError(
-            f"{path} is no file of OSIE's fixations (it has none). {fixations_install_hint('osie', data_dir=data_dir)}"
+            f"{path} has no variable 'fixations', so it is not the file of OSIE. "
+            f"{fixations_install_hint('osie', data_dir=data_dir)}"
         )
-    cells = np.atleast_1d(held["fixations"])
+    cells = np.atleast_1d(variables["fixations"])
     if len(cells) != len(images):
-        raise ValueError(f"{path} has {len(cells)} cells for {len(images)} pictures: one of the two is not whole")
+        raise ValueError(f"{path} has {len(cells)} cells for {len(images)} images: one of the two is incomplete")
     rows = []
     for i, (cell, image) in enumerate(zip(cells, images, strict=True)):
-        named = str(getattr(cell, "img", image.name))
-        if named != image.name:
+        file_name = str(getattr(cell, "img", image.name))
+        if file_name != image.name:
             raise ValueError(
-                f"cell {i + 1} of {path} belongs to {named!r}, the picture is {image.name!r}: one of the two is not whole"
+                f"cell {i + 1} of {path} belongs to {file_name!r}, but the image is {image.name!r}: "
+                "one of the two is incomplete"
             )
         try:
-            for subject, seen in enumerate(np.atleast_1d(cell.subjects)):
-                columns = [np.atleast_1d(getattr(seen, f"fix_{key}")).astype(float) for key in ("x", "y", "duration")]
+            for subject, viewer in enumerate(np.atleast_1d(cell.subjects)):
+                columns = [np.atleast_1d(getattr(viewer, f"fix_{key}")).astype(float) for key in ("x", "y", "duration")]
                 rows += [(x, y, t, subject, i) for x, y, t in zip(*columns, strict=True)]
         except (AttributeError, ValueError, TypeError) as error:
             raise ValueError(
-                f"cell {i + 1} of {path} holds no fixations ({error}). {fixations_install_hint('osie', data_dir=data_dir)}"
+                f"cell {i + 1} of {path} holds no fixations ({error}). "
+                f"{fixations_install_hint('osie', data_dir=data_dir)}"
             ) from None
     return write_dataset("osie", images, rows, data_dir)
 
 
 def convert_mit1003(source: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
-    """MIT1003 as its authors give it: ``ALLSTIMULI/*.jpeg`` and ``ALLFIXATIONMAPS/*_fixPts.jpg``. -> the folder written.
+    """Convert MIT1003 as its authors publish it, and return the folder that was written.
 
-    The maps of points hold all viewers together, each point once, so ``subject`` is −1 and ``duration`` 0 throughout.
+    The published layout is ``ALLSTIMULI/*.jpeg`` and ``ALLFIXATIONMAPS/*_fixPts.jpg``. A fixation map combines all
+    viewers and has each point once. Therefore ``subject`` is −1 and ``duration`` is 0 in every row.
 
     Args:
-        source: the folder that holds both.
-        root: the data folder to write ``mit1003/`` into.
+        source: the folder that contains both.
+        data_dir: the data folder in which ``mit1003/`` is written; None selects the folder in ``TUTORIAL_DATA``, or
+            else the user's cache.
+
+    Returns:
+        The path of ``mit1003/``.
 
     Raises:
         FileNotFoundError: a part of the layout is missing; the message names it.
-        ValueError: a map that is not of its picture's size.
+        ValueError: a map and its image differ in size.
     """
     images = list_files(Path(source) / "ALLSTIMULI", "*.jpeg", "mit1003")
     rows = []
@@ -75,16 +89,28 @@ def convert_mit1003(source: str | os.PathLike, *, data_dir: str | os.PathLike | 
         with open_image(path) as points, open_image(image) as photo:
             if points.size != photo.size:
                 raise ValueError(
-                    f"{path.name} has {points.size} pixels, its picture {photo.size}: one of the two is another's"
+                    f"{path.name} has {points.size} pixels, its image {photo.size}: the two do not belong together"
                 )
-            # Written as JPEG, a point is not quite white and its neighbours not quite black.
+            # After JPEG compression a point is not quite white, and its neighbors are not quite black.
             y, x = (np.asarray(points.convert("L")) > 127).nonzero()
         rows += [(column + 0.5, row + 0.5, 0, -1, i) for row, column in zip(y.tolist(), x.tolist(), strict=True)]
     return write_dataset("mit1003", images, rows, data_dir)
 
 
 def list_files(folder: Path, pattern: str, name: str) -> list[Path]:
-    """The files of a folder, in the order of their names."""
+    """Return the files of a folder that match a pattern, in the order of their names.
+
+    Args:
+        folder: where to look.
+        pattern: such as "*.jpg".
+        name: the dataset, for the error message.
+
+    Returns:
+        At least one path.
+
+    Raises:
+        FileNotFoundError: no file matches.
+    """
     files = sorted(folder.glob(pattern))
     if not files:
         raise FileNotFoundError(f"no {pattern} in {folder}. {fixations_install_hint(name)}")
@@ -92,17 +118,29 @@ def list_files(folder: Path, pattern: str, name: str) -> list[Path]:
 
 
 def write_dataset(name: str, images: list[Path], rows: list[tuple], data_dir: str | os.PathLike | None) -> Path:
-    """The folder that ``gaze(name)`` reads; its table comes last, so that a half-written folder is none."""
+    """Write the folder that ``load_fixations(name)`` reads.
+
+    The table is written last, so that an incomplete folder has none and counts as missing.
+
+    Args:
+        name: the dataset, which is also the name of the folder.
+        images: the image files, which are copied.
+        rows: one tuple per fixation, with the entries of ``FIXATION_COLUMNS``.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The path of the folder.
+    """
     folder = resolve_data_dir(data_dir) / name
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for image in images:
-        with atomic_write(folder / "images" / image.name) as half:
-            shutil.copyfile(image, half)
-    kinds = (np.float32, np.float32, np.float32, np.int8, np.int16)
-    columns = {
-        key: np.array([row[k] for row in rows], kind)
-        for k, (key, kind) in enumerate(zip(FIXATION_COLUMNS, kinds, strict=True))
+        with atomic_write(folder / "images" / image.name) as temporary:
+            shutil.copyfile(image, temporary)
+    dtypes = (np.float32, np.float32, np.float32, np.int8, np.int16)
+    columns: dict[str, Any] = {
+        key: np.array([row[k] for row in rows], dtype)
+        for k, (key, dtype) in enumerate(zip(FIXATION_COLUMNS, dtypes, strict=True))
     }
-    with atomic_write(folder / "fixations.npz") as half:
-        np.savez_compressed(half, names=np.array([image.name for image in images]), **columns)
+    with atomic_write(folder / "fixations.npz") as temporary:
+        np.savez_compressed(temporary, names=np.array([image.name for image in images]), **columns)
     return folder

@@ -1,31 +1,32 @@
-"""Twelve conditions under which a camera sees worse, in five levels each, after CURE-TSR (Temel et al., 2017).
+"""Twelve image corruptions in five severities each, after the challenging conditions of CURE-TSR (Temel et al., 2017).
 
-All work in pure torch on images in [0, 1]; lengths scale with the picture, so that a level looks the same at every size. Random
-numbers are drawn on the CPU.
+All corruptions are pure torch on images in [0, 1]. Lengths scale with the height of the image, so that a severity looks
+the same at every size. Random numbers are drawn on the CPU, so that they are the same on every device.
 """
 
 from collections.abc import Callable
 from math import ceil, pi
 
 import torch
-from torch import Tensor
+from torch import Tensor, lerp
 from torch.nn.functional import conv2d, pad
 
 from tutorial_lib._validation import check_choice
-from tutorial_lib.data.scenes import lerp, one_over_f_noise
+from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.data.sdf import segment
 
-REFERENCE_HEIGHT = 64  # lengths below are in pixels of a picture this high
+REFERENCE_HEIGHT = 64  # the lengths below are in pixels of an image of this height
 
 
 def _convolve(images: Tensor, kernel: Tensor) -> Tensor:
-    """One kernel on every channel; the picture is mirrored at its border."""
+    """Each channel convolved with the same kernel; the image is mirrored at its border."""
     channels, (up, left) = images.shape[1], (kernel.shape[0] // 2, kernel.shape[1] // 2)
     mirrored = pad(images, (left, left, up, up), mode="reflect")
     return conv2d(mirrored, kernel.expand(channels, 1, *kernel.shape), groups=channels)
 
 
 def _gaussian_blur(images: Tensor, sigma: float) -> Tensor:
+    """The images blurred by a Gaussian with a standard deviation of sigma pixels."""
     reach = min(ceil(2.5 * sigma), min(images.shape[-2:]) - 1)
     t = torch.arange(-reach, reach + 1.0, device=images.device, dtype=images.dtype)
     bell = torch.exp(-t * t / (2 * sigma * sigma))
@@ -34,37 +35,71 @@ def _gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def _color_tensor(red: float, green: float, blue: float, like: Tensor) -> Tensor:
+    """A color (3, 1, 1) on the device and in the dtype of another tensor."""
     return torch.tensor([red, green, blue], device=like.device, dtype=like.dtype)[:, None, None]
 
 
 def _noise_map(images: Tensor, slope: float, generator: torch.Generator) -> Tensor:
+    """One map of 1/f noise per image, (N, 1, H, W)."""
     n, _, height, width = images.shape
     (noise,) = one_over_f_noise(n, (slope,), height, width, generator, images.device)
     return noise.to(images)
 
 
 def _sparse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Single pixels of random brightness, sown over the picture: the seeds of drops and flakes."""
+    """A map (N, 1, H, W) that is zero but for a share of its pixels, each of a random brightness in [0.5, 1]."""
     n, _, height, width = images.shape
-    sown = torch.rand(n, 1, height, width, generator=generator)
-    return ((sown < share) * (0.5 + 0.5 * sown / share)).to(images)
+    uniform = torch.rand(n, 1, height, width, generator=generator)
+    return ((uniform < share) * (0.5 + 0.5 * uniform / share)).to(images)
 
 
-def desaturate(images, strength, generator):
+def desaturate(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Return images moved towards gray, the mean of their channels.
+
+    Args:
+        images: images (N, 3, H, W).
+        strength: 0 leaves the colors, 1 removes them.
+        generator: has no effect.
+
+    Returns:
+        Images like the input.
+    """
     return lerp(images, images.mean(1, keepdim=True), strength)
 
 
-def lens_blur(images, radius, generator):
+def lens_blur(images: Tensor, radius: float, generator: torch.Generator) -> Tensor:
+    """Return images blurred by a disk, as by a lens that is out of focus.
+
+    Args:
+        images: images (N, 3, H, W).
+        radius: radius of the disk, in pixels of an image of height ``REFERENCE_HEIGHT``.
+        generator: has no effect.
+
+    Returns:
+        Images like the input.
+    """
     radius = radius * images.shape[-2] / REFERENCE_HEIGHT
     reach = ceil(radius + 0.5)
     t = torch.arange(-reach, reach + 1.0, device=images.device, dtype=images.dtype)
-    disc = (radius + 0.5 - torch.hypot(t[:, None], t[None])).clamp(0, 1)
-    return _convolve(images, disc / disc.sum())
+    disk = (radius + 0.5 - torch.hypot(t[:, None], t[None])).clamp(0, 1)
+    return _convolve(images, disk / disk.sum())
 
 
-def compression_artifacts(images, settings, generator):
-    """Blocks of 8×8, their cosine transform rounded coarsely in luma and chroma; some blocks arrive in the wrong place."""
-    coarseness, lost = settings
+def compression_artifacts(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Return images after a lossy block code with transmission errors ("codec error").
+
+    The cosine transform of each 8×8 block is rounded in luma and chroma. Some blocks are replaced by the block to their
+    left.
+
+    Args:
+        images: images (N, 3, H, W).
+        settings: factor of the quantization step, and probability that a block is replaced.
+        generator: selects the replaced blocks.
+
+    Returns:
+        Images like the input; values may leave [0, 1].
+    """
+    coarseness, loss_rate = settings
     n, _, height, width = images.shape
     rows, columns = ceil(height / 8), ceil(width / 8)
     padded = pad(images, (0, 8 * columns - width, 0, 8 * rows - height), mode="replicate")
@@ -77,36 +112,96 @@ def compression_artifacts(images, settings, generator):
         (0.02 + 0.012 * (i[:, None] + i)) * coarseness * torch.tensor([1.0, 2, 2]).to(images)[:, None, None, None, None]
     )
     blocks = cosine.T @ (((cosine @ blocks @ cosine.T) / step).round() * step) @ cosine
-    gone = (torch.rand(n, 1, rows, columns, 1, 1, generator=generator) < lost).to(images.device)
-    blocks = torch.where(gone, blocks.roll(1, 3), blocks)
-    flat = blocks.transpose(3, 4).reshape(n, 3, 8 * rows, 8 * columns)[..., :height, :width]
-    return torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_luma), flat)
+    is_lost = (torch.rand(n, 1, rows, columns, 1, 1, generator=generator) < loss_rate).to(images.device)
+    blocks = torch.where(is_lost, blocks.roll(1, 3), blocks)
+    decoded = blocks.transpose(3, 4).reshape(n, 3, 8 * rows, 8 * columns)[..., :height, :width]
+    return torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_luma), decoded)
 
 
-def darkening(images, share, generator):
-    return images * share
+def darkening(images: Tensor, factor: float, generator: torch.Generator) -> Tensor:
+    """Return images multiplied by a factor.
+
+    Args:
+        images: images (N, 3, H, W).
+        factor: share of the light that is left, in [0, 1].
+        generator: has no effect.
+
+    Returns:
+        Images like the input.
+    """
+    return images * factor
 
 
-def dirty_lens(images, threshold, generator):
+def dirty_lens(images: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
+    """Return images seen through patches of dirt.
+
+    Args:
+        images: images (N, 3, H, W).
+        threshold: level of the noise above which there is dirt; a lower threshold means more dirt.
+        generator: source of the noise that places the dirt.
+
+    Returns:
+        Images like the input.
+    """
     dirt = 0.85 * torch.sigmoid(4 * (_noise_map(images, 1.3, generator) - threshold))
     return lerp(images, _color_tensor(0.33, 0.29, 0.22, images), dirt)
 
 
-def overexposure(images, settings, generator):
-    gain, lift = settings
-    return images * gain + lift
+def overexposure(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Return images multiplied by a gain and shifted towards white ("exposure").
+
+    Args:
+        images: images (N, 3, H, W).
+        settings: gain, and offset that is added.
+        generator: has no effect.
+
+    Returns:
+        Images like the input; values may exceed 1.
+    """
+    gain, offset = settings
+    return images * gain + offset
 
 
-def gaussian_blur(images, sigma, generator):
+def gaussian_blur(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+    """Return images blurred by a Gaussian.
+
+    Args:
+        images: images (N, 3, H, W).
+        sigma: standard deviation, in pixels of an image of height ``REFERENCE_HEIGHT``.
+        generator: has no effect.
+
+    Returns:
+        Images like the input.
+    """
     return _gaussian_blur(images, sigma * images.shape[-2] / REFERENCE_HEIGHT)
 
 
-def noise(images, sigma, generator):
+def noise(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+    """Return images with independent Gaussian noise added to each value.
+
+    Args:
+        images: images (N, 3, H, W).
+        sigma: standard deviation of the noise.
+        generator: source of the noise.
+
+    Returns:
+        Images like the input; values may leave [0, 1].
+    """
     return images + sigma * torch.randn(images.shape, generator=generator).to(images)
 
 
-def rain(images, settings, generator):
-    """Slanted streaks, and a little less light."""
+def rain(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Return slightly darker images with slanted streaks.
+
+    Args:
+        images: images (N, 3, H, W).
+        settings: share of pixels at which a streak is centered, and half the length of a streak in pixels of an image
+            of height ``REFERENCE_HEIGHT``.
+        generator: places the streaks.
+
+    Returns:
+        Images like the input.
+    """
     share, length = settings
     scale = images.shape[-2] / REFERENCE_HEIGHT
     reach = ceil(length * scale)
@@ -117,33 +212,63 @@ def rain(images, settings, generator):
     return lerp(images * (1 - 3 * share), _color_tensor(0.80, 0.83, 0.88, images), drops)
 
 
-def shadow(images, depth, generator):
-    """Stripes of shade at a random angle, as through a blind."""
+def shadow(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Return images with stripes of shade at a random angle, as of a window blind.
+
+    Args:
+        images: images (N, 3, H, W).
+        strength: share of the light that the shade removes.
+        generator: source of the angle, number and phase of the stripes.
+
+    Returns:
+        Images like the input.
+    """
     n, _, height, width = images.shape
     angle, count, phase = torch.rand(3, n, 1, 1, generator=generator).to(images)
     v = torch.linspace(-1, 1, height).to(images)[:, None]
     u = torch.linspace(-width / height, width / height, width).to(images)
     along = torch.cos(pi * angle) * v + torch.sin(pi * angle) * u
     shade = torch.sigmoid(6 * torch.sin((2 + 3 * count) * pi * along + 2 * pi * phase))
-    return images * (1 - depth * shade[:, None])
+    return images * (1 - strength * shade[:, None])
 
 
-def snow(images, share, generator):
-    """Flakes of three sizes, near ones larger and fewer."""
+def snow(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return slightly grayer images with snowflakes.
+
+    The flakes have three sizes; near flakes are larger and fewer.
+
+    Args:
+        images: images (N, 3, H, W).
+        share: density of the flakes, a share of the pixels.
+        generator: places the flakes.
+
+    Returns:
+        Images like the input.
+    """
     flakes = torch.zeros_like(images[:, :1])
     for sigma in (0.6, 1.0, 1.5):
-        spread = sigma * images.shape[-2] / REFERENCE_HEIGHT
-        flakes = flakes + 8 * spread * spread * _gaussian_blur(_sparse_noise(images, share / sigma, generator), spread)
+        radius = sigma * images.shape[-2] / REFERENCE_HEIGHT
+        flakes = flakes + 8 * radius * radius * _gaussian_blur(_sparse_noise(images, share / sigma, generator), radius)
     flakes = flakes.clamp(0, 1)
     return lerp(images * (1 - 5 * share) + 2 * share, torch.full_like(images, 0.97), flakes)
 
 
-def haze(images, density, generator):
+def haze(images: Tensor, density: float, generator: torch.Generator) -> Tensor:
+    """Return images behind a gray veil of slightly varying density.
+
+    Args:
+        images: images (N, 3, H, W).
+        density: mean opacity of the veil.
+        generator: source of the variation.
+
+    Returns:
+        Images like the input.
+    """
     veil = (density * (1 + 0.12 * _noise_map(images, 1.6, generator))).clamp(0, 0.95)
     return lerp(images, _color_tensor(0.80, 0.82, 0.84, images), veil)
 
 
-_SEVERITY_PARAMETERS: dict[str, tuple[Callable, tuple]] = {
+_SEVERITY_PARAMETERS: dict[str, tuple[Callable[..., Tensor], tuple]] = {
     "decolorisation": (desaturate, (0.2, 0.4, 0.6, 0.8, 1.0)),
     "lens blur": (lens_blur, (0.9, 1.4, 2.0, 2.7, 3.5)),
     "codec error": (compression_artifacts, ((1.5, 0), (3, 0.04), (5, 0.08), (8, 0.13), (12, 0.20))),
@@ -162,41 +287,59 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 def corrupt(images: Tensor, corruption: str, severity: int, *, generator: torch.Generator | None = None) -> Tensor:
-    """See pictures under one of the twelve ``CHALLENGES``.
+    """Return images under one of the twelve corruptions.
 
     Args:
-        images: (N, 3, H, W), float in [0, 1].
-        kind: one of ``CHALLENGES``.
-        level: 1 (slight) to 5 (severe).
-        generator: source of randomness, on the CPU; without one, a fresh one seeded with 0.
+        images: images (N, 3, H, W), floats in [0, 1].
+        corruption: one of ``CORRUPTIONS``.
+        severity: 1 (slight) to 5 (severe).
+        generator: source of randomness, on the CPU; None is a new one with seed 0.
 
     Returns:
-        like ``images``, in [0, 1], on the same device.
+        Images like the input, in [0, 1], on the same device.
 
     Raises:
-        ValueError: an unknown challenge (the nearest are named), a level outside 1–5, images of another shape, type or range.
+        ValueError: an unknown corruption (the message gives the nearest ones), a severity outside 1–5, or images of
+            another shape, type or range.
+
+    References:
+        Temel et al., 2017, arXiv:1712.02463 (CURE-TSR).
 
     Example:
         >>> corrupt(torch.rand(2, 3, 48, 48), "haze", 3).shape
         torch.Size([2, 3, 48, 48])
     """
-    draw, settings = _SEVERITY_PARAMETERS[check_choice(corruption, CORRUPTIONS, "challenge")]
+    function, parameters = _SEVERITY_PARAMETERS[check_choice(corruption, CORRUPTIONS, "corruption")]
     if severity not in SEVERITIES:
-        raise ValueError(f"level {severity!r} does not exist; levels run from 1 (slight) to 5 (severe)")
+        raise ValueError(f"severity must be 1 (slight) to 5 (severe), not {severity!r}")
     check_images(images)
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    return draw(images, settings[int(severity) - 1], generator).clamp(0, 1)
+    return function(images, parameters[int(severity) - 1], generator).clamp(0, 1)
 
 
 def check_images(images: Tensor) -> None:
-    """Raise a ValueError unless ``images`` are floats in [0, 1] of shape (N, 3, H, W), saying how to make them so."""
+    """Raise an error unless images are floats in [0, 1] of shape (N, 3, H, W).
+
+    The values are looked at, so the check waits for a GPU.
+
+    Args:
+        images: the images to check.
+
+    Raises:
+        ValueError: another shape, type or range; the message says how to correct it.
+
+    Example:
+        >>> check_images(torch.rand(2, 3, 8, 8))
+    """
     if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
         shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images are tensors (N, 3, H, W), this is {shape}; a single picture needs images[None]")
+        raise ValueError(
+            f"expected images of shape (N, 3, H, W), got {shape}; add a batch axis to a single image: images[None]"
+        )
     if not images.is_floating_point():
-        raise ValueError(f"images are floats in [0, 1], these are {images.dtype}; divide bytes by 255")
+        raise ValueError(f"expected images as floats in [0, 1], got {images.dtype}; divide bytes by 255")
     if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # NaN fails both
         low, high = float(images.amin()), float(images.amax())
         raise ValueError(
-            f"images lie in [0, 1], these run from {low:.3g} to {high:.3g}; undo a normalisation or clamp them first"
+            f"expected images in [0, 1], got values from {low:.3g} to {high:.3g}; undo a normalization, or clamp them"
         )

@@ -1,4 +1,4 @@
-"""Pictures that come with their own answer: exact twins, two signs in one scene, arrays with an odd one out."""
+"""Images with a known explanation: counterfactual pairs, two signs in one scene, and arrays with an odd one out."""
 
 from math import pi
 from typing import NamedTuple
@@ -9,15 +9,16 @@ from torch import Tensor
 from tutorial_lib._validation import check_choice
 from tutorial_lib.data.rendering import CHROMATIC_PAINTS, SignCoverage, composite, iter_scene_batches, rasterize_signs
 from tutorial_lib.data.scenes import Pose, Scene, one_over_f_noise, sample_scenes
-from tutorial_lib.data.signs import SIGNS, to_label_tensor
+from tutorial_lib.data.signs import SIGNS, SignLabels, to_label_tensor
 
+# Factor -> default amount of its change.
 DEFAULT_FACTOR_CHANGE = {
     "sign": 0.0,
     "roll": pi / 4,
     "background": 1.0,
     "colour": 2 * pi / 3,
     "texture": 0.5,
-}  # and how much by default
+}
 ODD_ONE_OUT_KINDS = ("class", "near", "colour", "size", "roll")
 MOST_SIMILAR_SIGN = {
     "stop": "no entry",
@@ -38,8 +39,14 @@ MOST_SIMILAR_SIGN = {
 
 
 class CounterfactualPair(NamedTuple):
-    """``image`` and ``other`` (N, 3, H, W) in [0, 1], the same scenes but for one thing; ``difference`` (N, 1, H, W), bool, the
-    pixels which that thing can reach. Outside of it the twins are equal, bit for bit."""
+    """Pairs of images of the same scene with one factor changed.
+
+    Attributes:
+        image: images (N, 3, H, W), floats in [0, 1].
+        counterfactual: images of the same scenes with the change (N, 3, H, W).
+        difference: the pixels that the change can affect (N, 1, H, W), bool. All other pixels of a pair are equal, bit
+            for bit.
+    """
 
     image: Tensor
     counterfactual: Tensor
@@ -47,7 +54,13 @@ class CounterfactualPair(NamedTuple):
 
 
 class TwoSignImages(NamedTuple):
-    """``images`` (N, 3, H, 2H) in [0, 1] with two signs each; ``left`` and ``right`` (N, 1, H, 2H) in [0, 1], where they are."""
+    """Images with two signs each.
+
+    Attributes:
+        images: images (N, 3, H, 2H), floats in [0, 1].
+        left: fraction of each pixel that shows the left sign (N, 1, H, 2H).
+        right: fraction of each pixel that shows the right sign (N, 1, H, 2H).
+    """
 
     images: Tensor
     left: Tensor
@@ -55,8 +68,15 @@ class TwoSignImages(NamedTuple):
 
 
 class OddOneOutArrays(NamedTuple):
-    """``images`` (N, 3, S, S) in [0, 1] of 3×3 signs; ``mask`` (N, 1, S, S) in [0, 1], where the odd one is; ``labels`` (N, 9) and
-    ``odd`` (N,), the signs by rows and the place of the odd one; ``signs`` (N, 1, S, S), where any of the nine is."""
+    """Arrays of 3×3 signs, one of which is odd.
+
+    Attributes:
+        images: images (N, 3, S, S), floats in [0, 1].
+        mask: fraction of each pixel that shows the odd sign (N, 1, S, S).
+        labels: signs of the cells, row by row (N, 9).
+        odd_index: index of the cell with the odd sign (N,).
+        signs: fraction of each pixel that shows any of the nine signs (N, 1, S, S).
+    """
 
     images: Tensor
     mask: Tensor
@@ -65,51 +85,52 @@ class OddOneOutArrays(NamedTuple):
     signs: Tensor
 
 
-def _paint_differs(one: SignCoverage, two: SignCoverage) -> Tensor:
-    """Where two signs put other paint, uncover other ground or cast another shadow: read off the coverage, before any light."""
-    paint_differs = (one.paint_fractions != two.paint_fractions).any(1, keepdim=True)
-    return paint_differs | (one.transmittance != two.transmittance) | (one.shadow != two.shadow)
+def _paint_differs(a: SignCoverage, b: SignCoverage) -> Tensor:
+    """The pixels (N, 1, H, W) in which two signs differ in paint, transmittance or shadow, before any light."""
+    paint_differs = (a.paint_fractions != b.paint_fractions).any(1, keepdim=True)
+    return paint_differs | (a.transmittance != b.transmittance) | (a.shadow != b.shadow)
 
 
 def _render_pair_batch(
-    scene: Scene, labels: Tensor, others: Tensor | None, change: str, amount, generator
+    scene: Scene, labels: Tensor, others: Tensor, factor: str, amount: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
+    """The two images and the difference of each pair of a batch; ``others`` matters for the factor "sign" alone."""
     height, width = scene.background.shape[-2:]
     first = second = rasterize_signs(labels, scene.pose, height, width)
-    altered = scene
-    if change == "sign":
+    changed_scene = scene
+    if factor == "sign":
         second = rasterize_signs(others, scene.pose, height, width)
         differs = _paint_differs(first, second)
-    elif change == "roll":
-        # A pole does not turn with its sign, so it stays the first one's.
+    elif factor == "roll":
+        # The pole does not rotate with its sign, so both images have the pole of the first one.
         second = rasterize_signs(labels, scene.pose._replace(roll=scene.pose.roll + amount), height, width)._replace(
             pole=first.pole
         )
         differs = _paint_differs(first, second)
-    elif change == "background":
-        elsewhere = sample_scenes(
+    elif factor == "background":
+        new_scenes = sample_scenes(
             len(labels), size=(height, width), generator=generator, device=scene.background.device
         )
         share = amount[:, None, None, None]
-        altered = scene.replace(background=torch.lerp(scene.background, elsewhere.background, share))
+        changed_scene = scene.replace(background=torch.lerp(scene.background, new_scenes.background, share))
         differs = (first.transmittance > 0) & (first.pole[:, :1] < 1)
-    elif change == "colour":
-        altered = scene.replace(hue_shift=scene.hue_shift + amount)
+    elif factor == "colour":
+        changed_scene = scene.replace(hue_shift=scene.hue_shift + amount)
         differs = (first.paint_fractions[:, CHROMATIC_PAINTS.to(scene.hue_shift.device)] > 0).any(1, keepdim=True)
     else:
         (pattern,) = one_over_f_noise(len(labels), (0.6,), height, width, generator, scene.background.device)
-        pattern = torch.sign(pattern) * pattern.abs().sqrt()  # patches rather than grain
-        altered = scene.replace(
+        pattern = torch.sign(pattern) * pattern.abs().sqrt()  # larger patches than the noise itself has
+        changed_scene = scene.replace(
             surface_texture=scene.surface_texture * (1 + amount[:, None, None, None] * pattern).clamp(0.1, 1.9)
         )
         differs = (first.paint_fractions > 0).any(1, keepdim=True)
-    image, other = composite(scene, first).images, composite(altered, second).images
-    return image, other, differs & (scene.occluder_alpha < 1)
+    image, counterfactual = composite(scene, first).images, composite(changed_scene, second).images
+    return image, counterfactual, differs & (scene.occluder_alpha < 1)
 
 
 def counterfactual_pairs(
-    labels,
-    others=None,
+    labels: SignLabels,
+    others: SignLabels | None = None,
     *,
     factor: str = "sign",
     amount: float | Tensor | None = None,
@@ -117,37 +138,46 @@ def counterfactual_pairs(
     distribution: str = "wild",
     scene: Scene | None = None,
     generator: torch.Generator | None = None,
-    device=None,
+    device: torch.device | str | None = None,
 ) -> CounterfactualPair:
-    """Draw every scene twice, with one thing changed: the ground truth of "why P, rather than Q?".
+    """Return pairs of images of the same scene with one factor changed.
+
+    They are the ground truth for explanations of the type "Why P, rather than Q?". The difference is computed from the
+    coverage of the two signs, including rim, shadow and leaves in front, and never from a comparison of the images.
 
     Args:
-        labels: the signs of the first pictures, names or ints.
-        others: the signs of the second ones, for ``change="sign"`` only; one for all, or one for each.
-        change: "sign", or one factor alone: "roll", "background", "colour" or "texture".
-        amount: how much of it, one number or (N,): radians of roll (default π/4), radians of hue (default 2π/3: red turns green), the
-            share of the new background (default 1), the contrast of the pattern laid over the sign (default 0.5).
-        size, world, scene, generator, device: as for :func:`render`.
+        labels: signs of the first images, as names or as indices into ``SIGNS + NOVEL_SIGNS``.
+        others: signs of the second images, for ``factor="sign"`` only; one for all pairs, or one for each.
+        factor: the factor that changes, "sign", "roll", "background", "colour" or "texture".
+        amount: size of the change, one number or (N,). None selects the default: for "roll" an angle of π/4, for
+            "colour" a hue rotation of 2π/3 (red becomes green), for "background" the share 1 of the new background, and
+            for "texture" the contrast 0.5 of the pattern on the sign. It has no effect on "sign".
+        size: height of the images in pixels, or (height, width).
+        distribution: distribution of the scenes, "wild" (far and near, tilted, some behind leaves) or "clean" (large
+            and nearly upright).
+        scene: the scenes, one for all pairs or one for each; they determine ``size``, ``distribution`` and ``device``.
+            None samples them at random.
+        generator: source of randomness, on the CPU; None is a new one with seed 0, which gives the same pairs each
+            time.
+        device: device of the images; None is the CPU.
 
     Returns:
-        :class:`Twins`. The difference comes from the coverage of the two signs (rim, shadow and leaves in front included), never from
-        comparing the pictures.
+        N pairs and the pixels in which they can differ.
 
     Raises:
-        ValueError: unknown sign, world or change (the nearest are named), or ``others`` where it has no meaning.
+        ValueError: an unknown sign, distribution or factor (the message gives the nearest ones), ``others`` without
+            ``factor="sign"`` or the reverse, or a number of others or scenes that does not fit the labels.
 
     Example:
-        >>> question = counterfactual_pairs("speed 30", "speed 50")
-        >>> bool((question.image == question.counterfactual)[~question.difference.expand_as(question.image)].all())
+        >>> pairs = counterfactual_pairs("speed 30", "speed 50")
+        >>> bool((pairs.image == pairs.counterfactual)[~pairs.difference.expand_as(pairs.image)].all())
         True
     """
-    check_choice(factor, DEFAULT_FACTOR_CHANGE, "change")
+    check_choice(factor, DEFAULT_FACTOR_CHANGE, "factor")
     labels = to_label_tensor(labels)
     if (factor == "sign") != (others is not None):
-        raise ValueError(
-            'name the other signs for change="sign", and only there; a change of one factor keeps the sign'
-        )
-    if factor == "sign":
+        raise ValueError('give the other signs with factor="sign", and only then; any other factor keeps the sign')
+    if others is not None:
         others = to_label_tensor(others)
         if len(others) not in (1, len(labels)):
             raise ValueError(f"{len(others)} other signs do not fit {len(labels)} labels; give one, or one for each")
@@ -156,38 +186,42 @@ def counterfactual_pairs(
         len(labels)
     )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    blocks = []
+    batches = []
     for rows, part in iter_scene_batches(
         len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
     ):
-        chosen = others[rows] if factor == "sign" else None
-        blocks.append(
-            _render_pair_batch(part, labels[rows], chosen, factor, amount[rows].to(part.hue_shift), generator)
+        second = labels[rows] if others is None else others[rows]
+        batches.append(
+            _render_pair_batch(part, labels[rows], second, factor, amount[rows].to(part.hue_shift), generator)
         )
-    return CounterfactualPair(*map(torch.cat, zip(*blocks, strict=True)))
+    return CounterfactualPair(*map(torch.cat, zip(*batches, strict=True)))
 
 
 def two_sign_images(
-    left,
-    right,
+    left: SignLabels,
+    right: SignLabels,
     *,
     size: int = 48,
     distribution: str = "clean",
     generator: torch.Generator | None = None,
-    device=None,
+    device: torch.device | str | None = None,
 ) -> TwoSignImages:
-    """Two signs in one scene, twice as wide as high.
+    """Return images with two signs in one scene, twice as wide as high.
 
     Args:
-        left, right: names or ints of the signs, one or many, equally many.
+        left: the left signs, as names or as indices into ``SIGNS + NOVEL_SIGNS``.
+        right: the right signs, as many as the left ones.
         size: height in pixels.
-        world, generator, device: as for :func:`render`. In the wild world signs may be far away, tilted and behind leaves.
+        distribution: distribution of the scenes, "wild" (signs may be far away, tilted and behind leaves) or "clean".
+        generator: source of randomness, on the CPU; None is a new one with seed 0, which gives the same images each
+            time.
+        device: device of the images; None is the CPU.
 
     Returns:
-        :class:`Pairs`, with a mask for each of the two signs.
+        N images, with a mask for each of the two signs.
 
     Raises:
-        ValueError: unknown sign or world (the nearest are named), or lists of different lengths.
+        ValueError: an unknown sign or distribution (the message gives the nearest ones), or lists of different lengths.
 
     Example:
         >>> two_sign_images("stop", "speed 30").images.shape
@@ -197,23 +231,25 @@ def two_sign_images(
     if len(left) != len(right):
         raise ValueError(f"{len(left)} signs on the left and {len(right)} on the right; a pair needs one of each")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    blocks = []
+    batches = []
     for rows, scene in iter_scene_batches(
         len(left), None, size=(size, 2 * size), distribution=distribution, generator=generator, device=device
     ):
-        beside = sample_scenes(len(scene), size=8, distribution=distribution, generator=generator, device=device).pose
-        inks = [
+        second_pose = sample_scenes(
+            len(scene), size=8, distribution=distribution, generator=generator, device=device
+        ).pose
+        coverages = [
             rasterize_signs(labels[rows], pose._replace(x=pose.x + side), size, 2 * size)
-            for labels, pose, side in ((left, scene.pose, -1), (right, beside, +1))
+            for labels, pose, side in ((left, scene.pose, -1), (right, second_pose, +1))
         ]
-        seen = 1 - scene.occluder_alpha
-        masks = [(1 - one.transmittance) * seen for one in inks]
-        blocks.append((composite(scene, *inks).images, masks[0] * inks[1].transmittance, masks[1]))
-    return TwoSignImages(*map(torch.cat, zip(*blocks, strict=True)))
+        visible = 1 - scene.occluder_alpha
+        masks = [(1 - coverage.transmittance) * visible for coverage in coverages]
+        batches.append((composite(scene, *coverages).images, masks[0] * coverages[1].transmittance, masks[1]))
+    return TwoSignImages(*map(torch.cat, zip(*batches, strict=True)))
 
 
 def _split_cells(maps: Tensor) -> Tensor:
-    """(N, C, 3s, 3s) → (9N, C, s, s), by rows."""
+    """The cells (9N, C, s, s) of arrays (N, C, 3s, 3s), row by row."""
     n, channels, side, _ = maps.shape
     return (
         maps.reshape(n, channels, 3, side // 3, 3, side // 3)
@@ -223,7 +259,7 @@ def _split_cells(maps: Tensor) -> Tensor:
 
 
 def _join_cells(cells: Tensor) -> Tensor:
-    """The way back of :func:`_cells`."""
+    """Arrays (N, C, 3s, 3s) from their cells (9N, C, s, s)."""
     n, channels, side, _ = cells.shape
     return (
         cells.reshape(n // 9, 3, 3, channels, side, side)
@@ -233,22 +269,30 @@ def _join_cells(cells: Tensor) -> Tensor:
 
 
 def odd_one_out_arrays(
-    kind: str, n: int = 1, *, size: int = 144, generator: torch.Generator | None = None, device=None
+    kind: str,
+    n: int = 1,
+    *,
+    size: int = 144,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
 ) -> OddOneOutArrays:
-    """Nine signs in a square, eight alike and one odd.
+    """Return arrays of 3×3 signs, eight of which are alike and one is odd.
 
     Args:
-        kind: what is odd about it: "class" (any other sign), "near" (a sign easily taken for it), "colour" (red turned green, blue
-            turned red), "size" or "roll".
-        n: how many arrays.
-        size: width and height in pixels, a multiple of 3 and at least 24.
-        generator, device: as for :func:`render`.
+        kind: how the odd sign differs: "class" (any other sign), "near" (the sign that resembles it most), "colour"
+            (the hue is rotated, so that red becomes green and blue becomes red), "size" or "roll".
+        n: number of arrays.
+        size: height and width in pixels, a multiple of 3 and at least 24.
+        generator: source of randomness, on the CPU; None is a new one with seed 0, which gives the same arrays each
+            time.
+        device: device of the images; None is the CPU.
 
     Returns:
-        :class:`Arrays`.
+        n arrays.
 
     Raises:
-        ValueError: the kind is unknown (the nearest are named), or the size does not divide by 3.
+        ValueError: an unknown kind (the message gives the nearest ones), a size that does not fit 3×3 cells, or no
+            array.
 
     Example:
         >>> odd_one_out_arrays("colour").images.shape
@@ -257,42 +301,45 @@ def odd_one_out_arrays(
     check_choice(kind, ODD_ONE_OUT_KINDS, "kind of array")
     if size % 3 or size < 24:
         raise ValueError(
-            f"an array has 3×3 cells; a size of {size} pixels cannot be cut so, try {max(24, 3 * round(size / 3))}"
+            f"an array has 3×3 cells, so its size must be a multiple of 3 and at least 24, not {size}; "
+            f"try {max(24, 3 * round(size / 3))}"
         )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    parts = []
+    arrays = []
     for _ in range(n):
         base = int(torch.randint(len(SIGNS), (1,), generator=generator))
-        place = int(torch.randint(9, (1,), generator=generator))
-        labels, odd = torch.full((9,), base), torch.arange(9) == place
+        position = int(torch.randint(9, (1,), generator=generator))
+        labels, is_odd = torch.full((9,), base), torch.arange(9) == position
         if kind == "class":
-            labels[place] = (base + 1 + int(torch.randint(len(SIGNS) - 1, (1,), generator=generator))) % len(SIGNS)
+            labels[position] = (base + 1 + int(torch.randint(len(SIGNS) - 1, (1,), generator=generator))) % len(SIGNS)
         elif kind == "near":
-            labels[place] = SIGNS.index(MOST_SIMILAR_SIGN[SIGNS[base]])
+            labels[position] = SIGNS.index(MOST_SIMILAR_SIGN[SIGNS[base]])
         scene = sample_scenes(1, size=size, distribution="clean", generator=generator, device=device).repeat(9)
-        loose = torch.rand(6, 9, generator=generator).to(scene.hue_shift) * 2 - 1
-        odd = odd.to(scene.hue_shift)
+        jitter = torch.rand(6, 9, generator=generator).to(scene.hue_shift) * 2 - 1
+        is_odd = is_odd.to(scene.hue_shift)
         pose = Pose(
-            yaw=0.15 * loose[0],
-            pitch=0.1 * loose[1],
-            roll=0.06 * loose[2] + (0.9 * odd if kind == "roll" else 0),
-            size=(0.56 + 0.04 * loose[3]) * (1 + 0.45 * odd if kind == "size" else 1),
-            x=0.08 * loose[4],
-            y=0.08 * loose[5],
+            yaw=0.15 * jitter[0],
+            pitch=0.1 * jitter[1],
+            roll=0.06 * jitter[2] + (0.9 * is_odd if kind == "roll" else 0),
+            size=(0.56 + 0.04 * jitter[3]) * (1 + 0.45 * is_odd if kind == "size" else 1),
+            x=0.08 * jitter[4],
+            y=0.08 * jitter[5],
         )
-        cut = {
+        cells = {
             name: _split_cells(getattr(scene, name)[:1])
             for name in ("background", "surface_texture", "occluder", "occluder_alpha", "camera_noise")
         }
         scene = scene.replace(
-            **cut,
+            **cells,
             pose=pose,
             illumination_gradient=0 * scene.illumination_gradient,
-            hue_shift=(DEFAULT_FACTOR_CHANGE["colour"] * odd if kind == "colour" else 0 * odd),
+            hue_shift=(DEFAULT_FACTOR_CHANGE["colour"] * is_odd if kind == "colour" else 0 * is_odd),
         )
-        drawn = composite(scene, rasterize_signs(labels, pose, size // 3, size // 3), poles=False)
-        there, odd_one = _join_cells(drawn.sign_mask), _join_cells(drawn.sign_mask * odd[:, None, None, None])
-        parts.append((_join_cells(drawn.images), odd_one, labels[None], torch.tensor([place]), there))
-    if not parts:
-        raise ValueError(f"{n} arrays are none to look at; ask for 1 or more")
-    return OddOneOutArrays(*map(torch.cat, zip(*parts, strict=True)))
+        rendered = composite(scene, rasterize_signs(labels, pose, size // 3, size // 3), poles=False)
+        images, mask, signs = map(
+            _join_cells, (rendered.images, rendered.sign_mask * is_odd[:, None, None, None], rendered.sign_mask)
+        )
+        arrays.append((images, mask, labels[None], torch.tensor([position]), signs))
+    if not arrays:
+        raise ValueError(f"expected at least 1 array, not {n}")
+    return OddOneOutArrays(*map(torch.cat, zip(*arrays, strict=True)))

@@ -1,14 +1,15 @@
-"""Damaged pictures with their references and a number for each: a drawn set whose severities are known, and real photographs.
+"""Distorted images with their references and one score each: a set of known severities, and photographs.
 
-Severity is no opinion. That a measure follows it says that the measure is monotone in this damage, and nothing about people; sets
-that people have judged come through :mod:`tutorial_lib.data.iqa_datasets`.
+A severity is not a human judgment. A quality metric that follows the severity is monotone in that distortion, which
+says nothing about how well it agrees with human ratings. Images with human ratings are loaded by
+:mod:`tutorial_lib.data.iqa_datasets`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,89 +23,101 @@ from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
 
 DISTORTIONS = ("gaussian blur", "lens blur", "noise", "codec error", "decolorisation", "darkening", "exposure", "haze")
-# Public domain or CC0, and inside scikit-image itself: nothing is downloaded. The last three are textures.
+# Public domain or CC0, and part of scikit-image itself, so that nothing is downloaded. The last three are textures.
 SKIMAGE_PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "hubble_deep_field", "rocket", "brick", "grass", "gravel")
 
 
 class QualityDataset:
-    """Damaged pictures, what each was before, and a number that says how good or how bad it is.
+    """Distorted images with their undistorted references and one score each.
 
-    ``rated[i]`` is the pair (damaged, reference), (1, 3, H, W) each, floats in [0, 1], decoded only now where they are files.
-    Pictures of one size come as one batch from :meth:`stacked`.
+    ``dataset[i]`` is the pair (distorted, reference), two images (1, 3, H, W) of floats in [0, 1]; image files are
+    decoded when they are indexed. :meth:`as_batch` returns all pairs at once if the images have one size. Every
+    argument is also an attribute; ``images`` becomes a list, and ``scores`` a tensor (N,) of float64.
 
-    Attributes:
-        references: names of the undamaged pictures, one for each damaged one.
-        kinds: names of the kinds of damage, one each.
-        scores: (N,) float64, what was decided or what people said.
-        rising: "worse" where a higher number means a worse picture, "better" where it means a better one.
-        meaning: in words, what the number is.
-        subset: in words, which pictures of which set these are.
+    Args:
+        images: the distorted images, tensors (1, 3, H, W) or paths of image files.
+        reference_images: name -> undistorted image, a tensor (1, 3, H, W) or a path.
+        references: name of the reference of each distorted image.
+        distortion_types: name of the distortion of each image.
+        scores: score of each image, a severity or a human rating.
+        higher_is: "worse" if a higher score means a worse image, "better" if it means a better one.
+        score_description: what the score is, in words.
+        description: which images of which dataset these are, in words.
+
+    Raises:
+        ValueError: the arguments differ in length, a reference is missing, or ``higher_is`` is unknown.
     """
 
     def __init__(
         self,
-        images,
-        reference_images,
-        references,
-        distortion_types,
-        scores,
+        images: Iterable[Tensor | os.PathLike],
+        reference_images: Mapping[str, Tensor | os.PathLike],
+        references: Iterable[str],
+        distortion_types: Iterable[str],
+        scores: Sequence[float] | Tensor,
         *,
         higher_is: str,
         score_description: str,
         description: str,
     ):
         self.images, self.reference_images = list(images), dict(reference_images)
-        self.references, self.distortion_types, self.scores = (
-            tuple(references),
-            tuple(distortion_types),
-            torch.as_tensor(scores, dtype=torch.float64),
-        )
-        self.higher_is, self.score_description, self.description = (
-            check_choice(higher_is, ("worse", "better"), "direction"),
-            score_description,
-            description,
-        )
+        self.references, self.distortion_types = tuple(references), tuple(distortion_types)
+        self.scores = torch.as_tensor(scores, dtype=torch.float64)
+        self.higher_is = check_choice(higher_is, ("worse", "better"), "direction")
+        self.score_description, self.description = score_description, description
         if not len(self.images) == len(self.references) == len(self.distortion_types) == len(self.scores):
-            raise ValueError("every damaged picture needs one reference, one kind and one number")
+            raise ValueError("every distorted image needs one reference, one distortion type and one score")
         if missing := set(self.references) - set(self.reference_images):
-            raise ValueError(f"no undamaged picture for {', '.join(sorted(missing))}")
+            raise ValueError(f"no undistorted image for {', '.join(sorted(missing))}")
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        return _decoded(self.images[i]), _decoded(self.reference_images[self.references[i]])
+        return _decode(self.images[i]), _decode(self.reference_images[self.references[i]])
 
     def as_batch(self) -> tuple[Tensor, Tensor]:
-        """All damaged pictures and their references as two batches, (N, 3, H, W) each.
+        """Return all distorted images and their references as two batches.
+
+        Returns:
+            Distorted images and references, (N, 3, H, W) each, floats in [0, 1].
 
         Raises:
-            ValueError: the pictures are of several sizes.
+            ValueError: the images differ in size.
         """
         pairs = [self[i] for i in range(len(self))]
-        if sizes := {p.shape for pair in pairs for p in pair} - {pairs[0][0].shape}:
-            raise ValueError(f"pictures of {len(sizes) + 1} sizes make no batch; go through them one by one, rated[i]")
-        return tuple(torch.cat(side) for side in zip(*pairs, strict=True))
+        if sizes := {image.shape for pair in pairs for image in pair} - {pairs[0][0].shape}:
+            raise ValueError(f"images of {len(sizes) + 1} sizes do not form a batch; index them one by one, dataset[i]")
+        distorted, references = zip(*pairs, strict=True)
+        return torch.cat(distorted), torch.cat(references)
 
     @property
     def quality(self) -> Tensor:
-        """The scores turned, where need be, so that higher is better. (N,) float64."""
+        """The scores (N,), float64, negated if necessary so that higher means better."""
         return self.scores if self.higher_is == "better" else -self.scores
 
     @property
     def sha256(self) -> str:
-        """Of the files as they lie on the disk and of the scores; empty for drawn pictures, whose last bit may differ."""
-        if not all(isinstance(p, Path) for p in self.images):
+        """Hash of the image files and the scores; empty for tensors.
+
+        Rendered images may differ between machines in the last bit.
+        """
+        files = [*self.images, *(self.reference_images[name] for name in sorted(set(self.references)))]
+        paths = [file for file in files if isinstance(file, Path)]
+        if len(paths) < len(files):
             return ""
         digest = hashlib.sha256()
-        for path in [*self.images, *(self.reference_images[name] for name in sorted(set(self.references)))]:
+        for path in paths:
             digest.update(path.read_bytes())
         digest.update(self.scores.numpy().astype("<f8").tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        counts = f"{len(self)} pictures of {len(set(self.references))} references, {len(set(self.distortion_types))} kinds of damage"
-        return f"Rated({counts}; {self.score_description}, higher is {self.higher_is}; {self.description})"
+        return (
+            f"QualityDataset({len(self)} images of {len(set(self.references))} references, "
+            f"{len(set(self.distortion_types))} distortion types; "
+            f"{self.score_description}, higher is {self.higher_is}; {self.description})"
+        )
 
 
 def make_distortion_dataset(
@@ -116,79 +129,103 @@ def make_distortion_dataset(
     size: int = 48,
     generator: torch.Generator | None = None,
 ) -> QualityDataset:
-    """The small quality set: every reference under every kind of damage at every level. Severities, and not opinions.
+    """Return reference images under distortions of all severities, scored by the severity.
 
-    The score is the level, 1 (slight) to 5 (severe), higher = worse. Levels of different kinds are not meant to look equally bad.
-    A damage that leaves a picture exactly as it was is left out: a grey one has no colour to lose.
+    The score is the severity, from 1 (slight) to 5 (severe), so higher means worse. It is not a human rating, and equal
+    severities of two distortions need not look equally bad. Every reference appears under every distortion at every
+    severity. A distortion that leaves an image exactly as it was is
+    omitted; for example, a gray image has no color to lose.
 
     Args:
-        references: undamaged pictures (n, 3, H, W) in [0, 1]; a number draws so many scenes of the sign world.
-        names: of the references; numbered when left out.
-        kinds: of ``DAMAGES``, or of all twelve ``CHALLENGES``.
-        levels: among 1…5.
-        size: side of drawn scenes.
-        generator: source of scenes and damage, on the CPU; without one, a fresh one seeded with 0.
+        references: undistorted images (n, 3, H, W) in [0, 1], or the number of scenes of the synthetic traffic-sign
+            dataset to render.
+        names: names of the references; by default they are numbered.
+        kinds: distortions, of ``DISTORTIONS`` or of all twelve ``CORRUPTIONS``.
+        levels: severities, of 1…5.
+        size: height and width of rendered scenes in pixels; it has no effect on given images.
+        generator: source of scenes and distortions, on the CPU; None is a new one with seed 0.
+
+    Returns:
+        The dataset, with the images as tensors.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.data.corrupt` does; not one name for each reference.
+        ValueError: images of another shape, type or range; an unknown distortion or severity; more or fewer names than
+            references.
 
     Example:
-        >>> make_distortion_dataset(2, kinds=("noise", "haze"))
-        Rated(20 pictures of 2 references, 2 kinds of damage; severity, decided when it was drawn, higher is worse; drawn)
+        >>> dataset = make_distortion_dataset(2, kinds=("noise", "haze"))
+        >>> len(dataset), dataset.higher_is
+        (20, 'worse')
     """
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    subset = "drawn" if isinstance(references, int) else "damaged here"
     if isinstance(references, int):
-        references = render(torch.arange(references) % len(SIGNS), size=size, generator=generator)
-    check_images(references)
-    names = tuple(names) or tuple(f"scene {i}" for i in range(len(references)))
-    if len(names) != len(references):
-        raise ValueError(f"{len(references)} references need as many names, not {len(names)}")
-    images, found, kind_of, level_of = [], [], [], []
-    for kind in kinds:
-        for level in levels:
-            for name, was, now in zip(
-                names, references, corrupt(references, kind, level, generator=generator), strict=True
-            ):
-                if not torch.equal(was, now):  # a grey picture cannot lose its colour, and is not damaged by it
-                    images, found = [*images, now[None]], [*found, name]
-                    kind_of, level_of = [*kind_of, kind], [*level_of, level]
-    originals = dict(zip(names, references.split(1), strict=True))
-    meaning = "severity, decided when it was drawn"
+        clean = render(torch.arange(references) % len(SIGNS), size=size, generator=generator)
+        description = "rendered"
+    else:
+        clean, description = references, "distortions of given images"
+    check_images(clean)
+    names = tuple(names) or tuple(f"scene {i}" for i in range(len(clean)))
+    if len(names) != len(clean):
+        raise ValueError(f"{len(clean)} references need as many names, not {len(names)}")
+    rows = [
+        (distorted[None], name, kind, level)
+        for kind in kinds
+        for level in levels
+        for name, image, distorted in zip(names, clean, corrupt(clean, kind, level, generator=generator), strict=True)
+        if not torch.equal(image, distorted)  # a gray image cannot lose its color
+    ]
     return QualityDataset(
-        images, originals, found, kind_of, level_of, higher_is="worse", score_description=meaning, description=subset
+        [image for image, _, _, _ in rows],
+        dict(zip(names, clean.split(1), strict=True)),
+        [name for _, name, _, _ in rows],
+        [kind for _, _, kind, _ in rows],
+        [level for _, _, _, level in rows],
+        higher_is="worse",
+        score_description="severity, decided when it was drawn",  # as in the stored table of image quality
+        description=description,
     )
 
 
 def skimage_photos(
     size: int = 192, *, names: Sequence[str] = SKIMAGE_PHOTOS, device: torch.device | str | None = None
 ) -> Tensor:
-    """Real photographs that are always there: those in the public domain that scikit-image carries. (n, 3, size, size) in [0, 1].
+    """Return photographs in the public domain that are part of scikit-image.
 
-    The central square of each, scaled (bilinear, antialiased). Grey ones are repeated to three channels.
+    Nothing is downloaded. The central square of each photograph is scaled (bilinear, antialiased). Gray images are
+    repeated to three channels.
 
     Args:
-        size: side of the squares.
-        names: which, and in which order.
-        device: where the tensor is to be.
+        size: height and width in pixels.
+        names: which photographs, in this order.
+        device: device of the result; None is the CPU.
+
+    Returns:
+        Images (n, 3, size, size), floats in [0, 1].
 
     Raises:
-        ValueError: an unknown name; the nearest are given.
+        ValueError: an unknown name; the message gives the nearest ones.
+        ModuleNotFoundError: scikit-image is not installed.
 
     Example:
         >>> skimage_photos(32, names=("coffee", "camera")).shape
         torch.Size([2, 3, 32, 32])
     """
-    from skimage import data
+    try:
+        from skimage import data
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'these photographs are part of scikit-image; install it with: pip install "tutorial-lib[course]"'
+        ) from error
 
-    found = []
+    photos = []
     for name in names:
         array = np.array(getattr(data, check_choice(name, SKIMAGE_PHOTOS, "photograph"))())
-        found.append(_center_crop(_as_tensor(array), size))
-    return torch.cat(found).to(device or "cpu")
+        photos.append(_center_crop(_as_tensor(array), size))
+    return torch.cat(photos).to(device or "cpu")
 
 
 def _center_crop(x: Tensor, size: int) -> Tensor:
+    """The scaled central square of images (N, 3, H, W)."""
     height, width = x.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -197,11 +234,13 @@ def _center_crop(x: Tensor, size: int) -> Tensor:
 
 
 def _as_tensor(array: np.ndarray) -> Tensor:
+    """An image (H, W) or (H, W, 3) of bytes as a tensor (1, 3, H, W) in [0, 1]."""
     array = array[..., None].repeat(3, -1) if array.ndim == 2 else array
     return torch.from_numpy(array.copy()).permute(2, 0, 1)[None].float().div_(255)
 
 
-def _decoded(image: Tensor | os.PathLike) -> Tensor:
+def _decode(image: Tensor | os.PathLike) -> Tensor:
+    """The image as a tensor (1, 3, H, W), read from its file if it is a path."""
     if isinstance(image, Tensor):
         return image
     with open_image(image) as opened:

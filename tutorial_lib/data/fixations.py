@@ -1,4 +1,4 @@
-"""Where people looked: photographs with the fixations of many viewers, read from the data folder, always checked."""
+"""Eye-fixation datasets: photographs with the fixations of many viewers, read from the data folder and checked."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ FIXATION_COLUMNS = ("x", "y", "duration", "subject", "image")
 
 @dataclass(frozen=True)
 class FixationDatasetInfo:
-    """A published set: its pictures, pixels a degree of the viewer's eye, licence, and where its authors give it."""
+    """A published eye-fixation dataset.
+
+    Attributes:
+        n_images: number of its images.
+        pixels_per_degree: pixels per degree of the viewer's visual angle.
+        license: its license in words.
+        url: where its authors publish it.
+    """
 
     n_images: int
     pixels_per_degree: int
-    licence: str
+    license: str
     url: str
 
 
@@ -39,13 +46,15 @@ FIXATION_DATASETS = {
 
 @dataclass(frozen=True, repr=False)
 class FixationDataset:
-    """Photographs and what was looked at in them: ``len``, ``picture``, ``fixations``.
+    """Photographs and the fixations of their viewers; ``len`` is the number of images.
 
     Attributes:
-        names: of the pictures' files.
-        degree: pixels a degree of the viewer's eye, in the pictures' own size.
-        subset: in words, which pictures of which set.
-        sha256: of the fixations and the pictures' files, in this order.
+        folder: the folder with ``images/``.
+        names: file names of the images.
+        table: column name -> array with one entry per fixation, for each of ``FIXATION_COLUMNS``.
+        pixels_per_degree: pixels per degree of the viewer's visual angle, at the original size of the images.
+        description: which images of which dataset these are, in words.
+        sha256: hash of the fixations and of the image files, in this order.
     """
 
     folder: Path
@@ -59,15 +68,31 @@ class FixationDataset:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"Gaze({self.description}, {len(self.table['x']):,} fixations)"
+        return f"FixationDataset({self.description}, {len(self.table['x']):,} fixations)"
 
     def image_size(self, i: int) -> tuple[int, int]:
-        """Height and width of picture ``i`` as it was shown."""
+        """Return the height and the width of an image as it was presented.
+
+        Args:
+            i: index of the image.
+
+        Returns:
+            Height and width in pixels.
+        """
         with open_image(self.folder / "images" / self.names[i]) as photo:
             return photo.size[1], photo.size[0]
 
-    def image(self, i: int, size: tuple[int, int] | None = None, *, device=None) -> Tensor:
-        """Picture ``i``: (1, 3, H, W) float in [0, 1], at its own size or scaled to ``size`` (bilinear, antialiased)."""
+    def image(self, i: int, size: tuple[int, int] | None = None, *, device: torch.device | str | None = None) -> Tensor:
+        """Return an image, decoded from its file.
+
+        Args:
+            i: index of the image.
+            size: height and width to which the image is scaled (bilinear, antialiased); None keeps its own size.
+            device: device of the result; None is the CPU.
+
+        Returns:
+            Image (1, 3, H, W), floats in [0, 1].
+        """
         with open_image(self.folder / "images" / self.names[i]) as photo:
             array = np.array(photo.convert("RGB"))
         x = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
@@ -78,130 +103,162 @@ class FixationDataset:
     def fixations(
         self, i: int, size: tuple[int, int], *, viewer: int | None = None, without: int | None = None
     ) -> Tensor:
-        """Where picture ``i`` was looked at: (K, 2) int64, row and column in a map of ``size``; K may be 0.
+        """Return the fixated positions of an image, as rows and columns of a map.
 
-        ``viewer``: of one viewer alone; ``without``: of all but one.
+        Args:
+            i: index of the image.
+            size: height and width of the map.
+            viewer: number of the only viewer to include; None includes all of them.
+            without: number of a viewer to leave out; None leaves out nobody.
+
+        Returns:
+            Row and column of each fixation (K, 2), int64; K may be 0.
         """
         t = self.table
-        chosen = t["image"] == i
+        selected = t["image"] == i
         if viewer is not None:
-            chosen &= t["subject"] == viewer
+            selected &= t["subject"] == viewer
         if without is not None:
-            chosen &= t["subject"] != without
+            selected &= t["subject"] != without
         H, W = self.image_size(i)
-        # A point on the last edge belongs to the last cell, and one a little outside to the nearest.
-        rows = np.clip(np.floor(t["y"][chosen] * size[0] / H), 0, size[0] - 1)
-        columns = np.clip(np.floor(t["x"][chosen] * size[1] / W), 0, size[1] - 1)
+        # A fixation on the last edge belongs to the last cell, and one slightly outside to the nearest cell.
+        rows = np.clip(np.floor(t["y"][selected] * size[0] / H), 0, size[0] - 1)
+        columns = np.clip(np.floor(t["x"][selected] * size[1] / W), 0, size[1] - 1)
         return torch.from_numpy(np.stack([rows, columns], 1).astype(np.int64))
 
 
 def load_fixations(
     name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
 ) -> FixationDataset:
-    """Eye fixations on photographs, "osie" or "mit1003", from a folder of that name in the data folder.
+    """Return an eye-fixation dataset from the folder of its name in the data folder.
 
-    The folder holds ``images/`` and ``fixations.npz``: x, y, duration (ms), subject, image (into names), one entry a fixation,
-    and names, one a picture. Nothing is downloaded: the sets are their authors' to give. ``data.gaze_sources`` turns what they
-    give into this folder, and :func:`how_to_get_gaze` says how.
+    The folder contains ``images/`` and ``fixations.npz``. The archive has the columns x, y, duration (ms), subject and
+    image (an index into names), with one entry per fixation, and the array names, with one entry per image. Nothing is
+    downloaded, because only the authors may distribute these datasets. The functions of
+    :mod:`tutorial_lib.data.convert_fixations` write the folder from the published files, and
+    :func:`fixations_install_hint` says how.
 
     Args:
-        name: the set.
-        limit: the first so many pictures of the file's order.
-        root: the data folder; else ``TUTORIAL_DATA``, else the user's cache.
+        name: "osie" or "mit1003".
+        limit: number of images to take from the beginning; None takes all of them.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The dataset.
 
     Raises:
-        ValueError: an unknown set, or a folder that is not what it should be; pickled objects are never loaded.
-        FileNotFoundError: the set is not at hand; the message says how to get it.
+        ValueError: an unknown dataset, or a folder with invalid content; pickled objects are never loaded.
+        FileNotFoundError: the dataset is not available; the message says how to get it.
 
     Example:
         >>> load_fixations("ossie")
         Traceback (most recent call last):
             ...
-        ValueError: unknown set of fixations 'ossie'; the nearest: 'osie'
+        ValueError: unknown fixation dataset 'ossie'; the nearest: 'osie'
     """
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit must be a whole number above 0, or None; got {limit!r}")
-    folder = resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "set of fixations")
+    folder = resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset")
     path = folder / "fixations.npz"
     if not path.is_file():
-        raise FileNotFoundError(f"{name} is not at hand. {fixations_install_hint(name, data_dir=data_dir)}")
+        raise FileNotFoundError(f"{name} is not available. {fixations_install_hint(name, data_dir=data_dir)}")
     table, names = _validate_table(name, path)
     missing = [file for file in names if not (folder / "images" / file).is_file()]
     if missing:
-        gone = f"images/{missing[0]}" + (f" nor {len(missing) - 1} others" if len(missing) > 1 else "")
-        raise ValueError(f"{display_path(folder)} has no {gone}. {fixations_install_hint(name, data_dir=data_dir)}")
+        others = f" and lacks {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{display_path(folder)} has no images/{missing[0]}{others}. "
+            f"{fixations_install_hint(name, data_dir=data_dir)}"
+        )
     total = len(names)
     names = names[:limit]
-    keep = table["image"] < len(names)
-    table = {key: array[keep] for key, array in table.items()}
+    selected = table["image"] < len(names)
+    table = {key: array[selected] for key, array in table.items()}
     digest = hashlib.sha256()
     for key in FIXATION_COLUMNS:
         digest.update(np.ascontiguousarray(table[key]).tobytes())
     for file in names:
         digest.update((folder / "images" / file).read_bytes())
-    official = FIXATION_DATASETS[name].n_images
-    count = f"all {official:,}" if total == official else f"{total} of {official:,}"
+    info = FIXATION_DATASETS[name]
+    count = f"all {info.n_images:,}" if total == info.n_images else f"{total} of {info.n_images:,}"
     if len(names) < total:
         count = f"the first {len(names)} of {count}"
-    subset = f"{count} photographs of {name}, {names[0]} to {names[-1]}"
-    return FixationDataset(folder, names, table, FIXATION_DATASETS[name].pixels_per_degree, subset, digest.hexdigest())
+    description = f"{count} photographs of {name}, {names[0]} to {names[-1]}"
+    return FixationDataset(folder, names, table, info.pixels_per_degree, description, digest.hexdigest())
 
 
 def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
-    """Say whether ``gaze(name)`` finds its folder.
+    """Return whether ``load_fixations(name)`` finds its folder.
+
+    Args:
+        name: "osie" or "mit1003".
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        True if the table of fixations exists; its content is not checked.
 
     Raises:
-        ValueError: an unknown set.
+        ValueError: an unknown dataset.
     """
     return (
-        resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "set of fixations") / "fixations.npz"
+        resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset") / "fixations.npz"
     ).is_file()
 
 
 def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
-    """Say in one line how fixations that are not at hand are had.
+    """Return a one-line hint on how to obtain a dataset that is not available locally.
+
+    Args:
+        name: "osie" or "mit1003".
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The address of the authors, and the call that converts their files.
 
     Raises:
-        ValueError: an unknown set.
+        ValueError: an unknown dataset.
 
     Example:
-        >>> "from_osie" in fixations_install_hint("osie")
+        >>> "convert_osie" in fixations_install_hint("osie")
         True
     """
-    about = FIXATION_DATASETS[check_choice(name, FIXATION_DATASETS, "set of fixations")]
+    info = FIXATION_DATASETS[check_choice(name, FIXATION_DATASETS, "fixation dataset")]
     return (
-        f"Get it from {about.url} (licence: {about.licence}), then "
-        f"`from tutorial_lib.data.convert_fixations import from_{name}; from_{name}(FOLDER)` writes it into "
-        f"`{display_path(resolve_data_dir(data_dir) / name)}`; or set `{DATA_ENV_VAR}` to the folder whose `{name}/` has it."
+        f"Get it from {info.url} (license: {info.license}), then "
+        f"`from tutorial_lib.data.convert_fixations import convert_{name}; convert_{name}(FOLDER)` writes it into "
+        f"`{display_path(resolve_data_dir(data_dir) / name)}`; "
+        f"or set `{DATA_ENV_VAR}` to the folder whose `{name}/` has it."
     )
 
 
 def _validate_table(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    def refuse(why: str):
-        otherwise = f"Mend the file, or remove it. {fixations_install_hint(name, data_dir=path.parents[1])}"
-        return ValueError(f"{display_path(path)} holds no fixations of {name}: {why}. {otherwise}")
+    """The columns of a table of fixations and the file names of its images, after checking both."""
 
-    held = load_npz(path, (*FIXATION_COLUMNS, "names"), refuse, max_nbytes=MAX_TEXT_BYTES)
-    missing = [key for key in (*FIXATION_COLUMNS, "names") if key not in held]
+    def make_error(reason: str) -> ValueError:
+        hint = f"Fix the file, or remove it. {fixations_install_hint(name, data_dir=path.parents[1])}"
+        return ValueError(f"{display_path(path)} is not a table of fixations of {name}: {reason}. {hint}")
+
+    columns = load_npz(path, (*FIXATION_COLUMNS, "names"), make_error, max_nbytes=MAX_TEXT_BYTES)
+    missing = [key for key in (*FIXATION_COLUMNS, "names") if key not in columns]
     if missing:
-        raise refuse(f"it has no {' and no '.join(missing)}")
-    names = held.pop("names")
-    if names.ndim != 1 or names.dtype.kind != "U" or not len(names):
-        raise refuse(f"names are {names.dtype} of shape {names.shape}, not a list of file names")
-    names = tuple(map(str, names))
-    # A name is a file of this folder's images, and nothing that leads out of it.
-    wild = [file for file in names if not file or file in (".", "..") or set(file) & set("/\\:\0")]
-    if wild or len(set(names)) < len(names):
-        raise refuse(f"{wild[0]!r} is no plain file name" if wild else "two pictures have one name")
-    counts = {key: array.shape for key, array in held.items()}
-    if len(set(counts.values())) > 1 or any(array.ndim != 1 for array in held.values()) or not len(held["x"]):
-        raise refuse(f"its columns are not equally long lists: {counts}")
+        raise make_error(f"it has no {' and no '.join(missing)}")
+    array = columns.pop("names")
+    if array.ndim != 1 or array.dtype.kind != "U" or not len(array):
+        raise make_error(f"names are {array.dtype} of shape {array.shape}, not a list of file names")
+    names = tuple(map(str, array))
+    # A name must be a file in images/, not a path that leads out of it.
+    invalid = [file for file in names if not file or file in (".", "..") or set(file) & set("/\\:\0")]
+    if invalid or len(set(names)) < len(names):
+        raise make_error(f"{invalid[0]!r} is not a plain file name" if invalid else "two images have the same name")
+    shapes = {key: column.shape for key, column in columns.items()}
+    if len(set(shapes.values())) > 1 or any(column.ndim != 1 for column in columns.values()) or not len(columns["x"]):
+        raise make_error(f"its columns are not lists of the same length: {shapes}")
     for key in FIXATION_COLUMNS:
         kinds = "iu" if key in ("subject", "image") else "iuf"
-        if held[key].dtype.kind not in kinds or not np.isfinite(held[key]).all():
-            raise refuse(f"{key} is {held[key].dtype}, or not finite")
-    if held["image"].min() < 0 or held["image"].max() >= len(names):
-        raise refuse(
-            f"images run from {held['image'].min()} to {held['image'].max()}, but there are {len(names)} names"
+        if columns[key].dtype.kind not in kinds or not np.isfinite(columns[key]).all():
+            raise make_error(f"{key} is {columns[key].dtype}, or not finite")
+    if columns["image"].min() < 0 or columns["image"].max() >= len(names):
+        raise make_error(
+            f"images run from {columns['image'].min()} to {columns['image'].max()}, but there are {len(names)} names"
         )
-    return held, names
+    return columns, names

@@ -1,10 +1,10 @@
-"""The published picture sets: what their official splits hold, and how torchvision's files are decoded."""
+"""The public image datasets: their official splits, and the decoding of the files that torchvision downloads."""
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,12 @@ ImageArrays = tuple[np.ndarray, np.ndarray]
 
 
 class SplitInfo(NamedTuple):
-    """An official split: how many pictures it has, and the megabytes that are downloaded to get it."""
+    """An official split.
+
+    Attributes:
+        n_images: number of its images.
+        megabytes: size of its download.
+    """
 
     n_images: int
     megabytes: int
@@ -20,16 +25,16 @@ class SplitInfo(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A published set of labelled pictures.
+    """A public dataset of labeled images.
 
     Attributes:
         classes: names, in the order of the labels.
         splits: official splits by name.
-        shape: height, width, channels of the decoded pictures.
-        host: where torchvision downloads it from.
-        decode: (folder for the download, split) -> pictures (N, H, W, C) uint8 and labels (N,).
-        together: one download holds every split.
-        scaled: how the pictures came to ``shape``; empty where they are published so.
+        shape: height, width and channels of the decoded images.
+        host: the host from which torchvision downloads it.
+        decode: (folder for the download, split) -> images (N, H, W, C) uint8 and labels (N,).
+        shared_download: whether one download contains every split.
+        resize_note: how the images were scaled to ``shape``; empty if they are published in this size.
     """
 
     classes: tuple[str, ...]
@@ -42,56 +47,62 @@ class DatasetInfo:
 
 
 def _cifar10(folder: Path, split: str) -> ImageArrays:
+    """Images and labels of CIFAR-10, downloaded into a folder."""
     from torchvision.datasets import CIFAR10
 
     with warnings.catch_warnings():
-        # The published pickles date from 2009; numpy 2.4 grumbles at their way of writing a dtype.
+        # The published pickles date from 2009; numpy 2.4 warns about the way they write a dtype.
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        images = CIFAR10(folder, train=split == "train", download=True)
-    return images.data, np.asarray(images.targets)
+        dataset = CIFAR10(folder, train=split == "train", download=True)
+    return dataset.data, np.asarray(dataset.targets)
 
 
 def _svhn(folder: Path, split: str) -> ImageArrays:
+    """Images and labels of SVHN, downloaded into a folder."""
     from torchvision.datasets import SVHN
 
-    images = SVHN(folder, split=split, download=True)
-    return images.data.transpose(0, 2, 3, 1), images.labels
+    dataset = SVHN(folder, split=split, download=True)
+    return dataset.data.transpose(0, 2, 3, 1), dataset.labels
 
 
 def _mnist(folder: Path, split: str) -> ImageArrays:
+    """Images and labels of MNIST, downloaded into a folder."""
     from torchvision.datasets import MNIST
 
-    images = MNIST(folder, train=split == "train", download=True)
-    return images.data.numpy()[..., None], images.targets.numpy()
+    dataset = MNIST(folder, train=split == "train", download=True)
+    return dataset.data.numpy()[..., None], dataset.targets.numpy()
 
 
 def _gtsrb(folder: Path, split: str) -> ImageArrays:
+    """Images and labels of GTSRB, downloaded into a folder."""
     from torchvision.datasets import GTSRB
 
-    return _decoded(GTSRB(folder, split=split, download=True), central=False)
+    return _decode(GTSRB(folder, split=split, download=True), crop=False)
 
 
 def _dtd(folder: Path, split: str) -> ImageArrays:
+    """Images and labels of DTD, downloaded into a folder."""
     from torchvision.datasets import DTD
 
-    return _decoded(DTD(folder, split=split, download=True), central=True)
+    return _decode(DTD(folder, split=split, download=True), crop=True)
 
 
-def _decoded(images, central: bool) -> ImageArrays:
+def _decode(dataset: Any, crop: bool) -> ImageArrays:
+    """The images, scaled to 32×32 after an optional crop to the central square, and the labels."""
     from PIL import Image
 
-    small, labels = [], []
-    for k in range(len(images)):
-        image, label = images[k]
-        if central:
+    images, labels = [], []
+    for k in range(len(dataset)):
+        image, label = dataset[k]
+        if crop:
             width, height = image.size
             side = min(width, height)
             left, top = (width - side) // 2, (height - side) // 2
             image = image.crop((left, top, left + side, top + side))
-        # Pillow's bilinear filter widens with the reduction, so that nothing aliases.
-        small.append(np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)))
+        # Pillow's bilinear filter widens with the reduction, which prevents aliasing.
+        images.append(np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)))
         labels.append(label)
-    return np.stack(small), np.asarray(labels)
+    return np.stack(images), np.asarray(labels)
 
 
 DIGIT_CLASSES = tuple("0123456789")
@@ -143,7 +154,7 @@ DATASETS = {
         shape=(32, 32, 3),
         host="https://sid.erda.dk",
         decode=_gtsrb,
-        resize_note="whole picture scaled to 32×32, bilinear, antialiased",
+        resize_note="whole image scaled to 32×32, bilinear, antialiased",
     ),
     # Cimpoi et al. 2014, "Describing textures in the wild", arXiv:1311.3618.
     "dtd": DatasetInfo(

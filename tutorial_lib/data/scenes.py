@@ -1,29 +1,36 @@
-"""Scenes: everything a picture holds except which sign stands in it.
+"""Scenes of the synthetic traffic-sign dataset: everything in an image except which sign is shown.
 
-A :class:`Scene` is drawn from a generator once and can then be painted with any sign, as often as we like: that is what makes exact
-twins possible. It is a plain record of tensors; change one factor with ``scene.replace(...)`` and everything else stays as it was.
-Random numbers are drawn on the CPU, so the same seed gives the same scene on every device.
+A :class:`Scene` is sampled once and can then be rendered with any sign, as often as needed, which makes exact
+counterfactual pairs possible. It is a record of tensors: ``scene.replace(...)`` changes one factor and keeps the
+others. Random numbers are drawn on the CPU, so the same seed gives the same scene on every device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from math import log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, lerp
 
 from tutorial_lib._validation import check_choice
 
-RENDER_BATCH = 64  # pictures drawn at once: small enough to stay in a processor's cache
+RENDER_BATCH = 64  # images that are rendered at once; few enough to fit into the cache of a CPU
 
 
 class Pose(NamedTuple):
-    """How signs stand before the camera; each field is a number or a tensor, (N,).
+    """Position and orientation of signs relative to the camera.
 
-    ``yaw``, ``pitch`` and ``roll`` are turns in radians about the vertical, the horizontal and the viewing axis (roll is clockwise).
-    ``size`` is the sign's half-height as a share of half the picture's height; ``x`` (right) and ``y`` (down) move its centre in the
-    same unit, so that a square picture reaches from -1 to 1.
+    Each field is a number or a tensor (N,). Lengths are in units of half the height of the image, so a square image
+    reaches from −1 to 1.
+
+    Attributes:
+        yaw: rotation about the vertical axis, in radians.
+        pitch: rotation about the horizontal axis, in radians.
+        roll: rotation about the viewing axis, in radians, clockwise.
+        size: half the height of the sign.
+        x: position of its center, to the right.
+        y: position of its center, downward.
     """
 
     yaw: Tensor | float = 0.0
@@ -34,13 +41,28 @@ class Pose(NamedTuple):
     y: Tensor | float = 0.0
 
     def for_batch(self, n: int, like: Tensor) -> "Pose":
-        """The same pose with every field as (n,) on the device and dtype of ``like``; gradients flow through."""
-        columns = [torch.as_tensor(field, dtype=like.dtype, device=like.device).expand(n) for field in self]
-        return Pose(*columns)
+        """Return the same pose with every field as a tensor (n,); gradients pass through.
+
+        Args:
+            n: number of images.
+            like: a tensor with the dtype and the device of the result.
+
+        Returns:
+            The pose.
+        """
+        return Pose(*(torch.as_tensor(field, dtype=like.dtype, device=like.device).expand(n) for field in self))
 
 
 class SceneDistribution(NamedTuple):
-    """How widely poses scatter (radians, shares of half the picture) and how often leaves hang in front."""
+    """Ranges of the random poses, and the frequency of leaves in front of the sign.
+
+    Attributes:
+        tilt: largest absolute yaw in radians; the largest absolute pitch is 0.6 times that.
+        roll: largest absolute roll in radians.
+        size: smallest and largest half-height of a sign, in units of half the height of the image.
+        shift: largest absolute shift of the center in each direction, in the same unit.
+        leaves: probability of leaves in front of the sign.
+    """
 
     tilt: float
     roll: float
@@ -57,12 +79,21 @@ SCENE_DISTRIBUTIONS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """N scenes without their signs. Every field is a tensor whose first dimension is N.
+    """N scenes without their signs; the first axis of every field is N, and ``len`` is N.
 
-    ``background`` (N, 3, H, W) · ``pose`` · ``light`` (N, 3), the direction light comes from · ``sheen`` (N, 2), its fall-off
-    across the picture · ``surface`` (N, 1, H, W), dirt and fading that multiply the paint · ``hue`` (N,), a turn of the paint's hue in
-    radians · ``leaves`` (N, 3, H, W) and ``cover`` (N, 1, H, W), what hangs in front and how much of it · ``gain`` (N, 3), the camera's
-    · ``noise`` (N, 3, H, W).
+    ``scene[i]`` selects scenes by an int, a slice or a tensor of positions.
+
+    Attributes:
+        background: background image (N, 3, H, W).
+        pose: pose of the sign.
+        light_direction: unit vector (N, 3) towards the light.
+        illumination_gradient: slope of the brightness across the image to the right and downward (N, 2).
+        surface_texture: dirt and fading (N, 1, H, W), a factor of the paint.
+        hue_shift: rotation of the hue of the paint in radians (N,).
+        occluder: color of the leaves in front of the sign (N, 3, H, W).
+        occluder_alpha: opacity of these leaves (N, 1, H, W).
+        camera_gain: gain of each channel (N, 3).
+        camera_noise: additive noise (N, 3, H, W).
     """
 
     background: Tensor
@@ -79,42 +110,85 @@ class Scene:
     def __len__(self) -> int:
         return len(self.background)
 
-    def replace(self, **changes) -> "Scene":
-        """The same scenes with some fields changed."""
+    def replace(self, **changes: Any) -> "Scene":
+        """Return the same scenes with some fields changed.
+
+        Args:
+            **changes: field name -> new value.
+
+        Returns:
+            The changed scenes.
+        """
         return replace(self, **changes)
 
-    def with_pose(self, **changes) -> "Scene":
-        """The same scenes with some fields of the pose changed, such as ``roll=...``."""
+    def with_pose(self, **changes: Tensor | float) -> "Scene":
+        """Return the same scenes with some fields of the pose changed.
+
+        Args:
+            **changes: field name -> new value, such as ``roll=0.5``; a number or a tensor (N,).
+
+        Returns:
+            The changed scenes.
+        """
         return self.replace(pose=self.pose._replace(**changes).for_batch(len(self), self.background))
 
-    def _map(self, change) -> "Scene":
-        moved = {f.name: change(getattr(self, f.name)) for f in fields(self) if f.name != "pose"}
-        return Scene(pose=Pose(*map(change, self.pose)), **moved)
+    def _map(self, function: Callable[[Any], Any]) -> "Scene":
+        """The scenes with a function applied to every tensor."""
+        tensors = {f.name: function(getattr(self, f.name)) for f in fields(self) if f.name != "pose"}
+        return Scene(pose=Pose(*map(function, self.pose)), **tensors)
 
-    def __getitem__(self, index) -> "Scene":
+    def __getitem__(self, index: int | slice | Tensor) -> "Scene":
         index = slice(index, index + 1 or None) if isinstance(index, int) else index
         return self._map(lambda tensor: tensor[index])
 
     def repeat(self, times: int) -> "Scene":
-        """Every scene ``times`` times in a row."""
+        """Return every scene several times in a row.
+
+        Args:
+            times: number of copies of each scene.
+
+        Returns:
+            N · times scenes.
+        """
         return self._map(lambda tensor: tensor.repeat_interleave(times, 0))
 
-    def to(self, device) -> "Scene":
+    def to(self, device: torch.device | str) -> "Scene":
+        """Return the scenes on a device.
+
+        Args:
+            device: the device.
+
+        Returns:
+            The moved scenes.
+        """
         return self._map(lambda tensor: tensor.to(device))
 
 
-def lerp(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
-    return torch.lerp(under, over, share)  # exact at both ends
-
-
 def one_over_f_noise(
-    n: int, slopes: tuple[float, ...], height: int, width: int, generator: torch.Generator, device=None
+    n: int,
+    slopes: tuple[float, ...],
+    height: int,
+    width: int,
+    generator: torch.Generator,
+    device: torch.device | str | None = None,
 ) -> Iterator[Tensor]:
-    """1/f noise: for each slope a map (n, 1, height, width) with mean 0 and standard deviation 1; steeper is smoother."""
+    """Generate maps of 1/f noise with mean 0 and standard deviation 1, one batch per slope.
+
+    Args:
+        n: number of maps per slope.
+        slopes: exponents of the spectrum; the amplitude at the frequency f is f^(−slope), so a larger slope is
+            smoother.
+        height: height of the maps in pixels.
+        width: width of the maps in pixels.
+        generator: source of randomness, on the CPU.
+        device: device of the maps; None is the CPU.
+
+    Yields:
+        Maps (n, 1, height, width).
+    """
     rows = torch.fft.fftfreq(height, 1 / height)[:, None]
-    columns = torch.fft.rfftfreq(width, 1 / width)[None] * (
-        height / width
-    )  # one wavelength means the same along both axes
+    # The factor gives a frequency the same wavelength in pixels along both axes.
+    columns = torch.fft.rfftfreq(width, 1 / width)[None] * (height / width)
     frequency = torch.hypot(rows, columns).clamp(min=min(1, height / width)).to(device)
     for slope in slopes:
         white = torch.randn(n, height, width // 2 + 1, 2, generator=generator).to(device)
@@ -124,34 +198,39 @@ def one_over_f_noise(
 
 
 def _color_variation(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
-    """One colour a picture, (n, 3, 1, 1): the base colour, brighter or darker, a little warmer or cooler."""
-    brighter = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
-    return (torch.tensor(base) * brighter + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[
+    """One color per image (n, 3, 1, 1): the base color with random brightness and a little random hue."""
+    brightness = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
+    return (torch.tensor(base) * brightness + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[
         ..., None, None
     ]
 
 
-def _background(n: int, height: int, width: int, generator: torch.Generator, device) -> Tensor:
-    """Sky and clouds over hills, over trees or a facade, over the road."""
+def _background(
+    n: int, height: int, width: int, generator: torch.Generator, device: torch.device | str | None
+) -> Tensor:
+    """Background images (n, 3, height, width): from the top, sky with clouds, hills, trees or a facade, and a road."""
 
     def uniform(low: float, high: float) -> Tensor:
+        """One number per image."""
         return (low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)).to(device)
 
-    def shade(base, spread):
+    def color(base: tuple[float, ...], spread: float) -> Tensor:
+        """One color per image."""
         return _color_variation(base, spread, n, generator).to(device)
 
-    def chance(share: float) -> Tensor:
-        return (torch.rand(n, 1, 1, 1, generator=generator) < share).float().to(device)
+    def chance(probability: float) -> Tensor:
+        """1 or 0 per image."""
+        return (torch.rand(n, 1, 1, 1, generator=generator) < probability).float().to(device)
 
-    edge = height / 3  # how many times steeper than a pixel's share an edge may be
+    edge = height / 3  # steepness of the edges between two regions: a transition takes about a pixel
     v = torch.linspace(-1, 1, height, device=device)[:, None]
     u = torch.linspace(-width / height, width / height, width, device=device)[None]
     clouds, grain, gravel, ridge, skyline = one_over_f_noise(
         n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device
     )
 
-    sky = lerp(shade((0.26, 0.48, 0.82), 0.06), shade((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
-    sky = lerp(sky, shade((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # an evening
+    sky = lerp(color((0.26, 0.48, 0.82), 0.06), color((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
+    sky = lerp(sky, color((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # evening
     sky = lerp(
         sky,
         torch.tensor([0.96, 0.96, 0.97], device=device)[:, None, None],
@@ -159,23 +238,23 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
     )
     sky = lerp(sky, 0.95 * sky.mean(1, keepdim=True), chance(0.22))  # overcast
 
-    hills = lerp(shade((0.30, 0.40, 0.42), 0.04), shade((0.50, 0.58, 0.62), 0.03), (0.5 + 0.12 * grain).clamp(0, 1))
+    hills = lerp(color((0.30, 0.40, 0.42), 0.04), color((0.50, 0.58, 0.62), 0.03), (0.5 + 0.12 * grain).clamp(0, 1))
     trees = uniform(-1.1, 0.6)
     hill_line = trees - uniform(0.0, 0.35) + 0.10 * ridge[:, :, :1]
     image = lerp(sky, hills, torch.sigmoid((v - hill_line) * edge) * chance(0.6))
 
-    leaf = lerp(shade((0.07, 0.13, 0.05), 0.02), shade((0.37, 0.48, 0.18), 0.07), (0.5 + 0.32 * grain).clamp(0, 1))
-    autumn = lerp(shade((0.22, 0.12, 0.05), 0.02), shade((0.66, 0.45, 0.18), 0.06), (0.5 + 0.30 * grain).clamp(0, 1))
+    leaf = lerp(color((0.07, 0.13, 0.05), 0.02), color((0.37, 0.48, 0.18), 0.07), (0.5 + 0.32 * grain).clamp(0, 1))
+    autumn = lerp(color((0.22, 0.12, 0.05), 0.02), color((0.66, 0.45, 0.18), 0.06), (0.5 + 0.30 * grain).clamp(0, 1))
     foliage = lerp(leaf, autumn, chance(0.22))
     tree_line = trees + 0.16 * skyline[:, :, :1]
 
-    wall = lerp(shade((0.45, 0.36, 0.31), 0.06), shade((0.66, 0.58, 0.51), 0.05), (0.5 + 0.18 * grain).clamp(0, 1))
+    wall = lerp(color((0.45, 0.36, 0.31), 0.06), color((0.66, 0.58, 0.51), 0.05), (0.5 + 0.18 * grain).clamp(0, 1))
     pitch, left = uniform(11, 17), uniform(0, 1)
-    roof = trees + 0.12 * torch.sign(torch.sin(2.2 * u + 6 * left))  # houses of two heights
+    roof = trees + 0.12 * torch.sign(torch.sin(2.2 * u + 6 * left))  # two heights of buildings
     panes = torch.sigmoid(9 * (torch.sin(pitch * u + 6 * left) - 0.35)) * torch.sigmoid(
         9 * (torch.sin(0.8 * pitch * (v - roof)) - 0.1)
     )
-    facade = lerp(wall, shade((0.20, 0.23, 0.28), 0.05), 0.75 * panes)
+    facade = lerp(wall, color((0.20, 0.23, 0.28), 0.05), 0.75 * panes)
 
     town = chance(0.25)
     image = lerp(
@@ -184,14 +263,15 @@ def _background(n: int, height: int, width: int, generator: torch.Generator, dev
         torch.sigmoid((v - torch.where(town > 0, roof, tree_line)) * edge),
     )
 
-    road = lerp(shade((0.30, 0.30, 0.31), 0.03), shade((0.47, 0.46, 0.45), 0.03), (0.5 + 0.3 * gravel).clamp(0, 1))
-    verge = lerp(shade((0.20, 0.27, 0.10), 0.03), shade((0.46, 0.52, 0.26), 0.05), (0.5 + 0.3 * gravel).clamp(0, 1))
+    road = lerp(color((0.30, 0.30, 0.31), 0.03), color((0.47, 0.46, 0.45), 0.03), (0.5 + 0.3 * gravel).clamp(0, 1))
+    verge = lerp(color((0.20, 0.27, 0.10), 0.03), color((0.46, 0.52, 0.26), 0.05), (0.5 + 0.3 * gravel).clamp(0, 1))
     kerb = uniform(0.35, 1.3) + uniform(-0.15, 0.15) * u
     image = lerp(image, verge, torch.sigmoid((v - kerb + uniform(0, 0.16)) * edge))
     return lerp(image, road, torch.sigmoid((v - kerb) * edge)).clamp(0, 1)
 
 
-def _pose(n: int, distribution: SceneDistribution, generator: torch.Generator) -> Pose:
+def _sample_pose(n: int, distribution: SceneDistribution, generator: torch.Generator) -> Pose:
+    """Random poses of n signs."""
     yaw, pitch, roll, size, x, y = torch.rand(6, n, generator=generator)
     small, large = map(log, distribution.size)
     return Pose(
@@ -210,37 +290,41 @@ def sample_scenes(
     size: int | tuple[int, int] = 48,
     distribution: str = "wild",
     generator: torch.Generator | None = None,
-    device=None,
+    device: torch.device | str | None = None,
 ) -> Scene:
-    """Draw ``n`` scenes at random, ready to be painted with signs.
+    """Return random scenes, which can be rendered with any sign.
 
     Args:
-        n: how many.
-        size: height of the picture in pixels, or (height, width).
-        world: "wild" (far and near, tilted, leaves in front of some) or "clean" (large and nearly upright).
-        generator: source of randomness, on the CPU; without one, a fresh one seeded with 0, so that the same scenes return.
-        device: where the scenes shall live.
+        n: number of scenes.
+        size: height of the images in pixels, or (height, width).
+        distribution: "wild" (far and near, tilted, some behind leaves) or "clean" (large and nearly upright).
+        generator: source of randomness, on the CPU; None is a new one with seed 0, which gives the same scenes each
+            time.
+        device: device of the scenes; None is the CPU.
+
+    Returns:
+        n scenes.
 
     Raises:
-        ValueError: the world is unknown, or the size is too small to show a sign (under 8 pixels).
+        ValueError: an unknown distribution, or a size below 8 pixels, which is too small to show a sign.
 
     Example:
         >>> sample_scenes(3).background.shape
         torch.Size([3, 3, 48, 48])
     """
-    distribution = SCENE_DISTRIBUTIONS[check_choice(distribution, SCENE_DISTRIBUTIONS, "world")]
+    ranges = SCENE_DISTRIBUTIONS[check_choice(distribution, SCENE_DISTRIBUTIONS, "scene distribution")]
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 8:
-        raise ValueError(f"pictures of {height}×{width} pixels cannot show a sign; use a size of 8 or more")
+        raise ValueError(f"images of {height}×{width} pixels cannot show a sign; use a size of 8 or more")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
 
-    # Scalars come before maps, so that the same seed gives the same pose and light at every size.
-    pose = _pose(n, distribution, generator).for_batch(n, torch.empty(0, device=device))
+    # Scalars are sampled before maps, so that the same seed gives the same pose and light at every size.
+    pose = _sample_pose(n, ranges, generator).for_batch(n, torch.empty(0, device=device))
     light = torch.rand(n, 3, generator=generator) * torch.tensor([1.6, 0.9, 0.6]) + torch.tensor([-0.8, -1.0, 0.4])
-    sheen = 0.2 * torch.rand(n, 2, generator=generator) - 0.1
+    gradient = 0.2 * torch.rand(n, 2, generator=generator) - 0.1
     brightness = 0.75 + 0.5 * torch.rand(n, 1, generator=generator)
     warmth = 0.05 * torch.randn(n, 1, generator=generator) * torch.tensor([1.0, 0.0, -1.0])
-    leafy = torch.rand(n, 1, 1, 1, generator=generator) < distribution.leaves
+    has_leaves = torch.rand(n, 1, 1, 1, generator=generator) < ranges.leaves
     density = 0.9 + 1.3 * torch.rand(n, 1, 1, 1, generator=generator)
 
     background = _background(n, height, width, generator, device)
@@ -253,11 +337,11 @@ def sample_scenes(
         background=background,
         pose=pose,
         light_direction=torch.nn.functional.normalize(light, dim=-1).to(device),
-        illumination_gradient=sheen.to(device),
+        illumination_gradient=gradient.to(device),
         surface_texture=1 + 0.05 * dirt,
         hue_shift=torch.zeros(n, device=device),
         occluder=lerp(dark, bright, (0.5 + 0.3 * speckle).clamp(0, 1)),
-        occluder_alpha=torch.sigmoid(7 * (clump - density.to(device))) * leafy.to(device),
+        occluder_alpha=torch.sigmoid(7 * (clump - density.to(device))) * has_leaves.to(device),
         camera_gain=(brightness * (1 + warmth)).to(device),
         camera_noise=0.012 * torch.randn(n, 3, height, width, generator=generator).to(device),
     )

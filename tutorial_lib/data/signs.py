@@ -1,13 +1,14 @@
-"""The signs: each a stack of painted layers in its own plane, where the sign reaches about from -1 to 1.
+"""Designs of the traffic signs: each is a stack of painted layers in its own plane, about from −1 to 1.
 
-``SIGNS`` are the classes a network learns, ``NOVEL`` the ones it never sees. A label is an int into ``SIGNS + NOVEL``, or a name.
-A design maps coordinates to layers from the bottom up; the first is the outline, and the layers marked as glyph carry the message.
-Where the shape is the message (*yield*, *priority*), the whole sign is the glyph.
+``SIGNS`` are the classes that networks are trained on, and ``NOVEL_SIGNS`` are classes outside the training set. A
+label is an index into ``SIGNS + NOVEL_SIGNS``, or a name. A design maps coordinates to layers from bottom to top. The
+first layer is the outline, and the layers marked as glyph carry the message. If the shape is the message (*yield*,
+*priority*), the whole sign is the glyph.
 """
 
 from collections.abc import Callable, Sequence
 from math import cos, pi, radians, sin
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -39,32 +40,44 @@ PAINTS = {
 
 
 class Layer(NamedTuple):
+    """One painted layer of a sign.
+
+    Attributes:
+        distance: signed distance of each point to the edge of the layer, negative inside.
+        paint: name of its paint, a key of ``PAINTS``.
+        glyph: whether it carries the message of the sign.
+    """
+
     distance: Tensor
     paint: str
     glyph: bool = False
 
 
 Design = Callable[[Tensor, Tensor], list[Layer]]
-POINT_DOWN = pi  # turns a triangle's corner from up to down
+SignLabels: TypeAlias = Sequence[str | int] | Tensor | str | int
+POINT_DOWN = pi  # rotation of a triangle that points down
 
 
-def _disc(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer]:
+def _disk(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer]:
+    """A round plate with an optional rim."""
     layers = [Layer(circle(x, y, 1.0), "white")]
     if rim is None:
         return [*layers, Layer(circle(x, y, 0.94), face)]
     return [*layers, Layer(circle(x, y, 0.97), rim), Layer(circle(x, y, 0.74), face)]
 
 
-def _triangle(x: Tensor, y: Tensor, turn: float = 0, glyph: bool = False) -> list[Layer]:
-    y = y - 0.2 * cos(turn)  # hang it by its middle, not by its centre of gravity
+def _triangle(x: Tensor, y: Tensor, rotation: float = 0, glyph: bool = False) -> list[Layer]:
+    """A triangular plate with a red rim."""
+    y = y - 0.2 * cos(rotation)  # centers its height rather than its center of gravity
     return [
-        Layer(regular_polygon(x, y, 3, 1.32, turn, 0.12), "white", glyph),
-        Layer(regular_polygon(x, y, 3, 1.26, turn, 0.10), "red", glyph),
-        Layer(regular_polygon(x, y, 3, 0.78, turn, 0.03), "white", glyph),
+        Layer(regular_polygon(x, y, 3, 1.32, rotation, 0.12), "white", glyph),
+        Layer(regular_polygon(x, y, 3, 1.26, rotation, 0.10), "red", glyph),
+        Layer(regular_polygon(x, y, 3, 0.78, rotation, 0.03), "white", glyph),
     ]
 
 
 def _stop(face: str, word: str) -> Design:
+    """An octagon with a word."""
     cell, half_width = (0.27, 0.068) if len(word) == 4 else (0.40, 0.10)
 
     def design(x: Tensor, y: Tensor) -> list[Layer]:
@@ -78,62 +91,74 @@ def _stop(face: str, word: str) -> Design:
 
 
 def _speed(limit: str) -> Design:
+    """A speed limit."""
     return lambda x, y: [
-        *_disc(x, y, "white", "red"),
+        *_disk(x, y, "white", "red"),
         Layer(text_sdf(x, y, limit, 0.37, 0.072, gap=0.49), "black", True),
     ]
 
 
 def _turn(side: int) -> Design:
+    """An arrow that turns to the left (−1) or to the right (1)."""
     path = [(-0.3 * side, 0.6), (-0.3 * side, -0.08), (0.18 * side, -0.08)]
-    return lambda x, y: [*_disc(x, y, "blue"), Layer(arrow(x, y, path, 0.13, 0.42), "white", True)]
+    return lambda x, y: [*_disk(x, y, "blue"), Layer(arrow(x, y, path, 0.13, 0.42), "white", True)]
 
 
 def _no_turn(side: int) -> Design:
+    """A crossed-out arrow that turns to the left (−1) or to the right (1)."""
     path = [(-0.22 * side, 0.5), (-0.22 * side, -0.12), (0.12 * side, -0.12)]
 
     def design(x: Tensor, y: Tensor) -> list[Layer]:
         bar = segment(x, y, (-0.55, -0.55), (0.55, 0.55)) - 0.09
-        return [*_disc(x, y, "white", "red"), Layer(arrow(x, y, path, 0.085, 0.3), "black", True), Layer(bar, "red")]
+        return [*_disk(x, y, "white", "red"), Layer(arrow(x, y, path, 0.085, 0.3), "black", True), Layer(bar, "red")]
 
     return design
 
 
 def _diamond(x: Tensor, y: Tensor, *rings: tuple[float, str], glyph: bool = False) -> list[Layer]:
+    """Nested squares on a corner, from large to small."""
     return [Layer(regular_polygon(x, y, 4, radius, 0, 0.1 * radius), paint, glyph) for radius, paint in rings]
 
 
 def _no_overtaking(x: Tensor, y: Tensor) -> list[Layer]:
+    """Two cars next to each other."""
     left, right = car(x, y, (-0.33, 0), 0.6), car(x, y, (0.33, 0), 0.6)
-    return [*_disc(x, y, "white", "red"), Layer(left, "red", True), Layer(right, "black", True)]
+    return [*_disk(x, y, "white", "red"), Layer(left, "red", True), Layer(right, "black", True)]
 
 
 def _hump(x: Tensor, y: Tensor) -> list[Layer]:
+    """A bump in the road."""
     mound = torch.maximum(circle(x, y, 0.27, (0, 0.46)), y - 0.5)
     return [*_triangle(x, y), Layer(union(mound, box(x, y, 0.45, 0.05, (0, 0.47))), "black", True)]
 
 
 def _no_stopping(x: Tensor, y: Tensor) -> list[Layer]:
+    """A cross."""
     cross = union(segment(x, y, (-0.55, -0.55), (0.55, 0.55)), segment(x, y, (-0.55, 0.55), (0.55, -0.55))) - 0.1
-    return [*_disc(x, y, "blue", "red"), Layer(cross, "red", True)]
+    return [*_disk(x, y, "blue", "red"), Layer(cross, "red", True)]
 
 
 def _roundabout(x: Tensor, y: Tensor) -> list[Layer]:
+    """Three arrows in a circle."""
+
     def tip(degrees: float) -> list[tuple[float, float]]:
+        """The corners of an arrowhead on the circle."""
         at = radians(degrees)
-        ahead = [radians(degrees + turn) for turn in (90, 210, 330)]
+        ahead = [radians(degrees + offset) for offset in (90, 210, 330)]
         return [(0.5 * cos(at) + 0.26 * cos(a), 0.5 * sin(at) + 0.26 * sin(a)) for a in ahead]
 
     ring = stroke_path(x, y, [("A", (0, 0), 0.5, a, a + 78) for a in (-80, 40, 160)], 0.1)
-    return [*_disc(x, y, "blue"), Layer(union(ring, *[polygon(x, y, tip(a)) for a in (8, 128, 248)]), "white", True)]
+    return [*_disk(x, y, "blue"), Layer(union(ring, *[polygon(x, y, tip(a)) for a in (8, 128, 248)]), "white", True)]
 
 
 def _parking(x: Tensor, y: Tensor) -> list[Layer]:
+    """The letter P on a square plate."""
     plate = [Layer(box(x, y, 0.95, 0.95, corner=0.12), "white"), Layer(box(x, y, 0.88, 0.88, corner=0.10), "blue")]
     return [*plate, Layer(text_sdf(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True)]
 
 
 def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
+    """An arrow on an orange diamond."""
     plate = _diamond(x, y, (1.12, "black"), (1.05, "orange"))
     return [*plate, Layer(arrow(x, y, [(0, 0.5), (0, -0.2)], 0.1, 0.32), "black", True)]
 
@@ -141,7 +166,7 @@ def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
 _KNOWN_DESIGNS: dict[str, Design] = {
     "stop": _stop("red", "STOP"),
     "yield": lambda x, y: _triangle(x, y, POINT_DOWN, glyph=True),
-    "no entry": lambda x, y: [*_disc(x, y, "red"), Layer(box(x, y, 0.66, 0.17, corner=0.02), "white", True)],
+    "no entry": lambda x, y: [*_disk(x, y, "red"), Layer(box(x, y, 0.66, 0.17, corner=0.02), "white", True)],
     "speed 30": _speed("30"),
     "speed 50": _speed("50"),
     "speed 80": _speed("80"),
@@ -151,7 +176,7 @@ _KNOWN_DESIGNS: dict[str, Design] = {
     "hump": _hump,
     "bicycle": lambda x, y: [*_triangle(x, y), Layer(bicycle(x, y, (0, 0.3), 0.47), "black", True)],
     "ahead only": lambda x, y: [
-        *_disc(x, y, "blue"),
+        *_disk(x, y, "blue"),
         Layer(arrow(x, y, [(0, 0.66), (0, -0.22)], 0.13, 0.45), "white", True),
     ],
     "turn right": _turn(+1),
@@ -168,24 +193,25 @@ _NOVEL_DESIGNS: dict[str, Design] = {
     "no stopping": _no_stopping,
     "roundabout": _roundabout,
     "road works": _road_works,
-    "no bicycle": lambda x, y: [*_disc(x, y, "white", "red"), Layer(bicycle(x, y, (0, 0.02), 0.62), "black", True)],
+    "no bicycle": lambda x, y: [*_disk(x, y, "white", "red"), Layer(bicycle(x, y, (0, 0.02), 0.62), "black", True)],
 }
 DESIGNS: list[Design] = [*_KNOWN_DESIGNS.values(), *_NOVEL_DESIGNS.values()]
 SIGNS: tuple[str, ...] = tuple(_KNOWN_DESIGNS)
 NOVEL_SIGNS: tuple[str, ...] = tuple(_NOVEL_DESIGNS)
 
 
-def to_label_tensor(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
-    """Names or numbers of signs as a tensor of labels, ints into ``SIGNS + NOVEL``.
+def to_label_tensor(signs: SignLabels) -> Tensor:
+    """Return the labels of signs, indices into ``SIGNS + NOVEL_SIGNS``.
 
     Args:
-        signs: one sign or many, each a name or an int; or a tensor of ints, (N,).
+        signs: one sign or several, each a name or an index, or a tensor of indices of any shape.
 
     Returns:
-        (N,), int64, on the CPU.
+        Labels (N,), int64, on the CPU.
 
     Raises:
-        ValueError: a name is unknown (the nearest are named), or a number is outside the list.
+        ValueError: an unknown name (the message gives the nearest ones), an index out of range, or a tensor that does
+            not hold whole numbers.
 
     Example:
         >>> to_label_tensor(["stop", "speed 30"])
@@ -194,7 +220,9 @@ def to_label_tensor(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
     names = SIGNS + NOVEL_SIGNS
     if isinstance(signs, Tensor):
         if signs.is_floating_point() or signs.is_complex() or signs.dtype == torch.bool:
-            raise ValueError(f"labels are ints, not {signs.dtype}; pass labels.long() if they hold whole numbers")
+            raise ValueError(
+                f"labels must be whole numbers, not {signs.dtype}; pass labels.long() if the values are whole"
+            )
         labels = signs.detach().cpu().long().reshape(-1)
     else:
         signs = [signs] if isinstance(signs, str | int) else list(signs)
@@ -204,5 +232,7 @@ def to_label_tensor(signs: Sequence[str | int] | Tensor | str | int) -> Tensor:
         )
     outside = labels[(labels < 0) | (labels >= len(names))]
     if len(outside):
-        raise ValueError(f"label {int(outside[0])} is no sign; labels run from 0 to {len(names) - 1} (SIGNS + NOVEL)")
+        raise ValueError(
+            f"label {int(outside[0])} is out of range; labels run from 0 to {len(names) - 1} (SIGNS + NOVEL_SIGNS)"
+        )
     return labels

@@ -1,6 +1,7 @@
-"""Two dials for pictures that were not drawn here: turn the whole picture, turn its hues.
+"""Rotation and hue rotation of whole images, for images that are not rendered.
 
-In the sign world one factor can be changed alone (:func:`twins`). A photograph knows no scene, so these turn everything in it.
+In the synthetic traffic-sign dataset a single factor can be changed (:func:`~tutorial_lib.data.counterfactual_pairs`).
+A photograph has no known scene, so these transforms change everything in it.
 """
 
 import torch
@@ -11,28 +12,40 @@ from tutorial_lib.data.corruptions import check_images
 
 
 def hue_rotation_matrix(angle: Tensor) -> Tensor:
-    """Matrices (N, 3, 3) that turn colours about the grey axis by ``angle`` (N,): Rodrigues' formula about (1, 1, 1)/√3."""
+    """Return the matrices that rotate colors about the gray axis.
+
+    This is Rodrigues' formula for the axis (1, 1, 1)/√3.
+
+    Args:
+        angle: angles in radians (N,).
+
+    Returns:
+        Rotation matrices (N, 3, 3).
+    """
     c, s = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None] / 3**0.5
-    one = torch.eye(3, device=angle.device, dtype=angle.dtype)
-    across = one.roll(1, 1) - one.roll(-1, 1)
-    grey = torch.full_like(one, 1 / 3)
-    return grey + (one - grey) * c - across * s
+    identity = torch.eye(3, device=angle.device, dtype=angle.dtype)
+    cross = identity.roll(1, 1) - identity.roll(-1, 1)
+    gray = torch.full_like(identity, 1 / 3)
+    return gray + (identity - gray) * c - cross * s
 
 
 def _per_image_angles(angle: float | Tensor, images: Tensor) -> Tensor:
+    """One angle per image (N,), after checking the images."""
     check_images(images)
     return torch.as_tensor(angle, dtype=images.dtype, device=images.device).expand(len(images))
 
 
 def rotate_hue(images: Tensor, angle: float | Tensor) -> Tensor:
-    """Turn the hues of whole pictures: by 2π/3 red becomes green, green blue and blue red; greys stay.
+    """Return images with their hues rotated.
+
+    An angle of 2π/3 turns red into green, green into blue and blue into red. Gray pixels keep their color.
 
     Args:
-        images: (N, 3, H, W) in [0, 1].
-        angle: in radians, one or (N,).
+        images: images (N, 3, H, W), floats in [0, 1].
+        angle: angle in radians, one for all images or (N,).
 
     Returns:
-        like ``images``, clamped to [0, 1].
+        Images like the input, clamped to [0, 1].
 
     Raises:
         ValueError: images of another shape, type or range.
@@ -46,14 +59,16 @@ def rotate_hue(images: Tensor, angle: float | Tensor) -> Tensor:
 
 
 def rotate(images: Tensor, angle: float | Tensor) -> Tensor:
-    """Turn whole pictures clockwise about their middle, bilinearly; what comes in from outside is the picture mirrored at its border.
+    """Return images rotated clockwise about their center, with bilinear interpolation.
+
+    Regions from outside the image are filled with its mirror image at the border.
 
     Args:
-        images: (N, 3, H, W) in [0, 1].
-        angle: in radians, one or (N,).
+        images: images (N, 3, H, W), floats in [0, 1].
+        angle: angle in radians, one for all images or (N,).
 
     Returns:
-        like ``images``.
+        Images like the input.
 
     Raises:
         ValueError: images of another shape, type or range.
@@ -66,6 +81,6 @@ def rotate(images: Tensor, angle: float | Tensor) -> Tensor:
     angle = _per_image_angles(angle, images)
     aspect = images.shape[-1] / images.shape[-2]
     c, s, zero = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
-    back = torch.stack([torch.stack([c, s / aspect, zero], -1), torch.stack([-s * aspect, c, zero], -1)], 1)
-    grid = affine_grid(back, list(images.shape), align_corners=False)
+    inverse = torch.stack([torch.stack([c, s / aspect, zero], -1), torch.stack([-s * aspect, c, zero], -1)], 1)
+    grid = affine_grid(inverse, list(images.shape), align_corners=False)
     return grid_sample(images, grid, padding_mode="reflection", align_corners=False)

@@ -14,10 +14,10 @@ IMAGES = render(torch.arange(28) % 14)
 def test_corrupt_preserves_shape_and_grows_with_severity(kind):
     distances = []
     for level in SEVERITIES:
-        seen = corrupt(IMAGES, kind, level)
-        assert seen.shape == IMAGES.shape and seen.dtype == IMAGES.dtype
-        assert seen.min() >= 0 and seen.max() <= 1
-        distances.append((seen - IMAGES).square().mean().item())
+        corrupted = corrupt(IMAGES, kind, level)
+        assert corrupted.shape == IMAGES.shape and corrupted.dtype == IMAGES.dtype
+        assert corrupted.min() >= 0 and corrupted.max() <= 1
+        distances.append((corrupted - IMAGES).square().mean().item())
     assert distances == sorted(distances) and distances[0] > 0
 
 
@@ -33,8 +33,8 @@ def test_corrupt_is_seeded_and_leaves_input_and_global_rng_unchanged(kind):
 @pytest.mark.parametrize("shape", [(1, 3, 17, 40), (2, 3, 96, 64)])
 def test_corrupt_accepts_any_image_size_and_float64(kind, shape):
     images = torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    seen = corrupt(images, kind, 5)
-    assert seen.shape == shape and seen.dtype == torch.float64
+    corrupted = corrupt(images, kind, 5)
+    assert corrupted.shape == shape and corrupted.dtype == torch.float64
 
 
 def test_corruption_gaussian_blur_matches_scipy():
@@ -44,9 +44,9 @@ def test_corruption_gaussian_blur_matches_scipy():
 
 
 def test_compression_artifacts_match_quantized_block_dct():
-    """Level 1 loses no block: compare with scipy's transform, block by block."""
+    """The expected image applies scipy's transform block by block; severity 1 loses no block."""
     image = IMAGES[:1].double()
-    seen = compression_artifacts(image, (1.5, 0), torch.Generator())[0]
+    compressed = compression_artifacts(image, (1.5, 0), torch.Generator())[0]
     to_luma = numpy.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
     luma = numpy.einsum("ij,jhw->ihw", to_luma, image[0].numpy())
     i = numpy.arange(8)
@@ -59,14 +59,14 @@ def test_compression_artifacts_match_quantized_block_dct():
                     numpy.round(dctn(block, norm="ortho") / step) * step, norm="ortho"
                 )
     expected = numpy.einsum("ij,jhw->ihw", numpy.linalg.inv(to_luma), luma)
-    # The course's matrix is single precision, so a few coefficients may round the other way.
-    assert numpy.median(numpy.abs(seen.numpy() - expected)) < 1e-6
-    assert (numpy.abs(seen.numpy() - expected) < 1e-4).mean() > 0.99
+    # The library's color matrix is in single precision, so a few coefficients may be rounded the other way.
+    assert numpy.median(numpy.abs(compressed.numpy() - expected)) < 1e-6
+    assert (numpy.abs(compressed.numpy() - expected) < 1e-4).mean() > 0.99
 
 
 def test_corrupt_desaturation_at_highest_severity_is_gray():
-    seen = corrupt(IMAGES, "decolorisation", 5)
-    assert (seen - seen.mean(1, keepdim=True)).abs().max() < 1e-6
+    corrupted = corrupt(IMAGES, "decolorisation", 5)
+    assert (corrupted - corrupted.mean(1, keepdim=True)).abs().max() < 1e-6
 
 
 def test_corrupt_haze_retains_image_contrast():
@@ -75,22 +75,22 @@ def test_corrupt_haze_retains_image_contrast():
 
 
 @pytest.mark.parametrize(
-    "images, kind, level, said",
+    "images, kind, level, message",
     [
         (IMAGES, "hazy", 1, "the nearest: 'haze'"),
-        (IMAGES, "haze", 0, "levels run from 1"),
-        (IMAGES, "haze", 6, "levels run from 1"),
-        (IMAGES, "haze", 2.5, "levels run from 1"),
-        (IMAGES[0], "haze", 1, r"needs images\[None\]"),
+        (IMAGES, "haze", 0, "severity must be 1"),
+        (IMAGES, "haze", 6, "severity must be 1"),
+        (IMAGES, "haze", 2.5, "severity must be 1"),
+        (IMAGES[0], "haze", 1, r"add a batch axis to a single image: images\[None\]"),
         (IMAGES[:, :1], "haze", 1, r"\(N, 3, H, W\)"),
         ((IMAGES * 255).byte(), "haze", 1, "divide bytes by 255"),
-        (IMAGES * 2 - 0.5, "haze", 1, r"images lie in \[0, 1\]"),
-        (IMAGES * float("nan"), "haze", 1, r"images lie in \[0, 1\]"),
-        ("picture.png", "haze", 1, "this is str"),
+        (IMAGES * 2 - 0.5, "haze", 1, r"expected images in \[0, 1\]"),
+        (IMAGES * float("nan"), "haze", 1, r"expected images in \[0, 1\]"),
+        ("image.png", "haze", 1, "got str"),
     ],
 )
-def test_corrupt_rejects_invalid_input(images, kind, level, said):
-    with pytest.raises(ValueError, match=said):
+def test_corrupt_rejects_invalid_input(images, kind, level, message):
+    with pytest.raises(ValueError, match=message):
         corrupt(images, kind, level)
 
 
@@ -99,5 +99,5 @@ def test_corrupt_rejects_invalid_input(images, kind, level, said):
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_corrupt_on_gpu_matches_cpu(kind):
     here, there = corrupt(IMAGES, kind, 3), corrupt(IMAGES.cuda(), kind, 3).cpu()
-    # A coefficient at the very edge of a step may round the other way and move one 8×8 block.
+    # A coefficient halfway between two steps may be rounded the other way, which changes one 8×8 block.
     assert ((here - there).abs() <= 2 / 255).float().mean() > (0.99 if kind == "codec error" else 1 - 1e-9)

@@ -15,11 +15,11 @@ from tutorial_lib.data import (
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN, _join_cells, _split_cells
 
 
-def sample_pairs(change, n=200, **how):
+def sample_pairs(change, n=200, **options):
     g = torch.Generator().manual_seed(3)
     labels = torch.randint(len(SIGNS), (n,), generator=g)
     others = (labels + torch.randint(1, len(SIGNS), (n,), generator=g)) % len(SIGNS) if change == "sign" else None
-    return labels, others, counterfactual_pairs(labels, others, factor=change, generator=g, **how)
+    return labels, others, counterfactual_pairs(labels, others, factor=change, generator=g, **options)
 
 
 @pytest.mark.parametrize("change", DEFAULT_FACTOR_CHANGE)
@@ -37,14 +37,16 @@ def test_counterfactual_pairs_differ_only_inside_the_mask(change, world):
 def test_counterfactual_pairs_match_directly_rendered_images(change):
     scene = sample_scenes(5)
     labels, others = [0, 3, 6, 9, 12], [2, 4, 7, 10, 11]
-    question = counterfactual_pairs(labels, others if change == "sign" else None, factor=change, scene=scene)
-    assert torch.equal(question.image, render(labels, scene=scene))
+    pairs = counterfactual_pairs(labels, others if change == "sign" else None, factor=change, scene=scene)
+    assert torch.equal(pairs.image, render(labels, scene=scene))
     if change == "sign":
-        assert torch.equal(question.counterfactual, render(others, scene=scene))
+        assert torch.equal(pairs.counterfactual, render(others, scene=scene))
     if change == "roll":
         rolled = render(labels, scene=scene.with_pose(roll=scene.pose.roll + torch.pi / 4), masks=True)
-        sign = (rolled.sign_mask > 0.99).expand_as(rolled.images)  # poles differ: in a twin the pole stays where it was
-        assert torch.allclose(question.counterfactual[sign], rolled.images[sign], atol=1e-6)
+        sign = (rolled.sign_mask > 0.99).expand_as(
+            rolled.images
+        )  # not the poles: a counterfactual keeps its pole in place
+        assert torch.allclose(pairs.counterfactual[sign], rolled.images[sign], atol=1e-6)
 
 
 def test_counterfactual_pairs_of_speed_limits_differ_only_in_the_digit():
@@ -66,8 +68,8 @@ def test_counterfactual_pairs_follow_the_amount_given_per_image():
     amounts = torch.tensor([0.0, 0.2, 0.8])
     for change in ("roll", "background", "colour", "texture"):
         image, other, _ = counterfactual_pairs(["speed 30"] * 3, factor=change, amount=amounts, scene=scene)
-        size = (image - other).abs().mean((1, 2, 3))
-        assert size[0] < 1e-7 and size[0] < size[1] < size[2], change
+        difference = (image - other).abs().mean((1, 2, 3))
+        assert difference[0] < 1e-7 and difference[0] < difference[1] < difference[2], change
 
 
 def test_counterfactual_pairs_color_change_turns_red_to_green():
@@ -77,9 +79,9 @@ def test_counterfactual_pairs_color_change_turns_red_to_green():
 
 
 def test_counterfactual_pairs_rejects_invalid_input():
-    with pytest.raises(ValueError, match="unknown change 'color'; the nearest: 'colour'"):
+    with pytest.raises(ValueError, match="unknown factor 'color'; the nearest: 'colour'"):
         counterfactual_pairs("stop", factor="color")
-    with pytest.raises(ValueError, match="name the other signs"):
+    with pytest.raises(ValueError, match="give the other signs"):
         counterfactual_pairs("stop")
     with pytest.raises(ValueError, match="keeps the sign"):
         counterfactual_pairs("stop", "yield", factor="roll")
@@ -88,9 +90,9 @@ def test_counterfactual_pairs_rejects_invalid_input():
 
 
 def test_two_sign_images_have_separate_masks_for_both_signs():
-    drawn = two_sign_images(["stop", "yield", "hump"], ["speed 30", "no left", "green go"], size=32)
-    assert drawn.images.shape == (3, 3, 32, 64)
-    left, right = drawn.left[:, 0], drawn.right[:, 0]
+    result = two_sign_images(["stop", "yield", "hump"], ["speed 30", "no left", "green go"], size=32)
+    assert result.images.shape == (3, 3, 32, 64)
+    left, right = result.left[:, 0], result.right[:, 0]
     assert (left[:, :, :32].sum((1, 2)) > 0.9 * left.sum((1, 2))).all() and left.sum() > 100
     assert (right[:, :, 32:].sum((1, 2)) > 0.9 * right.sum((1, 2))).all() and right.sum() > 100
     assert (left * right).max() < 0.5
@@ -106,15 +108,15 @@ def test_split_cells_and_join_cells_are_inverse():
 
 @pytest.mark.parametrize("kind", ODD_ONE_OUT_KINDS)
 def test_odd_one_out_arrays_have_one_odd_sign_under_the_mask(kind):
-    drawn = odd_one_out_arrays(kind, 4, generator=torch.Generator().manual_seed(1))
-    assert drawn.images.shape == (4, 3, 144, 144) and drawn.mask.shape == (4, 1, 144, 144)
-    cells = _split_cells(drawn.mask).sum((1, 2, 3)).view(4, 9)
-    assert torch.equal(cells.argmax(1), drawn.odd_index)
+    arrays = odd_one_out_arrays(kind, 4, generator=torch.Generator().manual_seed(1))
+    assert arrays.images.shape == (4, 3, 144, 144) and arrays.mask.shape == (4, 1, 144, 144)
+    cells = _split_cells(arrays.mask).sum((1, 2, 3)).view(4, 9)
+    assert torch.equal(cells.argmax(1), arrays.odd_index)
     assert ((cells > 0).sum(1) == 1).all()
-    others = torch.ones(4, 9, dtype=torch.bool).scatter(1, drawn.odd_index[:, None], False)
-    for labels, mine, rest in zip(drawn.labels, drawn.odd_index, others, strict=True):
+    others = torch.ones(4, 9, dtype=torch.bool).scatter(1, arrays.odd_index[:, None], False)
+    for labels, odd, rest in zip(arrays.labels, arrays.odd_index, others, strict=True):
         assert labels[rest].unique().numel() == 1
-        assert (labels[mine] != labels[rest][0]).item() == (kind in ("class", "near"))
+        assert (labels[odd] != labels[rest][0]).item() == (kind in ("class", "near"))
 
 
 def test_most_similar_sign_is_defined_for_every_known_sign():
@@ -127,7 +129,7 @@ def test_most_similar_sign_is_defined_for_every_known_sign():
 def test_odd_one_out_arrays_rejects_invalid_input():
     with pytest.raises(ValueError, match="unknown kind of array 'colr'; the nearest: 'colour'"):
         odd_one_out_arrays("colr")
-    with pytest.raises(ValueError, match="3×3 cells"):
+    with pytest.raises(ValueError, match="3×3 cells, so its size must be"):
         odd_one_out_arrays("size", size=100)
-    with pytest.raises(ValueError, match="ask for 1 or more"):
+    with pytest.raises(ValueError, match="expected at least 1 array"):
         odd_one_out_arrays("size", 0)

@@ -1,4 +1,4 @@
-"""Sets that people have judged: the layout read, the official layouts converted, and files that are refused."""
+"""Datasets with human quality ratings: loading, converting the official layouts, and files that are rejected."""
 
 import csv
 
@@ -22,7 +22,7 @@ def write_image(path, seed, size=(20, 16), noise=0.0):
 
 @pytest.fixture
 def small_live_dir(tmp_path):
-    """Two references, two damaged pictures of each."""
+    """Two references with two distorted images each."""
     folder, rows = tmp_path / "live", []
     for r in range(2):
         write_image(folder / "images" / f"ref{r}.png", r)
@@ -42,15 +42,17 @@ def test_load_iqa_dataset_reads_scores_and_image_pairs(small_live_dir, tmp_path)
     assert data.iqa_dataset_available("live", data_dir=tmp_path) and not data.iqa_dataset_available(
         "tid2013", data_dir=tmp_path
     )
-    found = data.load_iqa_dataset("live", data_dir=tmp_path)
-    assert len(found) == 4 and found.higher_is == "worse" and found.scores.tolist() == [20.5, 41.0, 21.5, 42.0]
-    damaged, reference = found[3]
-    assert damaged.shape == reference.shape == (1, 3, 16, 20)
+    dataset = data.load_iqa_dataset("live", data_dir=tmp_path)
+    assert len(dataset) == 4 and dataset.higher_is == "worse" and dataset.scores.tolist() == [20.5, 41.0, 21.5, 42.0]
+    distorted, reference = dataset[3]
+    assert distorted.shape == reference.shape == (1, 3, 16, 20)
     with Image.open(small_live_dir / "images" / "noise1_2.png") as opened:
-        assert torch.equal(damaged[0], torch.from_numpy(np.array(opened)).permute(2, 0, 1).float() / 255)
-    assert metrics.srcc(torch.cat([quality.psnr(*found[i]) for i in range(4)]), found.quality) > 0.7
-    assert len(found.sha256) == 64 and data.load_iqa_dataset("live", limit=2, data_dir=tmp_path).sha256 != found.sha256
-    assert "all 4 rated pictures of live" in repr(found) and "first 2 rated" in repr(
+        assert torch.equal(distorted[0], torch.from_numpy(np.array(opened)).permute(2, 0, 1).float() / 255)
+    assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(4)]), dataset.quality) > 0.7
+    assert (
+        len(dataset.sha256) == 64 and data.load_iqa_dataset("live", limit=2, data_dir=tmp_path).sha256 != dataset.sha256
+    )
+    assert "all 4 rated images of live" in repr(dataset) and "first 2 rated" in repr(
         data.load_iqa_dataset("live", limit=2, data_dir=tmp_path)
     )
 
@@ -62,17 +64,17 @@ def test_load_iqa_dataset_uses_data_folder_from_environment(small_live_dir, tmp_
 
 def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"tid2013 is not at hand. Get it from https://.*convert_tid2013.*TUTORIAL_DATA"
+        FileNotFoundError, match=r"tid2013 is not available. Get it from https://.*convert_tid2013.*TUTORIAL_DATA"
     ):
         data.load_iqa_dataset("tid2013", data_dir=tmp_path)
-    with pytest.raises(ValueError, match="unknown set with opinions 'liv'; the nearest: 'live'"):
+    with pytest.raises(ValueError, match="unknown image-quality dataset 'liv'; the nearest: 'live'"):
         data.load_iqa_dataset("liv")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("corrupt", "message"),
     [
-        (lambda f: (f / "scores.csv").write_bytes(b"\xff\xfe\x00bad"), "no table that can be read|expected rows"),
+        (lambda f: (f / "scores.csv").write_bytes(b"\xff\xfe\x00bad"), "cannot be read as a table|expected rows"),
         (lambda f: (f / "scores.csv").write_text(""), "expected rows with the columns"),
         (
             lambda f: write_scores(f, [["a.png", "b.png", "k", 1]], ("distorted", "reference", "distortion", "score")),
@@ -83,32 +85,32 @@ def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
             "line 2 has no number in the column dmos",
         ),
         (lambda f: write_scores(f, [["noise0_1.png", "ref0.png", "k", "nan"]]), "line 2 has no number"),
-        (lambda f: write_scores(f, [["../../secret.png", "ref0.png", "k", 1]]), "no plain file name"),
-        (lambda f: write_scores(f, [["/etc/passwd", "ref0.png", "k", 1]]), "no plain file name"),
-        (lambda f: (f / "images" / "ref1.png").unlink(), "the picture ref1.png is missing"),
-        (lambda f: (f / "images" / "ref1.png").write_bytes(b"cbuiltins\neval\n."), "ref1.png is no picture"),
+        (lambda f: write_scores(f, [["../../secret.png", "ref0.png", "k", 1]]), "not a plain file name"),
+        (lambda f: write_scores(f, [["/etc/passwd", "ref0.png", "k", 1]]), "not a plain file name"),
+        (lambda f: (f / "images" / "ref1.png").unlink(), "the image ref1.png is missing"),
+        (lambda f: (f / "images" / "ref1.png").write_bytes(b"cbuiltins\neval\n."), "ref1.png cannot be read as an image"),
         (
             lambda f: write_image(f / "images" / "ref1.png", 1, size=(24, 16)),
             "noise1_1.png is 20×16, its reference ref1.png is 24×16",
         ),
-        (lambda f: Image.new("1", (4096, 1024)).save(f / "images" / "ref1.png"), "claims 4096×1024 pixels"),
+        (lambda f: Image.new("1", (4096, 1024)).save(f / "images" / "ref1.png"), "declares 4096×1024 pixels"),
     ],
 )
-def test_load_iqa_dataset_rejects_invalid_files(spoil, said, small_live_dir, tmp_path):
-    spoil(small_live_dir)
-    with pytest.raises(ValueError, match=said):
+def test_load_iqa_dataset_rejects_invalid_files(corrupt, message, small_live_dir, tmp_path):
+    corrupt(small_live_dir)
+    with pytest.raises(ValueError, match=message):
         data.load_iqa_dataset("live", data_dir=tmp_path)
 
 
 @pytest.fixture
 def official_live_dir(tmp_path):
-    """LIVE as it is published, with one undamaged copy and one damaged picture of each kind."""
+    """LIVE in its published layout, with one undistorted copy and one distorted image of each type."""
     folder = tmp_path / "databaserelease2"
     write_image(folder / "refimgs" / "bikes.bmp", 0)
     for k, kind in enumerate(("jp2k", "jpeg", "wn", "gblur", "fastfading")):
         write_image(folder / kind / "img1.bmp", 0)
         write_image(folder / kind / "img2.bmp", 0, noise=10 * (k + 1))
-        # Listed in another order than they are numbered, as the published files do.
+        # The published files do not list the images in the order of their numbers either.
         (folder / kind / "info.txt").write_text("bikes.bmp img2.bmp 0.5\nbikes.bmp img1.bmp 0\n\n")
     scores = np.arange(10.0)[None] * 5
     savemat(folder / "dmos.mat", {"dmos": scores, "orgs": np.array([[1, 0] * 5])})
@@ -118,16 +120,16 @@ def official_live_dir(tmp_path):
 def test_convert_live_reads_official_layout(official_live_dir, tmp_path):
     target = data.convert_live(official_live_dir, data_dir=tmp_path / "data")
     assert target == tmp_path / "data" / "live"
-    found = data.load_iqa_dataset("live", data_dir=tmp_path / "data")
-    assert found.distortion_types == ("jp2k", "jpeg", "wn", "gblur", "fastfading") and found.scores.tolist() == [
+    dataset = data.load_iqa_dataset("live", data_dir=tmp_path / "data")
+    assert dataset.distortion_types == ("jp2k", "jpeg", "wn", "gblur", "fastfading") and dataset.scores.tolist() == [
         5.0,
         15.0,
         25.0,
         35.0,
         45.0,
     ]
-    assert set(found.references) == {"ref_bikes.png"}
-    assert metrics.srcc(torch.cat([quality.psnr(*found[i]) for i in range(5)]), found.quality) == 1
+    assert set(dataset.references) == {"ref_bikes.png"}
+    assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(5)]), dataset.quality) == 1
 
 
 def test_convert_live_prefers_realigned_scores(official_live_dir, tmp_path):
@@ -140,7 +142,7 @@ def test_convert_live_prefers_realigned_scores(official_live_dir, tmp_path):
 
 def test_iqa_converters_report_missing_and_inconsistent_files(official_live_dir, tmp_path):
     savemat(official_live_dir / "dmos.mat", {"dmos": np.arange(9.0), "orgs": np.zeros(9)})
-    with pytest.raises(ValueError, match="10 pictures are listed in info.txt, dmos.mat has 9 scores"):
+    with pytest.raises(ValueError, match="10 images are listed in info.txt, dmos.mat has 9 scores"):
         data.convert_live(official_live_dir, data_dir=tmp_path / "data")
     savemat(official_live_dir / "dmos.mat", {"other": np.arange(9.0)})
     with pytest.raises(ValueError, match="has no dmos and orgs"):
@@ -163,19 +165,20 @@ def test_convert_tid2013_reads_official_layout(tmp_path):
     lines = [f"{6 - k:.5f} {name.upper().replace('BMP', 'bmp')}" for k, name in enumerate(names)]
     (folder / "mos_with_names.txt").write_text("\n".join(lines))
     data.convert_tid2013(folder, data_dir=tmp_path / "data")
-    found = data.load_iqa_dataset("tid2013", data_dir=tmp_path / "data")
+    dataset = data.load_iqa_dataset("tid2013", data_dir=tmp_path / "data")
     assert (
-        found.higher_is == "better"
-        and found.scores.tolist() == [6.0, 5.0, 4.0]
-        and found.distortion_types == ("type 1", "type 1", "type 8")
+        dataset.higher_is == "better"
+        and dataset.scores.tolist() == [6.0, 5.0, 4.0]
+        and dataset.distortion_types == ("type 1", "type 1", "type 8")
     )
-    assert metrics.srcc(torch.cat([quality.psnr(*found[i]) for i in range(3)]), found.quality) == 1
+    assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(3)]), dataset.quality) == 1
 
 
 @pytest.mark.skipif(
-    not data.iqa_dataset_available("live"), reason="LIVE is not at hand; set TUTORIAL_DATA to a folder that has it"
+    not data.iqa_dataset_available("live"),
+    reason="LIVE is not available; set TUTORIAL_DATA to a folder that contains it",
 )
 def test_psnr_correlates_with_human_ratings_on_live():
-    found = data.load_iqa_dataset("live")
-    psnr = torch.cat([quality.psnr(*found[i]) for i in range(len(found))])
-    assert abs(metrics.srcc(psnr, found.quality)) >= 0.85
+    dataset = data.load_iqa_dataset("live")
+    psnr = torch.cat([quality.psnr(*dataset[i]) for i in range(len(dataset))])
+    assert abs(metrics.srcc(psnr, dataset.quality)) >= 0.85

@@ -6,7 +6,6 @@ import os
 import pickle
 import socket
 import struct
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -34,7 +33,7 @@ def requires_local_data(world, split="test"):
 
 @pytest.fixture(autouse=True)
 def isolated_data_dir(monkeypatch, tmp_path):
-    """No test may see, or write into, the data folder of whoever runs it."""
+    """Keep tests away from the data folder of the person who runs them."""
     monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
 
@@ -60,7 +59,7 @@ def write_npz(path, *, n=6, shape=(32, 32, 3), **changes):
     return arrays
 
 
-# What comes out of the door.
+# What is loaded.
 
 
 def test_load_returns_images_in_unit_range_with_description(data):
@@ -73,11 +72,11 @@ def test_load_returns_images_in_unit_range_with_description(data):
         for channel in range(3):
             naive = torch.tensor(arrays["images"][n, :, :, channel] / np.float32(255))
             assert torch.equal(images[n, channel], naive)
-    assert dataset.description == "6 of 10,000 pictures of cifar10/test"
+    assert dataset.description == "6 of 10,000 images of cifar10/test"
     assert dataset.source == "cifar10-test.npz"
     assert dataset.classes[3] == "cat"
     assert dataset._replace(labels=labels + 1).labels[0] == 1
-    assert repr(dataset) == "Pictures(6×3×32×32 on cpu; 6 of 10,000 pictures of cifar10/test; cifar10-test.npz)"
+    assert repr(dataset) == "LabeledImages(6×3×32×32 on cpu; 6 of 10,000 images of cifar10/test; cifar10-test.npz)"
 
 
 def test_load_expands_gray_images_to_three_equal_channels(data):
@@ -92,7 +91,7 @@ def test_load_limit_takes_first_images_and_reports_it(data):
     write_npz(data / "cifar10-test.npz")
     some, every = load("cifar10", limit=4), load("cifar10", limit=400)
     assert torch.equal(some.images, every.images[:4]) and some.labels.tolist() == [0, 1, 2, 3]
-    assert some.description == "6 of 10,000 pictures of cifar10/test; the first 4 of them"
+    assert some.description == "6 of 10,000 images of cifar10/test; the first 4 of them"
     assert len(every.images) == 6 and "first" not in every.description
 
 
@@ -139,23 +138,23 @@ def test_load_uses_and_counts_class_names_stored_in_the_file(data):
     write_npz(data / "dtd-test.npz", classes=np.array(registry.DTD_CLASSES[:10]))
     assert load("dtd").classes == registry.DTD_CLASSES[:10]
     assert load("dtd").description == (
-        "6 pictures of dtd/test, 10 of 47 classes; scaled by a rule the file does not name"
+        "6 images of dtd/test, 10 of 47 classes; scaled by a rule that the file does not name"
     )
     write_npz(data / "dtd-test.npz", scaled=np.array("central square"))
-    assert load("dtd").description == "6 of 1,880 pictures of dtd/test; central square"
+    assert load("dtd").description == "6 of 1,880 images of dtd/test; central square"
     write_npz(data / "dtd-test.npz", classes=np.array(list("abcdefghij")))
-    assert load("dtd").description.startswith("6 pictures of dtd/test, with class names of their own")
+    assert load("dtd").description.startswith("6 images of dtd/test, with class names of their own")
 
 
 def test_load_digits_needs_no_download(no_network):
     train, test = load("digits", "train"), load("digits")
     assert len(train.images) + len(test.images) == 1797
-    assert test.images.shape == (500, 3, 32, 32) and test.description.startswith("all 500 pictures of digits/test")
+    assert test.images.shape == (500, 3, 32, 32) and test.description.startswith("all 500 images of digits/test")
     from sklearn.datasets import load_digits
 
     original = torch.tensor(load_digits().images[1297:] / 16, dtype=torch.float32)
     assert torch.equal(test.images[:, 0, ::4, ::4], original) and torch.equal(test.images[:, 2, 3::4, 2::4], original)
-    assert is_available("digits") and "always there" in download_hint("digits")
+    assert is_available("digits") and "always available" in download_hint("digits")
     with pytest.raises(ValueError, match="unknown split of digits 'tset'; the nearest: 'test'"):
         load("digits", "tset")
 
@@ -187,21 +186,21 @@ def test_dataset_hosts_match_torchvision_downloads():
     assert any(mirror.startswith(DATASETS["mnist"].host) for mirror in datasets.MNIST.mirrors)
 
 
-# What is refused.
+# What is rejected.
 
 
 @pytest.mark.parametrize(
-    "asked, said",
+    "arguments, message",
     [
-        (("cifer10", "test"), "unknown world 'cifer10'; the nearest: 'cifar10'"),
+        (("cifer10", "test"), "unknown dataset 'cifer10'; the nearest: 'cifar10'"),
         (("cifar10", "tets"), "unknown split of cifar10 'tets'; the nearest: 'test'"),
         (("svhn", "val"), "unknown split of svhn 'val'; there are: 'train', 'test'"),
     ],
 )
-@pytest.mark.parametrize("ask", [load, is_available, download_hint])
-def test_loading_functions_suggest_nearest_dataset_or_split_name(ask, asked, said):
-    with pytest.raises(ValueError, match=said):
-        ask(*asked)
+@pytest.mark.parametrize("function", [load, is_available, download_hint])
+def test_loading_functions_suggest_nearest_dataset_or_split_name(function, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        function(*arguments)
 
 
 INVALID_ARRAYS = {
@@ -217,25 +216,25 @@ INVALID_ARRAYS = {
     "classes are int64 of shape": {"classes": np.arange(10)},
     "it is empty": {"images": np.zeros((0, 32, 32, 3), np.uint8), "labels": np.zeros(0, np.int64)},
     "it has no labels": {"labels": None},
-    "it has no images and no labels": {"labels": None, "images": None, "pictures": np.zeros(3)},
+    "it has no images and no labels": {"labels": None, "images": None, "pixels": np.zeros(3)},
     "it holds pickled objects, which are never loaded": {"labels": np.array([{}] * 6, dtype=object)},
 }
 
 
-@pytest.mark.parametrize("why", INVALID_ARRAYS)
-def test_load_rejects_invalid_arrays(data, why):
-    write_npz(data / "cifar10-test.npz", **INVALID_ARRAYS[why])
-    with pytest.raises(ValueError, match=why) as refusal:
+@pytest.mark.parametrize("message", INVALID_ARRAYS)
+def test_load_rejects_invalid_arrays(data, message):
+    write_npz(data / "cifar10-test.npz", **INVALID_ARRAYS[message])
+    with pytest.raises(ValueError, match=message) as error:
         load("cifar10")
-    assert str(data / "cifar10-test.npz") in str(refusal.value)
-    assert "Expected: images (N, 32, 32, 3) uint8, labels (N,) integers in 0…9" in str(refusal.value)
+    assert str(data / "cifar10-test.npz") in str(error.value)
+    assert "Expected: images (N, 32, 32, 3) uint8, labels (N,) integers in 0…9" in str(error.value)
 
 
 def test_load_rejects_more_images_than_the_official_split(data, monkeypatch):
     small = dataclasses.replace(DATASETS["cifar10"], splits={"test": registry.SplitInfo(5, 1)})
     monkeypatch.setitem(DATASETS, "cifar10", small)
     write_npz(data / "cifar10-test.npz")
-    with pytest.raises(ValueError, match="it has 6 pictures, the official split only 5"):
+    with pytest.raises(ValueError, match="it has 6 images, the official split only 5"):
         load("cifar10")
 
 
@@ -247,7 +246,7 @@ class Bomb:
 @pytest.mark.parametrize("content", [pickle.dumps(Bomb()), b"", b"<html>not found</html>"])
 def test_load_rejects_files_that_are_not_npz_archives(data, content):
     (data / "cifar10-test.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="it is no .npz archive, or a damaged one"):
+    with pytest.raises(ValueError, match="it is not an .npz archive, or it is damaged"):
         load("cifar10")
 
 
@@ -268,17 +267,17 @@ def test_load_rejects_archive_with_flipped_bytes(data):
         load("cifar10")
 
 
-# The network: missing, silent, lying, and well.
+# The network: missing, silent, delivering wrong files, and working.
 
 
 @pytest.mark.parametrize("world", DATASETS)
 def test_load_without_network_explains_manual_download(data, no_network, world):
-    with pytest.raises(FileNotFoundError) as refusal:
+    with pytest.raises(FileNotFoundError) as error:
         load(world, "test")
-    said = str(refusal.value)
-    assert f"{world}/test is not at hand and cannot be downloaded" in said
-    assert f"put `{world}-test.npz` (images (N, " in said and "TUTORIAL_DATA" in said and str(data) in said
-    assert refusal.value.__cause__ is None and refusal.value.__suppress_context__
+    message = str(error.value)
+    assert f"{world}/test is not available locally and cannot be downloaded" in message
+    assert f"put `{world}-test.npz` (images (N, " in message and "TUTORIAL_DATA" in message and str(data) in message
+    assert error.value.__cause__ is None and error.value.__suppress_context__
     assert list(data.iterdir()) == [] and not is_available(world)
     assert socket.getdefaulttimeout() is None
 
@@ -312,25 +311,25 @@ def test_load_svhn_downloads_once_and_leaves_one_file(data, monkeypatch):
         serve_svhn(monkeypatch, address, hashlib.md5(content).hexdigest())
         dataset = load("svhn")
     assert [path.name for path in data.iterdir()] == ["svhn-test.npz"]
-    assert dataset.labels.tolist() == [1, 0, 3, 9, 0] and dataset.description == "all 5 pictures of svhn/test"
+    assert dataset.labels.tolist() == [1, 0, 3, 9, 0] and dataset.description == "all 5 images of svhn/test"
     assert torch.equal(dataset.images[4, 2], torch.tensor(images[:, :, 2, 4] / np.float32(255)))
     assert load("svhn").sha256 == dataset.sha256 and is_available("svhn")
 
 
-@pytest.mark.parametrize("harm", ["another file", "cut short", "wrong number"])
-def test_load_discards_corrupted_download(data, monkeypatch, harm):
+@pytest.mark.parametrize("fault", ["another file", "cut short", "wrong number"])
+def test_load_discards_corrupted_download(data, monkeypatch, fault):
     content, _ = svhn_file()
     md5 = hashlib.md5(content).hexdigest()
-    with serve_directory({"test_32x32.mat": content[::-1] if harm == "another file" else content},
-                cut=2000 if harm == "cut short" else None) as address:  # fmt: skip
+    with serve_directory({"test_32x32.mat": content[::-1] if fault == "another file" else content},
+                cut=2000 if fault == "cut short" else None) as address:  # fmt: skip
         serve_svhn(monkeypatch, address, md5)
-        if harm == "wrong number":
+        if fault == "wrong number":
             monkeypatch.setitem(
                 DATASETS, "svhn", dataclasses.replace(DATASETS["svhn"], splits={"test": registry.SplitInfo(7, 64)})
             )
-        with pytest.raises(ValueError, match="svhn/test arrived damaged and was thrown away") as refusal:
+        with pytest.raises(ValueError, match="svhn/test arrived damaged and was deleted") as error:
             load("svhn")
-    assert "Try again" in str(refusal.value) and "put `svhn-test.npz`" in str(refusal.value)
+    assert "Try again" in str(error.value) and "put `svhn-test.npz`" in str(error.value)
     assert list(data.iterdir()) == []
 
 
@@ -338,7 +337,9 @@ def test_load_times_out_on_silent_host(data, monkeypatch):
     monkeypatch.setattr(_download, "CONNECT_TIMEOUT_S", 0.3)
     with serve_directory({}, silent=True) as address:
         serve_svhn(monkeypatch, address, "0" * 32)
-        with pytest.raises(FileNotFoundError, match="svhn/test is not at hand and cannot be downloaded.*timed out"):
+        with pytest.raises(
+            FileNotFoundError, match="svhn/test is not available locally and cannot be downloaded.*timed out"
+        ):
             load("svhn")
     assert list(data.iterdir()) == []
 
@@ -359,18 +360,18 @@ def test_load_cifar10_stores_both_splits_from_one_download(data, monkeypatch):
 
     random = np.random.default_rng(2)
     batches = {f"data_batch_{k}": 2 for k in range(1, 6)} | {"test_batch": 3}
-    held = {
+    files = {
         name: pickle.dumps({"data": random.integers(0, 256, (n, 3072), np.uint8), "labels": [7] * n})
         for name, n in batches.items()
     }
-    held["batches.meta"] = pickle.dumps({"label_names": list(registry.CIFAR10_CLASSES)})
+    files["batches.meta"] = pickle.dumps({"label_names": list(registry.CIFAR10_CLASSES)})
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, content in held.items():
+        for name, content in files.items():
             entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in held.items()}
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
     monkeypatch.setattr(CIFAR10, "train_list", [[name, md5[name]] for name in list(batches)[:5]])
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5["test_batch"]]])
     monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5["batches.meta"]})
@@ -382,7 +383,7 @@ def test_load_cifar10_stores_both_splits_from_one_download(data, monkeypatch):
         images, labels = load("cifar10")
     assert sorted(path.name for path in data.iterdir()) == ["cifar10-test.npz", "cifar10-train.npz"]
     assert labels.tolist() == [7, 7, 7] and len(load("cifar10", "train").images) == 10
-    raw = pickle.loads(held["test_batch"])["data"].reshape(-1, 3, 32, 32)
+    raw = pickle.loads(files["test_batch"])["data"].reshape(-1, 3, 32, 32)
     assert torch.equal(images, torch.tensor(raw / np.float32(255)))
 
 
@@ -391,34 +392,34 @@ def test_load_mnist_decodes_idx_files(data, monkeypatch):
 
     random = np.random.default_rng(3)
     images = {part: random.integers(0, 256, (n, 28, 28), np.uint8) for part, n in (("train", 4), ("t10k", 2))}
-    held = {}
+    files = {}
     for part, array in images.items():
         n = len(array)
-        held[f"{part}-images-idx3-ubyte.gz"] = gzip.compress(struct.pack(">IIII", 2051, n, 28, 28) + array.tobytes())
-        held[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">II", 2049, n) + bytes(range(n)))
-    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(held[name]).hexdigest()) for name in held])
+        files[f"{part}-images-idx3-ubyte.gz"] = gzip.compress(struct.pack(">IIII", 2051, n, 28, 28) + array.tobytes())
+        files[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">II", 2049, n) + bytes(range(n)))
+    monkeypatch.setattr(MNIST, "resources", [(name, hashlib.md5(files[name]).hexdigest()) for name in files])
     splits = {"train": registry.SplitInfo(4, 1), "test": registry.SplitInfo(2, 1)}
     monkeypatch.setitem(DATASETS, "mnist", dataclasses.replace(DATASETS["mnist"], splits=splits))
-    with serve_directory(held) as address:
+    with serve_directory(files) as address:
         monkeypatch.setattr(MNIST, "mirrors", [f"{address}/"])
         dataset = load("mnist")
     assert torch.equal(dataset.images[:, 1], torch.tensor(images["t10k"] / np.float32(255)))
-    assert dataset.labels.tolist() == [0, 1] and dataset.description == "all 2 pictures of mnist/test"
+    assert dataset.labels.tolist() == [0, 1] and dataset.description == "all 2 images of mnist/test"
     assert sorted(path.name for path in data.iterdir()) == ["mnist-test.npz", "mnist-train.npz"]
 
 
 def test_load_gtsrb_and_dtd_follow_their_stated_resize_rule(data, monkeypatch):
     stripes = np.zeros((64, 96, 3), np.uint8)
-    stripes[:, 16:80] = 200  # the central square is of one colour, the whole picture is not
+    stripes[:, 16:80] = 200  # the central square has one color, the whole image has two
     image = Image.fromarray(stripes)
     splits = {"test": registry.SplitInfo(1, 1)}
-    for world, central in (("gtsrb", False), ("dtd", True)):
-        decode = lambda raw, split, central=central: registry._decoded([(image, 3)], central)
+    for world, crop in (("gtsrb", False), ("dtd", True)):
+        decode = lambda folder, split, crop=crop: registry._decode([(image, 3)], crop)
         monkeypatch.setitem(DATASETS, world, dataclasses.replace(DATASETS[world], decode=decode, splits=splits))
         images = load(world)
         assert images.images.shape == (1, 3, 32, 32) and images.labels.tolist() == [3]
-        assert images.description == f"all 1 pictures of {world}/test; {DATASETS[world].resize_note}"
-        assert (len(images.images.unique()) == 1) == central
+        assert images.description == f"all 1 images of {world}/test; {DATASETS[world].resize_note}"
+        assert (len(images.images.unique()) == 1) == crop
 
 
 def test_gtsrb_decoder_reads_torchvision_archives(tmp_path, monkeypatch):
@@ -470,8 +471,8 @@ def test_load_image_files_matches_torchvision_resize_and_crop(tmp_path):
 
 
 def test_load_image_files_rejects_unreadable_missing_or_no_files(tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match="text.png is no picture"):
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(ValueError, match="text.png cannot be read as an image"):
         load_image_files(tmp_path / "text.png")
     with pytest.raises(FileNotFoundError, match="no photograph at"):
         load_image_files([tmp_path / "none.png"])

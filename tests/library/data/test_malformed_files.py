@@ -1,7 +1,6 @@
-"""Files that lie about themselves: refused by name before memory is taken, nothing run, nothing written elsewhere."""
+"""Malformed files are rejected before memory is allocated; no code is run and no file is written elsewhere."""
 
 import io
-import os
 import struct
 import tracemalloc
 import zipfile
@@ -24,22 +23,17 @@ from tutorial_lib.models.pretrained import locate_weights
 
 @pytest.fixture(autouse=True)
 def data(monkeypatch, tmp_path):
-    """No test may see, or write into, the data folder of whoever runs it."""
+    """Keep tests away from the data folder of the person who runs them."""
     monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
 
-class Bomb:
-    def __reduce__(self):
-        return os.abort, ()
-
-
-def npy_with_false_header(shape, dtype="|u1", held=b""):
-    """An .npy file whose head claims more than it holds."""
+def npy_with_false_header(shape, dtype="|u1", content=b""):
+    """Return an .npy file whose header claims more data than it contains."""
     out = io.BytesIO()
     np.lib.format.write_array_header_1_0(out, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return out.getvalue() + held
+    return out.getvalue() + content
 
 
 def write_npz(path, **members):
@@ -60,34 +54,37 @@ MALFORMED_ARRAYS = {
         lambda: npy_with_false_header((10**6, 32, 32, 3, 326)),
         "images would take 1,001,472,000,000 bytes",
     ),
-    "claims more than numbers hold": (lambda: npy_with_false_header((2**62, 2**62)), "images would take"),
-    "claims a little more than it holds": (
-        lambda: npy_with_false_header((3, 32, 32, 3), held=bytes(100)),
-        "images claims 9,216 bytes and holds",
+    "claims more than an integer can hold": (lambda: npy_with_false_header((2**62, 2**62)), "images would take"),
+    "claims a little more than it contains": (
+        lambda: npy_with_false_header((3, 32, 32, 3), content=bytes(100)),
+        "images declares 9,216 bytes but holds",
     ),
-    "unpacks to more than the set": (lambda: bytes(80_000_000), "it cannot be read|images would take"),
-    "a real head before 80 million zeros": (
-        lambda: npy_with_false_header((26_041, 32, 32, 3), held=bytes(26_041 * 3072)),
+    "unpacks to more than the dataset": (lambda: bytes(80_000_000), "it cannot be read|images would take"),
+    "a true header before 80 million zeros": (
+        lambda: npy_with_false_header((26_041, 32, 32, 3), content=bytes(26_041 * 3072)),
         "images would take 79,99",
     ),
     "objects": (
-        lambda: npy_with_false_header((3,), dtype="|O", held=b"cos\nabort\n(tR."),
+        lambda: npy_with_false_header((3,), dtype="|O", content=b"cos\nabort\n(tR."),
         "it holds pickled objects, which are never loaded",
     ),
-    "a head that is code": (lambda: b"\x93NUMPY\x01\x00\x20\x00__import__('os').abort()        ", "it cannot be read"),
+    "a header that is code": (
+        lambda: b"\x93NUMPY\x01\x00\x20\x00__import__('os').abort()        ",
+        "it cannot be read",
+    ),
     "another version": (lambda: b"\x93NUMPY\x09\x00" + bytes(100), "it cannot be read"),
     "nothing": (lambda: b"", "it cannot be read"),
 }
 
 
-@pytest.mark.parametrize("what", MALFORMED_ARRAYS)
-def test_load_rejects_malformed_npz_before_allocating_memory(what, data):
-    content, said = MALFORMED_ARRAYS[what]
+@pytest.mark.parametrize("case", MALFORMED_ARRAYS)
+def test_load_rejects_malformed_npz_before_allocating_memory(case, data):
+    content, message = MALFORMED_ARRAYS[case]
     write_npz(data / "cifar10-test.npz", images=content(), labels=npy_bytes(np.zeros(3, np.int64)))
     assert (data / "cifar10-test.npz").stat().st_size < 200_000
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=said) as error:
+        with pytest.raises(ValueError, match=message) as error:
             load("cifar10")
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
@@ -102,12 +99,12 @@ def test_load_fixations_rejects_false_array_size(data):
         **columns | {"x": npy_with_false_header((10**12,), "<f4")},
         names=npy_bytes(np.array(["a.jpg"])),
     )
-    with pytest.raises(ValueError, match="x would take 4,000,000,000,000 bytes.*Mend the file"):
+    with pytest.raises(ValueError, match="x would take 4,000,000,000,000 bytes.*Fix the file"):
         load_fixations("osie")
 
 
 def write_decompression_bomb(path, side=60_000):
-    """A PNG of some hundred bytes whose head claims side² pixels."""
+    """Write a PNG of some hundred bytes whose header claims side² pixels."""
     batch_size = lambda kind, body: (
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     )
@@ -130,7 +127,7 @@ def write_svg(path):
     return path
 
 
-@pytest.mark.parametrize("side", [60_000, 15_000])  # Pillow refuses the first, and of the second it only warns
+@pytest.mark.parametrize("side", [60_000, 15_000])  # Pillow rejects the first and only warns about the second
 @pytest.mark.parametrize("reader", ["photos", "rated", "gaze"])
 def test_image_loaders_reject_decompression_bombs(reader, side, tmp_path):
     path = write_decompression_bomb(tmp_path / "a.png", side)
@@ -142,14 +139,14 @@ def test_image_loaders_reject_decompression_bombs(reader, side, tmp_path):
         "gaze": lambda: FixationDataset(tmp_path, ("../a.png",), {}, 24, "", "").image(0),
     }
     (tmp_path / "images").mkdir()
-    with pytest.raises(ValueError, match="a.png is no picture that can be read.*put the whole file in its place"):
+    with pytest.raises(ValueError, match="a.png cannot be read as an image.*replace it with the complete file"):
         readers[reader]()
 
 
-@pytest.mark.parametrize("harm", [write_truncated_png, write_svg])
-def test_image_loaders_report_unreadable_files(harm, tmp_path):
-    with pytest.raises(ValueError, match="a.png is no picture that can be read"):
-        load_image_files(harm(tmp_path / "a.png"))
+@pytest.mark.parametrize("write_file", [write_truncated_png, write_svg])
+def test_image_loaders_report_unreadable_files(write_file, tmp_path):
+    with pytest.raises(ValueError, match="a.png cannot be read as an image"):
+        load_image_files(write_file(tmp_path / "a.png"))
     rated = QualityDataset(
         [tmp_path / "a.png"],
         {"r": tmp_path / "a.png"},
@@ -160,26 +157,26 @@ def test_image_loaders_report_unreadable_files(harm, tmp_path):
         score_description="m",
         description="s",
     )
-    with pytest.raises(ValueError, match="a.png is no picture that can be read"):
+    with pytest.raises(ValueError, match="a.png cannot be read as an image"):
         rated[0]
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, message",
     [
-        (b"\xff\xfe\x00distorted", "no text|expected rows"),
-        (b"distorted,reference,distortion,dmos\n\x00,\x00,\x00,1\n", "plain file name|no table|missing"),
-        (b"distorted,reference,distortion,dmos\na.png,../../etc/passwd,k,1\n", "which is no plain file name"),
-        (b"distorted,reference,distortion,dmos\n" + b"a" * 200_000 + b",b,k,1\n", "no table that can be read"),
+        (b"\xff\xfe\x00distorted", "is not text|expected rows"),
+        (b"distorted,reference,distortion,dmos\n\x00,\x00,\x00,1\n", "plain file name|as a table|missing"),
+        (b"distorted,reference,distortion,dmos\na.png,../../etc/passwd,k,1\n", "which is not a plain file name"),
+        (b"distorted,reference,distortion,dmos\n" + b"a" * 200_000 + b",b,k,1\n", "cannot be read as a table"),
         (b"distorted,reference,distortion,dmos\na.png\n", "has no number"),
     ],
 )
-def test_load_iqa_dataset_rejects_malformed_score_table(content, said, data):
+def test_load_iqa_dataset_rejects_malformed_score_table(content, message, data):
     (data / "live").mkdir()
     (data / "live" / "scores.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=said) as error:
+    with pytest.raises(ValueError, match=message) as error:
         load_iqa_dataset("live")
-    assert "scores.csv" in str(error.value) and "Mend the folder" in str(error.value)
+    assert "scores.csv" in str(error.value) and "Fix the folder" in str(error.value)
 
 
 def test_load_iqa_dataset_rejects_oversized_score_table(data):
@@ -199,7 +196,7 @@ def test_convert_live_rejects_path_traversal_and_malformed_lists(line, tmp_path,
         (folder / kind).mkdir(parents=True)
         (folder / kind / "info.txt").write_text(line)
     savemat(folder / "dmos.mat", {"dmos": np.zeros(5), "orgs": np.zeros(5)})
-    with pytest.raises(ValueError, match="info.txt is no list of this set.*take the file that came with the pictures"):
+    with pytest.raises(ValueError, match="info.txt is not a list of this dataset.*use the file that came with the images"):
         convert_live(folder)
     assert not any(data.iterdir())
 
@@ -207,7 +204,7 @@ def test_convert_live_rejects_path_traversal_and_malformed_lists(line, tmp_path,
 @pytest.mark.parametrize("line", ["x i01_01_1.bmp", "5.5 i01.bmp", "5.5 ../i01_01_1.bmp"])
 def test_convert_tid2013_rejects_malformed_score_list(line, tmp_path, data):
     (tmp_path / "mos_with_names.txt").write_text(line)
-    with pytest.raises(ValueError, match="mos_with_names.txt is no list of this set"):
+    with pytest.raises(ValueError, match="mos_with_names.txt is not a list of this dataset"):
         convert_tid2013(tmp_path)
     assert not any(data.iterdir())
 
@@ -218,7 +215,7 @@ def test_convert_tid2013_rejects_malformed_score_list(line, tmp_path, data):
 def test_convert_live_rejects_invalid_matlab_files(content, tmp_path):
     path = tmp_path / "dmos.mat"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="dmos.mat (is no MATLAB file that can be read|has no dmos and orgs)"):
+    with pytest.raises(ValueError, match="dmos.mat (cannot be read as a MATLAB file|has no dmos and orgs)"):
         convert_live(tmp_path)
 
 
@@ -245,17 +242,17 @@ def test_pretrained_rejects_oversized_weights_file(data):
         models.load_pretrained("cifar10/resnet20")
 
 
-@pytest.mark.parametrize("harm", ["head of a terabyte", "cut", "another network", "text"])
-def test_models_load_rejects_corrupted_packaged_weights(harm, tmp_path, monkeypatch):
+@pytest.mark.parametrize("fault", ["header of a terabyte", "cut", "another network", "text"])
+def test_models_load_rejects_corrupted_packaged_weights(fault, tmp_path, monkeypatch):
     from safetensors.torch import save
 
     whole = (models.WEIGHTS_DIR / "signs-quality.safetensors").read_bytes()
     content = {
-        "head of a terabyte": struct.pack("<Q", 10**12) + b"{}",
+        "header of a terabyte": struct.pack("<Q", 10**12) + b"{}",
         "cut": whole[:5000],
         "another network": save({"weight": torch.zeros(2)}),
         "text": b"version https://git-lfs.github.com/spec/v1\n",
-    }[harm]
+    }[fault]
     (tmp_path / "signs-quality.safetensors").write_bytes(content)
     monkeypatch.setattr(models, "WEIGHTS_DIR", tmp_path)
     with pytest.raises(

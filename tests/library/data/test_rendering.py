@@ -11,7 +11,7 @@ POSE = Pose(yaw=0.4, pitch=-0.2, roll=0.3, size=0.6, x=0.1, y=-0.05).for_batch(1
 
 
 def test_sign_plane_coordinates_invert_camera_projection():
-    """Project points of the sign by the textbook's steps, one at a time, and look them up."""
+    """Points of the sign are projected step by step, as in textbooks, and looked up at the resulting positions."""
     x, y, _, facing = sign_plane_coordinates(POSE, 64, 64)
     yaw, pitch, roll, size, right, down = (float(field) for field in POSE)
     for px, py in ((0.0, 0.0), (0.5, -0.3), (-0.8, 0.6)):
@@ -46,17 +46,22 @@ def test_rasterize_signs_fractions_and_transmittance_sum_to_one():
 
 
 def test_render_images_and_masks_have_expected_shape_and_range():
-    drawn = render(SIGNS + NOVEL_SIGNS, masks=True)
-    assert drawn.images.shape == (23, 3, 48, 48) and drawn.sign_mask.shape == drawn.glyph_mask.shape == (23, 1, 48, 48)
-    for maps in drawn:
+    rendered = render(SIGNS + NOVEL_SIGNS, masks=True)
+    assert rendered.images.shape == (23, 3, 48, 48) and rendered.sign_mask.shape == rendered.glyph_mask.shape == (
+        23,
+        1,
+        48,
+        48,
+    )
+    for maps in rendered:
         assert maps.min() >= 0 and maps.max() <= 1 and maps.dtype == torch.float32
-    assert (drawn.glyph_mask <= drawn.sign_mask + 1e-5).all()
-    assert (drawn.sign_mask.sum((1, 2, 3)) > 20).all() and (drawn.glyph_mask.sum((1, 2, 3)) > 1).all()
+    assert (rendered.glyph_mask <= rendered.sign_mask + 1e-5).all()
+    assert (rendered.sign_mask.sum((1, 2, 3)) > 20).all() and (rendered.glyph_mask.sum((1, 2, 3)) > 1).all()
 
 
 def test_render_glyph_mask_covers_whole_yield_and_priority_signs():
-    drawn = render(["yield", "priority", "stop"], masks=True)
-    shares = drawn.glyph_mask.sum((1, 2, 3)) / drawn.sign_mask.sum((1, 2, 3))
+    rendered = render(["yield", "priority", "stop"], masks=True)
+    shares = rendered.glyph_mask.sum((1, 2, 3)) / rendered.sign_mask.sum((1, 2, 3))
     assert shares[:2].min() > 0.98 and shares[2] < 0.5
 
 
@@ -66,7 +71,7 @@ def test_render_is_seeded_and_accepts_sign_names():
 
 
 def test_render_prefix_is_independent_of_number_of_images():
-    """Blocks are drawn one after the other; what comes later does not change what came before."""
+    """Scenes are sampled block by block, so that later blocks do not change earlier ones."""
     assert torch.equal(render([0] * 64), render([0] * 70)[:64])
 
 
@@ -79,10 +84,10 @@ def test_render_uses_one_scene_for_all_labels_or_one_per_label():
 
 
 def test_render_follows_pose_conventions_for_size_position_and_roll():
-    places = Pose(size=0.5, x=torch.tensor([0.0, 0.3, 0.0]), y=torch.tensor([0.0, 0.0, 0.3]))
-    drawn = render(["no entry"] * 3, distribution="clean", pose=places, size=64, masks=True)
+    poses = Pose(size=0.5, x=torch.tensor([0.0, 0.3, 0.0]), y=torch.tensor([0.0, 0.0, 0.3]))
+    rendered = render(["no entry"] * 3, distribution="clean", pose=poses, size=64, masks=True)
     rows = torch.arange(64.0)
-    for mask, x, y in zip(drawn.sign_mask[:, 0], (0, 0.3, 0), (0, 0, 0.3), strict=True):
+    for mask, x, y in zip(rendered.sign_mask[:, 0], (0, 0.3, 0), (0, 0, 0.3), strict=True):
         assert mask.sum().item() == pytest.approx(3.14159 * 16**2, rel=0.02)
         assert ((mask.sum(0) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * x, abs=0.3)
         assert ((mask.sum(1) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * y, abs=0.3)
@@ -90,7 +95,9 @@ def test_render_follows_pose_conventions_for_size_position_and_roll():
     upright, turned = render(["ahead only"] * 2, distribution="clean", size=64, masks=True, pose=quarter).glyph_mask[
         :, 0
     ]
-    assert upright.sum() > 50 and torch.allclose(turned, torch.rot90(upright, -1), atol=1e-4)  # the head points right
+    assert upright.sum() > 50 and torch.allclose(
+        turned, torch.rot90(upright, -1), atol=1e-4
+    )  # the arrowhead points to the right
 
 
 def test_composite_is_differentiable_in_pose_and_hue():
@@ -130,7 +137,7 @@ def test_composite_is_differentiable_in_pose_and_hue():
 
 
 def test_render_rejects_empty_labels():
-    with pytest.raises(ValueError, match="name at least one sign"):
+    with pytest.raises(ValueError, match="expected at least one label"):
         render([])
 
 

@@ -69,7 +69,7 @@ def test_scene_supports_indexing_repetition_and_pose_changes():
 
 
 def test_sample_scenes_rejects_invalid_input():
-    with pytest.raises(ValueError, match="unknown world 'wlid'; the nearest: 'wild'"):
+    with pytest.raises(ValueError, match="unknown scene distribution 'wlid'; the nearest: 'wild'"):
         sample_scenes(1, distribution="wlid")
     with pytest.raises(ValueError, match="size of 8 or more"):
         sample_scenes(1, size=4)

@@ -12,7 +12,7 @@ Y, X = torch.meshgrid(SIDE, SIDE, indexing="ij")
 
 
 def distance_to_points(points):
-    """The distance to a dense set of points, one by one: the definition."""
+    """Return the distance to a dense set of points, one by one: the definition."""
     points = torch.as_tensor(points, dtype=torch.float64)
     return torch.hypot(X[..., None] - points[:, 0], Y[..., None] - points[:, 1]).amin(-1)
 

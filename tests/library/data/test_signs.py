@@ -37,14 +37,14 @@ def test_to_label_tensor_accepts_names_ints_and_tensors():
 
 
 @pytest.mark.parametrize(
-    "labels, said",
+    "labels, message",
     [
         ("stpo", "the nearest: 'stop'"),
-        ([23], "label 23 is no sign; labels run from 0 to 22"),
-        ([-1], "label -1 is no sign"),
-        (torch.tensor([0.0]), "labels are ints"),
+        ([23], "label 23 is out of range; labels run from 0 to 22"),
+        ([-1], "label -1 is out of range"),
+        (torch.tensor([0.0]), "labels must be whole numbers"),
     ],
 )
-def test_to_label_tensor_rejects_invalid_labels(labels, said):
-    with pytest.raises(ValueError, match=said):
+def test_to_label_tensor_rejects_invalid_labels(labels, message):
+    with pytest.raises(ValueError, match=message):
         to_label_tensor(labels)

@@ -10,13 +10,13 @@ def seeded(seed):
 
 @pytest.mark.parametrize("kind", TEXTURES)
 def test_textures_vary_and_are_seeded(kind):
-    found = textures(kind, 6, size=20, generator=seeded(1))
-    assert found.shape == (6, 3, 20, 20) and found.dtype == torch.float32 and 0 <= found.min() and found.max() <= 1
-    assert torch.equal(found, textures(kind, 6, size=20, generator=seeded(1)))
-    assert not torch.equal(found, textures(kind, 6, size=20, generator=seeded(2)))
+    images = textures(kind, 6, size=20, generator=seeded(1))
+    assert images.shape == (6, 3, 20, 20) and images.dtype == torch.float32 and 0 <= images.min() and images.max() <= 1
+    assert torch.equal(images, textures(kind, 6, size=20, generator=seeded(1)))
+    assert not torch.equal(images, textures(kind, 6, size=20, generator=seeded(2)))
     assert torch.equal(textures(kind, 2), textures(kind, 2))
-    assert all(not torch.equal(a, b) for a, b in zip(found, found[1:]))
-    assert found.std((2, 3)).amax(1).min() > 0.005  # none of them is one colour
+    assert all(not torch.equal(a, b) for a, b in zip(images, images[1:]))
+    assert images.std((2, 3)).amax(1).min() > 0.005  # no texture has a single color
 
 
 def test_textures_have_the_structure_of_their_name():

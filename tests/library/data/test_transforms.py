@@ -9,7 +9,7 @@ IMAGES = render(["stop", "turn right", "priority"]).double()
 
 
 def test_rotate_hue_preserves_mean_and_saturation_and_is_invertible():
-    muted = 0.3 * IMAGES + 0.35  # far from the walls of the cube, where colours would be clamped
+    muted = 0.3 * IMAGES + 0.35  # far from the faces of the RGB cube, where colors would be clamped
     turned = rotate_hue(muted, 0.7)
     assert torch.allclose(turned.mean(1), muted.mean(1))
     spread = [(x - x.mean(1, keepdim=True)).square().sum(1) for x in (turned, muted)]
@@ -36,7 +36,7 @@ def test_rotate_matches_torchvision_away_from_the_border():
     from torchvision.transforms.functional import rotate as torchvision_rotate
 
     theirs = torchvision_rotate(IMAGES, -30, InterpolationMode.BILINEAR)
-    inside = slice(14, 34)  # theirs fills the corners with black
+    inside = slice(14, 34)  # torchvision fills the corners with black
     assert torch.allclose(rotate(IMAGES, torch.pi / 6)[..., inside, inside], theirs[..., inside, inside], atol=1e-6)
 
 
@@ -56,5 +56,5 @@ def test_rotate_preserves_proportions_of_wide_images():
 
 def test_rotate_and_rotate_hue_reject_out_of_range_images():
     for turn in (rotate, rotate_hue):
-        with pytest.raises(ValueError, match=r"images lie in \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"expected images in \[0, 1\]"):
             turn(IMAGES * 3, 1.0)
