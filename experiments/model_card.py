@@ -1,91 +1,104 @@
-"""What the shipped networks can do: accuracy for each challenge and level, on scenes that training never drew."""
+"""Model card of the shipped networks: accuracy under each corruption, on scenes outside the training set."""
 
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, render
 from tutorial_lib.models import MODELS, load
 
-N_CLEAN, N_CORRUPTED = 2_800, 700  # pictures; every sign equally often
+N_CLEAN, N_CORRUPTED = 2_800, 700  # images; every sign equally often
 TEST_SEED = 1_000
 SMALL = {"N_CLEAN": 28, "N_CORRUPTED": 14}
 
 
-def test_images(n: int, seed: int, device):
+def test_images(n: int, seed: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Return n images of scenes outside the training set and their labels; the signs take turns."""
     labels = torch.arange(n) % len(SIGNS)
     return render(labels, generator=torch.Generator().manual_seed(TEST_SEED + seed), device=device), labels.to(device)
 
 
 @torch.no_grad()
-def accuracy(model, images, labels) -> float:
-    right = [(model(x).argmax(1) == y).float() for x, y in zip(images.split(256), labels.split(256), strict=True)]
-    return float(torch.cat(right).mean())
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Return the share of images that a classifier classifies correctly."""
+    correct = [(model(x).argmax(1) == y).float() for x, y in zip(images.split(256), labels.split(256), strict=True)]
+    return float(torch.cat(correct).mean())
 
 
 @torch.no_grad()
-def squared_error(model, images) -> float:
+def squared_error(model: nn.Module, images: Tensor) -> float:
+    """Return the mean squared reconstruction error of an autoencoder."""
     return float(torch.stack([mse_loss(model(x), x) * len(x) for x in images.split(256)]).sum() / len(images))
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
+def run(seed: int = 0, device: torch.device | str = "cpu") -> list[dict]:
+    """Return one row per network, corruption and severity; the corruption "none" stands for clean images."""
     sets = [("none", 0, *test_images(N_CLEAN, seed, device))]
     images, labels = sets[0][2][:N_CORRUPTED], sets[0][3][:N_CORRUPTED]
-    for kind in CORRUPTIONS:
-        for level in SEVERITIES:
-            sets.append(
-                (kind, level, corrupt(images, kind, level, generator=torch.Generator().manual_seed(seed)), labels)
-            )
-    models = {name: load(name, device) for name in MODELS if "quality" not in name}  # that one has a study of its own
+    for corruption in CORRUPTIONS:
+        for severity in SEVERITIES:
+            corrupted = corrupt(images, corruption, severity, generator=torch.Generator().manual_seed(seed))
+            sets.append((corruption, severity, corrupted, labels))
+    # The quality network has an experiment of its own.
+    models = {name: load(name, device) for name in MODELS if "quality" not in name}
     rows = []
     for name, model in models.items():
-        classifier = "autoencoder" not in name
-        for kind, level, x, y in sets:
-            value = accuracy(model, x, y) if classifier else squared_error(model, x)
-            measure = "accuracy" if classifier else "squared error"
+        is_classifier = "autoencoder" not in name
+        for corruption, severity, x, y in sets:
             rows.append(
                 {
                     "network": name,
-                    "challenge": kind,
-                    "level": level,
+                    "challenge": corruption,
+                    "level": severity,
                     "pictures": len(x),
-                    "measure": measure,
-                    "value": round(value, 5),
+                    "measure": "accuracy" if is_classifier else "squared error",
+                    "value": round(accuracy(model, x, y) if is_classifier else squared_error(model, x), 5),
                 }
             )
     return rows
 
 
 def format_card(rows: list[dict], training: list[dict]) -> str:
-    """The model card as Markdown, every number from the rows."""
+    """Return the model card as Markdown.
+
+    Args:
+        rows: rows of :func:`run`.
+        training: one row per network on its training.
+
+    Returns:
+        The text; every number comes from the rows.
+    """
     value = {(r["network"], r["challenge"], r["level"]): r["value"] for r in rows}
-    counts = {r["challenge"] == "none": r["pictures"] for r in rows}
+    n_images = {r["challenge"] == "none": r["pictures"] for r in rows}
     lines = [
-        "Trained on scenes of the wild world, every sign equally often; judged on scenes that training never drew",
-        f"({counts[True]:,} without a challenge, {counts[False]:,} for each challenge and level).",
+        'The networks were trained on scenes of the distribution "wild", with all signs equally often. They were',
+        f"tested on scenes outside the training set: {n_images[True]:,} clean images, "
+        f"and {n_images[False]:,} images for each corruption and severity.",
         "",
-        "| network | seed | parameters | training pictures | epochs | without a challenge | mean over challenges |",
+        "| network | seed | parameters | training images | epochs | clean images | mean over all corruptions |",
         "|---|---|---|---|---|---|---|",
     ]
     for t in training:
         name = t["network"]
-        shown = (lambda v: f"{v:.1%}") if "autoencoder" not in name else (lambda v: f"{v:.4f} (squared error)")
-        hard = [value[name, kind, level] for kind in CORRUPTIONS for level in SEVERITIES]
-        mean = shown(sum(hard) / len(hard))
+        as_text = (lambda v: f"{v:.1%}") if "autoencoder" not in name else (lambda v: f"{v:.4f} (squared error)")
+        corrupted = [value[name, corruption, severity] for corruption in CORRUPTIONS for severity in SEVERITIES]
+        clean, mean = as_text(value[name, "none", 0]), as_text(sum(corrupted) / len(corrupted))
         lines.append(
-            f"| {name} | {t['seed']} | {t['parameters']:,} | {t['pictures']:,} | {t['epochs']} | {shown(value[name, 'none', 0])} | {mean} |"
+            f"| {name} | {t['seed']} | {t['parameters']:,} | {t['pictures']:,} | {t['epochs']} | {clean} | {mean} |"
         )
     lines += [
         "",
-        "Accuracy of `signs/classifier` by challenge and level:",
+        "Accuracy of `signs/classifier` by corruption and severity:",
         "",
-        "| challenge | 1 | 2 | 3 | 4 | 5 |",
+        "| corruption | 1 | 2 | 3 | 4 | 5 |",
         "|---|---|---|---|---|---|",
     ]
-    for kind in CORRUPTIONS:
-        cells = " | ".join(f"{value['signs/classifier', kind, level]:.0%}" for level in SEVERITIES)
-        lines.append(f"| {kind} | {cells} |")
+    for corruption in CORRUPTIONS:
+        cells = " | ".join(f"{value['signs/classifier', corruption, severity]:.0%}" for severity in SEVERITIES)
+        lines.append(f"| {corruption} | {cells} |")
     means = [
-        sum(value["signs/classifier", kind, level] for kind in CORRUPTIONS) / len(CORRUPTIONS) for level in SEVERITIES
+        sum(value["signs/classifier", corruption, severity] for corruption in CORRUPTIONS) / len(CORRUPTIONS)
+        for severity in SEVERITIES
     ]
     lines.append("| **mean** | " + " | ".join(f"**{m:.0%}**" for m in means) + " |")
     return "\n".join(lines) + "\n"

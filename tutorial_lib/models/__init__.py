@@ -1,6 +1,6 @@
-"""What looks: the networks of the sign world, whose weights ship with the library, and published networks of others.
+"""Networks: those of the synthetic traffic-sign dataset, whose weights ship with the library, and published ones.
 
-Every network takes images in [0, 1], (N, 3, H, W); whatever normalisation it was trained with lives inside.
+Every network takes images (N, 3, H, W) in [0, 1]; the normalization that it was trained with is part of the network.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from tutorial_lib.models.training import train
 from tutorial_lib.models.transformers import SignTransformer
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"
-MODELS = {
+MODELS: dict[str, tuple[type[nn.Module], str]] = {
     "signs/classifier": (SignClassifier, "signs-classifier-0.safetensors"),
     "signs/classifier/1": (SignClassifier, "signs-classifier-1.safetensors"),
     "signs/classifier/2": (SignClassifier, "signs-classifier-2.safetensors"),
@@ -30,23 +30,26 @@ MODELS = {
 }
 
 
-def load(name: str, device=None) -> nn.Module:
-    """A network of the sign world with its trained weights, in eval mode.
+def load(name: str, device: torch.device | str | None = None) -> nn.Module:
+    """Return a trained network of the synthetic traffic-sign dataset, in eval mode.
 
     Args:
-        name: "signs/classifier" (and "signs/classifier/1", "signs/classifier/2", trained the same way from other seeds),
-            "signs/transformer", "signs/autoencoder", or "signs/quality".
-        device: where to put it; the CPU when None.
+        name: "signs/classifier" (or "signs/classifier/1" and "signs/classifier/2", trained in the same way from other
+            seeds), "signs/transformer", "signs/autoencoder" or "signs/quality".
+        device: device of the network; None is the CPU.
+
+    Returns:
+        The network.
 
     Raises:
-        ValueError: the name is unknown; the nearest are named.
+        ValueError: an unknown name (the message gives the nearest ones), or a damaged file of weights.
 
     Example:
         >>> load("signs/classifier")(torch.rand(2, 3, 48, 48)).shape
         torch.Size([2, 14])
     """
     architecture, file = MODELS[check_choice(name, MODELS, "network")]
-    with torch.device("meta"):  # no weights are drawn only to be thrown away, and no random state is touched
+    with torch.device("meta"):  # skips the random initialization, so no random state is touched
         model = architecture()
     try:
         model.load_state_dict(load_file(WEIGHTS_DIR / file, device=str(device or "cpu")), assign=True)

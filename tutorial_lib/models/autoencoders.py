@@ -1,4 +1,4 @@
-"""Autoencoders: their expectation of a picture is the picture itself."""
+"""Autoencoders, networks that are trained to reconstruct their input."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
+from tutorial_lib.models._initialization import initialize_parameters
+
 
 class SignAutoencoder(nn.Module):
-    """A convolutional autoencoder for pictures of 48×48: images in [0, 1], (N, 3, H, W), to reconstructions of the same shape.
+    """A convolutional autoencoder of the synthetic traffic signs.
 
-    Three poolings squeeze a picture of 6,912 numbers into a code of (N, 16, 6, 6), twelve times fewer. Heights and widths divide by 8.
+    It maps images (N, 3, H, W) in [0, 1] to reconstructions of the same shape. Three pooling layers reduce an image of
+    48×48, which has 6,912 values, to a code (N, 16, 6, 6), which has twelve times fewer. Heights and widths must be
+    divisible by 8.
+
+    Args:
+        latent_dim: channels of the code.
     """
 
     def __init__(self, latent_dim: int = 16):
@@ -29,21 +36,31 @@ class SignAutoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstructions of images.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Reconstructions (N, 3, H, W) in [0, 1].
+        """
         return self.decoder(self.encoder(x))
 
 
 class StridedAutoencoder(nn.Module):
-    """Four strided convolutions down, four back up: images in [0, 1], (N, C, 28, 28), to reconstructions of the same shape.
+    """An autoencoder with four strided convolutions down and four up.
 
-    With its default widths it has the layers of GradCon's published network: 232,771 parameters for three channels, 230,721
-    for one.
+    It maps images (N, C, 28, 28) in [0, 1] to reconstructions of the same shape. With the default widths it has the
+    layers of the published network of GradCon, with 232,771 parameters for three channels and 230,721 for one.
 
     Args:
-        channels: of the pictures, C.
-        widths: maps after each of the four convolutions; the code is (N, widths[3], 3, 3).
-        generator: source of the first weights, on the CPU; without one, a fresh one seeded with 0. No global state is touched.
+        channels: channels C of the images.
+        widths: channels after each of the four convolutions; the code is (N, widths[3], 3, 3).
+        generator: source of the initial parameters, on the CPU; None is a new one with seed 0. No global random state
+            is touched.
 
-    Source: Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv 2007.09507.
+    References:
+        Kwon, Prabhushankar, Temel, AlRegib, ECCV 2020, arXiv:2007.09507.
 
     Example:
         >>> network = StridedAutoencoder(channels=1)
@@ -60,26 +77,37 @@ class StridedAutoencoder(nn.Module):
     ):
         super().__init__()
         with torch.device("meta"):
-            self.encoder, self.decoder = _down(channels, widths), _up(channels, widths)
-        _init_parameters(self, generator)
+            self.encoder, self.decoder = _downsampling(channels, widths), _upsampling(channels, widths)
+        initialize_parameters(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstructions of images.
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+
+        Returns:
+            Reconstructions (N, C, 28, 28) in [0, 1].
+        """
         return self.decoder(self.encoder(x))
 
 
 class VariationalAutoencoder(nn.Module):
-    """A picture is read as a cloud of codes, z ~ N(μ(x), σ²(x)): images in [0, 1] of 28×28, (N, C, 28, 28).
+    """A variational autoencoder of images (N, C, 28, 28) in [0, 1].
 
-    ``forward`` reconstructs from the middle of the cloud, decode(μ), without chance, in every mode. Chance enters through
-    :meth:`bound`, by which it is trained. ``decoder[0]`` is the first of its four transposed convolutions.
+    The encoder maps an image to a latent distribution, z ~ N(μ(x), σ²(x)). The forward pass reconstructs the image from
+    its mean, decode(μ), and is deterministic in every mode. Only :meth:`negative_elbo`, the training loss, samples z.
+    ``decoder[0]`` is the first of four transposed convolutions.
 
     Args:
-        channels: of the pictures, C.
-        widths: maps after each of the four convolutions.
-        code: the length of z.
-        generator: as in :class:`StridedAutoencoder`.
+        channels: channels C of the images.
+        widths: channels after each of the four convolutions.
+        latent_dim: length of z.
+        generator: source of the initial parameters, on the CPU; None is a new one with seed 0. No global random state
+            is touched.
 
-    Source: Kingma and Welling, ICLR 2014, arXiv 1312.6114; the layers follow Kwon et al., ICIP 2019, arXiv 1908.09998.
+    References:
+        Kingma, Welling, ICLR 2014, arXiv:1312.6114. The layers follow Kwon et al., ICIP 2019, arXiv:1908.09998.
 
     Example:
         >>> vae = VariationalAutoencoder()
@@ -92,49 +120,89 @@ class VariationalAutoencoder(nn.Module):
         self,
         channels: int = 3,
         widths: tuple[int, int, int, int] = (8, 8, 12, 12),
-        code: int = 20,
+        latent_dim: int = 20,
         *,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
         with torch.device("meta"):
-            self.encoder = nn.Sequential(_down(channels, widths), nn.Flatten())
-            self.middle, self.spread = nn.Linear(9 * widths[3], code), nn.Linear(9 * widths[3], code)
-            self.entry = nn.Sequential(nn.Linear(code, 9 * widths[3]), nn.Unflatten(1, (widths[3], 3, 3)))
-            self.decoder = _up(channels, widths)
-        _init_parameters(self, generator)
+            self.encoder = nn.Sequential(_downsampling(channels, widths), nn.Flatten())
+            self.mean, self.log_variance = nn.Linear(9 * widths[3], latent_dim), nn.Linear(9 * widths[3], latent_dim)
+            self.expand = nn.Sequential(nn.Linear(latent_dim, 9 * widths[3]), nn.Unflatten(1, (widths[3], 3, 3)))
+            self.decoder = _upsampling(channels, widths)
+        initialize_parameters(self, generator)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ², (N, code) each."""
+        """Return the mean μ and the logarithm of the variance, log σ², of the latent distribution.
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+
+        Returns:
+            μ and log σ², (N, latent_dim) each.
+        """
         h = self.encoder(x)
-        return self.middle(h), self.spread(h)
+        return self.mean(h), self.log_variance(h)
 
     def decode(self, z: Tensor) -> Tensor:
-        """(N, code) -> pictures."""
-        return self.decoder(self.entry(z))
+        """Return the images that belong to latent codes.
+
+        Args:
+            z: codes (N, latent_dim).
+
+        Returns:
+            Images (N, C, 28, 28) in [0, 1].
+        """
+        return self.decoder(self.expand(z))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstructions of images from the mean of the latent distribution.
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+
+        Returns:
+            Reconstructions (N, C, 28, 28) in [0, 1].
+        """
         return self.decode(self.encode(x)[0])
 
     def as_encoder(self) -> EncoderKL:
-        """The half that reads, as a network of its own with the same weights, so that its required change can be asked for."""
+        """Return the encoder as a network of its own, for gradients of the KL divergence.
+
+        Returns:
+            A network with the same weights, images to (N, 2, latent_dim).
+        """
         return EncoderKL(self)
 
     def kl_divergence(self, x: Tensor) -> Tensor:
-        """How far the cloud of each picture lies from the expected one: :meth:`CodeReader.divergence`, (N,)."""
+        """Return the KL divergence of each image's latent distribution from N(0, 1).
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+
+        Returns:
+            KL(N(μ, σ²) ‖ N(0, 1)) in nats (N,), ≥ 0.
+        """
         return EncoderKL.kl_divergence(torch.stack(self.encode(x), 1))
 
     def negative_elbo(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """−ELBO = −log p(x | z) + KL ≥ −log p(x), (N,), in nats, with one z drawn for each picture; higher = less expected.
+        """Return the negative evidence lower bound with one sample of z per image.
 
-        Each value of a picture is read as the chance of a bright pixel. ``generator``: on the CPU; without one, z = μ.
+        −ELBO = −log p(x | z) + KL ≥ −log p(x). Each value of an image is taken as the probability of a bright pixel.
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+            generator: source of z, on the CPU; None sets z = μ.
+
+        Returns:
+            Bounds in nats (N,); higher means less expected.
         """
-        middle, spread = self.encode(x)
-        z = middle
+        mean, log_variance = self.encode(x)
+        z = mean
         if generator is not None:
-            z = middle + (spread / 2).exp() * torch.randn(middle.shape, generator=generator).to(middle)
+            z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator).to(mean)
         loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
-        return loss + EncoderKL.kl_divergence(torch.stack([middle, spread], 1))
+        return loss + EncoderKL.kl_divergence(torch.stack([mean, log_variance], 1))
 
     def fit(
         self,
@@ -145,12 +213,17 @@ class VariationalAutoencoder(nn.Module):
         lr: float = 3e-3,
         generator: torch.Generator | None = None,
     ) -> list[float]:
-        """Train it in place by Adam on the mean bound, and leave it in eval mode; the mean bound of each epoch is returned.
+        """Train the network in place with Adam on the mean bound, and leave it in eval mode.
 
         Args:
-            images: (N, C, 28, 28) in [0, 1]; batches are moved to the device of its parameters.
-            epochs, batch, step: passes through the images, images a step, learning rate.
-            generator: source of order and codes, on the CPU; without one, a fresh one seeded with 0.
+            images: images (N, C, 28, 28) in [0, 1]; batches are moved to the device of the parameters.
+            epochs: passes through the images.
+            batch_size: images per step.
+            lr: learning rate.
+            generator: source of the order of the images and of z, on the CPU; None is a new one with seed 0.
+
+        Returns:
+            Mean bound of each epoch, in nats.
 
         Raises:
             ValueError: no images.
@@ -158,16 +231,16 @@ class VariationalAutoencoder(nn.Module):
         if len(images) == 0:
             raise ValueError("training needs at least one image")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
-        device, history = self.middle.weight.device, []
-        optimiser = torch.optim.Adam(self.parameters(), lr=lr)
+        device, history = self.mean.weight.device, []
+        optimizer = torch.optim.Adam(self.parameters(), lr=lr)
         self.train()
         for _ in range(epochs):
             total = 0.0
             for rows in torch.randperm(len(images), generator=generator).split(batch_size):
                 J = self.negative_elbo(images[rows.to(images.device)].to(device), generator=generator)
-                optimiser.zero_grad()
+                optimizer.zero_grad()
                 J.mean().backward()
-                optimiser.step()
+                optimizer.step()
                 total += J.sum().item()
             history.append(total / len(images))
         self.eval()
@@ -175,9 +248,13 @@ class VariationalAutoencoder(nn.Module):
 
 
 class EncoderKL(nn.Module):
-    """How a variational autoencoder reads a picture: images to (N, 2, code), μ and log σ². The weights are the autoencoder's own.
+    """The encoder of a variational autoencoder: images to (N, 2, latent_dim), μ and log σ².
 
-    Its expectation is the standard normal cloud; :meth:`divergence` of an output says how far it is from that.
+    The expected output is the standard normal distribution, and :meth:`kl_divergence` measures the distance from it.
+    The weights are shared with the autoencoder.
+
+    Args:
+        autoencoder: the network that has the encoder.
 
     Example:
         >>> EncoderKL(VariationalAutoencoder())(torch.rand(2, 3, 28, 28)).shape
@@ -186,27 +263,45 @@ class EncoderKL(nn.Module):
 
     def __init__(self, autoencoder: VariationalAutoencoder):
         super().__init__()
-        self.encoder, self.middle, self.spread = autoencoder.encoder, autoencoder.middle, autoencoder.spread
+        self.encoder = autoencoder.encoder
+        self.mean, self.log_variance = autoencoder.mean, autoencoder.log_variance
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the parameters of the latent distribution.
+
+        Args:
+            x: images (N, C, 28, 28) in [0, 1].
+
+        Returns:
+            μ and log σ² (N, 2, latent_dim).
+        """
         h = self.encoder(x)
-        return torch.stack([self.middle(h), self.spread(h)], 1)
+        return torch.stack([self.mean(h), self.log_variance(h)], 1)
 
     @staticmethod
-    def kl_divergence(cloud: Tensor) -> Tensor:
-        """KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²) ≥ 0, in nats: (N, 2, code) -> (N,). An objective like any other."""
-        middle, spread = cloud.unbind(1)
-        return (middle.square() + spread.exp() - 1 - spread).sum(1) / 2
+    def kl_divergence(outputs: Tensor) -> Tensor:
+        """Return the KL divergence of latent distributions from N(0, 1), as an objective.
+
+        KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²).
+
+        Args:
+            outputs: μ and log σ² (N, 2, latent_dim).
+
+        Returns:
+            Divergences in nats (N,), ≥ 0.
+        """
+        mean, log_variance = outputs.unbind(1)
+        return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
 
 
-def _down(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
-    """28 → 15 → 8 → 5 → 3."""
+def _downsampling(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """Four strided convolutions; height and width are 28 → 15 → 8 → 5 → 3."""
     pairs = zip((channels, *widths), widths)
     return nn.Sequential(*(layer for a, b in pairs for layer in (nn.Conv2d(a, b, 4, stride=2, padding=2), nn.ReLU())))
 
 
-def _up(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
-    """3 → 4 → 8 → 14 → 28."""
+def _upsampling(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """Four transposed convolutions; height and width are 3 → 4 → 8 → 14 → 28."""
     first, second, third, fourth = widths
     return nn.Sequential(
         *(nn.ConvTranspose2d(fourth, third, 4, stride=2, padding=2), nn.ReLU()),
@@ -214,13 +309,3 @@ def _up(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
         *(nn.ConvTranspose2d(second, first, 4, stride=2, padding=2), nn.ReLU()),
         *(nn.ConvTranspose2d(first, channels, 4, stride=2, padding=1), nn.Sigmoid()),
     )
-
-
-def _init_parameters(model: nn.Module, generator: torch.Generator | None) -> None:
-    model.to_empty(device="cpu")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            bound = module.weight[0].numel() ** -0.5  # torch's own rule for all three
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(module.bias, -bound, bound, generator=generator)

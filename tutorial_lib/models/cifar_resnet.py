@@ -1,4 +1,4 @@
-"""The residual network for 32×32 pictures, as it was published for CIFAR-10."""
+"""The residual network for images of 32×32 pixels that was published for CIFAR-10."""
 
 import torch
 from torch import Tensor, nn
@@ -6,18 +6,30 @@ from torch.nn.functional import pad
 
 
 class PaddedShortcut(nn.Module):
-    """The shortcut without parameters (option A): every second pixel, and empty channels on both sides.
-
-    (N, C, H, W) → (N, 2C, ⌈H/2⌉, ⌈W/2⌉)
-    """
+    """The shortcut without parameters: every second pixel, and zero channels on both sides."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the shortcut of activations.
+
+        Args:
+            x: activations (N, C, H, W).
+
+        Returns:
+            Activations (N, 2C, ⌈H/2⌉, ⌈W/2⌉).
+        """
         quarter = x.shape[1] // 2
         return pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter))
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut; where the channels double, the size halves."""
+    """Two 3×3 convolutions and a shortcut.
+
+    If the number of channels doubles, height and width are halved.
+
+    Args:
+        channels_in: input channels.
+        channels: output channels, as many or twice as many.
+    """
 
     def __init__(self, channels_in: int, channels: int):
         super().__init__()
@@ -30,23 +42,31 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block.
+
+        Args:
+            x: activations (N, channels_in, H, W).
+
+        Returns:
+            Activations (N, channels, H, W), or half the height and width.
+        """
         h = self.relu1(self.bn1(self.conv1(x)))
         return self.relu2(self.bn2(self.conv2(h)) + self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
-    """ResNet with 6n+2 layers: three stages of n blocks with 16, 32 and 64 channels; (N, 3, H, W) → (N, classes).
+    """ResNet of 6n + 2 layers, three stages of n blocks with 16, 32 and 64 channels.
 
     Submodules are named as in the published checkpoints, and no module is used twice.
 
     Args:
-        depth: 20, 32, 44, 56, 110, …
-        classes: how many.
+        depth: number of layers, 20, 32, 44, 56, 110, …
+        classes: number of logits.
 
     Raises:
-        ValueError: no such depth.
+        ValueError: a depth that is not 6n + 2, or is less than 8.
 
-    Source:
+    References:
         He et al. 2016, "Deep residual learning for image recognition", section 4.2, arXiv:1512.03385.
 
     Example:
@@ -70,6 +90,14 @@ class CifarResNet(nn.Module):
         self.linear = nn.Linear(64, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of images.
+
+        Args:
+            x: normalized images (N, 3, H, W).
+
+        Returns:
+            Logits (N, classes).
+        """
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.linear(torch.flatten(self.pool(x), 1))

@@ -1,15 +1,30 @@
-"""The classifier of the sign world: small enough to train in minutes, built so that its gradients can be looked at."""
+"""The classifier of the synthetic traffic signs, which trains in minutes and has smooth input gradients."""
 
 import torch
 from torch import Tensor, nn
 
 
 def conv_bn(channels_in: int, channels_out: int, kernel: int = 3) -> list[nn.Module]:
+    """Return a convolution and a BatchNorm layer; height and width do not change.
+
+    Args:
+        channels_in: input channels.
+        channels_out: output channels.
+        kernel: height and width of the kernel, odd.
+
+    Returns:
+        The two layers.
+    """
     return [nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(channels_out)]
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut."""
+    """Two 3×3 convolutions and a shortcut.
+
+    Args:
+        channels_in: input channels.
+        channels_out: output channels.
+    """
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -19,14 +34,27 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the block.
+
+        Args:
+            x: activations (N, channels_in, H, W).
+
+        Returns:
+            Activations (N, channels_out, H, W), ≥ 0.
+        """
         return self.relu(self.body(x) + self.shortcut(x))
 
 
 class SignClassifier(nn.Module):
-    """A residual network for pictures of 48×48: images in [0, 1], (N, 3, H, W), to logits, (N, classes).
+    """A residual network for images of 48×48 pixels.
 
-    It halves its maps by average pooling; strided convolutions would print a checkerboard into every input gradient. Its last maps,
-    after ``block3``, are 12×12, fine enough to point at a digit.
+    It maps images (N, 3, H, W) in [0, 1] to logits (N, classes). Average pooling halves the feature maps, because
+    strided convolutions would leave a checkerboard pattern in every input gradient. The last feature maps, the output
+    of ``block3``, have 12×12 positions, enough to localize a digit.
+
+    Args:
+        classes: number of logits.
+        widths: channels of the three blocks.
     """
 
     def __init__(self, classes: int = 14, widths: tuple[int, int, int] = (16, 32, 64)):
@@ -40,5 +68,13 @@ class SignClassifier(nn.Module):
         self.head = nn.Linear(third, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of images.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Logits (N, classes).
+        """
         maps = self.block3(self.block2(self.pool(self.block1(self.stem(x - 0.5)))))
         return self.head(torch.mean(maps, (2, 3)))

@@ -1,4 +1,4 @@
-"""Published networks: their weights by file name and hash, their normalisation inside."""
+"""Published networks, identified by the name and the hash of their weight files, with the normalization inside."""
 
 import hashlib
 import io
@@ -17,17 +17,30 @@ from tutorial_lib.models.cifar_resnet import CifarResNet
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of weights: its name, the (beginning of the) sha256 it was published with, and where it is published."""
+    """A file of weights.
+
+    Attributes:
+        name: name of the file.
+        sha256: the published hash, or its beginning.
+        url: where it is published; empty if it is not downloaded.
+        license: its license in words.
+    """
 
     name: str
     sha256: str
-    url: str | None
-    licence: str
+    url: str
+    license: str
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What there is to know about a published network: the files it can be read from, and how it is built."""
+    """A published network.
+
+    Attributes:
+        files: the files from which it can be loaded; the first one is downloaded if none is available.
+        build: returns the network without its weights.
+        classes: names of its outputs.
+    """
 
     files: tuple[WeightFile, ...]
     build: Callable[[], nn.Module]
@@ -35,7 +48,15 @@ class ModelInfo:
 
 
 class Normalize(nn.Module):
-    """(x − mean) / std per channel, the statistics all networks listed here were trained with."""
+    """The normalization (x − mean) / std of each channel, the same for all networks here.
+
+    Attributes:
+        mean: mean of each channel (3, 1, 1).
+        std: standard deviation of each channel (3, 1, 1).
+    """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self):
         super().__init__()
@@ -43,35 +64,57 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the normalized images.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Images like the input.
+
+        Raises:
+            ValueError: another shape.
+        """
         if x.ndim < 3 or x.shape[-3] != 3:
-            raise ValueError(f"expected pictures (N, 3, H, W) in [0, 1]; got {tuple(x.shape)}")
+            raise ValueError(f"expected images (N, 3, H, W) in [0, 1]; got {tuple(x.shape)}")
         return (x - self.mean) / self.std
 
 
 class Pretrained(nn.Module):
-    """A published network that takes pictures in [0, 1]: ``normalise``, then ``network``.
+    """A published network for images in [0, 1].
 
-    Attributes:
-        name: the name it is loaded by.
-        classes: the names of its outputs.
-        file: the file its weights come from (a ``WeightFile``).
+    Its submodules are ``normalize`` and ``network``. Every argument is also an attribute.
+
+    Args:
+        name: the name by which it is loaded.
+        network: the network for normalized images.
+        classes: names of its outputs.
+        file: the file that its weights come from.
         sha256: the full hash of that file.
     """
 
     def __init__(self, name: str, network: nn.Module, classes: tuple[str, ...], file: WeightFile, sha256: str):
         super().__init__()
-        self.normalise = Normalize()
+        self.normalize = Normalize()
         self.network = network
         self.name, self.classes, self.file, self.sha256 = name, classes, file, sha256
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(self.normalise(x))
+        """Return the logits of images.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Logits (N, classes).
+        """
+        return self.network(self.normalize(x))
 
 
-# Bytes; the largest file of those below has half as many.
+# Bytes; twice the size of the largest file below.
 MAX_WEIGHT_BYTES = 1_200_000_000
 
-# Where the files are, for whoever asks whether they can be reached.
+# The hosts of the files, for a check of whether they can be reached.
 HOSTS = ("https://github.com", "https://download.pytorch.org")
 
 _AKAMASTER = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/"
@@ -83,19 +126,19 @@ CIFAR10 = {
     56: ("resnet56-4bfd9763.th", "4bfd97631478d6b638d2764fd2baff3edb1d7d82252d54439343b6596b9b5367"),
 }
 
-# Those of torchvision that can be read into the network as they are published.
+# The networks of torchvision whose files can be loaded as they are published.
 IMAGENET = (
     "alexnet", "vgg16", "squeezenet1_1", "resnet18", "resnet34", "resnet50", "mobilenet_v2", "mobilenet_v3_small",
     "convnext_tiny", "vit_b_16", "swin_t",
 )  # fmt: skip
 
-# Other files with the same network, taken where they are at hand.
+# Other files of the same network, which are used if they are available locally.
 ALTERNATIVE_FILES = {
     "squeezenet1_1": WeightFile(
         name="squeezenet1_1_caffe_fp16.pth",
         sha256="719555e197fe33b4954879ccffb1c17ff97898bc42225d26d52258ca8ef59580",
-        url=None,
-        licence="the SqueezeNet authors' Caffe weights in half precision",
+        url="",
+        license="the SqueezeNet authors' Caffe weights in half precision",
     ),
 }
 
@@ -105,20 +148,24 @@ PRETRAINED = (*(f"cifar10/resnet{depth}" for depth in CIFAR10), *(f"imagenet/{na
 def load_pretrained(
     name: str, device: torch.device | str | None = None, *, data_dir: str | os.PathLike | None = None
 ) -> Pretrained:
-    """Load a published network, in eval mode, for pictures (N, 3, H, W) in [0, 1].
+    """Return a published network for images (N, 3, H, W) in [0, 1], in eval mode.
 
-    Weights are read from ``weights/`` in the data folder, and downloaded into it where they are missing. A file is
-    loaded only if its sha256 is the published one. ImageNet networks are torchvision's, with ``IMAGENET1K_V1`` weights.
+    The weights are read from ``weights/`` in the data folder, and downloaded into it if they are missing. A file is
+    loaded only if its hash is the published one. The ImageNet networks are those of torchvision with the weights
+    ``IMAGENET1K_V1``.
 
     Args:
-        name: one of ``PRETRAINED``: "cifar10/resnet20" (91.7 % of the CIFAR-10 test set), "cifar10/resnet56",
+        name: one of ``PRETRAINED``: "cifar10/resnet20" (91.7% of the CIFAR-10 test set), "cifar10/resnet56",
             "imagenet/squeezenet1_1", "imagenet/resnet18", "imagenet/resnet50", "imagenet/vit_b_16", …
-        device: where the network is to be.
-        root: the data folder; else ``TUTORIAL_DATA``, else the user's cache.
+        device: device of the network; None is the CPU.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The network.
 
     Raises:
-        ValueError: an unknown name (the nearest are named), or a file that is not the published one.
-        FileNotFoundError: the weights are missing and cannot be downloaded. No half-written file is left.
+        ValueError: an unknown name (the message gives the nearest ones), or a file that is not the published one.
+        FileNotFoundError: the weights are missing and cannot be downloaded. No incomplete file is left.
 
     Example:
         >>> load_pretrained("imagenet/vit_b_61")  # doctest: +ELLIPSIS
@@ -126,24 +173,31 @@ def load_pretrained(
             ...
         ValueError: unknown pretrained network 'imagenet/vit_b_61'; the nearest: 'imagenet/vit_b_16', ...
     """
-    card = _model_info(check_choice(name, PRETRAINED, "pretrained network"))
+    info = _model_info(check_choice(name, PRETRAINED, "pretrained network"))
     path, file = locate_weights(name, data_dir=data_dir)
     if not path.is_file():
-        with atomic_download(f"{name} ({file.name})", path, weights_download_hint(name, data_dir=data_dir)) as raw:
-            torch.hub.download_url_to_file(file.url, str(raw / file.name), hash_prefix=file.sha256)
-            os.replace(raw / file.name, path)
+        with atomic_download(f"{name} ({file.name})", path, weights_download_hint(name, data_dir=data_dir)) as folder:
+            torch.hub.download_url_to_file(file.url, str(folder / file.name), hash_prefix=file.sha256)
+            os.replace(folder / file.name, path)
     content, sha256 = read_weights(path, file)
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     state = {key.removeprefix("module."): value for key, value in state.get("state_dict", state).items()}
-    # Building a network draws random weights; the reader's random state is not ours to spend.
+    # Building a network samples random weights, which must not change the global random state.
     with torch.random.fork_rng(devices=[]):
-        network = card.build()
+        network = info.build()
     network.load_state_dict(state)
-    return Pretrained(name, network, card.classes, file, sha256).to(device or "cpu").eval()
+    return Pretrained(name, network, info.classes, file, sha256).to(device or "cpu").eval()
 
 
 def is_pretrained_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
-    """Say whether ``pretrained(name)`` needs no download.
+    """Return whether ``load_pretrained(name)`` needs no download.
+
+    Args:
+        name: one of ``PRETRAINED``.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        True if the file exists; its hash is not checked.
 
     Raises:
         ValueError: an unknown name.
@@ -152,7 +206,14 @@ def is_pretrained_available(name: str, *, data_dir: str | os.PathLike | None = N
 
 
 def weights_download_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
-    """Say in one line how weights that are not at hand are had.
+    """Return a one-line hint on how to obtain weights that are not available locally.
+
+    Args:
+        name: one of ``PRETRAINED``.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The call that downloads them, and where to put the file without a network.
 
     Raises:
         ValueError: an unknown name.
@@ -161,12 +222,20 @@ def weights_download_hint(name: str, *, data_dir: str | os.PathLike | None = Non
     names = " or ".join(file.name for file in files)
     return (
         f'With a network, `models.load_pretrained("{name}")` downloads {files[0].url}; without one, put {names} '
-        f"into `{display_path(resolve_data_dir(data_dir) / 'weights')}`, or set `{DATA_ENV_VAR}` to the folder whose `weights/` has it."
+        f"into `{display_path(resolve_data_dir(data_dir) / 'weights')}`, "
+        f"or set `{DATA_ENV_VAR}` to the folder whose `weights/` has it."
     )
 
 
 def locate_weights(name: str, *, data_dir: str | os.PathLike | None = None) -> tuple[Path, WeightFile]:
-    """Return the file with the weights that is at hand, or the one that a download would bring.
+    """Return the file of weights that is available locally, or that would be downloaded.
+
+    Args:
+        name: one of ``PRETRAINED``.
+        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+    Returns:
+        The path, and the file that belongs there.
 
     Raises:
         ValueError: an unknown name.
@@ -178,12 +247,19 @@ def locate_weights(name: str, *, data_dir: str | os.PathLike | None = None) -> t
 
 
 def read_weights(path: Path, file: WeightFile) -> tuple[bytes, str]:
-    """Return the content of a file of weights and its sha256.
+    """Return the content of a file of weights and its hash.
+
+    Args:
+        path: the path of the file.
+        file: the file that belongs there.
+
+    Returns:
+        The content, and its sha256.
 
     Raises:
         ValueError: the content is not the published one.
     """
-    # What is checked is what is loaded, even if the file changes meanwhile.
+    # The file is read once, so that the content that is loaded is the one that was checked.
     if path.stat().st_size > MAX_WEIGHT_BYTES:
         raise ValueError(
             f"{path} has {path.stat().st_size:,} bytes, more than any file of weights listed here, and was not read. "
@@ -200,8 +276,9 @@ def read_weights(path: Path, file: WeightFile) -> tuple[bytes, str]:
 
 
 def _model_info(name: str) -> ModelInfo:
-    world, network = name.split("/")
-    if world == "cifar10":
+    """The files and the architecture of a published network."""
+    dataset, network = name.split("/")
+    if dataset == "cifar10":
         depth = int(network.removeprefix("resnet"))
         file, sha256 = CIFAR10[depth]
         return ModelInfo((WeightFile(file, sha256, _AKAMASTER + file, _BSD2),), lambda: CifarResNet(depth), _CIFAR10)
@@ -210,7 +287,7 @@ def _model_info(name: str) -> ModelInfo:
 
     weights = get_model_weights(network).IMAGENET1K_V1
     file = weights.url.rsplit("/", 1)[1]
-    # torchvision's file names end in the first eight digits of the hash.
+    # The file names of torchvision end in the first eight digits of the hash.
     published = WeightFile(file, file.rsplit("-", 1)[1].removesuffix(".pth"), weights.url, "BSD 3-Clause, torchvision")
     others = (ALTERNATIVE_FILES[network],) if network in ALTERNATIVE_FILES else ()
     return ModelInfo((published, *others), lambda: get_model(network, weights=None), tuple(weights.meta["categories"]))

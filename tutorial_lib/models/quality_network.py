@@ -1,4 +1,4 @@
-"""A small network that says how good a picture looks: as one number, and as chances of several bins."""
+"""A small network that predicts the quality of an image, as a number and as probabilities of several bins."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from tutorial_lib.models.training import train
 
 
 class QualityNetwork(nn.Module):
-    """Pictures in [0, 1], (N, 3, H, W), to (N, 1 + bins): first a score, then the logits of the bins, from worst to best.
+    """A network that predicts a quality score and the logits of several bins.
 
-    Four convolutions and three poolings; then positions are averaged, and each head is one linear layer. The score is meant to
-    run from 0 to 1, higher = better, and bin b to hold the scores around b/(bins − 1). Both heads read the same last maps, those
-    of ``body``, (N, 3 width, H/8, W/8).
+    It maps images (N, 3, H, W) in [0, 1] to (N, 1 + bins), the score first. Four convolutions with three poolings are
+    followed by an average over the positions and one linear layer per head. The score is meant to run from 0 to 1, and
+    higher means better. Bin b is meant to hold the scores around b/(bins − 1), so the bins go from worst to best. Both
+    heads use the last feature maps, the output of ``body``, (N, 3 width, H/8, W/8).
 
     Args:
-        bins: how many.
-        width: maps of the first convolution.
-        generator: source of the first weights, on the CPU; without one, a fresh one seeded with 0. No global state is touched.
+        bins: number of bins.
+        width: channels of the first convolution.
+        generator: source of the initial parameters, on the CPU; None is a new one with seed 0. No global random state
+            is touched.
 
     Example:
         >>> QualityNetwork()(torch.rand(2, 3, 48, 48)).shape
@@ -30,28 +32,47 @@ class QualityNetwork(nn.Module):
 
     def __init__(self, bins: int = 6, width: int = 16, *, generator: torch.Generator | None = None):
         super().__init__()
-        widths, layers = (3, width, 2 * width, 3 * width, 3 * width), []
+        widths = (3, width, 2 * width, 3 * width, 3 * width)
         with torch.device("meta"):
-            for i, (before, after) in enumerate(zip(widths, widths[1:])):
-                layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), *([nn.AvgPool2d(2)] * (i < 3))]
-            self.body = nn.Sequential(*layers)
+            self.body = nn.Sequential(
+                *(
+                    layer
+                    for i, (a, b) in enumerate(zip(widths, widths[1:]))
+                    for layer in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), *([nn.AvgPool2d(2)] * (i < 3)))
+                )
+            )
             self.score, self.bins = nn.Linear(widths[-1], 1), nn.Linear(widths[-1], bins)
         self.to_empty(device="cpu")
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                reach = (6 if isinstance(module, nn.Conv2d) else 1) ** 0.5 * module.weight[0].numel() ** -0.5
-                nn.init.uniform_(module.weight, -reach, reach, generator=generator)
-                nn.init.zeros_(module.bias)
+                weight, bias = module.parameters(recurse=False)
+                bound = (6 if isinstance(module, nn.Conv2d) else 1) ** 0.5 * weight[0].numel() ** -0.5
+                nn.init.uniform_(weight, -bound, bound, generator=generator)
+                nn.init.zeros_(bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the scores and the logits of the bins.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Outputs (N, 1 + bins), the score first; a higher score means a better image.
+        """
         h = self.body(x).mean((2, 3))
         return torch.cat([self.score(h), self.bins(h)], 1)
 
     def with_head(self, head: str) -> nn.Module:
-        """The same network with one head, for whoever asks a question of it: "score", (N, 1), or "bins", (N, bins).
+        """Return the same network with one head.
 
-        Layers are shared, not copied, and the last maps are still called ``body``.
+        The layers are shared and not copied, and the last feature maps are still the output of ``body``.
+
+        Args:
+            head: "score" or "bins".
+
+        Returns:
+            A network, images (N, 3, H, W) to the score (N, 1) or to the logits (N, bins).
 
         Raises:
             ValueError: an unknown head.
@@ -61,8 +82,8 @@ class QualityNetwork(nn.Module):
             torch.Size([2, 6])
         """
         linear = getattr(self, check_choice(head, ("score", "bins"), "head"))
-        steps = {"body": self.body, "average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": linear}
-        return nn.Sequential(OrderedDict(steps)).train(self.training)
+        layers = {"body": self.body, "average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": linear}
+        return nn.Sequential(OrderedDict(layers)).train(self.training)
 
     def fit(
         self,
@@ -73,21 +94,27 @@ class QualityNetwork(nn.Module):
         generator: torch.Generator | None = None,
         progress: bool = False,
     ) -> list[float]:
-        """Train both heads in place, and leave the network in eval mode; the mean loss of each epoch is returned.
+        """Train both heads in place, and return the mean loss of each epoch.
+
+        The network is left in eval mode.
 
         Args:
-            images: (N, 3, H, W) in [0, 1].
-            scores: (N,) in [0, 1], higher = better.
+            images: images (N, 3, H, W) in [0, 1].
+            scores: scores (N,) in [0, 1]; higher means better.
             epochs: passes through the images.
-            generator: source of order and shifts, on the CPU; without one, a fresh one seeded with 0.
-            progress: show a bar.
+            generator: source of the order and of the shifts, on the CPU; None is a new one with seed 0.
+            progress: whether to show a progress bar.
+
+        Returns:
+            Mean loss of each epoch.
 
         Raises:
-            ValueError: scores outside [0, 1]; as :func:`train` does.
+            ValueError: scores outside [0, 1], the numbers of images and scores differ, or there are fewer than two.
         """
         if not ((scores >= 0) & (scores <= 1)).all():
             raise ValueError(
-                "scores must lie in [0, 1], higher = better: divide by the largest, and turn those that count damage"
+                "scores must lie in [0, 1], higher = better: "
+                "divide by the largest, and subtract scores of distortion from 1"
             )
         return train(
             self, images, scores.to(images), loss=quality_loss, epochs=epochs, generator=generator, progress=progress
@@ -95,7 +122,14 @@ class QualityNetwork(nn.Module):
 
 
 def score_to_bin(scores: Tensor, bins: int = 6) -> Tensor:
-    """The bin of each score in [0, 1], the nearest of b/(bins − 1): (N,) -> (N,) int64, 0 = worst.
+    """Return the bin of each score, the nearest of b/(bins − 1).
+
+    Args:
+        scores: scores (N,) in [0, 1]; values outside are assigned to the first or last bin.
+        bins: number of bins.
+
+    Returns:
+        Bins (N,), int64, from 0 (worst) to bins − 1 (best).
 
     Example:
         >>> score_to_bin(torch.tensor([0.0, 0.4, 1.0]), bins=6)
@@ -105,9 +139,17 @@ def score_to_bin(scores: Tensor, bins: int = 6) -> Tensor:
 
 
 def quality_loss(outputs: Tensor, scores: Tensor) -> Tensor:
-    """What both heads are trained by: ten times the squared error of the score, and the cross-entropy of its bin, on average.
+    """Return the training loss of both heads, averaged over a batch.
 
-    outputs (N, 1 + bins), scores (N,) -> a number. The ten brings the two to one size.
+    It is ten times the squared error of the score plus the cross-entropy of its bin. The factor makes the two terms
+    similar in magnitude.
+
+    Args:
+        outputs: outputs of the network (N, 1 + bins).
+        scores: scores (N,) in [0, 1].
+
+    Returns:
+        The loss, a scalar ≥ 0.
 
     Example:
         >>> quality_loss(torch.zeros(1, 6), torch.zeros(1)).round(decimals=2)

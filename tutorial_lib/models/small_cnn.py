@@ -1,21 +1,25 @@
-"""A network that learns in seconds: for experiments that train dozens of them."""
+"""A convolutional network that trains in seconds, for experiments with dozens of training runs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib.models._initialization import initialize_parameters
+
 
 class SmallCNN(nn.Module):
-    """Three convolutions and one linear layer: images in [0, 1], (N, 3, H, W), to logits, (N, classes).
+    """A classifier of three convolutions and one linear layer.
 
-    Groups, not batches, are normalised: there are no running statistics, so all that the network knows stands in its parameters.
-    That matters where parameters are held or compared. Pictures of 20 to 32 pixels suit it.
+    It maps images (N, 3, H, W) in [0, 1] to logits (N, classes), and is made for images of 20 to 32 pixels. It
+    normalizes groups of channels instead of batches. Without running statistics, everything that the network has
+    learned is in its parameters, which matters if parameters are penalized or compared.
 
     Args:
-        classes: how many logits.
-        width: maps of the first convolution; the others have twice as many.
-        generator: source of the first weights, on the CPU; without one, a fresh one seeded with 0. No global state is touched.
+        classes: number of logits.
+        width: channels of the first convolution; the others have twice as many.
+        generator: source of the initial parameters, on the CPU; None is a new one with seed 0. No global random state
+            is touched.
 
     Example:
         >>> SmallCNN(14)(torch.rand(2, 3, 24, 24)).shape
@@ -32,20 +36,21 @@ class SmallCNN(nn.Module):
                 nn.AdaptiveAvgPool2d(3),
             )
             self.head = nn.Linear(18 * width, classes)
-        self.to_empty(device="cpu")
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                bound = module.weight[0].numel() ** -0.5  # torch's own rule for both kinds of layers
-                nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
-            elif isinstance(module, nn.GroupNorm):
-                module.reset_parameters()
+        initialize_parameters(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of images.
+
+        Args:
+            x: images (N, 3, H, W) in [0, 1].
+
+        Returns:
+            Logits (N, classes).
+        """
         return self.head(self.maps(4 * (x - 0.5)).flatten(1))
 
 
 def _block(channels_in: int, channels_out: int, *, kernel: int, stride: int) -> list[nn.Module]:
+    """A convolution, a GroupNorm and a ReLU."""
     convolution = nn.Conv2d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2)
     return [convolution, nn.GroupNorm(4, channels_out), nn.ReLU()]

@@ -1,4 +1,4 @@
-"""A short training loop: AdamW under a one-cycle schedule, random shifts, a progress bar."""
+"""A short training loop: AdamW with a one-cycle schedule, random shifts and a progress bar."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,16 @@ from tqdm.auto import tqdm
 
 
 def random_shift(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
-    """The whole batch moved by up to ``reach`` pixels either way, its border mirrored."""
+    """Return a batch shifted by a random number of pixels and mirrored at its border.
+
+    Args:
+        images: images (N, C, H, W).
+        max_shift: largest absolute shift in pixels.
+        generator: source of the shift, on the CPU; all images have the same shift.
+
+    Returns:
+        Images like the input.
+    """
     down, right = torch.randint(2 * max_shift + 1, (2,), generator=generator).tolist()
     height, width = images.shape[-2:]
     return pad(images, (max_shift,) * 4, mode="reflect")[..., down : down + height, right : right + width]
@@ -29,40 +38,44 @@ def train(
     generator: torch.Generator | None = None,
     progress: bool = True,
 ) -> list[float]:
-    """Train ``model`` in place and leave it in eval mode.
+    """Train a network in place, and return the mean loss of each epoch.
+
+    The network is left in eval mode.
 
     Args:
         model: any network; batches are moved to the device of its first parameter.
-        images: (N, 3, H, W), in [0, 1].
-        targets: what ``loss(outputs, targets)`` compares with: labels, (N,), or images, which are shifted along with the inputs.
-        loss: mean loss of a batch.
-        epochs, batch: passes through the data, pictures a step.
-        step: the largest learning rate of the cycle.
-        weight_decay: AdamW's.
-        shift: augmentation, the largest shift in pixels.
-        generator: source of randomness for order and shifts, on the CPU; without one, a fresh one seeded with 0.
-        progress: show a bar.
+        images: images (N, 3, H, W) in [0, 1].
+        targets: what ``loss(outputs, targets)`` compares with, labels (N,), or images, which are shifted together with
+            the inputs.
+        loss: maps the outputs and targets of a batch to their mean loss.
+        epochs: passes through the data.
+        batch_size: images per step.
+        lr: largest learning rate of the cycle.
+        weight_decay: weight decay of AdamW.
+        max_shift: largest random shift of the images in pixels (data augmentation).
+        generator: source of the order and of the shifts, on the CPU; None is a new one with seed 0.
+        progress: whether to show a progress bar.
 
     Returns:
-        the mean loss of each epoch.
+        Mean loss of each epoch.
 
     Raises:
-        ValueError: images and targets are not equally many, or fewer than two.
+        ValueError: the numbers of images and targets differ, or there are fewer than two.
     """
     if len(images) != len(targets) or len(images) < 2:
         raise ValueError(
-            f"{len(images)} images and {len(targets)} targets; training needs equally many, and at least two"
+            f"{len(images)} images and {len(targets)} targets; training needs the same number of both, and at least two"
         )
     device = next(model.parameters()).device
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    rounds = len(images) // batch_size or 1
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * rounds)
+    n_batches = len(images) // batch_size or 1
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * n_batches)
     history = []
     model.train()
     for _ in tqdm(range(epochs), desc="epochs", disable=not progress):
         total = 0.0
-        for rows in torch.randperm(len(images), generator=generator)[: rounds * batch_size].chunk(rounds):
+        for rows in torch.randperm(len(images), generator=generator)[: n_batches * batch_size].chunk(n_batches):
             state = generator.get_state()
             x = random_shift(images[rows], max_shift, generator).to(device)
             y = targets[rows]
@@ -70,11 +83,11 @@ def train(
                 generator.set_state(state)
                 y = random_shift(y, max_shift, generator)
             value = loss(model(x), y.to(device))
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             value.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             total += value.item()
-        history.append(total / rounds)
+        history.append(total / n_batches)
     model.eval()
     return history

@@ -44,7 +44,7 @@ def test_autoencoder_initialization_depends_only_on_generator(build, images):
             theirs = copy.deepcopy(module)
             with torch.random.fork_rng([]):
                 theirs.reset_parameters()
-            # A uniform draw, as torch itself makes it.
+            # The uniform distribution of PyTorch's own initialization.
             assert module.weight.abs().max().item() == pytest.approx(theirs.weight.abs().max().item(), rel=0.05)
 
 

@@ -3,7 +3,7 @@ import torch
 from safetensors import safe_open
 
 from experiments.model_card import accuracy, format_card
-from experiments.model_card import test_images as pictures_of_the_study
+from experiments.model_card import test_images as study_images
 from tutorial_course.results import load_result
 from tutorial_lib import gradients
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt
@@ -15,16 +15,18 @@ CLASSIFIERS = [name for name in MODELS if "classifier" in name]
 
 @pytest.fixture(scope="module")
 def fresh_test_set():
-    """Scenes that neither training nor the model card drew."""
-    return pictures_of_the_study(560, 77, "cpu")
+    """Scenes that were sampled neither for training nor for the model card."""
+    return study_images(560, 77, "cpu")
 
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, "signs/transformer"])
 def test_sign_models_reach_stored_accuracy_on_fresh_clean_images(name, fresh_test_set):
-    kept = load_result("model_card").select(network=name, challenge="none")[0]
-    assert kept["value"] >= (0.97 if name in CLASSIFIERS else 0.94) and kept["pictures"] >= 2000
-    now = accuracy(load(name), *fresh_test_set)
-    assert abs(now - kept["value"]) < 4 * (kept["value"] * (1 - kept["value"]) / len(fresh_test_set[1])) ** 0.5
+    stored = load_result("model_card").select(network=name, challenge="none")[0]
+    assert stored["value"] >= (0.97 if name in CLASSIFIERS else 0.94) and stored["pictures"] >= 2000
+    current = accuracy(load(name), *fresh_test_set)
+    assert (
+        abs(current - stored["value"]) < 4 * (stored["value"] * (1 - stored["value"]) / len(fresh_test_set[1])) ** 0.5
+    )
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -39,23 +41,23 @@ def test_sign_classifier_accuracy_falls_with_corruption_severity(name):
 
 def test_model_card_accuracy_is_reproduced_on_new_corrupted_images(fresh_test_set):
     images, labels = fresh_test_set
-    kept = load_result("model_card").select(network="signs/classifier", challenge="haze", level=3)[0]["value"]
-    now = accuracy(
+    stored = load_result("model_card").select(network="signs/classifier", challenge="haze", level=3)[0]["value"]
+    current = accuracy(
         load("signs/classifier"), corrupt(images, "haze", 3, generator=torch.Generator().manual_seed(5)), labels
     )
-    assert abs(now - kept) < 4 * (kept * (1 - kept) * (1 / 560 + 1 / 700)) ** 0.5
+    assert abs(current - stored) < 4 * (stored * (1 - stored) * (1 / 560 + 1 / 700)) ** 0.5
 
 
 def test_sign_classifiers_of_different_seeds_differ(fresh_test_set):
-    answers = [load(name)(fresh_test_set[0][:50]) for name in CLASSIFIERS]
-    assert not torch.allclose(answers[0], answers[1], atol=0.1) and not torch.allclose(answers[1], answers[2], atol=0.1)
+    logits = [load(name)(fresh_test_set[0][:50]) for name in CLASSIFIERS]
+    assert not torch.allclose(logits[0], logits[1], atol=0.1) and not torch.allclose(logits[1], logits[2], atol=0.1)
 
 
-def test_sign_autoencoder_beats_blur_baseline(fresh_test_set):
+def test_sign_autoencoder_outperforms_blur_baseline(fresh_test_set):
     images = fresh_test_set[0][:100]
     with torch.no_grad():
         error = (load("signs/autoencoder")(images) - images).square().mean()
-    small = torch.nn.functional.avg_pool2d(images, 4)  # 12×12×3 numbers, as many as three quarters of the code
+    small = torch.nn.functional.avg_pool2d(images, 4)  # 12×12×3 numbers, three quarters of the size of the code
     blur = torch.nn.functional.interpolate(small, scale_factor=4, mode="bilinear")
     assert error < (blur - images).square().mean()
 
@@ -80,12 +82,12 @@ def test_load_model_keeps_global_rng_and_returns_eval_model(name):
 
 
 def test_sign_classifier_last_feature_map_is_12_by_12():
-    seen = {}
+    recorded = {}
     model = load("signs/classifier")
-    handle = model.block3.register_forward_hook(lambda module, inputs, output: seen.update(shape=output.shape))
+    handle = model.block3.register_forward_hook(lambda module, inputs, output: recorded.update(shape=output.shape))
     model(torch.rand(2, 3, 48, 48))
     handle.remove()
-    assert seen["shape"] == (2, 64, 12, 12)
+    assert recorded["shape"] == (2, 64, 12, 12)
     assert all(conv.stride == (1, 1) for conv in model.modules() if isinstance(conv, torch.nn.Conv2d))
 
 
@@ -102,7 +104,7 @@ def test_load_model_rejects_unknown_name():
 
 
 def test_train_lowers_loss_and_is_reproducible():
-    images, labels = pictures_of_the_study(84, 5, "cpu")
+    images, labels = study_images(84, 5, "cpu")
     histories = []
     for _ in range(2):
         with torch.random.fork_rng():
@@ -115,7 +117,7 @@ def test_train_lowers_loss_and_is_reproducible():
 
 
 def test_train_lowers_autoencoder_loss_with_random_shifts():
-    images, _ = pictures_of_the_study(56, 5, "cpu")
+    images, _ = study_images(56, 5, "cpu")
     model = SignAutoencoder(latent_dim=4)
     history = train(model, images, images, loss=torch.nn.functional.mse_loss, epochs=6, batch_size=28, progress=False)
     assert history[-1] < history[0]
@@ -123,8 +125,8 @@ def test_train_lowers_autoencoder_loss_with_random_shifts():
 
 def test_random_shift_produces_all_nine_one_pixel_shifts():
     images = torch.arange(25.0).view(1, 1, 5, 5)
-    seen = {tuple(random_shift(images, 1, torch.Generator().manual_seed(i)).flatten().tolist()) for i in range(60)}
-    assert len(seen) == 9 and tuple(images.flatten().tolist()) in seen
+    shifted = {tuple(random_shift(images, 1, torch.Generator().manual_seed(i)).flatten().tolist()) for i in range(60)}
+    assert len(shifted) == 9 and tuple(images.flatten().tolist()) in shifted
 
 
 def test_train_rejects_mismatched_images_and_targets():

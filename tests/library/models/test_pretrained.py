@@ -4,7 +4,6 @@ import io
 import os
 import pickle
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tests._http_server import serve_directory
 from tutorial_lib import _download
 from tutorial_lib.data.loading import is_available, load
 from tutorial_lib.data.registry import DATASETS
+from tutorial_lib.models import pretrained as pretrained_module
 from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
 from tutorial_lib.models.pretrained import (
     HOSTS,
@@ -24,9 +24,6 @@ from tutorial_lib.models.pretrained import (
     locate_weights,
     weights_download_hint,
 )
-
-# The package gives the name of this module to the function in it.
-pretrained_module = sys.modules["tutorial_lib.models.pretrained"]
 
 DATA = os.environ.get("TUTORIAL_DATA", "")
 
@@ -43,7 +40,7 @@ needs_cifar10 = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch, tmp_path):
-    """No test may see, or write into, the data folder of whoever runs it."""
+    """Keep tests away from the data folder of the person who runs them."""
     monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path))
     return tmp_path / "weights"
 
@@ -56,7 +53,7 @@ def checkpoint(network):
 
 @pytest.fixture
 def replaced_checkpoint(monkeypatch):
-    """A ResNet-20 of our own in place of the published one: its network and its file."""
+    """A ResNet-20 with random weights in place of the published one: its network and its file."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = CifarResNet(20).eval()
@@ -102,7 +99,7 @@ def test_cifar_resnet_rejects_invalid_depth():
         CifarResNet(21)
 
 
-# What is returned.
+# What is loaded.
 
 
 def test_load_pretrained_normalizes_unit_range_images(replaced_checkpoint, weights):
@@ -116,17 +113,17 @@ def test_load_pretrained_normalizes_unit_range_images(replaced_checkpoint, weigh
     assert all(p.requires_grad for p in model.parameters())
     x = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     statistics = ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))
-    by_hand = torch.stack([(x[:, channel] - mean) / std for channel, (mean, std) in enumerate(statistics)], 1)
-    assert torch.equal(model(x), network(by_hand))
+    normalized = torch.stack([(x[:, channel] - mean) / std for channel, (mean, std) in enumerate(statistics)], 1)
+    assert torch.equal(model(x), network(normalized))
     assert model.name == "cifar10/resnet20" and model.classes[3] == "cat"
-    assert model.sha256 == hashlib.sha256(content).hexdigest() and "BSD" in model.file.licence
+    assert model.sha256 == hashlib.sha256(content).hexdigest() and "BSD" in model.file.license
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 32, 32), (32, 32)])
 def test_pretrained_model_rejects_images_of_wrong_shape(replaced_checkpoint, weights, shape):
     weights.mkdir()
     (weights / "resnet20.th").write_bytes(replaced_checkpoint[1])
-    with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"expected images \(N, 3, H, W\) in \[0, 1\]"):
         load_pretrained("cifar10/resnet20")(torch.zeros(shape))
 
 
@@ -168,14 +165,14 @@ def test_locate_weights_prefers_existing_alternative_file(weights):
     assert is_pretrained_available("imagenet/squeezenet1_1")
 
 
-# What is refused.
+# What is rejected.
 
 
-@pytest.mark.parametrize("ask", [load_pretrained, is_pretrained_available, weights_download_hint])
-def test_pretrained_functions_suggest_nearest_name(ask):
-    said = "unknown pretrained network 'imagenet/resnet19'; the nearest: 'imagenet/resnet18'"
-    with pytest.raises(ValueError, match=said):
-        ask("imagenet/resnet19")
+@pytest.mark.parametrize("function", [load_pretrained, is_pretrained_available, weights_download_hint])
+def test_pretrained_functions_suggest_nearest_name(function):
+    message = "unknown pretrained network 'imagenet/resnet19'; the nearest: 'imagenet/resnet18'"
+    with pytest.raises(ValueError, match=message):
+        function("imagenet/resnet19")
 
 
 class AbortOnUnpickle:
@@ -183,24 +180,27 @@ class AbortOnUnpickle:
         return os.abort, ()
 
 
-@pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "bomb"])
-def test_load_pretrained_rejects_corrupted_file_without_loading_it(replaced_checkpoint, weights, harm, monkeypatch):
+@pytest.mark.parametrize("fault", ["cut", "flipped", "empty", "pickled code"])
+def test_load_pretrained_rejects_corrupted_file_without_loading_it(replaced_checkpoint, weights, fault, monkeypatch):
     content = bytearray(replaced_checkpoint[1])
     content[len(content) // 2] ^= 1
-    damaged = {
+    corrupted = {
         "cut": replaced_checkpoint[1][:-9],
         "flipped": bytes(content),
         "empty": b"",
-        "bomb": pickle.dumps(AbortOnUnpickle()),
-    }[harm]
+        "pickled code": pickle.dumps(AbortOnUnpickle()),
+    }[fault]
     weights.mkdir()
-    (weights / "resnet20.th").write_bytes(damaged)
+    (weights / "resnet20.th").write_bytes(corrupted)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("loaded"))
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError) as error:
         load_pretrained("cifar10/resnet20")
-    said = str(refusal.value)
-    assert str(weights / "resnet20.th") in said and "not loaded" in said and "Remove it" in said
-    assert hashlib.sha256(damaged).hexdigest() in said and hashlib.sha256(replaced_checkpoint[1]).hexdigest() in said
+    message = str(error.value)
+    assert str(weights / "resnet20.th") in message and "not loaded" in message and "Remove it" in message
+    assert (
+        hashlib.sha256(corrupted).hexdigest() in message
+        and hashlib.sha256(replaced_checkpoint[1]).hexdigest() in message
+    )
 
 
 def test_load_pretrained_does_not_execute_pickled_code(monkeypatch, weights):
@@ -212,16 +212,16 @@ def test_load_pretrained_does_not_execute_pickled_code(monkeypatch, weights):
         load_pretrained("cifar10/resnet20")
 
 
-# The network: missing, silent, lying, and well.
+# The network: missing, silent, delivering wrong files, and working.
 
 
 @pytest.mark.parametrize("name", ["cifar10/resnet56", "imagenet/resnet18", "imagenet/vit_b_16"])
 def test_load_pretrained_explains_manual_download_when_offline(weights, no_network, name):
-    with pytest.raises(FileNotFoundError) as refusal:
+    with pytest.raises(FileNotFoundError) as error:
         load_pretrained(name)
-    said, file = str(refusal.value), locate_weights(name)[1]
-    assert f"{name} ({file.name}) is not at hand and cannot be downloaded" in said
-    assert file.url in said and f"put {file.name} into `{weights}`" in said and "TUTORIAL_DATA" in said
+    message, file = str(error.value), locate_weights(name)[1]
+    assert f"{name} ({file.name}) is not available locally and cannot be downloaded" in message
+    assert file.url in message and f"put {file.name} into `{weights}`" in message and "TUTORIAL_DATA" in message
     assert list(weights.iterdir()) == [] and not is_pretrained_available(name)
     assert socket.getdefaulttimeout() is None
 
@@ -238,15 +238,15 @@ def test_load_pretrained_downloads_weights_only_once(replaced_checkpoint, weight
     assert is_pretrained_available("cifar10/resnet20") and load_pretrained("cifar10/resnet20").sha256 == model.sha256
 
 
-@pytest.mark.parametrize("harm", ["another file", "cut short"])
-def test_load_pretrained_discards_corrupted_download(replaced_checkpoint, weights, monkeypatch, harm):
+@pytest.mark.parametrize("fault", ["another file", "cut short"])
+def test_load_pretrained_discards_corrupted_download(replaced_checkpoint, weights, monkeypatch, fault):
     content = replaced_checkpoint[1]
-    with serve_directory({"resnet20.th": content[::-1] if harm == "another file" else content},
-                cut=5000 if harm == "cut short" else None) as address:  # fmt: skip
+    with serve_directory({"resnet20.th": content[::-1] if fault == "another file" else content},
+                cut=5000 if fault == "cut short" else None) as address:  # fmt: skip
         monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
-        with pytest.raises(ValueError, match="arrived damaged and was thrown away") as refusal:
+        with pytest.raises(ValueError, match="arrived damaged and was deleted") as error:
             load_pretrained("cifar10/resnet20")
-    assert hashlib.sha256(content).hexdigest() in str(refusal.value) and "Try again" in str(refusal.value)
+    assert hashlib.sha256(content).hexdigest() in str(error.value) and "Try again" in str(error.value)
     assert list(weights.iterdir()) == []
 
 

@@ -26,14 +26,14 @@ def test_score_to_bin_picks_nearest_bin():
 
 def test_quality_loss_is_regression_plus_classification_loss():
     out, scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)), torch.tensor([0.0, 0.4, 1.0])
-    by_hand = sum(10 * (o[0] - s) ** 2 - o[1:].log_softmax(0)[round(5 * s.item())] for o, s in zip(out, scores)) / 3
-    torch.testing.assert_close(quality_loss(out, scores), by_hand)
+    expected = sum(10 * (o[0] - s) ** 2 - o[1:].log_softmax(0)[round(5 * s.item())] for o, s in zip(out, scores)) / 3
+    torch.testing.assert_close(quality_loss(out, scores), expected)
 
 
 def test_quality_network_fit_learns_noise_severity():
     def rated(n, seed):
-        found = data.make_distortion_dataset(n, kinds=("noise",), generator=torch.Generator().manual_seed(seed))
-        return found.as_batch()[0], 1 - found.scores / 5
+        dataset = data.make_distortion_dataset(n, kinds=("noise",), generator=torch.Generator().manual_seed(seed))
+        return dataset.as_batch()[0], 1 - dataset.scores / 5
 
     network = QualityNetwork()
     history = network.fit(*rated(40, 0), epochs=12)
