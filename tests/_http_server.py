@@ -1,4 +1,4 @@
-"""A host of files on this machine, in place of those on the internet."""
+"""A local HTTP server that replaces hosts on the internet."""
 
 import threading
 from contextlib import contextmanager
@@ -9,14 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 def serve_directory(
     files: dict[str, bytes], *, silent: bool = False, cut: int | None = None, stalled: int | None = None
 ):
-    """Serve ``files`` by name; yield the address. A silent host accepts and says nothing; ``cut`` ends a file early;
-    ``stalled`` stops sending there and keeps the line open."""
-    let_go = threading.Event()
+    """Serve ``files`` by name and yield the address.
+
+    Args:
+        files: name -> content.
+        silent: accept connections and never respond.
+        cut: close the connection after this many bytes of a file.
+        stalled: send this many bytes of a file and keep the connection open.
+    """
+    finished = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if silent:
-                let_go.wait(20)
+                finished.wait(20)
                 return
             content = files.get(self.path.rsplit("/", 1)[1])
             if content is None:
@@ -29,7 +35,7 @@ def serve_directory(
                 self.wfile.write(content[: cut if stalled is None else stalled])
                 if stalled is not None:
                     self.wfile.flush()
-                    let_go.wait(20)
+                    finished.wait(20)
 
         do_HEAD = do_GET
 
@@ -42,7 +48,7 @@ def serve_directory(
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        let_go.set()
+        finished.set()
         server.shutdown()
         thread.join()
         server.server_close()

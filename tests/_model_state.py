@@ -1,4 +1,4 @@
-"""What a model looks like from outside, to compare it with what it was."""
+"""A snapshot of the observable state of a model, to verify that a function leaves it unchanged."""
 
 import weakref
 
@@ -6,7 +6,7 @@ import torch
 
 
 class ModelState:
-    """All that can be seen of a model: flags, attributes, hooks, parameters with their gradients, buffers."""
+    """The observable state of a model: flags, attributes, hooks, parameters with their gradients, buffers."""
 
     def __init__(self, model):
         self.model, self.random = model, self._random()
@@ -26,15 +26,15 @@ class ModelState:
 
     @staticmethod
     def _attributes(module):
-        # Containers (hooks, parameters, buffers, submodules) by what is in them, in order; everything else by identity.
-        def seen(v):
+        # Containers (hooks, parameters, buffers, submodules) are compared by their elements in order, other values by identity.
+        def identity(v):
             if isinstance(v, dict):
                 return [(i, id(j)) for i, j in v.items()]
             if isinstance(v, list):
                 return [id(j() if isinstance(j, weakref.ref) else j) for j in v]
             return id(v)
 
-        return {k: seen(v) for k, v in vars(module).items()}
+        return {k: identity(v) for k, v in vars(module).items()}
 
     def check(self):
         assert [id(m) for m in self.model.modules()] == [id(m) for m, *_ in self.modules]

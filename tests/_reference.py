@@ -1,31 +1,31 @@
-"""What the tests of the engine hold it against: networks drawn anew, and the formula, written naively."""
+"""Networks with seeded weights and a naive implementation of per-sample gradients, for the tests of the engine."""
 
 import torch
 from torch import nn
 
 
 def init_with_seed(model, seed=0):
-    """Every parameter and running statistic drawn anew, so that no gradient is zero by initialisation."""
+    """Sample every parameter and running statistic from a seed, so that the initialization makes no gradient zero."""
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(t, mean, spread):
+    def fill(t, mean, spread):
         t.data = (mean + spread * torch.randn(t.shape, generator=generator, dtype=torch.float64)).to(t)
 
     for module in model.modules():
         for name, p in module.named_parameters(recurse=False):
             if p.dim() > 1:
-                draw(p, 0, (1.5 / p[0].numel()) ** 0.5)
+                fill(p, 0, (1.5 / p[0].numel()) ** 0.5)
             else:
-                draw(p, 1.0 if name == "weight" else 0.0, 0.2)
+                fill(p, 1.0 if name == "weight" else 0.0, 0.2)
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            draw(module.running_mean, 0, 0.2)
-            draw(module.running_var, 0, 0.2)
+            fill(module.running_mean, 0, 0.2)
+            fill(module.running_var, 0, 0.2)
             module.running_var.data = 0.5 + module.running_var.abs()
     return model.eval()
 
 
 class SmallSignNet(nn.Module):
-    """A network of the size and kind of the sign classifier, with what breaks hooks: in-place, reused and functional activations."""
+    """A small network like the sign classifier, with in-place, reused and functional activations, which break hooks."""
 
     def __init__(self, classes=10):
         super().__init__()
@@ -42,8 +42,8 @@ class SmallSignNet(nn.Module):
 
 
 def per_sample_gradients_by_loop(model, x, objective):
-    """The formula, written naively: one sample, one ordinary backward pass. name -> (N, *parameter)."""
-    was = [(p, p.requires_grad) for p in model.parameters()]
+    """Return name -> (N, *parameter) by the definition: one ordinary backward pass for each sample."""
+    flags = [(p, p.requires_grad) for p in model.parameters()]
     names, parameters = zip(*model.named_parameters(), strict=True)
     rows = []
     for p in parameters:
@@ -51,6 +51,6 @@ def per_sample_gradients_by_loop(model, x, objective):
     for i in range(len(x)):
         J = objective.select(slice(i, i + 1))(model(x[i : i + 1])).sum()
         rows.append(torch.autograd.grad(J, parameters, allow_unused=True, materialize_grads=True))
-    for p, flag in was:
+    for p, flag in flags:
         p.requires_grad_(flag)
     return {name: torch.stack(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

@@ -1,6 +1,6 @@
-"""Fixtures that tests of several folders share, and the markers that follow from the fixtures of a test.
+"""Fixtures that several folders of tests share, and the markers that follow from the fixtures of a test.
 
-What needs PyTorch or Playwright is imported by the fixtures that use it, so that tests of text alone start without them.
+Fixtures import PyTorch and Playwright themselves, so that tests of text start without them.
 """
 
 import functools
@@ -15,7 +15,7 @@ import pytest
 from tools import _browser
 
 HTML = Path(__file__).parents[1] / "_build" / "html"
-# The longest that a browser may take for a single step, in milliseconds: no step of a test comes near it, even on a busy machine.
+# The time limit of one browser step in milliseconds, so long that no step reaches it on a busy machine.
 STEP_TIMEOUT_MS = 120_000
 
 
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
 
 
 def skip_or_fail_on_ci(reason):
-    """Skip where a reader has no browser; fail where the project is judged."""
+    """Skip on a machine without a browser, but fail in continuous integration."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
@@ -66,7 +66,7 @@ def chromium_path():
     """The path of a Chromium."""
     path = _browser.find_browser()
     if path is None:
-        skip_or_fail_on_ci("no Chromium to look at the pages with; on Debian: apt install chromium")
+        skip_or_fail_on_ci("no Chromium is installed to test the pages; on Debian: apt install chromium")
     return path
 
 
@@ -74,7 +74,7 @@ def chromium_path():
 def browser(chromium_path):
     """One running Chromium for all tests of a process.
 
-    While it runs, this thread has a running event loop: what starts one of its own needs another thread.
+    While it runs, this thread has an event loop: code that starts its own event loop needs another thread.
     """
     try:
         from playwright.sync_api import expect, sync_playwright
@@ -91,7 +91,7 @@ def browser(chromium_path):
 
 @pytest.fixture
 def new_tab(browser):
-    """``new_tab(**options)`` opens an empty page in a browser context of its own, with these options."""
+    """``new_tab(**options)`` opens an empty page in a new browser context with these options."""
     with ExitStack() as contexts:
 
         def open_tab(**options):
@@ -102,21 +102,21 @@ def new_tab(browser):
         yield open_tab
 
 
-# Networks, images and labels for the tests of the gradients and of what is built on them.
+# Networks, images and labels for the tests of the gradients and of the methods that use them.
 
 
 @pytest.fixture
 def assert_unchanged():
-    """``untouched(model)`` returns the model; when the test ends, also by an exception inside the engine, it must be as it was."""
+    """``assert_unchanged(model)`` returns the model and checks after the test, even a failed one, that it is as before."""
     from tests._model_state import ModelState
 
     snapshots = []
 
-    def borrow(model):
+    def register(model):
         snapshots.append(ModelState(model))
         return model
 
-    yield borrow
+    yield register
     for snapshot in snapshots:
         snapshot.check()
 
@@ -127,7 +127,7 @@ def signs(assert_unchanged):
 
     from tests._reference import SmallSignNet, init_with_seed
 
-    with torch.random.fork_rng([]):  # beside another network, in one test, nothing but the test draws
+    with torch.random.fork_rng([]):  # the construction does not change the global random state
         model = init_with_seed(SmallSignNet()).double()
     model.head.weight.grad = torch.ones_like(model.head.weight)
     model.norm.weight.requires_grad_(False)

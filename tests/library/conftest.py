@@ -1,4 +1,4 @@
-"""An autoencoder, and smooth reference images."""
+"""An autoencoder and smooth reference images."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tests._reference import init_with_seed
 
 
 class SmallAutoencoder(nn.Module):
-    """An autoencoder with what breaks hooks: an in-place and a functional activation, grouped and strided convolutions."""
+    """An autoencoder with layers that hooks handle badly: in-place and functional activations, groups and strides."""
 
     def __init__(self):
         super().__init__()
@@ -31,7 +31,7 @@ def autoencoder(assert_unchanged):
 
 @pytest.fixture
 def references():
-    """Five smooth pictures (5, 3, 12, 12): bands of colour."""
+    """Five smooth images (5, 3, 12, 12) with bands of color."""
     t = torch.linspace(0, 3, 12, dtype=torch.float64)
     phase = torch.rand(5, 3, 1, 1, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     return 0.5 + 0.4 * torch.sin(t[:, None] + 0.7 * t + 6 * phase)
