@@ -1,4 +1,4 @@
-"""Networks that other libraries can follow."""
+"""Networks that other libraries can process as well."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tests._reference import init_with_seed
 
 
 class Modules(nn.Module):
-    """Every ReLU a module of its own, none in place: what other libraries can follow."""
+    """A network in which every ReLU is a separate module and none works in place, as other libraries require."""
 
     def __init__(self, classes=5, flat=False):
         super().__init__()
@@ -23,20 +23,20 @@ class Modules(nn.Module):
 
 
 def make_model(build, seed=0):
-    """A network in double precision, drawn from a seed, that leaves everyone's random numbers alone."""
+    """Return a network in double precision, initialized from a seed, without changing the global random state."""
     with torch.random.fork_rng([]):
         return init_with_seed(build(), seed).double()
 
 
 @pytest.fixture
 def pooled_cnn(assert_unchanged):
-    """A network that ends in averaging and one linear layer."""
+    """A network that ends in global average pooling and one linear layer."""
     return assert_unchanged(make_model(Modules, 3))
 
 
 @pytest.fixture
 def flattened_cnn(assert_unchanged):
-    """A network whose last layer sees every position apart, so that gradients differ from position to position."""
+    """A network whose last layer weights every position separately, so that gradients differ between positions."""
     return assert_unchanged(make_model(lambda: Modules(flat=True), 4))
 
 

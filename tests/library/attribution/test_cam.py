@@ -26,33 +26,33 @@ def flops(f):
 
 
 def naive_grad_cam(model, x, layer, score):
-    """One picture at a time, the activation kept by a hook, the whole network in the graph."""
+    """Return Grad-CAM maps image by image: a hook records the activation, and the whole network is in the graph."""
     maps = []
     for n in range(len(x)):
-        held = []
-        handle = getattr(model, layer).register_forward_hook(lambda _, __, out: held.append(out))
+        activations = []
+        handle = getattr(model, layer).register_forward_hook(lambda _, __, out: activations.append(out))
         z = model(x[n : n + 1].clone().requires_grad_())
         handle.remove()
-        (gradient,) = torch.autograd.grad(score(z, n), held[0])
+        (gradient,) = torch.autograd.grad(score(z, n), activations[0])
         alpha = gradient[0].sum((1, 2)) / gradient[0, 0].numel()
-        maps.append(sum(a * A for a, A in zip(alpha, held[0][0].detach())))
+        maps.append(sum(a * A for a, A in zip(alpha, activations[0][0].detach())))
     return torch.stack(maps)
 
 
-# Why P?
+# "Why P?": Grad-CAM.
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_grad_cam_matches_naive_loop(layer, flattened_cnn, images, predicted_labels):
     expected = naive_grad_cam(flattened_cnn, images, layer, lambda z, n: z[0, predicted_labels[n]])
-    found = i.grad_cam(flattened_cnn, images, layer, predicted_labels)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
-    assert torch.equal(i.grad_cam(flattened_cnn, images, layer, predicted_labels, relu=True), found.relu())
-    assert (found < 0).any() and (found > 0).any()
+    maps = i.grad_cam(flattened_cnn, images, layer, predicted_labels)
+    torch.testing.assert_close(maps, expected, rtol=1e-10, atol=1e-14)
+    assert torch.equal(i.grad_cam(flattened_cnn, images, layer, predicted_labels, relu=True), maps.relu())
+    assert (maps < 0).any() and (maps > 0).any()
     for batch_size in (1, 2):
         torch.testing.assert_close(
             i.grad_cam(flattened_cnn, images, layer, predicted_labels, batch_size=batch_size),
-            found,
+            maps,
             rtol=1e-10,
             atol=1e-14,
         )
@@ -86,7 +86,7 @@ def test_grad_cam_matches_torchcam(layer, flattened_cnn, images, predicted_label
     model, leaf = (
         copy.deepcopy(flattened_cnn),
         images.clone().requires_grad_(),
-    )  # some versions leave a trace on the model
+    )  # some versions of torchcam leave attributes on the model
     with torchcam.methods.GradCAM(model, layer, (3, 12, 12)) as extractor:
         (theirs,) = extractor(predicted_labels.tolist(), model(leaf), normalized=False)
     torch.testing.assert_close(
@@ -95,7 +95,7 @@ def test_grad_cam_matches_torchcam(layer, flattened_cnn, images, predicted_label
 
 
 def test_grad_cam_ignores_in_place_changes_after_the_layer(signs, images):
-    """What ``norm`` returns is overwritten by the ReLU that follows; the map is of what it returned."""
+    """The ReLU after ``norm`` overwrites its output in place; the map must use the output before that."""
 
     class Apart(nn.Module):
         def __init__(self, model):
@@ -157,15 +157,15 @@ def test_grad_cam_plus_plus_matches_naive_loop(flattened_cnn, images, predicted_
                     alpha = d**2 / (2 * d**2 + S * d**3) if d != 0 else 0
                     weight = weight + alpha * max(d, 0)
             expected[n] += weight * A[n, k]
-    found = i.grad_cam_plus_plus(flattened_cnn, images, "three", predicted_labels)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+    maps = i.grad_cam_plus_plus(flattened_cnn, images, "three", predicted_labels)
+    torch.testing.assert_close(maps, expected, rtol=1e-10, atol=1e-14)
 
 
 def test_grad_cam_plus_plus_derivatives_match_exponential_of_logit(flattened_cnn, images):
-    """Behind the layer the network is linear, so ∂ⁿ exp(z)/∂Aⁿ = exp(z) gⁿ: the common factor that the formula drops."""
+    """After the layer the network is linear, so ∂ⁿ exp(z)/∂Aⁿ = exp(z) gⁿ; the formula drops the common factor exp(z)."""
     A, gradient = g.layer_gradient(flattened_cnn, images, "three", 2)
     place = (0, 3, 2, 4)
-    # The place with the largest gradient of that channel map.
+    # The position with the largest gradient in that channel.
     step = torch.zeros_like(A)
     step[place] = 1
     t = torch.zeros((), dtype=torch.float64, requires_grad=True)
@@ -189,22 +189,22 @@ def test_grad_cam_plus_plus_matches_closed_form_with_average_pooling(pooled_cnn,
 
 def test_grad_cam_plus_plus_handles_zero_gradient_and_large_logits(pooled_cnn, images):
     assert not i.grad_cam_plus_plus(pooled_cnn, images, "three", lambda z: 0 * z[:, 0]).any()
-    # Logits of hundreds, whose exponential is beyond every number.
-    found = i.grad_cam_plus_plus(pooled_cnn, images, "three", lambda z: 1e4 + z[:, 0])
-    torch.testing.assert_close(found, i.grad_cam_plus_plus(pooled_cnn, images, "three", 0), rtol=1e-10, atol=1e-14)
+    # The exponential of such a logit overflows.
+    maps = i.grad_cam_plus_plus(pooled_cnn, images, "three", lambda z: 1e4 + z[:, 0])
+    torch.testing.assert_close(maps, i.grad_cam_plus_plus(pooled_cnn, images, "three", 0), rtol=1e-10, atol=1e-14)
 
 
-# What if not P?
+# "What if not P?": counterfactual explanations.
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_counterfactual_cam_is_negative_grad_cam(layer, flattened_cnn, images):
-    why, what_if = (
+    positive, negative = (
         i.grad_cam(flattened_cnn, images, layer, relu=True),
         i.counterfactual_cam(flattened_cnn, images, layer, relu=True),
     )
-    assert why.any() and what_if.any() and not (why * what_if).any()
-    torch.testing.assert_close(why - what_if, i.grad_cam(flattened_cnn, images, layer), rtol=1e-12, atol=1e-16)
+    assert positive.any() and negative.any() and not (positive * negative).any()
+    torch.testing.assert_close(positive - negative, i.grad_cam(flattened_cnn, images, layer), rtol=1e-12, atol=1e-16)
     torch.testing.assert_close(
         i.counterfactual_cam(flattened_cnn, images, layer),
         -i.grad_cam(flattened_cnn, images, layer),
@@ -213,7 +213,7 @@ def test_counterfactual_cam_is_negative_grad_cam(layer, flattened_cnn, images):
     )
 
 
-# Why P, rather than Q?
+# "Why P, rather than Q?": contrastive explanations.
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -221,38 +221,41 @@ def test_contrast_cam_by_loss_matches_class_jacobian(layer, flattened_cnn, image
     logits, maps = i.all_class_cams(flattened_cnn, images, layer)
     p, Q = logits.softmax(1), predicted_labels
     expected = torch.einsum("nc,nchw->nhw", p, maps) - maps[torch.arange(5), Q]
-    found = i.contrast_cam(flattened_cnn, images, layer, Q)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+    contrast = i.contrast_cam(flattened_cnn, images, layer, Q)
+    torch.testing.assert_close(contrast, expected, rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(
-        found,
+        contrast,
         naive_grad_cam(flattened_cnn, images, layer, lambda z, n: F.cross_entropy(z, Q[n : n + 1])),
         rtol=1e-10,
         atol=1e-14,
     )
-    every = i.all_contrast_cams(logits, maps)
-    torch.testing.assert_close(every[torch.arange(5), Q], found, rtol=1e-10, atol=1e-14)
-    assert torch.einsum("nc,nchw->nhw", p, every).abs().max() < 1e-12 * maps.abs().max()
+    all_contrasts = i.all_contrast_cams(logits, maps)
+    torch.testing.assert_close(all_contrasts[torch.arange(5), Q], contrast, rtol=1e-10, atol=1e-14)
+    assert torch.einsum("nc,nchw->nhw", p, all_contrasts).abs().max() < 1e-12 * maps.abs().max()
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_contrast_cam_by_logit_is_difference_of_class_maps(layer, flattened_cnn, images, predicted_labels):
     P, Q = predicted_labels, (predicted_labels + 2) % 5
     _, maps = i.all_class_cams(flattened_cnn, images, layer)
-    found = i.contrast_cam(flattened_cnn, images, layer, Q, P, objective="logit")
-    torch.testing.assert_close(found, maps[torch.arange(5), P] - maps[torch.arange(5), Q], rtol=1e-10, atol=1e-14)
+    contrast = i.contrast_cam(flattened_cnn, images, layer, Q, P, objective="logit")
+    torch.testing.assert_close(contrast, maps[torch.arange(5), P] - maps[torch.arange(5), Q], rtol=1e-10, atol=1e-14)
     torch.testing.assert_close(
-        i.contrast_cam(flattened_cnn, images, layer, P, Q, objective="logit"), -found, rtol=1e-12, atol=1e-16
+        i.contrast_cam(flattened_cnn, images, layer, P, Q, objective="logit"), -contrast, rtol=1e-12, atol=1e-16
     )
     assert not i.contrast_cam(flattened_cnn, images, layer, P, P, objective="logit").any()
     predicted = flattened_cnn(images).argmax(1)
-    one = i.contrast_cam(flattened_cnn, images, layer, 3, objective="logit")
+    contrast_with_class_3 = i.contrast_cam(flattened_cnn, images, layer, 3, objective="logit")
     torch.testing.assert_close(
-        one, i.contrast_cam(flattened_cnn, images, layer, 3, predicted, objective="logit"), rtol=1e-12, atol=1e-16
+        contrast_with_class_3,
+        i.contrast_cam(flattened_cnn, images, layer, 3, predicted, objective="logit"),
+        rtol=1e-12,
+        atol=1e-16,
     )
 
 
 class ContrastOutput(nn.Module):
-    """A network whose one output is the answer to a contrast, for libraries that know only classes."""
+    """A network whose single output is the contrast, for libraries that explain only class logits."""
 
     def __init__(self, model, Q, by):
         super().__init__()
@@ -291,16 +294,18 @@ def test_contrast_cam_by_loss_and_by_logit_agree_if_confident(pooled_cnn, images
 
 
 def test_contrast_cam_with_predicted_class_is_not_amplified(assert_unchanged, images):
-    """A certain network has nearly nothing to say; shown, that is nearly nothing too."""
+    """A confident network has a contrast close to zero, and normalization must not amplify it into a visible map."""
     build = lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
     model, x = make_model(build).float(), images.float()
     model[4].weight.data *= 240
     assert_unchanged(model)
     P = model(x).argmax(1)
     assert (model(x).softmax(1).amax(1) > 1 - 1e-6).all()
-    found, why = i.contrast_cam(model, x, "1", P), i.grad_cam(model, x, "1")
-    assert found.any() and i.l1_ratio(found, why).max() < 1e-5
-    assert i.normalize_maps(found, scale=why).abs().max() < 1e-5 and i.normalize_maps(found).abs().max() < 0.25
+    contrast, grad_cam = i.contrast_cam(model, x, "1", P), i.grad_cam(model, x, "1")
+    assert contrast.any() and i.l1_ratio(contrast, grad_cam).max() < 1e-5
+    assert (
+        i.normalize_maps(contrast, scale=grad_cam).abs().max() < 1e-5 and i.normalize_maps(contrast).abs().max() < 0.25
+    )
     assert not i.normalize_maps(i.contrast_cam(model, x, "1", P, P, objective="logit")).any()
 
 
@@ -354,7 +359,7 @@ def test_guided_grad_cam_matches_captum(layer, flattened_cnn, images, predicted_
     torch.testing.assert_close(i.guided_grad_cam(flattened_cnn, images, layer), product, rtol=1e-12, atol=1e-16)
 
 
-# Real architectures, their weights drawn from a seed.
+# Architectures of torchvision with weights initialized from a seed.
 
 NETWORKS = {
     "resnet18": ("layer4", 2),
@@ -373,7 +378,7 @@ def architecture(name):
         model = getattr(torchvision.models, name)(
             weights=None, **({"image_size": 64} if name == "vit_b_16" else {})
         ).eval()
-    # Some heads begin at zero, where no gradient passes.
+    # Some heads are initialized with zeros, which would block every gradient.
     head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     head.weight.data.normal_(0, 0.05, generator=torch.Generator().manual_seed(0))
     return model
@@ -386,23 +391,23 @@ def test_attribution_methods_support_torchvision_architectures(name, assert_unch
     logits, maps = i.all_class_cams(model, x, layer, classes=[3, 999])
     with torch.no_grad():
         torch.testing.assert_close(logits, model(x), rtol=1e-3, atol=1e-4)
-    found = i.grad_cam(model, x, layer, 3)
-    assert found.shape == (1, side, side) and found.any()
-    torch.testing.assert_close(maps[:, 0], found, rtol=1e-3, atol=1e-4 * found.abs().max().item())
+    cam = i.grad_cam(model, x, layer, 3)
+    assert cam.shape == (1, side, side) and cam.any()
+    torch.testing.assert_close(maps[:, 0], cam, rtol=1e-3, atol=1e-4 * cam.abs().max().item())
     plus = i.grad_cam_plus_plus(model, x, layer, 3)
-    assert plus.shape == found.shape and plus.isfinite().all()
+    assert plus.shape == cam.shape and plus.isfinite().all()
     contrast = i.contrast_cam(model, x, layer, 3, 999, objective="logit")
     torch.testing.assert_close(contrast, maps[:, 1] - maps[:, 0], rtol=1e-2, atol=1e-3 * contrast.abs().max().item())
-    ways = [
+    methods = [
         i.saliency,
         functools.partial(i.integrated_gradients, n_steps=2),
         functools.partial(i.smoothgrad, n_samples=2),
     ]
-    for way in ways:
-        map = way(model, x, 3)
+    for method in methods:
+        map = method(model, x, 3)
         assert map.shape == x.shape and map.isfinite().all() and map.any() and map.dtype == x.dtype
-    covered = i.occlusion(model, x, 3, window=48, stride=16)
-    assert covered.shape == (1, 64, 64) and covered.any()
+    occlusion_map = i.occlusion(model, x, 3, window=48, stride=16)
+    assert occlusion_map.shape == (1, 64, 64) and occlusion_map.any()
     if name in ("convnext_tiny", "vit_b_16", "swin_t"):
         with pytest.raises(ValueError, match="no ReLU was found"):
             i.guided_backprop(model, x, 3)
@@ -411,7 +416,7 @@ def test_attribution_methods_support_torchvision_architectures(name, assert_unch
 
 
 def test_grad_cam_arranges_transformer_tokens_on_a_grid(assert_unchanged):
-    """The map of tokens, the class token left out, against the tokens laid out by hand."""
+    """The map of transformer tokens, without the class token, equals that of the tokens arranged on a grid here."""
     model = assert_unchanged(
         make_model(lambda: torchvision.models.VisionTransformer(32, 8, 2, 4, 32, 64, num_classes=5))
     )

@@ -1,4 +1,4 @@
-"""What holds for every attribution method alike."""
+"""Properties that every attribution method shares."""
 
 import copy
 from functools import partial
@@ -11,12 +11,12 @@ from tutorial_lib import gradients as g
 
 
 def seeded(method, **fixed):
-    """Called with a fresh generator each time."""
+    """Return the method as a function that uses a new generator with the same seed in each call."""
     return lambda m, x, J, **k: method(m, x, J, generator=torch.Generator().manual_seed(0), **fixed, **k)
 
 
 def contrasts_of_all_classes(m, x, J, **k):
-    """All contrasts, from one Jacobian."""
+    """Return the contrasts of all classes, computed from one Jacobian."""
     return i.all_contrast_cams(*i.all_class_cams(m, x, "left", **k))
 
 
@@ -48,7 +48,7 @@ METHODS_WITH_FIXED_TARGET = {
     "contrast_cam by loss",
     "contrast_cam by logit",
     "class_cams",
-}  # They bring their own question.
+}  # These methods define their own objective.
 
 
 @all_methods
@@ -61,10 +61,10 @@ def test_attribution_has_expected_shape_and_input_dtype_and_device(name, signs, 
         and not expected.requires_grad
     )
     assert expected.any() and expected.isfinite().all()
-    for dtype, near in ((torch.float32, 1e-3), (torch.bfloat16, 0.8)):
-        found = f(assert_unchanged(copy.deepcopy(signs).to(dtype)), images.to(dtype), J)
-        assert found.dtype == dtype and found.device == images.device
-        assert (found.double() - expected).norm() <= near * expected.norm()
+    for dtype, tolerance in ((torch.float32, 1e-3), (torch.bfloat16, 0.8)):
+        maps = f(assert_unchanged(copy.deepcopy(signs).to(dtype)), images.to(dtype), J)
+        assert maps.dtype == dtype and maps.device == images.device
+        assert (maps.double() - expected).norm() <= tolerance * expected.norm()
 
 
 @all_methods
@@ -96,25 +96,25 @@ def test_attribution_works_under_no_grad_and_inference_mode(name, signs, images,
     with torch.no_grad():
         torch.testing.assert_close(f(signs, images, labels), expected, rtol=1e-12, atol=1e-15)
     with torch.inference_mode():
-        found = f(signs, images.clone(), labels.clone())
-    torch.testing.assert_close(found.clone(), expected, rtol=1e-12, atol=1e-15)
+        maps = f(signs, images.clone(), labels.clone())
+    torch.testing.assert_close(maps.clone(), expected, rtol=1e-12, atol=1e-15)
     leaf = images.clone().requires_grad_()
-    found = f(signs, leaf * 1, labels)
-    assert not found.requires_grad and leaf.grad is None
+    maps = f(signs, leaf * 1, labels)
+    assert not maps.requires_grad and leaf.grad is None
 
 
 @all_methods
 def test_attribution_accepts_int_labels_none_and_objective_targets(name, signs, images):
     f = METHODS[name]
     predicted = signs(images).argmax(1)
-    found = f(signs, images, predicted)
-    for same in (
+    expected = f(signs, images, predicted)
+    for target in (
         None,
         g.logit(),
         g.logit(predicted),
         g.bind_per_sample(lambda z, c: z.gather(1, c[:, None])[:, 0], predicted),
     ):
-        torch.testing.assert_close(f(signs, images, same), found, rtol=1e-10, atol=1e-14)
+        torch.testing.assert_close(f(signs, images, target), expected, rtol=1e-10, atol=1e-14)
     if name not in METHODS_WITH_FIXED_TARGET:
         torch.testing.assert_close(f(signs, images, 3), f(signs, images, torch.full((5,), 3)), rtol=1e-10, atol=1e-14)
         assert not torch.equal(f(signs, images, 3), f(signs, images, 4))
@@ -129,7 +129,7 @@ def test_attribution_is_deterministic(name, signs, images, labels):
 @pytest.mark.parametrize("wrong", ["not finite", "integer", "empty", "batch statistics", "batch_size"])
 def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
     x, batch_size = images, {}
-    said = {
+    message = {
         "not finite": r"outputs are not finite for rows \[2",
         "integer": "must be float|needs floats",
         "empty": "at least one sample",
@@ -148,7 +148,7 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
     else:
         batch_size = {"batch_size": 0}
     try:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             METHODS[name](signs, x, labels, **batch_size)
     finally:
         signs.norm.eval()
@@ -159,9 +159,9 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
 @all_methods
 def test_attribution_on_gpu_matches_cpu(name, signs, images, labels, assert_unchanged):
     expected = METHODS[name](signs, images, labels)
-    found = METHODS[name](assert_unchanged(copy.deepcopy(signs).cuda()), images.cuda(), labels)
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=1e-7, atol=1e-10)
+    maps = METHODS[name](assert_unchanged(copy.deepcopy(signs).cuda()), images.cuda(), labels)
+    assert maps.is_cuda
+    torch.testing.assert_close(maps.cpu(), expected, rtol=1e-7, atol=1e-10)
 
 
 def test_attribution_functions_have_docstring_examples():

@@ -1,4 +1,4 @@
-"""Maps held against masks and against the network: each measure against its definition in a loop, and on known cases."""
+"""Localization and faithfulness measures, compared with their definitions in loops and on cases with a known result."""
 
 import copy
 import math
@@ -25,7 +25,7 @@ def masks():
     return uniform(5, 12, 12, seed=7) > 0.7
 
 
-# Where it points
+# Localization: pointing games.
 
 
 def test_pointing_game_matches_definition(masks):
@@ -97,22 +97,22 @@ def test_localization_rejects_invalid_maps_and_masks(measure, masks):
         info.pointing_game(maps, masks, tolerance=-1)
 
 
-# What the answer hangs on
+# Faithfulness: deletion, insertion and average drop.
 
 
 @pytest.mark.parametrize("curve", [info.deletion_curve, info.insertion_curve])
 def test_deletion_and_insertion_curves_match_definition(curve, signs, images, labels):
     maps, deleting = uniform(5, 12, 12), curve is info.deletion_curve
-    nothing = torch.full_like(images, 0.3) if deleting else info.gaussian_blur(images)
+    fill = torch.full_like(images, 0.3) if deleting else info.gaussian_blur(images)
     fraction, p, area = curve(signs, images, maps, labels, n_steps=7, **({"baseline": 0.3} if deleting else {}))
     for i in range(5):
-        shown = (images[i] if deleting else nothing[i]).clone()
+        image = (images[i] if deleting else fill[i]).clone()
         order = maps[i].flatten().argsort(descending=True).tolist()
         values = []
         for s in range(8):
             for place in order[: round(s / 7 * 144)]:
-                shown[:, place // 12, place % 12] = (nothing if deleting else images)[i, :, place // 12, place % 12]
-            values.append(signs(shown[None]).softmax(1)[0, labels[i]].item())
+                image[:, place // 12, place % 12] = (fill if deleting else images)[i, :, place // 12, place % 12]
+            values.append(signs(image[None]).softmax(1)[0, labels[i]].item())
         np.testing.assert_allclose(p[i], values, rtol=1e-10)
         assert area[i].item() == pytest.approx(
             torch.trapezoid(torch.tensor(values, dtype=torch.float64), fraction).item(), rel=1e-10
@@ -130,7 +130,7 @@ def test_deletion_and_insertion_curves_share_endpoints(signs, images):
     torch.testing.assert_close(down.probability[:, 0], P.detach())
     torch.testing.assert_close(up.probability[:, -1], P.detach())
     torch.testing.assert_close(down.probability[:, -1], up.probability[:, 0])
-    # Taking the highest away is showing the lowest.
+    # Deleting the highest values first is inserting the lowest first, in reverse order.
     torch.testing.assert_close(
         info.insertion_curve(signs, images, -maps, start=0.3).probability, down.probability.flip(1)
     )
@@ -151,15 +151,15 @@ def test_deletion_and_insertion_rank_true_order_best_if_linear(assert_unchanged)
 
 def test_deletion_curve_breaks_ties_in_a_seeded_random_order(signs, images):
     maps = torch.zeros(5, 12, 12)
-    found = info.deletion_curve(signs, images, maps, n_steps=4)
+    curve = info.deletion_curve(signs, images, maps, n_steps=4)
     alone = [
         info.deletion_curve(signs, images[i : i + 1], maps[i : i + 1], n_steps=4, batch_size=1).probability
         for i in range(5)
     ]
-    torch.testing.assert_close(found.probability, torch.cat(alone), rtol=1e-10, atol=0)
-    others = info.deletion_curve(signs, images, maps, n_steps=4, generator=torch.Generator().manual_seed(1))
-    assert not torch.equal(found.probability[:, 1], others.probability[:, 1])
-    # A random order, drawn once: the pixels that go first are not those of a corner.
+    torch.testing.assert_close(curve.probability, torch.cat(alone), rtol=1e-10, atol=0)
+    other_order = info.deletion_curve(signs, images, maps, n_steps=4, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(curve.probability[:, 1], other_order.probability[:, 1])
+    # All maps share one random order, so that the first half of the pixels covers every row and column.
     place = _pixel_ranks(maps, None)
     assert (place.flatten(1).sort().values == torch.arange(144)).all() and (place == place[:1]).all()
     assert (place[0] < 72).any(1).all() and (place[0] < 72).any(0).all()
@@ -173,7 +173,7 @@ def test_average_drop_matches_definition(signs, images, labels):
         Y = signs(images[i : i + 1]).softmax(1)[0, labels[i]].item()
         O = signs((images[i] * L)[None]).softmax(1)[0, labels[i]].item()
         assert drop[i].item() == pytest.approx(max(0, Y - O) / Y, rel=1e-9, abs=1e-14) and increase[i].item() == (O > Y)
-    assert 0 < increase.sum() < 5  # both cases are there
+    assert 0 < increase.sum() < 5  # both cases occur
     assert info.average_drop(signs, images, uniform_map(maps)).drop.max() == 0
     dark = info.average_drop(signs, images, -maps.abs(), labels).drop
     torch.testing.assert_close(dark, info.average_drop(signs, 0 * images + images, 0 * maps, labels).drop)
@@ -241,45 +241,47 @@ def test_deletion_curve_rejects_invalid_steps_and_baseline(signs, images):
     )
 
 
-# Whether it knows the network
+# Sensitivity to the weights: the model randomization test.
 
 
 def test_model_randomization_test_matches_definition(signs, images):
     explain = lambda model, x: input_gradient(model, x, 3)
-    found = info.model_randomization_test(signs, images, explain)
-    assert found.layers == ["", "head", "last", "group", "right", "left", "norm", "stem"]
-    generator, forgetful = torch.Generator().manual_seed(0), copy.deepcopy(signs)
+    result = info.model_randomization_test(signs, images, explain)
+    assert result.layers == ["", "head", "last", "group", "right", "left", "norm", "stem"]
+    generator, randomized = torch.Generator().manual_seed(0), copy.deepcopy(signs)
     before = explain(signs, images)
-    for stage, name in enumerate(found.layers):
-        for p in dict(forgetful.named_modules())[name].parameters() if name else ():
+    for stage, name in enumerate(result.layers):
+        for p in dict(randomized.named_modules())[name].parameters() if name else ():
             p.data = p.data.flatten()[torch.randperm(p.numel(), generator=generator)].view_as(p)
-        after = explain(forgetful, images)
+        after = explain(randomized, images)
         for i in range(5):
             a, b = before[i].flatten(), after[i].flatten()
-            assert found.similarity[stage, i].item() == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-10)
-            assert found.magnitude[stage, i].item() == pytest.approx(
+            assert result.similarity[stage, i].item() == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-10)
+            assert result.magnitude[stage, i].item() == pytest.approx(
                 stats.spearmanr(a.abs(), b.abs()).statistic, abs=1e-10
             )
-    assert (found.similarity[0] == 1).all() and found.similarity[-1].mean() < 0.5
+    assert (result.similarity[0] == 1).all() and result.similarity[-1].mean() < 0.5
 
 
 def test_model_randomization_test_supports_single_layers_and_blocks(signs, images):
     explain = lambda model, x: input_gradient(model, x, 3)
-    apart = info.model_randomization_test(signs, images, explain, layers=["left", signs.head], cascading=False)
-    assert apart.layers == ["", "left", "head"]
+    separate = info.model_randomization_test(signs, images, explain, layers=["left", signs.head], cascading=False)
+    assert separate.layers == ["", "left", "head"]
     generator = torch.Generator().manual_seed(0)
     info.model_randomization_test(signs, images, explain, layers=["left"], generator=generator)
-    again = info.model_randomization_test(signs, images, explain, layers=["head"], generator=generator)
-    assert torch.equal(apart.similarity[2], again.similarity[1])
+    head_only = info.model_randomization_test(signs, images, explain, layers=["head"], generator=generator)
+    assert torch.equal(separate.similarity[2], head_only.similarity[1])
     with torch.random.fork_rng():
         inner = nn.Sequential(nn.Flatten(), nn.Linear(432, 4), nn.ReLU(), nn.Linear(4, 4))
         block = nn.Sequential(inner, nn.Linear(4, 3)).double()
-    seen = []
-    info.model_randomization_test(block, images, lambda model, x: seen.append(copy.deepcopy(model)) or x, layers=["0"])
-    changed = [n for n, p in seen[-1].named_parameters() if not torch.equal(p, block.get_parameter(n))]
+    models = []
+    info.model_randomization_test(
+        block, images, lambda model, x: models.append(copy.deepcopy(model)) or x, layers=["0"]
+    )
+    changed = [n for n, p in models[-1].named_parameters() if not torch.equal(p, block.get_parameter(n))]
     assert changed == ["0.1.weight", "0.1.bias", "0.3.weight", "0.3.bias"]
     for name in changed:
-        after, before = (model.get_parameter(name).flatten().sort().values for model in (seen[-1], block))
+        after, before = (model.get_parameter(name).flatten().sort().values for model in (models[-1], block))
         assert torch.equal(after, before)
 
 
@@ -288,7 +290,7 @@ def test_model_randomization_test_exposes_edge_detector_and_noise(signs, images)
     assert (edges.similarity == 1).all() and (edges.magnitude == 1).all()
     generator = torch.Generator().manual_seed(3)
     noise = info.model_randomization_test(signs, images, lambda model, x: random_map(x, generator=generator))
-    assert noise.similarity.abs().max() < 0.25  # not even the unchanged network is explained alike twice
+    assert noise.similarity.abs().max() < 0.25  # even two maps of the unchanged network differ
     nothing = info.model_randomization_test(signs, images, lambda model, x: torch.zeros(5, 4, 4))
     assert (nothing.similarity == 1).all()
 
@@ -306,15 +308,17 @@ def test_model_randomization_test_rejects_invalid_input(signs, images):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged):
-    there, x, maps = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"), uniform(5, 12, 12)
+    gpu_model, x, maps = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"), uniform(5, 12, 12)
     for f in METHODS.values():
-        torch.testing.assert_close(f(there, x, maps.to("cuda")).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(
+            f(gpu_model, x, maps.to("cuda")).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10
+        )
     for measure in (info.pointing_game, info.energy_pointing_game):
         torch.testing.assert_close(
             measure(maps.to("cuda"), masks.to("cuda")).cpu(), measure(maps, masks), rtol=1e-10, atol=0
         )
     explain = lambda model, x: input_gradient(model, x, 3)
-    found = info.model_randomization_test(there, x, explain).similarity
+    similarity = info.model_randomization_test(gpu_model, x, explain).similarity
     torch.testing.assert_close(
-        found, info.model_randomization_test(signs, images, explain).similarity, rtol=0, atol=1e-3
+        similarity, info.model_randomization_test(signs, images, explain).similarity, rtol=0, atol=1e-3
     )

@@ -1,4 +1,4 @@
-"""The Fisher information of the last layer, against its definition, gradient by gradient."""
+"""The Fisher information of the last layer, compared with its definition computed gradient by gradient."""
 
 import copy
 
@@ -11,7 +11,7 @@ from tutorial_lib.attribution.fisher import complement_probabilities
 
 
 def gradients_of_all_classes(model, x):
-    """g_Q for every sample and class by autograd, (N, C, C, d), and the factors."""
+    """Return g_Q for every image and class by autograd, (N, C, C, d), with the logits and features."""
     z, h = g.penultimate_features(model, x)
     loops = [
         g.per_sample_gradients(model, x, g.contrast_loss(Q), layers="head")["head.weight"] for Q in range(z.shape[1])
@@ -66,7 +66,7 @@ def test_last_layer_fisher_quadratic_form_approximates_kl_divergence(class_gradi
         ratios.append(
             (divergence / (step**2 / 2 * last_layer_fisher(z, h).quadratic_form(direction)) - 1).abs().max().item()
         )
-    # What is left is of third order: ten times smaller for a step ten times smaller.
+    # The remainder is of third order, so the relative error is ten times smaller for a step ten times smaller.
     assert ratios[1] < 1e-2 and ratios[1] < 0.2 * ratios[0]
 
 
@@ -82,8 +82,8 @@ def test_last_layer_fisher_stays_positive_for_confident_predictions():
 def test_last_layer_fisher_preserves_dtype_and_is_detached(dtype, signs, images, assert_unchanged):
     z, h = g.penultimate_features(assert_unchanged(copy.deepcopy(signs).to(dtype)), images.to(dtype))
     fisher = last_layer_fisher(z.requires_grad_(), h)
-    for found in (fisher.trace, fisher.covariance, fisher.quadratic_form(torch.ones(10, 16))):
-        assert found.dtype == dtype and not found.requires_grad
+    for value in (fisher.trace, fisher.covariance, fisher.quadratic_form(torch.ones(10, 16))):
+        assert value.dtype == dtype and not value.requires_grad
 
 
 def test_last_layer_fisher_rejects_invalid_input():

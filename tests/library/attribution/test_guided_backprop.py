@@ -1,4 +1,4 @@
-"""Guided backpropagation and the deconvnet, against captum, and where captum cannot follow."""
+"""Guided backpropagation and the deconvnet, compared with captum and tested where captum cannot be applied."""
 
 import warnings
 
@@ -17,21 +17,21 @@ CAPTUM_METHODS = {"guided": captum.attr.GuidedBackprop, "deconvolution": captum.
 
 def captum_attribution(model, x, labels, rule):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it sets hooks
+        warnings.simplefilter("ignore")  # captum warns that it sets hooks
         return CAPTUM_METHODS[rule](model).attribute(x.clone(), labels)
 
 
 @pytest.mark.parametrize("rule", CAPTUM_METHODS)
 def test_guided_backprop_matches_captum_with_relu_modules(rule, pooled_cnn, images, predicted_labels):
-    found = i.guided_backprop(pooled_cnn, images, predicted_labels, rule=rule)
+    maps = i.guided_backprop(pooled_cnn, images, predicted_labels, rule=rule)
     torch.testing.assert_close(
-        found, captum_attribution(pooled_cnn, images, predicted_labels, rule), rtol=1e-10, atol=1e-14
+        maps, captum_attribution(pooled_cnn, images, predicted_labels, rule), rtol=1e-10, atol=1e-14
     )
-    assert (found - i.saliency(pooled_cnn, images, predicted_labels)).norm() > 0.1 * found.norm()
+    assert (maps - i.saliency(pooled_cnn, images, predicted_labels)).norm() > 0.1 * maps.norm()
 
 
 def test_guided_backprop_handles_functional_and_reused_relus(signs, images, labels):
-    """Signs uses one in-place ReLU twice, and another as a function: the naive rule decides who is right."""
+    """The network uses one in-place ReLU twice and another as a function; the expected map applies the rule naively."""
 
     class Guided(torch.autograd.Function):
         @staticmethod
@@ -59,7 +59,7 @@ def test_guided_backprop_handles_functional_and_reused_relus(signs, images, labe
 
 
 def test_guided_backprop_equals_gradient_without_negative_weights(images):
-    """One layer of ReLUs and weights ≥ 0 behind it: nothing negative reaches the rule, so it is the plain gradient."""
+    """One layer of ReLUs followed by weights ≥ 0: no negative gradient reaches the rule, so it is the plain gradient."""
     model = make_model(lambda: nn.Sequential(nn.Flatten(), nn.Linear(432, 9), nn.ReLU(), nn.Linear(9, 3)))
     model[3].weight.data.abs_()
     torch.testing.assert_close(

@@ -1,4 +1,4 @@
-"""Introspective features against one backward pass a class, written naively; the second stage; the two together."""
+"""Introspective features compared with one backward pass per class, the second stage, and both stages together."""
 
 import copy
 
@@ -14,7 +14,7 @@ TARGET_LOGIT = 3.0
 
 
 def loss_of(name, Q, classes=10):
-    """The loss to Q, from its definition."""
+    """Return the loss for label Q, from its definition."""
     one = F.one_hot(torch.tensor(Q), classes).double()
     return {
         "cross_entropy": g.contrast_loss(Q),
@@ -44,9 +44,9 @@ def test_introspective_features_match_one_backward_pass_per_class(loss, signs, i
 @all_losses
 @pytest.mark.parametrize("layer", ["left", "norm", "last", "head"])
 def test_introspective_features_of_other_layers_match_backward_passes(loss, layer, signs, images):
-    slow = torch.stack([g.layer_gradient(signs, images, layer, loss_of(loss, Q))[1] for Q in range(10)], 1)
-    found = introspective_features(signs, images, loss=loss, target_logit=TARGET_LOGIT, layer=layer)
-    torch.testing.assert_close(found, slow, rtol=1e-10, atol=1e-13)
+    expected = torch.stack([g.layer_gradient(signs, images, layer, loss_of(loss, Q))[1] for Q in range(10)], 1)
+    features = introspective_features(signs, images, loss=loss, target_logit=TARGET_LOGIT, layer=layer)
+    torch.testing.assert_close(features, expected, rtol=1e-10, atol=1e-13)
 
 
 def test_introspective_features_sigmoid_match_all_ones_label_gradient(signs, images):
@@ -56,9 +56,9 @@ def test_introspective_features_sigmoid_match_all_ones_label_gradient(signs, ima
 
 @pytest.mark.parametrize("layer", [None, "left"])
 def test_introspective_features_weighted_by_probability_sum_to_zero(layer, signs, images):
-    found = introspective_features(signs, images, layer=layer, weight_rows="own" if layer else "all")
+    features = introspective_features(signs, images, layer=layer, weight_rows="own" if layer else "all")
     p = signs(images).softmax(1).detach()
-    assert torch.einsum("nq,nq...->n...", p, found).abs().max() < 1e-14 * max(1, found.abs().max())
+    assert torch.einsum("nq,nq...->n...", p, features).abs().max() < 1e-14 * max(1, features.abs().max())
 
 
 def test_introspective_features_are_equivariant_to_class_order(signs, images, assert_unchanged):
@@ -67,15 +67,15 @@ def test_introspective_features_are_equivariant_to_class_order(signs, images, as
     with torch.no_grad():
         other.head.weight.copy_(signs.head.weight[order])
         other.head.bias.copy_(signs.head.bias[order])
-    found = introspective_features(assert_unchanged(other), images)
-    torch.testing.assert_close(found, introspective_features(signs, images)[:, order], rtol=1e-12, atol=1e-15)
+    features = introspective_features(assert_unchanged(other), images)
+    torch.testing.assert_close(features, introspective_features(signs, images)[:, order], rtol=1e-12, atol=1e-15)
 
 
 def test_introspective_features_do_not_underflow_if_confident():
     model = torch.nn.Linear(2, 2, bias=False)
     model.weight.data = torch.tensor([[20.0, 0.0], [0.0, 0.0]])
-    found = introspective_features(model, torch.tensor([[1.0, 1.0]]))
-    assert found[0, 0, 0].item() == pytest.approx(
+    features = introspective_features(model, torch.tensor([[1.0, 1.0]]))
+    assert features[0, 0, 0].item() == pytest.approx(
         -1 / (1 + torch.tensor(20.0, dtype=torch.float64).exp().item()), rel=1e-5
     )
 
@@ -108,11 +108,11 @@ def test_introspective_features_rejects_invalid_input(signs, images):
         introspective_features(signs, images, layer="lefft")
     with pytest.raises(ValueError, match="at least one sample"):
         introspective_features(signs, images[:0])
-    with pytest.raises(ValueError, match="dice"):
+    with pytest.raises(ValueError, match="random in training mode"):
         introspective_features(torch.nn.Sequential(torch.nn.Dropout()), torch.ones(1, 2))
 
 
-# The second stage
+# The second stage.
 
 
 def blobs(n=300, dtype=torch.float32):
@@ -134,7 +134,9 @@ def test_mlp_head_without_hidden_layer_matches_logistic_regression():
     from sklearn.linear_model import LogisticRegression
 
     features, labels = blobs(dtype=torch.float64)
-    labels = torch.where(torch.arange(300) % 5 == 0, 0, labels)  # not to be separated, so that there is one best answer
+    labels = torch.where(
+        torch.arange(300) % 5 == 0, 0, labels
+    )  # classes that cannot be separated, so that the optimum is finite
     stage = MLPHead(()).fit(features, labels, epochs=400, batch_size=300, lr=0.05)
     theirs = (
         LogisticRegression(C=1e9, max_iter=2000).fit(features.numpy(), labels.numpy()).predict_proba(features.numpy())
@@ -188,7 +190,7 @@ def test_mlp_head_rejects_invalid_input():
         stage.logits(features[:, :2])
 
 
-# Both together
+# Both stages together.
 
 
 def test_introspective_classifier_learns_from_any_feature_function(signs, assert_unchanged):
@@ -197,26 +199,30 @@ def test_introspective_classifier_learns_from_any_feature_function(signs, assert
     images = torch.rand(240, 3, 12, 12, generator=generator, dtype=torch.float64) * 0.2
     images[torch.arange(240), labels.clamp(max=2)] += (
         0.5 * (labels < 3).double()[:, None, None]
-    )  # a colour each, or none
+    )  # each class but the last has a color channel
     at_layer = lambda model, x: introspective_features(model, x, layer="last").mean((-2, -1))
-    for read in (introspective_features, lambda model, x: g.penultimate_features(model, x)[1], at_layer):
-        two = IntrospectiveClassifier(signs, read, hidden=(20,), batch_size=50).fit(
+    for features in (introspective_features, lambda model, x: g.penultimate_features(model, x)[1], at_layer):
+        classifier = IntrospectiveClassifier(signs, features, hidden=(20,), batch_size=50).fit(
             images[:160], labels[:160], epochs=40, lr=0.01
         )
-        found = two.predict(images[160:])
-        assert (found == labels[160:]).double().mean() > 0.8 and torch.equal(found, two.logits(images[160:]).argmax(1))
-    torch.testing.assert_close(two.features(images), two.feature_fn(signs, images), rtol=1e-10, atol=1e-14)
+        predicted = classifier.predict(images[160:])
+        assert (predicted == labels[160:]).double().mean() > 0.8 and torch.equal(
+            predicted, classifier.logits(images[160:]).argmax(1)
+        )
+    torch.testing.assert_close(
+        classifier.features(images), classifier.feature_fn(signs, images), rtol=1e-10, atol=1e-14
+    )
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_introspection_on_gpu_matches_cpu(signs, images, assert_unchanged):
-    there, x = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda")
+    gpu_model, x = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda")
     for layer in (None, "left"):
-        found = introspective_features(there, x, layer=layer)
-        assert found.is_cuda
+        introspective = introspective_features(gpu_model, x, layer=layer)
+        assert introspective.is_cuda
         torch.testing.assert_close(
-            found.cpu(), introspective_features(signs, images, layer=layer), rtol=1e-8, atol=1e-10
+            introspective.cpu(), introspective_features(signs, images, layer=layer), rtol=1e-8, atol=1e-10
         )
     features, labels = blobs()
     stage = MLPHead((16,)).fit(features.to("cuda"), labels, epochs=60, lr=0.02)

@@ -1,4 +1,4 @@
-"""Size, magnitude and scale of maps, and how a layer is read as a map."""
+"""Upsampling, channel reduction and normalization of maps, and the spatial layout of activations."""
 
 import pytest
 import torch
@@ -14,8 +14,8 @@ def maps():
 
 
 def test_upsample_is_bilinear_between_cell_centers(maps):
-    found = i.upsample(maps, (10, 21))
-    assert found.shape == (4, 10, 21)
+    upsampled = i.upsample(maps, (10, 21))
+    assert upsampled.shape == (4, 10, 21)
     for row, column in ((0, 0), (3, 8), (9, 20), (5, 13)):
         y, x = (row + 0.5) / 2 - 0.5, (column + 0.5) / 3 - 0.5
         y, x = min(max(y, 0), 4), min(max(x, 0), 6)
@@ -24,7 +24,7 @@ def test_upsample_is_bilinear_between_cell_centers(maps):
         dy, dx = y - top, x - left
         expected = (1 - dy) * ((1 - dx) * maps[:, top, left] + dx * maps[:, top, right])
         expected = expected + dy * ((1 - dx) * maps[:, bottom, left] + dx * maps[:, bottom, right])
-        torch.testing.assert_close(found[:, row, column], expected, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(upsampled[:, row, column], expected, rtol=1e-12, atol=1e-14)
 
 
 def test_upsample_matches_captum(maps):
@@ -53,27 +53,27 @@ def test_reduce_channels_matches_definition(maps):
 
 
 def test_normalize_maps_preserves_zeros_and_signs(maps):
-    found = i.normalize_maps(maps)
-    torch.testing.assert_close(found.abs().amax((1, 2)), torch.ones(4, dtype=torch.float64))
-    assert torch.equal(found.sign(), maps.sign())
-    torch.testing.assert_close(i.normalize_maps(1e3 * maps), found)
-    torch.testing.assert_close(i.normalize_maps(maps[2:3]), found[2:3])
+    normalized = i.normalize_maps(maps)
+    torch.testing.assert_close(normalized.abs().amax((1, 2)), torch.ones(4, dtype=torch.float64))
+    assert torch.equal(normalized.sign(), maps.sign())
+    torch.testing.assert_close(i.normalize_maps(1e3 * maps), normalized)
+    torch.testing.assert_close(i.normalize_maps(maps[2:3]), normalized[2:3])
     gradient = torch.stack([maps, 2 * maps], 1)
-    torch.testing.assert_close(i.normalize_maps(gradient)[:, 1], found, rtol=1e-12, atol=0)
+    torch.testing.assert_close(i.normalize_maps(gradient)[:, 1], normalized, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_normalize_maps_does_not_amplify_rounding_errors(dtype):
-    # What ought to be zero: terms of order one that cancel but for their last digits.
+    # The exact result is zero; terms of order one cancel except for rounding errors.
     left = torch.rand(4, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
-    nothing = (left + 3) - 3 - left
-    assert nothing.any() and i.normalize_maps(nothing).abs().max() < 0.6
+    rounding_errors = (left + 3) - 3 - left
+    assert rounding_errors.any() and i.normalize_maps(rounding_errors).abs().max() < 0.6
     assert not i.normalize_maps(torch.zeros(2, 3, 3, dtype=dtype)).any()
-    # It is continuous: nothing is blanked out, faint stays faint, and what is above the floor has its own scale.
-    floor = 8 * torch.finfo(dtype).eps
+    # The scale is continuous: maps below the threshold stay faint, and maps above it are scaled to one.
+    threshold = 8 * torch.finfo(dtype).eps
     for share in (0.25, 0.5, 1.0, 4.0):
-        shown = i.normalize_maps(torch.full((1, 2, 2), share * floor, dtype=dtype))
-        torch.testing.assert_close(shown, torch.full_like(shown, min(share, 1)))
+        normalized = i.normalize_maps(torch.full((1, 2, 2), share * threshold, dtype=dtype))
+        torch.testing.assert_close(normalized, torch.full_like(normalized, min(share, 1)))
 
 
 def test_normalize_maps_amplifies_faint_maps_on_request(maps):
@@ -109,7 +109,7 @@ def test_spatial_layout_keeps_channels_first_activations():
     assert torch.equal(spatial_layout(A.shape, (224, 224))(A), A)
     A = torch.rand(2, 6, 8, 10)
     assert torch.equal(spatial_layout(A.shape, (225, 300))(A), A)
-    # A network that keeps the length of a line of text and pools its height: no rule fits better than the usual one.
+    # A text network that keeps the width and pools the height: no other layout fits better than channels first.
     A = torch.rand(2, 64, 8, 100)
     assert torch.equal(spatial_layout(A.shape, (32, 100))(A), A)
 
@@ -134,11 +134,11 @@ def test_spatial_layout_detects_channels_last_by_aspect_ratio(shape, image):
 )
 def test_spatial_layout_arranges_tokens_row_by_row(tokens, image, grid):
     A = torch.rand(2, tokens, 5)
-    found = spatial_layout(A.shape, image)(A)
-    assert found.shape == (2, 5, *grid)
+    grid_maps = spatial_layout(A.shape, image)(A)
+    assert grid_maps.shape == (2, 5, *grid)
     first = tokens - grid[0] * grid[1]
     for row, column in ((0, 0), (1, 2), (grid[0] - 1, grid[1] - 1)):
-        assert torch.equal(found[:, :, row, column], A[:, first + row * grid[1] + column])
+        assert torch.equal(grid_maps[:, :, row, column], A[:, first + row * grid[1] + column])
 
 
 def test_spatial_layout_requires_grid_for_ambiguous_token_count():

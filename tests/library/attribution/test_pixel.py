@@ -1,4 +1,4 @@
-"""Attribution at the size of the picture: identities, naive loops, captum; and occlusion, their gradient-free reference."""
+"""Attribution at pixel resolution: identities, naive loops and captum; and occlusion, the gradient-free reference."""
 
 import warnings
 
@@ -18,7 +18,7 @@ def seeded(seed=0):
 
 
 def smoothgrad_noise(x, samples):
-    """The noise that smoothgrad draws."""
+    """Return the noise that ``smoothgrad`` samples."""
     generator = seeded()
     return torch.stack([torch.randn((1, *x.shape[1:]), generator=generator) for _ in range(samples)]).to(x)
 
@@ -30,7 +30,7 @@ def affine(assert_unchanged):
 
 @pytest.fixture
 def unbiased(assert_unchanged):
-    """ReLUs and no bias: of degree one in the picture."""
+    """ReLUs without biases: a function of degree one in the image."""
     conv = lambda a, b: nn.Conv2d(a, b, 3, bias=False)
     layers = lambda: (conv(3, 8), nn.ReLU(), conv(8, 8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 5, bias=False))
     return assert_unchanged(make_model(lambda: nn.Sequential(*layers())))
@@ -44,7 +44,7 @@ def smooth(assert_unchanged):
     return assert_unchanged(make_model(network))
 
 
-# Saliency, and the picture times its gradient.
+# Saliency, and input times gradient.
 
 
 def test_saliency_is_signed_and_matches_captum(pooled_cnn, images, predicted_labels):
@@ -76,31 +76,31 @@ def test_input_x_gradient_sums_to_logit_and_matches_captum(unbiased, images):
 
 
 def naive_smoothgrad(model, x, labels, samples, share):
-    found = []
+    gradients = []
     for n in range(len(x)):
         spread = share * (x[n].max() - x[n].min())
         for field in smoothgrad_noise(x, samples):
             leaf = (x[n] + spread * field[0]).requires_grad_()
-            found.append(torch.autograd.grad(model(leaf[None])[0, labels[n]], leaf)[0])
-    return torch.stack(found).unflatten(0, (len(x), samples))
+            gradients.append(torch.autograd.grad(model(leaf[None])[0, labels[n]], leaf)[0])
+    return torch.stack(gradients).unflatten(0, (len(x), samples))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 1000])
 def test_smoothgrad_reductions_match_naive_loop(batch_size, pooled_cnn, images, predicted_labels):
     each = naive_smoothgrad(pooled_cnn, images, predicted_labels, 6, 0.2)
-    ask = lambda read: i.smoothgrad(
+    reduce = lambda reduction: i.smoothgrad(
         pooled_cnn,
         images,
         predicted_labels,
         n_samples=6,
         noise_level=0.2,
-        reduction=read,
+        reduction=reduction,
         batch_size=batch_size,
         generator=seeded(),
     )
-    torch.testing.assert_close(ask("mean"), each.mean(1), rtol=1e-10, atol=1e-14)
-    torch.testing.assert_close(ask("square"), each.square().mean(1), rtol=1e-10, atol=1e-14)
-    torch.testing.assert_close(ask("variance"), each.var(1, correction=0), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(reduce("mean"), each.mean(1), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(reduce("square"), each.square().mean(1), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(reduce("variance"), each.var(1, correction=0), rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -134,26 +134,26 @@ def test_smoothgrad_spread_falls_with_sqrt_of_sample_count(pooled_cnn, images):
         .std(0)
         .mean()
     )
-    # The spread over repetitions falls with the square root of the samples: sixteen times the samples, a quarter.
+    # The spread over repetitions falls with the square root of the samples: sixteen times the samples give a quarter.
     assert 0.15 < spread(32) / spread(2) < 0.4
 
 
 def test_smoothgrad_is_seeded(pooled_cnn, images):
-    ask = lambda seed: i.smoothgrad(pooled_cnn, images, 2, n_samples=3, generator=seeded(seed))
-    assert torch.equal(ask(1), ask(1)) and not torch.equal(ask(1), ask(2))
-    assert torch.equal(i.smoothgrad(pooled_cnn, images, 2, n_samples=3), ask(0))
+    explain = lambda seed: i.smoothgrad(pooled_cnn, images, 2, n_samples=3, generator=seeded(seed))
+    assert torch.equal(explain(1), explain(1)) and not torch.equal(explain(1), explain(2))
+    assert torch.equal(i.smoothgrad(pooled_cnn, images, 2, n_samples=3), explain(0))
     generator = seeded()
     first = i.smoothgrad(pooled_cnn, images, 2, n_samples=3, generator=generator)
     assert not torch.equal(i.smoothgrad(pooled_cnn, images, 2, n_samples=3, generator=generator), first)
 
 
 def test_smoothgrad_default_target_is_prediction_for_clean_image(pooled_cnn, images):
-    """ "The class predicted" is that at the picture itself, however far the noise carries it."""
+    """The default target is the class predicted for the clean image, even where the noise changes the prediction."""
     predicted = pooled_cnn(images).argmax(1)
-    ask = lambda target: i.smoothgrad(pooled_cnn, images, target, n_samples=4, noise_level=5.0, generator=seeded())
+    explain = lambda target: i.smoothgrad(pooled_cnn, images, target, n_samples=4, noise_level=5.0, generator=seeded())
     noisy = images + 5 * smoothgrad_noise(images, 4)
     assert (pooled_cnn(noisy.flatten(0, 1)).argmax(1) != predicted.repeat(4)).any()
-    assert torch.equal(ask(None), ask(predicted))
+    assert torch.equal(explain(None), explain(predicted))
 
 
 def test_smoothgrad_rejects_invalid_input(pooled_cnn, images):
@@ -168,19 +168,19 @@ def test_smoothgrad_rejects_invalid_input(pooled_cnn, images):
 # Integrated gradients.
 
 
-@pytest.mark.parametrize("baseline", ["number", "picture", "pictures"])
+@pytest.mark.parametrize("baseline", ["number", "image", "images"])
 def test_integrated_gradients_match_captum(baseline, pooled_cnn, images, predicted_labels):
-    ours = {"number": 0.5, "picture": images[3], "pictures": images.flip(0)}[baseline]
-    theirs = {"number": 0.5, "picture": images[3:4], "pictures": images.flip(0)}[baseline]
-    # Captum keeps its steps in single precision: a power of two has none of that rounding.
+    ours = {"number": 0.5, "image": images[3], "images": images.flip(0)}[baseline]
+    theirs = {"number": 0.5, "image": images[3:4], "images": images.flip(0)}[baseline]
+    # Captum keeps its steps in single precision, which is exact for a number of steps that is a power of two.
     expected = captum.attr.IntegratedGradients(pooled_cnn).attribute(
         images, theirs, predicted_labels, n_steps=32, method="riemann_middle"
     )
     for batch_size in (3, 5, 64):
-        found = i.integrated_gradients(
+        attributions = i.integrated_gradients(
             pooled_cnn, images, predicted_labels, baseline=ours, n_steps=32, batch_size=batch_size
         )
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-13)
+        torch.testing.assert_close(attributions, expected, rtol=1e-9, atol=1e-13)
 
 
 def test_convergence_delta_falls_quadratically_and_matches_captum(smooth, images):
@@ -188,7 +188,7 @@ def test_convergence_delta_falls_quadratically_and_matches_captum(smooth, images
         i.convergence_delta(smooth, images, i.integrated_gradients(smooth, images, n_steps=n)).abs().max()
         for n in (8, 32, 128)
     ]
-    # The midpoint rule is of second order: four times the steps, a sixteenth of the gap.
+    # The midpoint rule is of second order: four times the steps give a sixteenth of the gap.
     assert 10 < gaps[0] / gaps[1] < 25 and 10 < gaps[1] / gaps[2] < 25
     theirs = captum.attr.IntegratedGradients(smooth).attribute(
         images, 0.0, 2, n_steps=8, method="riemann_middle", return_convergence_delta=True
@@ -197,12 +197,12 @@ def test_convergence_delta_falls_quadratically_and_matches_captum(smooth, images
 
 
 def test_integrated_gradients_of_affine_network_need_one_step(affine, images):
-    found = i.integrated_gradients(affine, images, 1, baseline=images[0], n_steps=1)
+    attributions = i.integrated_gradients(affine, images, 1, baseline=images[0], n_steps=1)
     torch.testing.assert_close(
-        found.flatten(1), (images - images[0]).flatten(1) * affine[1].weight[1].detach(), rtol=1e-12, atol=1e-15
+        attributions.flatten(1), (images - images[0]).flatten(1) * affine[1].weight[1].detach(), rtol=1e-12, atol=1e-15
     )
-    assert i.convergence_delta(affine, images, found, 1, baseline=images[0]).abs().max() < 1e-12
-    assert not found[0].any()
+    assert i.convergence_delta(affine, images, attributions, 1, baseline=images[0]).abs().max() < 1e-12
+    assert not attributions[0].any()
 
 
 def test_integrated_gradients_are_implementation_invariant(pooled_cnn, images):
@@ -254,30 +254,32 @@ def naive_occlusion(model, x, label, patch, stride, fill):
 def test_occlusion_matches_naive_loop(patch, stride, fill, pooled_cnn, images):
     expected = naive_occlusion(pooled_cnn, images, 2, patch, stride, fill)
     for batch_size in (1, 3, 1000):
-        found = i.occlusion(pooled_cnn, images, 2, window=patch, stride=stride, fill=fill, batch_size=batch_size)
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-13)
+        maps = i.occlusion(pooled_cnn, images, 2, window=patch, stride=stride, fill=fill, batch_size=batch_size)
+        torch.testing.assert_close(maps, expected, rtol=1e-9, atol=1e-13)
 
 
 def test_occlusion_matches_captum(pooled_cnn, images, predicted_labels):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = captum.attr.Occlusion(pooled_cnn).attribute(images, (3, 4, 4), (3, 2, 2), 0.25, predicted_labels)
-    found = i.occlusion(pooled_cnn, images, predicted_labels, window=4, stride=2, fill=0.25)
-    # Captum adds up in single precision.
-    torch.testing.assert_close(found[:, None].expand_as(theirs), theirs.double(), rtol=1e-6, atol=1e-7)
+    maps = i.occlusion(pooled_cnn, images, predicted_labels, window=4, stride=2, fill=0.25)
+    # Captum accumulates in single precision.
+    torch.testing.assert_close(maps[:, None].expand_as(theirs), theirs.double(), rtol=1e-6, atol=1e-7)
 
 
 def test_occlusion_of_affine_network_pixelwise_is_input_x_gradient(affine, images):
-    found = i.occlusion(affine, images, 3, window=1, fill=0.0)
-    torch.testing.assert_close(found, i.input_x_gradient(affine, images, 3).sum(1), rtol=1e-9, atol=1e-12)
+    maps = i.occlusion(affine, images, 3, window=1, fill=0.0)
+    torch.testing.assert_close(maps, i.input_x_gradient(affine, images, 3).sum(1), rtol=1e-9, atol=1e-12)
 
 
 def test_occlusion_default_target_is_prediction_for_clean_image(pooled_cnn, images):
-    found = i.occlusion(pooled_cnn, images, window=12, fill=-9.0)
-    left = pooled_cnn(torch.full_like(images, -9)).detach()
-    assert (left.argmax(1) != pooled_cnn(images).argmax(1)).any()
+    maps = i.occlusion(pooled_cnn, images, window=12, fill=-9.0)
+    occluded_logits = pooled_cnn(torch.full_like(images, -9)).detach()
+    assert (occluded_logits.argmax(1) != pooled_cnn(images).argmax(1)).any()
     P = pooled_cnn(images).argmax(1)
-    torch.testing.assert_close(found[:, 0, 0], g.logit(P)(pooled_cnn(images).detach() - left), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        maps[:, 0, 0], g.logit(P)(pooled_cnn(images).detach() - occluded_logits), rtol=1e-10, atol=1e-12
+    )
 
 
 def test_occlusion_windows_cover_every_pixel():

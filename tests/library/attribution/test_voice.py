@@ -1,4 +1,4 @@
-"""The variance over contrasts, against the loop over classes that asks the network anew each time."""
+"""The variance over contrasts, compared with a loop that runs the network again for every class."""
 
 import copy
 
@@ -13,47 +13,47 @@ LAYER = "left"
 
 
 def naive_contrast_maps(model, x, P, classes=10, threshold=0.0):
-    """(maps of every Q asked about, one list a picture): one pass forward and back for each class."""
+    """Return the contrast maps, one list per image, with one forward and one backward pass for each class Q."""
     p = model(x).softmax(1)
-    found = [[] for _ in x]
+    contrasts = [[] for _ in x]
     for Q in range(classes):
         A, gradient = g.layer_gradient(model, x, LAYER, g.contrast_loss(Q))
         maps = (gradient.mean((2, 3))[:, :, None, None] * A).sum(1)
         for i in range(len(x)):
             if Q != P[i] and p[i, Q] >= threshold:
-                found[i].append(maps[i])
-    return found
+                contrasts[i].append(maps[i])
+    return contrasts
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.2])
 def test_voice_map_matches_naive_loop(threshold, signs, images, labels):
-    nothing = torch.zeros(6, 6).double()
+    zeros = torch.zeros(6, 6).double()
     for target, P in ((labels, labels), (None, signs(images).argmax(1)), (3, torch.full((5,), 3))):
-        found = naive_contrast_maps(signs, images, P, threshold=threshold)
-        slow = [torch.stack(m).var(0) if len(m) > 1 else nothing for m in found]
-        found = voice_map(signs, images, LAYER, target, threshold=threshold)
-        torch.testing.assert_close(found, torch.stack(slow), rtol=1e-10, atol=1e-18)
+        contrasts = naive_contrast_maps(signs, images, P, threshold=threshold)
+        expected = [torch.stack(m).var(0) if len(m) > 1 else zeros for m in contrasts]
+        variance = voice_map(signs, images, LAYER, target, threshold=threshold)
+        torch.testing.assert_close(variance, torch.stack(expected), rtol=1e-10, atol=1e-18)
 
 
 def test_voice_map_as_published_matches_naive_loop(signs, images, labels):
-    def one(m):
+    def normalize(m):
         m = upsample(m.relu()[None], 12)[0]
         return (m - m.min()) / (m.max() - m.min()) if m.max() > m.min() else torch.zeros_like(m)
 
-    slow = torch.stack(
-        [torch.stack([one(m) for m in maps]).var(0) for maps in naive_contrast_maps(signs, images, labels)]
+    expected = torch.stack(
+        [torch.stack([normalize(m) for m in maps]).var(0) for maps in naive_contrast_maps(signs, images, labels)]
     )
-    found = voice_map(signs, images, LAYER, labels, as_published=True)
-    torch.testing.assert_close(found, slow, rtol=1e-10, atol=1e-14)
-    assert found.shape == (5, 12, 12) and 0 < found.max() <= 0.5
+    variance = voice_map(signs, images, LAYER, labels, as_published=True)
+    torch.testing.assert_close(variance, expected, rtol=1e-10, atol=1e-14)
+    assert variance.shape == (5, 12, 12) and 0 < variance.max() <= 0.5
 
 
 def test_voice_map_by_probability_is_mean_squared_contrast(signs, images):
     p = signs(images).softmax(1).detach()
     contrasts = torch.stack([contrast_cam(signs, images, LAYER, Q) for Q in range(10)], 1)
     assert torch.einsum("nq,nq...->n...", p, contrasts).abs().max() < 1e-14
-    found = voice_map(signs, images, LAYER, weights="probability")
-    torch.testing.assert_close(found, torch.einsum("nq,nqhw->nhw", p, contrasts.square()), rtol=1e-10, atol=1e-18)
+    variance = voice_map(signs, images, LAYER, weights="probability")
+    torch.testing.assert_close(variance, torch.einsum("nq,nqhw->nhw", p, contrasts.square()), rtol=1e-10, atol=1e-18)
 
 
 @pytest.mark.parametrize("options", [{}, {"as_published": True}, {"weights": "probability"}])
@@ -62,17 +62,17 @@ def test_voice_map_is_independent_of_batch_size_and_class_order(
 ):
     expected = voice_map(signs, images, LAYER, labels, **options)
     assert (expected >= 0).all() and not expected.requires_grad
-    near = {"rtol": 1e-10, "atol": 1e-18}
-    torch.testing.assert_close(voice_map(signs, images, LAYER, labels, batch_size=2, **options), expected, **near)
+    tolerance = {"rtol": 1e-10, "atol": 1e-18}
+    torch.testing.assert_close(voice_map(signs, images, LAYER, labels, batch_size=2, **options), expected, **tolerance)
     monkeypatch.setattr("tutorial_lib.attribution.voice.MAPS_PER_BLOCK", 3)
-    torch.testing.assert_close(voice_map(signs, images, LAYER, labels, **options), expected, **near)
+    torch.testing.assert_close(voice_map(signs, images, LAYER, labels, **options), expected, **tolerance)
     order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
     other = copy.deepcopy(signs)
     with torch.no_grad():
         other.head.weight.copy_(signs.head.weight[order])
         other.head.bias.copy_(signs.head.bias[order])
-    found = voice_map(assert_unchanged(other), images, LAYER, order.argsort()[labels], **options)
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-18)
+    variance = voice_map(assert_unchanged(other), images, LAYER, order.argsort()[labels], **options)
+    torch.testing.assert_close(variance, expected, rtol=1e-9, atol=1e-18)
 
 
 def test_voice_map_is_zero_for_equal_contrasts(signs, images, assert_unchanged):
@@ -117,6 +117,8 @@ def test_voice_map_rejects_invalid_input(signs, images):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("options", [{}, {"as_published": True}, {"weights": "probability"}])
 def test_voice_map_on_gpu_matches_cpu(options, signs, images, labels, assert_unchanged):
-    there = assert_unchanged(copy.deepcopy(signs).to("cuda"))
-    found = voice_map(there, images.to("cuda"), LAYER, labels, **options)
-    torch.testing.assert_close(found.cpu(), voice_map(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10)
+    gpu_model = assert_unchanged(copy.deepcopy(signs).to("cuda"))
+    variance = voice_map(gpu_model, images.to("cuda"), LAYER, labels, **options)
+    torch.testing.assert_close(
+        variance.cpu(), voice_map(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10
+    )
