@@ -1,4 +1,4 @@
-"""A gradient as a mixture of learned ones, and the two least changes of a last layer that make two classes tie."""
+"""The decomposition of gradients into class gradients, and the minimal changes of a last layer that make classes tie."""
 
 import numpy as np
 import pytest
@@ -27,19 +27,19 @@ def random_tensor(*shape, seed=0):
 
 def test_decompose_gradients_recovers_mixture_coefficients():
     learned, a = random_tensor(4, 5, 7), random_tensor(6, 4, seed=1)
-    found = decompose_gradients(torch.einsum("nc,cij->nij", a, learned), learned)
-    torch.testing.assert_close(found.coefficients, a)
-    torch.testing.assert_close(found.residual_share, torch.zeros(6, dtype=a.dtype), atol=1e-20, rtol=0)
+    result = decompose_gradients(torch.einsum("nc,cij->nij", a, learned), learned)
+    torch.testing.assert_close(result.coefficients, a)
+    torch.testing.assert_close(result.residual_share, torch.zeros(6, dtype=a.dtype), atol=1e-20, rtol=0)
 
 
 def test_decompose_gradients_matches_least_squares():
     learned, g = random_tensor(4, 30), random_tensor(6, 30, seed=1)
-    found = decompose_gradients(g, learned)
+    result = decompose_gradients(g, learned)
     for i in range(6):
         a, rest, *_ = np.linalg.lstsq(learned.T.numpy(), g[i].numpy(), rcond=None)
-        np.testing.assert_allclose(found.coefficients[i], a, rtol=1e-9)
-        assert found.residual_share[i].item() == pytest.approx(rest[0] / g[i].square().sum().item())
-    assert ((0 <= found.residual_share) & (found.residual_share <= 1)).all()
+        np.testing.assert_allclose(result.coefficients[i], a, rtol=1e-9)
+        assert result.residual_share[i].item() == pytest.approx(rest[0] / g[i].square().sum().item())
+    assert ((0 <= result.residual_share) & (result.residual_share <= 1)).all()
 
 
 def test_decompose_gradients_residual_share_of_known_vectors():
@@ -63,11 +63,11 @@ def test_class_mean_gradients_match_loop():
 def test_last_layer_gradient_matrix_matches_autograd():
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
     x, y = random_tensor(6, 5), torch.tensor([0, 1, 2, 0, 1, 2])
-    by_hand = last_layer_gradient_matrix(
+    computed = last_layer_gradient_matrix(
         *last_layer_gradient_factors(*penultimate_features(model, x), cross_entropy(y))
     )
     full = per_sample_gradients(model, x, cross_entropy(y), layers="2")
-    torch.testing.assert_close(by_hand, torch.cat([full["2.weight"], full["2.bias"][..., None]], 2))
+    torch.testing.assert_close(computed, torch.cat([full["2.weight"], full["2.bias"][..., None]], 2))
 
 
 @pytest.fixture
@@ -79,11 +79,11 @@ def layer():
 def test_minimal_changes_make_the_two_classes_tie(layer, P, Q):
     W, b, h = layer
     p, q = (torch.as_tensor(c).expand(5)[:, None] for c in (P, Q))
-    moved = (h + minimal_feature_shift(W, b, h, P, Q)) @ W.T + b
-    torch.testing.assert_close(moved.gather(1, p), moved.gather(1, q))
+    shifted = (h + minimal_feature_shift(W, b, h, P, Q)) @ W.T + b
+    torch.testing.assert_close(shifted.gather(1, p), shifted.gather(1, q))
     dW, db = minimal_weight_update(W, b, h, P, Q)
-    bent = torch.einsum("ncd,nd->nc", W + dW, h) + b + db
-    torch.testing.assert_close(bent.gather(1, p), bent.gather(1, q))
+    updated = torch.einsum("ncd,nd->nc", W + dW, h) + b + db
+    torch.testing.assert_close(updated.gather(1, p), updated.gather(1, q))
 
 
 def test_minimal_changes_have_the_smallest_norm(layer):
@@ -91,7 +91,7 @@ def test_minimal_changes_have_the_smallest_norm(layer):
     P, Q, row = 0, 2, h[:1]
     move, (dW, db) = minimal_feature_shift(W, b, row, P, Q), minimal_weight_update(W, b, row, P, Q)
     bend = torch.cat([dW.flatten(), db.flatten()])
-    # Every other solution is this one plus something that leaves the margin alone; at right angles, so it can only be longer.
+    # Every other solution adds a component that is orthogonal and leaves the margin unchanged, so it can only be longer.
     free = random_tensor(200, 6, seed=3)
     free -= (free @ (W[P] - W[Q]))[:, None] * (W[P] - W[Q]) / (W[P] - W[Q]).square().sum()
     assert ((move + free).norm(dim=1) >= move.norm()).all()
@@ -106,26 +106,26 @@ def test_minimal_changes_have_the_smallest_norm(layer):
 
 def test_minimal_weight_update_matches_exercise_solution(layer):
     W, b, h = layer
-    for found, expected in zip(
+    for result, expected in zip(
         minimal_weight_update(W, b, h[:1], 0, 2), update_exercise.reference(W, b, h[0], 0, 2), strict=True
     ):
-        torch.testing.assert_close(found[0], expected)
+        torch.testing.assert_close(result[0], expected)
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: decompose_gradients(random_tensor(2, 3), random_tensor(2, 4)), "against"),
-        (lambda: decompose_gradients(random_tensor(2, 3), random_tensor(4, 3)), "depend on each other"),
+        (lambda: decompose_gradients(random_tensor(2, 3), random_tensor(4, 3)), "linearly dependent"),
         (
             lambda: decompose_gradients(random_tensor(2, 5), torch.ones(2, 5, dtype=torch.float64)),
-            "depend on each other",
+            "linearly dependent",
         ),
         (lambda: class_mean_gradients(random_tensor(3, 2), torch.tensor([0, 2, 2])), r"\[1\]"),
         (lambda: class_mean_gradients(random_tensor(3, 2), torch.tensor([0])), "as many labels"),
         (lambda: last_layer_gradient_matrix(random_tensor(3, 2), random_tensor(4, 2)), "factors"),
         (lambda: minimal_feature_shift(random_tensor(3, 2), random_tensor(3), random_tensor(4, 2), 1, 1), "differ"),
-        (lambda: minimal_feature_shift(torch.ones(2, 2), torch.ones(2), torch.ones(1, 2), 0, 1), "no move"),
+        (lambda: minimal_feature_shift(torch.ones(2, 2), torch.ones(2), torch.ones(1, 2), 0, 1), "no change of the features"),
         (lambda: minimal_weight_update(random_tensor(3, 2), random_tensor(2), random_tensor(4, 2), 0, 1), "expected"),
     ],
 )

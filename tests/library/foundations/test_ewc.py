@@ -45,7 +45,7 @@ def test_fisher_diagonal_of_linear_layer_matches_closed_form():
 
 
 def test_fisher_diagonal_is_curvature_of_kl_divergence():
-    """KL(p ‖ p + dθ) ≈ ½ F_i dθ_i²: what the penalty stands for."""
+    """KL(p ‖ p + dθ) ≈ ½ F_i dθ_i²: the approximation behind the penalty."""
     model, (x, _) = SmallCNN(4, width=4).double(), labeled_images(6)
     x = x.double()
     fisher = fisher_diagonal(model, x)["head.weight"]
@@ -83,13 +83,13 @@ def test_ewc_penalty_matches_formula_and_gradient():
 def train_on_two_tasks(strength, weights_of=fisher_diagonal):
     (old, old_labels), (new, new_labels) = labeled_images(seed=0), labeled_images(seed=9)
     model = SmallCNN(4, width=4, generator=torch.Generator().manual_seed(2))
-    how = dict(epochs=5, batch_size=4, weight_decay=0, max_shift=1, progress=False)
-    train(model, old, old_labels, **how)
+    options = dict(epochs=5, batch_size=4, weight_decay=0, max_shift=1, progress=False)
+    train(model, old, old_labels, **options)
     anchor, weights = copy_parameters(model), weights_of(model, old)
     loss = cross_entropy
     if strength is not None:
         loss = lambda z, y: cross_entropy(z, y) + strength * ewc_penalty(model, anchor, weights)
-    train(model, new, new_labels.flip(0), loss=loss, **how)
+    train(model, new, new_labels.flip(0), loss=loss, **options)
     return model, anchor
 
 
@@ -112,9 +112,9 @@ def test_ewc_functions_reject_invalid_input():
     anchor = copy_parameters(model)
     with pytest.raises(ValueError, match="no anchor or no weight for head.bias"):
         ewc_penalty(model, anchor, {name: p for name, p in anchor.items() if name != "head.bias"})
-    with pytest.raises(ValueError, match="no pictures"):
+    with pytest.raises(ValueError, match="no images"):
         fisher_diagonal(model, torch.rand(0, 3, 20, 20))
-    with pytest.raises(ValueError, match="logits \\(N, classes\\) expected"):
+    with pytest.raises(ValueError, match="expected logits \\(N, C\\)"):
         fisher_diagonal(nn.Conv2d(3, 2, 3), torch.rand(1, 3, 5, 5))
 
 

@@ -20,16 +20,16 @@ def random_hessian(*curvatures, seed=0):
     return (H + H.T) / 2
 
 
-def torch_sgd_path(surface, start, **how):
-    """The same path, walked by the optimiser that everybody uses."""
-    steps = how.pop("steps")
+def torch_sgd_path(surface, start, **options):
+    """Return the same path, computed by the optimizer of PyTorch."""
+    steps = options.pop("steps")
     theta = start.clone().requires_grad_()
-    optimiser = torch.optim.SGD([theta], **how)
+    optimizer = torch.optim.SGD([theta], **options)
     path = [start]
     for _ in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         surface(theta[None]).sum().backward()
-        optimiser.step()
+        optimizer.step()
         path.append(theta.detach().clone())
     return torch.stack(path)
 
@@ -80,7 +80,7 @@ def test_gradient_descent_batch_equals_single_starts():
         assert torch.allclose(
             together[:, i], gradient_descent(surface.loss, start, lr=0.02, n_steps=25, momentum=0.8), atol=1e-12
         )
-    assert torch.equal(together[:, 2], starts[2].expand(26, 2)), "at the lowest point there is nothing to do"
+    assert torch.equal(together[:, 2], starts[2].expand(26, 2)), "a path that starts at the minimum stays there"
 
 
 def test_gradient_descent_overflow_of_one_path_leaves_others_intact():
@@ -101,7 +101,7 @@ def test_gradient_descent_noise_has_requested_std(noise):
 
 
 def test_surface_gradient_variance_is_inverse_to_minibatch_size():
-    """What the argument ``noise`` stands for, measured on a loss that is a mean over samples."""
+    """The variance that the argument ``noise`` stands for, measured on a loss that is a mean over samples."""
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(512, 3, generator=generator, dtype=DOUBLE), torch.randn(512, generator=generator, dtype=DOUBLE)
     theta = torch.tensor([0.5, -1.0, 2.0], dtype=DOUBLE).expand(20_000, 3)
@@ -118,7 +118,7 @@ def test_surface_gradient_variance_is_inverse_to_minibatch_size():
 
 @pytest.mark.parametrize("name", SURFACES)
 def test_toy_surfaces_have_stated_minimum_and_max_curvature(name):
-    """Lowest where it says, slope zero there, and the steepest curvature 20, by autograd's own Hessian too."""
+    """The stated minimum has the lowest value and slope zero, and the largest curvature of autograd's Hessian is 20."""
     surface = SURFACES[name]
     lowest = torch.tensor(surface.minimum, dtype=DOUBLE)
     assert surface.loss(lowest[None]).item() == pytest.approx(surface.min_value, abs=1e-12)
@@ -183,21 +183,23 @@ def test_gradient_descent_leaves_model_and_global_rng_unchanged():
 
 
 def test_gradient_descent_recovers_pose_of_rendered_sign():
-    """The renderer is a surface like any other: its gradients bring a turned sign back."""
+    """The renderer is a surface like any other: descent on the pose recovers the pose of a rotated sign."""
     from tutorial_lib import data
 
     scene = data.sample_scenes(1, distribution="clean", generator=torch.Generator().manual_seed(38))
 
     def render_poses(poses):
         images = data.render(["stop"] * len(poses), scene=scene, pose=data.Pose(roll=poses[:, 0], size=poses[:, 1]))
-        return torch.nn.functional.avg_pool2d(images, 7, 1)  # what is blurred can be felt from further away
+        return torch.nn.functional.avg_pool2d(
+            images, 7, 1
+        )  # blurring extends the range in which the slope is informative
 
     goal = torch.tensor([0.0, 0.6])
     target = render_poses(goal[None])
     error = lambda poses: (render_poses(poses) - target).square().mean((1, 2, 3))
     step = 1 / torch.linalg.eigvalsh(numerical_hessian(error, goal, eps=0.02))[-1].item()
     path = gradient_descent(error, torch.tensor([0.3, 0.5]), lr=step, n_steps=30, momentum=0.8)
-    # Autograd through the renderer is the slope that differences measure.
+    # Autograd through the renderer gives the slope that finite differences measure.
     h = torch.tensor([[0.01, 0.0], [0.0, 0.01]])
     differences = (error(path[:1] + h) - error(path[:1] - h)) / 0.02
     assert torch.allclose(surface_gradient(error, path[:1])[0], differences, rtol=0.1)

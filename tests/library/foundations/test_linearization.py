@@ -1,4 +1,4 @@
-"""How far the straight line holds: against the closed form of a parabola, and a loop over distances."""
+"""The linearization radius, compared with the closed form of a parabola and with a loop over distances."""
 
 import math
 
@@ -14,7 +14,7 @@ TOLERANCE = 0.1
 
 
 def radius_bounds_by_loop(loss_at, slope, start, distances, tolerance):
-    """The formula, one distance after the other: the first one that is off, and the one before it."""
+    """Return the first distance with too large an error and the one before it, testing one distance after the other."""
     before = 0.0
     for t in distances.tolist():
         change = loss_at(t) - start
@@ -28,12 +28,12 @@ def radius_bounds_by_loop(loss_at, slope, start, distances, tolerance):
 def test_linearization_radius_of_parabola_matches_closed_form(s, q):
     t = torch.linspace(0.001, 4, 4000, dtype=torch.float64)
     losses = (7 + s * t + q * t**2 / 2)[None]
-    sign = 1 if s * q < 0 else -1  # it bends back towards zero, or away
+    sign = 1 if s * q < 0 else -1  # the parabola curves back towards zero, or away from it
     expected = 2 * TOLERANCE / (1 + sign * TOLERANCE) * abs(s / q)
-    found = linearization_radius(
+    radius = linearization_radius(
         losses, torch.tensor([s], dtype=t.dtype), torch.tensor([7.0], dtype=t.dtype), t, TOLERANCE
     )
-    assert found.item() == pytest.approx(expected, rel=1e-3)
+    assert radius.item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_linearization_radius_is_invariant_to_loss_scale_and_offset():
@@ -49,8 +49,8 @@ def test_linearization_radius_is_invariant_to_loss_scale_and_offset():
 def test_linearization_radius_is_first_departure_and_infinite_for_line():
     t = torch.arange(1.0, 6.0)
     losses = torch.stack([torch.tensor([1.0, 2, 6, 4, 5]), t, 2 * t])
-    found = linearization_radius(losses, torch.tensor([1.0, 1.0, 0.0]), torch.zeros(3), t)
-    assert 2 < found[0] < 3 and found[1] == math.inf and found[2] == 0
+    radius = linearization_radius(losses, torch.tensor([1.0, 1.0, 0.0]), torch.zeros(3), t)
+    assert 2 < radius[0] < 3 and radius[1] == math.inf and radius[2] == 0
 
 
 @pytest.fixture
@@ -63,41 +63,41 @@ def model_and_batch():
 def test_input_linearization_radius_matches_loop(model_and_batch):
     model, x, y = model_and_batch
     distances = torch.logspace(-3, 1.5, 60, dtype=torch.float64)
-    found = input_linearization_radius(model, x, cross_entropy(y), distances=distances)
+    radius = input_linearization_radius(model, x, cross_entropy(y), distances=distances)
     g = input_gradient(model, x, cross_entropy(y))
     for i in range(len(x)):
-        size = g[i].norm()
+        norm = g[i].norm()
 
-        def loss(t, i=i, size=size):
+        def loss(t, i=i, norm=norm):
             with torch.no_grad():
-                return nn.functional.cross_entropy(model((x[i] - t * g[i] / size)[None]), y[i : i + 1]).item()
+                return nn.functional.cross_entropy(model((x[i] - t * g[i] / norm)[None]), y[i : i + 1]).item()
 
-        low, high = radius_bounds_by_loop(loss, -size.item(), loss(0.0), distances, TOLERANCE)
-        assert low <= found[i].item() <= high
+        low, high = radius_bounds_by_loop(loss, -norm.item(), loss(0.0), distances, TOLERANCE)
+        assert low <= radius[i].item() <= high
 
 
 def test_weight_linearization_radius_matches_loop_and_keeps_model(model_and_batch):
     model, x, y = model_and_batch
     before = {name: v.clone() for name, v in model.state_dict().items()}
     distances = torch.logspace(-3, 1.5, 24, dtype=torch.float64)
-    found = weight_linearization_radius(model, x, cross_entropy(y), distances=distances)
+    radius = weight_linearization_radius(model, x, cross_entropy(y), distances=distances)
     assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
     names, parameters = zip(*model.named_parameters(), strict=True)
     for i in range(len(x)):
         row = x[i : i + 1]
         g = torch.autograd.grad(nn.functional.cross_entropy(model(row), y[i : i + 1]), parameters)
-        size = torch.cat([v.flatten() for v in g]).norm()
+        norm = torch.cat([v.flatten() for v in g]).norm()
 
-        def loss(t, row=row, g=g, size=size, i=i):
-            moved = {n: p.detach() - t * v / size for n, p, v in zip(names, parameters, g, strict=True)}
+        def loss(t, row=row, g=g, norm=norm, i=i):
+            moved = {n: p.detach() - t * v / norm for n, p, v in zip(names, parameters, g, strict=True)}
             with torch.no_grad():
                 return nn.functional.cross_entropy(
                     torch.func.functional_call(model, moved, (row,)), y[i : i + 1]
                 ).item()
 
-        low, high = radius_bounds_by_loop(loss, -size.item(), loss(0.0), distances, TOLERANCE)
-        assert low <= found[i].item() <= high
+        low, high = radius_bounds_by_loop(loss, -norm.item(), loss(0.0), distances, TOLERANCE)
+        assert low <= radius[i].item() <= high
 
 
 def test_linearization_radii_match_single_samples_and_select_layers(model_and_batch):
@@ -111,7 +111,7 @@ def test_linearization_radii_match_single_samples_and_select_layers(model_and_ba
         torch.testing.assert_close(whole, alone)
     head = weight_linearization_radius(model, x, cross_entropy(y), distances=distances, layers="head")
     assert not torch.allclose(head, weight_linearization_radius(model, x, cross_entropy(y), distances=distances))
-    # The last layer is linear in its weights, so the logit it gives keeps to its line for ever.
+    # A logit is linear in the weights of the last layer, so its linear approximation is exact at every distance.
     assert weight_linearization_radius(model, x, None, distances=distances, layers="head").isinf().all()
 
 
@@ -119,8 +119,8 @@ def test_input_linearization_radius_restores_training_mode(model_and_batch):
     model, x, y = model_and_batch
     expected = input_linearization_radius(model, x, distances=torch.logspace(-2, 1, 20, dtype=torch.float64))
     model.train()
-    found = input_linearization_radius(model, x, distances=torch.logspace(-2, 1, 20, dtype=torch.float64))
-    torch.testing.assert_close(found, expected)
+    radius = input_linearization_radius(model, x, distances=torch.logspace(-2, 1, 20, dtype=torch.float64))
+    torch.testing.assert_close(radius, expected)
     assert model.training and model.norm.training
 
 

@@ -18,7 +18,7 @@ DOUBLE = torch.float64
 
 
 class SmallNet(nn.Module):
-    """A network of the classifier's kind, small: convolutions, batch normalisation, a linear layer, a dropout."""
+    """A small network of the classifier's kind: convolutions, batch normalization, dropout and a linear layer."""
 
     def __init__(self):
         super().__init__()
@@ -36,7 +36,7 @@ def model():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = SmallNet().double()
-        model(torch.rand(64, 3, 8, 8, dtype=DOUBLE))  # statistics of its own
+        model(torch.rand(64, 3, 8, 8, dtype=DOUBLE))  # sets the running statistics
     return model.eval()
 
 
@@ -46,13 +46,13 @@ def batch():
     return torch.rand(20, 3, 8, 8, generator=generator, dtype=DOUBLE), torch.arange(20) % 4
 
 
-def two_directions(model, **how):
+def two_directions(model, **options):
     generator = torch.Generator().manual_seed(2)
-    return [random_weight_direction(model, generator=generator, **how) for _ in range(2)]
+    return [random_weight_direction(model, generator=generator, **options) for _ in range(2)]
 
 
 def naive_loss(model, x, y, first, second, a, b):
-    """F(a, b) as it is written: a copy whose parameters are moved."""
+    """Return F(a, b) by its definition, from a copy whose parameters are moved."""
     moved = copy.deepcopy(model)
     with torch.no_grad():
         for name, p in moved.named_parameters():
@@ -92,7 +92,7 @@ def test_loss_surface_leaves_model_and_global_rng_unchanged(model, batch, statis
     keys = [list(vars(m)) + list(m._parameters) + list(m._buffers) for m in model.modules()]
     random = torch.get_rng_state()
     loss_surface(model, *batch, *two_directions(model), a=[0, 1], b=[0, 1], batch_norm_statistics=statistics)
-    with pytest.raises(ValueError, match="is no parameter"):
+    with pytest.raises(ValueError, match="is not a parameter"):
         loss_surface(model, *batch, {"body.0.weight": torch.zeros(2)}, a=[0])
     with pytest.raises(ValueError, match="do not fit x"):
         loss_surface(
@@ -130,7 +130,7 @@ def test_loss_surface_slope_matches_gradient(model, batch):
 
 
 def rescaled(model, c):
-    """The same function: a layer before a ReLU times c, the one after it by c."""
+    """Return the same function with other weights: a layer before a ReLU times c, the layer after it divided by c."""
     other = copy.deepcopy(model)
     with torch.no_grad():
         other.body[1].weight *= c
@@ -144,8 +144,8 @@ def test_loss_surface_filter_normalization_is_invariant_to_rescaling(model, batc
     with torch.no_grad():
         assert torch.allclose(model(batch[0]), other(batch[0]), atol=1e-12)
 
-    def planes(**how):
-        return [loss_surface(m, *batch, *two_directions(m, **how), a=a, b=b) for m in (model, other)]
+    def planes(**choice):
+        return [loss_surface(m, *batch, *two_directions(m, **choice), a=a, b=b) for m in (model, other)]
 
     before, after = planes()
     assert torch.allclose(before, after, atol=1e-10)
@@ -153,7 +153,7 @@ def test_loss_surface_filter_normalization_is_invariant_to_rescaling(model, batc
     assert (before - after).abs().max() > 0.05 * before.max()
 
 
-# The plane of a path
+# The plane of a trajectory.
 
 
 def random_path(T=12, seed=3):
@@ -216,11 +216,11 @@ def test_random_walk_like_keeps_step_lengths():
     )
     moves = torch.nn.functional.normalize(flatten_states(walk).diff(dim=0), dim=1)
     turned = torch.nn.functional.normalize(flatten_states(states).diff(dim=0), dim=1)
-    assert (moves * turned).sum(1).abs().mean() < 0.35, "in directions of their own"
+    assert (moves * turned).sum(1).abs().mean() < 0.35, "the walk must not reuse the directions"
 
 
 def test_trajectory_pca_of_random_walk_matches_theory():
-    """The control's own theory: in many dimensions the first two hold 6/π² (1 + 1/4) of a walk of equal steps."""
+    """In many dimensions the first two components explain 6/π² (1 + 1/4) of a walk with equal steps."""
     states = [{"w": t} for t in torch.zeros(200, 4000, dtype=DOUBLE)]
     for t, state in enumerate(states):
         state["w"][0] = float(t)
@@ -244,16 +244,16 @@ def test_stored_training_trajectory_ends_at_shipped_network():
     from tutorial_course.results import load_result
     from tutorial_lib import data, models
 
-    kept = load_result("training_trajectory")
-    way, shares = kept.select(kind="path"), kept.select(kind="share", of="path")
+    result = load_result("training_trajectory")
+    path, shares = result.select(kind="path"), result.select(kind="share", of="path")
     assert {row["network"] for row in shares} == {name for name in models.MODELS if "classifier" in name}
     assert all(row["apart"] < 1e-3 for row in shares)
-    assert (way[-1]["first"], way[-1]["second"]) == (0, 0) and way[0]["step"] == 0
+    assert (path[-1]["first"], path[-1]["second"]) == (0, 0) and path[0]["step"] == 0
     x, y = data.load("signs", "train", limit=280)
     network = models.load("signs/classifier")
     with torch.no_grad():
-        assert cross_entropy(network(x), y).item() == pytest.approx(way[-1]["frozen"], rel=0.05, abs=0.002)
+        assert cross_entropy(network(x), y).item() == pytest.approx(path[-1]["frozen"], rel=0.05, abs=0.002)
     batch = loss_surface(network, x, y, {}, a=[0], batch_norm_statistics="batch").item()
-    assert batch == pytest.approx(way[-1]["loss"], rel=0.05, abs=0.002)
-    lowest = min(kept.select(kind="plane"), key=lambda row: row["loss"])
-    assert lowest["loss"] < 0.1 * way[0]["loss"] and (lowest["first"] ** 2 + lowest["second"] ** 2) ** 0.5 < 3
+    assert batch == pytest.approx(path[-1]["loss"], rel=0.05, abs=0.002)
+    lowest = min(result.select(kind="plane"), key=lambda row: row["loss"])
+    assert lowest["loss"] < 0.1 * path[0]["loss"] and (lowest["first"] ** 2 + lowest["second"] ** 2) ** 0.5 < 3

@@ -1,4 +1,4 @@
-"""The steepest step in five norms: nothing that is feasible goes further down, and its promise is the dual norm."""
+"""Steepest descent in five norms: no feasible step decreases the objective more, and the decrease is the dual norm."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def random_tensor(*shape, seed=0):
 
 
 def gradients_and_options(norm, metric, seed=0):
-    """Four gradients, 2 × 3 matrices, and what the norm asks for besides."""
+    """Return four gradients (2 × 3 matrices) and the further arguments of the norm."""
     return random_tensor(4, 2, 3, seed=seed), {"M": metric} if norm == "M" else {}
 
 
@@ -38,7 +38,7 @@ def test_steepest_descent_step_is_optimal_among_feasible_steps(norm, metric):
     assert step_norm(feasible, norm, **options) == pytest.approx(0.7)
     reached = torch.einsum("nij,tij->nt", g, feasible).amin(1)
     assert (best <= reached + 1e-12).all()
-    assert (reached < 0.8 * best).all()  # and the trials come near, or this would prove little
+    assert (reached < 0.8 * best).all()  # the trials come close to the optimum, so that the test is strict
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -111,7 +111,7 @@ def test_steepest_descent_step_batch_equals_single_rows(norm, metric):
         (lambda g: steepest_descent_step(g, "M", M=torch.eye(4)), "symmetric"),
         (lambda g: steepest_descent_step(g, "M", M=-torch.eye(6, dtype=g.dtype)), "positive definite"),
         (lambda g: steepest_descent_step(g.flatten(1), "spectral"), "matrices"),
-        (lambda g: steepest_descent_step(g[0, 0], "l2"), "one gradient a row"),
+        (lambda g: steepest_descent_step(g[0, 0], "l2"), "one gradient per row"),
         (lambda g: steepest_descent_step(g, "l2", -1.0), "negative"),
     ],
 )

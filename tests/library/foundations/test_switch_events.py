@@ -9,7 +9,7 @@ def predictions(epochs=7, images=40, classes=4, seed=0):
 
 
 def two_groups(settled=60, unsettled=40):
-    """Counts around 1 and around 12, in two groups that no mixture could confuse."""
+    """Return counts around 1 and around 12, two groups that every mixture model separates."""
     generator = torch.Generator().manual_seed(3)
     low = torch.randint(0, 3, (settled,), generator=generator)
     high = torch.randint(10, 15, (unsettled,), generator=generator)
@@ -18,18 +18,18 @@ def two_groups(settled=60, unsettled=40):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_switch_events_match_naive_loop(seed):
-    said = predictions(seed=seed)
-    naive = [0] * said.shape[1]
-    for i in range(said.shape[1]):
-        for t in range(1, len(said)):
-            if int(said[t, i]) != int(said[t - 1, i]):
+    predicted = predictions(seed=seed)
+    naive = [0] * predicted.shape[1]
+    for i in range(predicted.shape[1]):
+        for t in range(1, len(predicted)):
+            if int(predicted[t, i]) != int(predicted[t - 1, i]):
                 naive[i] += 1
-    assert switch_events(said).tolist() == naive and max(naive) > 0
+    assert switch_events(predicted).tolist() == naive and max(naive) > 0
 
 
 def test_switch_events_are_at_most_one_per_epoch_after_the_first():
-    said = torch.tensor([[0, 0], [1, 0], [0, 0], [1, 0], [0, 1]])
-    assert switch_events(said).tolist() == [len(said) - 1, 1]
+    predicted = torch.tensor([[0, 0], [1, 0], [0, 0], [1, 0], [0, 1]])
+    assert switch_events(predicted).tolist() == [len(predicted) - 1, 1]
     assert switch_events(predictions(epochs=9)).max() <= 8
 
 
@@ -68,17 +68,17 @@ def test_gaussian_switch_sampling_fills_small_component_with_extremes():
 
 
 def test_gaussian_switch_sampling_frequency_follows_responsibility():
-    """Where the components overlap, a picture in the middle is drawn less often than one at the far end."""
+    """Where the components overlap, an image in the middle is sampled less often than one at the far end."""
     generator = torch.Generator().manual_seed(0)
     events = torch.cat([torch.randn(300, generator=generator), 3 + torch.randn(300, generator=generator)])
     draws = torch.cat([gaussian_switch_sampling(events, 100, generator=generator) for _ in range(60)])
-    often = draws.bincount(minlength=600).float()
+    frequency = draws.bincount(minlength=600).float()
     from sklearn.mixture import GaussianMixture
 
     mixture = GaussianMixture(2, max_iter=1000, random_state=0).fit(events[:, None].numpy())
     share = torch.from_numpy(mixture.predict_proba(events[:, None].numpy())[:, mixture.means_[:, 0].argmax()])
-    sure, doubtful = often[share > 0.95].mean(), often[(share > 0.5) & (share < 0.65)].mean()
-    assert often[share < 0.45].sum() == 0 and 0.35 < doubtful / sure < 0.85
+    confident, uncertain = frequency[share > 0.95].mean(), frequency[(share > 0.5) & (share < 0.65)].mean()
+    assert frequency[share < 0.45].sum() == 0 and 0.35 < uncertain / confident < 0.85
 
 
 def test_gaussian_switch_sampling_is_reproducible_and_keeps_global_rng():

@@ -1,4 +1,4 @@
-"""The Trust Score against a brute-force loop, scikit-learn's trees, its invariances, and what it must be able to do."""
+"""The trust score: a brute-force loop, scikit-learn's trees, invariances, and separating correct predictions from wrong."""
 
 import numpy as np
 import pytest
@@ -10,21 +10,23 @@ from tutorial_lib.foundations import TrustScore
 
 
 def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, n_neighbor=1):
-    """The formula, point by point."""
+    """Return the trust scores by the formula, point by point."""
     sets = {}
     for c in sorted(set(labels.tolist())):
         points = stored[labels == c]
         if alpha:
             radii = [
                 sorted((points - p).square().sum(1).sqrt().tolist())[k] for p in points
-            ]  # at 0 stands the point itself
+            ]  # index 0 is the point itself
             points = points[np.array(radii) <= np.percentile(radii, 100 * (1 - alpha))]
         sets[c] = points
-    found = []
+    scores = []
     for x, P in zip(h, predictions.tolist(), strict=True):
-        far = {c: sorted((points - x).square().sum(1).sqrt().tolist())[n_neighbor - 1] for c, points in sets.items()}
-        found.append(min(d for c, d in far.items() if c != P) / far[P])
-    return torch.tensor(found, dtype=h.dtype)
+        nearest = {
+            c: sorted((points - x).square().sum(1).sqrt().tolist())[n_neighbor - 1] for c, points in sets.items()
+        }
+        scores.append(min(d for c, d in nearest.items() if c != P) / nearest[P])
+    return torch.tensor(scores, dtype=h.dtype)
 
 
 @pytest.fixture
@@ -42,15 +44,17 @@ def samples_and_predictions():
 )
 def test_trust_score_matches_naive_loop(samples_and_predictions, options):
     stored, labels, h, predictions = samples_and_predictions
-    found = TrustScore(**options).fit(stored, labels).score(h, predictions, batch_size=7)
-    torch.testing.assert_close(found, trust_score_by_loop(stored, labels, h, predictions, **options), rtol=1e-9, atol=0)
+    scores = TrustScore(**options).fit(stored, labels).score(h, predictions, batch_size=7)
+    torch.testing.assert_close(
+        scores, trust_score_by_loop(stored, labels, h, predictions, **options), rtol=1e-9, atol=0
+    )
 
 
 def test_trust_score_distances_match_scikit_learn_trees(samples_and_predictions):
     stored, labels, h, _ = samples_and_predictions
-    found = TrustScore().fit(stored, labels).distances(h)
+    distances = TrustScore().fit(stored, labels).distances(h)
     trees = [KDTree(stored[labels == c].numpy()).query(h.numpy())[0][:, 0] for c in range(3)]
-    np.testing.assert_allclose(found.numpy(), np.stack(trees, 1), rtol=1e-9)
+    np.testing.assert_allclose(distances.numpy(), np.stack(trees, 1), rtol=1e-9)
 
 
 @pytest.mark.parametrize("change", ["rotated", "moved", "scaled"])
@@ -67,8 +71,8 @@ def test_trust_score_is_invariant_to_rotation_translation_and_scale(samples_and_
 def test_trust_score_is_accurate_in_float32_far_from_origin(samples_and_predictions):
     stored, labels, h, predictions = samples_and_predictions
     expected = TrustScore().fit(stored, labels).score(h, predictions)
-    found = TrustScore().fit((stored + 1000).float(), labels).score((h + 1000).float(), predictions)
-    torch.testing.assert_close(found.double(), expected, rtol=2e-3, atol=0)
+    scores = TrustScore().fit((stored + 1000).float(), labels).score((h + 1000).float(), predictions)
+    torch.testing.assert_close(scores.double(), expected, rtol=2e-3, atol=0)
 
 
 def test_trust_score_exceeds_one_iff_nearest_neighbor_agrees(samples_and_predictions):
@@ -79,16 +83,16 @@ def test_trust_score_exceeds_one_iff_nearest_neighbor_agrees(samples_and_predict
 
 
 def test_trust_score_alpha_removes_isolated_samples_per_class():
-    blob = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    stray = torch.tensor([[30.0, 0.0]], dtype=blob.dtype)
-    stored, labels = torch.cat([blob, stray, blob + 100]), torch.tensor([0] * 51 + [1] * 50)
-    kept = TrustScore(k=5, alpha=0.1).fit(stored, labels).class_samples
-    assert len(kept[0]) == 46 and len(kept[1]) == 45
-    beside = torch.tensor([[30.5, 0.0]], dtype=blob.dtype)
-    with_stray, without = (TrustScore(k=5, alpha=a).fit(stored, labels).distances(beside)[0, 0] for a in (0.0, 0.1))
-    assert with_stray == pytest.approx(0.5) and without > 25
-    # k alone changes nothing: it speaks of density only.
-    one, other = (TrustScore(k=k).fit(stored, labels).distances(beside) for k in (1, 20))
+    cluster = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    outlier = torch.tensor([[30.0, 0.0]], dtype=cluster.dtype)
+    stored, labels = torch.cat([cluster, outlier, cluster + 100]), torch.tensor([0] * 51 + [1] * 50)
+    class_samples = TrustScore(k=5, alpha=0.1).fit(stored, labels).class_samples
+    assert len(class_samples[0]) == 46 and len(class_samples[1]) == 45
+    nearby = torch.tensor([[30.5, 0.0]], dtype=cluster.dtype)
+    with_outlier, without = (TrustScore(k=5, alpha=a).fit(stored, labels).distances(nearby)[0, 0] for a in (0.0, 0.1))
+    assert with_outlier == pytest.approx(0.5) and without > 25
+    # Without alpha, k has no effect, because it only defines the density.
+    one, other = (TrustScore(k=k).fit(stored, labels).distances(nearby) for k in (1, 20))
     assert torch.equal(one, other)
 
 
@@ -96,10 +100,12 @@ def test_trust_score_separates_correct_from_wrong_predictions():
     generator = torch.Generator().manual_seed(2)
     labels = torch.arange(600) % 2
     points = torch.randn(600, 2, generator=generator) + 3.0 * labels[:, None]
-    said = torch.where(torch.rand(600, generator=generator) < 0.3, 1 - labels, labels)[300:]
-    trust = TrustScore(alpha=0.05).fit(points[:300], labels[:300]).score(points[300:], said)
-    assert roc_auc_score(said == labels[300:], trust) > 0.9
-    assert roc_auc_score(said == labels[300:], torch.rand(300, generator=generator)) < 0.7  # the bar can be missed
+    predicted = torch.where(torch.rand(600, generator=generator) < 0.3, 1 - labels, labels)[300:]
+    trust = TrustScore(alpha=0.05).fit(points[:300], labels[:300]).score(points[300:], predicted)
+    assert roc_auc_score(predicted == labels[300:], trust) > 0.9
+    assert (
+        roc_auc_score(predicted == labels[300:], torch.rand(300, generator=generator)) < 0.7
+    )  # random scores do not reach the threshold
 
 
 def test_trust_score_increases_toward_predicted_class():
