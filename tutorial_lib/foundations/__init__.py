@@ -1,4 +1,4 @@
-"""Chapter 1: what a gradient is good for before it becomes a method."""
+"""What gradients are used for in optimization and in linear approximation; the library of chapter 1."""
 
 from tutorial_lib.foundations.decomposition import (
     Decomposition,

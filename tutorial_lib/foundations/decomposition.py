@@ -1,4 +1,4 @@
-"""A novel sample as a function of the learned ones: its gradient, written as a combination of the classes' mean gradients."""
+"""Gradients of new samples, decomposed into a combination of the mean gradients of the known classes and a residual."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ from tutorial_lib._validation import check_shapes, promote_to_float32
 
 
 class Decomposition(NamedTuple):
-    """``coefficients`` (N, C): how much of each class. ``remainder`` (N,), in [0, 1]: the share left over."""
+    """The result of :func:`decompose_gradients`.
+
+    Attributes:
+        coefficients: a (N, C), signed; the coefficient of each known gradient.
+        residual_share: ‖r‖²/‖g‖² (N,), in [0, 1]; 0 means that the known gradients explain g completely.
+    """
 
     coefficients: Tensor
     residual_share: Tensor
 
 
 def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Tensor:
-    """The last layer's gradient from its factors, weights and bias side by side: δ[h; 1]ᵀ. (N, C), (N, d) -> (N, C, d+1).
+    """Return the gradient with respect to the last layer, assembled from its factors.
+
+    ∂J/∂[W b] = δ[h; 1]ᵀ, the weights and the bias side by side.
+
+    Args:
+        logit_gradients: δ = ∂J/∂z (N, C).
+        features: h (N, d), the input of the last layer.
+
+    Returns:
+        Gradients (N, C, d + 1), signed; the last column belongs to the bias.
 
     Raises:
-        ValueError: factors of different batches.
+        ValueError: the factors are not matrices with the same number of rows.
 
     Example:
         >>> last_layer_gradient_matrix(torch.tensor([[1., -1.]]), torch.tensor([[3.]]))
@@ -30,16 +44,24 @@ def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Ten
     """
     if logit_gradients.dim() != 2 or features.dim() != 2 or len(logit_gradients) != len(features):
         raise ValueError(
-            f"factors (N, C) and (N, d) expected, not {tuple(logit_gradients.shape)} and {tuple(features.shape)}"
+            f"expected factors (N, C) and (N, d), not {tuple(logit_gradients.shape)} and {tuple(features.shape)}"
         )
     return logit_gradients[:, :, None] * torch.cat([features, torch.ones_like(features[:, :1])], 1)[:, None]
 
 
 def class_mean_gradients(gradients: Tensor, labels: Tensor) -> Tensor:
-    """The mean gradient of every class, in the order of their labels 0 … C−1: (N, …), (N,) -> (C, …).
+    """Return the mean gradient of each class.
+
+    Args:
+        gradients: per-sample gradients (N, …).
+        labels: whole numbers (N,); each of the classes 0 … C − 1 must occur.
+
+    Returns:
+        Means (C, …), signed, in the order of the classes.
 
     Raises:
-        ValueError: labels of another length, or a class without a sample.
+        ValueError: labels of another length, labels that are negative or not whole numbers, or a class without a
+            sample.
 
     Example:
         >>> class_mean_gradients(torch.tensor([[1.], [3.], [5.]]), torch.tensor([0, 0, 1]))
@@ -50,48 +72,60 @@ def class_mean_gradients(gradients: Tensor, labels: Tensor) -> Tensor:
         raise ValueError(f"{len(gradients)} gradients need as many labels, (N,), not {tuple(labels.shape)}")
     check_shapes(labels=(labels, "whole N"))
     if (labels < 0).any():
-        raise ValueError("labels run from 0: the negative ones stand for no class")
+        raise ValueError("labels must be at least 0: a negative label does not stand for a class")
     labels = labels.long()
     counts = labels.bincount()
     if not counts.all():
-        raise ValueError(f"no sample of the classes {(counts == 0).nonzero().flatten().tolist()}")
+        raise ValueError(f"the classes {(counts == 0).nonzero().flatten().tolist()} have no sample")
     sums = torch.zeros(len(counts), *gradients.shape[1:], dtype=gradients.dtype, device=gradients.device)
     return sums.index_add(0, labels, gradients) / counts.reshape(-1, *[1] * (gradients.dim() - 1))
 
 
 def decompose_gradients(gradients: Tensor, learned: Tensor) -> Decomposition:
-    """Write each gradient as a combination of learned ones plus a remainder: g = Σ_c a_c ḡ_c + r, with ‖r‖ as small as can be.
+    """Return each gradient as a combination of known gradients plus a residual.
 
-    gradients (N, …), learned (C, …) -> coefficients a (N, C), signed, and the remainder's share ‖r‖²/‖g‖² in [0, 1]; 0 is nothing
-    new, 1 is nothing known. A gradient of zero has no new part.
+    g = Σ_c a_c ḡ_c + r, where the coefficients a_c make ‖r‖ as small as possible (least squares).
+
+    Args:
+        gradients: g (N, …), floats, for example of new samples.
+        learned: the known gradients ḡ_c (C, …), for example the means of :func:`class_mean_gradients`; they must be
+            linearly independent.
+
+    Returns:
+        Coefficients a (N, C), signed, and the share of the residual ‖r‖²/‖g‖² (N,) in [0, 1]: 0 means that nothing is
+        new, 1 that nothing is known. The share of a zero gradient is 0.
 
     Raises:
-        ValueError: shapes that differ, or learned gradients that depend on each other, so that coefficients are not unique.
+        ValueError: the shapes differ, a tensor does not hold floats, or the known gradients are linearly dependent, so
+            that the coefficients are not unique.
 
-    Source: ours, for the goal "represent the novel as a function of the learned" of the tutorial's first part; least squares.
+    References:
+        Our own method, for the goal of the tutorial's first part to represent the novel as a function of the learned.
 
     Example:
         >>> decompose_gradients(torch.tensor([[2., 0., 2.]]), torch.tensor([[1., 0., 0.], [0., 1., 0.]]))
-        Composition(coefficients=tensor([[2., 0.]]), remainder=tensor([0.5000]))
+        Decomposition(coefficients=tensor([[2., 0.]]), residual_share=tensor([0.5000]))
     """
     if gradients.shape[1:] != learned.shape[1:]:
         raise ValueError(
-            f"gradients like {tuple(gradients.shape[1:])} against learned ones like {tuple(learned.shape[1:])}"
+            f"the gradients and the learned gradients must have the same shape per row, "
+            f"not {tuple(gradients.shape[1:])} against {tuple(learned.shape[1:])}"
         )
     if not (gradients.is_floating_point() and learned.is_floating_point()) or gradients.dim() < 2 or not len(learned):
         raise ValueError(
-            f"gradients are floats (N, …), and at least one is learned; not {gradients.dtype}, {tuple(learned.shape)}"
+            f"expected gradients (N, …) of floats and at least one learned gradient, not {gradients.dtype} "
+            f"{tuple(gradients.shape)} and {learned.dtype} {tuple(learned.shape)}"
         )
     g, B = (t.flatten(1).to(promote_to_float32(gradients, learned)) for t in (gradients, learned))
     if len(B) > B.shape[1]:
-        raise ValueError(f"{len(B)} learned gradients of {B.shape[1]} numbers depend on each other")
+        raise ValueError(f"{len(B)} learned gradients of {B.shape[1]} numbers each are linearly dependent")
     Q, R = torch.linalg.qr(B.T)
     diagonal = R.diagonal().abs()
     if diagonal.min() <= diagonal.max() * torch.finfo(B.dtype).eps * len(B.T):
-        raise ValueError("the learned gradients depend on each other, so their coefficients are not unique")
-    along = g @ Q
-    coefficients = torch.linalg.solve_triangular(R, along.T, upper=True).T
-    rest, whole = (g - along @ Q.T).square().sum(1), g.square().sum(1)
+        raise ValueError("the learned gradients are linearly dependent, so their coefficients are not unique")
+    projections = g @ Q
+    coefficients = torch.linalg.solve_triangular(R, projections.T, upper=True).T
+    residual, total = (g - projections @ Q.T).square().sum(1), g.square().sum(1)
     return Decomposition(
-        coefficients.to(gradients), torch.where(whole == 0, 0.0, rest / whole).clamp(0, 1).to(gradients)
+        coefficients.to(gradients), torch.where(total == 0, 0.0, residual / total).clamp(0, 1).to(gradients)
     )

@@ -1,6 +1,8 @@
-"""Holding on to what was learned: the diagonal Fisher information of a network's parameters, and a penalty that they hold."""
+"""Elastic weight consolidation (EWC): the diagonal Fisher information of a network, and the penalty built from it."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,22 +13,26 @@ from tutorial_lib.gradients._context import eval_mode
 
 
 def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dict[str, Tensor]:
-    """How much the answers depend on each parameter: F_i = 1/N Σ_n Σ_c p_c(x_n) (∂ log p_c(x_n) / ∂θ_i)², ≥ 0.
+    """Return the diagonal of the Fisher information of a network's parameters.
 
-    The expectation runs over the network's own predictions, all classes of them, so no labels are needed and nothing is sampled.
+    F_i = 1/N Σ_n Σ_c p_c(x_n) (∂ log p_c(x_n) / ∂θ_i)². It measures how strongly the predicted probabilities depend on
+    each parameter. The expectation is taken over all classes of the network's own predictions, so that no labels are
+    needed and nothing is sampled.
 
     Args:
-        model: images to logits, (N, C).
-        x: (N, …), pictures of what shall be held.
-        chunk: pictures whose gradients are held at a time.
+        model: maps x to logits (N, C); it is left as it was and runs in evaluation mode.
+        x: images (N, …) of the task that shall be remembered, N ≥ 1.
+        batch_size: images whose gradients are in memory at a time; it does not change the result.
 
     Returns:
-        for each parameter a tensor of its shape, by its name.
+        Parameter name -> Fisher information, ≥ 0, shaped like the parameter.
 
     Raises:
-        ValueError: outputs that are no logits, or no pictures.
+        ValueError: the outputs are not logits (N, C), or x is empty.
 
-    Source: Kirkpatrick et al., PNAS 114(13), 2017, arXiv 1612.00796; over all classes as in Kunstner et al., arXiv 1905.12558.
+    References:
+        Kirkpatrick et al., PNAS 114(13), 2017, arXiv:1612.00796; the sum over all classes: Kunstner et al.,
+        arXiv:1905.12558.
 
     Example:
         >>> fisher = fisher_diagonal(nn.Linear(2, 3), torch.rand(4, 2))
@@ -34,34 +40,39 @@ def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dic
         (torch.Size([3, 2]), True)
     """
     if not len(x):
-        raise ValueError("no pictures: the information is a mean over at least one")
+        raise ValueError("x has no images: the Fisher information is a mean over at least one image")
     total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in model.named_parameters()}
     for rows in batch_slices(len(x), batch_size):
-        part = x[rows]
+        batch = x[rows]
         with eval_mode(model):
-            logits = model_outputs(model, part)
+            logits = model_outputs(model, batch)
         if logits.dim() != 2:
-            raise ValueError(f"logits (N, classes) expected, not {tuple(logits.shape)}")
+            raise ValueError(f"expected logits (N, C), not {tuple(logits.shape)}")
         for c, p in enumerate(logits.softmax(1).unbind(1)):
-            for name, gradient in per_sample_gradients(model, part, log_prob(c), batch_size=batch_size).items():
+            for name, gradient in per_sample_gradients(model, batch, log_prob(c), batch_size=batch_size).items():
                 total[name] += torch.einsum("n,n...->...", p, gradient.square())
     return {name: value / len(x) for name, value in total.items()}
 
 
 def ewc_penalty(model: nn.Module, anchor: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
-    """What it costs to leave the anchor: ½ Σ_i F_i (θ_i − θ*_i)², a number ≥ 0 that carries gradients to the model's parameters.
+    """Return the EWC penalty for moving the parameters away from an anchor.
 
-    Elastic weight consolidation adds λ times this to the loss of the new task, with ``weights`` from :func:`fisher_diagonal`.
+    ½ Σ_i F_i (θ_i − θ*_i)². Elastic weight consolidation adds λ times this number to the loss of the new task.
 
     Args:
-        model: the network that learns on.
-        anchor: the parameters as they were, by name: ``{name: p.detach().clone() for name, p in model.named_parameters()}``.
-        weights: F, by name.
+        model: the network that is being trained, with parameters θ.
+        anchor: parameter name -> θ*, the parameters after the old task:
+            ``{name: p.detach().clone() for name, p in model.named_parameters()}``.
+        weights: parameter name -> F, for example from :func:`fisher_diagonal`.
+
+    Returns:
+        A scalar ≥ 0, differentiable with respect to the parameters of the model.
 
     Raises:
         ValueError: a parameter has no anchor or no weight.
 
-    Source: Kirkpatrick et al., PNAS 114(13), 2017, arXiv 1612.00796.
+    References:
+        Kirkpatrick et al., PNAS 114(13), 2017, arXiv:1612.00796.
 
     Example:
         >>> model = nn.Linear(2, 1, bias=False)
@@ -73,4 +84,4 @@ def ewc_penalty(model: nn.Module, anchor: dict[str, Tensor], weights: dict[str, 
     missing = sorted(parameters.keys() - (anchor.keys() & weights.keys()))
     if missing:
         raise ValueError(f"no anchor or no weight for {', '.join(missing)}; take both from the same network")
-    return sum((weights[name] * (p - anchor[name]).square()).sum() for name, p in parameters.items()) / 2
+    return cast(Tensor, sum((weights[name] * (p - anchor[name]).square()).sum() for name, p in parameters.items())) / 2

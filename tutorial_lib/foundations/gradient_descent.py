@@ -1,4 +1,4 @@
-"""Gradient descent on any surface, and what became of it."""
+"""Gradient descent on a differentiable surface, the Hessian of a surface, and the classification of descent paths."""
 
 from __future__ import annotations
 
@@ -13,62 +13,91 @@ SurfaceFunction = Callable[[Tensor], Tensor]
 
 
 class _SurfaceModule(nn.Module):
-    """A surface as a model whose input is the point on it."""
+    """A surface as a module whose input is a point of the parameter space.
+
+    Args:
+        surface: L, (N, d) -> (N,).
+    """
 
     def __init__(self, surface: SurfaceFunction):
         super().__init__()
         self.surface = surface
 
     def forward(self, theta: Tensor) -> Tensor:
-        # Where the loss has left the range of numbers it has no slope: such a path stays, and others in its batch go on.
+        """Return the values of the surface, made finite.
+
+        Args:
+            theta: points (N, d).
+
+        Returns:
+            Values (N,).
+        """
+        # A loss that has overflowed gets gradient zero: its path stops, and the other paths of the batch continue.
         return torch.nan_to_num(self.surface(theta))
 
 
 def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
-    """The gradient of a surface at each of N points, ∂L/∂θ: (N, d) -> (N, d).
+    """Return the gradient of a surface at each point, ∂L/∂θ.
+
+    Args:
+        surface: L, a differentiable function (N, d) -> (N,) that treats each row alone.
+        theta: points θ (N, d), floats.
+
+    Returns:
+        Gradients (N, d), signed.
 
     Raises:
-        ValueError: the points are no (N, d), or the surface does not give one number for each.
+        ValueError: the points are not (N, d), or the surface does not return one number per point.
 
     Example:
         >>> surface_gradient(lambda theta: theta.square().sum(1), torch.tensor([[1., -2.]]))
         tensor([[ 2., -4.]])
     """
     if theta.dim() != 2:
-        raise ValueError(f"points must be (N, d), not {tuple(theta.shape)}; one point alone is theta[None]")
+        raise ValueError(f"points must be (N, d), not {tuple(theta.shape)}; for a single point, pass theta[None]")
     return input_gradient(_SurfaceModule(surface), theta, _check_per_point, batch_size=len(theta))
 
 
 def _check_per_point(value: Tensor) -> Tensor:
+    """The values, unchanged, after checking that there is one per point."""
     if value.dim() != 1:
         raise ValueError(
-            f"a surface gives one number for each point, (N,), not {tuple(value.shape)}; sum over the rest"
+            f"a surface must return one number for each point, (N,), not {tuple(value.shape)}; sum over the other axes"
         )
     return value
 
 
 def numerical_hessian(surface: SurfaceFunction, theta: Tensor, *, eps: float | None = None) -> Tensor:
-    """The Hessian of a surface at one point, by central differences of its gradients: (d,) -> (d, d), symmetric.
+    """Return the Hessian of a surface at one point, from differences of gradients.
+
+    Central differences, averaged with their transpose.
 
     Args:
-        surface: (N, d) -> (N,).
-        theta: the point, (d,); float64 where digits matter.
-        reach: of the differences; the cube root of the precision when None. Take more on a surface with kinks.
+        surface: L, a differentiable function (N, d) -> (N,) that treats each row alone.
+        theta: the point (d,), floats; use float64 for an accurate result.
+        eps: half the distance between the two gradients of a difference, in units of θ. None selects the cube root of
+            the machine precision; on a surface with kinks, take a larger value.
+
+    Returns:
+        Hessian (d, d), symmetric.
 
     Raises:
-        ValueError: theta is no single point.
+        ValueError: theta is not a single point of floats.
 
     Example:
-        >>> numerical_hessian(lambda theta: theta[:, 0] * theta[:, 1], torch.zeros(2, dtype=torch.float64)).round(decimals=6)
+        >>> H = numerical_hessian(lambda theta: theta[:, 0] * theta[:, 1], torch.zeros(2, dtype=torch.float64))
+        >>> H.round(decimals=6)
         tensor([[0., 1.],
                 [1., 0.]], dtype=torch.float64)
     """
     if theta.dim() != 1 or not theta.is_floating_point():
-        raise ValueError(f"the curvature is that at one point, (d,) floats, not {theta.dtype} {tuple(theta.shape)}")
+        raise ValueError(
+            f"the Hessian is computed at one point, (d,) of floats, not {theta.dtype} {tuple(theta.shape)}"
+        )
     eps = eps if eps is not None else torch.finfo(theta.dtype).eps ** (1 / 3)
     offsets = eps * torch.eye(len(theta)).to(theta)
-    ahead, behind = surface_gradient(surface, torch.cat([theta + offsets, theta - offsets])).chunk(2)
-    H = (ahead - behind) / (2 * eps)
+    forward, backward = surface_gradient(surface, torch.cat([theta + offsets, theta - offsets])).chunk(2)
+    H = (forward - backward) / (2 * eps)
     return (H + H.T) / 2
 
 
@@ -82,25 +111,29 @@ def gradient_descent(
     gradient_noise_std: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The path of gradient descent: v ← μv + ∂L/∂θ, θ(t+1) = θ(t) − αv; without momentum the update rule itself.
+    """Return the path of gradient descent on a surface.
+
+    v ← μv + ∂L/∂θ, θ(t+1) = θ(t) − αv. Without momentum this is the plain update rule.
 
     Args:
-        surface: L, (N, d) -> (N,); any differentiable function of points, row by row.
-        start: θ(0), (d,), or (N, d) for N paths at once, float.
-        step: α.
-        steps: how many.
-        momentum: μ, as in :class:`torch.optim.SGD`.
-        noise: standard deviation of what is added to every component of every gradient. The gradient of a batch of B samples
-            scatters like σ/√B around the true one, σ being the scatter of a single sample.
-        generator: source of the noise, on the CPU; without one, a fresh one seeded with 0.
+        surface: L, a differentiable function (N, d) -> (N,) that treats each row alone.
+        start: θ(0), a point (d,), or points (N, d) for N paths at once; floats.
+        lr: learning rate α.
+        n_steps: number of steps.
+        momentum: μ, as in :class:`torch.optim.SGD`; 0 is plain gradient descent.
+        gradient_noise_std: standard deviation of the Gaussian noise that is added to every component of every gradient.
+            It imitates mini-batches: the gradient of a batch of B samples has a standard deviation of σ/√B around the
+            true gradient, where σ is that of a single sample.
+        generator: source of the noise, on the CPU; None is a new one with seed 0.
 
     Returns:
-        θ(0) … θ(steps): (steps + 1, d), or (steps + 1, N, d). A path whose loss leaves the range of numbers stays where it is.
+        θ(0) … θ(n_steps): (n_steps + 1, d), or (n_steps + 1, N, d). A path whose loss overflows stays where it is.
 
     Raises:
-        ValueError: start has no floats or another shape; steps or noise are negative.
+        ValueError: start has another shape or no floats; the number of steps or the noise is negative.
 
-    Source: the update rule of the tutorial's slides; momentum after Polyak, 1964, doi 10.1016/0041-5553(64)90137-5.
+    References:
+        The update rule of the tutorial's slides; momentum: Polyak, 1964, doi:10.1016/0041-5553(64)90137-5.
 
     Example:
         >>> gradient_descent(lambda theta: theta.square().sum(1), torch.tensor([4.]), lr=0.25, n_steps=2).flatten()
@@ -111,7 +144,7 @@ def gradient_descent(
             f"start must be a point (d,) or points (N, d) of floats, not {tuple(start.shape)} of {start.dtype}"
         )
     if n_steps < 0 or gradient_noise_std < 0:
-        raise ValueError(f"steps and noise must not be negative, not {n_steps} and {gradient_noise_std}")
+        raise ValueError(f"n_steps and gradient_noise_std must not be negative, not {n_steps} and {gradient_noise_std}")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     theta = start.detach().reshape(-1, start.shape[-1])
     v, path = torch.zeros_like(theta), [theta]
@@ -126,28 +159,39 @@ def gradient_descent(
 
 
 def classify_trajectory(surface: SurfaceFunction, path: Tensor, *, minimum: float = 0.0, rtol: float = 0.01) -> str:
-    """What became of one path, in a word.
+    """Return one word for the behavior of a descent path.
 
-    ``"diverges"``: all of its last tenth is higher than its start, or nowhere. ``"settles"``: all of its last tenth is within
-    ``near`` of the way down, from the start to ``lowest``. Otherwise it is still under way: ``"zigzags"`` where most steps turn
-    back on the step before (an angle over 90°), else ``"creeps"``. path: (T, d).
+    - ``"diverges"``: the whole last tenth of the path is higher than the start, or the path is not finite;
+    - ``"settles"``: the whole last tenth lies within ``rtol`` of the total decrease above the minimum;
+    - ``"zigzags"``: neither, and most steps turn by more than 90° from the step before;
+    - ``"creeps"``: neither, and most steps continue in the same direction.
+
+    Args:
+        surface: L, a function (N, d) -> (N,).
+        path: θ(0) … θ(T − 1), (T, d), T ≥ 3.
+        minimum: lowest value of the surface.
+        rtol: how close to the minimum a path has to end, as a share of the decrease from the start to the minimum.
+
+    Returns:
+        ``"diverges"``, ``"settles"``, ``"zigzags"`` or ``"creeps"``.
 
     Raises:
-        ValueError: the path is no (T, d) of three points or more.
+        ValueError: the path is not (T, d), or has fewer than three points.
 
     Example:
         >>> bowl, start = (lambda theta: theta.square().sum(1)), torch.tensor([4.])
-        >>> [classify_trajectory(bowl, gradient_descent(bowl, start, lr=a, n_steps=40)) for a in (0.01, 0.3, 0.99, 1.01)]
+        >>> paths = [gradient_descent(bowl, start, lr=a, n_steps=40) for a in (0.01, 0.3, 0.99, 1.01)]
+        >>> [classify_trajectory(bowl, path) for path in paths]
         ['creeps', 'settles', 'zigzags', 'diverges']
     """
     if path.dim() != 2 or len(path) < 3:
-        raise ValueError(f"a path is (T, d) with three points or more, not {tuple(path.shape)}")
+        raise ValueError(f"a path must be (T, d), of at least three points, not {tuple(path.shape)}")
     height = surface(path) - minimum
     last = height[-max(1, len(path) // 10) :]
     if not path.isfinite().all() or not last.min() <= height[0]:
         return "diverges"
     if (last <= rtol * height[0]).all():
         return "settles"
-    moves = path.diff(dim=0)
-    back = (moves[1:] * moves[:-1]).sum(1) < 0
-    return "zigzags" if back.float().mean() > 0.5 else "creeps"
+    steps = path.diff(dim=0)
+    reversals = (steps[1:] * steps[:-1]).sum(1) < 0
+    return "zigzags" if reversals.float().mean() > 0.5 else "creeps"

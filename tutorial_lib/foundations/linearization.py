@@ -1,6 +1,8 @@
-"""How far does the straight line hold? A gradient promises a change in proportion to the step; curves and kinks break it."""
+"""Radius of validity of the first-order (linear) approximation of a loss, in the input and in the weights."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,21 +10,40 @@ from torch.func import functional_call
 
 from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_shapes
-from tutorial_lib.gradients import as_objective, input_gradient, model_outputs, per_sample_gradients
+from tutorial_lib.gradients import (
+    Layer,
+    ObjectiveLike,
+    as_objective,
+    input_gradient,
+    model_outputs,
+    per_sample_gradients,
+)
 from tutorial_lib.gradients._context import eval_mode
 
 
 def linearization_radius(
     losses: Tensor, slope: Tensor, start: Tensor, distances: Tensor, tolerance: float = 0.1
 ) -> Tensor:
-    """How far along a line the predicted *change* of a loss is right: the first t with |st − ΔJ(t)| > tolerance · |ΔJ(t)|.
+    """Return the distance up to which the linear prediction of a loss change is accurate.
 
-    losses J(t) (N, T), slope s = dJ/dt at 0 (N,), start J(0) (N,), distances t (T,) -> (N,) ≥ 0, straight between the distances
-    looked at; infinite where the line holds at all of them. ΔJ(t) = J(t) − J(0). For ΔJ = st + ½qt² it is 2τ/(1 ± τ) · |s/q|,
-    with the plus where the curve bends back towards 0. It is 0 where the slope is 0 and the loss moves.
+    The first t with |st − ΔJ(t)| > τ |ΔJ(t)|, where ΔJ(t) = J(t) − J(0) is the change along a line, s = dJ/dt its slope
+    at 0 and τ the tolerance. For a parabola ΔJ = st + ½qt² the radius is 2τ/(1 ± τ) · |s/q|, with the plus if s and q
+    have opposite signs.
+
+    Args:
+        losses: J(t) (N, T), floats.
+        slope: s (N,).
+        start: J(0) (N,).
+        distances: t (T,), positive and increasing.
+        tolerance: τ in (0, 1), the largest accepted error as a share of the actual change.
+
+    Returns:
+        Radii (N,), ≥ 0, in the unit of the distances, interpolated linearly between them. Infinite if the prediction is
+        accurate at all distances; 0 if the slope is 0 and the loss changes.
 
     Raises:
-        ValueError: distances that do not increase from above 0, losses of another length, or a tolerance not in (0, 1).
+        ValueError: distances that are not positive and increasing, losses of another length, or a tolerance outside
+            (0, 1).
 
     Example:
         >>> t = torch.linspace(0.01, 1, 100)
@@ -37,69 +58,105 @@ def linearization_radius(
     )
     grid = torch.cat([distances[:1] * 0, distances])
     if not (grid.diff() > 0).all():
-        found = f"{tuple(distances.shape)} and {tuple(losses.shape)}"
-        raise ValueError(f"increasing distances (T,) above 0 and losses (N, T) expected, not {found}")
+        raise ValueError("distances (T,) must be positive and increasing; sort them, and omit 0 and repeated values")
     if not 0 < tolerance < 1:
-        raise ValueError(f"a tolerance is a share between 0 and 1, not {tolerance}")
+        raise ValueError(f"the tolerance is a share between 0 and 1, not {tolerance}")
     predicted, change = slope[:, None] * distances, losses - start[:, None]
-    # In units of the prediction the excess is -τ at 0, and bounded where the change passes through 0.
+    # In units of the prediction the excess error is -τ at 0, and it is bounded where the change passes through 0.
     excess = ((predicted - change).abs() - tolerance * change.abs()) / predicted.abs().clamp(
         min=torch.finfo(losses.dtype).tiny
     )
-    # A loss that has left the range of numbers is off by any measure; what is no number is not called right.
+    # A loss that has overflowed is never predicted accurately, and neither is one that is NaN.
     excess = torch.where(change.isinf(), torch.inf, excess)
-    over = ~(excess <= 0)
-    first = over.int().argmax(1, keepdim=True)
+    inaccurate = ~(excess <= 0)
+    first = inaccurate.int().argmax(1, keepdim=True)
     before = torch.cat([torch.full_like(excess[:, :1], -tolerance), excess], 1).gather(1, first)[:, 0]
     after, near, far = excess.gather(1, first)[:, 0], grid[first[:, 0]], grid[first[:, 0] + 1]
     radius = near - (far - near) * before / (after - before)
-    return torch.where((slope == 0) & ~after.isnan(), 0.0, radius).where(over.any(1), torch.inf)
+    return torch.where((slope == 0) & ~after.isnan(), 0.0, radius).where(inaccurate.any(1), torch.inf)
 
 
 def input_linearization_radius(
-    model: nn.Module, x: Tensor, objective=None, *, distances: Tensor, tolerance: float = 0.1, batch_size: int = 512
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    distances: Tensor,
+    tolerance: float = 0.1,
+    batch_size: int = 512,
 ) -> Tensor:
-    """How far the straight line holds when the *picture* steps down: t along −g/‖g‖ with g = ∂J/∂x, x (N, …) -> (N,).
+    """Return the radius of the linear approximation when the *input* moves downhill.
 
-    Distances are Euclidean, in the units of x (:func:`validity_radius`). "The class predicted" is that of x, all along the line.
+    Each input moves along −g/‖g‖ with g = ∂J/∂x; the radius is the distance up to which the linear prediction of the
+    change of J is accurate, see :func:`linearization_radius`.
+
+    Args:
+        model: maps x to outputs with one row per sample; it is left as it was and runs in evaluation mode.
+        x: samples (N, …), floats.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the class that is predicted for x, and this class is kept along the whole line.
+        distances: Euclidean distances at which the loss is evaluated (T,), in the units of x, positive and increasing.
+        tolerance: largest accepted error, as a share of the actual change, in (0, 1).
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Radii (N,), ≥ 0, in the units of x; infinite if the prediction is accurate at all distances.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.input_gradient` and :func:`validity_radius`.
+        ValueError: x is not float, the outputs are not finite, the objective does not fit, the distances are not
+            positive and increasing, or the tolerance is outside (0, 1).
 
     Example:
         >>> t = torch.linspace(0.01, 1, 100)
-        >>> input_linearization_radius(nn.Linear(2, 3), torch.ones(1, 2), 1, distances=t)  # a straight line holds for ever
+        >>> input_linearization_radius(nn.Linear(2, 3), torch.ones(1, 2), 1, distances=t)  # a linear model
         tensor([inf])
     """
     check_shapes(distances=(distances, "floats T"))
     with eval_mode(model), torch.no_grad():
-        said = model_outputs(model, x, batch_size=batch_size)
-        objective = as_objective(objective, x).resolve(said)
-        g = input_gradient(model, x, objective, batch_size=batch_size)
-        size = g.flatten(1).norm(dim=1)
-        down = -g / size.reshape(-1, *[1] * (x.dim() - 1)).clamp(min=torch.finfo(g.dtype).tiny)
-        steps, parts = distances.to(x), batch_slices(len(x), batch_size)
-        losses = [torch.cat([objective.select(part)(model(x[part] + t * down[part])) for part in parts]) for t in steps]
-        return linearization_radius(torch.stack(losses, 1), -size, objective(said), steps, tolerance)
+        outputs = model_outputs(model, x, batch_size=batch_size)
+        resolved = as_objective(objective, x).resolve(outputs)
+        g = input_gradient(model, x, resolved, batch_size=batch_size)
+        norm = g.flatten(1).norm(dim=1)
+        downhill = -g / norm.reshape(-1, *[1] * (x.dim() - 1)).clamp(min=torch.finfo(g.dtype).tiny)
+        steps, batches = distances.to(x), batch_slices(len(x), batch_size)
+        losses = [
+            torch.cat([resolved.select(rows)(model(x[rows] + t * downhill[rows])) for rows in batches]) for t in steps
+        ]
+        return linearization_radius(torch.stack(losses, 1), -norm, resolved(outputs), steps, tolerance)
 
 
 def weight_linearization_radius(
     model: nn.Module,
     x: Tensor,
-    objective=None,
+    objective: ObjectiveLike = None,
     *,
     distances: Tensor,
     tolerance: float = 0.1,
-    layers=None,
+    layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
 ) -> Tensor:
-    """The same when the *network* steps: every sample's own step along −g/‖g‖ with g = ∂J/∂θ. x (N, …) -> (N,).
+    """Return the radius of the linear approximation when the *weights* move downhill.
 
-    Distances are Euclidean, in the units of θ; ``layers`` narrows the step to some of them. The model itself is never changed.
-    ``batch_size``: how many distances are tried together for one sample, each with a network of its own.
+    For each sample alone the weights move along −g/‖g‖ with g = ∂J/∂θ; the radius is the distance up to which the
+    linear prediction of the change of J is accurate, see :func:`linearization_radius`.
+
+    Args:
+        model: maps x to outputs with one row per sample; it is left as it was and runs in evaluation mode.
+        x: samples (N, …).
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the class that is predicted before the step, and this class is kept along the whole line.
+        distances: Euclidean distances at which the loss is evaluated (T,), in the units of θ, positive and increasing.
+        tolerance: largest accepted error, as a share of the actual change, in (0, 1).
+        layers: layers whose parameters move; a block stands for all layers inside it. None selects every layer.
+        batch_size: distances that are evaluated together for one sample, each with its own copy of the weights; it
+            bounds the memory and does not change the result.
+
+    Returns:
+        Radii (N,), ≥ 0, in the units of θ; infinite if the prediction is accurate at all distances.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.per_sample_gradients` and :func:`validity_radius`.
+        ValueError: an unknown layer, outputs or an objective of the wrong shape, distances that are not positive and
+            increasing, or a tolerance outside (0, 1).
 
     Example:
         >>> t = torch.linspace(0.01, 1, 100)
@@ -107,22 +164,23 @@ def weight_linearization_radius(
         tensor([inf])
     """
     check_shapes(distances=(distances, "floats T"))
-    objective, parts = as_objective(objective, x), batch_slices(len(distances), batch_size)
+    bound, batches = as_objective(objective, x), batch_slices(len(distances), batch_size)
+    radii: list[Tensor] = []
     with eval_mode(model), torch.no_grad():
-        steps, radii = distances.to(x), []
+        steps = distances.to(x)
         parameters = {name: p.detach() for name, p in model.named_parameters()}
-        for row in x.split(1):
-            said = model_outputs(model, row)
-            goal = objective.select(slice(len(radii), len(radii) + 1)).resolve(said)
-            g = per_sample_gradients(model, row, goal, layers=layers)
-            size = torch.stack([v.norm() for v in g.values()]).norm()
-            down = {name: -v[0] / size.clamp(min=torch.finfo(v.dtype).tiny) for name, v in g.items()}
+        for sample in x.split(1):
+            outputs = model_outputs(model, sample)
+            resolved = bound.select(slice(len(radii), len(radii) + 1)).resolve(outputs)
+            g = per_sample_gradients(model, sample, resolved, layers=layers)
+            norm = torch.stack([v.norm() for v in g.values()]).norm()
+            downhill = {name: -v[0] / norm.clamp(min=torch.finfo(v.dtype).tiny) for name, v in g.items()}
 
-            def loss(t, row=row, down=down, goal=goal):
-                return goal(
-                    functional_call(model, {name: parameters[name] + t * v for name, v in down.items()}, (row,))
+            def loss(t, sample=sample, downhill=downhill, resolved=resolved):
+                return resolved(
+                    functional_call(model, {name: parameters[name] + t * v for name, v in downhill.items()}, (sample,))
                 )[0]
 
-            losses = torch.cat([torch.vmap(loss)(steps[part]) for part in parts])
-            radii.append(linearization_radius(losses[None], -size[None], goal(said), steps, tolerance))
+            losses = torch.cat([torch.vmap(loss)(steps[batch]) for batch in batches])
+            radii.append(linearization_radius(losses[None], -norm[None], resolved(outputs), steps, tolerance))
         return torch.cat(radii)

@@ -1,4 +1,4 @@
-"""Pictures of a loss over the parameters: planes through a network, drawn at random or laid through the path of its training."""
+"""The loss as a function of the weights, on random planes and on the principal plane of a training path."""
 
 from __future__ import annotations
 
@@ -19,48 +19,55 @@ Direction = Mapping[str, Tensor]
 def random_weight_direction(
     model: nn.Module, *, normalization: str = "filter", generator: torch.Generator | None = None
 ) -> dict[str, Tensor]:
-    """A Gaussian direction in the space of the parameters, as long as the weights themselves.
+    """Return a Gaussian direction in weight space, with the norm of the weights themselves.
 
     Args:
-        model: its weights (parameters of two dimensions or more) get a direction; biases and the parameters of norms get zero.
-        normalise: "filter" makes every filter of the direction as long as the filter it moves, ‖δ_ij‖ = ‖θ_ij‖ (Li et al.);
-            "whole" only makes the direction as long as all weights together.
-        generator: source of randomness, on the CPU; without one, a fresh one seeded with 0.
+        model: any module. Its weights (parameters with two or more axes) get a random direction; its biases and the
+            parameters of its normalization layers get zero.
+        normalization: "filter" gives each filter of the direction the norm of the filter that it changes, ‖δ_ij‖ =
+            ‖θ_ij‖ (Li et al.); "whole" gives the direction the norm of all weights together.
+        generator: source of randomness, on the CPU; None is a new one with seed 0.
 
     Returns:
-        name -> tensor like the parameter.
+        Parameter name -> tensor like the parameter.
 
     Raises:
-        ValueError: an unknown normalisation, or a model without weights.
+        ValueError: an unknown normalization, or a model without weights.
 
-    Source: Li et al., 2018, arXiv 1712.09913.
+    References:
+        Li et al., 2018, arXiv:1712.09913.
 
     Example:
         >>> model = nn.Linear(2, 3)
         >>> torch.allclose(random_weight_direction(model)["weight"].norm(dim=1), model.weight.norm(dim=1))
         True
     """
-    check_choice(normalization, ["filter", "whole"], "normalisation")
+    check_choice(normalization, ["filter", "whole"], "normalization")
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     theta = {name: p.detach() for name, p in model.named_parameters()}
     weights = [name for name, p in theta.items() if p.dim() > 1]
     if not weights:
-        raise ValueError("the model has no weights, parameters of two dimensions or more, to draw a direction for")
-    drawn = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
+        raise ValueError(
+            "the model has no weights, that is, no parameters with two or more axes, to find a direction for"
+        )
+    noise = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
     if normalization == "filter":
-        sizes = {name: _filter_norms(theta[name]) / _filter_norms(drawn[name]) for name in weights}
+        scales: dict[str, Tensor | float] = {
+            name: _filter_norms(theta[name]) / _filter_norms(noise[name]) for name in weights
+        }
     else:
-        whole = (_global_norm({name: theta[name] for name in weights}) / _global_norm(drawn)).item()
-        sizes = dict.fromkeys(weights, whole)
-    return {name: sizes[name] * drawn[name] if name in drawn else torch.zeros_like(p) for name, p in theta.items()}
+        scale = (_global_norm({name: theta[name] for name in weights}) / _global_norm(noise)).item()
+        scales = dict.fromkeys(weights, scale)
+    return {name: scales[name] * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()}
 
 
 def _filter_norms(weight: Tensor) -> Tensor:
-    """The norm of every filter, the weights that make one output: (out, …) -> (out, 1, …)."""
+    """The norm of every filter, that is, of the weights of one output: (out, …) -> (out, 1, …)."""
     return weight.flatten(1).norm(dim=1).reshape(-1, *(1,) * (weight.dim() - 1))
 
 
 def _global_norm(direction: Direction) -> Tensor:
+    """The Euclidean norm of all tensors together."""
     return torch.stack([d.norm() for d in direction.values()]).norm()
 
 
@@ -77,23 +84,31 @@ def loss_surface(
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
     batch_norm_statistics: str = "frozen",
 ) -> Tensor:
-    """The loss on a plane through a network: F(a, b) = L(θ + aδ + bη); without a second direction, along a line.
+    """Return the loss on a plane, or along a line, through the weights of a network.
+
+    F(a, b) = L(θ + aδ + bη), or F(a) = L(θ + aδ) along a line.
 
     Args:
-        model: θ, borrowed. x: (N, …), looked at as one batch. y: what ``loss(outputs, y)`` takes.
-        first, second: δ and η, name -> tensor; parameters that are not named stay.
-        a, b: where to look, in lengths of δ and η.
-        loss: mean loss of a batch.
-        statistics: of batch normalisation: "frozen" keeps those of the network; "batch" takes those of x, anew at every point, as
-            training does.
+        model: the network with the weights θ; it is left as it was.
+        x: samples (N, …), N ≥ 1; they are run as one batch.
+        y: whatever ``loss(outputs, y)`` takes, for example labels (N,).
+        first: δ, parameter name -> tensor like the parameter; parameters that are not named do not change.
+        second: η, in the same form; None evaluates the loss along the line of δ.
+        a: coefficients of δ.
+        b: coefficients of η; not used without a second direction.
+        loss: the mean loss of a batch, (outputs, y) -> scalar.
+        batch_norm_statistics: "frozen" keeps the stored statistics of batch normalization; "batch" computes those of x
+            at every point, as in training.
 
     Returns:
-        (len(a), len(b)), or (len(a),) along a line.
+        Losses (len(a), len(b)), or (len(a),) along a line.
 
     Raises:
-        ValueError: a direction names or shapes a parameter that the model does not have; unknown statistics.
+        ValueError: a direction has a name or a shape that the model does not have, an empty x, a model or a loss that
+            does not fit x and y, or an unknown kind of statistics.
 
-    Source: Li et al., 2018, arXiv 1712.09913; along a line, Goodfellow, Vinyals, Saxe, 2015, arXiv 1412.6544.
+    References:
+        Li et al., 2018, arXiv:1712.09913; along a line: Goodfellow, Vinyals, Saxe, 2015, arXiv:1412.6544.
 
     Example:
         >>> model, x, y = nn.Linear(2, 3), torch.ones(4, 2), torch.tensor([0, 1, 2, 0])
@@ -106,37 +121,43 @@ def loss_surface(
         for name, d in direction.items():
             if name not in theta or d.shape != theta[name].shape:
                 raise ValueError(
-                    f"the direction's {name!r}, {tuple(d.shape)}, is no parameter of this {type(model).__name__}"
+                    f"the direction's {name!r}, {tuple(d.shape)}, is not a parameter of this {type(model).__name__}"
                 )
     if not len(x):
-        raise ValueError("a loss is a mean over at least one sample, and x has none")
-    rows = []
+        raise ValueError("a loss is a mean over at least one sample, but x is empty")
+    losses: list[list[Tensor]] = []
 
-    def refusal() -> str:
+    def message() -> str:
         return (
-            f"model or loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+            f"the model or the loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, "
+            f"{getattr(y, 'shape', type(y).__name__)}"
         )
 
-    with eval_mode(model), translate_errors(refusal):
+    with eval_mode(model), translate_errors(message):
         if batch_norm_statistics == "batch":
             for module in model.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
-        for at in a:
-            rows.append([])
-            for beside in b if second is not None else (0.0,):
-                held = {name: p + at * first[name] if name in first else p for name, p in theta.items()}
-                held |= {name: held[name] + beside * d for name, d in (second or {}).items()}
-                # In training mode the running statistics move: those of a copy.
-                held |= {name: buffer.clone() for name, buffer in model.named_buffers()}
-                rows[-1].append(loss(functional_call(model, held, (x,)), y))
-    plane = torch.stack([torch.stack(row) for row in rows])
-    return plane if second is not None else plane[:, 0]
+        for a_i in a:
+            losses.append([])
+            for b_j in b if second is not None else (0.0,):
+                state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
+                state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
+                # In training mode the running statistics are updated; copies protect those of the model.
+                state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+                losses[-1].append(loss(functional_call(model, state, (x,)), y))
+    surface = torch.stack([torch.stack(row) for row in losses])
+    return surface if second is not None else surface[:, 0]
 
 
 class TrajectoryPCA(NamedTuple):
-    """The plane of a path: ``first`` and ``second``, directions of length one; ``path`` (T, 2), where each state casts its
-    shadow, the last at the origin; ``shares`` (T,), the part of the path's variation
-    that each component holds, the largest first."""
+    """The plane of a training path, and the projection of the path on it.
+
+    Attributes:
+        first: first principal direction, parameter name -> tensor, of norm 1 over all parameters.
+        second: second principal direction, in the same form.
+        path: coordinates (T, 2) of the states in this plane; the last state is the origin.
+        explained_variance_ratio: share of the path's variance (T,) along each component, the largest first.
+    """
 
     first: dict[str, Tensor]
     second: dict[str, Tensor]
@@ -145,16 +166,23 @@ class TrajectoryPCA(NamedTuple):
 
 
 def trajectory_pca(states: Sequence[Direction]) -> TrajectoryPCA:
-    """The plane that holds most of a path: the first two principal components of θ_t − θ_T.
+    """Return the plane that explains most of the variance of a training path.
+
+    The first two principal components of θ_t − θ_T. The path of a random walk is concentrated in few components as well
+    (Antognini and Sohl-Dickstein), so compare with a walk of the same step lengths from :func:`random_walk_like`.
 
     Args:
-        states: the parameters at T times, in order, each name -> tensor; the last is the origin of the plane.
+        states: the parameters at T ≥ 3 times, in order, each parameter name -> tensor; the last one becomes the origin
+            of the plane.
+
+    Returns:
+        The two directions, the path in their plane, and the shares of the variance of all components.
 
     Raises:
-        ValueError: fewer than three states, or states of different parameters.
+        ValueError: fewer than three states, states of different parameters, or states that are not finite.
 
-    Source: Li et al., 2018, arXiv 1712.09913. A random walk, too, gathers in few components: Antognini and Sohl-Dickstein, 2018,
-    arXiv 1806.08805; compare with one of the same step lengths, :func:`random_walk`.
+    References:
+        Li et al., 2018, arXiv:1712.09913; random walks: Antognini and Sohl-Dickstein, 2018, arXiv:1806.08805.
 
     Example:
         >>> states = [{"w": torch.tensor([float(t), 2.0 * t, 0.0])} for t in range(4)]
@@ -162,21 +190,29 @@ def trajectory_pca(states: Sequence[Direction]) -> TrajectoryPCA:
         1.0
     """
     theta = _flatten_states(states)
-    centred = theta - theta.mean(0)
-    # The few states span the plane: an eigenvector u of the small matrix of inner products gives the component Cᵀu.
-    values, vectors = torch.linalg.eigh(centred @ centred.T)
+    centered = theta - theta.mean(0)
+    # There are few states C: an eigenvector u of CCᵀ, the small matrix of inner products, gives the component Cᵀu.
+    values, vectors = torch.linalg.eigh(centered @ centered.T)
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
-    components = torch.nn.functional.normalize(centred.T @ vectors[:, :2], dim=0)
+    components = torch.nn.functional.normalize(centered.T @ vectors[:, :2], dim=0)
     path = (theta - theta[-1]) @ components
     first, second = (_unflatten_state(c, states[-1]) for c in components.T)
     return TrajectoryPCA(first, second, path.to(first[next(iter(first))]), values / values.sum())
 
 
 def explained_variance(states: Sequence[Direction], directions: Sequence[Direction]) -> float:
-    """The share of a path's variation that the span of some directions holds, 0 … 1.
+    """Return the share of a path's variance that lies in the span of some directions.
+
+    Args:
+        states: the parameters at T times, each parameter name -> tensor.
+        directions: the directions that span a subspace, in the same form; they need not be orthogonal.
+
+    Returns:
+        A share in [0, 1].
 
     Raises:
-        ValueError: fewer than three states, or states and directions of different parameters.
+        ValueError: fewer than three states and directions in total, states and directions of different parameters, or
+            values that are not finite.
 
     Example:
         >>> states = [{"w": torch.tensor([float(t), 2.0 * t])} for t in range(3)]
@@ -184,19 +220,28 @@ def explained_variance(states: Sequence[Direction], directions: Sequence[Directi
         0.2
     """
     theta = _flatten_states([*states, *directions])
-    theta, spanned = theta[: len(states)], theta[len(states) :]
-    centred = theta - theta.mean(0)
-    basis = torch.linalg.qr(spanned.T)[0]
-    return round(float((centred @ basis).square().sum() / centred.square().sum()), 12)
+    theta, spanning = theta[: len(states)], theta[len(states) :]
+    centered = theta - theta.mean(0)
+    basis = torch.linalg.qr(spanning.T)[0]
+    return round(float((centered @ basis).square().sum() / centered.square().sum()), 12)
 
 
 def random_walk_like(
     states: Sequence[Direction], *, generator: torch.Generator | None = None
 ) -> list[dict[str, Tensor]]:
-    """A path without an aim: as many steps as the given one, each as long as its, every one in a direction of its own.
+    """Return a random walk with the start and the step lengths of a given path.
+
+    Each step has the norm of the corresponding step of the path, and a random direction of its own.
+
+    Args:
+        states: the parameters at T ≥ 3 times, in order, each parameter name -> tensor.
+        generator: source of randomness, on the CPU; None is a new one with seed 0.
+
+    Returns:
+        T states, each parameter name -> tensor; the first is the first state of the path.
 
     Raises:
-        ValueError: fewer than three states, or states of different parameters.
+        ValueError: fewer than three states, states of different parameters, or states that are not finite.
 
     Example:
         >>> walk = random_walk_like([{"w": torch.tensor([t, 2 * t])} for t in (0., 1., 4.)])
@@ -206,27 +251,28 @@ def random_walk_like(
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     theta = _flatten_states(states)
     lengths = theta.diff(dim=0).norm(dim=1, keepdim=True)
-    moves = torch.randn(len(theta) - 1, theta.shape[1], generator=generator, dtype=theta.dtype)
-    walk = torch.cat([theta[:1], theta[:1] + (lengths * torch.nn.functional.normalize(moves, dim=1)).cumsum(0)])
-    return [_unflatten_state(point, states[0]) for point in walk]
+    steps = torch.randn(len(theta) - 1, theta.shape[1], generator=generator, dtype=theta.dtype)
+    walk = torch.cat([theta[:1], theta[:1] + (lengths * torch.nn.functional.normalize(steps, dim=1)).cumsum(0)])
+    return [_unflatten_state(row, states[0]) for row in walk]
 
 
 def _flatten_states(states: Sequence[Direction]) -> Tensor:
-    """Every state as one long row, in float64 on the CPU: a path is long and its last steps are short."""
+    """Every state as one row, in float64 on the CPU, because a path is long and its last steps are short."""
     if len(states) < 3:
-        raise ValueError(f"a path of {len(states)} states spans no plane; keep three or more")
+        raise ValueError(f"a path of {len(states)} states does not span a plane; record three or more")
     names = list(states[0])
     if any(set(state) != set(names) for state in states):
-        raise ValueError("the states hold different parameters; keep the same names each time")
+        raise ValueError("the states hold different parameters; record the same names at each time")
     if any(state[name].shape != states[0][name].shape for state in states for name in names):
-        raise ValueError("the states hold parameters of different shapes; keep those of one network")
+        raise ValueError("the states hold parameters of different shapes; record those of a single network")
     rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in names] for state in states]
     theta = torch.stack([torch.cat(row) for row in rows])
     if not theta.isfinite().all():
-        raise ValueError("some states are not finite: end the path before the training diverged")
+        raise ValueError("some states are not finite; end the path before the training diverges")
     return theta
 
 
 def _unflatten_state(row: Tensor, like: Direction) -> dict[str, Tensor]:
+    """One row as a state with the names, shapes, dtypes and devices of another state."""
     parts = row.split([t.numel() for t in like.values()])
     return {name: part.reshape(t.shape).to(t) for (name, t), part in zip(like.items(), parts, strict=True)}

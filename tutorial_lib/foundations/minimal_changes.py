@@ -1,4 +1,4 @@
-"""Two ways to agree: move what the last layer sees, or bend the last layer, by as little as makes two classes tie."""
+"""The smallest change of the features, or of the last layer, that makes the logits of two classes equal."""
 
 from __future__ import annotations
 
@@ -11,61 +11,86 @@ from tutorial_lib._validation import check_shapes
 def _margin(
     W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """P and Q as labels (N,), w_P − w_Q (N, d), and the margin z_P − z_Q (N,), after checking the arguments."""
     if W.dim() != 2 or features.dim() != 2 or b.shape != W.shape[:1] or features.shape[1] != W.shape[1]:
         raise ValueError(
-            f"W (C, d), b (C,) and h (N, d) expected, not {tuple(W.shape)}, {tuple(b.shape)}, {tuple(features.shape)}"
+            f"expected W (C, d), b (C,) and features (N, d), not {tuple(W.shape)}, {tuple(b.shape)} and "
+            f"{tuple(features.shape)}"
         )
     P, Q = (torch.full_like(features[:, 0], c, dtype=torch.int64) if isinstance(c, int) else c for c in (P, Q))
-    check_shapes(W=(W, "floats C d"), b=(b, "floats C"), h=(features, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N"))
+    check_shapes(
+        W=(W, "floats C d"), b=(b, "floats C"), features=(features, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N")
+    )
     P, Q = P.to(features.device).long(), Q.to(features.device).long()
     if not ((0 <= P) & (P < len(W)) & (0 <= Q) & (Q < len(W))).all():
-        raise ValueError(f"P and Q are classes, 0 to {len(W) - 1}")
+        raise ValueError(f"P and Q must be classes from 0 to {len(W) - 1}")
     W, b = W.to(features), b.to(features)
     if (P == Q).any():
-        raise ValueError("a class ties with itself already; P and Q must differ")
-    between = W[P] - W[Q]
-    return P, Q, between, (features * between).sum(1) + b[P] - b[Q]
+        raise ValueError("P and Q must differ, because the logit of a class always equals itself")
+    direction = W[P] - W[Q]
+    return P, Q, direction, (features * direction).sum(1) + b[P] - b[Q]
 
 
 def minimal_feature_shift(W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor) -> Tensor:
-    """The shortest move of the features after which the classes P and Q tie: Δh = −m(w_P − w_Q)/‖w_P − w_Q‖², m = z_P − z_Q.
+    """Return the smallest change of the features that makes two logits equal.
 
-    W (C, d), b (C,), h (N, d), P and Q a class or labels (N,) -> (N, d). The layer z = Wh + b stays as it is.
+    Δh = −m(w_P − w_Q)/‖w_P − w_Q‖² with the margin m = z_P − z_Q. The layer z = Wh + b does not change.
+
+    Args:
+        W: weights of the last layer (C, d).
+        b: bias of the last layer (C,).
+        features: h (N, d), the input of the last layer.
+        P: a class for all samples, or labels (N,).
+        Q: the other class, or labels (N,); it differs from P for every sample.
+
+    Returns:
+        Δh (N, d), signed.
 
     Raises:
-        ValueError: shapes that do not belong together, P equal to Q, or a layer that cannot tell P from Q.
+        ValueError: the shapes do not belong together, a class is out of range, P equals Q, or the rows of P and Q in W
+            are equal, so that no change of the features changes the margin.
 
     Example:
         >>> minimal_feature_shift(torch.eye(2), torch.zeros(2), torch.tensor([[3., 1.]]), 0, 1)
         tensor([[-1.,  1.]])
     """
-    _, _, between, margin = _margin(W, b, features, P, Q)
-    size = between.square().sum(1)
-    if (size == 0).any():
-        raise ValueError("the rows of P and Q are equal, so no move changes their margin")
-    return -(margin / size)[:, None] * between
+    _, _, direction, margin = _margin(W, b, features, P, Q)
+    squared_norm = direction.square().sum(1)
+    if (squared_norm == 0).any():
+        raise ValueError("the rows of P and Q in W are equal, so no change of the features changes their margin")
+    return -(margin / squared_norm)[:, None] * direction
 
 
 def minimal_weight_update(
     W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The smallest change of the layer after which P and Q tie for this h: Δ[W b] = −m/(2(‖h‖²+1)) (e_P − e_Q)[h; 1]ᵀ.
+    """Return the smallest change of the last layer that makes two logits equal at h.
 
-    m = z_P − z_Q is the margin that has to go. W (C, d), b (C,), h (N, d), P and Q a class or labels (N,) -> ΔW (N, C, d),
-    Δb (N, C): one bent layer for each sample. Both rows move, half the way each; the features stay as they are.
+    Δ[W b] = −m/(2(‖h‖² + 1)) (e_P − e_Q)[h; 1]ᵀ with the margin m = z_P − z_Q. The rows of P and Q both change, each by
+    half; the features do not change.
+
+    Args:
+        W: weights of the last layer (C, d).
+        b: bias of the last layer (C,).
+        features: h (N, d), the input of the last layer.
+        P: a class for all samples, or labels (N,).
+        Q: the other class, or labels (N,); it differs from P for every sample.
+
+    Returns:
+        ΔW (N, C, d) and Δb (N, C), signed: one modified layer per sample.
 
     Raises:
-        ValueError: shapes that do not belong together, or P equal to Q.
+        ValueError: the shapes do not belong together, a class is out of range, or P equals Q.
 
     Example:
         >>> minimal_weight_update(torch.eye(2), torch.zeros(2), torch.tensor([[1., 0.]]), 0, 1)[1]
         tensor([[-0.2500,  0.2500]])
     """
     P, Q, _, margin = _margin(W, b, features, P, Q)
-    rows = (
+    signs = (
         torch.zeros(len(features), len(W), dtype=features.dtype, device=features.device)
         .scatter(1, P[:, None], 1.0)
         .scatter(1, Q[:, None], -1.0)
     )
-    change = -(margin / (2 * (features.square().sum(1) + 1)))[:, None] * rows
-    return change[:, :, None] * features[:, None], change
+    bias_update = -(margin / (2 * (features.square().sum(1) + 1)))[:, None] * signs
+    return bias_update[:, :, None] * features[:, None], bias_update

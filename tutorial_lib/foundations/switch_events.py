@@ -1,4 +1,4 @@
-"""Switch events: how often a network changed its mind about a picture while it learned; and a selection by them."""
+"""Switch events: how often the predicted class of an image changes during training, and sample selection by them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ COMPONENTS = ("higher", "lower")
 
 
 def switch_events(predictions: Tensor) -> Tensor:
-    """How often the prediction of each picture switched: S(x) = Σ_t 1[ŷ_t(x) ≠ ŷ_{t−1}(x)], from 0 to T − 1; needs no labels.
+    """Return how often the predicted class of each image changed between epochs.
+
+    S(x) = Σ_t 1[ŷ_t(x) ≠ ŷ_{t−1}(x)]. No labels are needed.
 
     Args:
-        predictions: (T, N), the predicted classes after each of T epochs.
+        predictions: predicted classes after each of T epochs (T, N), whole numbers.
 
     Returns:
-        (N,), int64, on the device of the predictions; higher = less settled.
+        Counts (N,), int64, from 0 to T − 1, on the device of the predictions; higher means less stable.
 
     Raises:
-        ValueError: not a table of whole numbers.
+        ValueError: the predictions are not a table (T, N) of whole numbers.
 
-    Source: Benkert et al., IEEE TAI, 2023, arXiv 2302.12018; its forerunner with labels: Toneva et al., arXiv 1812.05159.
+    References:
+        Benkert et al., IEEE TAI, 2023, arXiv:2302.12018; an earlier version with labels: Toneva et al.,
+        arXiv:1812.05159.
 
     Example:
         >>> switch_events(torch.tensor([[0, 2], [1, 2], [0, 2]]))
@@ -30,8 +34,8 @@ def switch_events(predictions: Tensor) -> Tensor:
     """
     if predictions.dim() != 2 or not len(predictions) or predictions.is_floating_point():
         raise ValueError(
-            f"predictions (epochs, pictures) of whole numbers expected, not {tuple(predictions.shape)} of {predictions.dtype}; "
-            "stack the arg-max after each epoch"
+            f"expected predictions (epochs, images) of whole numbers, not {tuple(predictions.shape)} of "
+            f"{predictions.dtype}; stack the arg-max after each epoch"
         )
     return (predictions[1:] != predictions[:-1]).sum(0)
 
@@ -39,25 +43,27 @@ def switch_events(predictions: Tensor) -> Tensor:
 def gaussian_switch_sampling(
     events: Tensor, n: int, *, component: str = "higher", generator: torch.Generator | None = None
 ) -> Tensor:
-    """Choose ``n`` pictures by their switch events, as Gaussian Switch Sampling does.
+    """Return the indices of n images, selected by their switch events (GSS).
 
-    A mixture of two Gaussians is fitted to the counts. If more than ``n`` pictures belong to the asked component, ``n`` are drawn
-    without replacement, with chances proportional to the component's responsibility; else the ``n`` most extreme counts are
-    taken, ties at random. Counts that are all the same hold no mixture: then ``n`` pictures are drawn evenly.
+    Gaussian Switch Sampling fits a mixture of two Gaussians to the counts. If more than n images belong to the selected
+    component, n of them are sampled without replacement, with probabilities proportional to the component's
+    responsibility. Otherwise the n most extreme counts are taken, and ties are broken at random. If all counts are
+    equal, no mixture can be fitted, and n images are sampled uniformly. The method was made for active learning.
 
     Args:
-        events: (N,), counts of :func:`switch_events`.
-        n: how many to choose.
-        component: "higher" chooses the unsettled, as the paper does; "lower" the settled.
-        generator: source of randomness, on the CPU; without one, a fresh one seeded with 0.
+        events: counts (N,) from :func:`switch_events`.
+        n: number of images, from 1 to N.
+        component: "higher" selects the unstable images, as the paper does; "lower" selects the stable ones.
+        generator: source of randomness, on the CPU; None is a new one with seed 0.
 
     Returns:
-        n different indices, int64, on the device of the events.
+        Indices (n,), all different, int64, on the device of the events.
 
     Raises:
-        ValueError: more asked for than there are, events that are no row of numbers, or an unknown component.
+        ValueError: n is not between 1 and N, the events are not (N,), or the component is unknown.
 
-    Source: Benkert et al., IEEE TAI, 2023, arXiv 2302.12018; made for active learning.
+    References:
+        Benkert et al., IEEE TAI, 2023, arXiv:2302.12018.
 
     Example:
         >>> gaussian_switch_sampling(torch.tensor([0, 9, 0, 8, 0]), 2).sort().values
@@ -65,15 +71,17 @@ def gaussian_switch_sampling(
     """
     check_choice(component, COMPONENTS, "component")
     if events.dim() != 1 or not 0 < n <= len(events):
-        raise ValueError(f"cannot choose {n} of events of shape {tuple(events.shape)}; give (N,) and ask for 1 to N")
+        raise ValueError(
+            f"cannot choose {n} of events of shape {tuple(events.shape)}; events are (N,), and n is 1 to N"
+        )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
     counts = events.detach().cpu().double()
     if counts.min() == counts.max():
         return torch.randperm(len(counts), generator=generator)[:n].to(events.device)
-    share = _component_responsibility(counts, component, generator)
-    members = (share > 0.5).nonzero()[:, 0]
+    responsibility = _component_responsibility(counts, component, generator)
+    members = (responsibility > 0.5).nonzero()[:, 0]
     if len(members) > n:
-        chosen = members[torch.multinomial(share[members], n, generator=generator)]
+        chosen = members[torch.multinomial(responsibility[members], n, generator=generator)]
     else:
         shuffled = torch.randperm(len(counts), generator=generator)
         order = counts[shuffled].argsort(descending=component == "higher", stable=True)
@@ -82,10 +90,10 @@ def gaussian_switch_sampling(
 
 
 def _component_responsibility(counts: Tensor, component: str, generator: torch.Generator) -> Tensor:
-    """How far the asked component of the mixture answers for each count, (N,) in [0, 1]."""
+    """The posterior probability (N,) that each count belongs to the selected component of the mixture."""
     from sklearn.mixture import GaussianMixture
 
-    start = int(torch.randint(2**31, (), generator=generator))
-    mixture = GaussianMixture(n_components=2, max_iter=1000, random_state=start).fit(counts[:, None].numpy())
-    which = mixture.means_[:, 0].argmax() if component == "higher" else mixture.means_[:, 0].argmin()
-    return torch.from_numpy(mixture.predict_proba(counts[:, None].numpy())[:, which])
+    seed = int(torch.randint(2**31, (), generator=generator))
+    mixture = GaussianMixture(n_components=2, max_iter=1000, random_state=seed).fit(counts[:, None].numpy())
+    index = mixture.means_[:, 0].argmax() if component == "higher" else mixture.means_[:, 0].argmin()
+    return torch.from_numpy(mixture.predict_proba(counts[:, None].numpy())[:, index])

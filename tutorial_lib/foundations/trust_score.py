@@ -1,4 +1,4 @@
-"""Trust by neighbours: how much nearer is a sample to the class that was predicted than to any other?"""
+"""Trust Score: the distance of a sample to the nearest other class, relative to that to the predicted class."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from tutorial_lib._validation import check_shapes, promote_to_float32
 
 
 class TrustScore:
-    """The Trust Score: the distance to the nearest other class, divided by the distance to the class that was predicted.
+    """Trust Score: distance to the nearest other class divided by that to the predicted class.
 
-    ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P). H_c holds the fitted samples of class c but for the fraction ``alpha`` whose
-    k-th nearest neighbour in the class is farthest: ``k`` and ``alpha`` say what counts as dense, and nothing else.
-    ``neighbour``: d is the distance to the nearest sample of a set; 2 takes the second nearest, as the authors' code does,
-    so that a fitted sample does not find itself.
+    ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P), where P is the predicted class. H_c holds the fitted samples of
+    class c, without the fraction ``alpha`` whose k-th nearest neighbor in the class is farthest away. The parameters
+    ``k`` and ``alpha`` affect this density filter alone.
+
+    Args:
+        k: neighbor whose distance measures the density around a fitted sample, ≥ 1; not used if ``alpha`` is 0.
+        alpha: fraction of the samples of each class that is removed, in [0, 1); 0 keeps all of them.
+        n_neighbor: d is the distance to this nearest sample of a set, ≥ 1. The authors' code uses 2, so that the
+            nearest neighbor of a fitted sample is not the sample itself.
 
     Raises:
-        ValueError: k or neighbour below 1, alpha outside [0, 1).
+        ValueError: k or n_neighbor below 1, or alpha outside [0, 1).
 
-    Source: Jiang, Kim, Guan, Gupta, NeurIPS 2018, arXiv 1805.11783.
+    References:
+        Jiang, Kim, Guan, Gupta, NeurIPS 2018, arXiv:1805.11783.
 
     Example:
         >>> stored, labels = torch.tensor([[0.], [1.], [9.]]), torch.tensor([0, 0, 1])
@@ -33,82 +39,116 @@ class TrustScore:
             raise ValueError(
                 f"k and n_neighbor start at 1, alpha lies in [0, 1): not k={k}, n_neighbor={n_neighbor}, alpha={alpha}"
             )
-        self.k, self.alpha, self.neighbour = k, alpha, n_neighbor
+        self.k, self.alpha, self.n_neighbor = k, alpha, n_neighbor
         self.class_samples: dict[int, Tensor] = {}
 
     def fit(self, features: Tensor, labels: Tensor) -> TrustScore:
-        """Keep the dense part of every class. h (n, d), in any space in which distances mean something; labels (n,).
+        """Store the samples of each class, except those in its sparse regions.
+
+        The sets H_c are kept in ``class_samples``, label -> features (n_c, d), relative to the mean of all features.
+
+        Args:
+            features: h (n, d), floats, in any space in which Euclidean distances are meaningful.
+            labels: whole numbers (n,), with at least two different classes.
+
+        Returns:
+            The object itself.
 
         Raises:
-            ValueError: shapes that do not belong together, fewer than two classes, or a class too small for its neighbours.
+            ValueError: shapes that do not belong together, features that are not finite, fewer than two classes, or a
+                class with too few samples for ``k``, ``alpha`` and ``n_neighbor``.
         """
         if features.dim() > 2:
-            raise ValueError(f"h must be (n, d), not {tuple(features.shape)}; flatten pictures first")
-        check_shapes(h=(features, "floats n d"), labels=(labels, "whole n"))
+            raise ValueError(f"features must be (n, d), not {tuple(features.shape)}; flatten images first")
+        check_shapes(features=(features, "floats n d"), labels=(labels, "whole n"))
         if not features.isfinite().all():
-            raise ValueError("the features are not finite, and one of them would be everyone's neighbour")
+            raise ValueError("the features are not finite; NaN would be the nearest neighbor of every sample")
         features = features.detach().to(promote_to_float32(features))
         classes, counts = labels.unique(return_counts=True)
-        needed = max(self.neighbour, self.k + 1 if self.alpha else 1)
-        if len(classes) < 2 or counts.min() < needed:
-            found = dict(zip(classes.tolist(), counts.tolist(), strict=True))
-            raise ValueError(f"two classes of at least {needed} samples are needed; found {found}")
-        # Distances do not change with the origin, but their rounding does: it is smallest near the middle of the data.
+        min_count = max(self.n_neighbor, self.k + 1 if self.alpha else 1)
+        if len(classes) < 2 or counts.min() < min_count:
+            samples_per_class = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+            raise ValueError(
+                f"expected two classes of at least {min_count} samples each, not these numbers of samples per class: "
+                f"{samples_per_class}"
+            )
+        # Distances do not depend on the origin, but their rounding errors do; these are smallest near the mean.
         self.origin = features.mean(0)
         self.class_samples = {int(c): self._density_filter(features[labels == c] - self.origin) for c in classes}
         return self
 
     def _density_filter(self, points: Tensor) -> Tensor:
+        """The samples of one class without the fraction ``alpha`` in its sparsest regions."""
         if not self.alpha:
             return points
-        # The nearest of all is the point itself.
+        # k + 1, because the nearest point of all is the point itself.
         radius = torch.cat([torch.cdist(rows, points).kthvalue(self.k + 1, 1).values for rows in points.split(1024)])
         dense = points[radius <= radius.quantile(1 - self.alpha)]
-        if len(dense) < self.neighbour:
-            raise ValueError(f"alpha={self.alpha} leaves {len(dense)} samples of a class; take a smaller one")
+        if len(dense) < self.n_neighbor:
+            raise ValueError(f"alpha={self.alpha} leaves {len(dense)} samples of a class; choose a smaller alpha")
         return dense
 
     def distances(self, features: Tensor, batch_size: int = 1024) -> Tensor:
-        """The distance to every fitted class, in increasing order of their labels: h (N, d) -> (N, C) ≥ 0.
+        """Return the distance of each sample to each fitted class.
+
+        Args:
+            features: h (N, d), floats.
+            batch_size: samples per distance matrix; it bounds the memory and does not change the result.
+
+        Returns:
+            Euclidean distances (N, C), ≥ 0, with the classes in increasing order of their labels.
 
         Raises:
-            ValueError: nothing was fitted, or samples of another size.
+            ValueError: :meth:`fit` was not called, or the features have another shape than the fitted ones.
         """
         if not self.class_samples:
-            raise ValueError("fit(h, labels) comes first")
+            raise ValueError("call fit(features, labels) first")
         if features.dim() != 2 or features.shape[1] != len(self.origin):
-            d = len(self.origin)
-            raise ValueError(f"fitted on samples of {d} numbers, so h must be (N, {d}), not {tuple(features.shape)}")
-        check_shapes(h=(features, "floats N d"))
-        found = [features.new_zeros(0, len(self.class_samples))]
-        for rows in batch_slices(len(features), batch_size):
-            row = features[rows].detach().to(self.origin) - self.origin
-            found.append(
-                torch.stack([self._distance(row, points) for points in self.class_samples.values()], 1).to(features)
+            raise ValueError(
+                f"fitted on samples of {len(self.origin)} numbers, so features must be (N, {len(self.origin)}), "
+                f"not {tuple(features.shape)}"
             )
-        return torch.cat(found)
+        check_shapes(features=(features, "floats N d"))
+        distances = [features.new_zeros(0, len(self.class_samples))]
+        for rows in batch_slices(len(features), batch_size):
+            centered = features[rows].detach().to(self.origin) - self.origin
+            distances.append(
+                torch.stack([self._distance(centered, points) for points in self.class_samples.values()], 1).to(
+                    features
+                )
+            )
+        return torch.cat(distances)
 
     def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
-        far = torch.cdist(rows, points)
-        return far.amin(1) if self.neighbour == 1 else far.kthvalue(self.neighbour, 1).values
+        """The distance (N,) of each row to its ``n_neighbor``-th nearest point."""
+        distances = torch.cdist(rows, points)
+        return distances.amin(1) if self.n_neighbor == 1 else distances.kthvalue(self.n_neighbor, 1).values
 
     def score(self, features: Tensor, predictions: Tensor, *, batch_size: int = 1024) -> Tensor:
-        """The trust in each prediction, ≥ 0; higher is more to be trusted, above 1 the predicted class is the nearest.
+        """Return the Trust Score of each prediction.
 
-        h (N, d), predictions (N,) -> (N,). Infinite where the sample is a stored one of the predicted class alone; 1 where it is
-        a stored one of another class as well.
+        Args:
+            features: h (N, d), floats, in the space of the fitted features.
+            predictions: predicted classes (N,), whole numbers among the fitted labels.
+            batch_size: samples per distance matrix; it bounds the memory and does not change the result.
+
+        Returns:
+            Scores (N,), ≥ 0; higher means more trustworthy, and above 1 the predicted class is the nearest one.
+            Infinite if the sample coincides with a fitted sample of the predicted class alone; 1 if it coincides with
+            one of another class as well.
 
         Raises:
-            ValueError: as :meth:`distances`; a predicted class that was not fitted.
+            ValueError: :meth:`fit` was not called, the features have another shape than the fitted ones, or a predicted
+                class was not fitted.
         """
-        far = self.distances(features, batch_size)
-        check_shapes(h=(features, "floats N d"), predictions=(predictions, "whole N"))
+        distances = self.distances(features, batch_size)
+        check_shapes(features=(features, "floats N d"), predictions=(predictions, "whole N"))
         classes = torch.tensor(list(self.class_samples), device=predictions.device)
-        own = predictions[:, None] == classes
-        if predictions.shape != features.shape[:1] or not own.any(1).all():
+        is_predicted = predictions[:, None] == classes
+        if predictions.shape != features.shape[:1] or not is_predicted.any(1).all():
             raise ValueError(
                 f"predictions must be {len(features)} labels among the fitted ones, {list(self.class_samples)}"
             )
-        own = own.to(far.device)
-        predicted, other = far[own], far.masked_fill(own, torch.inf).amin(1)
+        is_predicted = is_predicted.to(distances.device)
+        predicted, other = distances[is_predicted], distances.masked_fill(is_predicted, torch.inf).amin(1)
         return torch.where((predicted == 0) & (other == 0), 1.0, other / predicted)
