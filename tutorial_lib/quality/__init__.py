@@ -1,6 +1,6 @@
-"""Image quality from gradients, and the measures that it is compared with.
+"""Image quality metrics computed from gradients, and the classical metrics that they are compared with.
 
-A name says its direction: a quality is higher for better images, a distance is higher for worse ones.
+A quality is higher for better images; a distance is higher for worse images.
 """
 
 from tutorial_lib.quality.full_reference import ms_ssim, psnr, ssim, ssim_map, to_luma

@@ -1,4 +1,7 @@
-"""Fidelity to a reference: PSNR, SSIM, MS-SSIM. No network, no gradient; what every other measure of quality must beat."""
+"""Full-reference image quality metrics without a network: PSNR, SSIM and MS-SSIM.
+
+They use no gradient, and are the baselines that every other quality metric should outperform.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales
 
 
 def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Peak signal-to-noise ratio in decibels, 10 log₁₀(peak² / mean (x − r)²): higher = better, ∞ for equal pictures.
+    """Return the peak signal-to-noise ratio (PSNR) in decibels.
 
-    x, reference (N, C, H, W) -> (N,). Any size.
+    10 log₁₀(R² / mean (x − r)²) with the data range R.
+
+    Args:
+        x: images (N, C, H, W) of any size, floats.
+        reference: reference images r, like x.
+        data_range: R, the largest possible value of a pixel minus the smallest.
+
+    Returns:
+        PSNR (N,) in decibels; higher is better, and equal images have ∞.
 
     Raises:
-        ValueError: the two are not alike in shape, or no float pictures.
+        ValueError: x and reference have different shapes or dtypes, are empty, or are not images of floats.
 
     Example:
         >>> psnr(torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 8, 8)).round(decimals=2)
@@ -27,15 +38,25 @@ def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
 
 
 def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Structural similarity, the mean of :func:`ssim_map`: in [−1, 1], higher = better, 1 for equal pictures only.
+    """Return the structural similarity (SSIM), the mean of :func:`ssim_map`.
 
-    x, reference (N, C, H, W), at least 11×11 -> (N,). Each channel by itself, then their mean; the paper looked at brightness,
-    so for its number hand in :func:`luminance` of both. No picture is scaled down beforehand, as some codes do for large ones.
+    SSIM is computed for each channel alone and then averaged. The paper uses luminance; for its values pass
+    :func:`to_luma` of both images. Large images are not scaled down first, as they are in some implementations.
+
+    Args:
+        x: images (N, C, H, W) of at least 11 × 11 pixels, floats.
+        reference: reference images, like x.
+        data_range: largest possible value of a pixel minus the smallest.
+
+    Returns:
+        SSIM (N,) in [−1, 1]; higher is better, and only equal images have 1.
 
     Raises:
-        ValueError: the two are not alike in shape, no float pictures, or smaller than the window.
+        ValueError: x and reference have different shapes or dtypes, are empty, are not images of floats, or are smaller
+            than the window.
 
-    Source: Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004, doi 10.1109/TIP.2003.819861.
+    References:
+        Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004, doi:10.1109/TIP.2003.819861.
 
     Example:
         >>> x = torch.rand(2, 3, 16, 16)
@@ -46,36 +67,55 @@ def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
 
 
 def ssim_map(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Where two pictures are alike in structure, window by window: higher = more alike, 1 where they are equal.
+    """Return the local structural similarity at each position of the window.
 
-    (2μ_x μ_r + C₁)(2σ_xr + C₂) / ((μ_x² + μ_r² + C₁)(σ_x² + σ_r² + C₂)), C₁ = (0.01 peak)², C₂ = (0.03 peak)².
+    (2μ_x μ_r + C₁)(2σ_xr + C₂) / ((μ_x² + μ_r² + C₁)(σ_x² + σ_r² + C₂)) with C₁ = (0.01 R)², C₂ = (0.03 R)² and the
+    data range R. The windows are Gaussian, 11 × 11 pixels with σ = 1.5, and lie completely inside the image.
 
-    x, reference (N, C, H, W) -> (N, H − 10, W − 10), the mean over channels. Windows are Gaussian, 11×11 with σ = 1.5, and lie
-    inside the picture.
+    Args:
+        x: images (N, C, H, W) of at least 11 × 11 pixels, floats.
+        reference: reference images r, like x.
+        data_range: R, the largest possible value of a pixel minus the smallest.
+
+    Returns:
+        Maps (N, H − 10, W − 10) in [−1, 1], averaged over channels; higher means more similar, and equal windows have
+        1.
 
     Raises:
-        ValueError: as :func:`ssim` does.
+        ValueError: x and reference have different shapes or dtypes, are empty, are not images of floats, or are smaller
+            than the window.
 
     Example:
         >>> ssim_map(torch.rand(2, 3, 16, 20), torch.rand(2, 3, 16, 20)).shape
         torch.Size([2, 6, 10])
     """
     _check_pair(x, reference, WINDOW_SIZE)
-    light, structure = _luminance_and_structure(x, reference, data_range)
-    return (light * structure).mean(1)
+    luminance, structure = _luminance_and_structure(x, reference, data_range)
+    return (luminance * structure).mean(1)
 
 
 def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: int = 5) -> Tensor:
-    """Multi-scale SSIM, l_M^{w_M} Π_j cs_j^{w_j}: structure at five scales, brightness at the coarsest. In [0, 1], higher = better.
+    """Return the multi-scale structural similarity (MS-SSIM).
 
-    x, reference (N, C, H, W) -> (N,). The side halves from scale to scale by averaging 2×2 pixels, and the window must still fit:
-    five scales need 176 pixels. ``scales``: fewer for smaller pictures; the first weights are taken and scaled to sum to one,
-    which is another measure than the published one. A structure that is negative on average counts as none.
+    l_M^{w_M} Π_j cs_j^{w_j}: contrast and structure cs_j at M scales, and luminance l_M at the coarsest scale alone.
+    From scale to scale the image is halved by averaging 2 × 2 pixels.
+
+    Args:
+        x: images (N, C, H, W), floats. The window must fit at the coarsest scale: five scales need 176 pixels per side.
+        reference: reference images, like x.
+        data_range: largest possible value of a pixel minus the smallest.
+        scales: M, from 1 to 5. With fewer than five scales, for smaller images, the first weights are used and rescaled
+            to sum to one; this is a different metric from the published one.
+
+    Returns:
+        MS-SSIM (N,) in [0, 1]; higher is better. A mean structure below zero is set to zero.
 
     Raises:
-        ValueError: as :func:`ssim` does; a picture too small for its scales (the error says how many fit).
+        ValueError: x and reference have different shapes or dtypes, are empty or are not images of floats; a number of
+            scales outside 1 … 5; images too small for their scales (the message says how many scales fit).
 
-    Source: Wang, Simoncelli, Bovik, Asilomar 2003, doi 10.1109/ACSSC.2003.1292216.
+    References:
+        Wang, Simoncelli, Bovik, Asilomar 2003, doi:10.1109/ACSSC.2003.1292216.
 
     Example:
         >>> x = torch.rand(2, 3, 48, 48)
@@ -83,63 +123,81 @@ def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: in
         tensor([1., 1.])
     """
     if not 1 <= scales <= len(MS_SSIM_WEIGHTS):
-        raise ValueError(f"between one and {len(MS_SSIM_WEIGHTS)} scales, not {scales}")
+        raise ValueError(f"scales must be between 1 and {len(MS_SSIM_WEIGHTS)}, not {scales}")
     _check_pair(x, reference, 1)
-    least, side = WINDOW_SIZE * 2 ** (scales - 1), min(x.shape[-2:])
-    if side < least:
-        fit = sum(side >= WINDOW_SIZE * 2**j for j in range(len(MS_SSIM_WEIGHTS)))
-        words = f"take scales={fit}" if fit else "even one scale needs 11 pixels"
-        raise ValueError(f"{scales} scales need pictures of at least {least} pixels, these have {side}: {words}")
-    total, found = sum(MS_SSIM_WEIGHTS[:scales]), 1.0
+    min_side, side = WINDOW_SIZE * 2 ** (scales - 1), min(x.shape[-2:])
+    if side < min_side:
+        possible_scales = sum(side >= WINDOW_SIZE * 2**j for j in range(len(MS_SSIM_WEIGHTS)))
+        hint = f"take scales={possible_scales}" if possible_scales else "even one scale needs 11 pixels"
+        raise ValueError(f"{scales} scales need images of at least {min_side} pixels per side, not {side}: {hint}")
+    total_weight, product = sum(MS_SSIM_WEIGHTS[:scales]), x.new_ones(())
     for j, w in enumerate(MS_SSIM_WEIGHTS[:scales]):
-        light, structure = _luminance_and_structure(x, reference, data_range)
-        # Brightness is compared at the coarsest scale only, and there before the mean over positions is taken.
-        each = light * structure if j == scales - 1 else structure
-        found = found * each.flatten(2).mean(2).clamp(min=0) ** (w / total)
+        luminance, structure = _luminance_and_structure(x, reference, data_range)
+        # Luminance is compared at the coarsest scale only, and there before the mean over positions is taken.
+        similarity = luminance * structure if j == scales - 1 else structure
+        product = product * similarity.flatten(2).mean(2).clamp(min=0) ** (w / total_weight)
         x, reference = (F.avg_pool2d(v, 2) if j < scales - 1 else v for v in (x, reference))
-    return found.mean(1)
+    return product.mean(1)
 
 
 def to_luma(x: Tensor) -> Tensor:
-    """Brightness of coloured pictures, 0.299 R + 0.587 G + 0.114 B: (N, 3, H, W) -> (N, 1, H, W), in the unit of x.
+    """Return the luma of color images, 0.299 R + 0.587 G + 0.114 B.
+
+    Args:
+        x: color images (N, 3, H, W), floats.
+
+    Returns:
+        Gray images (N, 1, H, W), in the unit of x.
+
+    Raises:
+        ValueError: x does not hold color images of floats.
 
     Example:
         >>> to_luma(torch.ones(1, 3, 2, 2)).shape
         torch.Size([1, 1, 2, 2])
     """
     if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
-        raise ValueError(f"coloured pictures are floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
+        raise ValueError(f"expected color images of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
     return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
 
 
 def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-    """Brightness, and contrast with structure: (N, C, h, w) each."""
+    """The luminance term, and the contrast and structure term, of SSIM: (N, C, h, w) each."""
     t = torch.arange(WINDOW_SIZE, dtype=x.dtype, device=x.device) - WINDOW_SIZE // 2
-    bell = torch.exp(-t.square() / (2 * WINDOW_SIGMA**2))
-    bell = bell / bell.sum()
+    window = torch.exp(-t.square() / (2 * WINDOW_SIGMA**2))
+    window = window / window.sum()
 
-    def local(v: Tensor) -> Tensor:
+    def local_mean(v: Tensor) -> Tensor:
         flat = v.flatten(0, 1)[:, None]
-        return F.conv2d(F.conv2d(flat, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1)).unflatten(0, v.shape[:2])[
-            :, :, 0
-        ]
+        rows = F.conv2d(flat, window.view(1, 1, -1, 1))
+        return F.conv2d(rows, window.view(1, 1, 1, -1)).unflatten(0, v.shape[:2])[:, :, 0]
 
-    a, b = local(x), local(reference)
+    a, b = local_mean(x), local_mean(reference)
     # σ² = E[v²] − (E v)²
-    xx, rr, xr = local(x * x) - a * a, local(reference * reference) - b * b, local(x * reference) - a * b
+    xx, rr, xr = (
+        local_mean(x * x) - a * a,
+        local_mean(reference * reference) - b * b,
+        local_mean(x * reference) - a * b,
+    )
     C1, C2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     return (2 * a * b + C1) / (a * a + b * b + C1), (2 * xr + C2) / (xx + rr + C2)
 
 
-def _check_pair(x: Tensor, reference: Tensor, least: int) -> None:
+def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
+    """Raise unless x and reference are images of floats, alike, with at least ``min_size`` pixels per side."""
     if x.dim() != 4 or x.shape != reference.shape or len(x) == 0:
-        found = f"{tuple(x.shape)} and {tuple(reference.shape)}"
-        raise ValueError(f"pictures and references are (N, C, H, W), alike, at least one, not {found}")
+        raise ValueError(
+            f"expected at least one image and its reference, alike in shape (N, C, H, W), not {tuple(x.shape)} and "
+            f"{tuple(reference.shape)}"
+        )
     if not (x.is_floating_point() and reference.is_floating_point()):
-        raise ValueError("pictures are floats; divide bytes by 255")
+        raise ValueError(f"expected images of floats, not {x.dtype} and {reference.dtype}; divide bytes by 255")
     if x.dtype != reference.dtype:
         raise ValueError(
-            f"pictures and references are of one type, not {x.dtype} and {reference.dtype}: take x.to(reference)"
+            f"images and references must have the same dtype, not {x.dtype} and {reference.dtype}: use x.to(reference)"
         )
-    if min(x.shape[-2:]) < least:
-        raise ValueError(f"the window has {least}×{least} pixels, these pictures only {x.shape[-2]}×{x.shape[-1]}")
+    if min(x.shape[-2:]) < min_size:
+        raise ValueError(
+            f"expected images of at least {min_size}×{min_size} pixels, the size of the window, not "
+            f"{x.shape[-2]}×{x.shape[-1]}"
+        )

@@ -1,7 +1,8 @@
-"""Quality as the change that damage asks of an autoencoder: gradients of its weights at a picture and at its reference."""
+"""Image quality from the reconstruction gradients of an autoencoder: the weight changes that would reduce its loss."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,13 +12,19 @@ from torch.nn.functional import normalize
 from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
-from tutorial_lib.gradients.layers import parameters_by_layer
+from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 
-Layers = str | nn.Module | list | None
+Layers = Layer | Sequence[Layer] | None
 
 
 class GradientComparison(NamedTuple):
-    """What two pictures would change, layer by layer, (N, L) each: as :func:`required_changes` returns it.
+    """The reconstruction gradients of two images compared layer by layer.
+
+    Attributes:
+        distance: ‖g_l(x) − g_l(r)‖ (N, L), ≥ 0.
+        distorted_norm: ‖g_l(x)‖ (N, L), ≥ 0.
+        reference_norm: ‖g_l(r)‖ (N, L), ≥ 0.
+        cosine: cos(g_l(x), g_l(r)) (N, L) in [−1, 1]; 0 where a gradient is zero.
 
     Example:
         >>> one = torch.ones(2, 3)
@@ -34,72 +41,107 @@ class GradientComparison(NamedTuple):
 def compare_gradients(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> GradientComparison:
-    """The gradients of two pictures compared, layer by layer: ‖g_l(x) − g_l(r)‖, ‖g_l(x)‖, ‖g_l(r)‖ and cos(g_l(x), g_l(r)).
+    """Return distances, norms and cosines of the gradients of images and references.
 
-    g_l(x) = ∂L(x)/∂θ_l, L the mean squared error of each picture's *own* reconstruction. Everything that this room reads off a
-    pair of pictures, from a forward and a backward pass for each. x, reference (N, C, H, W) -> four tensors (N, L); columns are
-    ``layer_names(autoencoder, layers)``. Where a gradient is zero, the cosine is too.
+    The gradients are g_l(x) = ∂L(x)/∂θ_l of each layer l, where L is the mean squared error of an image's *own*
+    reconstruction. One forward and one backward pass per image; all functions of this module that compare two images
+    are computed from the result.
 
     Args:
-        autoencoder: pictures to reconstructions of their shape.
-        layers: whose weights and biases are asked; all by default.
-        chunk: pictures at a time; a gradient of all these layers is kept for each.
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        reference: reference images r, like x.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass. The gradients of all these images and layers are in memory; the result does not
+            change.
+
+    Returns:
+        Four tensors (N, L); the columns are ``layer_names(autoencoder, layers)``.
 
     Raises:
-        ValueError: unlike shapes; as :func:`tutorial_lib.gradients.per_sample_gradients` does.
+        ValueError: x and reference have different shapes; an unknown layer, BatchNorm or dropout in training mode, or
+            reconstructions of the wrong shape.
 
     Example:
-        >>> found = compare_gradients(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))
-        >>> found.distance.shape
+        >>> comparison = compare_gradients(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))
+        >>> comparison.distance.shape
         torch.Size([2, 1])
     """
     if x.shape != reference.shape:
         raise ValueError(
-            f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+            f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
         )
-    pieces = []
+    batches = []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        each = zip(
-            *(_layer_gradients(autoencoder, side[rows], layers, batch_size) for side in (x, reference)), strict=True
+        pairs = zip(
+            *(_layer_gradients(autoencoder, images[rows], layers, batch_size) for images in (x, reference)), strict=True
         )
-        read = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in each]
-        pieces.append([torch.stack(column, 1) for column in zip(*read, strict=True)])
-    return GradientComparison(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+        by_layer = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in pairs]
+        batches.append([torch.stack(quantity, 1) for quantity in zip(*by_layer, strict=True)])
+    return GradientComparison(*(torch.cat(quantity) for quantity in zip(*batches, strict=True)))
 
 
 def gradient_distance(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> Tensor:
-    """How differently two pictures would change the weights, 1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ ≥ 0: higher = more damaged.
+    """Return the distance between the gradients of images and references.
 
-    Every layer is measured in units of what the reference asks of it, or the layer with the largest weights would decide alone.
-    x, reference (N, C, H, W) -> (N,), 0 for equal pictures. Not symmetric. Arguments as in :func:`required_changes`.
+    1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ with the gradients g_l = ∂L/∂θ_l of the reconstruction error. Each layer is
+    measured in units of the reference's gradient, because otherwise the layer with the largest weights would dominate.
+    The distance is not symmetric.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        reference: reference images r, like x.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Distances (N,), ≥ 0; higher means more distorted, and equal images have 0.
 
     Raises:
-        ValueError: a reference asks no change of a layer; as :func:`required_changes` does.
+        ValueError: the gradient of a reference is zero in a layer; x and reference have different shapes; an unknown
+            layer, BatchNorm or dropout in training mode, or reconstructions of the wrong shape.
 
-    Source: after Kwon, Prabhushankar, Temel, AlRegib, ICIP 2019, arXiv 1908.09998; the scaling of the layers is ours.
+    References:
+        After Kwon, Prabhushankar, Temel, AlRegib, ICIP 2019, arXiv:1908.09998; the scaling of the layers is our own.
 
     Example:
         >>> x = torch.rand(2, 3, 8, 8)
         >>> gradient_distance(nn.Conv2d(3, 3, 1), x, x)
         tensor([0., 0.])
     """
-    found = compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size)
-    if not (found.reference_norm > 0).all():
+    comparison = compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size)
+    if not (comparison.reference_norm > 0).all():
         raise ValueError(
-            "a reference asks no change of a layer, which leaves no unit to measure in: is it reconstructed perfectly?"
+            "the gradient of a reference is zero in one of the layers, so the distance has no unit there; "
+            "is the reference reconstructed perfectly?"
         )
-    return (found.distance / found.reference_norm).mean(1)
+    return (comparison.distance / comparison.reference_norm).mean(1)
 
 
 def gradient_cosine(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> Tensor:
-    """Whether two pictures would change the weights the same way, 1/L Σ_l cos(g_l(x), g_l(r)): in [−1, 1], higher = better.
+    """Return the cosine similarity of the gradients of images and references.
 
-    The direction alone, without the length that :func:`gradient_distance` counts in; arguments and errors as there.
-    x, reference (N, C, H, W) -> (N,), 1 for equal pictures.
+    1/L Σ_l cos(g_l(x), g_l(r)) with the gradients g_l = ∂L/∂θ_l of the reconstruction error. It compares directions
+    only, and ignores the norms on which :func:`gradient_distance` depends as well.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        reference: reference images r, like x.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Mean cosines (N,) in [−1, 1]; higher is better, and equal images have 1.
+
+    Raises:
+        ValueError: x and reference have different shapes; an unknown layer, BatchNorm or dropout in training mode, or
+            reconstructions of the wrong shape.
 
     Example:
         >>> x = torch.rand(2, 3, 8, 8)
@@ -118,18 +160,31 @@ def gradient_quality(
     layers: Layers = None,
     batch_size: int = 16,
 ) -> Tensor:
-    """Full-reference quality, higher = better: −:func:`gradient_distance` ≤ 0, or :func:`gradient_cosine` ≤ 1 (``reduction="cosine"``).
+    """Return the full-reference quality of images from their gradients.
 
-    x, reference (N, C, H, W) -> (N,).
+    The negative :func:`gradient_distance`, or the :func:`gradient_cosine`.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        reference: reference images, like x.
+        metric: "distance" or "cosine".
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Qualities (N,), ≤ 0 for "distance" and in [−1, 1] for "cosine"; higher is better.
 
     Raises:
-        ValueError: an unknown read; as :func:`gradient_distance` does.
+        ValueError: an unknown metric; the gradient of a reference is zero in a layer ("distance" only); x and reference
+            have different shapes; an unknown layer, BatchNorm or dropout in training mode, or reconstructions of the
+            wrong shape.
 
     Example:
         >>> gradient_quality(nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)) < 0
         tensor([True])
     """
-    if check_choice(metric, ["distance", "cosine"], "read") == "cosine":
+    if check_choice(metric, ["distance", "cosine"], "metric") == "cosine":
         return gradient_cosine(autoencoder, x, reference, layers=layers, batch_size=batch_size)
     return -gradient_distance(autoencoder, x, reference, layers=layers, batch_size=batch_size)
 
@@ -137,19 +192,30 @@ def gradient_quality(
 def reconstruction_gradient_norm(
     autoencoder: nn.Module, x: Tensor, *, layers: Layers = None, batch_size: int = 64
 ) -> Tensor:
-    """How far a picture alone would move the weights, ‖∂L(x)/∂θ‖ ≥ 0, (N, C, H, W) -> (N,): no reference is asked.
+    """Return the norm of the reconstruction gradient of each image, ‖∂L(x)/∂θ‖.
 
-    Whether damage makes it larger depends on the damage: measure before you call it a quality. Our own trial.
+    No reference is needed. Whether a distortion increases this norm depends on the distortion, so measure it before you
+    use the norm as a quality. This is our own experiment, not taken from a paper.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Norms (N,), ≥ 0.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.per_sample_gradient_norms` does.
+        ValueError: x is empty, an unknown layer, BatchNorm or dropout in training mode, or reconstructions of the wrong
+            shape.
 
     Example:
         >>> reconstruction_gradient_norm(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2])
     """
     if len(x) == 0:
-        raise ValueError("at least one picture")
+        raise ValueError("expected at least one image, but x is empty")
     return per_sample_gradient_norms(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size).norm(
         dim=1
     )
@@ -158,10 +224,20 @@ def reconstruction_gradient_norm(
 def mean_reconstruction_gradient(
     autoencoder: nn.Module, pristine: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> dict[str, Tensor]:
-    """What undamaged pictures ask on average: name of a parameter -> mean of ∂L/∂θ over (N, C, H, W) pictures, like the parameter.
+    """Return the mean reconstruction gradient of undistorted images, ḡ = mean ∂L/∂θ.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        pristine: undistorted images (N, C, H, W), floats, N ≥ 1.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Parameter name -> mean gradient, shaped like the parameter, signed.
 
     Raises:
-        ValueError: no pictures; as :func:`tutorial_lib.gradients.per_sample_gradients` does.
+        ValueError: no images, an unknown layer, BatchNorm or dropout in training mode, or reconstructions of the wrong
+            shape.
 
     Example:
         >>> mean_reconstruction_gradient(nn.Conv2d(3, 3, 1), torch.rand(4, 3, 8, 8))["bias"].shape
@@ -169,9 +245,9 @@ def mean_reconstruction_gradient(
     """
     total: dict[str, Tensor] = {}
     for rows in batch_slices(max(1, len(pristine)), batch_size):
-        part = pristine[rows]
+        batch = pristine[rows]
         for name, g in per_sample_gradients(
-            autoencoder, part, reconstruction_mse(part), layers=layers, batch_size=batch_size
+            autoencoder, batch, reconstruction_mse(batch), layers=layers, batch_size=batch_size
         ).items():
             total[name] = total.get(name, 0) + g.sum(0)
     return {name: g / len(pristine) for name, g in total.items()}
@@ -180,35 +256,48 @@ def mean_reconstruction_gradient(
 def gradient_alignment(
     autoencoder: nn.Module, x: Tensor, mean: dict[str, Tensor], *, layers: Layers = None, batch_size: int = 16
 ) -> Tensor:
-    """Whether a picture alone asks for what undamaged ones ask: 1/L Σ_l cos(g_l(x), ḡ_l) in [−1, 1], higher = more usual.
+    """Return the cosine similarity of each image's gradient to a mean gradient.
 
-    x (N, C, H, W) -> (N,); ``mean``: of :func:`mean_gradient`, with the same ``layers``. No reference is asked. Our own trial.
+    1/L Σ_l cos(g_l(x), ḡ_l) with the gradients g_l = ∂L/∂θ_l of the reconstruction error and the mean gradient ḡ of
+    undistorted images. No reference is needed. This is our own experiment, not taken from a paper.
+
+    Args:
+        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
+        x: images (N, C, H, W), floats.
+        mean: ḡ, parameter name -> tensor, from :func:`mean_reconstruction_gradient` with the same ``layers``.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Mean cosines (N,) in [−1, 1]; higher means more similar to the undistorted images.
 
     Raises:
-        ValueError: as :func:`tutorial_lib.gradients.per_sample_gradients` does.
+        ValueError: an unknown layer, BatchNorm or dropout in training mode, or reconstructions of the wrong shape.
 
     Example:
         >>> model, x = nn.Conv2d(3, 3, 1), torch.rand(1, 3, 8, 8)
         >>> gradient_alignment(model, x, mean_reconstruction_gradient(model, x)).round(decimals=4)
         tensor([1.])
     """
-    usual, pieces = _concat_by_layer(autoencoder, {name: g[None] for name, g in mean.items()}, layers), []
+    mean_by_layer, alignments = _concat_by_layer(autoencoder, {name: g[None] for name, g in mean.items()}, layers), []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        each = zip(_layer_gradients(autoencoder, x[rows], layers, batch_size), usual, strict=True)
-        pieces.append(torch.stack([_cosine(a, b) for a, b in each]).mean(0))
-    return torch.cat(pieces)
+        pairs = zip(_layer_gradients(autoencoder, x[rows], layers, batch_size), mean_by_layer, strict=True)
+        alignments.append(torch.stack([_cosine(a, b) for a, b in pairs]).mean(0))
+    return torch.cat(alignments)
 
 
 def _layer_gradients(autoencoder: nn.Module, x: Tensor, layers: Layers, batch_size: int) -> list[Tensor]:
+    """The reconstruction gradients of each layer, (N, d) each."""
     gradients = per_sample_gradients(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size)
     return _concat_by_layer(autoencoder, gradients, layers)
 
 
 def _concat_by_layer(autoencoder: nn.Module, gradients: dict[str, Tensor], layers: Layers) -> list[Tensor]:
-    """The parameters of a layer as one vector a picture: (N, d) for each layer."""
-    owners = parameters_by_layer(autoencoder, layers).values()
-    return [torch.cat([gradients[name].flatten(1) for name in names], 1) for names in owners]
+    """The gradients of all parameters of each layer as one vector per image, (N, d) each."""
+    by_layer = parameters_by_layer(autoencoder, layers).values()
+    return [torch.cat([gradients[name].flatten(1) for name in names], 1) for names in by_layer]
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    """The cosine (N,) of the angle between the rows of a and b; 0 if a row is zero."""
     return (normalize(a, dim=1, eps=1e-30) * normalize(b, dim=1, eps=1e-30)).sum(1)

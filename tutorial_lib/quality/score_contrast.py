@@ -1,51 +1,68 @@
-"""Why this score, rather than Q? The question asked of a network that gives one number, and what such a network can answer."""
+"""Contrastive explanations ("why this score, rather than Q?") of a network with one output."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Objective, bind_per_sample, layer_gradient
+from tutorial_lib.gradients import Layer, Objective, ObjectiveLike, bind_per_sample, layer_gradient
 
 
 def score_contrast_loss(contrast_score: float | Tensor) -> Objective:
-    """Why f, rather than Q? J = (f − Q)², of a network with one output: outputs (n, 1) -> (n,).
+    """Return the contrastive objective J = (f − Q)² of a network with one output.
 
-    Its gradient is 2 (f − Q) ∂f/∂(anything): the same for every Q, up to a number. So all maps for Q > f are one map, and those
-    for Q < f are it with its sign turned. To contrast, a network needs more outputs than one: ask the difference of the logits
-    of two bins, :func:`tutorial_lib.gradients.logit_difference`.
+    The question is "why f, rather than Q?". The gradient of J is 2 (f − Q) ∂f/∂(anything), the same for every Q up to a
+    factor: all maps for Q > f are equal up to scale, and the maps for Q < f are their negatives. A network needs more
+    than one output for a contrast that depends on Q. Use the difference of the logits of two score bins instead, see
+    :func:`tutorial_lib.gradients.logit_difference`.
 
     Args:
-        other: Q, one for all or (N,), in the unit of the score.
+        contrast_score: Q, one number for all samples or one per sample (N,), in the unit of the score.
 
-    Source: Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv 2008.00178; the identity is ours.
+    Returns:
+        The objective, outputs (n, 1) -> (n,), ≥ 0. It raises a ValueError if the outputs are not (n, 1).
+
+    References:
+        Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv:2008.00178; the identity of the maps is our own result.
 
     Example:
         >>> score_contrast_loss(1.0)(torch.tensor([[0.5], [1.0]]))
         tensor([0.2500, 0.0000])
     """
 
-    def error(outputs: Tensor, Q: float | Tensor) -> Tensor:
+    def squared_error(outputs: Tensor, Q: float | Tensor) -> Tensor:
         if outputs.dim() != 2 or outputs.shape[1] != 1:
             raise ValueError(
-                f"one score a picture is asked, (n, 1), not {tuple(outputs.shape)}: take network.only('score')"
+                f"expected one score per image, (n, 1), not {tuple(outputs.shape)}; use network.with_head('score')"
             )
         return (outputs[:, 0] - Q).square()
 
     if isinstance(contrast_score, Tensor):
-        return bind_per_sample(error, contrast_score)
-    return Objective(lambda outputs: error(outputs, contrast_score))
+        return bind_per_sample(squared_error, contrast_score)
+    return Objective(lambda outputs: squared_error(outputs, contrast_score))
 
 
-def score_contrast_cam(model: nn.Module, x: Tensor, layer: str | nn.Module, objective: Objective) -> Tensor:
-    """Where the answer lies: a layer's maps weighted by the mean gradients of a question, Σ_k α_k A^k, α_k = mean ∂J/∂A^k.
+def score_contrast_cam(model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike) -> Tensor:
+    """Return a class activation map of an objective, such as :func:`score_contrast_loss`.
 
-    x (N, C, H, W) -> (N, h, w), raw and signed: positive where what is seen raises J. The published map is its positive part.
+    Σ_k α_k A^k with the feature maps A^k of a layer and the weights α_k = mean ∂J/∂A^k over positions.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: images (N, C, H, W); they are run as one batch.
+        layer: dotted name or module, with feature maps (N, K, h, w).
+        objective: J, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of the predicted
+            class.
+
+    Returns:
+        Maps (N, h, w), signed: positive where the features increase J. The published map is the positive part.
 
     Raises:
-        ValueError: a layer without positions; as :func:`tutorial_lib.gradients.layer_gradient` does.
+        ValueError: the layer has no feature maps, is unknown, is not reached or is used twice; the outputs are not
+            finite, or the objective does not fit.
 
-    Source: as :func:`score_to`.
+    References:
+        Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv:2008.00178.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
@@ -54,5 +71,8 @@ def score_contrast_cam(model: nn.Module, x: Tensor, layer: str | nn.Module, obje
     """
     A, gradient = layer_gradient(model, x, layer, objective)
     if A.dim() != 4:
-        raise ValueError(f"a map needs a layer with positions, (N, K, h, w), this one gives {tuple(A.shape)}")
+        raise ValueError(
+            f"expected a layer with spatial positions, (N, K, h, w), but this one returns {tuple(A.shape)}; "
+            "take a convolutional layer"
+        )
     return torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), A)

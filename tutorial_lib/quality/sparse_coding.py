@@ -1,4 +1,4 @@
-"""Quality as agreement of sparse codes, after UNIQUE: what a dictionary of patches says of two pictures, compared in rank."""
+"""Image quality from sparse codes (UNIQUE): the rank correlation between the codes of an image and its reference."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
 
-# Red, green, blue to luma, green, red-difference chroma: the channels of the published coder.
+# Red, green, blue to luma, green, red-difference chroma: the channels of the published autoencoder.
 OPPONENT_COLOR_MATRIX = ((0.299, 0.587, 0.114), (0.0, 1.0, 0.0), (0.5, -0.4187, -0.0813))
 
 
 class SparseAutoencoder(nn.Module):
-    """A linear decoder: patches (…, D) to sigmoid codes in (0, 1), (…, K), and back by a linear map, (…, D).
+    """An autoencoder of patches with one hidden layer of sigmoid units and a linear decoder.
+
+    Args:
+        patch: number of values of a patch, D.
+        hidden: number of hidden units, K.
 
     Example:
         >>> SparseAutoencoder(patch=12, hidden=5).encode(torch.zeros(2, 12)).shape
@@ -25,30 +29,48 @@ class SparseAutoencoder(nn.Module):
         self.encoder, self.decoder = nn.Linear(patch, hidden), nn.Linear(hidden, patch)
 
     def encode(self, patches: Tensor) -> Tensor:
+        """Return the codes of patches.
+
+        Args:
+            patches: whitened patches (…, D).
+
+        Returns:
+            Codes (…, K) in (0, 1).
+        """
         return self.encoder(patches).sigmoid()
 
     def forward(self, patches: Tensor) -> Tensor:
+        """Return the reconstructions of patches.
+
+        Args:
+            patches: whitened patches (…, D).
+
+        Returns:
+            Reconstructions (…, D).
+        """
         return self.decoder(self.encode(patches))
 
 
 class UNIQUEQuality:
-    """Full-reference quality |ρ(a(x), a(r))|^{10} in [0, 1], higher = better, 1 for equal pictures.
+    """The full-reference quality metric UNIQUE, |ρ(a(x), a(r))|^{10}.
 
-    ρ is Spearman's rank correlation, a are sparse codes.
-
-    Codes come from a small autoencoder that learned from undamaged patches, whitened, to reconstruct them with few units at work.
-    Each picture is halved, cut into patches side by side, and whitened *by its own* mean and covariance, as in the published
-    code; codes below 0.025 count as zero. Symmetric in its two pictures. It needs no opinions.
+    ρ is Spearman's rank correlation, and a(x) are the sparse codes of an image's patches. The codes come from a small
+    autoencoder that was trained to reconstruct whitened patches of undistorted images with few active units. Each image
+    is scaled to half its size, cut into adjacent patches, and whitened with *its own* mean and covariance, as in the
+    published code; codes below 0.025 are set to zero. The metric is symmetric in its two images, and needs no human
+    ratings. Our autoencoder may be smaller than the published one, and is trained on other patches.
 
     Args:
-        hidden: units of the code, K.
-        patch: side of the patches.
-        halve: scale pictures to half their size first. Turn off for pictures below some 64 pixels.
-        eps: added to the variances when whitening.
-        rho, sparsity, decay: the mean activity that is asked for, and the weights of its Kullback–Leibler penalty and of Σ W² / 2.
+        hidden: number of hidden units, K.
+        patch: side of the patches, in pixels.
+        downsample: whether to scale images to half their size first. Turn it off for images below about 64 pixels.
+        eps: number added to the variances when whitening.
+        rho: target for the mean activity of each hidden unit, in (0, 1).
+        sparsity: β, weight of the Kullback–Leibler penalty on the mean activities.
+        decay: λ, weight of the penalty Σ W² / 2.
 
-    Source: Temel, Prabhushankar, AlRegib, IEEE SPL 23(10), 2016, arXiv 1810.06631, and its released code. Ours may be smaller and
-    learns from other patches.
+    References:
+        Temel, Prabhushankar, AlRegib, IEEE SPL 23(10), 2016, arXiv:1810.06631, and its released code.
 
     Example:
         >>> quality = UNIQUEQuality(hidden=16, patch=4).fit(torch.rand(4, 3, 16, 16), patches=64, n_steps=3)
@@ -68,7 +90,7 @@ class UNIQUEQuality:
         sparsity: float = 5.0,
         decay: float = 3e-3,
     ):
-        self.hidden, self.patch, self.halve, self.eps = hidden, patch, downsample, eps
+        self.hidden, self.patch, self.downsample, self.eps = hidden, patch, downsample, eps
         self.rho, self.sparsity, self.decay = rho, sparsity, decay
         self.network: SparseAutoencoder | None = None
         self.history: list[float] = []
@@ -81,17 +103,23 @@ class UNIQUEQuality:
         n_steps: int = 100,
         generator: torch.Generator | None = None,
     ) -> UNIQUEQuality:
-        """Learn from undamaged pictures (N, 3, H, W) by L-BFGS; never show it the references that it will judge.
+        """Train the autoencoder on undistorted images, and return the object.
 
-        Minimises J = 1/2m Σ ‖x̂ − x‖² + β Σ_j KL(ρ ‖ ρ̂_j) + λ/2 (‖W₁‖² + ‖W₂‖²) over m patches.
+        L-BFGS minimizes J = 1/2m Σ ‖x̂ − x‖² + β Σ_j KL(ρ ‖ ρ̂_j) + λ/2 (‖W₁‖² + ‖W₂‖²) over m patches. The network is
+        kept in ``network``, and the values of J in ``history``.
 
         Args:
-            pictures: undamaged, in [0, 1]; used at their own size.
-            patches, steps: how many patches are drawn, and steps of the optimiser.
-            generator: source of first weights and patches, on the CPU; without one, a fresh one seeded with 0.
+            images: undistorted color images (N, 3, H, W) in [0, 1], used at their own size. Do not train on the
+                reference images of the test.
+            patches: number of random patches, m.
+            n_steps: number of steps of the optimizer.
+            generator: source of the initial weights and patches, on the CPU; None is a new one with seed 0.
+
+        Returns:
+            The object itself.
 
         Raises:
-            ValueError: no coloured pictures, or smaller than a patch.
+            ValueError: the images are not color images of floats, are empty, not finite, or smaller than a patch.
         """
         _check_rgb(images, self.patch)
         images = images.detach()
@@ -102,156 +130,207 @@ class UNIQUEQuality:
         with torch.device("meta"):
             coder = SparseAutoencoder(X.shape[1], self.hidden)
         coder.to_empty(device="cpu")
-        reach = (6 / (X.shape[1] + self.hidden + 1)) ** 0.5
+        bound = (6 / (X.shape[1] + self.hidden + 1)) ** 0.5
         for linear in (coder.encoder, coder.decoder):
-            nn.init.uniform_(linear.weight, -reach, reach, generator=generator)
+            nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
             nn.init.zeros_(linear.bias)
         coder.to(X)
-        optimiser = torch.optim.LBFGS(
+        optimizer = torch.optim.LBFGS(
             coder.parameters(), max_iter=n_steps, history_size=20, line_search_fn="strong_wolfe"
         )
         self.history = []
 
         def closure() -> Tensor:
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             J = self.loss(coder, X)
             J.backward()
             self.history.append(J.item())
             return J
 
         with torch.inference_mode(False), torch.enable_grad():
-            optimiser.step(closure)
+            optimizer.step(closure)
             coder.zero_grad()
         self.network = coder.eval().requires_grad_(False)
         return self
 
     def loss(self, coder: SparseAutoencoder, patches: Tensor) -> Tensor:
-        """J of :meth:`fit`, a number, for whitened patches (m, D)."""
+        """Return the training loss, J = 1/2m Σ ‖x̂ − x‖² + β Σ_j KL(ρ ‖ ρ̂_j) + λ/2 Σ W².
+
+        Args:
+            coder: the autoencoder.
+            patches: whitened patches (m, D).
+
+        Returns:
+            A scalar ≥ 0, differentiable with respect to the parameters of the autoencoder.
+        """
         a = coder.encode(patches)
-        used, rho = a.mean(0), self.rho
-        # Far out, a sigmoid is 0 or 1 in float32, and its logarithm would be infinite.
-        used = used.clamp(1e-6, 1 - 1e-6)
-        sparse = (rho * (rho / used).log() + (1 - rho) * ((1 - rho) / (1 - used)).log()).sum()
-        size = coder.encoder.weight.square().sum() + coder.decoder.weight.square().sum()
-        return (coder.decoder(a) - patches).square().sum(1).mean() / 2 + self.sparsity * sparse + self.decay / 2 * size
+        activity, rho = a.mean(0), self.rho
+        # A saturated sigmoid is 0 or 1 in float32, and its logarithm would be infinite.
+        activity = activity.clamp(1e-6, 1 - 1e-6)
+        divergence = (rho * (rho / activity).log() + (1 - rho) * ((1 - rho) / (1 - activity)).log()).sum()
+        squared_norm = coder.encoder.weight.square().sum() + coder.decoder.weight.square().sum()
+        return (
+            (coder.decoder(a) - patches).square().sum(1).mean() / 2
+            + self.sparsity * divergence
+            + self.decay / 2 * squared_norm
+        )
 
     def patches(self, x: Tensor) -> Tensor:
-        """A picture's patches as the coder sees them: halved, whitened by the picture itself. (N, 3, H, W) -> (N, M, D).
+        """Return the patches of each image, scaled and whitened by the image's own covariance.
+
+        Args:
+            x: color images (N, 3, H, W), floats.
+
+        Returns:
+            Patches (N, M, D), the inputs of the autoencoder; zero for an image of one color.
 
         Raises:
-            ValueError: no coloured pictures, or too small for two patches.
+            ValueError: x does not hold color images of floats, is empty or not finite, or its images are too small for
+                two patches.
         """
         _check_rgb(x, self.patch)
-        if self.halve:
+        if self.downsample:
             size = [max(1, round(side / 2)) for side in x.shape[-2:]]
             x = F.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
         if min(x.shape[-2:]) < self.patch or (x.shape[-2] // self.patch) * (x.shape[-1] // self.patch) < 2:
             raise ValueError(
-                f"two patches of {self.patch}×{self.patch} are needed; take halve=False or larger pictures"
+                f"expected images that hold at least two patches of {self.patch}×{self.patch}, not "
+                f"{x.shape[-2]}×{x.shape[-1]}; set downsample=False or use larger images"
             )
-        cut = F.unfold(_to_opponent_colors(x), self.patch, stride=self.patch).mT
-        middle = cut.mean(1, keepdim=True)
-        cut = cut - middle
-        # A picture of one colour has patches of nothing: what rounding leaves has an order, and would be ranked.
-        flat = cut.abs().amax((1, 2), keepdim=True) <= 32 * torch.finfo(cut.dtype).eps * middle.abs().amax(
+        patches = F.unfold(_to_opponent_colors(x), self.patch, stride=self.patch).mT
+        mean = patches.mean(1, keepdim=True)
+        patches = patches - mean
+        # The patches of an image of one color differ by rounding errors alone, whose ranks would be meaningless.
+        is_flat = patches.abs().amax((1, 2), keepdim=True) <= 32 * torch.finfo(patches.dtype).eps * mean.abs().amax(
             (1, 2), keepdim=True
         )
-        cut = cut.masked_fill(flat, 0)
-        return torch.stack([one @ _zca_matrix(one, self.eps) for one in cut])
+        patches = patches.masked_fill(is_flat, 0)
+        return torch.stack([rows @ _zca_matrix(rows, self.eps) for rows in patches])
 
     def codes(self, x: Tensor, *, batch_size: int = 16) -> Tensor:
-        """Sparse codes of each picture's patches, those below 0.025 set to zero: (N, 3, H, W) -> (N, M, K).
+        """Return the sparse codes of each image's patches.
+
+        Args:
+            x: color images (N, 3, H, W), floats.
+            batch_size: images per pass; it bounds the memory and does not change the result.
+
+        Returns:
+            Codes (N, M, K) in [0, 1); codes below 0.025 are set to zero.
 
         Raises:
-            ValueError: not fitted yet; as :meth:`patches` does.
+            ValueError: :meth:`fit` was not called; x does not hold color images of floats, is empty or not finite, or
+                its images are too small for two patches.
         """
-        coder, found = self.check_fitted(), []
+        coder, codes = self.check_fitted(), []
         with torch.no_grad():
             for rows in batch_slices(max(1, len(x)), batch_size):
                 a = coder.encode(self.patches(x[rows].detach()).to(coder.encoder.weight))
-                found.append(torch.where(a < 0.025, 0, a).to(x))
-        return torch.cat(found)
+                codes.append(torch.where(a < 0.025, 0, a).to(x))
+        return torch.cat(codes)
 
     def score(self, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
-        """Quality of each picture, x and reference (N, 3, H, W) -> (N,) in [0, 1], higher = better. Two forward passes.
+        """Return the quality of each image, from one forward pass for x and one for the reference.
+
+        Args:
+            x: color images (N, 3, H, W), floats.
+            reference: reference images, like x.
+            batch_size: images per pass; it bounds the memory and does not change the result.
+
+        Returns:
+            Qualities (N,) in [0, 1]; higher is better, and equal images have 1.
 
         Raises:
-            ValueError: the two are not alike in shape; as :meth:`codes` does.
+            ValueError: :meth:`fit` was not called; x and reference have different shapes, are not color images of
+                floats, are empty or not finite, or are too small for two patches.
         """
         if x.shape != reference.shape:
             raise ValueError(
-                f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+                f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
             )
         return spearman_power_similarity(
             self.codes(x, batch_size=batch_size), self.codes(reference, batch_size=batch_size)
         )
 
     def check_fitted(self) -> SparseAutoencoder:
-        """The network that has learned.
+        """Return the trained autoencoder, or raise an error if there is none.
+
+        Returns:
+            The autoencoder in ``network``.
 
         Raises:
-            ValueError: nothing has been learned yet.
+            ValueError: :meth:`fit` was not called.
         """
         if self.network is None:
-            raise ValueError("nothing has been learned yet: call fit first")
+            raise ValueError("the autoencoder is not trained yet: call fit first")
         return self.network
 
     def _sample_patches(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Patches (count, D) at random positions of random images."""
         x, p = _to_opponent_colors(images), self.patch
-        which = torch.randint(len(x), (count,), generator=generator)
+        index = torch.randint(len(x), (count,), generator=generator)
         top = torch.randint(x.shape[2] - p + 1, (count,), generator=generator)
         left = torch.randint(x.shape[3] - p + 1, (count,), generator=generator)
         return torch.stack(
-            [x[n, :, i : i + p, j : j + p].flatten() for n, i, j in zip(which.tolist(), top.tolist(), left.tolist())]
+            [x[n, :, i : i + p, j : j + p].flatten() for n, i, j in zip(index.tolist(), top.tolist(), left.tolist())]
         )
 
 
 def spearman_power_similarity(a: Tensor, b: Tensor) -> Tensor:
-    """|Spearman's ρ|^{10} of two sets of features, (N, …) each -> (N,) in [0, 1]; a constant set agrees with nothing but itself.
+    """Return |ρ|^{10} with Spearman's rank correlation ρ, one number per row.
+
+    Args:
+        a: features (N, …).
+        b: features like a.
+
+    Returns:
+        Similarities (N,) in [0, 1]; higher means more similar. A constant row has 1 with a constant row, and 0 with any
+        other.
 
     Example:
         >>> spearman_power_similarity(torch.tensor([[1., 2., 3.]]), torch.tensor([[10., 20., 90.]]))
         tensor([1.])
     """
-    found = []
-    for one, other in zip(a.flatten(1), b.flatten(1), strict=True):
-        u, v = (_fast_ranks(t) for t in (one, other))
+    correlations = []
+    for row_a, row_b in zip(a.flatten(1), b.flatten(1), strict=True):
+        u, v = (_fast_ranks(row) for row in (row_a, row_b))
         if torch.equal(u, v):
-            found.append(1.0)
+            correlations.append(1.0)
             continue
         u, v = u - u.mean(), v - v.mean()
-        size = (u.square().sum() * v.square().sum()).sqrt()
-        found.append(float((u * v).sum() / size) if size > 0 else 0.0)
-    return a.new_tensor(found).abs().clamp(max=1) ** 10
+        norm = (u.square().sum() * v.square().sum()).sqrt()
+        correlations.append(float((u * v).sum() / norm) if norm > 0 else 0.0)
+    return a.new_tensor(correlations).abs().clamp(max=1) ** 10
 
 
 def _fast_ranks(values: Tensor) -> Tensor:
-    """Ranks with ties shared, as :func:`tutorial_lib.metrics.average_ranks`, by one sort: codes are many."""
+    """Average ranks (N,) of many numbers, from one sort; tied values share the mean of their ranks."""
     values = values.detach().cpu()
-    ordered, place = values.sort()
-    _, size = ordered.unique_consecutive(return_counts=True)
-    last = size.cumsum(0).double()
+    ordered, order = values.sort()
+    _, counts = ordered.unique_consecutive(return_counts=True)
+    last = counts.cumsum(0).double()
     return torch.empty_like(last[:1].expand(len(values))).scatter(
-        0, place, (last - (size - 1) / 2).repeat_interleave(size)
+        0, order, (last - (counts - 1) / 2).repeat_interleave(counts)
     )
 
 
 def _to_opponent_colors(x: Tensor) -> Tensor:
+    """Images (N, 3, H, W) with luma, green and red-difference chroma as channels."""
     return torch.einsum("dc,nchw->ndhw", x.new_tensor(OPPONENT_COLOR_MATRIX), x)
 
 
-def _zca_matrix(centred: Tensor, eps: float) -> Tensor:
-    """ZCA, U (S + eps)^{−½} Uᵀ, from rows that have been centred."""
-    # Fewer patches than pixels in one leave many variances of zero, which float32 does not always take apart.
-    rows = centred.detach().to("cpu", torch.float64)
+def _zca_matrix(centered: Tensor, eps: float) -> Tensor:
+    """The ZCA whitening matrix U (S + eps)^{−½} Uᵀ of centered rows (M, D)."""
+    # With fewer patches than values per patch many variances are zero, and eigh can fail to converge in float32.
+    rows = centered.detach().to("cpu", torch.float64)
     S, U = torch.linalg.eigh(rows.mT @ rows / len(rows))
-    return ((U / (S.clamp(min=0) + eps).sqrt()) @ U.mT).to(centred)
+    return ((U / (S.clamp(min=0) + eps).sqrt()) @ U.mT).to(centered)
 
 
-def _check_rgb(x: Tensor, least: int) -> None:
+def _check_rgb(x: Tensor, min_size: int) -> None:
+    """Raise unless x holds finite color images with at least ``min_size`` pixels per side."""
     if x.dim() != 4 or x.shape[1] != 3 or len(x) == 0 or not x.is_floating_point():
-        raise ValueError(f"coloured pictures are floats (N, 3, H, W), at least one, not {x.dtype} {tuple(x.shape)}")
-    if min(x.shape[-2:]) < least:
-        raise ValueError(f"pictures must be at least {least}×{least}, not {x.shape[-2]}×{x.shape[-1]}")
+        raise ValueError(f"expected at least one color image of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
+    if min(x.shape[-2:]) < min_size:
+        raise ValueError(f"images must be at least {min_size}×{min_size}, not {x.shape[-2]}×{x.shape[-1]}")
     if not x.isfinite().all():
-        raise ValueError("pictures must be finite")
+        raise ValueError("images must be finite, without NaN and infinite values")

@@ -1,4 +1,4 @@
-"""Stochastic surprisal: assume an outcome, and read the change of the weights that would make it true."""
+"""Image quality from stochastic surprisal: the weight change of a sparse autoencoder for an assumed outcome."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_sim
 
 
 def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
-    """Full-reference quality from the change that the *reference* asks of a sparse coder: in [0, 1], higher = better, 1 for equal.
+    """Return the full-reference quality from the weight change for the *reference*.
 
-    The assumed outcome is the reference itself, reconstructed; G = ∂L(r)/∂W of the decoder is what it would change. Patches of
-    both pictures are read through it, y = Gᵀ patch; the features are |log(y/(1 − y))| and its phase, and the score is
-    |Spearman's ρ|^{10} of the two pictures' features. Not symmetric: only one of them is allowed to surprise.
+    The assumed outcome is the reconstruction of the reference r, and G = ∂L(r)/∂W is the gradient of the decoder's
+    weights for this outcome. The patches of both images are projected, y = Gᵀ patch; the features are |log(y/(1 − y))|
+    and the phase of this logarithm, and the quality is |ρ|^{10} with Spearman's rank correlation ρ of the two images'
+    features. The quality is not symmetric, because only one image defines G.
 
-    This is what the released code of the paper computes. Its text speaks of the difference of two gradients: for that see
-    :func:`tutorial_lib.quality.gradient_distance`. Its other use, recognition, takes the gradients of all classes as features:
+    This is what the released code of the paper computes. The text of the paper describes the difference of two
+    gradients instead, see :func:`tutorial_lib.quality.gradient_distance`. The other application of the method,
+    recognition, uses the gradients of all classes as features, see
     :func:`tutorial_lib.attribution.introspective_features`.
 
     Args:
-        quality: a fitted :class:`SparseQuality`; its patches and its coder are borrowed.
-        x, reference: (N, 3, H, W) -> (N,).
-        chunk: pictures at a time.
+        quality: a fitted :class:`~tutorial_lib.quality.UNIQUEQuality`, whose patches and autoencoder are used; it is
+            left as it was.
+        x: color images (N, 3, H, W), floats.
+        reference: reference images r, like x.
+        batch_size: images per pass; it bounds the memory and does not change the result.
+
+    Returns:
+        Qualities (N,) in [0, 1]; higher is better, and equal images have 1.
 
     Raises:
-        ValueError: the two are not alike in shape; as :meth:`SparseQuality.codes` does.
+        ValueError: ``quality`` is not fitted; x and reference have different shapes, are not color images of floats,
+            are empty or not finite, or are too small for two patches.
 
-    Source: Prabhushankar and AlRegib, Frontiers in Neuroscience 17, 2023, arXiv 2302.05776; Kwon et al., ICIP 2019.
+    References:
+        Prabhushankar and AlRegib, Frontiers in Neuroscience 17, 2023, arXiv:2302.05776; Kwon et al., ICIP 2019.
 
     Example:
         >>> quality = UNIQUEQuality(hidden=16, patch=4).fit(torch.rand(4, 3, 16, 16), patches=64, n_steps=3)
@@ -41,23 +50,35 @@ def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_siz
     """
     if x.shape != reference.shape:
         raise ValueError(
-            f"every picture needs its reference: {tuple(x.shape)} and {tuple(reference.shape)} are not alike"
+            f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
         )
-    coder, found = quality.check_fitted(), []
+    coder, scores = quality.check_fitted(), []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        seen, expected = (quality.patches(side[rows].detach()).to(coder.encoder.weight) for side in (x, reference))
-        G = decoder_weight_gradient(coder, expected)
-        weights = kurtosis_weights(G)
-        found.append(
-            spearman_power_similarity(*(_log_odds_features(side @ G, weights) for side in (seen, expected))).to(x)
+        patches, reference_patches = (
+            quality.patches(images[rows].detach()).to(coder.encoder.weight) for images in (x, reference)
         )
-    return torch.cat(found)
+        G = decoder_weight_gradient(coder, reference_patches)
+        weights = kurtosis_weights(G)
+        scores.append(
+            spearman_power_similarity(
+                *(_log_odds_features(side @ G, weights) for side in (patches, reference_patches))
+            ).to(x)
+        )
+    return torch.cat(scores)
 
 
 def decoder_weight_gradient(coder: nn.Module, patches: Tensor) -> Tensor:
-    """G = 1/m Σ δ aᵀ with δ = x̂ − x: the change that a picture asks of the decoder's weights, up to its size.
+    """Return the gradient of each image's reconstruction error for the decoder's weights.
 
-    patches (N, M, D), whitened -> (N, D, K). One forward and one backward pass.
+    G = 1/m Σ δ aᵀ over an image's m patches, with the error δ = x̂ − x and the code a of each patch. One forward and one
+    backward pass.
+
+    Args:
+        coder: a :class:`~tutorial_lib.quality.SparseAutoencoder`; it is left as it was.
+        patches: whitened patches (N, m, D).
+
+    Returns:
+        Gradients (N, D, K), signed.
 
     Example:
         >>> from tutorial_lib.quality.sparse_coding import SparseAutoencoder
@@ -65,20 +86,29 @@ def decoder_weight_gradient(coder: nn.Module, patches: Tensor) -> Tensor:
         torch.Size([2, 12, 5])
     """
     gradients = per_sample_gradients(coder, patches, reconstruction_mse(patches), layers="decoder")
-    # The objective is a mean over entries, the paper's ½ Σ over the entries of a patch: their gradients differ by D / 2.
+    # Our objective is a mean over all values, the paper's is ½ Σ over a patch: their gradients differ by D / 2.
     return gradients["decoder.weight"] * patches.shape[-1] / 2
 
 
 def kurtosis_weights(G: Tensor) -> Tensor:
-    """2 for units whose change has heavy tails in brightness (kurtosis above 3), else 1. G (N, D, K) -> (N, 1, K)."""
-    light = G[:, : G.shape[1] // 3]
-    light = light - light.mean(1, keepdim=True)
-    kurtosis = light.pow(4).mean(1) / light.square().mean(1).square().clamp(min=1e-30)
+    """Return weight 2 for hidden units whose luma gradients are heavy-tailed, else 1.
+
+    A unit is heavy-tailed if the kurtosis of its gradients in the luma channel is above 3.
+
+    Args:
+        G: gradients of the decoder's weights (N, D, K); the first third of D belongs to luma.
+
+    Returns:
+        Weights (N, 1, K), 1 or 2.
+    """
+    luma = G[:, : G.shape[1] // 3]
+    luma = luma - luma.mean(1, keepdim=True)
+    kurtosis = luma.pow(4).mean(1) / luma.square().mean(1).square().clamp(min=1e-30)
     return 1 + (kurtosis > 3).to(G)[:, None]
 
 
 def _log_odds_features(y: Tensor, weights: Tensor) -> Tensor:
-    """log(y/(1 − y)) of any real y is complex: its modulus and its phase, weighted, and below 0.025 zero."""
+    """The weighted modulus and phase of log(y/(1 − y)), complex for real y; values below 0.025 are set to zero."""
     odds = y / (1 - y)
     real, imaginary = odds.abs().clamp(min=1e-30, max=1e30).log(), torch.where(odds < 0, math.pi, 0.0).to(y)
     features = torch.cat([torch.hypot(real, imaginary) * weights, torch.atan2(imaginary, real) * weights], 1)

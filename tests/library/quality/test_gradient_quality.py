@@ -89,9 +89,9 @@ def test_gradient_distance_increases_with_distortion_severity(kind):
 
 
 def test_gradient_quality_rejects_invalid_input(autoencoder, images, references):
-    with pytest.raises(ValueError, match="every picture needs its reference"):
+    with pytest.raises(ValueError, match="every image needs a reference"):
         e.gradient_distance(autoencoder, images, references[:2])
-    with pytest.raises(ValueError, match="unknown read 'distence'; the nearest: 'distance'"):
+    with pytest.raises(ValueError, match="unknown metric 'distence'; the nearest: 'distance'"):
         e.gradient_quality(autoencoder, images, references, metric="distence")
     with torch.random.fork_rng([]):
         still = nn.Conv2d(3, 3, 1, bias=False).double()
@@ -139,9 +139,9 @@ def test_score_contrast_cam_of_bins_depends_on_contrast_class(quality_network):
 
 
 def test_score_contrast_cam_rejects_invalid_input(quality_network, images):
-    with pytest.raises(ValueError, match=r"take network.only\('score'\)"):
+    with pytest.raises(ValueError, match=r"use network.with_head\('score'\)"):
         e.score_contrast_cam(quality_network, images, "body", e.score_contrast_loss(1.0))
     with torch.random.fork_rng([]):
         flat = init_with_seed(SmallSignNet()).double()
-    with pytest.raises(ValueError, match="a layer with positions"):
+    with pytest.raises(ValueError, match="a layer with spatial positions"):
         e.score_contrast_cam(flat, images, "head", gradients.logit(1))
