@@ -1,4 +1,4 @@
-"""Visual saliency from gradients, and a saliency model that needs no network."""
+"""Visual saliency maps from gradients, and a saliency map that needs no network."""
 
 from tutorial_lib.saliency.implicit import implicit_saliency
 from tutorial_lib.saliency.local_mismatch import local_loss, local_mismatch

@@ -1,4 +1,4 @@
-"""Implicit saliency: suppose that the picture were anything but what the network says it is, and look where that would matter."""
+"""Implicit saliency: where the features of a layer would have to change if the label were another one."""
 
 from __future__ import annotations
 
@@ -9,63 +9,73 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib.gradients import layer_gradient, reduced_class_jacobian
+from tutorial_lib.gradients import Layer, layer_gradient, reduced_class_jacobian
 
 
 def implicit_saliency(
     model: nn.Module,
     x: Tensor,
-    layer: str | nn.Module,
+    layer: Layer,
     *,
     classes: Sequence[int] | None = None,
     times_activation: bool = False,
     batch_size: int = 8,
 ) -> Tensor:
-    """How strongly a layer would have to answer if the label were another, for every label: S ≥ 0, (N, H, W), higher = more salient.
+    """Return the mean absolute gradient of a layer over all assumed labels.
 
-    S = 1/C Σ_Q mean_k |∂J(f(x), Q)/∂A_k| with J the cross-entropy, brought to the size of the picture (bilinear). x (N, C, H, W).
+    S = 1/C Σ_Q mean_k |∂J(f(x), Q)/∂A_k| with the cross-entropy J for the assumed label Q and the feature maps A_k.
 
-    The size is taken *before* the mean over labels, and that is the method. Averaged with their signs, ∂J_Q/∂A = Σ_c p_c ∂z_c/∂A
-    − ∂z_Q/∂A collapse: with equal weights to the gradient for one uniform label, (p − 1/C) ∂z/∂A, which is GradNorm's; with
-    weights p to zero. Where a network ends in averaging and one linear layer, ∂J/∂A of its last maps is the same at every
-    position, and so is S: take an earlier layer, or the product.
+    The absolute value is taken *before* the mean over labels, and this order is essential. The signed gradients ∂J_Q/∂A
+    = Σ_c p_c ∂z_c/∂A − ∂z_Q/∂A cancel in the mean: with equal weights their mean is the gradient for one uniform label,
+    (p − 1/C) ∂z/∂A, which GradNorm uses; with weights p it is zero. In a network that ends in global average pooling
+    and a linear layer, ∂J/∂A of the last feature maps is the same at every position, and so is S. Take an earlier
+    layer, or ``times_activation``.
 
     Args:
-        model: pictures to logits.
-        x: (N, C, H, W).
-        layer: with maps (N, K, h, w); a module or its name.
-        classes: the labels Q to suppose; default: all. Of a thousand, twenty spread evenly gave nearly the same map at the
-            middle layers of SqueezeNet (see the study); at its last maps even fifty did not.
-        product: |A ⊙ ∂J/∂A| instead: only what is both there and asked to change.
-        chunk: pictures at a time. The gradients of all labels come from one Jacobian, a few labels at a time.
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: images (N, channels, H, W).
+        layer: dotted name or module, with feature maps (N, K, h, w).
+        classes: the assumed labels Q; None selects all C classes. Of 1,000 classes, twenty that are spread evenly gave
+            nearly the same map at the middle layers of SqueezeNet; at its last feature maps even fifty did not.
+        times_activation: use |A ⊙ ∂J/∂A| instead of |∂J/∂A|, which selects features that are both present and relevant
+            to the loss.
+        batch_size: images per pass; it bounds the memory and does not change the result. The gradients of all labels
+            come from one Jacobian, which is computed for a few labels at a time.
+
+    Returns:
+        Maps (N, H, W), ≥ 0, resized bilinearly to the size of the image; higher means more salient.
 
     Raises:
-        ValueError: x is no pictures, the layer has no maps, and as :func:`tutorial_lib.gradients.reduced_class_jacobian` does.
+        ValueError: x does not hold images, the layer has no feature maps, is unknown, is not reached or is used twice;
+            outputs that are not logits (N, C), or an unknown class.
 
-    Source: Sun, Prabhushankar, AlRegib, ICIP 2020, arXiv 2008.01874. The reduction is our reading of it.
+    References:
+        Sun, Prabhushankar, AlRegib, ICIP 2020, arXiv:2008.01874; the order of the reductions is our interpretation.
 
     Example:
-        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> head = nn.Sequential(nn.Conv2d(4, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *head)
         >>> implicit_saliency(model, torch.rand(2, 3, 8, 8), "1").shape
         torch.Size([2, 8, 8])
     """
     if x.dim() != 4:
-        raise ValueError(f"saliency is of pictures (N, C, H, W), not {tuple(x.shape)}")
-    found = []
+        raise ValueError(f"expected images (N, C, H, W), not {tuple(x.shape)}; for a single image, pass x[None]")
+    maps = []
     for rows in batch_slices(max(1, len(x)), batch_size):
-        part = x[rows]
-        # ∂ log Σ exp z / ∂A = Σ_c p_c ∂z_c/∂A, the part that all labels share.
-        A, shared = layer_gradient(model, part, layer, lambda z: z.logsumexp(1))
+        batch = x[rows]
+        # ∂ log Σ exp z / ∂A = Σ_c p_c ∂z_c/∂A, the term that is common to all labels.
+        A, common = layer_gradient(model, batch, layer, lambda z: z.logsumexp(1))
         if A.dim() != 4:
             name = layer if isinstance(layer, str) else type(layer).__name__
-            raise ValueError(f"layer {name!r} has no maps (N, K, h, w), but {tuple(A.shape)}: take an earlier one")
+            raise ValueError(
+                f"layer {name!r} has no feature maps (N, K, h, w), but returns {tuple(A.shape)}; take an earlier layer"
+            )
 
-        def read(g: Tensor, A=A, shared=shared) -> Tensor:
-            mismatch = shared - g
-            # Summed on the spot: only one number a label goes back, and the map is kept.
-            return (mismatch * A if times_activation else mismatch).abs().mean(2).sum(0, keepdim=True)
+        def reduce_fn(g: Tensor, A=A, common=common) -> Tensor:
+            gradient = common - g
+            # The sum over labels is taken at once, so that only one map per call is kept, not one per label.
+            return (gradient * A if times_activation else gradient).abs().mean(2).sum(0, keepdim=True)
 
-        _, logits, sums = reduced_class_jacobian(model, part, layer, read, classes=classes)
-        found.append(sums.sum(1) / (logits.shape[1] if classes is None else len(classes)))
-    maps = torch.cat(found)
-    return F.interpolate(maps[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]
+        _, logits, sums = reduced_class_jacobian(model, batch, layer, reduce_fn, classes=classes)
+        maps.append(sums.sum(1) / (logits.shape[1] if classes is None else len(classes)))
+    return F.interpolate(torch.cat(maps)[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]

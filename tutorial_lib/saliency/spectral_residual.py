@@ -1,4 +1,4 @@
-"""Spectral residual: what a picture has that pictures on average have not. A map without any network, to be beaten."""
+"""Spectral residual: a saliency map without a network, from what is unusual in the spectrum of an image."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ from tutorial_lib.metrics import gaussian_smooth
 
 
 def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, batch_size: int = 64) -> Tensor:
-    """The unexpected part of the spectrum, turned back into a map: S ≥ 0, higher = more salient. (N, C, H, W) -> (N, H, W).
+    """Return the spectral residual of each image, transformed back into a saliency map.
 
-    R = log|F| − mean₃ₓ₃ log|F| of the grey picture at ``width`` pixels, S = g * |F⁻¹(e^{R + i arg F})|², brought to the picture's
-    size (bilinear). Multiplying the picture by a number changes nothing. A picture of one colour has nothing unexpected: zero.
+    S = g * |F⁻¹(e^{R + i arg F})|² with R = log|F| − mean₃ₓ₃ log|F|, where F is the Fourier transform of the gray image
+    at ``width`` pixels and g is a Gaussian. The map does not change when the image is multiplied by a number.
 
     Args:
-        x: pictures, floats.
-        width: of the small picture, in pixels; the height follows. It sets the scale of what may be unexpected.
-        blur: standard deviation of g, in its pixels.
-        chunk: pictures at a time.
+        x: images (N, C, H, W), finite floats.
+        width: width of the downsampled image, in pixels; its height follows from the aspect ratio. The width determines
+            the scale of the structures that can be salient.
+        blur_sigma: standard deviation of g, in pixels of the downsampled image.
+        batch_size: images per batch; it bounds the memory and does not change the result.
+
+    Returns:
+        Maps (N, H, W), ≥ 0, resized bilinearly to the size of the image; higher means more salient. An image of one
+        color has the map zero.
 
     Raises:
-        ValueError: x is no pictures of finite floats.
+        ValueError: x does not hold images of finite floats.
 
-    Source: Hou and Zhang, CVPR 2007, doi 10.1109/CVPR.2007.383267.
+    References:
+        Hou and Zhang, CVPR 2007, doi:10.1109/CVPR.2007.383267.
 
     Example:
         >>> x = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
@@ -35,21 +41,27 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
     """
     if x.dim() != 4 or not x.numel() or not x.is_floating_point() or not x.isfinite().all():
         raise ValueError(
-            f"the spectral residual is of pictures of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}"
+            f"expected images of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}; check for NaN and infinity"
         )
     height = max(1, round(width * x.shape[-2] / x.shape[-1]))
-    found = []
+    maps = []
     for rows in batch_slices(len(x), batch_size):
-        part = x[rows].detach()
-        # No Fourier transform in half precision; and what is zero up to rounding needs the digits.
-        grey = part.double().mean(1, keepdim=True)
-        small = F.interpolate(grey, (height, width), mode="bilinear", align_corners=False, antialias=True)
-        flat = small.amax((1, 2, 3)) - small.amin((1, 2, 3)) <= 1e-6 * small.abs().amax((1, 2, 3))
+        batch = x[rows].detach()
+        # The Fourier transform does not support half precision, and rounding errors must stay small next to zeros.
+        gray = batch.double().mean(1, keepdim=True)
+        small = F.interpolate(gray, (height, width), mode="bilinear", align_corners=False, antialias=True)
+        is_flat = small.amax((1, 2, 3)) - small.amin((1, 2, 3)) <= 1e-6 * small.abs().amax((1, 2, 3))
         spectrum = torch.fft.fft2(small)
-        size = spectrum.abs()
-        log = size.clamp(min=1e-12 * size.amax((1, 2, 3), keepdim=True)).clamp(min=torch.finfo(size.dtype).tiny).log()
+        amplitude = spectrum.abs()
+        log = (
+            amplitude.clamp(min=1e-12 * amplitude.amax((1, 2, 3), keepdim=True))
+            .clamp(min=torch.finfo(amplitude.dtype).tiny)
+            .log()
+        )
         residual = log - F.avg_pool2d(F.pad(log, (1, 1, 1, 1), mode="circular"), 3, stride=1)
-        back = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
-        back = gaussian_smooth(back, blur_sigma).masked_fill(flat.view(-1, 1, 1, 1), 0)
-        found.append(F.interpolate(back, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0].to(x.dtype))
-    return torch.cat(found)
+        saliency = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
+        saliency = gaussian_smooth(saliency, blur_sigma).masked_fill(is_flat.view(-1, 1, 1, 1), 0)
+        maps.append(
+            F.interpolate(saliency, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0].to(x.dtype)
+        )
+    return torch.cat(maps)

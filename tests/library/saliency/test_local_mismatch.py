@@ -84,7 +84,7 @@ def test_local_loss_and_mismatch_reject_invalid_input(f, pooled):
         f(models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2")
     with pytest.raises(ValueError, match="class 4 of a network with 4 outputs"):
         f(pooled, x, "1", 4)
-    with pytest.raises(ValueError, match="one label for each of the 3 pictures"):
+    with pytest.raises(ValueError, match="one label for each of the 3 images"):
         f(pooled, x, "1", torch.tensor([1, 2]))
-    with pytest.raises(ValueError, match="local answers are of pictures"):
+    with pytest.raises(ValueError, match="expected images \\(N, C, H, W\\)"):
         f(pooled, x[0], "1")

@@ -76,5 +76,5 @@ def test_spectral_residual_batch_equals_single_images_in_own_dtype():
     ],
 )
 def test_spectral_residual_rejects_invalid_input(wrong):
-    with pytest.raises(ValueError, match="the spectral residual is of pictures of finite floats"):
+    with pytest.raises(ValueError, match="expected images of finite floats"):
         E.spectral_residual(wrong)
