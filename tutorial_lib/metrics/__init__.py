@@ -1,8 +1,7 @@
-"""Numbers in, numbers out: how well a score detects, whether confidence is earned, whether two lists agree, where people
-look, what knows nothing.
+"""Evaluation metrics for detection, calibration, correlation and saliency maps, with intervals and baseline maps.
 
-A score is abnormality, higher = more abnormal. Results are plain numbers, computed in float64 on the CPU, so that large scores
-cannot saturate and ties stay ties, on whatever device and in whatever dtype the scores arrive.
+Detection scores measure abnormality: higher means more abnormal. Results are plain numbers, computed in float64 on the
+CPU, so that large scores do not saturate and ties stay ties, on any device and in any dtype of the scores.
 """
 
 from tutorial_lib.metrics.baseline_maps import center_bias_map, random_map, uniform_map

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the picture: what a map must beat before it is praised. Each is shaped like the map beside it."""
+"""Baseline maps that ignore the image and the network: random, center prior and uniform."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from torch import Tensor
 
 
 def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-    """Independent uniform numbers from 0 to 1: (…, H, W) like the map given, on its device, in its dtype.
+    """Return a map of independent random numbers, uniform between 0 and 1.
 
     Args:
-        like: any map, (…, H, W); only its shape, device and dtype matter.
-        generator: source of the numbers; without one, a fresh one seeded with 0, so that a map is the same on every device.
+        like: any map (…, H, W), floats; only its shape, device and dtype are used.
+        generator: source of the numbers; None is a new one with seed 0, so that the map is the same on every device.
+
+    Returns:
+        Map like the given one, in [0, 1].
 
     Raises:
-        ValueError: no map.
+        ValueError: ``like`` is not a map of floats.
 
     Example:
         >>> random_map(torch.zeros(2, 8, 8)).shape
@@ -22,40 +25,55 @@ def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Ten
     """
     map_size(like)
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    # Drawn in float32 and rounded, so that a half-precision map has the same numbers, nearly.
+    # Sampled in float32 and rounded, so that a half-precision map has nearly the same numbers.
     return torch.rand(like.shape, generator=generator, device=generator.device).to(like)
 
 
 def center_bias_map(like: Tensor, *, spread: float = 0.25) -> Tensor:
-    """A Gaussian in the middle, exp(−½ ((y/σH)² + (x/σW)²)), of height 1: (…, H, W). Photographers and sign worlds centre things.
+    """Return a Gaussian at the center of the map, the center prior.
+
+    exp(−½ ((y/σH)² + (x/σW)²)) with y and x from the center of an H × W map. Photographers and synthetic datasets tend
+    to place objects in the center, so a saliency map has to outperform this one.
 
     Args:
-        like: any map, (…, H, W).
-        spread: σ, the standard deviation as a share of each side.
+        like: any map (…, H, W), floats; only its shape, device and dtype are used.
+        spread: σ > 0, the standard deviation as a share of each side.
+
+    Returns:
+        Map like the given one, in [0, 1], highest in the center.
 
     Raises:
-        ValueError: no map, or no spread.
+        ValueError: ``like`` is not a map of floats, or the spread is not positive.
 
-    Source: Tatler, Journal of Vision 7(14):4, 2007, doi 10.1167/7.14.4.
+    References:
+        Tatler, Journal of Vision 7(14):4, 2007, doi:10.1167/7.14.4.
 
     Example:
         >>> center_bias_map(torch.zeros(1, 3, 3))[0, 1]
         tensor([0.4111, 1.0000, 0.4111])
     """
     if spread <= 0:
-        raise ValueError(f"a spread above zero, not {spread}")
-    bells = [
+        raise ValueError(f"spread must be positive, not {spread}")
+    rows, columns = (
         torch.exp(-(((torch.arange(n, dtype=torch.float64) + 0.5) / n - 0.5) / spread).square() / 2)
         for n in map_size(like)
-    ]
-    return (bells[0][:, None] * bells[1]).to(like).expand(like.shape).clone()
+    )
+    return (rows[:, None] * columns).to(like).expand(like.shape).clone()
 
 
 def uniform_map(like: Tensor) -> Tensor:
-    """One everywhere: (…, H, W). It points nowhere; its mass in a mask is the mask's share of the picture.
+    """Return a map of ones.
+
+    It prefers no position; the share of its total value inside a mask is the mask's share of the area.
+
+    Args:
+        like: any map (…, H, W), floats; only its shape, device and dtype are used.
+
+    Returns:
+        Map like the given one, 1 everywhere.
 
     Raises:
-        ValueError: no map.
+        ValueError: ``like`` is not a map of floats.
 
     Example:
         >>> uniform_map(torch.zeros(1, 2, 2))
@@ -67,7 +85,17 @@ def uniform_map(like: Tensor) -> Tensor:
 
 
 def map_size(like: Tensor) -> tuple[int, int]:
-    """Height and width of a map, checked."""
+    """Return the height and the width of a map, after checking it.
+
+    Args:
+        like: a map (…, H, W).
+
+    Returns:
+        H and W.
+
+    Raises:
+        ValueError: ``like`` is not a map of floats with at least one element.
+    """
     if like.dim() < 2 or not like.numel() or not like.is_floating_point():
-        raise ValueError(f"a map of floats, (…, H, W), not {like.dtype} {tuple(like.shape)}")
+        raise ValueError(f"expected a map of floats (…, H, W), not {like.dtype} {tuple(like.shape)}")
     return like.shape[-2], like.shape[-1]

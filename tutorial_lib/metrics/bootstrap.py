@@ -1,4 +1,4 @@
-"""How far a number would move if the samples had been others."""
+"""Bootstrap confidence intervals: how much a statistic would vary over other samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from torch import Tensor
 
 
 class ConfidenceInterval(NamedTuple):
-    """From ``low`` to ``high``, in the unit of the statistic."""
+    """A confidence interval, in the unit of the statistic.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+    """
 
     low: float
     high: float
@@ -24,25 +29,30 @@ def bootstrap_interval(
     n_resamples: int = 1000,
     generator: torch.Generator | None = None,
 ) -> ConfidenceInterval:
-    """The percentile bootstrap: the middle ``level`` of the statistic over samples drawn, with replacement, from the samples.
+    """Return the percentile bootstrap interval of a statistic.
 
-    The ends are the (1 ∓ level)/2 quantiles of the resampled values, so the interval needs no symmetry and stays within the
-    statistic's own range. On fewer than some thirty samples it is too narrow. It speaks of other *samples*, not of other
-    trained networks: for those, train others.
+    Its ends are the (1 ∓ confidence_level)/2 quantiles of the statistic over samples that are drawn with replacement.
+    The interval need not be symmetric, and stays within the range of the statistic. It is too narrow for fewer than
+    about thirty samples. It describes the variation over *samples*, not over trained networks; for that, train several.
 
     Args:
-        statistic: from as many tensors as there are samples to a number, as ``auroc`` or ``plcc``.
-        samples: (N, …) each; rows are drawn.
-        paired: True: row i of every sample belongs together (``plcc``, ``accuracy``); False: each is drawn by itself (``auroc``).
-            Must be said where there is more than one sample.
-        level: the share of the resampled values inside.
-        resamples: how many times to draw.
-        generator: source of the draws; without one, a fresh one seeded with 0.
+        statistic: maps as many tensors as there are samples to a number, for example ``auroc`` or ``plcc``.
+        *samples: tensors (N, …); their rows are resampled.
+        paired: whether row i of all samples belongs together and is drawn together (True: ``plcc``, ``accuracy``) or
+            each sample is drawn alone (False: ``auroc``). Required if there is more than one sample.
+        confidence_level: share of the resampled values inside the interval, in (0, 1).
+        n_resamples: number of resamples, ≥ 1.
+        generator: source of randomness; None is a new one with seed 0.
+
+    Returns:
+        The interval, in the unit of the statistic.
 
     Raises:
-        ValueError: no samples, ``paired`` left open, unequal lengths of what is paired, or a level outside (0, 1).
+        ValueError: no samples, ``paired`` is missing, paired samples of unequal length, a confidence level outside
+            (0, 1), or no resamples.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    References:
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 
     Example:
         >>> low, high = bootstrap_interval(lambda v: v.mean(), torch.arange(100.))
@@ -50,23 +60,26 @@ def bootstrap_interval(
         True
     """
     if not samples or not all(s.dim() and len(s) for s in samples):
-        raise ValueError("at least one sample, of at least one row")
+        raise ValueError("expected at least one sample, each with at least one row")
     if len(samples) > 1 and paired is None:
         raise ValueError(
-            "several samples: say paired=True if rows belong together, paired=False if each is drawn by itself"
+            "with several samples, set paired=True if their rows belong together, paired=False if each is drawn alone"
         )
     if paired and len({len(s) for s in samples}) > 1:
-        raise ValueError(f"paired samples must be equally long, not {[len(s) for s in samples]}")
+        raise ValueError(f"paired samples must have the same length, not {[len(s) for s in samples]}")
     if not 0 < confidence_level < 1 or n_resamples < 1:
-        raise ValueError(f"a level between 0 and 1 and at least one resample, not {confidence_level} and {n_resamples}")
+        raise ValueError(
+            f"expected a confidence level between 0 and 1 and at least one resample, not {confidence_level} and "
+            f"{n_resamples}"
+        )
     generator = generator if generator is not None else torch.Generator().manual_seed(0)
 
-    def draw(n: int) -> Tensor:
+    def random_rows(n: int) -> Tensor:
         return torch.randint(n, (n,), generator=generator, device=generator.device)
 
     values = []
     for _ in range(n_resamples):
-        rows = [draw(len(samples[0]))] * len(samples) if paired else [draw(len(s)) for s in samples]
+        rows = [random_rows(len(samples[0]))] * len(samples) if paired else [random_rows(len(s)) for s in samples]
         values.append(float(statistic(*(s[r.to(s.device)] for s, r in zip(samples, rows)))))
     tail = (1 - confidence_level) / 2
     low, high = (

@@ -1,4 +1,4 @@
-"""Whether a network is right, and whether it knows how often."""
+"""Accuracy, and the calibration of predicted probabilities."""
 
 from __future__ import annotations
 
@@ -11,168 +11,207 @@ from tutorial_lib._validation import check_shapes
 
 
 def accuracy(predictions: Tensor, labels: Tensor) -> float:
-    """The share of right answers, in [0, 1]; higher is better.
+    """Return the share of correct predictions.
 
     Args:
-        predictions: classes, (N,), or one row of logits or probabilities a sample, (N, C), whose largest wins.
-        labels: (N,), integers.
+        predictions: classes (N,), or logits or probabilities (N, C), of which the arg-max is taken.
+        labels: whole numbers (N,).
+
+    Returns:
+        Accuracy in [0, 1]; higher is better.
 
     Raises:
-        ValueError: not one label a prediction.
+        ValueError: the shapes do not belong together, there are no predictions, or some are NaN.
 
     Example:
         >>> accuracy(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 2, 2]))
         0.75
     """
-    table = predictions.dim() == 2
+    is_table = predictions.dim() == 2
     if (
         predictions.shape[:1] != labels.shape
         or labels.dim() != 1
         or not predictions.numel()
-        or (not table and predictions.dim() != 1)
+        or (not is_table and predictions.dim() != 1)
     ):
-        found = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"predictions (N,) or (N, C) and labels (N,), N > 0, not {found}")
-    if table and predictions.dtype == torch.bool or predictions.isnan().any():
-        raise ValueError("predictions are classes, logits or probabilities; some of these are no numbers")
-    classes = predictions.argmax(1) if table else predictions
+        received = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"expected predictions (N,) or (N, C) and labels (N,), N > 0, not {received}")
+    if is_table and predictions.dtype == torch.bool or predictions.isnan().any():
+        raise ValueError("expected classes, logits or probabilities as predictions, not bools or NaN")
+    classes = predictions.argmax(1) if is_table else predictions
     return (classes == labels.to(classes.device)).double().mean().item()
 
 
 def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) -> float:
-    """The F1 of every class, 2 TP / (2 TP + FP + FN), averaged over classes, common or rare. In [0, 1]; higher is better.
+    """Return the F1 score 2 TP / (2 TP + FP + FN), averaged over classes.
 
-    Unlike :func:`accuracy` it is not carried by the commonest class, such as the unknown one in open-set recognition.
+    All classes count equally. In contrast to :func:`accuracy`, the most frequent class does not dominate, for example
+    the unknown class in open-set recognition.
 
     Args:
-        predictions: classes, (N,), or logits or probabilities, (N, C), whose largest wins.
-        labels: (N,), integers.
-        classes: how many there are, 0 … classes − 1, each counted, with 0 where it was neither said nor right; by default those
-            that occur on either side.
+        predictions: classes (N,), or logits or probabilities (N, C), of which the arg-max is taken.
+        labels: whole numbers (N,).
+        classes: number of classes C; a class that is neither predicted nor a label then counts as 0. None averages over
+            the classes that occur.
+
+    Returns:
+        Macro-averaged F1 in [0, 1]; higher is better.
 
     Raises:
-        ValueError: not one label a prediction, or a class out of range.
+        ValueError: the shapes do not belong together, there are no predictions, some are NaN, or a class is out of
+            range.
 
-    Source: Sokolova and Lapalme, Information Processing and Management 45, 2009, doi 10.1016/j.ipm.2009.03.002.
+    References:
+        Sokolova and Lapalme, Information Processing and Management 45, 2009, doi:10.1016/j.ipm.2009.03.002.
 
     Example:
         >>> macro_f1(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), classes=2) < 0.5
         True
     """
     accuracy(predictions, labels)
-    said = (predictions.argmax(1) if predictions.dim() == 2 else predictions).cpu()
+    predicted = (predictions.argmax(1) if predictions.dim() == 2 else predictions).cpu()
     labels = labels.cpu()
-    asked = torch.cat([said, labels]).unique() if classes is None else torch.arange(classes)
-    if torch.cat([said, labels]).min() < 0 or torch.cat([said, labels]).max() > asked.max():
-        raise ValueError(f"classes must lie in 0…{int(asked.max())}")
-    hits = torch.stack([((said == c) & (labels == c)).sum() for c in asked]).double()
-    named = torch.stack([(said == c).sum() + (labels == c).sum() for c in asked]).double()
-    # 2 TP + FP + FN = times said + times true
-    return (2 * hits / named.clamp(min=1)).mean().item()
+    counted = torch.cat([predicted, labels]).unique() if classes is None else torch.arange(classes)
+    if torch.cat([predicted, labels]).min() < 0 or torch.cat([predicted, labels]).max() > counted.max():
+        raise ValueError(f"classes must lie in 0…{int(counted.max())}")
+    true_positives = torch.stack([((predicted == c) & (labels == c)).sum() for c in counted]).double()
+    # 2 TP + FP + FN = times predicted + times true
+    denominator = torch.stack([(predicted == c).sum() + (labels == c).sum() for c in counted]).double()
+    return (2 * true_positives / denominator.clamp(min=1)).mean().item()
 
 
 class ReliabilityBins(NamedTuple):
-    """Per bin, (bins,), float64: how many samples, their mean confidence, their accuracy (0 where the bin is empty)."""
+    """The data of a reliability diagram, one row per bin, float64.
 
-    count: Tensor
+    Attributes:
+        counts: number of samples (B,).
+        confidence: mean confidence (B,) in [0, 1]; 0 for an empty bin.
+        accuracy: accuracy (B,) in [0, 1]; 0 for an empty bin.
+    """
+
+    counts: Tensor
     confidence: Tensor
     accuracy: Tensor
 
 
 def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -> ReliabilityBins:
-    """Confidence against accuracy, in ``bins`` bins of equal width, (i/B, (i+1)/B]: what a reliability diagram shows.
+    """Return accuracy and mean confidence in bins of equal width, as in a reliability diagram.
+
+    Bin i holds the samples whose largest probability, the confidence, lies in (i/B, (i+1)/B].
 
     Args:
-        probabilities: (N, C), rows that sum to one.
-        labels: (N,), integers.
-        bins: how many, B.
+        probabilities: predicted probabilities (N, C); the rows sum to one.
+        labels: whole numbers (N,).
+        bins: number of bins, B.
+
+    Returns:
+        Counts, mean confidences and accuracies, (B,) each.
 
     Raises:
-        ValueError: rows that are no probabilities (logits need ``.softmax(1)`` first); not one label a row; no bins.
+        ValueError: rows that are not probabilities (apply ``.softmax(1)`` to logits), shapes that do not belong
+            together, or no bins.
 
-    Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv 1706.04599.
+    References:
+        Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv:1706.04599.
 
     Example:
-        >>> reliability_bins(torch.tensor([[.9, .1], [.6, .4]]), torch.tensor([0, 1]), bins=2).count
+        >>> reliability_bins(torch.tensor([[.9, .1], [.6, .4]]), torch.tensor([0, 1]), bins=2).counts
         tensor([0., 2.], dtype=torch.float64)
     """
     if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        found = f"{tuple(probabilities.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"probabilities (N, C) and labels (N,), N > 0, not {found}")
+        received = f"{tuple(probabilities.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"expected probabilities (N, C) and labels (N,), N > 0, not {received}")
     if bins < 1:
-        raise ValueError(f"at least one bin, not {bins}")
+        raise ValueError(f"expected at least one bin, not {bins}")
     p, labels = probabilities.detach().cpu(), labels.cpu()
-    # Half precision sums to one only nearly.
+    # In half precision the rows sum to one only approximately.
     if not ((p >= 0).all() and (p.double().sum(1) - 1).abs().max() < 0.05):
-        raise ValueError("rows must be probabilities that sum to one; for logits, give logits.softmax(1)")
+        raise ValueError("rows must be probabilities that sum to one; for logits, pass logits.softmax(1)")
     confidence, predicted = p.max(1)
-    # Edges of the confidence's own precision: 0.2 is 3/15 in float32, too.
+    # The edges have the precision of the confidence, so that 0.2 in float32 equals the edge 3/15.
     edges = (torch.arange(1, bins, dtype=torch.float64) / bins).to(p.dtype)
     bin_of = torch.bucketize(confidence, edges)
-    count, sure, right = torch.zeros(3, bins, dtype=torch.float64)
-    count.index_add_(0, bin_of, torch.ones(len(p), dtype=torch.float64))
-    sure.index_add_(0, bin_of, confidence.double())
-    right.index_add_(0, bin_of, (predicted == labels).double())
-    return ReliabilityBins(count, sure / count.clamp(min=1), right / count.clamp(min=1))
+    counts, confidence_sums, correct = torch.zeros(3, bins, dtype=torch.float64)
+    counts.index_add_(0, bin_of, torch.ones(len(p), dtype=torch.float64))
+    confidence_sums.index_add_(0, bin_of, confidence.double())
+    correct.index_add_(0, bin_of, (predicted == labels).double())
+    return ReliabilityBins(counts, confidence_sums / counts.clamp(min=1), correct / counts.clamp(min=1))
 
 
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -> float:
-    """How far confidence and accuracy lie apart: ECE = Σ_m |B_m|/N · |acc(B_m) − conf(B_m)|, over bins of equal width.
+    """Return the expected calibration error (ECE), over bins of equal width.
 
-    In [0, 1], lower is better. It is biased upwards on few samples (each bin's accuracy is noisy), and a network that gives every
-    picture the base rate is perfectly calibrated and useless: read it beside the accuracy.
+    ECE = Σ_m |B_m|/N · |acc(B_m) − conf(B_m)|. It is biased upwards for few samples, because the accuracy of each bin
+    is noisy. A network that predicts the class frequencies for every image is perfectly calibrated but useless, so
+    report the accuracy as well.
 
     Args:
-        probabilities: (N, C), rows that sum to one.
-        labels: (N,), integers.
-        bins: how many.
+        probabilities: predicted probabilities (N, C); the rows sum to one.
+        labels: whole numbers (N,).
+        bins: number of bins.
+
+    Returns:
+        ECE in [0, 1]; lower is better.
 
     Raises:
-        ValueError: as :func:`reliability` does.
+        ValueError: rows that are not probabilities (apply ``.softmax(1)`` to logits), shapes that do not belong
+            together, or no bins.
 
-    Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv 1706.04599.
+    References:
+        Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv:1706.04599.
 
     Example:
         >>> expected_calibration_error(torch.tensor([[1., 0.], [1., 0.]]), torch.tensor([0, 1]))
         0.5
     """
-    count, sure, right = reliability_bins(probabilities, labels, bins=bins)
-    return (count * (sure - right).abs()).sum().item() / len(labels)
+    counts, confidence, bin_accuracy = reliability_bins(probabilities, labels, bins=bins)
+    return (counts * (confidence - bin_accuracy).abs()).sum().item() / len(labels)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature T > 0 that makes the labels most likely under softmax(z / T): one number against overconfidence.
+    """Return the temperature T that maximizes the likelihood of the labels under softmax(z/T).
 
-    T > 1 softens an overconfident network, T < 1 sharpens a shy one; no prediction changes. With β = 1/T the loss is convex, and
-    its slope, mean(Σ_c p_c z_c − z_y), is brought to zero exactly. Fit it on samples that are neither trained nor tested on.
+    T > 1 corrects overconfidence, T < 1 underconfidence; no predicted class changes. With β = 1/T the loss is convex,
+    and its slope, mean(Σ_c p_c z_c − z_y), is solved for zero. Use samples that are not part of training or test set.
 
     Args:
-        logits: (N, C), finite.
-        labels: (N,), integers in 0 … C−1.
+        logits: z (N, C), finite.
+        labels: whole numbers (N,) in 0 … C − 1.
+
+    Returns:
+        T > 0.
 
     Raises:
-        ValueError: wrong shapes; every label has the largest logit, or the logits speak against the labels: no T is best.
+        ValueError: wrong shapes, logits that are not finite, or no optimal T exists, because every label has the
+            largest logit or the logits favor other classes than the labels.
 
-    Source: Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv 1706.04599.
+    References:
+        Guo, Pleiss, Sun, Weinberger, ICML 2017, arXiv:1706.04599.
 
     Example:
         >>> z = torch.tensor([[2., 0.], [2., 0.], [2., 0.], [2., 0.]])
-        >>> round(2 / fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # z/T = log 3 gives the label of three in four ¾
+        >>> round(2 / fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # z/T = log 3 gives probability ¾
         1.0986
     """
     if logits.dim() != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(f"logits (N, C) and labels (N,), N > 0, not {tuple(logits.shape)} and {tuple(labels.shape)}")
+        raise ValueError(
+            f"expected logits (N, C) and labels (N,), N > 0, not {tuple(logits.shape)} and {tuple(labels.shape)}"
+        )
     check_shapes(labels=(labels, "whole N"))
     z, labels = logits.detach().to("cpu", torch.float64), labels.cpu().long()
     if not z.isfinite().all() or not ((0 <= labels) & (labels < z.shape[1])).all():
         raise ValueError(f"logits must be finite, and labels lie in 0…{z.shape[1] - 1}")
-    # Only differences of logits count, and the largest as zero cannot overflow.
+    # The softmax depends on differences of logits alone, and cannot overflow if the largest logit is zero.
     z = z - z.max(1, keepdim=True).values
     z_y = z.gather(1, labels[:, None])[:, 0]
     if (z_y == 0).all():
-        raise ValueError("every label has the largest logit, so no T is small enough: use samples that hold errors")
+        raise ValueError(
+            "every label has the largest logit, so the likelihood has no maximum; use samples that include errors"
+        )
     if z_y.mean() <= z.mean():
-        raise ValueError("the logits favour other classes over the labels, so no T is best: do they belong together?")
+        raise ValueError(
+            "the logits favor other classes than the labels, so no T > 0 is best; do they belong together?"
+        )
 
     def slope(beta: float) -> tuple[float, float]:
         p = (beta * z).softmax(1)
@@ -183,13 +222,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     while slope(high)[0] < 0:
         low, high = high, 2 * high
     beta = (low + high) / 2
-    # Newton's steps, kept inside what is known to hold the zero.
+    # Newton's method, kept inside the interval that contains the zero.
     for _ in range(100):
         value, curvature = slope(beta)
         low, high = (low, beta) if value > 0 else (beta, high)
-        nearer = beta - value / curvature if curvature > 0 else low
-        nearer = nearer if low < nearer < high else (low + high) / 2
-        if abs(nearer - beta) <= 1e-12 * beta:
+        next_beta = beta - value / curvature if curvature > 0 else low
+        next_beta = next_beta if low < next_beta < high else (low + high) / 2
+        if abs(next_beta - beta) <= 1e-12 * beta:
             break
-        beta = nearer
+        beta = next_beta
     return 1 / beta

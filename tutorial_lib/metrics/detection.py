@@ -1,4 +1,7 @@
-"""How well a score tells abnormal from normal. A higher score means more abnormal everywhere; abnormal is the positive class."""
+"""How well a score separates abnormal from normal samples.
+
+A higher score means more abnormal in every function, and abnormal is the positive class.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,23 @@ from torch import Tensor
 
 
 def auroc(normal: Tensor, abnormal: Tensor) -> float:
-    """The chance that an abnormal sample scores higher than a normal one, ties counted half: P(a > n) + ½ P(a = n).
+    """Return the area under the ROC curve (AUROC), P(a > n) + ½ P(a = n).
 
-    The area under the ROC curve, exact: pairs are counted, no curve is drawn. In [0, 1], higher is better; ½ is what a coin gets,
-    and below ½ the score points the wrong way.
+    The probability that an abnormal sample has a higher score than a normal one, where a tie counts half. It is exact:
+    pairs are counted, and no curve is interpolated.
 
     Args:
-        normal: scores, (N,), on any device, in any dtype.
-        abnormal: scores, (M,).
+        normal: scores of normal samples (N,), on any device, in any dtype.
+        abnormal: scores of abnormal samples (M,).
+
+    Returns:
+        AUROC in [0, 1]; higher is better, ½ is chance level, and below ½ a higher score means more normal.
 
     Raises:
-        ValueError: no scores, a table of them, or one that is not a number.
+        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN.
 
-    Source: Hanley and McNeil, Radiology 143, 1982, doi 10.1148/radiology.143.1.7063747.
+    References:
+        Hanley and McNeil, Radiology 143, 1982, doi:10.1148/radiology.143.1.7063747.
 
     Example:
         >>> auroc(torch.tensor([0., 1., 1.]), torch.tensor([1., 2.]))
@@ -34,19 +41,23 @@ def auroc(normal: Tensor, abnormal: Tensor) -> float:
 
 
 def aupr(normal: Tensor, abnormal: Tensor) -> float:
-    """Average precision at finding the abnormal: Σ_k (R_k − R_{k−1}) P_k over the thresholds, each tie one threshold.
+    """Return the average precision of detecting abnormal samples, Σ_k (R_k − R_{k−1}) P_k.
 
-    In [0, 1], higher is better. A coin gets the share of the abnormal, M / (N + M): say it beside the number.
-    Nothing is interpolated between thresholds, which would flatter.
+    The sum runs over thresholds, and tied scores form one threshold. Nothing is interpolated, because interpolation is
+    too optimistic.
 
     Args:
-        normal: scores, (N,).
-        abnormal: scores, (M,).
+        normal: scores of normal samples (N,).
+        abnormal: scores of abnormal samples (M,).
+
+    Returns:
+        Average precision in [0, 1]; higher is better. Chance level is M / (N + M), so report it as well.
 
     Raises:
-        ValueError: as :func:`auroc` does.
+        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN.
 
-    Source: Davis and Goadrich, ICML 2006; the step form is that of scikit-learn's average_precision_score.
+    References:
+        Davis and Goadrich, ICML 2006; the step form is that of scikit-learn's average_precision_score.
 
     Example:
         >>> aupr(torch.tensor([0., 1.]), torch.tensor([2., 3.]))
@@ -58,21 +69,24 @@ def aupr(normal: Tensor, abnormal: Tensor) -> float:
 
 
 def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
-    """The share of false alarms at the highest threshold that still finds the share ``tpr`` of the abnormal.
+    """Return the false-positive rate at the highest threshold with a given true-positive rate.
 
-    In [0, 1], lower is better; a coin gets ``tpr``. An alarm is a score at or above the threshold, and thresholds are scores that
-    occur, so nothing is interpolated. Papers that keep ``tpr`` of the normal and count the abnormal that pass as well report
-    ``fpr_at_tpr(-abnormal, -normal)``.
+    A sample is detected if its score is at or above the threshold. Thresholds are scores that occur, so nothing is
+    interpolated. Papers that take normal as the positive class report ``fpr_at_tpr(-abnormal, -normal)``.
 
     Args:
-        normal: scores, (N,).
-        abnormal: scores, (M,).
-        tpr: the share to be found, above 0 and at most 1.
+        normal: scores of normal samples (N,).
+        abnormal: scores of abnormal samples (M,).
+        tpr: share of the abnormal samples to be detected, above 0 and at most 1.
+
+    Returns:
+        False-positive rate in [0, 1]; lower is better, and chance level is ``tpr``.
 
     Raises:
-        ValueError: as :func:`auroc` does; ``tpr`` out of range.
+        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN; ``tpr`` is out of range.
 
-    Source: Liang, Li, Srikant, ICLR 2018, arXiv 1706.02690 (there with the normal as positive).
+    References:
+        Liang, Li, Srikant, ICLR 2018, arXiv:1706.02690, with normal as the positive class.
 
     Example:
         >>> fpr_at_tpr(torch.tensor([0., 1., 2., 3.]), torch.tensor([2., 4.]), tpr=1)
@@ -86,18 +100,23 @@ def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
 
 
 def detection_error(normal: Tensor, abnormal: Tensor) -> float:
-    """The smallest error that any threshold makes where normal and abnormal are equally likely: min ½ (FPR + FNR).
+    """Return the smallest error of any threshold, min ½ (FPR + FNR).
 
-    In [0, ½], lower is better; a coin gets ½. The threshold is chosen by looking at the answers: a bound, not a promise.
+    Normal and abnormal samples count equally. The threshold is selected on the same samples, so the result is a lower
+    bound, not an estimate of the error on new samples.
 
     Args:
-        normal: scores, (N,).
-        abnormal: scores, (M,).
+        normal: scores of normal samples (N,).
+        abnormal: scores of abnormal samples (M,).
+
+    Returns:
+        Error in [0, ½]; lower is better, and chance level is ½.
 
     Raises:
-        ValueError: as :func:`auroc` does.
+        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN.
 
-    Source: Liang, Li, Srikant, ICLR 2018, arXiv 1706.02690.
+    References:
+        Liang, Li, Srikant, ICLR 2018, arXiv:1706.02690.
 
     Example:
         >>> detection_error(torch.tensor([0., 1., 2., 3.]), torch.tensor([3., 4.]))
@@ -108,7 +127,13 @@ def detection_error(normal: Tensor, abnormal: Tensor) -> float:
 
 
 class RiskCoverage(NamedTuple):
-    """``coverage`` and ``risk``, (N,), both float64; ``area`` under the curve, the mean risk: lower is better."""
+    """A risk–coverage curve, from the smallest coverage to 1.
+
+    Attributes:
+        coverage: share of the samples that are predicted, k/N (N,), float64.
+        risk: share of errors among them (N,) in [0, 1], float64.
+        area: area under the curve, which is the mean risk; lower is better.
+    """
 
     coverage: Tensor
     risk: Tensor
@@ -116,19 +141,25 @@ class RiskCoverage(NamedTuple):
 
 
 def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
-    """The share of errors among the k samples with the lowest scores, for k = 1 … N: answer the easy ones, pass on the rest.
+    """Return the risk–coverage curve of selective prediction.
 
-    risk_k = errors among the k least abnormal / k, at coverage k / N. A score without information stays at the error rate.
-    Samples of equal score are taken in no order: inside a tie the risk is what a random order gives on average.
+    risk_k = errors among the k samples with the lowest scores / k, at coverage k/N: the classifier predicts the k
+    samples with the lowest scores, and abstains on the others. Samples with equal scores have no order; within a tie
+    the risk is the mean over random orders.
 
     Args:
-        score: (N,), higher = more abnormal; give ``-trust`` for what measures trust.
-        correct: (N,), bool: was the prediction right?
+        score: abnormality (N,), higher means more abnormal; for a measure of trust pass ``-trust``.
+        correct: whether each prediction is correct (N,), bool.
+
+    Returns:
+        Coverage, risk, and the area under the curve. A score without information stays at the error rate.
 
     Raises:
-        ValueError: as :func:`auroc` does; not one verdict a score.
+        ValueError: the scores are not (N,), are empty, or some are NaN; ``correct`` is not bool with one value per
+            score.
 
-    Source: Geifman and El-Yaniv, NeurIPS 2017, arXiv 1705.08500.
+    References:
+        Geifman and El-Yaniv, NeurIPS 2017, arXiv:1705.08500.
 
     Example:
         >>> risk_coverage(torch.tensor([0.1, 0.9]), torch.tensor([True, False])).risk
@@ -136,37 +167,56 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
     """
     score = check_scores(score, "score")
     if correct.shape != score.shape or correct.dtype != torch.bool:
-        found = f"{correct.dtype} {tuple(correct.shape)}"
-        raise ValueError(f"correct must be bool, one for each of the {len(score)} scores, not {found}")
-    _, place, size = score.unique(return_inverse=True, return_counts=True)
-    wrong = torch.zeros(len(size), dtype=score.dtype).index_add_(0, place, (~correct.cpu()).to(score))
-    # Inside a tie every sample carries the mean error of the tie.
-    errors = (wrong / size).repeat_interleave(size).cumsum(0)
+        received = f"{correct.dtype} {tuple(correct.shape)}"
+        raise ValueError(f"correct must be bool, one for each of the {len(score)} scores, not {received}")
+    _, index, counts = score.unique(return_inverse=True, return_counts=True)
+    tie_errors = torch.zeros(len(counts), dtype=score.dtype).index_add_(0, index, (~correct.cpu()).to(score))
+    # Within a tie every sample contributes the mean error of the tie.
+    errors = (tie_errors / counts).repeat_interleave(counts).cumsum(0)
     k = torch.arange(1, len(score) + 1, dtype=score.dtype)
     risk = errors / k
     return RiskCoverage(k / len(score), risk, risk.mean().item())
 
 
 def roc_counts(normal: Tensor, abnormal: Tensor) -> tuple[Tensor, Tensor]:
-    """False and true alarms at every threshold, from none to all: (K + 1,) each, K different scores, the highest first."""
-    values, place = torch.cat([normal, abnormal]).unique(return_inverse=True)
+    """Return the numbers of false and true positives at every threshold.
+
+    Args:
+        normal: scores of normal samples (N,), float64 on the CPU.
+        abnormal: scores of abnormal samples (M,).
+
+    Returns:
+        False positives and true positives, (K + 1,) each, for K different scores: from no detection to the lowest
+        threshold, at which all samples are detected.
+    """
+    values, index = torch.cat([normal, abnormal]).unique(return_inverse=True)
     counts = torch.zeros(2, len(values) + 1, dtype=torch.float64)
-    for count, places in zip(counts, place.split([len(normal), len(abnormal)])):
-        count[1:] = torch.bincount(places, minlength=len(values)).flip(0).cumsum(0)
+    for count, group_index in zip(counts, index.split([len(normal), len(abnormal)])):
+        count[1:] = torch.bincount(group_index, minlength=len(values)).flip(0).cumsum(0)
     return counts[0], counts[1]
 
 
 def check_scores(values: Tensor, name: str) -> Tensor:
-    """Scores as float64 on the CPU, where ties of every narrower type stay ties.
+    """Return scores as float64 on the CPU, where ties of every narrower dtype stay ties.
+
+    Args:
+        values: scores (N,), on any device, in any dtype.
+        name: name of the scores in the error message.
+
+    Returns:
+        Scores (N,), float64 on the CPU, without a graph.
+
+    Raises:
+        ValueError: the scores are not (N,), are empty, or some are NaN.
 
     Example:
         >>> check_scores(torch.tensor([1, 2]), "score")
         tensor([1., 2.], dtype=torch.float64)
     """
     if not isinstance(values, Tensor) or values.dim() != 1 or not len(values):
-        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ValueError(f"{name} must be a tensor of at least one score, (N,), not {found}")
+        received = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(f"{name} must be a tensor of at least one score, (N,), not {received}")
     values = values.detach().to("cpu", torch.float64).contiguous()
     if values.isnan().any():
-        raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number")
+        raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number (NaN)")
     return values

@@ -1,6 +1,7 @@
-"""How well a map says where people looked. Fixations are points (K, 2), row and column; what they add up to is a density.
+"""Evaluation of saliency maps against human fixations.
 
-One picture at a time, plain numbers out. What each measure forgives is said with it: no two of them ask the same.
+Fixations are points (K, 2), row and column; a fixation density is their smoothed sum. Every function takes one image at
+a time and returns a number. The metrics differ in what they are invariant to, and each docstring says it.
 """
 
 from __future__ import annotations
@@ -11,42 +12,53 @@ from torch import Tensor
 from tutorial_lib.metrics.correlation import plcc
 from tutorial_lib.metrics.detection import auroc
 
-# What stands in for zero in a logarithm: the spacing of doubles at one, as in the benchmark's code.
+# Added to the arguments of logarithms: the machine precision of float64, as in the code of the MIT benchmark.
 EPS = torch.finfo(torch.float64).eps
 
 
 def nss(saliency: Tensor, fixations: Tensor) -> float:
-    """Normalised scanpath saliency: the mean of the standardised map at the fixations, 1/K Σ (S − μ)/σ. 0 = chance, higher is better.
+    """Return the normalized scanpath saliency (NSS), 1/K Σ (S − μ)/σ.
 
-    Forgives scale and offset of the map, and nothing else. σ is over all pixels (n, not n − 1); a constant map gets 0.
+    The mean of the standardized map at the fixations, invariant to scale and offset of the map. σ is taken over all
+    pixels (divided by n, not n − 1).
 
     Args:
-        saliency: (H, W).
-        fixations: (K, 2) integers, row and column; a point looked at twice counts twice.
+        saliency: S (H, W).
+        fixations: points (K, 2), whole numbers, row and column; a repeated point counts repeatedly.
+
+    Returns:
+        NSS in standard deviations; 0 is chance level, and higher is better. A constant map has 0.
 
     Raises:
-        ValueError: no map of finite numbers, no fixations, or one outside of the map.
+        ValueError: the map is not (H, W) or not finite, there are no fixations, or one lies outside the map.
 
-    Source: Peters et al., Vision Research 45, 2005, doi 10.1016/j.visres.2005.03.019.
+    References:
+        Peters et al., Vision Research 45, 2005, doi:10.1016/j.visres.2005.03.019.
 
     Example:
         >>> round(nss(torch.tensor([[0., 0.], [0., 4.]]), torch.tensor([[1, 1]])), 4)
         1.7321
     """
-    values, at = sample_at(saliency, fixations)
-    spread = values.std(correction=0)
+    values, fixated = sample_at(saliency, fixations)
     if values.max() == values.min():
         return 0.0
-    return ((at - values.mean()) / spread).mean().item()
+    return ((fixated - values.mean()) / values.std(correction=0)).mean().item()
 
 
 def cc(saliency: Tensor, density: Tensor) -> float:
-    """Pearson's correlation of map and density (CC), in [−1, 1]; 0 = chance, higher is better. A constant map gets 0.
+    """Return Pearson's correlation coefficient (CC) of a map and a fixation density.
 
-    Forgives scale and offset; false alarms and misses weigh alike.
+    It is invariant to scale and offset of the map, and weights false positives and misses equally.
+
+    Args:
+        saliency: map (H, W).
+        density: fixation density (H, W), for example from :func:`fixation_density`.
+
+    Returns:
+        CC in [−1, 1]; 0 is chance level, and higher is better. A constant map has 0.
 
     Raises:
-        ValueError: maps of different sizes, or not finite.
+        ValueError: the maps are not (H, W), have different sizes or are not finite.
 
     Example:
         >>> round(cc(torch.tensor([[0., 1.], [2., 3.]]), torch.tensor([[5., 7.], [9., 11.]])), 6)
@@ -57,14 +69,24 @@ def cc(saliency: Tensor, density: Tensor) -> float:
 
 
 def sim(saliency: Tensor, density: Tensor) -> float:
-    """The mass that two maps share (SIM), Σ min(P, Q), each summing to one; in [0, 1], higher is better.
+    """Return the similarity (SIM) of a map and a fixation density, Σ min(P, Q).
 
-    Forgives the scale of the map. A miss cannot be made good elsewhere, and an offset costs.
+    P and Q are the two maps divided by their sums. SIM is invariant to the scale of the map; a miss cannot be made up
+    for elsewhere, and an offset lowers it.
+
+    Args:
+        saliency: map (H, W), ≥ 0, not zero everywhere.
+        density: fixation density (H, W), ≥ 0, for example from :func:`fixation_density`.
+
+    Returns:
+        SIM in [0, 1]; higher is better.
 
     Raises:
-        ValueError: maps of different sizes, not finite, with negative numbers, or empty.
+        ValueError: the maps are not (H, W), have different sizes, are not finite, have negative values, or are zero
+            everywhere.
 
-    Source: Judd, Durand, Torralba, MIT-CSAIL-TR-2012-001.
+    References:
+        Judd, Durand, Torralba, MIT-CSAIL-TR-2012-001.
 
     Example:
         >>> sim(torch.tensor([[1., 1.]]), torch.tensor([[0., 2.]]))
@@ -75,14 +97,24 @@ def sim(saliency: Tensor, density: Tensor) -> float:
 
 
 def kl_divergence(saliency: Tensor, density: Tensor) -> float:
-    """How much the density surprises the map: KL(Q ‖ P) = Σ Q log(ε + Q/(ε + P)) in nats, each summing to one. Lower is better.
+    """Return the Kullback–Leibler divergence of a map from a fixation density, KL(Q ‖ P).
 
-    Forgives the scale of the map. One place that was looked at and held for impossible costs up to log 1/ε ≈ 36 nats a share.
+    Σ Q log(ε + Q/(ε + P)), where P and Q are the map and the density divided by their sums. It is invariant to the
+    scale of the map. A fixated position at which the map is zero costs up to log 1/ε ≈ 36 nats times its share of Q.
+
+    Args:
+        saliency: map (H, W), ≥ 0, not zero everywhere.
+        density: fixation density (H, W), ≥ 0, for example from :func:`fixation_density`.
+
+    Returns:
+        Divergence in nats, ≥ 0 up to ε; lower is better.
 
     Raises:
-        ValueError: as :func:`similarity` does.
+        ValueError: the maps are not (H, W), have different sizes, are not finite, have negative values, or are zero
+            everywhere.
 
-    Source: Bylinskii et al., IEEE TPAMI 2019, arXiv 1604.03605.
+    References:
+        Bylinskii et al., IEEE TPAMI 2019, arXiv:1604.03605.
 
     Example:
         >>> round(kl_divergence(torch.tensor([[1., 1.]]), torch.tensor([[0., 2.]])), 4)
@@ -93,38 +125,60 @@ def kl_divergence(saliency: Tensor, density: Tensor) -> float:
 
 
 def auc_judd(saliency: Tensor, fixations: Tensor) -> float:
-    """The chance that the map is higher at a fixation than at a pixel that nobody fixated, ties half. ½ = chance, higher is better.
+    """Return the AUC of fixated against all other pixels (AUC-Judd).
 
-    Forgives every increasing change of the map; false alarms where the map is low cost little. Exact: pairs are counted.
-    (The usual code draws straight lines between thresholds at the fixations, which adds at most 1/(2K), and breaks ties by noise.)
-    A blob in the middle of photographs gets about three quarters: say so beside it.
+    The probability that the map is higher at a fixation than at a pixel without a fixation, where a tie counts half. It
+    is invariant to every increasing transformation of the map, and false positives where the map is low cost little.
+    The result is exact, because pairs are counted. Common implementations interpolate linearly between thresholds at
+    the fixations, which adds at most 1/(2K), and break ties with noise.
+
+    Args:
+        saliency: map (H, W).
+        fixations: points (K, 2), whole numbers, row and column; a repeated point counts repeatedly.
+
+    Returns:
+        AUC in [0, 1]; ½ is chance level, and higher is better. A center prior reaches about ¾ on photographs, so report
+        it as well.
 
     Raises:
-        ValueError: as :func:`nss` does; no pixel without a fixation.
+        ValueError: the map is not (H, W) or not finite, there are no fixations, one lies outside the map, or every
+            pixel has a fixation.
 
-    Source: Judd, Ehinger, Durand, Torralba, ICCV 2009, doi 10.1109/ICCV.2009.5459462.
+    References:
+        Judd, Ehinger, Durand, Torralba, ICCV 2009, doi:10.1109/ICCV.2009.5459462.
 
     Example:
         >>> auc_judd(torch.tensor([[0., 1.], [1., 2.]]), torch.tensor([[1, 1], [0, 1]]))
         0.875
     """
-    values, at = sample_at(saliency, fixations)
-    free = torch.ones_like(values, dtype=torch.bool)
-    free[tuple(fixations.detach().cpu().long().T)] = False
-    if not free.any():
-        raise ValueError("every pixel was fixated, so there is nothing to tell fixations from")
-    return auroc(values[free], at)
+    values, fixated = sample_at(saliency, fixations)
+    is_free = torch.ones_like(values, dtype=torch.bool)
+    is_free[tuple(fixations.detach().cpu().long().T)] = False
+    if not is_free.any():
+        raise ValueError("every pixel has a fixation, so there are no pixels to compare the fixations with")
+    return auroc(values[is_free], fixated)
 
 
 def shuffled_auc(saliency: Tensor, fixations: Tensor, others: Tensor) -> float:
-    """As :func:`auc_judd`, but against places fixated in *other* pictures: (M, 2). ½ = chance, also for a blob in the middle.
+    """Return the AUC of fixations against fixations in other images (shuffled AUC).
 
-    What all pictures share, the centre above all, is worth nothing here. All pairs are counted, none is drawn.
+    The probability that the map is higher at a fixation than at a point that was fixated in another image, where a tie
+    counts half. What all images have in common, above all the center prior, has no effect. All pairs are counted, and
+    none are sampled.
+
+    Args:
+        saliency: map (H, W).
+        fixations: points (K, 2), whole numbers, row and column.
+        others: fixations in *other* images (M, 2), whole numbers, row and column.
+
+    Returns:
+        AUC in [0, 1]; ½ is chance level, also for a center prior, and higher is better.
 
     Raises:
-        ValueError: as :func:`nss` does, for either set of points.
+        ValueError: the map is not (H, W) or not finite, one of the sets has no fixations, or one lies outside the map.
 
-    Source: Zhang et al., Journal of Vision 8(7):32, 2008, doi 10.1167/8.7.32.
+    References:
+        Zhang et al., Journal of Vision 8(7):32, 2008, doi:10.1167/8.7.32.
 
     Example:
         >>> shuffled_auc(torch.tensor([[0., 1.], [1., 2.]]), torch.tensor([[1, 1]]), torch.tensor([[0, 0], [1, 1]]))
@@ -134,14 +188,25 @@ def shuffled_auc(saliency: Tensor, fixations: Tensor, others: Tensor) -> float:
 
 
 def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> float:
-    """Bits a fixation that a map knows more than a baseline: 1/K Σ log₂(ε + P) − log₂(ε + B), each summing to one.
+    """Return the information gain of a map over a baseline, in bits per fixation.
 
-    0 = knows what the baseline (a centre prior) knows, below 0 less. Forgives the scale of the map only: a density is asked for.
+    1/K Σ log₂(ε + P) − log₂(ε + B) at the fixations, where P and B are the map and the baseline divided by their sums.
+    It is invariant to the scale of the map only, because the map is interpreted as a probability density.
+
+    Args:
+        saliency: map (H, W), ≥ 0, not zero everywhere.
+        fixations: points (K, 2), whole numbers, row and column; a repeated point counts repeatedly.
+        baseline: map (H, W), ≥ 0, not zero everywhere, for example a center prior.
+
+    Returns:
+        Gain in bits; 0 means as good as the baseline, and higher is better.
 
     Raises:
-        ValueError: as :func:`nss` and :func:`similarity` do.
+        ValueError: the maps are not (H, W), have different sizes, are not finite, have negative values, or are zero
+            everywhere; there are no fixations, or one lies outside the map.
 
-    Source: Kümmerer, Wallis, Bethge, PNAS 112(52), 2015, doi 10.1073/pnas.1510393112.
+    References:
+        Kümmerer, Wallis, Bethge, PNAS 112(52), 2015, doi:10.1073/pnas.1510393112.
 
     Example:
         >>> round(information_gain(torch.tensor([[1., 3.]]), torch.tensor([[0, 1]]), torch.ones(1, 2)), 4)
@@ -153,13 +218,21 @@ def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> f
 
 
 def fixation_density(fixations: Tensor, size: tuple[int, int], *, blur: float) -> Tensor:
-    """Fixations as a density, (H, W) summing to one: each is a Gaussian of ``blur`` pixels, all of which stays in the picture.
+    """Return the fixation density, a sum of Gaussians that integrates to one.
 
-    ``blur`` is one degree of the viewer's eye, the usual choice: degrees times pixels a degree (24 for OSIE at 800 × 600, some
-    35 for MIT1003). 0 counts points.
+    Each fixation is a Gaussian that is renormalized inside the image, so that nothing is lost at the edges.
+
+    Args:
+        fixations: points (K, 2), whole numbers, row and column; a repeated point counts repeatedly.
+        size: height H and width W of the image.
+        blur: standard deviation in pixels, ≥ 0; 0 counts the points. The usual choice is one degree of visual angle:
+            24 pixels for OSIE at 800 × 600, and about 35 for MIT1003.
+
+    Returns:
+        Density (H, W), float64, ≥ 0; it sums to one.
 
     Raises:
-        ValueError: no fixations, one outside of the picture, or a negative blur.
+        ValueError: there are no fixations, one lies outside the image, or the blur is negative.
 
     Example:
         >>> fixation_density(torch.tensor([[0, 1], [0, 1]]), (1, 3), blur=0)
@@ -169,31 +242,50 @@ def fixation_density(fixations: Tensor, size: tuple[int, int], *, blur: float) -
     sample_at(counts, fixations)
     points = tuple(fixations.detach().cpu().long().T)
     counts.index_put_(points, torch.ones(len(fixations), dtype=torch.float64), accumulate=True)
-    # The transpose of smoothing hands every point's mass out instead of averaging what is around: nothing is lost at an edge.
+    # The transpose of the smoothing distributes each point's weight instead of averaging: nothing is lost at an edge.
     rows, columns = (gaussian_kernels(n, blur, counts) for n in size)
     return rows.T @ counts @ columns / len(fixations)
 
 
 def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
-    """Maps under a Gaussian of ``blur`` pixels, (…, H, W), on their device and in their dtype; at an edge the mean of what is there.
+    """Return maps smoothed by a Gaussian; at an edge the mean of the available pixels.
 
-    The same for every map, or none can be compared: blur alone moves all measures. A constant map stays as it is.
+    Blur alone changes all metrics, so apply the same blur to every map that you compare. A constant map does not
+    change.
+
+    Args:
+        maps: maps (…, H, W), floats.
+        blur: standard deviation in pixels, ≥ 0; 0 changes nothing.
+
+    Returns:
+        Maps like the given ones, on their device and in their dtype.
 
     Raises:
-        ValueError: no map, or a negative blur.
+        ValueError: the maps are not floats (…, H, W), or the blur is negative.
 
     Example:
         >>> gaussian_smooth(torch.tensor([[0., 0., 9., 0., 0.]]), 0.5).round(decimals=2)
         tensor([[0.0000, 0.9600, 7.0800, 0.9600, 0.0000]])
     """
     if maps.dim() < 2 or not maps.is_floating_point() or not maps.numel():
-        raise ValueError(f"a map of floats, (…, H, W), not {maps.dtype} {tuple(maps.shape)}")
+        raise ValueError(f"expected a map of floats (…, H, W), not {maps.dtype} {tuple(maps.shape)}")
     rows, columns = (gaussian_kernels(n, blur, maps) for n in maps.shape[-2:])
     return rows @ maps @ columns.T
 
 
 def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:
-    """(n, n): row i weighs the cells around i by a Gaussian, and adds up to one.
+    """Return the matrix that smooths n pixels in a row by a Gaussian.
+
+    Args:
+        n: number of pixels.
+        blur: standard deviation in pixels, ≥ 0; 0 gives the identity.
+        like: tensor whose dtype and device the result has.
+
+    Returns:
+        Matrix (n, n), ≥ 0; row i holds the weights around pixel i, and sums to one.
+
+    Raises:
+        ValueError: the blur is negative.
 
     Example:
         >>> gaussian_kernels(2, 0, torch.zeros(1))
@@ -201,61 +293,105 @@ def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:
                 [0., 1.]])
     """
     if blur < 0:
-        raise ValueError(f"a blur of at least zero pixels, not {blur}")
-    at = torch.arange(n, dtype=torch.float64)
-    apart = at[:, None] - at
-    weights = torch.exp(-(apart / blur).square() / 2) if blur else torch.eye(n, dtype=torch.float64)
+        raise ValueError(f"blur must be at least 0 pixels, not {blur}")
+    positions = torch.arange(n, dtype=torch.float64)
+    distances = positions[:, None] - positions
+    weights = torch.exp(-(distances / blur).square() / 2) if blur else torch.eye(n, dtype=torch.float64)
     return (weights / weights.sum(1, keepdim=True)).to(like)
 
 
 def sample_at(saliency: Tensor, fixations: Tensor) -> tuple[Tensor, Tensor]:
-    """The map as float64 on the CPU, and its values at the fixations, (K,)."""
+    """Return a map, and its values at the fixations, after checking both.
+
+    Args:
+        saliency: map (H, W).
+        fixations: points (K, 2), whole numbers, row and column.
+
+    Returns:
+        The map (H, W) and the values (K,), float64 on the CPU.
+
+    Raises:
+        ValueError: the map is not (H, W) or not finite, there are no fixations, or one lies outside the map.
+    """
     values = check_map(saliency)
-    good = isinstance(fixations, Tensor) and fixations.dim() == 2 and fixations.shape[1] == 2 and len(fixations)
-    if not good or fixations.is_floating_point() or fixations.dtype == torch.bool:
-        found = (
+    is_points = isinstance(fixations, Tensor) and fixations.dim() == 2 and fixations.shape[1] == 2 and len(fixations)
+    if not is_points or fixations.is_floating_point() or fixations.dtype == torch.bool:
+        received = (
             f"{fixations.dtype} {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
         )
-        raise ValueError(f"fixations are at least one point, (K, 2) integers, row and column, not {found}")
+        raise ValueError(f"expected at least one fixation, (K, 2) whole numbers, row and column, not {received}")
     rows, columns = fixations.detach().cpu().long().T
     H, W = values.shape
     if not ((rows >= 0) & (rows < H) & (columns >= 0) & (columns < W)).all():
         raise ValueError(
-            f"a fixation lies outside of the map of {H} × {W}: points are (row, column), in the pixels of this map"
+            f"a fixation lies outside the map of {H} × {W} pixels; points are (row, column) in the pixels of this map"
         )
     return values, values[rows, columns]
 
 
 def check_map_pair(saliency: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
-    """Two maps of one size, flat."""
+    """Return two maps of the same size as vectors, after checking them.
+
+    Args:
+        saliency: map (H, W).
+        density: map (H, W).
+
+    Returns:
+        Both maps (H · W,), float64 on the CPU.
+
+    Raises:
+        ValueError: the maps are not (H, W), have different sizes or are not finite.
+    """
     a, b = check_map(saliency), check_map(density)
     if a.shape != b.shape:
         raise ValueError(
-            f"maps are compared at one size, not {tuple(a.shape)} and {tuple(b.shape)}: bring them to the larger"
+            f"maps must have the same size, not {tuple(a.shape)} and {tuple(b.shape)}; resize the smaller one"
         )
     return a.flatten(), b.flatten()
 
 
 def normalize_to_distribution(*maps: Tensor) -> list[Tensor]:
-    """Each map as shares of its mass."""
+    """Return each map divided by its sum.
+
+    Args:
+        *maps: maps of any shape, ≥ 0, not zero everywhere.
+
+    Returns:
+        As many maps, each of which sums to one.
+
+    Raises:
+        ValueError: a map has negative values, or is zero everywhere.
+    """
     for values in maps:
         if values.min() < 0 or not values.sum() > 0:
             raise ValueError(
-                "masses are compared: a map must be at least zero and not empty; take its size, or subtract its least value"
+                "a map must be non-negative and not zero everywhere; take its absolute value, or subtract its minimum"
             )
     return [values / values.sum() for values in maps]
 
 
 def check_map(values: Tensor) -> Tensor:
-    """A map (H, W) of finite numbers as float64 on the CPU."""
+    """Return a map as float64 on the CPU, after checking it.
+
+    A map whose values differ by no more than their rounding errors becomes constant, because their order is
+    meaningless.
+
+    Args:
+        values: map (H, W), of any dtype.
+
+    Returns:
+        Map (H, W), float64 on the CPU, without a graph.
+
+    Raises:
+        ValueError: the map is not (H, W), or not finite.
+    """
     if not isinstance(values, Tensor) or values.dim() != 2 or not values.numel():
-        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ValueError(f"one map, (H, W), not {found}")
+        received = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(f"expected one map, (H, W), not {received}")
     precision = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
     values = values.detach().to("cpu", torch.float64)
     if not values.isfinite().all():
-        raise ValueError("the map is not finite")
-    # What varies by less than its own rounding is constant, and no order may be read off it.
+        raise ValueError("the map is not finite; it has NaN or infinite values")
     if values.max() - values.min() <= 32 * precision * values.abs().max():
         return torch.full_like(values, values[0, 0].item())
     return values

@@ -1,4 +1,4 @@
-"""Whether one measure agrees with people better than another, when both were asked about the same pictures."""
+"""Statistical comparison of quality metrics on the same images: outlier ratio, and a test for two correlations."""
 
 from __future__ import annotations
 
@@ -12,25 +12,36 @@ from tutorial_lib.metrics.correlation import check_paired, plcc
 
 
 class CorrelationTest(NamedTuple):
-    """``difference`` of two correlations, ``p``, the chance of one at least as large if both were equally good, in [0, 1]."""
+    """The result of a test for the difference of two correlations.
+
+    Attributes:
+        difference: r_a − r_b, signed.
+        p: p-value in [0, 1], the probability of a difference at least as large if both correlations were equal.
+    """
 
     difference: float
     p: float
 
 
 def outlier_ratio(predicted: Tensor, opinions: Tensor, spread: Tensor | float) -> float:
-    """The share of pictures whose prediction misses the mean opinion by more than two of its standard deviations, in [0, 1].
+    """Return the share of images whose prediction misses the mean opinion score.
 
-    |predicted − opinion| > 2 spread: lower is better. Predictions come after the fit, in the unit of the opinions.
+    A prediction is an outlier if |predicted − opinion| > 2 · spread.
 
     Args:
-        predicted, opinions: (N,).
-        spread: the standard deviation of people's opinions of each picture, (N,), or one for all.
+        predicted: predicted scores (N,), after the fit, in the unit of the opinions.
+        opinions: mean opinion scores (N,).
+        spread: standard deviation of the human ratings of each image (N,), or one number for all; positive.
+
+    Returns:
+        Share in [0, 1]; lower is better.
 
     Raises:
-        ValueError: unlike lengths, numbers that are not finite, or a spread that is not positive.
+        ValueError: different lengths, numbers that are not finite, or a spread that is not positive.
 
-    Source: Video Quality Experts Group, final report on the validation of objective models of video quality assessment, 2000.
+    References:
+        Video Quality Experts Group, final report on the validation of objective models of video quality assessment,
+        2000.
 
     Example:
         >>> outlier_ratio(torch.tensor([1., 2., 9.]), torch.tensor([1., 2., 3.]), 1.0)
@@ -39,45 +50,53 @@ def outlier_ratio(predicted: Tensor, opinions: Tensor, spread: Tensor | float) -
     predicted, opinions = check_paired(predicted, opinions, constant=True)
     spread = torch.as_tensor(spread, dtype=torch.float64).detach().cpu()
     if spread.dim() and spread.shape != opinions.shape:
-        raise ValueError(f"a spread for all pictures, or one for each, ({len(opinions)},), not {tuple(spread.shape)}")
+        raise ValueError(
+            f"expected one spread for all images, or one for each, ({len(opinions)},), not {tuple(spread.shape)}"
+        )
     if not (spread > 0).all():
-        raise ValueError("the spread of opinions must be positive; a picture that one person judged has none")
+        raise ValueError("the spread of opinions must be positive; remove images that were rated only once")
     return ((predicted - opinions).abs() > 2 * spread).double().mean().item()
 
 
 def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
-    """Steiger's test for two correlations that share the opinions: does a agree better with them than b does?
+    """Return Steiger's test for two correlations with the same opinions.
 
-    z = (Z_a − Z_b) √((N − 3) / (2 − 2s)), Z Fisher's transform of Pearson's correlation with the opinions, s their covariance, which
-    grows with the correlation of a and b: measures that err together are told apart by few pictures. Two-sided, by the normal
-    distribution; hand in predictions after the fit, or :func:`ranks` of all three for an approximate test of rank correlations.
+    It tests whether metric a correlates better with the opinions than metric b. z = (Z_a − Z_b) √((N − 3) / (2 − 2s)),
+    where Z is Fisher's transform of Pearson's correlation with the opinions and s the covariance of the two. It grows
+    with the correlation of a and b, so metrics with similar errors can be distinguished with few images. The test is
+    two-sided and uses the normal distribution.
 
     Args:
-        a, b: (N,), what two measures say.
-        opinions: (N,), what people say, N ≥ 4.
+        a: values of one metric (N,), after the fit; for an approximate test of rank correlations, pass
+            :func:`~tutorial_lib.metrics.average_ranks` of all three arguments.
+        b: values of the other metric (N,).
+        opinions: mean opinion scores (N,), N ≥ 4.
 
     Returns:
-        a Comparison: ``difference`` = r_a − r_b, signed, and ``p``.
+        The difference r_a − r_b, signed, and the p-value.
 
     Raises:
-        ValueError: as :func:`plcc` does; fewer than four pictures.
+        ValueError: the lists have different lengths, are not finite, are constant, or have fewer than four images.
 
-    Source: Steiger, Psychological Bulletin 87(2), 1980, doi 10.1037/0033-2909.87.2.245.
+    References:
+        Steiger, Psychological Bulletin 87(2), 1980, doi:10.1037/0033-2909.87.2.245.
 
     Example:
         >>> t = torch.arange(30.)
-        >>> found = steiger_test(t + t.sin(), t + 20 * (3 * t).sin(), t)
-        >>> found.difference > 0.1, found.p < 0.01
+        >>> test = steiger_test(t + t.sin(), t + 20 * (3 * t).sin(), t)
+        >>> test.difference > 0.1, test.p < 0.01
         (True, True)
     """
     r_a, r_b, r = plcc(a, opinions), plcc(b, opinions), plcc(a, b)
     if len(opinions) < 4:
-        raise ValueError(f"the test needs at least four pictures, not {len(opinions)}")
+        raise ValueError(f"the test needs at least four images, not {len(opinions)}")
     if r >= 1 - 1e-12:
         return CorrelationTest(r_a - r_b, 1.0)
-    mean = ((r_a + r_b) / 2) ** 2
+    mean_squared = ((r_a + r_b) / 2) ** 2
     # The covariance of the two correlations under the hypothesis that both are equal.
-    s = (r * (1 - 2 * mean) - mean * (1 - 2 * mean - r**2) / 2) / max((1 - mean) ** 2, 1e-30)
+    s = (r * (1 - 2 * mean_squared) - mean_squared * (1 - 2 * mean_squared - r**2) / 2) / max(
+        (1 - mean_squared) ** 2, 1e-30
+    )
     fisher = [math.atanh(min(max(v, -1 + 1e-15), 1 - 1e-15)) for v in (r_a, r_b)]
     z = (fisher[0] - fisher[1]) * math.sqrt((len(opinions) - 3) / max(2 - 2 * s, 1e-12))
     return CorrelationTest(r_a - r_b, math.erfc(abs(z) / math.sqrt(2)))

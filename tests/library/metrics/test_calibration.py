@@ -85,7 +85,7 @@ def test_expected_calibration_error_of_known_predictors():
 def test_reliability_bins_include_their_upper_edge():
     for dtype in (torch.float64, torch.float32):
         p = torch.tensor([[0.6, 0.4], [0.8, 0.2], [0.61, 0.39]], dtype=dtype)
-        assert reliability_bins(p, torch.tensor([0, 0, 0]), bins=5).count.tolist() == [0, 0, 1, 2, 0]
+        assert reliability_bins(p, torch.tensor([0, 0, 0]), bins=5).counts.tolist() == [0, 0, 1, 2, 0]
 
 
 def test_expected_calibration_error_rejects_invalid_input():
@@ -123,7 +123,7 @@ def test_fit_temperature_recovers_true_temperature():
 
 def test_fit_temperature_rejects_invalid_or_degenerate_input():
     logits, labels = sample_logits_and_labels()
-    with pytest.raises(ValueError, match="hold errors"):
+    with pytest.raises(ValueError, match="include errors"):
         fit_temperature(logits, logits.argmax(1))
     with pytest.raises(ValueError, match="belong together"):
         fit_temperature(logits, logits.argmin(1))

@@ -187,8 +187,8 @@ def test_bootstrap_interval_rejects_invalid_input():
     for samples, options, message in [
         ((), {}, "at least one sample"),
         ((torch.ones(0),), {}, "at least one row"),
-        ((a, a), {}, "say paired"),
-        ((a, torch.ones(2)), {"paired": True}, "equally long"),
+        ((a, a), {}, "set paired"),
+        ((a, torch.ones(2)), {"paired": True}, "same length"),
         ((a,), {"confidence_level": 1}, "level"),
     ]:
         with pytest.raises(ValueError, match=message):

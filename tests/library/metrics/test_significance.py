@@ -51,5 +51,5 @@ def test_steiger_test_handles_limiting_cases():
     assert steiger_test(t, 2 * t + 1, t.sin()).p == 1
     assert steiger_test(t, -t, t).difference == pytest.approx(2)
     assert 0 <= steiger_test(t, t + t.sin(), t).p <= 1
-    with pytest.raises(ValueError, match="at least four pictures"):
+    with pytest.raises(ValueError, match="at least four images"):
         steiger_test(t[:3], t[:3], t[:3])
