@@ -1,5 +1,5 @@
-// The door: what stands below "Go deeper" in a chapter is closed until a reader asks for it.
-// Without this script it is open, as any other section. It opens when printed, and for every link that leads behind it.
+// Advanced sections: everything below "Go deeper" in a chapter is collapsed until the reader opens it.
+// Without this script it is open, like any other section. It opens for printing and for every link to a place inside it.
 (() => {
   "use strict";
   const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
@@ -12,46 +12,46 @@
     });
   }
 
-  function close(part) {
+  function collapse(part) {
     const sections = [...part.querySelectorAll(":scope > section")];
-    // The heading and the words below it stay in sight; cells and sections go behind the door.
-    const behind = [...part.children].slice([...part.children].findIndex((child) => child.matches("section, .cell")));
-    if (!sections.length || !behind.length) return null;
-    const door = document.createElement("details");
-    const summary = door.appendChild(document.createElement("summary"));
+    // The heading and the text below it stay visible; cells and sections move into the details element.
+    const advanced = [...part.children].slice([...part.children].findIndex((child) => child.matches("section, .cell")));
+    if (!sections.length || !advanced.length) return null;
+    const details = document.createElement("details");
+    const summary = details.appendChild(document.createElement("summary"));
     const label = summary.appendChild(document.createElement("strong"));
     const count = NUMBERS[sections.length] || sections.length;
     label.textContent = sections.length === 1 ? "Go deeper: one section" : `Go deeper: ${count} sections, each on its own`;
     const list = summary.appendChild(document.createElement("span"));
     list.textContent = titles(sections).join(" · ");
-    door.className = "door";
-    part.append(door);
-    door.append(...behind);
-    return door;
+    details.className = "advanced-sections";
+    part.append(details);
+    details.append(...advanced);
+    return details;
   }
 
-  function named(hash) {
+  function elementOf(hash) {
     try {
       return hash.length > 1 ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
     } catch {
-      return null; // a lone % in an address is no name
+      return null; // a single % in an address cannot be decoded
     }
   }
 
   function start() {
     const part = document.querySelector("section#go-deeper");
-    const door = part && close(part);
-    if (!door) return;
+    const details = part && collapse(part);
+    if (!details) return;
 
-    // The heading of the part is a name of what is behind the door, too.
+    // A link to the heading "Go deeper" opens the advanced sections, too.
     function follow(hash) {
-      const target = named(hash);
+      const target = elementOf(hash);
       if (!target || !part.contains(target)) return;
-      for (let box = target.closest("details") || door; box; box = box.parentElement.closest("details")) box.open = true;
+      for (let box = target.closest("details") || details; box; box = box.parentElement.closest("details")) box.open = true;
       target.scrollIntoView();
     }
 
-    // A second click on the same link changes no hash, so clicks are heard as well.
+    // A second click on the same link does not change the hash, so that clicks are handled as well.
     document.addEventListener("click", (event) => {
       const link = event.target.closest("a[href*='#']");
       if (link && link.pathname === location.pathname && !event.ctrlKey && !event.metaKey) follow(link.hash);
@@ -59,20 +59,20 @@
     addEventListener("hashchange", () => follow(location.hash));
     follow(location.hash);
 
-    // Who comes back finds the door as it was; it was left open where they followed a link behind it. A folder may have no memory.
-    const came = performance.getEntriesByType("navigation")[0];
-    const memory = `door ${location.pathname}`;
+    // After a reload or a step back, the sections are open again if they were left open. A page in a folder may have no storage.
+    const navigation = performance.getEntriesByType("navigation")[0];
+    const key = `advanced-sections ${location.pathname}`;
     try {
-      if (came && came.type !== "navigate" && sessionStorage.getItem(memory)) door.open = true;
-      door.addEventListener("toggle", () => (door.open ? sessionStorage.setItem(memory, "open") : sessionStorage.removeItem(memory)));
+      if (navigation && navigation.type !== "navigate" && sessionStorage.getItem(key)) details.open = true;
+      details.addEventListener("toggle", () => (details.open ? sessionStorage.setItem(key, "open") : sessionStorage.removeItem(key)));
     } catch {
-      // Nothing is kept, and the door is closed as for the first time.
+      // Without storage the sections are collapsed, as on the first visit.
     }
 
-    let closed = false;
+    let openedForPrint = false;
     function print(begins) {
-      if (begins && !door.open) closed = door.open = true;
-      else if (!begins && closed) closed = door.open = false;
+      if (begins && !details.open) openedForPrint = details.open = true;
+      else if (!begins && openedForPrint) openedForPrint = details.open = false;
     }
     addEventListener("beforeprint", () => print(true));
     addEventListener("afterprint", () => print(false));

@@ -1,2 +1,3 @@
-// A book that is read from a folder may fetch nothing, not even its own pages: its search gives titles and no excerpts, instead of errors.
+// A browser forbids a page opened from a folder to fetch anything, even other pages of the book: the search then lists titles without
+// excerpts instead of reporting errors.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

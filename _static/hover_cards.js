@@ -1,40 +1,40 @@
-// Cards: the entry of a paper, a word or a symbol beside the link to it, for who points at it or comes to it by Tab. The entries stand in
-// the page, so nothing is fetched. A finger has nothing to point with: a tap follows the link as ever.
+// Hover cards: the entry of a paper, a term or a symbol beside its link, shown while the pointer is on the link or the link has the focus.
+// The entries are part of the page, so that nothing is fetched. On a touch screen, a tap follows the link as usual.
 document.addEventListener("DOMContentLoaded", () => {
-  let shown = null, later;
+  let open = null, timer;
 
-  // Below the link, or above it where the screen ends, and never beyond the sides.
+  // Below the link, or above it near the lower edge of the window, and never beyond the left and right edges.
   function place() {
-    if (!shown) return;
-    const word = shown.link.getClientRects()[0], { style } = shown.card, box = shown.card.getBoundingClientRect();
+    if (!open) return;
+    const word = open.link.getClientRects()[0], { style } = open.card, box = open.card.getBoundingClientRect();
     const above = word.bottom + 6 + box.height > innerHeight && word.top > innerHeight / 2;
     style.left = `${Math.max(8, Math.min(word.left, document.documentElement.clientWidth - box.width - 8))}px`;
     style.top = `${above ? word.top - 6 - box.height : word.bottom + 6}px`;
   }
 
   function hide() {
-    clearTimeout(later);
-    if (shown) shown.card.hidden = true;
-    shown = null;
+    clearTimeout(timer);
+    if (open) open.card.hidden = true;
+    open = null;
   }
 
   function show(link, card) {
     hide();
-    shown = { link, card };
+    open = { link, card };
     card.hidden = false;
     place();
   }
 
-  const soon = (act, wait) => { clearTimeout(later); later = setTimeout(act, wait); };
+  const delay = (action, wait) => { clearTimeout(timer); timer = setTimeout(action, wait); };
 
-  for (const card of document.querySelectorAll(".term-card")) {
-    // The pointer may go on to the card, to read it under a magnifying glass.
-    card.addEventListener("pointerenter", () => clearTimeout(later));
-    card.addEventListener("pointerleave", () => soon(hide, 200));
+  for (const card of document.querySelectorAll(".hover-card")) {
+    // The pointer may move onto the card, for example to read it with a screen magnifier.
+    card.addEventListener("pointerenter", () => clearTimeout(timer));
+    card.addEventListener("pointerleave", () => delay(hide, 200));
     for (const link of document.querySelectorAll(`article a[href="${CSS.escape(card.dataset.for)}"]`)) {
       link.setAttribute("aria-describedby", card.id);
-      link.addEventListener("pointerenter", (event) => event.pointerType === "touch" || soon(() => show(link, card), 200));
-      link.addEventListener("pointerleave", () => soon(hide, 200));
+      link.addEventListener("pointerenter", (event) => event.pointerType === "touch" || delay(() => show(link, card), 200));
+      link.addEventListener("pointerleave", () => delay(hide, 200));
       link.addEventListener("focus", () => link.matches(":focus-visible") && show(link, card));
       link.addEventListener("blur", hide);
     }

@@ -1,4 +1,4 @@
-// Paper is white: who reads in the dark theme prints in the light one, and reads on in the dark.
+// Print in the light theme, and return to the dark one afterwards.
 (() => {
   const page = document.documentElement;
   let theme = null;

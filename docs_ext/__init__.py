@@ -1,1 +1,1 @@
-"""Small Sphinx extensions of the book."""
+"""The small Sphinx extensions of the book."""

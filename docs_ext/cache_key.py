@@ -1,9 +1,10 @@
-"""Freshness: executed outputs are good for as long as everything that computed them is unchanged.
+"""Keep executed outputs only while everything that computed them is unchanged.
 
-Jupyter Book keeps the outputs of a notebook under the text of its code cells. That text stays the same when the library below it
-changes, and the page would go on showing yesterday's numbers. So the outputs live in a folder that is named after a fingerprint of
-all they rest on: the library with its weights and stored results, the lock, the Python version, and the data folder.
-Another fingerprint means an empty folder, and Sphinx, seeing a setting changed, reads every page again.
+Jupyter Book caches the outputs of a notebook under the text of its code cells. That text stays the same when the
+packages behind it change, and the page would show outdated numbers. Therefore the cache is in a folder whose name is a
+fingerprint of everything that the outputs depend on: the packages with their weights and stored results, the lock file,
+the Python version, and the data folder. Another fingerprint means an empty folder, and Sphinx, whose settings have then
+changed, reads every page again.
 """
 
 import hashlib
@@ -13,16 +14,19 @@ from pathlib import Path
 
 from tutorial_lib._download import resolve_data_dir
 
+PACKAGES = ("tutorial_lib", "tutorial_course")
+
 
 def fingerprint(root, data=None):
-    """Name of a state: the contents of the library and the lock below ``root``, the names, sizes and times of the files in ``data``."""
+    """Return a hash of the packages and the lock file below ``root``, and of the file listing of ``data``."""
     root, digest = Path(root), hashlib.sha256()
     digest.update(str(sys.version_info[:2]).encode())
-    for path in [root / "requirements.lock", *sorted((root / "tutorial_lib").rglob("*"))]:
+    files = [path for package in PACKAGES for path in sorted((root / package).rglob("*"))]
+    for path in [root / "requirements.lock", *files]:
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"\n{path.relative_to(root).as_posix()}\n".encode())
             digest.update(path.read_bytes())
-    # Data sets are large: a listing says enough.
+    # Data sets are large, so that only their listing enters the hash.
     if data and Path(data).is_dir():
         for path in sorted(Path(data).rglob("*")):
             if path.is_file():
@@ -32,7 +36,7 @@ def fingerprint(root, data=None):
 
 
 def set_cache_dir(app, config):
-    """Keep the outputs of this state, forget those of every other."""
+    """Select the cache folder of the current fingerprint and delete all others."""
     root = Path(app.srcdir)
     cache = root / "_build" / ".jupyter_cache" / fingerprint(root, resolve_data_dir())
     for old in cache.parent.glob("*"):
@@ -43,5 +47,6 @@ def set_cache_dir(app, config):
 
 
 def setup(app):
+    """Register the extension."""
     app.connect("config-inited", set_cache_dir)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,10 +1,12 @@
-"""Run cards: what a chapter's last run cost, on the chapter's first screen.
+"""Show the execution stats of a chapter's last run on the chapter's first screen.
 
-While a chapter is read for the book, a last cell joins it, in memory only: the file on disk stays as it is. That cell measures the
-process it runs in, and its output is kept with the others, so that a page drawn from kept outputs still tells of the run that made
-them. The cell itself never reaches the page: what it printed becomes one line below the line that begins with **Time**.
+While a chapter is read for the book, a measurement cell is appended in memory; the file on disk is unchanged. The cell
+measures the process in which it runs, and its output is cached with the others, so that a page built from cached
+outputs still describes the run that produced them. The cell itself is removed from the page: what it printed becomes
+one line below the line that begins with **Time**.
 
-A chapter says what it may cost in that same line, where every editor keeps it and every reader sees it: ``**budget** 75 s and 3 GB``.
+That line also states the budget of the chapter, where every editor keeps it and every reader sees it: ``**budget** 75 s
+and 3 GB``.
 """
 
 import inspect
@@ -16,15 +18,15 @@ from pathlib import PurePath
 
 from docutils import nodes
 
-PLACEHOLDER = "run-card"
-# The house's limits. A chapter may promise less, never more.
+PLACEHOLDER = "execution-stats"
+# The limits for every chapter. A chapter may state a smaller budget, never a larger one.
 SECONDS, GIGABYTES = 75, 3
 BUDGET = re.compile(r"\*\*budget\*\*\s+(\d+)\s*s(?:econds)?\b[\s,and]*(\d+)\s*GB\b", re.I)
 CHAPTER = re.compile(r"\d+-.*")
 
 
 def measurement_cell():
-    """Print what this process has cost so far. It runs at the end of every chapter, so it brings along all that it needs."""
+    """Print the cost of this process so far; self-contained, because its source is run at the end of every chapter."""
     import datetime
     import json
     import os
@@ -57,22 +59,23 @@ def measurement_cell():
 
 
 def is_chapter(docname):
+    """Return whether a page is a numbered chapter."""
     return bool(CHAPTER.fullmatch(PurePath(docname).name))
 
 
 def budget(text):
-    """Seconds and gigabytes that a chapter's Markdown allows it, or None."""
-    found = BUDGET.search(text)
-    return (int(found[1]), int(found[2])) if found else None
+    """Return the budget that a chapter's Markdown states, (seconds, gigabytes), or None."""
+    match = BUDGET.search(text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def append_measurement_cell(app, docname, source):
-    """Let the measuring cell run last."""
+    """Append the measurement cell to a chapter while it is read."""
     if not is_chapter(docname) or not str(app.env.doc2path(docname)).endswith(".ipynb"):
         return
     notebook = json.loads(source[0])
     words = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    # Not in the cell's metadata: outputs are kept under those, too, and another budget is no reason to run again.
+    # Not in the metadata of the cell, which is part of the cache key: a new budget must not cause a new run.
     app.env.temp_data[PLACEHOLDER] = budget(words)
     cell = {
         "cell_type": "code",
@@ -81,40 +84,40 @@ def append_measurement_cell(app, docname, source):
         "outputs": [],
     }
     cell |= {"id": PLACEHOLDER} if notebook["nbformat_minor"] >= 5 else {}
-    notebook["cells"].append(cell | {"source": inspect.getsource(measurement_cell) + "\nmeasure()"})
+    notebook["cells"].append(cell | {"source": inspect.getsource(measurement_cell) + "\nmeasurement_cell()"})
     source[0] = json.dumps(notebook)
 
 
 def format_stats(run, allowed=None):
-    """The card in words; with the budget, where the chapter does not name it itself."""
+    """Return the stats as HTML text, with the default budget if the chapter does not state its own."""
     day = date.fromisoformat(run["date"])
     cores = f"{run['cores']} core{'s' * (run['cores'] != 1)} ({run['kind']})"
     machine = f"{cores} and a GPU ({run['gpu']})" if run["gpu"] else cores
     spent = (
         f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
     )
-    house = f" · <strong>budget</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
-    return f"<strong>Last run</strong> {spent}, on {escape(machine)}, {day.day} {day:%B %Y}{house}"
+    default_budget = f" · <strong>budget</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
+    return f"<strong>Last run</strong> {spent}, on {escape(machine)}, {day.day} {day:%B %Y}{default_budget}"
 
 
 def stats_node(run, allowed=None):
-    """The card as a page holds it: rounded for its readers, and whole for the test of the memory and for the teaching guide."""
+    """Return the stats as HTML: rounded in the text, in full as data attributes for tests and the teaching guide."""
     numbers = {name: run[name] for name in ("seconds", "processor", "gigabytes")}
     numbers["allowed-gb"] = (allowed or (SECONDS, GIGABYTES))[1]
     data = " ".join(f'data-{name}="{value:.4g}"' for name, value in numbers.items())
     return f'<p class="{PLACEHOLDER}" {data}>{format_stats(run, allowed)}</p>'
 
 
-def exceeded_budget(card):
-    """Whether the run on a card of a built page (its attributes by name) took more memory than its chapter may.
+def exceeded_budget(stats):
+    """Return whether the stats of a built page (attributes by name) exceed the memory that the chapter may use.
 
-    Time is reported and not checked: it says as much about the machine as about the chapter.
+    Time is reported but not checked, because it depends on the machine as much as on the chapter.
     """
-    return float(card["data-gigabytes"]) > min(float(card["data-allowed-gb"]), GIGABYTES)
+    return float(stats["data-gigabytes"]) > min(float(stats["data-allowed-gb"]), GIGABYTES)
 
 
 def find_intro(doctree):
-    """The block quote of the line **Time**, or the part of the first section that stands before its first subsection."""
+    """Return where the stats go, (node, index): in the block quote with **Time**, or before the first subsection."""
     section = next(iter(doctree.findall(nodes.section)), doctree)
     for quote in (child for child in section.children if isinstance(child, nodes.block_quote)):
         if any(word.astext().lower() in ("time", "budget") for word in quote.findall(nodes.strong)):
@@ -125,7 +128,7 @@ def find_intro(doctree):
 
 
 def insert_stats(app, doctree):
-    """Take the measuring cell's output off the page, and put the card where the chapter begins."""
+    """Replace the measurement cell's output by the stats at the beginning of the chapter."""
     docname = app.env.docname
     for cell in list(
         doctree.findall(lambda node: isinstance(node, nodes.container) and f"tag_{PLACEHOLDER}" in node["classes"])
@@ -141,6 +144,7 @@ def insert_stats(app, doctree):
 
 
 def setup(app):
+    """Register the extension."""
     app.connect("source-read", append_measurement_cell)
     app.connect("doctree-read", insert_stats)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

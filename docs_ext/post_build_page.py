@@ -1,11 +1,12 @@
-"""Late: a page that shows what other pages of the same build measured.
+"""Register a page that shows what other pages of the same build measured.
 
-It is written in every build, for they may have run anew while it stayed as it was, and after them, when their outputs are there.
+Such a page is written in every build, because the others may have run again while its own source is unchanged, and
+after the others, when their outputs exist.
 """
 
 
 def register_post_build_page(app, name, fill, place):
-    """Make a page late: ``fill`` writes what sources know, ``place`` what only the build knows."""
+    """Register ``fill`` for what is known from the sources, and ``place`` for what only the finished build knows."""
     app.connect("source-read", fill)
     app.connect("env-updated", lambda app, env: [name] if name in env.found_docs else [])
     app.connect("doctree-resolved", place)

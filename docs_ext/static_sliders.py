@@ -1,11 +1,13 @@
-"""Players: tells the kernels of this build that they draw for the book, where no kernel answers a slider.
+"""Tell the kernels of this build that they render for the book, where no kernel can answer a slider.
 
-``tutorial_course.widgets.interactive_figure`` then lays every frame into the page. Kernels inherit the environment of the process that starts them.
+``tutorial_course.widgets.interactive_figure`` then writes every frame into the page, as a static slider. Kernels
+inherit the environment of the process that starts them.
 """
 
 import os
 
 
 def setup(app):
+    """Register the extension."""
     os.environ["TUTORIAL_BOOK"] = "1"
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,10 +1,11 @@
-"""Offline: a page asks no other host.
+"""Remove everything that a page would fetch from another host.
 
-Formulas are drawn by the MathJax that sphinx-mathjax-offline lays beside the pages. What is left is thebe, which Jupyter Book links
-into every page whether a book runs code in the page or not, with an address elsewhere and, since Sphinx 7, twice (a script error).
-This course runs code in Jupyter and Colab, so the script goes, and with it a block of settings that names somebody else's repository.
-So do the icons that some figures ask of another host: the theme has its own, and has them twice. A font of 0.2 MB draws them; the script of
-1.5 MB that could do the same goes as well, or a phone waits for it on every page.
+Formulas are rendered by the MathJax that sphinx-mathjax-offline copies beside the pages. What remains is thebe, which
+Jupyter Book links into every page, whether a book runs code in the page or not, from another host and, since Sphinx 7,
+twice (a script error). This course runs code in Jupyter and Colab, so the script is removed, together with a block of
+settings that names another repository. The icons that some figures load from another host are removed too: the theme
+brings its own, both as a font of 0.2 MB and as a script of 1.5 MB. The font is enough, and without the script a page
+loads faster on a phone.
 """
 
 import re
@@ -18,6 +19,8 @@ FONTAWESOME_SCRIPT = re.compile(r'<script defer src="[^"]*/scripts/fontawesome\.
 
 
 def strip_page(app, pagename, templatename, context, doctree):
+    """Remove thebe and external icons from a page before its template is rendered."""
+
     def wanted(script):
         return "thebe" not in f"{script.filename} {script.attributes.get('body')}".lower()
 
@@ -28,7 +31,7 @@ def strip_page(app, pagename, templatename, context, doctree):
 
 
 def strip_fontawesome(app, exception):
-    """The theme writes this script into its layout, where no page's context reaches it."""
+    """Remove the icon script from the written pages; it is in the theme's layout, not in the page context."""
     if exception or app.builder.name != "html":
         return
     for page in Path(app.outdir).rglob("*.html"):
@@ -40,7 +43,8 @@ def strip_fontawesome(app, exception):
 
 
 def setup(app):
-    # Late: the scripts of every other extension are in by then.
+    """Register the extension."""
+    # A late priority, because every other extension has added its scripts by then.
     app.connect("html-page-context", strip_page, priority=990)
     app.connect("build-finished", strip_fontawesome)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,1 +1,1 @@
-"""Commands: slides, PDF, bundle, stored outputs, address and version."""
+"""Commands of the project: slides, PDF, bundle, stored outputs, repository address and version."""

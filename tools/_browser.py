@@ -1,10 +1,10 @@
-"""The browser that pages are looked at, and printed, with: the one that ``CHROMIUM`` names, else the first that is installed."""
+"""Find the browser that tests and printing use: the one named by ``CHROMIUM``, else the first that is installed."""
 
 import os
 import shutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# It asks nobody for anything but the page.
+# The browser sends no request except those of the page.
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -16,5 +16,5 @@ BROWSER_FLAGS = [
 
 
 def find_browser():
-    """Its path, or None."""
+    """Return the path of the browser, or None."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)

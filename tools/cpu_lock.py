@@ -1,7 +1,8 @@
-"""PyTorch for the processor alone: what to install where nobody has a GPU, several gigabytes less.
+"""Print a lock file for machines without a GPU, which saves several gigabytes.
 
-No extension, but a command that ``make book TORCH=cpu`` uses: ``python tools/cpu_lock.py requirements.lock`` prints the lock without
-PyTorch and what a GPU needs; with ``--torch`` it prints what to ask of PyTorch's own index instead, in the versions of the lock.
+``make book TORCH=cpu`` uses this command: ``python tools/cpu_lock.py requirements.lock`` prints the lock file without
+PyTorch and without the packages that only a GPU needs. With ``--torch`` it prints the PyTorch packages, which come from
+PyTorch's CPU index, in the same versions.
 """
 
 import re
@@ -13,19 +14,19 @@ GPU_PACKAGES = re.compile(r"nvidia-.*|cuda-.*|triton")
 
 
 def package_names(lock):
-    """(line, name of the package) for every package of a lock."""
+    """Return (line, package name) for every package of a lock file."""
     return [(line, re.match(r"[\w.-]+", line)[0]) for line in lock.splitlines() if line.strip()]
 
 
 def without_torch(lock):
-    """The lock without PyTorch, torchvision and the packages that only a GPU needs."""
+    """Return the lines of a lock file without PyTorch, torchvision and the packages that only a GPU needs."""
     return [
         line for line, name in package_names(lock) if not TORCH.fullmatch(name) and not GPU_PACKAGES.fullmatch(name)
     ]
 
 
 def torch_only(lock):
-    """PyTorch and torchvision as the lock names them."""
+    """Return the lines of PyTorch and torchvision."""
     return [line for line, name in package_names(lock) if TORCH.fullmatch(name)]
 
 

@@ -1,12 +1,12 @@
-"""Slides: a deck for each chapter and for each route, made from the chapters as they last ran. No extension, but a command:
-``make slides``.
+"""Write a slide deck for each chapter and each route from the cached outputs of the last build: ``make slides``.
 
-A deck holds the question, and of each core section its opening, the predictions it asks for, the exercise of the room, and its
-pictures with the texts that describe them; then the poll, and what was seen. Minutes, stop points, what was measured and the words between the
-pictures are the speaker's notes. A route shows the same slides, those of its sections, with the clock.
+A deck contains the question of the chapter and, for each core section, its opening, its predictions, one exercise for
+the class, and its figures with their descriptions; then the poll and the summary. Minutes, stop points, measured
+results and the text between the figures become speaker notes. A route has the slides of its sections, with the clock in
+the notes.
 
-reveal.js comes from the package sphinx-revealjs, formulas are drawn by the book's own MathJax; both are laid beside the decks, so that
-no deck asks another host for anything.
+reveal.js comes from the package sphinx-revealjs, and formulas are rendered by the MathJax of the book. Both are copied
+beside the decks, so that no deck loads anything from another host.
 """
 
 import re
@@ -23,13 +23,13 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from tools.teaching import guide, notebook_outline
 
-WORDS = 70
+MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
 ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
-# By package: the folder in it, the files, and the folder beside the decks.
+# {package: (folder in the package, files, folder beside the decks)}
 FILES = {
     "sphinx_revealjs": ("_static/revealjs", REVEAL, "reveal"),
     "sphinx-mathjax-offline": ("static/mathjax", ["tex-svg.js"], "mathjax"),
@@ -42,7 +42,7 @@ DECK = """<!doctype html>
 <title>{title}</title>
 <link rel="stylesheet" href="reveal/reset.css"><link rel="stylesheet" href="reveal/reveal.css"><link rel="stylesheet" href="deck.css">
 <script>
-// The notes are copied as they stand: there, MathML for screen readers would be seen beside its formula.
+// The notes are copied unchanged into the speaker view, where MathML for screen readers would be visible beside its formula.
 window.MathJax = {{options: {{enableMenu: false}}, svg: {{fontCache: "local"}}, startup: {{pageReady: () => MathJax.startup.defaultPageReady()
   .then(() => document.querySelectorAll("aside.notes mjx-assistive-mml").forEach((part) => part.remove()))}}}};
 </script>
@@ -69,29 +69,32 @@ INDEX = """<!doctype html>
 {routes}
 </ul><h2>By chapter</h2><ol>
 {chapters}
-</ol><p>Space goes on, S opens the speaker's notes, O shows all slides, G goes to the slide whose number you type, F fills the screen.</p>
+</ol><p>Space: next slide. S: speaker notes. O: overview. G: go to a slide by its number. F: full screen.</p>
 <p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and M. Prabhushankar (CC BY 4.0),
 changes made.</p></main></body></html>
 """
 
 
-def formula(content, how):
-    return f"\\[{escape(content)}\\]" if how["display_mode"] else f"\\({escape(content)}\\)"
+def formula(content, options):
+    """Return a formula with the delimiters that MathJax reads."""
+    return f"\\[{escape(content)}\\]" if options["display_mode"] else f"\\({escape(content)}\\)"
 
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, renderer=formula)
 
 
 def html(markdown):
-    """Markdown as a slide shows it: links into the book become plain words."""
+    """Return Markdown as HTML for a slide; links into the book become plain text."""
     return LINK.sub(r"\1", MARKDOWN.render(markdown)).strip()
 
 
 def inline(markdown):
+    """Return Markdown as HTML without the paragraph around it."""
     return html(markdown).removeprefix("<p>").removesuffix("</p>")
 
 
 def paragraphs(text):
+    """Return the paragraphs of a text, without collapsed parts."""
     return [
         part.strip()
         for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S))
@@ -99,52 +102,53 @@ def paragraphs(text):
     ]
 
 
-def first_sentences(text, words=WORDS):
-    """How a section begins: whole paragraphs, at most so many words; of a first one that is longer, its first sentences."""
-    kept = []
+def first_sentences(text, max_words=MAX_WORDS):
+    """Return the first paragraphs of a text, up to ``max_words``; of a longer first paragraph, its first sentences."""
+    opening = []
     for paragraph in paragraphs(text):
         if ASIDE.match(paragraph):
             break
-        fits = paragraph.startswith("$$") or len(" ".join([*kept, paragraph]).split()) <= words
-        if not fits and kept:
+        fits = paragraph.startswith("$$") or len(" ".join([*opening, paragraph]).split()) <= max_words
+        if not fits and opening:
             break
-        sentences, some = re.split(r"(?<=[.?!:])\s+(?=[A-Z*$])", paragraph), []
-        while not fits and sentences and len(" ".join([*some, sentences[0]]).split()) <= words:
-            some.append(sentences.pop(0))
-        kept.append(paragraph if fits else " ".join(some) or sentences[0])
+        sentences, selected = re.split(r"(?<=[.?!:])\s+(?=[A-Z*$])", paragraph), []
+        while not fits and sentences and len(" ".join([*selected, sentences[0]]).split()) <= max_words:
+            selected.append(sentences.pop(0))
+        opening.append(paragraph if fits else " ".join(selected) or sentences[0])
         if not fits:
             break
-    # What announces something, and does not bring it, stays away.
-    if kept and kept[-1].endswith(":"):
-        kept[-1] = " ".join(re.split(r"(?<=[.?!])\s+(?=[A-Z*$])", kept[-1])[:-1])
-    return "\n\n".join(part for part in kept if part)
+    # A sentence that announces a list or a formula is left out if its continuation is.
+    if opening and opening[-1].endswith(":"):
+        opening[-1] = " ".join(re.split(r"(?<=[.?!])\s+(?=[A-Z*$])", opening[-1])[:-1])
+    return "\n\n".join(part for part in opening if part)
 
 
 def slide(title, body, notes=(), kind="", small=""):
+    """Return the HTML of one slide."""
     small = f'<span class="small">{escape(small)}</span>' if small else ""
     aside = "".join(html(note) for note in notes if note)
     head = f"<h2>{inline(title)}{small}</h2>" if title else ""
     return f'<section class="{kind}">{head}\n{body}\n<aside class="notes">{aside}</aside></section>'
 
 
-def pictures(cell):
-    """(address, description) of everything drawn below a cell; of a figure with sliders the frame where they stand."""
-    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", [])]
-    return [(address, unescape(alt)) for output in shown for address, alt in IMAGE.findall(output)]
+def figures(cell):
+    """Return (address, description) of every figure below a cell; of a figure with sliders, its initial frame."""
+    outputs = ["".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", [])]
+    return [(address, unescape(alt)) for output in outputs for address, alt in IMAGE.findall(output)]
 
 
 def text_outputs(cell):
-    """The sentences with numbers that a cell computed; tables stay in the chapter."""
-    said = ["".join(output.get("data", {}).get("text/markdown", "")) for output in cell.get("outputs", [])]
-    return [part for text in said for part in paragraphs(text) if not re.match(r"[|>\-✎]|\*\*[✎✗✓]|.*:$", part)]
+    """Return the sentences that a cell computed, without its tables."""
+    outputs = ["".join(output.get("data", {}).get("text/markdown", "")) for output in cell.get("outputs", [])]
+    return [part for text in outputs for part in paragraphs(text) if not re.match(r"[|>\-✎]|\*\*[✎✗✓]|.*:$", part)]
 
 
 def timing(section):
-    """What a speaker wants to know on entering a section."""
+    """Return the speaker notes at the beginning of a section: minutes, stop point, and answers to common questions."""
     marks = {
-        "must": "Never cut this one.",
-        "cut": "May be cut by the clock.",
-        "line": "The exercise here is done in its one-line form.",
+        "must": "Never skip this section.",
+        "cut": "This section may be skipped if time is short.",
+        "line": "The class does the exercise of this section in its one-line form.",
     }
     notes = [f"**{section['minutes']} minutes.** " + " ".join(marks[mark] for mark in section.get("marks", []))]
     notes += [f"**Stop point:** {section['stop']}"] if "stop" in section else []
@@ -152,132 +156,154 @@ def timing(section):
 
 
 def section_slides(section, plan, after, measured):
-    """The slides of one core section. ``after``: headings below the section, by the number of the cell they stand before.
+    """Return the slides of one core section.
 
-    measured: what came out, by the place of its prediction. It waits in the notes of the picture after the prediction.
+    Args: section: the section with the outputs of its cells. plan: the entry of the section in the teaching plan.
+        after: subheadings of the section, by the number of the cell that follows them. measured: measured results by
+        the place of their prediction; each goes into the notes of the figure after the prediction.
     """
     first = next((text for cell, text in section.cells if cell["cell_type"] == "markdown"), "")
-    shown, waiting = first_sentences(first), []
-    in_the_room = "line" in plan.get("marks", [])
-    made = [[section.title, html(shown), timing(plan), "opening", f"{plan['minutes']} min{guide.section_marks(plan)}"]]
+    opening, pending = first_sentences(first), []
+    in_class = "line" in plan.get("marks", [])
+    slides = [
+        [section.title, html(opening), timing(plan), "opening", f"{plan['minutes']} min{guide.section_marks(plan)}"]
+    ]
     title = section.title
     for place, (cell, text) in enumerate(section.cells):
         title = after.get(place, title)
         if cell["cell_type"] == "markdown":
             announced = False
             for part in paragraphs(text):
-                if part.startswith("**Exercise") and in_the_room:
+                if part.startswith("**Exercise") and in_class:
                     part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
-                    made.append([f"✎ {title}", html(part), [], "exercise", ""])
+                    slides.append([f"✎ {title}", html(part), [], "exercise", ""])
                 elif part.startswith("**Exercise"):
-                    made[-1][2].append(f"For home: {part}")
+                    slides[-1][2].append(f"For home: {part}")
                 elif re.match(r"\*\*(How to read|Where it fails)", part) or (
                     announced if LIST.match(part) else not ASIDE.match(part)
                 ):
-                    if not (text is first and part in paragraphs(shown)):
-                        made[-1][2].append(part)
+                    if not (text is first and part in paragraphs(opening)):
+                        slides[-1][2].append(part)
                 announced = part.endswith(":") or (announced and bool(LIST.match(part)))
             continue
-        if made[-1][3] == "exercise" and "check(" in text:
-            made[-1][1] += exercise_stub(text)
-            in_the_room = False  # one is enough for a room
+        if slides[-1][3] == "exercise" and "check(" in text:
+            slides[-1][1] += exercise_stub(text)
+            in_class = False  # one exercise per section is enough for a class
         alone = notebook_outline.Section("", 0, "", [(cell, text)])
-        if claims := notebook_outline.votes([alone]):
-            made.append(claim_poll_slides(claims))
-        for arguments, named in alone.calls("predict"):
+        if claims := notebook_outline.claim_questions([alone]):
+            slides.append(claim_poll_slides(claims))
+        for arguments, named in alone.calls("ask_prediction"):
             question = f"<p>{escape(named.get('ask', ''))}</p>"
-            made.append(
-                [f"Predict, {arguments[0]}", question, ["Let everyone write it down before you go on."], "predict", ""]
+            slides.append(
+                [
+                    f"Predict, {arguments[0]}",
+                    question,
+                    ["Wait until everyone has written a prediction down."],
+                    "predict",
+                    "",
+                ]
             )
-            waiting += [f"**Measured:** {measured[arguments[0]]}"] if arguments[0] in measured else []
-        for address, alt in pictures(cell):
-            made.append([title, f'<img src="{address}" alt="{escape(alt)}">', waiting, "picture", ""])
-            waiting = []
-        made[-1][2].extend(text_outputs(cell))
-    made[-1][2].extend(waiting)
-    return made
+            pending += [f"**Measured:** {measured[arguments[0]]}"] if arguments[0] in measured else []
+        for address, alt in figures(cell):
+            slides.append([title, f'<img src="{address}" alt="{escape(alt)}">', pending, "figure", ""])
+            pending = []
+        slides[-1][2].extend(text_outputs(cell))
+    slides[-1][2].extend(pending)
+    return slides
 
 
 def claim_poll_slides(claims):
-    """A vote on claims: all of them with the choices on one slide, what the ledger says in its notes."""
-    asked = "".join(f"<li>{inline(claim.text)}</li>" for claim in claims)
+    """Return the slide of a poll on claims: claims and options on the slide, the verdicts in its notes."""
+    questions = "".join(f"<li>{inline(claim.text)}</li>" for claim in claims)
     choices = " ".join(
         f"<span>{letter})&nbsp;{escape(choice)}</span>" for letter, choice in zip(ascii_lowercase, claims[0].options)
     )
-    said = [
+    verdicts = [
         f"{n} {ascii_lowercase[claim.correct]}) {[*claim.options.values()][claim.correct]}"
         for n, claim in enumerate(claims, 1)
     ]
-    notes = ["A show of hands for each claim; count, then open the rows.", *said]
-    return [f"Vote: {len(claims)} claims", f'<p class="choices">{choices}</p><ol>{asked}</ol>', notes, "vote", ""]
+    notes = ["Ask for a show of hands on each claim and count; then open the rows of the claims table.", *verdicts]
+    return [
+        f"Poll: {len(claims)} claims",
+        f'<p class="choices">{choices}</p><ol>{questions}</ol>',
+        notes,
+        "claim-poll",
+        "",
+    ]
 
 
 def exercise_stub(code):
-    """The function that an exercise hands out, as far as a slide can hold it."""
+    """Return the code that an exercise starts from, or an empty string if it is too long for a slide."""
     lines = code[code.find("def ") :].split("\ncheck(")[0].rstrip().splitlines()
     return f'<pre tabindex="0"><code>{escape(chr(10).join(lines))}</code></pre>' if len(lines) <= 16 else ""
 
 
 def poll_slide(number, question):
+    """Return the slide of one quiz question, with the feedback of each option in its notes."""
     options = "".join(
         f"<li><span>{inline(option)}</span>"
-        + ('<strong class="fragment" aria-label="right">✓</strong>' if i == question.correct else "") + "</li>"
+        + ('<strong class="fragment" aria-label="correct">✓</strong>' if i == question.correct else "") + "</li>"
         for i, option in enumerate(question.options)
     )  # fmt: skip
-    notes = ["Vote; let neighbours talk; vote again. Then show the answer."]
+    notes = ["Poll, let neighbors discuss, and poll again. Then show the answer."]
     notes += [f"{letter}) {feedback}" for letter, feedback in zip(ascii_lowercase, question.options.values())]
     return [question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"poll, {number}"]
 
 
 def chapter_slides(lesson, plan):
-    """The slides of a chapter, given its sections with what they showed when they ran: by section, and before and after them all."""
-    start, found, measured = lesson[0], {}, notebook_outline.measured(lesson)
+    """Return the slides of a chapter by section, with "before" and "after" for the cover and the summary."""
+    start, parts, measured = lesson[0], {}, notebook_outline.measured_results(lesson)
     for section in lesson:
         if section.number and section.rank == 2:
-            current = found[section.number] = (
+            current = parts[section.number] = (
                 notebook_outline.Section(section.page, 2, section.title, list(section.cells)),
                 {},
             )
-        elif section.rank == 3 and not section.number and found and current:
+        elif section.rank == 3 and not section.number and parts and current:
             current[1][len(current[0].cells)] = section.title
             current[0].cells.extend(section.cells)
         else:
             current = None
-    asked = re.search(r"\*\*Question\.\*\* \*(.+?)\*", start.words)
+    question = re.search(r"\*\*Question\.\*\* \*(.+?)\*", start.words)
     number = int(start.page[:2])
     welcome = [f"**{guide.chapter_minutes(plan)} minutes for this chapter.**", *paragraphs(start.words)[1:2]]
-    cover = next((image for section in lesson[:3] for cell, _ in section.cells for image in pictures(cell)), None)
+    cover = next((image for section in lesson[:3] for cell, _ in section.cells for image in figures(cell)), None)
     image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
-    head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1><p class="question">{escape(asked[1]) if asked else ""}</p>'
-    made = {"before": [["", f"{head}{image}", welcome, "cover", ""]]}
+    head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1><p class="question">{escape(question[1]) if question else ""}</p>'
+    slides = {"before": [["", f"{head}{image}", welcome, "cover", ""]]}
     goals = [part for part in paragraphs(start.words) if part.startswith("- ")]
-    made["before"] += [["After this chapter you can", html(goals[0]), [], "goals", ""]] if goals else []
+    slides["before"] += [["After this chapter you can", html(goals[0]), [], "goals", ""]] if goals else []
     for name, section in plan["sections"].items():
-        made[name] = section_slides(found[name][0], section, found[name][1], measured)
+        slides[name] = section_slides(parts[name][0], section, parts[name][1], measured)
     quiz = notebook_outline.exercises_of(lesson)[1]
-    made["after"] = [poll_slide(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
-    seen = next((section for section, _ in found.values() if section.title.endswith("What we saw")), None)
-    told = [
+    slides["after"] = [poll_slide(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
+    summary = next((section for section, _ in parts.values() if section.title.endswith("What we saw")), None)
+    texts = [
         part
-        for cell, text in (seen.cells if seen else ())
+        for cell, text in (summary.cells if summary else ())
         for part in (paragraphs(text) if cell["cell_type"] == "markdown" else text_outputs(cell))
     ]
-    points = [part for part in told if part.startswith("1. ")]
-    made["after"] += [["What we saw", html(points[0]), [], "seen", ""]] if points else []
-    return made
+    points = [part for part in texts if part.startswith("1. ")]
+    slides["after"] += [["What we saw", html(points[0]), [], "summary", ""]] if points else []
+    return slides
 
 
 def route_slides(plan, name, chapters, welcome=None):
-    """The slides of a route, from those of its chapters; the clock is in the notes of each slide that begins something.
+    """Return the slides of a route, from those of its chapters; the first slide of every step has the clock in its
+    notes.
 
-    welcome: a picture, (address, description), for the doors.
+    Args:
+        plan: the teaching plan.
+        name: name of the route.
+        chapters: the slides of all chapters.
+        welcome: figure of the opening slide, (address, description).
     """
-    home = {number: chapter for chapter, entry in plan["chapters"].items() for number in entry["sections"]}
+    chapter_of = {number: chapter for chapter, entry in plan["chapters"].items() for number in entry["sections"]}
     minutes = {number: section["minutes"] for number, section in guide.plan_sections(plan).items()}
-    made, at, last = [], 0, None
+    slides, clock, last = [], 0, None
 
     def begin(parts, *notes):
-        made.append([*parts[:2], [f"**Clock {guide.format_clock(at)}.**", *notes, *parts[2]], *parts[3:]])
+        slides.append([*parts[:2], [f"**Clock {guide.format_clock(clock)}.**", *notes, *parts[2]], *parts[3:]])
 
     for step in guide.route_steps(plan, name):
         if "what" in step:
@@ -285,48 +311,49 @@ def route_slides(plan, name, chapters, welcome=None):
             image = f'<img src="{welcome[0]}" alt="{escape(welcome[1])}">' if welcome and what == "Doors" else ""
             more = html(more[:1].upper() + more[1:]) if more else ""
             begin([what, more + image, [], "step", f"{step['minutes']} min" if step["minutes"] else ""])
-            at += step["minutes"]
+            clock += step["minutes"]
             continue
         whole = step.get("chapter")
         for number in plan["chapters"][whole]["sections"] if whole else step["sections"]:
-            if home[number] != last:
-                last = home[number]
+            if chapter_of[number] != last:
+                last = chapter_of[number]
                 cover, *goals = chapters[last]["before"]
-                # The minutes of a chapter are for who gives all of it.
+                # The note on the minutes of a chapter applies only if all of it is taught.
                 begin(cover if whole else [*cover[:2], cover[2][1:], *cover[3:]])
-                made += goals if whole else []
+                slides += goals if whole else []
             start, *others = chapters[last][number]
             begin(start)
-            made += others
-            at += minutes[number]
+            slides += others
+            clock += minutes[number]
         if whole:
             polls = plan["chapters"][whole].get("polls", {})
             for place, parts in enumerate(chapters[whole]["after"]):
-                made.append(parts) if place else begin(parts)
-            at += polls.get("minutes", 0)
-    return made
+                slides.append(parts) if place else begin(parts)
+            clock += polls.get("minutes", 0)
+    return slides
 
 
-def deck_html(title, made):
-    return DECK.format(title=escape(title), slides="\n".join(slide(*parts) for parts in made))
+def deck_html(title, slides):
+    """Return the HTML of a deck."""
+    return DECK.format(title=escape(title), slides="\n".join(slide(*parts) for parts in slides))
 
 
 def executed(root, name):
-    """A chapter with the outputs that the last build kept.
+    """Return a chapter with the cached outputs of the last build.
 
     Raises:
-        SystemExit: there are none; the book was not built since the chapter changed.
+        SystemExit: there are none, because the book was not built after the last change of the chapter.
     """
     path = root / "_build" / "jupyter_execute" / "chapters" / f"{name}.ipynb"
     cache = next((root / "_build" / ".jupyter_cache").glob("*/global.db"), None)
     try:
         return get_cache(cache.parent).merge_match_into_notebook(nbformat.read(path, as_version=4))[1]
     except (AttributeError, KeyError, FileNotFoundError):
-        raise SystemExit(f"{name} has not run yet: make book") from None
+        raise SystemExit(f"{name} has no cached outputs: make book") from None
 
 
 def copy_assets(target):
-    """Lay reveal.js, MathJax and the style beside the decks."""
+    """Copy reveal.js, MathJax and the style sheet beside the decks."""
     for package, (folder, files, name) in FILES.items():
         spec = find_spec(package)
         if spec is None:
@@ -338,7 +365,7 @@ def copy_assets(target):
 
 
 def build_decks(root, target):
-    """Write a deck for each route and for each chapter, and a page that names them."""
+    """Write a deck for each route and each chapter and an index page, and return the number of decks."""
     plan, chapters, titles = guide.read_plan(root), {}, {}
     shutil.rmtree(target, ignore_errors=True)
     copy_assets(target)
@@ -346,25 +373,25 @@ def build_decks(root, target):
         lesson = notebook_outline.sections(executed(root, path.stem), path.name)
         chapters[path.stem], titles[path.stem] = chapter_slides(lesson, plan["chapters"][path.stem]), lesson[0].title
     introduction = notebook_outline.sections(executed(root, "introduction"), "introduction.ipynb")
-    welcome = next((image for section in introduction for cell, _ in section.cells for image in pictures(cell)), None)
+    welcome = next((image for section in introduction for cell, _ in section.cells for image in figures(cell)), None)
     routes = {
         name.replace(" ", "-"): (name[0].upper() + name[1:], route_slides(plan, name, chapters, welcome))
         for name in plan["routes"]
     }
     whole = {
-        name: (titles[name], [parts for some in made.values() for parts in some]) for name, made in chapters.items()
+        name: (titles[name], [parts for some in slides.values() for parts in some]) for name, slides in chapters.items()
     }
-    for name, (title, made) in (routes | whole).items():
-        (target / f"{name}.html").write_text(deck_html(title, made), encoding="utf-8")
-    listed = [
+    for name, (title, slides) in (routes | whole).items():
+        (target / f"{name}.html").write_text(deck_html(title, slides), encoding="utf-8")
+    lists = [
         "\n".join(f'<li><a href="{name}.html">{escape(title)}</a></li>' for name, (title, _) in some.items())
         for some in (routes, whole)
     ]
-    (target / "index.html").write_text(INDEX.format(routes=listed[0], chapters=listed[1]), encoding="utf-8")
+    (target / "index.html").write_text(INDEX.format(routes=lists[0], chapters=lists[1]), encoding="utf-8")
     return len(routes | whole)
 
 
 if __name__ == "__main__":
-    home = Path(__file__).resolve().parent.parent
-    count = build_decks(home, home / "_build" / "slides")
-    print(f"{count} decks. Open {home / '_build' / 'slides' / 'index.html'}")
+    root_dir = Path(__file__).resolve().parent.parent
+    count = build_decks(root_dir, root_dir / "_build" / "slides")
+    print(f"{count} decks. Open {root_dir / '_build' / 'slides' / 'index.html'}")

@@ -1,11 +1,12 @@
-"""Where this project lives: one address, or none.
+"""Determine and write the address of the project's repository.
 
-It is written in one place, ``[project.urls] Repository`` in pyproject.toml, by ``make set-repo-url URL=…``, which also writes the setup
-cell of every chapter. Where nothing is written there, a build asks the git remote ``origin``. A remote that is a folder or a machine
-of the house is no address, and without an address the pages have no Colab, issue, edit or repository button.
+The address is stored in one place, ``[project.urls] Repository`` in pyproject.toml, by ``make set-repo-url URL=…``,
+which also writes the setup cell of every chapter. If it is not set, a build uses the git remote ``origin``. A remote
+that is a folder or a machine of a local network is not an address, and without an address the pages have no Colab,
+issue, edit or repository button.
 
-A release is locked to itself: the book of version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the
-library of that tag. A version in the making, 1.3.0.dev0, follows the default branch.
+A release is self-consistent: the book of version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells
+install the library of that tag. A development version such as 1.3.0.dev0 follows the default branch.
 """
 
 import json
@@ -48,12 +49,12 @@ from tutorial_lib import runtime
 device = runtime.setup_device()"""
 
 
-def normalise(url):
-    """A web address ``https://host/owner/project``, or None where ``url`` is not the address of a forge.
+def normalize(url):
+    """Return a web address ``https://host/owner/project``, or None if ``url`` is not the address of a hosting service.
 
-    >>> normalise("git@github.com:owner/project.git")
+    >>> normalize("git@github.com:owner/project.git")
     'https://github.com/owner/project'
-    >>> normalise("/somewhere/project") is None
+    >>> normalize("/somewhere/project") is None
     True
     """
     url = (url or "").strip()
@@ -66,7 +67,7 @@ def normalise(url):
     except ValueError:
         return None
     path = re.sub(r"\.git$", "", parts.path.strip("/"))
-    # A name without a dot is a machine of the house, a number is no home.
+    # A name without a dot is a machine of a local network, and an IP address is not a public address either.
     public = "." in host and not re.fullmatch(r"[\d.]+", host)
     if (
         parts.scheme not in ("http", "https", "ssh", "git")
@@ -79,31 +80,32 @@ def normalise(url):
 
 
 def configured_url(root):
-    """The address that pyproject.toml holds, or None."""
+    """Return the address in pyproject.toml, or None."""
     project = tomllib.loads((Path(root) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return normalise(project.get("urls", {}).get("Repository"))
+    return normalize(project.get("urls", {}).get("Repository"))
 
 
-def git_query(root, *question):
+def git_query(root, *arguments):
+    """Return the output of a git command in ``root``, or an empty string if it fails."""
     try:
-        answer = subprocess.run(["git", "-C", str(root), *question], capture_output=True, text=True, timeout=10)
+        result = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""
 
 
 def repo_url(root):
-    """The address of this project: as written, else that of the git remote, else None."""
-    return configured_url(root) or normalise(git_query(root, "remote", "get-url", "origin"))
+    """Return the address of the project: the one in pyproject.toml, else that of the git remote, else None."""
+    return configured_url(root) or normalize(git_query(root, "remote", "get-url", "origin"))
 
 
 def library_version(root):
-    """The version of the library, written in one place, its own ``__version__``."""
+    """Return the version of the library, its ``__version__``."""
     return re.search(VERSION, (Path(root) / "tutorial_lib" / "__init__.py").read_text(encoding="utf-8"), re.M)[1]
 
 
 def release_tag(version):
-    """The tag of a released version, or None for one in the making.
+    """Return the tag of a released version, or None for a development version.
 
     >>> release_tag("1.2.0"), release_tag("1.3.0.dev0")
     ('v1.2.0', None)
@@ -112,17 +114,18 @@ def release_tag(version):
 
 
 def setup_cell(address, tag=None):
-    """Source of a chapter's first code cell: five lines that work in Colab, in a clone and offline."""
+    """Return the source of a chapter's first code cell, which works on Colab, in a clone and offline."""
     at = f"@{tag}" if tag else ""
     return WITH_ADDRESS.format(source=f"{address}{at}") if address else WITHOUT_ADDRESS.format(at=at)
 
 
 def is_setup(cell):
+    """Return whether a cell is the setup cell of a chapter."""
     return "setup" in cell["metadata"].get("tags", [])
 
 
 def write_url(root, url):
-    """Write the address into pyproject.toml, and the setup cell that follows from it into every chapter. None takes it out."""
+    """Write the address into pyproject.toml and the setup cell into every chapter; None removes the address."""
     root = Path(root)
     project = root / "pyproject.toml"
     text = re.sub(r"^Repository = .*\n", "", project.read_text(encoding="utf-8"), flags=re.M)
@@ -136,7 +139,7 @@ def write_url(root, url):
 
 
 def write_setup_cells(root):
-    """Write the setup cell that follows from address and version into every chapter."""
+    """Write the setup cell for the current address and version into every chapter."""
     source = setup_cell(configured_url(root), release_tag(library_version(root))).splitlines(keepends=True)
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +149,7 @@ def write_setup_cells(root):
 
 
 def theme_options(address, branch="main", tag=None):
-    """What the theme needs to draw its buttons; nothing at all without an address it can use. A tag cannot be edited."""
+    """Return the theme options of the repository buttons; empty without a usable address. A tag has no edit button."""
     forge = next((name for name in FORGES if address and name in urlsplit(address).hostname), None)
     if forge is None:
         return {}
@@ -170,27 +173,29 @@ def theme_options(address, branch="main", tag=None):
 
 
 def add_buttons(app, config):
-    found = repo_url(app.srcdir)
+    """Set the theme options of the repository buttons for this build."""
+    address = repo_url(app.srcdir)
     branch = git_query(app.srcdir, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
-    # Jupyter Book's own address stands there by default: it must go in any case.
-    kept = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
-    config.html_theme_options = kept | theme_options(
-        found, branch or "main", release_tag(library_version(app.srcdir)) if found else None
+    # By default, the address of Jupyter Book itself is set; it must be removed in any case.
+    other = {key: value for key, value in config.html_theme_options.items() if not key.startswith("repository_")}
+    config.html_theme_options = other | theme_options(
+        address, branch or "main", release_tag(library_version(app.srcdir)) if address else None
     )
 
 
 def setup(app):
+    """Register the extension."""
     app.connect("config-inited", add_buttons)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 if __name__ == "__main__":
-    home, asked = Path(__file__).resolve().parent.parent, sys.argv[1] if len(sys.argv) > 1 else ""
-    if asked != "none" and normalise(asked) is None:
-        print(f"The address now: {repo_url(home) or 'none'}.")
-        print("To write one: make set-repo-url URL=https://github.com/OWNER/PROJECT   (URL=none takes it out)")
+    root_dir, url = Path(__file__).resolve().parent.parent, sys.argv[1] if len(sys.argv) > 1 else ""
+    if url != "none" and normalize(url) is None:
+        print(f"Current address: {repo_url(root_dir) or 'none'}.")
+        print("To set it: make set-repo-url URL=https://github.com/OWNER/PROJECT   (URL=none removes it)")
         sys.exit(2)
-    write_url(home, None if asked == "none" else normalise(asked))
+    write_url(root_dir, None if url == "none" else normalize(url))
     print(
-        f"The address is now: {configured_url(home) or 'none'}. Setup cells follow it; so will the buttons of the next build."
+        f"New address: {configured_url(root_dir) or 'none'}. The setup cells use it, and so will the buttons of the next build."
     )

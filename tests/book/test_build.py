@@ -1,4 +1,4 @@
-"""A book of one page, built twice with the real settings: buttons follow the address, outputs follow the library."""
+"""Tests that buttons follow the address and outputs follow the library, on a book of one page."""
 
 import json
 import os
@@ -15,8 +15,8 @@ ADDRESS = "https://github.com/owner/project"
 
 
 @pytest.fixture
-def home(tmp_path):
-    for part in ["docs_ext", "_templates", "_static"]:
+def root_dir(tmp_path):
+    for part in ["docs_ext", "tools", "_templates", "_static"]:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ["chapters", "tutorial_lib"]:
         (tmp_path / part).mkdir()
@@ -35,7 +35,7 @@ def home(tmp_path):
         "cell_type": "code",
         "id": "b",
         "metadata": {},
-        "source": "import tutorial_lib\nprint('the library says', tutorial_lib.WORD)",
+        "source": "import tutorial_lib\nprint('the constant is', tutorial_lib.WORD)",
     }
     notebook = {
         "cells": [markdown, code | {"execution_count": None, "outputs": []}],
@@ -47,34 +47,34 @@ def home(tmp_path):
     return tmp_path
 
 
-def build_page(home, word, address):
-    """Write the library and the address, build, and return the page."""
-    (home / "tutorial_lib" / "__init__.py").write_text(
+def build_page(root_dir, word, address):
+    """Write the library and the address, build the book, and return the page."""
+    (root_dir / "tutorial_lib" / "__init__.py").write_text(
         f'__version__ = "1.2.0.dev0"\nWORD = {word!r}\n', encoding="utf-8"
     )
     urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
-    (home / "pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}', encoding="utf-8")
-    ran = subprocess.run(
+    (root_dir / "pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}', encoding="utf-8")
+    process = subprocess.run(
         [sys.executable, "-c", BUILD],
-        cwd=home,
-        env=os.environ | {"PYTHONPATH": str(home)},
+        cwd=root_dir,
+        env=os.environ | {"PYTHONPATH": str(root_dir)},
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    return (home / "_build" / "html" / "chapters" / "page.html").read_text(encoding="utf-8")
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    return (root_dir / "_build" / "html" / "chapters" / "page.html").read_text(encoding="utf-8")
 
 
-def test_build_buttons_and_outputs_follow_url_and_library(home):
-    first = build_page(home, "one", ADDRESS)
-    assert "the library says one" in first
+def test_build_buttons_and_outputs_follow_url_and_library(root_dir):
+    first = build_page(root_dir, "one", ADDRESS)
+    assert "the constant is one" in first
     assert "colab.research.google.com/github/owner/project/blob/main/chapters/page.ipynb" in first
     assert f"{ADDRESS}/edit/main/chapters/page.ipynb" in first
     assert f"{ADDRESS}/issues/new" in first
     assert f'href="{ADDRESS}"' in first
-    second = build_page(home, "two", None)
-    assert "the library says two" in second and "the library says one" not in second
+    second = build_page(root_dir, "two", None)
+    assert "the constant is two" in second and "the constant is one" not in second
     assert not any(
         word in second for word in ["colab.research", "github.com", "issues/new", "source-repository-button"]
     )

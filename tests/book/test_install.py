@@ -1,4 +1,4 @@
-"""Installing the library changes nothing on a machine whose packages are within its ranges, as those of Colab are."""
+"""Tests that installing the library changes no package that is within its ranges, as those on Colab are."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def pip_dry_run(*arguments):
-    """What pip would install, without a network and without doing it: name → version."""
+    """Return {name: version} of everything that pip would install; nothing is installed and no network is used."""
     command = [
         sys.executable,
         "-m",
@@ -22,9 +22,9 @@ def pip_dry_run(*arguments):
         "--report",
         "-",
     ]
-    done = subprocess.run([*command, "--disable-pip-version-check", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return {item["metadata"]["name"]: item["metadata"]["version"] for item in json.loads(done.stdout)["install"]}
+    process = subprocess.run([*command, "--disable-pip-version-check", *arguments], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return {item["metadata"]["name"]: item["metadata"]["version"] for item in json.loads(process.stdout)["install"]}
 
 
 def test_install_adds_no_package_within_supported_ranges():
@@ -39,7 +39,7 @@ def test_install_dry_run_detects_unsatisfied_requirement(tmp_path):
         (tmp_path / name).symlink_to(ROOT / name)
     try:
         pip_dry_run(str(tmp_path))
-    except AssertionError as refused:
-        assert "numpy>=999" in str(refused)
+    except AssertionError as error:
+        assert "numpy>=999" in str(error)
     else:
-        raise AssertionError("pip was content with an older numpy")
+        raise AssertionError("pip accepted an older numpy")

@@ -1,4 +1,4 @@
-"""The page of methods is the table of methods, and what the glossary and it link to is there."""
+"""Tests that the methods page agrees with the table of methods, and that its links and the glossary's are valid."""
 
 import re
 from pathlib import Path
@@ -18,26 +18,26 @@ def read(page):
 
 
 def expected_link(section):
-    """A link to a section as a page writes it; the anchor is the heading as MyST writes it: lower case, words joined by hyphens."""
+    """Return the link to a section; MyST makes the anchor from the heading, in lower case with hyphens."""
     slug = re.sub(r"[^\w\- ]", "", f"{section} {SECTION_TITLES[section]}".lower()).replace(" ", "-")
     return f"[{section}]({CHAPTER_FILES[int(section[0])]}.ipynb#{slug})"
 
 
 def expected_row(method):
-    ours, source = " (our own trial)" * method.is_own_proposal, f"{{cite:t}}`{method.source}`" if method.source else ""
-    return f"| {method.name}{ours} | `{method.function}` | {expected_link(method.section)} | {method.backward_passes} | {source} |"
+    own, source = " (our own trial)" * method.is_own_proposal, f"{{cite:t}}`{method.source}`" if method.source else ""
+    return f"| {method.name}{own} | `{method.function}` | {expected_link(method.section)} | {method.backward_passes} | {source} |"
 
 
 @pytest.mark.parametrize("chapter", [1, 2, 3, 4])
 def test_methods_page_lists_every_method_in_order(chapter):
     rows = [expected_row(method) for method in METHODS.values() if method.chapter == chapter]
     part = read("methods.md").split(f"### Chapter {chapter}\n")[1].split("\n### ")[0]
-    there = [line for line in part.splitlines() if line.startswith("| ") and not line.startswith("| method")]
-    assert there == rows, "the table should read:\n" + "\n".join(rows)
+    listed = [line for line in part.splitlines() if line.startswith("| ") and not line.startswith("| method")]
+    assert listed == rows, "the table should read:\n" + "\n".join(rows)
 
 
 def test_methods_page_explains_every_cost_symbol():
-    assert all(f"${letter}$: {words}." in read("methods.md") for letter, words in COST_SYMBOLS.items())
+    assert all(f"${letter}$: {meaning}." in read("methods.md") for letter, meaning in COST_SYMBOLS.items())
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_SECTION_LINKS)
@@ -52,8 +52,8 @@ def test_methods_and_glossary_pages_are_in_the_toc(page):
 
 
 def test_glossary_page_terms_are_sorted_and_unique():
-    words = re.findall(r"^\| ([^|]+?) \| [^|]+ \| \[", read("glossary.md"), re.M)
-    assert len(words) > 30 and [w.lower() for w in words] == sorted({w.lower() for w in words})
+    terms = re.findall(r"^\| ([^|]+?) \| [^|]+ \| \[", read("glossary.md"), re.M)
+    assert len(terms) > 30 and [term.lower() for term in terms] == sorted({term.lower() for term in terms})
 
 
 def test_expected_link_of_methods_page_follows_myst_anchors():

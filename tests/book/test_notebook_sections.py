@@ -1,6 +1,7 @@
-"""Two depths: the core of a chapter is whole without what is behind its door, and each section there stands alone.
+"""Tests that the core of a chapter runs without its advanced sections, and that each advanced section runs on its own.
 
-The door is the last thing in a chapter (``doors.depths`` insists), so cells of the core never see a name from behind it.
+The advanced sections come last in a chapter (``advanced_sections.split_chapter`` requires it), so that the core cannot
+use their names.
 """
 
 import copy
@@ -27,31 +28,33 @@ def read(path):
 
 
 def runnable_parts(notebook):
-    """What must run by itself: the core, and each deeper section after the setup and the state cell."""
-    found = advanced_sections.split_chapter(notebook)
-    if found is None:
+    """Return {title: cells} of the core, and of each advanced section after the setup and the state cell."""
+    chapter = advanced_sections.split_chapter(notebook)
+    if chapter is None:
         return {}
-    base = [cell for cell in found.core if cell["cell_type"] == "code" and repo_url.is_setup(cell)] + [found.setup_cell]
-    return {"the core": found.core} | {title: [*base, *cells] for title, cells in found.sections.items()}
+    base = [cell for cell in chapter.core if cell["cell_type"] == "code" and repo_url.is_setup(cell)] + [
+        chapter.state_cell
+    ]
+    return {"the core": chapter.core} | {title: [*base, *cells] for title, cells in chapter.sections.items()}
 
 
 def silent_sections(notebook):
-    """Advanced sections that do not say what they add to."""
-    found = advanced_sections.split_chapter(notebook)
-    sections = found.sections.items() if found else ()
+    """Return the titles of advanced sections that do not state what they add to."""
+    chapter = advanced_sections.split_chapter(notebook)
+    sections = chapter.sections.items() if chapter else ()
     return [title for title, cells in sections if not ADDS_TO_SECTION.search(advanced_sections.markdown(cells[0]))]
 
 
 class SharedKernel:
-    """One kernel for many runs, emptied of all names before each: imports stay warm, so that a section costs what its cells cost."""
+    """One kernel for many runs, cleared of all names before each; modules stay imported, which saves time."""
 
     def __init__(self, folder):
         self.notebook = nbformat.v4.new_notebook()
-        where = {"metadata": {"path": str(folder)}}
-        self.client = nbclient.NotebookClient(self.notebook, timeout=180, kernel_name="python3", resources=where)
+        resources = {"metadata": {"path": str(folder)}}
+        self.client = nbclient.NotebookClient(self.notebook, timeout=180, kernel_name="python3", resources=resources)
 
     def run(self, cells):
-        """Run code cells in order; the first that raises fails the test, with its text."""
+        """Run code cells in order; the first one that raises fails the test with its source."""
         for cell in [{"cell_type": "code", "source": "%reset -f"}, *cells]:
             if cell["cell_type"] != "code":
                 continue
@@ -59,27 +62,27 @@ class SharedKernel:
             try:
                 self.client.execute_cell(self.notebook.cells[0], 0)
             except nbclient.exceptions.CellExecutionError as error:
-                said = (
+                message = (
                     f"this cell does not run here:\n\n{advanced_sections.text(cell)}\n\n{error.ename}: {error.evalue}"
                 )
-                pytest.fail(ANSI_COLORS.sub("", said), pytrace=False)
+                pytest.fail(ANSI_COLORS.sub("", message), pytrace=False)
 
 
 @pytest.fixture(scope="module")
 def shared_kernel():
-    shared_kernel = SharedKernel(ROOT / "chapters")
-    with shared_kernel.client.setup_kernel():
-        yield shared_kernel
+    kernel = SharedKernel(ROOT / "chapters")
+    with kernel.client.setup_kernel():
+        yield kernel
 
 
-def parts():
-    """A test for each part of each chapter; a chapter out of order is told of by the test below."""
+def chapter_parts():
+    """Yield a test case for each part of each chapter; chapters with misplaced cells are reported by the test below."""
     for path in NOTEBOOKS:
         try:
-            found = runnable_parts(read(path))
+            parts = runnable_parts(read(path))
         except ValueError:
             continue
-        for title, cells in found.items():
+        for title, cells in parts.items():
             yield pytest.param(cells, id=f"{path.stem}: {title}")
 
 
@@ -90,12 +93,12 @@ def test_advanced_sections_are_ordered_and_state_what_they_add_to(path):
 
 @pytest.mark.slow
 @pytest.mark.notebook
-@pytest.mark.parametrize("cells", [*parts()])
+@pytest.mark.parametrize("cells", [*chapter_parts()])
 def test_chapter_part_runs_on_its_own(shared_kernel, cells):
     shared_kernel.run(cells)
 
 
-# The rules can fail.
+# Tests of the checks.
 
 
 def md(source):
@@ -112,11 +115,11 @@ SMALL = {
         md("# A chapter"),
         code("from math import sqrt", "setup"),
         md("## 1.1 Core"),
-        code("core_only = sqrt(4)\nkept = sqrt(4)"),
+        code("core_only = sqrt(4)\nshared = sqrt(4)"),
         md("## Go deeper"),
-        code("kept = sqrt(9)", "state"),
+        code("shared = sqrt(9)", "state"),
         md("### 1.A Stands alone\n\n> Adds to 1.1: something, 5 min."),
-        code("mine = kept + 1"),
+        code("mine = shared + 1"),
         code("assert mine == 4"),
         md("### 1.B Leans on the core\n\n> Adds to 1.1: something, 5 min."),
         code("core_only + 1"),
@@ -136,7 +139,7 @@ SMALL = {
     ],
 )
 def test_shared_kernel_detects_dependence_on_other_parts(shared_kernel, part, missing):
-    # Everything ran here before, in a reader's order: what it left must not help.
+    # Everything was run before, in the order of a reader; the names of that run must not be visible.
     shared_kernel.run(SMALL["cells"])
     cells = runnable_parts(SMALL)[part]
     if missing is None:

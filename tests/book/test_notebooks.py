@@ -1,4 +1,4 @@
-"""The chapters read well in the book, in Jupyter and on Colab, and hold nothing that goes stale."""
+"""Tests that the chapters work in the book, in Jupyter and on Colab, and contain nothing that becomes outdated."""
 
 import copy
 import json
@@ -14,8 +14,9 @@ from tools import repo_url
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
-# `id` is the name by which Colab folds the door; `python docs_ext/advanced_sections.py` writes it, and nothing else may.
-KEPT_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed", "id"}
+# `id` is the name by which Colab collapses the advanced sections; only `python docs_ext/advanced_sections.py` may write
+# it.
+ALLOWED_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed", "id"}
 TITLE = re.compile(r"# @title \S.*")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
@@ -52,13 +53,13 @@ def tags(cell):
 
 
 def collapsed_headings(cell):
-    """Whether a code cell is folded in the book, on Colab and in JupyterLab."""
+    """Return whether a code cell is collapsed in the book, on Colab and in JupyterLab."""
     hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
     return not HIDDEN.isdisjoint(tags(cell)), cell["metadata"].get("cellView") == "form", hidden
 
 
 def partly_collapsed_cells(notebook):
-    """Code cells folded in one place and not in another, or folded below no title, or titled and not folded."""
+    """Return code cells collapsed in some frontends only, or with a title but not collapsed, or the reverse."""
 
     def marks(cell):
         # The setup cell is the same in every chapter and has no title.
@@ -70,7 +71,7 @@ def partly_collapsed_cells(notebook):
 
 
 def wrongly_stored(notebook):
-    """Code cells that keep an output nobody compares, or have none to compare with, or that tell how often they ran."""
+    """Return code cells with a stored output that no test compares, without a required one, or with a run count."""
     return [
         text(cell)
         for cell in code(notebook)
@@ -81,55 +82,53 @@ def wrongly_stored(notebook):
 
 
 def without_budget(notebook):
-    """Whether a chapter of two depths keeps silent on what it may cost, or allows itself more than the house does."""
-    promised = execution_stats.budget("\n".join(markdown(notebook)))
-    within = (
-        promised is not None and promised[0] <= execution_stats.SECONDS and promised[1] <= execution_stats.GIGABYTES
-    )
+    """Return whether a chapter with advanced sections states no budget, or a larger one than the project allows."""
+    budget = execution_stats.budget("\n".join(markdown(notebook)))
+    within = budget is not None and budget[0] <= execution_stats.SECONDS and budget[1] <= execution_stats.GIGABYTES
     return bool(advanced_sections.find_dividers(notebook)) and not within
 
 
 def typed_numbers(prose):
-    """Percentages and decimals of a Markdown cell that stand there by hand; results enter through ``say``."""
+    """Return percentages and decimals that are typed into a Markdown cell; results are computed with ``markdown``."""
     for known in (CODE, FORMULA, LINK, HEADING, PLACE):
         prose = known.sub(" ", prose)
     return NUMBER.findall(prose)
 
 
 def inline_display_math(prose):
-    """Displayed formulas that share a paragraph with words: the book sets them in the line, between two dollar signs."""
+    """Return display formulas that share a paragraph with text, which the book would render inline."""
     prose = CODE.sub(" ", prose)
-    alone = [
+    separate = [
         re.search(r"(^|\n[ \t]*\n)[ \t]*$", prose[: m.start()]) and re.match(r"[ \t]*(\n|$)", prose[m.end() :])
         for m in DISPLAYED.finditer(prose)
     ]
-    return [m[0] for m, stands in zip(DISPLAYED.finditer(prose), alone, strict=True) if not stands]
+    return [m[0] for m, is_separate in zip(DISPLAYED.finditer(prose), separate, strict=True) if not is_separate]
 
 
 def redefined_names(notebook):
-    """Names that a function behind sliders reads whenever a reader moves one, and that a later cell gives to something else."""
+    """Return names that a slider function reads when a slider moves, and that a later cell assigns again."""
     tables = [symtable.symtable(text(cell), "cell", "exec") for cell in code(notebook) if not repo_url.is_setup(cell)]
 
     def read(table):
         own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
         return own.union(*map(read, table.get_children()))
 
-    def given(table):
+    def assigned(table):
         return {
             symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() and not symbol.is_imported()
         }
 
-    moved = [
+    with_sliders = [
         i
         for i, table in enumerate(tables)
-        if "explore" in table.get_identifiers() and table.lookup("explore").is_referenced()
+        if "interactive_figure" in table.get_identifiers() and table.lookup("interactive_figure").is_referenced()
     ]
     return sorted(
         {
             name
-            for i in moved
+            for i in with_sliders
             for later in tables[i + 1 :]
-            for name in given(later) & set().union(*map(read, tables[i].get_children()))
+            for name in assigned(later) & set().union(*map(read, tables[i].get_children()))
         }
     )
 
@@ -144,8 +143,8 @@ def test_notebooks_exist():
 
 
 def test_notebook_setup_cell_is_up_to_date(notebook):
-    found = [text(cell) for cell in code(notebook) if repo_url.is_setup(cell)]
-    assert found == [
+    sources = [text(cell) for cell in code(notebook) if repo_url.is_setup(cell)]
+    assert sources == [
         repo_url.setup_cell(repo_url.configured_url(ROOT), repo_url.release_tag(repo_url.library_version(ROOT)))
     ], "`make set-repo-url URL=…` writes the setup cell"
 
@@ -163,7 +162,7 @@ def test_notebook_display_math_is_in_its_own_paragraph(notebook):
 
 
 def test_notebook_slider_functions_read_no_redefined_names(notebook):
-    assert redefined_names(notebook) == [], "put what the sliders draw with into a function of its own"
+    assert redefined_names(notebook) == [], "move the names that a slider function uses into the function"
 
 
 def test_notebook_cells_collapse_in_every_frontend_or_none(notebook):
@@ -172,12 +171,14 @@ def test_notebook_cells_collapse_in_every_frontend_or_none(notebook):
 
 def test_notebook_advanced_sections_are_collapsed(notebook):
     assert advanced_sections.collapse(copy.deepcopy(notebook)) == notebook, (
-        "`python docs_ext/advanced_sections.py chapters/*.ipynb` folds the door"
+        "`python docs_ext/advanced_sections.py chapters/*.ipynb` collapses them"
     )
 
 
 def test_notebook_states_its_budget(notebook):
-    assert not without_budget(notebook), "the line that begins with **Time** says: **budget** 75 s and 3 GB"
+    assert not without_budget(notebook), (
+        "the line that begins with **Time** must state a budget: **budget** 75 s and 3 GB"
+    )
 
 
 def test_notebook_stores_only_compared_outputs(notebook):
@@ -188,7 +189,9 @@ def test_notebook_metadata_is_minimal(notebook):
     assert set(notebook["metadata"]) <= {"kernelspec", "language_info", "accelerator", "colab"}
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     assert [
-        set(cell["metadata"]) - KEPT_METADATA for cell in notebook["cells"] if set(cell["metadata"]) - KEPT_METADATA
+        set(cell["metadata"]) - ALLOWED_METADATA
+        for cell in notebook["cells"]
+        if set(cell["metadata"]) - ALLOWED_METADATA
     ] == []
 
 
@@ -197,7 +200,7 @@ def test_notebook_has_one_title(notebook):
     assert len(titles) == 1
 
 
-# Each rule can fail.
+# Tests of the checks.
 
 
 @pytest.mark.parametrize(
@@ -256,7 +259,7 @@ def test_inline_display_math_ignores_separate_paragraphs(prose):
     assert inline_display_math(prose) == []
 
 
-SLIDERS = "plane = 1\ndef play(step):\n    def inner():\n        return plane + step\n    return inner\nexplore(play, step=[1, 2])"
+SLIDERS = "plane = 1\ndef play(step):\n    def inner():\n        return plane + step\n    return inner\ninteractive_figure(play, step=[1, 2])"
 
 
 @pytest.mark.parametrize(
@@ -280,11 +283,14 @@ RESULT = [{"output_type": "execute_result", "execution_count": 3, "data": {"text
 
 
 def cell(source, outputs=(), count=None, **metadata):
-    kept = {"outputs": list(outputs), "execution_count": count}
-    return {"cells": [{"cell_type": "code", "id": "a", "metadata": metadata, "source": source} | kept], "metadata": {}}
+    result = {"outputs": list(outputs), "execution_count": count}
+    return {
+        "cells": [{"cell_type": "code", "id": "a", "metadata": metadata, "source": source} | result],
+        "metadata": {},
+    }
 
 
-@pytest.mark.parametrize("source", ["# @title Draw\nx", "# @title The numbers"])
+@pytest.mark.parametrize("source", ["# @title Draw\nx", "# @title Accuracy by angle"])
 def test_partly_collapsed_cells_ignores_consistent_cells(source):
     assert (
         partly_collapsed_cells(cell(source, **COLLAPSED_METADATA))
@@ -337,7 +343,7 @@ def test_wrongly_stored_accepts_compared_outputs():
 
 
 @pytest.mark.parametrize(
-    ("line", "silent"),
+    ("line", "is_missing"),
     [
         ("> **Time** 10 min · **budget** 75 s and 3 GB", False),
         ("> **Time** 10 min", True),
@@ -345,9 +351,9 @@ def test_wrongly_stored_accepts_compared_outputs():
         ("> **budget** 60 s and 4 GB", True),
     ],
 )
-def test_without_budget_detects_missing_or_excessive_budget(line, silent):
-    first, door = ({"cell_type": "markdown", "metadata": {}, "source": source} for source in (line, "## Go deeper"))
-    assert without_budget({"cells": [first, door]}) == silent
+def test_without_budget_detects_missing_or_excessive_budget(line, is_missing):
+    first, divider = ({"cell_type": "markdown", "metadata": {}, "source": source} for source in (line, "## Go deeper"))
+    assert without_budget({"cells": [first, divider]}) == is_missing
     assert not without_budget({"cells": [first]})
 
 
@@ -363,8 +369,8 @@ def test_without_budget_detects_missing_or_excessive_budget(line, silent):
 )
 @pytest.mark.parametrize("colab", [{}, {"collapsed_sections": ["other"]}, {"collapsed_sections": ["d"]}])
 def test_notebook_collapse_check_detects_open_advanced_sections(metadata, colab):
-    door = {"cell_type": "markdown", "id": "d", "metadata": dict(metadata), "source": "## Go deeper"}
-    notebook = {"cells": [door], "metadata": {"colab": dict(colab)}}
+    divider = {"cell_type": "markdown", "id": "d", "metadata": dict(metadata), "source": "## Go deeper"}
+    notebook = {"cells": [divider], "metadata": {"colab": dict(colab)}}
     with pytest.raises(AssertionError):
         test_notebook_advanced_sections_are_collapsed(notebook)
     test_notebook_advanced_sections_are_collapsed(advanced_sections.collapse(notebook))

@@ -1,4 +1,4 @@
-"""The pages around the chapters, and the files that describe the project, say what is so."""
+"""Tests that the pages around the chapters and the files that describe the project agree with the code."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
 def names_in_code(page):
-    """Dotted names in the last column of a page's tables."""
+    """Return the dotted names in the last column of a page's tables."""
     rows = [line for line in page.splitlines() if line.startswith("|") and line.rstrip().endswith("|")]
     return [
         name
@@ -25,7 +25,7 @@ def names_in_code(page):
 
 
 def is_importable(dotted):
-    """Whether a name can be imported from the library."""
+    """Return whether a name can be imported from the library."""
     module, _, name = f"tutorial_lib.{dotted}".rpartition(".")
     return hasattr(import_module(module), name)
 
@@ -44,19 +44,19 @@ def test_names_in_code_reads_last_table_column():
 
 
 def test_api_page_lists_every_package():
-    """A room that a reader can import stands in the API reference."""
+    """Every package of the library is listed in the API reference."""
     listed = set(
         re.findall(r"^   tutorial_lib\.(\w+)$", (ROOT / "chapters" / "api.md").read_text(encoding="utf-8"), re.M)
     )
-    rooms = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
-    assert rooms - listed == set()
+    packages = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
+    assert packages - listed == set()
     assert all(is_importable(name) or import_module(f"tutorial_lib.{name}") for name in listed)
 
 
 def test_requirements_lock_covers_all_dependencies():
-    asked = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
+    required = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
     locked = set(re.findall(r"^([\w.-]+)==", LOCK, re.M))
-    assert {re.match(r"[\w.-]+", name)[0].lower() for name in asked} - locked == set()
+    assert {re.match(r"[\w.-]+", name)[0].lower() for name in required} - locked == {PROJECT["name"]}
     assert "://" not in LOCK
 
 
@@ -78,14 +78,14 @@ def test_workflow_and_citation_files_are_valid_yaml(path):
 
 
 def test_bibliography_contains_every_cited_arxiv_number():
-    kept = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
+    bibliography = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
     pages = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "tutorial_lib").rglob("*.py")]
-    named = {
+    cited = {
         number
         for page in pages
         for number in re.findall(r"arxiv(?:\.org/abs/| )(\d{4}\.\d{4,5})", page.read_text(encoding="utf-8"), re.I)
     }
-    assert len(named) > 30 and sorted(number for number in named if number not in kept) == []
+    assert len(cited) > 30 and sorted(number for number in cited if number not in bibliography) == []
 
 
 def test_bibliography_entries_are_unique_and_complete():

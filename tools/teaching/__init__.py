@@ -1,1 +1,1 @@
-"""The teaching guide, its cost sheet and the printable polls."""
+"""The teaching guide, its table of costs and the printable polls."""

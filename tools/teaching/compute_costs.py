@@ -1,6 +1,7 @@
-"""What the course costs a learner, a room and a course: from the run cards of a build, and from the packages of the machine that built it.
+"""Compute what the course costs a learner, a class and a large course.
 
-Nothing here is assumed but how many learn, and how many of them at once.
+The numbers come from the execution stats of a build and from the packages on the machine that built it. Only the number
+of learners, and how many of them work at the same time, are assumed.
 """
 
 import re
@@ -11,20 +12,20 @@ from pathlib import Path
 from tools.cpu_lock import GPU_PACKAGES, package_names
 
 CLASS_SIZE, COURSE_SIZE, CONCURRENT_LEARNERS = 30, 10_000, 100
-STATS_PATTERN = re.compile(r'<p class="run-card" ([^>]*)>.*?, on (.*?), (\d+ \w+ \d+)')
+STATS_PATTERN = re.compile(r'<p class="execution-stats" ([^>]*)>.*?, on (.*?), (\d+ \w+ \d+)')
 
 
 def read_execution_stats(html):
-    """A run card as its page holds it: numbers by name, the machine and the day in words; None where there is no card."""
-    found = STATS_PATTERN.search(html)
-    if found is None:
+    """Return the execution stats of a page: numbers by name, and machine and day as text; None if there are none."""
+    match = STATS_PATTERN.search(html)
+    if match is None:
         return None
-    numbers = {name: float(value) for name, value in re.findall(r'data-([\w-]+)="([^"]*)"', found[1])}
-    return numbers | {"machine": re.sub("<[^>]*>", "", found[2]), "day": found[3]}
+    numbers = {name: float(value) for name, value in re.findall(r'data-([\w-]+)="([^"]*)"', match[1])}
+    return numbers | {"machine": re.sub("<[^>]*>", "", match[2]), "day": match[3]}
 
 
 def installed(root):
-    """Bytes on disk of the packages that the lock names, as they are installed here: (those for a GPU, all others)."""
+    """Return the installed size of the locked packages in bytes, (those for a GPU, all others)."""
     gpu = rest = 0
     for _, name in package_names((Path(root) / "requirements.lock").read_text(encoding="utf-8")):
         try:
@@ -37,12 +38,14 @@ def installed(root):
 
 
 def folder(path):
+    """Return the size of a folder in bytes, without bytecode."""
     return sum(
         file.stat().st_size for file in Path(path).rglob("*") if file.is_file() and "__pycache__" not in file.parts
     )
 
 
 def format_bytes(size):
+    """Return a number of bytes with a suitable unit."""
     for unit, bytes_ in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if size >= bytes_:
             return f"{size / bytes_:.1f} {unit}"
@@ -50,6 +53,7 @@ def format_bytes(size):
 
 
 def format_duration(seconds):
+    """Return a duration with a suitable unit."""
     return (
         f"{seconds / 3600:,.0f} h"
         if seconds >= 36_000
@@ -60,6 +64,7 @@ def format_duration(seconds):
 
 
 def html_table(head, rows):
+    """Return an HTML table."""
     lines = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     titles = "".join(f"<th>{cell}</th>" for cell in head)
     body = f'<table class="table"><thead><tr>{titles}</tr></thead><tbody>{lines}</tbody></table>'
@@ -67,15 +72,16 @@ def html_table(head, rows):
 
 
 def run_table(runs):
+    """Return the table of the execution stats, one row per chapter."""
     rows = []
     for title, r in runs.items():
         spent = [f"{r['seconds']:.0f} s", f"{r['processor']:.0f} s", f"{r['gigabytes']:.1f} GB"]
         rows.append([escape(title), *spent, f"{escape(r['machine'])}, {r['day']}"])
-    return html_table(["chapter", "on the clock", "processor", "memory, peak", "where and when"], rows)
+    return html_table(["chapter", "elapsed time", "processor time", "peak memory", "machine and date"], rows)
 
 
 def cost_table(runs, root):
-    """One learner, a room, a course: every cell is measured here, or a measured number times a count."""
+    """Return the table of costs for a learner, a class and a large course: measured numbers times learners."""
     processor, memory = sum(r["processor"] for r in runs.values()), max(r["gigabytes"] for r in runs.values()) * 1e9
     gpu, rest = installed(root)
     library = folder(Path(root) / "tutorial_lib")
@@ -92,7 +98,9 @@ def cost_table(runs, root):
 
     rows = [
         row("one learner, every chapter once", 1, 1),
-        row(f"a room of {CLASS_SIZE}, all at once", CLASS_SIZE, CLASS_SIZE),
+        row(f"a class of {CLASS_SIZE}, all at once", CLASS_SIZE, CLASS_SIZE),
         row(f"a course of {COURSE_SIZE:,}, {CONCURRENT_LEARNERS} at once", COURSE_SIZE, CONCURRENT_LEARNERS),
     ]
-    return html_table(["who", "processor", "memory", "library and weights", "packages", "packages for a GPU"], rows)
+    return html_table(
+        ["learners", "processor time", "memory", "library and weights", "packages", "packages for a GPU"], rows
+    )

@@ -1,7 +1,7 @@
-"""Lessons: a chapter as who teaches it sees it, read from its notebook: sections with their cells, predictions asked, exercises set.
+"""Read the outline of a chapter from its notebook: sections with their cells, predictions, exercises and polls.
 
-The teaching guide, the page of polls and the slides are made from what this finds, so that none of them says anything that a
-chapter does not.
+The teaching guide, the page of printable polls and the slides are made from this outline, so that they always agree
+with the chapters.
 """
 
 import ast
@@ -16,14 +16,18 @@ from mdit_py_plugins.anchors.index import slugify
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
 FENCED = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.S | re.M)
-MAX_WORDS = re.compile(r"\badds to [^:]*:.*?(\d+) min\b", re.I | re.S)
+ADDED_MINUTES = re.compile(r"\badds to [^:]*:.*?(\d+) min\b", re.I | re.S)
 
 
 @dataclass
 class Section:
-    """A part of a chapter below one heading, core or deeper: ``number`` is its place, "1.2" or "1.B", empty where it has none.
+    """The part of a chapter below one heading.
 
-    cells: (cell, its text below this heading), in order; a Markdown cell may be shared by two sections.
+    Attributes:
+        page: file name of the notebook.
+        rank: level of the heading, from 1.
+        title: text of the heading.
+        cells: (cell, its text below this heading), in order; a Markdown cell may belong to two sections.
     """
 
     page: str
@@ -33,130 +37,138 @@ class Section:
 
     @property
     def number(self):
-        found = NUMBERED.fullmatch(self.title)
-        return found[1] if found else ""
+        """Number of the section, such as "1.2" (core) or "1.B" (advanced); empty if it has none."""
+        match = NUMBERED.fullmatch(self.title)
+        return match[1] if match else ""
 
     @property
     def link(self):
+        """Markdown link to the section."""
         return f"[{self.title}]({self.page}#{slugify(self.title)})"
 
     @property
     def words(self):
+        """Markdown text of the section."""
         return "\n\n".join(text for cell, text in self.cells if cell["cell_type"] == "markdown").strip()
 
     def calls(self, name):
-        """Arguments of every call of a function in this section: constants as they are, anything else as its code."""
-        found = []
+        """Return (positional, keyword) arguments of every call of a function: constants as values, the rest as code."""
+        calls = []
         for cell, text in self.cells:
             if cell["cell_type"] != "code" or f"{name}(" not in text:
                 continue
-            # A line for IPython is no Python.
+            # A line with an IPython magic is not Python.
             tree = ast.parse("\n".join("pass" if line.lstrip().startswith("%") else line for line in text.splitlines()))
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                    found.append(
+                    calls.append(
                         ([to_plain_text(a) for a in node.args], {k.arg: to_plain_text(k.value) for k in node.keywords})
                     )
-        return found
+        return calls
 
     @property
     def minutes(self):
-        """What a deeper section says it takes, or None."""
-        found = MAX_WORDS.search(self.words)
-        return int(found[1]) if found else None
+        """Minutes that an advanced section states, or None."""
+        match = ADDED_MINUTES.search(self.words)
+        return int(match[1]) if match else None
 
 
 def to_plain_text(node):
+    """Return the value of a constant, and the source code of any other expression."""
     return node.value if isinstance(node, ast.Constant) else ast.unparse(node)
 
 
 def sections(notebook, page):
-    """The sections of a notebook in order, from the title on. Headings inside code are none."""
-    found = []
+    """Return the sections of a notebook in order, from the title on; headings inside code blocks are ignored."""
+    outline = []
     for cell in notebook["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] != "markdown":
-            if found:
-                found[-1].cells.append((cell, text))
+            if outline:
+                outline[-1].cells.append((cell, text))
             continue
-        # The same length, so that places in the one are places in the other.
-        hollow = FENCED.sub(lambda code: " " * len(code[0]), text)
-        cuts = [m for m in HEADING.finditer(hollow) if len(m[1]) <= 3]
+        # Code blocks are blanked, not removed, so that positions in both texts agree.
+        without_code = FENCED.sub(lambda code: " " * len(code[0]), text)
+        cuts = [m for m in HEADING.finditer(without_code) if len(m[1]) <= 3]
         before = text[: cuts[0].start()] if cuts else text
-        if before.strip() and found:
-            found[-1].cells.append((cell, before.strip()))
+        if before.strip() and outline:
+            outline[-1].cells.append((cell, before.strip()))
         ends = [*(m.start() for m in cuts[1:]), len(text)] if cuts else []
         for cut, after in zip(cuts, ends, strict=True):
-            found.append(Section(page, len(cut[1]), cut[2], [(cell, text[cut.end() : after].strip())]))
-    return found
+            outline.append(Section(page, len(cut[1]), cut[2], [(cell, text[cut.end() : after].strip())]))
+    return outline
 
 
 def chapters(root):
-    """Every numbered chapter by its name, with its sections."""
+    """Return {name: sections} of every numbered chapter."""
     paths = sorted((Path(root) / "chapters").glob("[0-9]*.ipynb"))
     return {path.stem: sections(json.loads(path.read_text(encoding="utf-8")), path.name) for path in paths}
 
 
 def numbered_sections(lesson):
-    """Sections that have a number, each together with the unnumbered ones of a lower rank that follow it."""
-    found = {}
+    """Return the numbered sections by number, each with the unnumbered subsections that follow it."""
+    numbered = {}
     for section in lesson:
         if section.number:
-            current = found[section.number] = Section(section.page, section.rank, section.title, list(section.cells))
+            current = numbered[section.number] = Section(section.page, section.rank, section.title, list(section.cells))
         elif section.rank <= 2:
             current = None
-        elif found and current:
+        elif numbered and current:
             current.cells += section.cells
-    return found
+    return numbered
 
 
 def predictions(lesson):
-    """(place, question) of everything that a chapter lets its readers guess."""
-    return [(arguments[0], named.get("ask", "")) for section in lesson for arguments, named in section.calls("predict")]
+    """Return (place, question) of every prediction of a chapter."""
+    return [
+        (arguments[0], named.get("ask", ""))
+        for section in lesson
+        for arguments, named in section.calls("ask_prediction")
+    ]
 
 
-def measured(lesson):
-    """What came out, by the place of its prediction; of a chapter that ran."""
-    found = {}
+def measured_results(lesson):
+    """Return {place of the prediction: measured result} of an executed chapter."""
+    results = {}
     for section in lesson:
         for cell, text in section.cells:
-            if cell["cell_type"] != "code" or "predictions(" not in text:
+            if cell["cell_type"] != "code" or "compare_predictions(" not in text:
                 continue
             for output in cell.get("outputs", []):
                 for line in "".join(output.get("data", {}).get("text/markdown", "")).splitlines():
                     row = [entry.strip().replace("\\|", "|") for entry in re.split(r"(?<!\\)\|", line)[1:-1]]
                     if len(row) == 4 and row[3] not in ("measured", "---", "–"):
-                        found[row[0]] = row[3]
-    return found
+                        results[row[0]] = row[3]
+    return results
 
 
-def votes(lesson):
-    """The claims that a chapter votes on before it opens its ledger, as questions; whatever is chosen, the ledger answers."""
-    found = []
+def claim_questions(lesson):
+    """Return the claims of a chapter's polls as questions, whose feedback is the verdict of the claims table."""
+    questions = []
     for section in lesson:
         for cell, text in section.cells:
-            for arguments, _ in Section("", 0, "", [(cell, text)]).calls("vote"):
+            for arguments, _ in Section("", 0, "", [(cell, text)]).calls("claim_poll"):
                 named = {
                     ast.unparse(n.targets[0]): ast.unparse(n.value)
                     for n in ast.parse(text).body
                     if isinstance(n, ast.Assign)
                 }
-                ballot = import_module("tutorial_course.widgets.claim_poll").ballot
-                found += [ballot(id) for id in ast.literal_eval(named.get(arguments[0], arguments[0]))]
-    return found
+                question = import_module("tutorial_course.widgets.claim_poll").claim_question
+                questions += [question(id) for id in ast.literal_eval(named.get(arguments[0], arguments[0]))]
+    return questions
 
 
 def exercises_of(lesson):
-    """The chapter's exercises: (the section that sets it, the exercise itself); and its quiz, a tuple of questions."""
+    """Return the exercises of a chapter, a list of (section, exercise), and its quiz, a tuple of questions."""
     code = "\n".join(text for section in lesson for cell, text in section.cells if cell["cell_type"] == "code")
-    room = re.search(r"from tutorial_lib\.exercises import (\w+) as exercises", code)
-    if room is None:
+    imported = re.search(r"from tutorial_course\.exercises import (\w+) as exercises", code)
+    if imported is None:
         return [], ()
-    room = import_module(f"tutorial_course.exercises.{room[1]}")
-    named = re.compile(r"exercises\.([a-z]\w*)")
-    asked = [
-        (section, named.fullmatch(call[1]))
+    package = import_module(f"tutorial_course.exercises.{imported[1]}")
+    pattern = re.compile(r"exercises\.([a-z]\w*)")
+    checks = [
+        (section, pattern.fullmatch(call[1]))
         for section in numbered_sections(lesson).values()
         for call, _ in section.calls("check")
     ]
-    return [(section, getattr(room, found[1])) for section, found in asked if found], room.QUIZ
+    return [(section, getattr(package, match[1])) for section, match in checks if match], package.QUIZ

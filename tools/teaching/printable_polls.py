@@ -1,7 +1,8 @@
-"""Polls on paper: every prediction and every quiz question of the chapters on one page, for a room without machines.
+"""Fill the page of printable polls: every prediction and quiz question of the chapters, for a class without computers.
 
-The page holds a mark; here it becomes a sheet for each chapter and, last, the answers. Questions come from ``predict`` in the notebooks
-and from the exercises' quizzes, so the sheet asks what the screen asks. What was measured is known once every chapter has run.
+A placeholder of the page becomes one sheet per chapter, another one the answers. The questions come from
+``ask_prediction`` in the notebooks and from the quizzes, so that paper and screen agree. Measured results are known
+when every chapter has run.
 """
 
 import re
@@ -19,27 +20,28 @@ ANSWER_LINE = "✎ " + "." * 60
 
 
 def to_printable(text):
-    """A question as it can be printed: a number that only a running chapter knows is left open."""
+    """Return a text with an ellipsis in place of every number that only a running chapter can compute."""
     parts = (before + ("…" if field is not None else "") for before, field, _, _ in Formatter().parse(text))
     return "".join(parts).strip()
 
 
 def choices(question):
+    """Return the options of a question as Markdown lines."""
     return "\\\n".join(f"{letter}) {to_printable(option)}" for letter, option in zip(ascii_lowercase, question.options))
 
 
 def chapter_sheet(name, lesson):
-    """Markdown of one chapter's predictions and quiz."""
-    parts = [PAGE_BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Before you see it", ""]
+    """Return the predictions, the quiz and the poll of one chapter as Markdown."""
+    parts = [PAGE_BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Predictions", ""]
     for place, question in notebook_outline.predictions(lesson):
         parts += [f"**{place}** {question}", "", ANSWER_LINE, ""]
     _, quiz = notebook_outline.exercises_of(lesson)
-    parts += ["### A show of hands", ""]
+    parts += ["### Quiz", ""]
     for number, question in enumerate(quiz, 1):
         parts += [f"**{number}.** {to_printable(question.text)}", ""]
         parts += [choices(question), ""]
-    if claims := notebook_outline.votes(lesson):
-        parts += ["### A vote, before the ledger is opened", "", choices(claims[0]), ""]
+    if claims := notebook_outline.claim_questions(lesson):
+        parts += ["### Poll, before the claims table is opened", "", choices(claims[0]), ""]
         parts += [
             line
             for number, claim in enumerate(claims, 1)
@@ -49,33 +51,39 @@ def chapter_sheet(name, lesson):
 
 
 def answers(name, lesson):
-    """What was measured; which option is right, and the line that says why; what the ledger says."""
-    parts = [f"### Chapter {int(name[:2])}, answers", "", f'<div class="polls-late" data-chapter="{name}"></div>', ""]
+    """Return the answers of one chapter as Markdown: measured results, correct options, verdicts of claims."""
+    parts = [
+        f"### Chapter {int(name[:2])}, answers",
+        "",
+        f'<div class="polls-measured" data-chapter="{name}"></div>',
+        "",
+    ]
     for number, question in enumerate(notebook_outline.exercises_of(lesson)[1], 1):
         why = to_printable(list(question.options.values())[question.correct])
         parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** {why}")
-    for number, claim in enumerate(notebook_outline.votes(lesson), 1):
+    for number, claim in enumerate(notebook_outline.claim_questions(lesson), 1):
         parts.append(
-            f"- **Vote {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}"
+            f"- **Poll {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}"
         )
     return "\n".join([*parts, ""])
 
 
 def fill_page(app, docname, source):
+    """Write the sheets and the answers while the page is read."""
     if docname != PAGE:
         return
     root = Path(app.srcdir)
-    found = notebook_outline.chapters(root)
+    outlines = notebook_outline.chapters(root)
     for mark, make in ((SHEETS, chapter_sheet), (ANSWERS, answers)):
         if mark not in source[0]:
             raise ValueError(f"{PAGE} needs the line {mark}, where the questions go")
-        source[0] = source[0].replace(mark, "\n".join(make(name, lesson) for name, lesson in found.items()))
-    for file in [*(root / "chapters").glob("[0-9]*.ipynb"), *(root / "tutorial_lib" / "exercises").rglob("*.py")]:
+        source[0] = source[0].replace(mark, "\n".join(make(name, lesson) for name, lesson in outlines.items()))
+    for file in [*(root / "chapters").glob("[0-9]*.ipynb"), *(root / "tutorial_course" / "exercises").rglob("*.py")]:
         app.env.note_dependency(str(file))
 
 
 def measured(doctree):
-    """(place, what came out) of every prediction, from the table at the end of a chapter."""
+    """Return (place, measured result) of every prediction, from the table at the end of a chapter."""
     tables = [
         [[entry.astext() for entry in row] for row in table.findall(nodes.row)]
         for table in doctree.findall(nodes.table)
@@ -90,17 +98,19 @@ def measured(doctree):
 
 
 def fill_measured(app, doctree, docname):
+    """Write the measured results when every chapter has run."""
     if docname != PAGE:
         return
     for raw in list(doctree.findall(nodes.raw)):
-        if asked := re.search(r'class="polls-late" data-chapter="([^"]+)"', raw.astext()):
-            made = nodes.bullet_list()
-            for where, value in measured(app.env.get_doctree(f"chapters/{asked[1]}")):
-                made += nodes.list_item(
+        if marker := re.search(r'class="polls-measured" data-chapter="([^"]+)"', raw.astext()):
+            results = nodes.bullet_list()
+            for where, value in measured(app.env.get_doctree(f"chapters/{marker[1]}")):
+                results += nodes.list_item(
                     "", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}"))
                 )
-            raw.replace_self(made if len(made) else nodes.paragraph("", "Nothing ran in this build."))
+            raw.replace_self(results if len(results) else nodes.paragraph("", "Nothing ran in this build."))
 
 
 def setup(app):
+    """Register the extension."""
     return post_build_page.register_post_build_page(app, PAGE, fill_page, fill_measured)

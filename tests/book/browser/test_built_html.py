@@ -1,4 +1,4 @@
-"""The built book, as a reader's browser sees it. `make test` builds it first."""
+"""Tests of the built pages in a browser. `make test` builds the book first."""
 
 import functools
 import os
@@ -26,22 +26,23 @@ CHAPTERS = [
 PAGES_WITH_ADVANCED_SECTIONS = [
     page for page in PAGES if (HTML / page).is_file() and 'id="go-deeper"' in (HTML / page).read_text(encoding="utf-8")
 ]
-# What a build writes where nobody wrote a text: the name of a file, a digest, the class of a figure.
+# What a build writes as alternative text if the author wrote none: a file name, a digest, the class of a figure.
 PLACEHOLDER_ALT_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
 
-# Everything on a page at once. A kind of code has one colour: one of each is judged, not ten thousand.
+# Open everything on a page. Of ten thousand code tokens, keep one per color, because axe checks their contrast one by
+# one.
 EXPAND_ALL_SCRIPT = """() => {
   document.querySelectorAll("details").forEach(box => { box.open = true; });
   document.querySelectorAll(".quiz .options").forEach(box => {
     for (const one of box.querySelectorAll("input")) if (one.value === "right" || !box.querySelector(":checked")) one.click();
   });
-  const seen = new Set(), again = [];
+  const kinds = new Set(), duplicates = [];
   for (const token of document.querySelectorAll("pre span[class]")) {
     const kind = token.className + getComputedStyle(token.closest("pre")).backgroundColor;
-    if (seen.has(kind)) again.push(token);
-    seen.add(kind);
+    if (kinds.has(kind)) duplicates.push(token);
+    kinds.add(kind);
   }
-  again.forEach(token => token.replaceWith(...token.childNodes));
+  duplicates.forEach(token => token.replaceWith(...token.childNodes));
 }"""
 OVERFLOWING_ELEMENTS_SCRIPT = """() => {
   const scrolls = element => element && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement.closest("article *")));
@@ -51,12 +52,12 @@ OVERFLOWING_ELEMENTS_SCRIPT = """() => {
   }).map(element => element.outerHTML.slice(0, 160));
 }"""
 
-# What Python says of a figure that a cell ends in and nobody describes.
+# The text output of a cell whose last value is a figure without a description.
 BARE_FIGURE_REPR = re.compile(r"<Figure size|<Axes|<matplotlib\.")
 
-# Nothing moves any more, and whatever scrolls has its place in the order of Tab: the theme looks for it a moment after the page or its
-# window has changed.
-SETTLED = """() => {
+# No animation is running, and every element that scrolls can be reached by Tab: the theme updates this shortly after
+# the page or its window has changed.
+IS_SETTLED = """() => {
   const moving = document.getAnimations().filter(a => a.timeline === document.timeline && a.playState !== "finished");
   const boxes = [...document.querySelectorAll("article pre, .cell_output > .output, .pst-scrollable-table-container")];
   const scrolls = box => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
@@ -80,8 +81,8 @@ def anchors(page):
 
 
 def broken_links(page):
-    """Links and embedded files of a page that lead nowhere in the book."""
-    wrong = []
+    """Return the links and embedded files of a page that do not exist in the book."""
+    broken = []
     for tag, attribute in (
         ("a", "href"),
         ("link", "href"),
@@ -90,25 +91,25 @@ def broken_links(page):
         ("source", "src"),
         ("video", "src"),
     ):
-        for found in soup(page).find_all(tag, attrs={attribute: True}):
-            parts = urlsplit(found[attribute])
+        for element in soup(page).find_all(tag, attrs={attribute: True}):
+            parts = urlsplit(element[attribute])
             if parts.scheme or parts.netloc:
                 continue
             target = ((HTML / page).parent / unquote(parts.path)).resolve() if parts.path else HTML / page
             if not target.exists():
-                wrong.append(found[attribute])
+                broken.append(element[attribute])
             elif (
                 parts.fragment
                 and target.suffix == ".html"
                 and unquote(parts.fragment) not in anchors(os.path.relpath(target, HTML))
             ):
-                wrong.append(found[attribute])
-    return wrong
+                broken.append(element[attribute])
+    return broken
 
 
 def external_requests(page):
-    """Files that a page would fetch from another host as soon as it is opened."""
-    wanted = [
+    """Return the files that a page would load from another host when it is opened."""
+    sources = [
         ("link", "href"),
         ("img", "src"),
         ("script", "src"),
@@ -117,42 +118,44 @@ def external_requests(page):
         ("video", "src"),
     ]
     return [
-        found[attribute]
-        for tag, attribute in wanted
-        for found in soup(page).find_all(tag, attrs={attribute: True})
-        if urlsplit(found[attribute]).netloc and found.get("rel") not in (["canonical"],)
+        element[attribute]
+        for tag, attribute in sources
+        for element in soup(page).find_all(tag, attrs={attribute: True})
+        if urlsplit(element[attribute]).netloc and element.get("rel") not in (["canonical"],)
     ]
 
 
 def images_without_alt(page):
-    """Outputs of a page that say nothing to who cannot see them: figures without a sentence, and the bare name of one."""
+    """Return the outputs without alternative text: undescribed figures, and text representations of figures."""
     outputs = soup(page).select("div.cell_output")
-    said = [(image, image.get("alt", "")) for output in outputs for image in output.find_all("img")]
-    drawn = [figure for output in outputs for figure in output.find_all(["svg", "canvas", "video", "object", "iframe"])]
-    outer = [figure for figure in drawn if figure.get("aria-hidden") != "true" and not figure.find_parent("svg")]
-    said += [(figure, accessible_name(page, figure)) for figure in outer]
+    descriptions = [(image, image.get("alt", "")) for output in outputs for image in output.find_all("img")]
+    graphics = [
+        figure for output in outputs for figure in output.find_all(["svg", "canvas", "video", "object", "iframe"])
+    ]
+    outer = [figure for figure in graphics if figure.get("aria-hidden") != "true" and not figure.find_parent("svg")]
+    descriptions += [(figure, accessible_name(page, figure)) for figure in outer]
     bare = [block for output in outputs for block in output.find_all("pre") if BARE_FIGURE_REPR.search(block.text)]
     return [
         figure
-        for figure, words in said
-        if PLACEHOLDER_ALT_TEXT.fullmatch(words.strip() or "x.png") or len(words.split()) < 4
+        for figure, text in descriptions
+        if PLACEHOLDER_ALT_TEXT.fullmatch(text.strip() or "x.png") or len(text.split()) < 4
     ] + bare
 
 
 def accessible_name(page, figure):
-    """The words that stand for a drawing: its own, its title's, those of the element it names, or of the picture it is part of."""
+    """Return the accessible name of a graphic: its own label or title, or the label of another element."""
     title = figure.find("title")
-    named = " ".join(
+    labels = " ".join(
         part.text for name in figure.get("aria-labelledby", "").split() for part in soup(page).find_all(id=name)
     )
     whole = figure.find_parent(attrs={"role": "img", "aria-label": True})
-    return figure.get("aria-label") or named or (title.text if title else "") or (whole["aria-label"] if whole else "")
+    return figure.get("aria-label") or labels or (title.text if title else "") or (whole["aria-label"] if whole else "")
 
 
 def test_built_book_contains_every_toc_page(book):
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    wanted = [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
-    assert [page for page in wanted if not (book / f"{page}.html").is_file()] == []
+    pages = [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
+    assert [page for page in pages if not (book / f"{page}.html").is_file()] == []
     assert (book / "search.html").is_file()
 
 
@@ -181,9 +184,9 @@ def test_built_page_figures_have_descriptive_text(book, page):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_built_chapter_shows_last_run_within_memory_budget(book, chapter):
-    (card,) = soup(f"{chapter}.html").select(".run-card")
-    assert "s of processor time" in card.text
-    assert not execution_stats.exceeded_budget(card)
+    (stats,) = soup(f"{chapter}.html").select(".execution-stats")
+    assert "s of processor time" in stats.text
+    assert not execution_stats.exceeded_budget(stats)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -194,42 +197,43 @@ def test_built_page_has_at_most_one_h1(book, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_built_page_tables_are_rendered(book, page):
-    # A page sets a row of hyphens as dashes.
+    # A table that is not rendered leaves its row of hyphens, which a page shows as dashes.
     assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
 
 
 def overflowing_elements(tab):
-    """What reaches beyond the screen, and cannot be scrolled to."""
+    """Return the elements that extend beyond the window and cannot be scrolled to."""
     return tab.evaluate(OVERFLOWING_ELEMENTS_SCRIPT)
 
 
 def axe_violations(tab):
-    """What axe, a judge of accessibility, calls serious or critical. Everything is unfolded and an answer of each kind is chosen."""
+    """Return the serious and critical violations that axe reports, with everything expanded and answers selected."""
     tab.evaluate(EXPAND_ALL_SCRIPT)
-    tab.wait_for_function(SETTLED)
-    found = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    tab.wait_for_function(IS_SETTLED)
+    violations = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     return [
-        (fault["id"], node["html"][:160])
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
+        (violation["id"], node["html"][:160])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
-# Wide in the first theme and then narrow, the other way round in the second: a page has to bear both, and the change.
+# First wide and then narrow in the light theme, the other way round in the dark one: pages must fit both, and adapt to
+# the change.
 @pytest.mark.parametrize(("theme", "widths"), [("light", (1440, 390)), ("dark", (390, 1440))])
 @pytest.mark.parametrize("page", PAGES)
 def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, theme, widths):
-    errors, elsewhere = [], []
+    errors, external = [], []
     tab = new_tab(color_scheme=theme, viewport={"width": widths[0], "height": 900})
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    # What failed to load is seen below; an icon that the browser asks for unasked is not.
-    complaint = re.compile("(?!Failed to load resource)")
+    # Resources that fail to load are handled below, except for the icon that a browser requests by itself.
+    other_error = re.compile("(?!Failed to load resource)")
     tab.on(
         "console",
-        lambda message: message.type == "error" and complaint.match(message.text) and errors.append(message.text),
+        lambda message: message.type == "error" and other_error.match(message.text) and errors.append(message.text),
     )
-    tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or elsewhere.append(request.url))
+    tab.on("request", lambda request: request.url.startswith((site, "data:", "blob:")) or external.append(request.url))
     tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
     tab.goto(site + page)
     tab.wait_for_function(FORMULAS_DRAWN)
@@ -242,12 +246,12 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
         )
         assert overflowing_elements(tab) == [], width
     assert errors == []
-    assert elsewhere == []
+    assert external == []
 
 
-# The door, on the chapters that have one and on a page that says in a few lines what the theme and the chapters need of it.
+# The advanced sections, on the chapters that have them and on a minimal page with the same structure.
 
-MANUAL_PAGES = """<!doctype html><html lang="en">
+MINIMAL_PAGE = """<!doctype html><html lang="en">
 <head><link rel="stylesheet" href="{static}/chapter.css"><script src="{static}/advanced_sections.js"></script></head>
 <body><nav><a href="#core">Core</a> <a href="#go-deeper">Deeper</a> <a href="#one">1.A</a> <a href="#two">1.B</a></nav>
 <article class="bd-article"><section id="title"><h1>Title</h1>
@@ -260,35 +264,37 @@ MANUAL_PAGES = """<!doctype html><html lang="en">
 
 
 @pytest.fixture(
-    params=["by hand", *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS)]
+    params=["minimal page", *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS)]
 )
 def chapter(request, tmp_path):
-    """Address of a page with a door."""
-    if request.param != "by hand":
+    """Address of a page with advanced sections."""
+    if request.param != "minimal page":
         return request.getfixturevalue("site") + request.param
     path = tmp_path / "page.html"
-    path.write_text(MANUAL_PAGES.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
+    path.write_text(MINIMAL_PAGE.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
     return path.as_uri()
 
 
 @pytest.fixture
-def element_in_viewport(new_tab, chapter):
+def chapter_tab(new_tab, chapter):
     tab = new_tab(viewport={"width": 1440, "height": 900})
     tab.goto(chapter)
     return tab
 
 
 def is_open(tab):
-    return tab.locator("details.door").evaluate("door => door.open")
+    return tab.locator("details.advanced-sections").evaluate("details => details.open")
 
 
 def wait_until_open(tab):
-    tab.wait_for_function("document.querySelector('details.door').open")
+    tab.wait_for_function("document.querySelector('details.advanced-sections').open")
 
 
-def inside_advanced_section(tab):
-    """The names of the sections behind the door."""
-    return tab.locator("details.door > section").evaluate_all("sections => sections.map(section => section.id)")
+def advanced_section_ids(tab):
+    """Return the ids of the advanced sections."""
+    return tab.locator("details.advanced-sections > section").evaluate_all(
+        "sections => sections.map(section => section.id)"
+    )
 
 
 def wait_until_in_viewport(tab, name):
@@ -300,111 +306,112 @@ def test_advanced_sections_are_visible_without_javascript(new_tab, chapter):
     tab = new_tab(java_script_enabled=False)
     tab.goto(chapter)
     sections = tab.locator("section#go-deeper > section")
-    assert tab.locator("details.door").count() == 0
+    assert tab.locator("details.advanced-sections").count() == 0
     assert sections.count() > 0 and all(section.is_visible() for section in sections.all())
 
 
-def test_advanced_sections_are_collapsed_and_summary_lists_titles(element_in_viewport):
-    names = inside_advanced_section(element_in_viewport)
-    assert names and not is_open(element_in_viewport)
-    assert not any(element_in_viewport.locator(f"[id='{name}']").is_visible() for name in names)
-    said = element_in_viewport.locator("details.door > summary").inner_text()
-    assert "Go deeper" in said and "#" not in said
-    headings = element_in_viewport.locator("details.door > section > h3")
+def test_advanced_sections_are_collapsed_and_summary_lists_titles(chapter_tab):
+    names = advanced_section_ids(chapter_tab)
+    assert names and not is_open(chapter_tab)
+    assert not any(chapter_tab.locator(f"[id='{name}']").is_visible() for name in names)
+    summary = chapter_tab.locator("details.advanced-sections > summary").inner_text()
+    assert "Go deeper" in summary and "#" not in summary
+    headings = chapter_tab.locator("details.advanced-sections > section > h3")
     titles = headings.evaluate_all("all => all.map(title => title.firstChild.textContent.trim())")
-    assert len(titles) == len(names) and all(title in said for title in titles)
-    assert element_in_viewport.locator("section#go-deeper > h2").is_visible()
+    assert len(titles) == len(names) and all(title in summary for title in titles)
+    assert chapter_tab.locator("section#go-deeper > h2").is_visible()
 
 
-def test_advanced_sections_open_and_close_by_keyboard(element_in_viewport):
+def test_advanced_sections_open_and_close_by_keyboard(chapter_tab):
     for _ in range(300):
-        element_in_viewport.keyboard.press("Tab")
-        if element_in_viewport.evaluate("document.activeElement.matches('details.door > summary')"):
+        chapter_tab.keyboard.press("Tab")
+        if chapter_tab.evaluate("document.activeElement.matches('details.advanced-sections > summary')"):
             break
-    element_in_viewport.keyboard.press("Enter")
-    wait_until_open(element_in_viewport)
-    element_in_viewport.keyboard.press("Space")
-    element_in_viewport.wait_for_function("!document.querySelector('details.door').open")
+    chapter_tab.keyboard.press("Enter")
+    wait_until_open(chapter_tab)
+    chapter_tab.keyboard.press("Space")
+    chapter_tab.wait_for_function("!document.querySelector('details.advanced-sections').open")
 
 
-def test_advanced_sections_open_for_link_from_another_page(element_in_viewport):
-    name, address = inside_advanced_section(element_in_viewport)[-1], element_in_viewport.url
-    element_in_viewport.goto("about:blank")
-    element_in_viewport.goto(f"{address}#{name}")
-    wait_until_in_viewport(element_in_viewport, name)
-    assert is_open(element_in_viewport)
+def test_advanced_sections_open_for_link_from_another_page(chapter_tab):
+    name, address = advanced_section_ids(chapter_tab)[-1], chapter_tab.url
+    chapter_tab.goto("about:blank")
+    chapter_tab.goto(f"{address}#{name}")
+    wait_until_in_viewport(chapter_tab, name)
+    assert is_open(chapter_tab)
 
 
 def test_advanced_sections_script_opens_for_url_fragment(new_tab, chapter):
-    """Chromium opens a closed box for an address by itself; an address that changes without its help shows what the script does."""
+    # Chromium itself opens a collapsed element for a fragment; an address that changes without navigation tests the
+    # script.
     tab = new_tab()
     tab.goto(chapter)
-    first, last = inside_advanced_section(tab)[0], inside_advanced_section(tab)[-1]
+    first, last = advanced_section_ids(tab)[0], advanced_section_ids(tab)[-1]
     tab.evaluate(
         "name => { history.replaceState(null, '', '#' + name); dispatchEvent(new Event('hashchange')); }", last
     )
     assert is_open(tab)
     wait_until_in_viewport(tab, last)
-    # After the script, before the browser looks for the place that the address names.
-    asks = "() => { window.early = document.querySelector('details.door')?.open; }"
-    tab.add_init_script(f"addEventListener('DOMContentLoaded', {asks})")
+    # Record the state after the script and before the browser scrolls to the fragment.
+    record = "() => { window.openedEarly = document.querySelector('details.advanced-sections')?.open; }"
+    tab.add_init_script(f"addEventListener('DOMContentLoaded', {record})")
     tab.goto("about:blank")
     tab.goto(f"{chapter}#{first}")
-    assert tab.evaluate("window.early")
+    assert tab.evaluate("window.openedEarly")
 
 
-def test_advanced_sections_open_for_every_link_on_the_page(element_in_viewport):
-    core = element_in_viewport.locator("section > section[id]").first.get_attribute("id")
-    for name in ["go-deeper", *inside_advanced_section(element_in_viewport)]:
-        element_in_viewport.evaluate("name => { location.hash = name; }", core)
-        element_in_viewport.locator("details.door").evaluate("door => { door.open = false; }")
-        link = element_in_viewport.locator(f"nav a[href='#{name}']").first
+def test_advanced_sections_open_for_every_link_on_the_page(chapter_tab):
+    core = chapter_tab.locator("section > section[id]").first.get_attribute("id")
+    for name in ["go-deeper", *advanced_section_ids(chapter_tab)]:
+        chapter_tab.evaluate("name => { location.hash = name; }", core)
+        chapter_tab.locator("details.advanced-sections").evaluate("details => { details.open = false; }")
+        link = chapter_tab.locator(f"nav a[href='#{name}']").first
         link.evaluate("link => link.click()")
-        wait_until_in_viewport(element_in_viewport, name)
-        assert is_open(element_in_viewport), name
-        # And again, when the address names it already.
-        element_in_viewport.locator("details.door").evaluate("door => { door.open = false; }")
+        wait_until_in_viewport(chapter_tab, name)
+        assert is_open(chapter_tab), name
+        # The same link again, when the address already has this fragment.
+        chapter_tab.locator("details.advanced-sections").evaluate("details => { details.open = false; }")
         link.evaluate("link => link.click()")
-        wait_until_in_viewport(element_in_viewport, name)
-        assert is_open(element_in_viewport), name
+        wait_until_in_viewport(chapter_tab, name)
+        assert is_open(chapter_tab), name
 
 
-def test_advanced_sections_stay_collapsed_for_other_url_fragments(element_in_viewport):
-    core = element_in_viewport.locator("section > section[id]").first.get_attribute("id")
+def test_advanced_sections_stay_collapsed_for_other_url_fragments(chapter_tab):
+    core = chapter_tab.locator("section > section[id]").first.get_attribute("id")
     for hash in (core, "nowhere", "%"):
-        element_in_viewport.evaluate(
+        chapter_tab.evaluate(
             "hash => new Promise(changed => { addEventListener('hashchange', () => changed(), { once: true }); location.hash = hash; })",
             hash,
         )
-        assert not is_open(element_in_viewport)
+        assert not is_open(chapter_tab)
 
 
-def test_advanced_sections_open_for_printing_and_are_restored(element_in_viewport):
-    element_in_viewport.evaluate(
-        "addEventListener('beforeprint', () => { window.printed = document.querySelector('details.door').open; })"
+def test_advanced_sections_open_for_printing_and_are_restored(chapter_tab):
+    chapter_tab.evaluate(
+        "addEventListener('beforeprint', () => { window.printed = document.querySelector('details.advanced-sections').open; })"
     )
-    element_in_viewport.pdf()
-    assert element_in_viewport.evaluate("window.printed")
-    element_in_viewport.wait_for_function("!document.querySelector('details.door').open")
-    element_in_viewport.locator("details.door > summary").click()
-    element_in_viewport.pdf()
-    assert is_open(element_in_viewport)
+    chapter_tab.pdf()
+    assert chapter_tab.evaluate("window.printed")
+    chapter_tab.wait_for_function("!document.querySelector('details.advanced-sections').open")
+    chapter_tab.locator("details.advanced-sections > summary").click()
+    chapter_tab.pdf()
+    assert is_open(chapter_tab)
 
 
 def test_collapsed_hint_opens_for_link_into_it(new_tab, tmp_path):
     path = tmp_path / "page.html"
-    path.write_text(MANUAL_PAGES.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
+    path.write_text(MINIMAL_PAGE.format(static=(ROOT / "_static").as_uri()), encoding="utf-8")
     tab = new_tab()
     tab.goto(f"{path.as_uri()}#hint")
     wait_until_in_viewport(tab, "hint")
     assert tab.locator("details[open]").count() == 2
 
 
-# The rules can fail.
+# Tests of the checks.
 
 
 @pytest.mark.parametrize(
-    ("output", "seen"),
+    ("output", "n_reported"),
     [
         ('<img alt="One stop sign in nine steps.">', 0),
         ('<img src="x.png">', 1),
@@ -422,12 +429,12 @@ def test_collapsed_hint_opens_for_link_into_it(new_tab, tmp_path):
         ("<canvas></canvas>", 1),
     ],
 )
-def test_images_without_alt_reports_only_undescribed_figures(tmp_path, monkeypatch, output, seen):
+def test_images_without_alt_reports_only_undescribed_figures(tmp_path, monkeypatch, output, n_reported):
     (tmp_path / "page.html").write_text(f'<img src="x.png"><div class="cell_output">{output}</div>', encoding="utf-8")
     monkeypatch.setattr(f"{__name__}.HTML", tmp_path)
     soup.cache_clear()
     try:
-        assert len(images_without_alt("page.html")) == seen
+        assert len(images_without_alt("page.html")) == n_reported
     finally:
         soup.cache_clear()
 

@@ -1,4 +1,4 @@
-"""What makes the pages leaves two things without a word; both get one, and nothing else changes."""
+"""Tests of the accessible names that the theme leaves out."""
 
 from docs_ext import a11y
 
@@ -6,9 +6,9 @@ ENTRY = '<li><a href="api.html">API</a><details><summary><span class="toctree-to
 
 
 def test_label_toctree_toggles_adds_accessible_name():
-    named = a11y.label_toctree_toggles(ENTRY)
-    assert '<summary aria-label="Pages below this one"><span class="toctree-toggle"' in named
-    assert a11y.label_toctree_toggles(named) == named
+    labeled = a11y.label_toctree_toggles(ENTRY)
+    assert '<summary aria-label="Pages below this one"><span class="toctree-toggle"' in labeled
+    assert a11y.label_toctree_toggles(labeled) == labeled
 
 
 def test_label_toctree_toggles_leaves_other_summaries_unchanged():
@@ -17,8 +17,8 @@ def test_label_toctree_toggles_leaves_other_summaries_unchanged():
 
 
 def test_fix_bibliography_roles_marks_entries_as_list_items():
-    made = a11y.fix_bibliography_roles(
+    body = a11y.fix_bibliography_roles(
         '<div role="list" class="citation-list"><div class="citation" id="a" role="doc-biblioentry">A.</div></div>'
     )
-    assert 'id="a" role="listitem"' in made
+    assert 'id="a" role="listitem"' in body
     assert a11y.fix_bibliography_roles('<div role="doc-biblioentry">A.</div>') == '<div role="doc-biblioentry">A.</div>'

@@ -1,4 +1,4 @@
-"""Outputs are kept while nothing changes that computed them, and forgotten when something does."""
+"""Tests that outputs are cached only while everything that computed them is unchanged."""
 
 from types import SimpleNamespace
 
@@ -18,11 +18,17 @@ def project(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["requirements.lock", "tutorial_lib/a.py", "tutorial_lib/models/weights/w.safetensors", "tutorial_lib/new.json"],
+    [
+        "requirements.lock",
+        "tutorial_lib/a.py",
+        "tutorial_lib/models/weights/w.safetensors",
+        "tutorial_course/results/new.json",
+    ],
 )
-def test_cache_key_changes_with_library_and_lock_file(project, name):
+def test_cache_key_changes_with_packages_and_lock_file(project, name):
     before = fingerprint(project)
     assert fingerprint(project) == before
+    (project / name).parent.mkdir(parents=True, exist_ok=True)
     (project / name).write_text("two", encoding="utf-8")
     assert fingerprint(project) != before
 
@@ -31,7 +37,7 @@ def test_cache_key_ignores_bytecode_and_readme(project):
     before = fingerprint(project)
     (project / "tutorial_lib" / "__pycache__").mkdir()
     (project / "tutorial_lib" / "__pycache__" / "a.pyc").touch()
-    (project / "README.md").write_text("words", encoding="utf-8")
+    (project / "README.md").write_text("text", encoding="utf-8")
     assert fingerprint(project) == before
 
 

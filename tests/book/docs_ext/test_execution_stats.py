@@ -1,4 +1,4 @@
-"""A chapter's last run is measured in its own process, and shown on its first screen."""
+"""Tests that a chapter's last run is measured in its own process and shown on its first screen."""
 
 import inspect
 import json
@@ -15,15 +15,15 @@ from docs_ext import execution_stats
 
 ROOT = Path(__file__).parents[3]
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
-MEASURE = inspect.getsource(execution_stats.measurement_cell) + "\nmeasure()"
+MEASURE = inspect.getsource(execution_stats.measurement_cell) + "\nmeasurement_cell()"
 
 
 def measure_subprocess(before=""):
-    """What a process of its own says of itself, after it has done something."""
-    ran = subprocess.run(
+    """Return the measurements of a new process that first runs the code ``before``."""
+    process = subprocess.run(
         [sys.executable, "-c", before + "\n" + MEASURE], capture_output=True, text=True, timeout=60, check=True
     )
-    return json.loads(ran.stdout)
+    return json.loads(process.stdout)
 
 
 def test_execution_stats_memory_is_the_peak():
@@ -42,7 +42,7 @@ def test_execution_stats_cpu_time_includes_child_processes():
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "budget"),
     [
         ("> **Time** 10 min to read · **budget** 75 s and 3 GB · **device** any", (75, 3)),
         ("> **Budget** 60 seconds, 2 GB", (60, 2)),
@@ -50,8 +50,8 @@ def test_execution_stats_cpu_time_includes_child_processes():
         ("a budget of 75 s and 3 GB", None),
     ],
 )
-def test_execution_stats_budget_is_parsed_from_chapter_text(text, found):
-    assert execution_stats.budget(text) == found
+def test_execution_stats_budget_is_parsed_from_chapter_text(text, budget):
+    assert execution_stats.budget(text) == budget
 
 
 RUN = {
@@ -70,8 +70,8 @@ RUN = {
     [(2.9, None, False), (3.01, None, True), (1.5, (75, 1), True), (3.5, (75, 4), True)],
 )
 def test_exceeded_budget_compares_memory_with_limits(gigabytes, allowed, over):
-    card = BeautifulSoup(execution_stats.stats_node(RUN | {"gigabytes": gigabytes}, allowed), "html.parser").p
-    assert execution_stats.exceeded_budget(card) is over
+    stats = BeautifulSoup(execution_stats.stats_node(RUN | {"gigabytes": gigabytes}, allowed), "html.parser").p
+    assert execution_stats.exceeded_budget(stats) is over
 
 
 def test_stats_node_text_lists_time_memory_and_machine():
@@ -81,13 +81,13 @@ def test_stats_node_text_lists_time_memory_and_machine():
     )
     assert "and a GPU (Some &amp; name)" in execution_stats.stats_node(RUN | {"gpu": "Some & name"})
     assert "budget</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
-    assert "budget" not in execution_stats.stats_node(RUN, (60, 3)), "the chapter says it already"
+    assert "budget" not in execution_stats.stats_node(RUN, (60, 3)), "the chapter states its own budget"
 
 
 @pytest.fixture
-def home(tmp_path):
+def root_dir(tmp_path):
     """A book of one chapter, with the real settings."""
-    for part in ["docs_ext", "_templates", "_static"]:
+    for part in ["docs_ext", "tools", "_templates", "_static"]:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for part in ["chapters", "tutorial_lib"]:
         (tmp_path / part).mkdir()
@@ -106,13 +106,13 @@ def home(tmp_path):
     return tmp_path
 
 
-def build(home, words):
+def build(root_dir, text):
     """Write the chapter, build, and return the page."""
     first = {
         "cell_type": "markdown",
         "id": "a",
         "metadata": {},
-        "source": f"# Title\n\n{words}\n\nMore.\n\n## Part\n\nText.",
+        "source": f"# Title\n\n{text}\n\nMore.\n\n## Part\n\nText.",
     }
     code = {
         "cell_type": "code",
@@ -124,39 +124,39 @@ def build(home, words):
     }
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     notebook = json.dumps({"cells": [first, code], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
-    path = home / "chapters" / "01-page.ipynb"
+    path = root_dir / "chapters" / "01-page.ipynb"
     path.write_text(notebook, encoding="utf-8")
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", BUILD],
-        cwd=home,
-        env=os.environ | {"PYTHONPATH": str(home)},
+        cwd=root_dir,
+        env=os.environ | {"PYTHONPATH": str(root_dir)},
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    assert path.read_text(encoding="utf-8") == notebook, "a build writes no sources"
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    assert path.read_text(encoding="utf-8") == notebook, "a build must not change its sources"
     return BeautifulSoup(
-        (home / "_build" / "html" / "chapters" / "01-page.html").read_text(encoding="utf-8"), "html.parser"
+        (root_dir / "_build" / "html" / "chapters" / "01-page.html").read_text(encoding="utf-8"), "html.parser"
     )
 
 
-def test_execution_stats_appear_on_page_and_survive_text_changes(home):
-    page = build(home, "> **Time** a minute · **budget** 20 s and 1 GB")
-    (card,) = page.select(".run-card")
-    assert card.parent.name == "div" and card.parent.parent.name == "blockquote" and "Time" in card.parent.text
-    assert card["data-allowed-gb"] == "1"
-    assert all(float(card[f"data-{name}"]) > 0 for name in ("seconds", "processor", "gigabytes"))
+def test_execution_stats_appear_on_page_and_survive_text_changes(root_dir):
+    page = build(root_dir, "> **Time** a minute · **budget** 20 s and 1 GB")
+    (stats,) = page.select(".execution-stats")
+    assert stats.parent.name == "div" and stats.parent.parent.name == "blockquote" and "Time" in stats.parent.text
+    assert stats["data-allowed-gb"] == "1"
+    assert all(float(stats[f"data-{name}"]) > 0 for name in ("seconds", "processor", "gigabytes"))
     outputs = [output.text.strip() for output in page.select("div.cell_output")]
-    assert outputs == ["an output"], "the measuring cell is not on the page"
-    assert "run-card" not in (home / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb").read_text(
-        encoding="utf-8"
-    )
-    # Other words, the same cells: nothing is run, and the card is that of the run that made the outputs.
-    page = build(home, "Nothing about time.")
-    (later,) = page.select(".run-card")
+    assert outputs == ["an output"], "the measurement cell must not be on the page"
+    assert "execution-stats" not in (
+        root_dir / "_build" / "html" / "_sources" / "chapters" / "01-page.ipynb"
+    ).read_text(encoding="utf-8")
+    # The text has changed, the code has not: nothing is run, and the stats are those of the run that made the outputs.
+    page = build(root_dir, "Nothing about time.")
+    (later,) = page.select(".execution-stats")
     assert [later[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")] == [
-        card[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")
+        stats[f"data-{name}"] for name in ("seconds", "processor", "gigabytes")
     ]
     assert later["data-allowed-gb"] == str(execution_stats.GIGABYTES)
     assert later.find_previous("p").text == "More." and later.find_next("h2").text.startswith("Part")

@@ -1,4 +1,4 @@
-"""Words and symbols are linked where they are first used, and where a card would help: not in code, quotes, tables or their own section."""
+"""Tests that terms and symbols are linked at their first use, but not in code, quotes, tables or their own section."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from docs_ext import hover_cards
 
 ROOT = Path(__file__).parents[3]
 CARD_ENTRIES = {
-    "twins": ("g.html#twins", "2.3", ["entry"]),
+    "saliency maps": ("g.html#saliency-maps", "2.3", ["entry"]),
     "AUROC": ("g.html#auroc", "3.1", ["entry"]),
     "rank correlation": ("g.html#rank", "4.2", ["entry"]),
     "h": ("n.html#h", "", ["entry"]),
@@ -19,7 +19,7 @@ CARD_ENTRIES = {
 
 
 def page(*sections):
-    """A chapter of sections, each a title and paragraphs."""
+    """Return a chapter of sections, each given as a title and paragraphs."""
     document = nodes.section("", nodes.title("", "A chapter"))
     for title, *paragraphs in sections:
         document += nodes.section("", nodes.title("", title), *paragraphs)
@@ -42,36 +42,50 @@ def with_linked_terms(*sections):
 
 
 def test_link_first_use_links_only_first_occurrence():
-    made = with_linked_terms(
-        ("2.1 One", p("Twins and a twin; twins again, AUROC and auroc."), p("Twins.")),
-        ("2.2 Two", p("Twins, rank correlations.")),
+    document = with_linked_terms(
+        ("2.1 One", p("Saliency maps and a map; saliency maps again, AUROC and auroc."), p("Saliency maps.")),
+        ("2.2 Two", p("Saliency maps, rank correlations.")),
     )
-    assert links(made) == [("Twins", "g.html#twins"), ("AUROC", "g.html#auroc"), ("rank correlations", "g.html#rank")]
-    assert "Twins and a twin; twins again, AUROC and auroc." in made.astext()
+    assert links(document) == [
+        ("Saliency maps", "g.html#saliency-maps"),
+        ("AUROC", "g.html#auroc"),
+        ("rank correlations", "g.html#rank"),
+    ]
+    assert "Saliency maps and a map; saliency maps again, AUROC and auroc." in document.astext()
 
 
 def test_link_first_use_restarts_in_each_advanced_section():
-    made = with_linked_terms(("2.1 One", p("Twins.")), ("2.A Deep", p("Twins. Twins.")), ("2.B Deeper", p("Twins.")))
-    assert len(links(made)) == 3
+    document = with_linked_terms(
+        ("2.1 One", p("Saliency maps.")),
+        ("2.A Deep", p("Saliency maps. Saliency maps.")),
+        ("2.B Deeper", p("Saliency maps.")),
+    )
+    assert len(links(document)) == 3
 
 
 def test_link_first_use_skips_section_that_defines_term():
-    assert links(with_linked_terms(("2.3 Why", p("Twins.")), ("2.4 Then", p("Twins.")))) == [("Twins", "g.html#twins")]
+    document = with_linked_terms(("2.3 Why", p("Saliency maps.")), ("2.4 Then", p("Saliency maps.")))
+    assert links(document) == [("Saliency maps", "g.html#saliency-maps")]
 
 
 @pytest.mark.parametrize(
     "part",
     [
-        p(nodes.literal("", "twins")), p(nodes.strong("", "twins")), p(nodes.reference("", "twins", refid="x")),
-        nodes.block_quote("", p("twins")), nodes.container("", p("twins")), nodes.literal_block("", "twins"), p("identical-twins, twinset"),
+        p(nodes.literal("", "saliency maps")),
+        p(nodes.strong("", "saliency maps")),
+        p(nodes.reference("", "saliency maps", refid="x")),
+        nodes.block_quote("", p("saliency maps")),
+        nodes.container("", p("saliency maps")),
+        nodes.literal_block("", "saliency maps"),
+        p("pre-saliency maps, saliency mapset"),
     ],
-)  # fmt: skip
+)
 def test_link_first_use_skips_code_quotes_and_links(part):
-    assert links(with_linked_terms(("2.1 On twins", part))) == []
+    assert links(with_linked_terms(("2.1 On saliency maps", part))) == []
 
 
 def test_link_first_use_links_exact_symbols():
-    made = with_linked_terms(
+    document = with_linked_terms(
         (
             "2.1 One",
             p(
@@ -85,9 +99,9 @@ def test_link_first_use_links_exact_symbols():
             ),
         )
     )
-    assert links(made) == [("h", "n.html#h")]
-    made = with_linked_terms(("2.A Deep", p("Take ", nodes.math("", "r_Q"))))
-    assert links(made) == [("r_Q", "n.html#r")]
+    assert links(document) == [("h", "n.html#h")]
+    document = with_linked_terms(("2.A Deep", p("Take ", nodes.math("", "r_Q"))))
+    assert links(document) == [("r_Q", "n.html#r")]
 
 
 def test_bibliography_entries_are_keyed_by_cited_url():
@@ -97,17 +111,17 @@ def test_bibliography_entries_are_keyed_by_cited_url():
 
 
 def test_add_links_keeps_papers_without_glossary():
-    """`make chapter` has neither glossary nor notation."""
+    """`make chapter` builds neither the glossary nor the notation page."""
     paper = nodes.reference("", "Selvaraju and colleagues", refuri="https://arxiv.org/abs/1610.02391")
     document = nodes.document(None, None)
-    document += page(("2.1 One", p("Twins of ", paper))).deepcopy()
+    document += page(("2.1 One", p("Saliency maps of ", paper))).deepcopy()
     env = SimpleNamespace(found_docs={"chapters/02-information"})
     hover_cards.add_links(
         SimpleNamespace(builder=SimpleNamespace(format="html"), env=env, srcdir=ROOT),
         document,
         "chapters/02-information",
     )
-    assert list(document["cards"]) == ["https://arxiv.org/abs/1610.02391"]
+    assert list(document["hover_cards"]) == ["https://arxiv.org/abs/1610.02391"]
     assert len(links(document)) == 1
 
 

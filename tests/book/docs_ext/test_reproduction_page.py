@@ -1,3 +1,5 @@
+"""Tests of the page on reproduction."""
+
 import json
 from types import SimpleNamespace
 
@@ -11,51 +13,53 @@ PROVENANCE |= {"command": "python -m experiments toy --seed 4"}
 
 
 @pytest.fixture
-def home(tmp_path):
+def root_dir(tmp_path):
     for folder in ("chapters", "experiments", "tutorial_course/results"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "studies" / "toy.py").write_text('"""What the toy\nasks.\n\nMore words."""\n')
-    (tmp_path / "chapters" / "02-toys.ipynb").write_text(json.dumps({"cells": [{"source": 'kept = stored("toy")'}]}))
+    (tmp_path / "experiments" / "toy.py").write_text('"""What the toy\nasks.\n\nMore words."""\n')
+    (tmp_path / "chapters" / "02-toys.ipynb").write_text(
+        json.dumps({"cells": [{"source": 'table = load_result("toy")'}]})
+    )
     (tmp_path / "chapters" / "03-others.ipynb").write_text(
-        json.dumps({"cells": [{"source": 'stored("toys"); stored("a toy")'}]})
+        json.dumps({"cells": [{"source": 'load_result("toys"); load_result("a toy")'}]})
     )
     return tmp_path
 
 
-def render_result(home, rows=({"a": 1},), **more):
+def render_result(root_dir, rows=({"a": 1},), **more):
     content = {
-        "provenance": PROVENANCE | {"data": [{"subset": "9 pictures", "sha256": "ab" * 32}]} | more,
+        "provenance": PROVENANCE | {"data": [{"subset": "9 images", "sha256": "ab" * 32}]} | more,
         "rows": list(rows),
     }
-    (home / "tutorial_lib" / "results" / "toy.json").write_text(json.dumps(content))
-    return reproduction_page.stored_results(home)
+    (root_dir / "tutorial_course" / "results" / "toy.json").write_text(json.dumps(content))
+    return reproduction_page.stored_results(root_dir)
 
 
-def test_reproduction_page_shows_recorded_provenance(home):
-    page = render_result(home, seconds=PARTS)
-    made = "2026-01-02, on a kind of CPU, with python 3.11, torch 2.9"
-    for words in ("### toy", "What the toy asks.", "`python -m experiments toy --seed 4`", made):
-        assert words in page
-    assert "9 pictures (sha256 `abababababab…`)" in page and "**seeds:** 4 · **rows:** 1" in page
+def test_reproduction_page_shows_recorded_provenance(root_dir):
+    page = render_result(root_dir, seconds=PARTS)
+    origin = "2026-01-02, on a kind of CPU, with python 3.11, torch 2.9"
+    for text in ("### toy", "What the toy asks.", "`python -m experiments toy --seed 4`", origin):
+        assert text in page
+    assert "9 images (sha256 `abababababab…`)" in page and "**seeds:** 4 · **rows:** 1" in page
     assert "| [toy](#toy) | 1 | 2026-01-02 | 1 h 1 min |" in page
     assert "<td>a|b</td><td>1 min 1 s</td>" in page and "<td>c</td><td>1 h 0 min</td>" in page
     assert "[2](02-toys.ipynb)" in page and "03-others" not in page and "More words" not in page
 
 
-def test_reproduction_page_marks_missing_provenance(home):
-    page = render_result(home, data=[])
-    assert page.count("not recorded") == 2 and "the drawn sign world" in page and "<details>" not in page
+def test_reproduction_page_marks_missing_provenance(root_dir):
+    page = render_result(root_dir, data=[])
+    assert page.count("not recorded") == 2 and "the synthetic traffic-sign dataset" in page and "<details>" not in page
 
 
-def test_reproduction_page_lists_seeds_of_rows(home):
-    assert "**seeds:** 0, 2, 7 ·" in render_result(home, rows=[{"seed": 7}, {"seed": 0}, {"seed": 2}, {"seed": 0}])
-    assert "**seeds:** 0 ·" in render_result(home, command="python -m experiments toy")
+def test_reproduction_page_lists_seeds_of_rows(root_dir):
+    assert "**seeds:** 0, 2, 7 ·" in render_result(root_dir, rows=[{"seed": 7}, {"seed": 0}, {"seed": 2}, {"seed": 0}])
+    assert "**seeds:** 0 ·" in render_result(root_dir, command="python -m experiments toy")
 
 
-def test_reproduction_page_fills_placeholder(home):
-    render_result(home)
+def test_reproduction_page_fills_placeholder(root_dir):
+    render_result(root_dir)
     noted = []
-    app = SimpleNamespace(srcdir=str(home), env=SimpleNamespace(note_dependency=noted.append))
+    app = SimpleNamespace(srcdir=str(root_dir), env=SimpleNamespace(note_dependency=noted.append))
     source = [f"before\n{reproduction_page.PLACEHOLDER}\nafter"]
     reproduction_page.fill_page(app, "chapters/speed", source)
     assert reproduction_page.PLACEHOLDER in source[0]

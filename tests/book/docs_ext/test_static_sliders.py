@@ -1,4 +1,4 @@
-"""A book of one page, built with the real settings and opened in a browser: its sliders move without a kernel and without a network."""
+"""Tests that static sliders work without a kernel and without a network, in a book of one page."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '-n', '--keep-going']; main()"
 CELL = """\
 from matplotlib.figure import Figure
-from tutorial_course.widgets import explore
+from tutorial_course.widgets import interactive_figure
 
 def draw(step, size=1):
     figure = Figure(figsize=(6, 2.5), layout="constrained")
@@ -24,26 +24,26 @@ def draw(step, size=1):
     figure.axes[0].set(xlim=(0, 10), ylim=(0, 3), xlabel="x", ylabel="height")
     return figure
 """
-FIRST = 'explore(draw, lambda step, size: f"A tent {size} high, its top at {step}.", step=range(1, 5), size=[1, 2.5])'
-SECOND = 'explore(draw, lambda step: f"A low tent, its top at {step}.", step=range(1, 5), start={"step": 3})'
+FIRST = 'interactive_figure(draw, lambda step, size: f"A tent {size} high, its top at {step}.", step=range(1, 5), size=[1, 2.5])'
+SECOND = 'interactive_figure(draw, lambda step: f"A low tent, its top at {step}.", step=range(1, 5), start={"step": 3})'
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    home = tmp_path_factory.mktemp("book")
-    for part in ["docs_ext", "_templates", "_static"]:
-        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "chapters").mkdir()
-    shutil.copy(ROOT / "chapters" / "references.bib", home / "chapters")
-    (home / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
-    (home / "requirements.lock").touch()
+    root_dir = tmp_path_factory.mktemp("book")
+    for part in ["docs_ext", "tools", "_templates", "_static"]:
+        shutil.copytree(ROOT / part, root_dir / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (root_dir / "chapters").mkdir()
+    shutil.copy(ROOT / "chapters" / "references.bib", root_dir / "chapters")
+    (root_dir / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    (root_dir / "requirements.lock").touch()
     settings = (
         (ROOT / "_config.yml")
         .read_text(encoding="utf-8")
         .replace("only_build_toc_files: false", "only_build_toc_files: true")
     )
-    (home / "_config.yml").write_text(settings, encoding="utf-8")
-    (home / "_toc.yml").write_text("format: jb-book\nroot: chapters/page\n", encoding="utf-8")
+    (root_dir / "_config.yml").write_text(settings, encoding="utf-8")
+    (root_dir / "_toc.yml").write_text("format: jb-book\nroot: chapters/page\n", encoding="utf-8")
     cells = [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Title\n\n## Part\n\n$x$"}]
     for name, source in {"b": CELL + FIRST, "c": SECOND}.items():
         cells.append(
@@ -51,17 +51,17 @@ def page(tmp_path_factory):
         )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    (home / "chapters" / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    ran = subprocess.run(
+    (root_dir / "chapters" / "page.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    process = subprocess.run(
         [sys.executable, "-c", BUILD],
-        cwd=home,
+        cwd=root_dir,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    return home / "_build" / "html" / "chapters" / "page.html"
+    assert process.returncode == 0, process.stdout[-3000:] + process.stderr[-3000:]
+    return root_dir / "_build" / "html" / "chapters" / "page.html"
 
 
 def test_static_sliders_setup_sets_book_variable(monkeypatch):
@@ -86,10 +86,10 @@ def test_static_sliders_replace_widgets_in_built_page(page):
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
 def test_static_sliders_move_in_browser_offline(new_tab, page, width, scheme):
-    tab, wrong = new_tab(viewport={"width": width, "height": 900}, color_scheme=scheme), []
+    tab, errors = new_tab(viewport={"width": width, "height": 900}, color_scheme=scheme), []
     tab.context.set_offline(True)
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or errors.append(request.url))
     tab.goto(page.as_uri())
     first, second = tab.locator("figure.explore img").all()
     before = first.get_attribute("src")
@@ -101,7 +101,7 @@ def test_static_sliders_move_in_browser_offline(new_tab, page, width, scheme):
     assert second.get_attribute("alt") == "A low tent, its top at 3."
     assert tab.locator("figure.explore figcaption:visible").count() == 0
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
-    assert wrong == []
+    assert errors == []
 
 
 def test_static_sliders_show_first_frames_without_javascript(new_tab, page):

@@ -1,4 +1,4 @@
-"""A release is one version, said everywhere alike, and nothing is half released."""
+"""Tests that a release writes one version everywhere, or nothing at all."""
 
 import json
 from datetime import date
@@ -53,12 +53,12 @@ def test_bump_version_to_dev_reopens_changelog(project):
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [("", "is no version"), ("next", "is no version"), ("1.1.9", "is not above"), ("1.2.0.dev0", "is not above")],
+    ("version", "message"),
+    [("", "is not a version"), ("next", "is not a version"), ("1.1.9", "is not above"), ("1.2.0.dev0", "is not above")],
 )
-def test_bump_version_rejects_invalid_or_lower_version(project, version, said):
+def test_bump_version_rejects_invalid_or_lower_version(project, version, message):
     before = read(project)
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(SystemExit, match=message):
         bump_version.release(project, version, DAY)
     assert read(project) == before
 

@@ -1,4 +1,4 @@
-"""PyTorch for the processor alone: the same versions, nothing for a GPU, everything else as it was."""
+"""Tests that the lock file for machines without a GPU has the same versions and no packages for a GPU."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ LOCK = (Path(__file__).parents[3] / "requirements.lock").read_text(encoding="utf
 
 
 def test_cpu_lock_drops_only_gpu_packages():
-    kept, torch = cpu_lock.without_torch(LOCK), cpu_lock.torch_only(LOCK)
-    left_out = [line for line in LOCK.splitlines() if line and line not in kept + torch]
+    others, torch = cpu_lock.without_torch(LOCK), cpu_lock.torch_only(LOCK)
+    dropped = [line for line in LOCK.splitlines() if line and line not in others + torch]
     assert [line.split("==")[0] for line in torch] == ["torch", "torchvision"]
-    assert left_out and all(line.startswith(("nvidia-", "cuda-", "triton==")) for line in left_out)
-    assert {"torchcam", "numpy", "captum"} <= {line.split("==")[0] for line in kept}
+    assert dropped and all(line.startswith(("nvidia-", "cuda-", "triton==")) for line in dropped)
+    assert {"torchcam", "numpy", "captum"} <= {line.split("==")[0] for line in others}
 
 
 def test_cpu_lock_keeps_platform_markers():

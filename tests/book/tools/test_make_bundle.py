@@ -1,4 +1,4 @@
-"""The pack: unpacked into an empty folder it is whole, opens without a network, and its library runs a chapter."""
+"""Tests that the bundle is complete, opens without a network, and contains a library that runs a chapter."""
 
 import hashlib
 import os
@@ -15,19 +15,19 @@ from tools import make_bundle, make_slides
 ROOT = Path(__file__).parents[3]
 CHAPTER = "04-expectancy"
 
-# The cells of the core, one after the other, in one process and without a kernel, which would need sockets.
+# Run the cells of the core in one process without a kernel, which would need sockets.
 RUN = """
 import json, sys, tutorial_lib
-sys.path.insert(0, sys.argv[3])
-import doors
+sys.path.append(sys.argv[3])
+from docs_ext import advanced_sections
 from IPython.core.interactiveshell import InteractiveShell
 assert tutorial_lib.__file__.startswith(sys.argv[2]), tutorial_lib.__file__
-shell, ran = InteractiveShell.instance(colors="NoColor"), 0
-for cell in doors.depths(json.load(open(sys.argv[1], encoding="utf-8"))).core:
+shell, count = InteractiveShell.instance(colors="NoColor"), 0
+for cell in advanced_sections.split_chapter(json.load(open(sys.argv[1], encoding="utf-8"))).core:
     if cell["cell_type"] == "code":
         shell.run_cell("".join(cell["source"])).raise_error()
-        ran += 1
-print("ran", ran)
+        count += 1
+print("ran", count)
 """
 
 
@@ -40,7 +40,7 @@ def bundle(book, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def extracted_bundle(bundle, tmp_path_factory):
-    target = tmp_path_factory.mktemp("room")
+    target = tmp_path_factory.mktemp("classroom")
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(target)
     (folder,) = target.iterdir()
@@ -48,10 +48,10 @@ def extracted_bundle(bundle, tmp_path_factory):
 
 
 def checksum_mismatches(folder):
-    """Files that differ from the list of checksums, or that only one of the two knows."""
+    """Return the files that differ from the list of checksums, or that are missing from it or from the folder."""
     lines = (folder / make_bundle.CHECKSUM_FILE).read_text(encoding="utf-8").splitlines()
     listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    there = {
+    files = {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
         if path.is_file() and path.name != make_bundle.CHECKSUM_FILE
@@ -59,16 +59,16 @@ def checksum_mismatches(folder):
     wrong = [
         name
         for name in listed
-        if name not in there or hashlib.sha256(there[name].read_bytes()).hexdigest() != listed[name]
+        if name not in files or hashlib.sha256(files[name].read_bytes()).hexdigest() != listed[name]
     ]
-    return sorted([*wrong, *(set(there) - set(listed))])
+    return sorted([*wrong, *(set(files) - set(listed))])
 
 
 def offline(command):
-    """The same command where no network is, if this system can arrange that."""
-    cut = ["unshare", "-rn"]
-    able = shutil.which("unshare") and subprocess.run([*cut, "true"], capture_output=True).returncode == 0
-    return [*cut, *command] if able else command
+    """Return the command, run without network access where the system supports it."""
+    prefix = ["unshare", "-rn"]
+    works = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return [*prefix, *command] if works else command
 
 
 def test_bundle_checksums_match(extracted_bundle):
@@ -79,15 +79,15 @@ def test_bundle_checksums_match(extracted_bundle):
 
 def test_checksum_mismatches_lists_changed_and_extra_files(extracted_bundle, tmp_path):
     shutil.copytree(extracted_bundle, tmp_path / "copy", ignore=shutil.ignore_patterns("book"))
-    for path in (extracted_bundle / "book").rglob("*"):  # the rest is there, untouched
+    for path in (extracted_bundle / "book").rglob("*"):  # hard links to the unchanged files
         if path.is_file():
             copy = tmp_path / "copy" / path.relative_to(extracted_bundle)
             copy.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, copy)
     lock = tmp_path / "copy" / "requirements.lock"
     lock.write_text(lock.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    (tmp_path / "copy" / "stranger.txt").write_text("x")
-    assert checksum_mismatches(tmp_path / "copy") == ["requirements.lock", "stranger.txt"]
+    (tmp_path / "copy" / "unlisted.txt").write_text("x")
+    assert checksum_mismatches(tmp_path / "copy") == ["requirements.lock", "unlisted.txt"]
 
 
 def test_bundle_contains_book_notebooks_slides_and_wheel(extracted_bundle, bundle):
@@ -124,15 +124,15 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES)
 def test_bundle_pages_open_offline(extracted_bundle, new_tab, page):
-    tab, wrong = new_tab(), []
+    tab, errors = new_tab(), []
     tab.context.set_offline(True)
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or wrong.append(request.url))
-    tab.on("requestfailed", lambda request: wrong.append(f"failed {request.url[:200]}"))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or errors.append(request.url))
+    tab.on("requestfailed", lambda request: errors.append(f"failed {request.url[:200]}"))
     tab.goto((extracted_bundle / page).as_uri())
     if "02-" in page:
         tab.wait_for_selector("mjx-container", state="attached")
-    assert wrong == []
+    assert errors == []
 
 
 @pytest.mark.slow
@@ -141,23 +141,23 @@ def test_bundle_wheel_runs_a_chapter(extracted_bundle, tmp_path):
     (library,) = (extracted_bundle / "library").glob("*.whl")
     with zipfile.ZipFile(library) as wheel:
         wheel.extractall(tmp_path / "site")
-    where = {"PYTHONPATH": str(tmp_path / "site"), "TUTORIAL_DATA": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
-    where |= {"MPLBACKEND": "agg", "TUTORIAL_BOOK": ""}
+    variables = {"PYTHONPATH": str(tmp_path / "site"), "TUTORIAL_DATA": str(tmp_path), "IPYTHONDIR": str(tmp_path)}
+    variables |= {"MPLBACKEND": "agg", "TUTORIAL_BOOK": ""}
     command = [
         sys.executable,
         "-c",
         RUN,
         str(extracted_bundle / "notebooks" / f"{CHAPTER}.ipynb"),
         str(tmp_path / "site"),
-        str(ROOT / "docs_ext"),
+        str(ROOT),
     ]
-    ran = subprocess.run(
+    process = subprocess.run(
         offline(command),
         cwd=extracted_bundle / "notebooks",
-        env=os.environ | where,
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         timeout=280,
     )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    assert int(ran.stdout.splitlines()[-1].removeprefix("ran ")) > 20
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert int(process.stdout.splitlines()[-1].removeprefix("ran ")) > 20

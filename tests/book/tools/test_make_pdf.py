@@ -1,4 +1,4 @@
-"""The book on paper, on a book of two pages made by hand: whole, open, linked, and never cut."""
+"""Tests that the PDF of a book of two pages is complete, with everything expanded, linked and inside the margins."""
 
 import re
 import shutil
@@ -17,55 +17,53 @@ from tools import make_pdf
 
 LONG = "x = [" + ", ".join(f"number_{i}" for i in range(40)) + "]"
 PAGE = "<html><body><nav>a sidebar</nav><article>{}</article><footer>a footer</footer></body></html>"
-FIRST = """<section id="first"><h1>First page<a class="headerlink" href="#first">#</a></h1><p><strong>A subtitle</strong></p>{picture}
+FIRST = """<section id="first"><h1>First page<a class="headerlink" href="#first">#</a></h1><p><strong>A subtitle</strong></p>{image}
 <p>See <a href="01-second.html#deep">the deep section</a>, <a href="#first">this page</a>, <a href="nowhere.html">a page that is not printed</a>
 and <a href="https://example.org/x">another host</a>.</p>
 <details class="hide above-input"><summary>Show code</summary><pre>drawing_code()</pre></details>
-<details><summary>Hint</summary><p>Look behind the door.</p></details><script>let secret = 1</script></section>"""
+<details><summary>Hint</summary><p>The text of the hint.</p></details><script>let secret = 1</script></section>"""
 SECOND = """<section id="first"><h1><span class="section-number">1. </span>Second page</h1>
 <section id="one"><h2>1.1 A section<a class="headerlink" href="#one">#</a></h2><p>A formula <span class="math">\\(\\frac{{a}}{{b}}\\)</span>.</p>
-<pre>{long}</pre><figure class="explore"><img alt="A dot on white." src="{picture}"><figcaption>Shown for size 1.</figcaption><div class="dials">a slider</div></figure>
+<pre>{long}</pre><figure class="explore"><img alt="A dot on white." src="{image}"><figcaption>Shown for size 1.</figcaption><div class="dials">a slider</div></figure>
 <svg aria-labelledby="t" width="20" height="20"><title id="t">A square</title><rect id="r" width="9" height="9"/></svg></section>
 <section id="deep"><h2>Unnumbered</h2><p style="height:1500px">Far down.</p><p>The end.</p></section></section>"""
 
 
 def webp(photograph):
-    """A picture as the chapters hold it: of two colours, or as full of grain as a photograph."""
+    """Return an image as a data URI: of one color, or with the grain of a photograph."""
     image = Image.effect_noise((200, 150), 80).convert("RGB") if photograph else Image.new("RGB", (200, 150), "white")
     image.save(stream := BytesIO(), "webp", quality=90)
     return f"data:image/webp;base64,{b64encode(stream.getvalue()).decode()}"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with two built pages, and nothing else that a build leaves."""
-    home = tmp_path_factory.mktemp("book")
-    chapters, static = home / "_build" / "html" / "chapters", home / "_build" / "html" / "_static"
+def root_dir(tmp_path_factory):
+    """Return a folder with two built pages."""
+    root_dir = tmp_path_factory.mktemp("book")
+    chapters, static = root_dir / "_build" / "html" / "chapters", root_dir / "_build" / "html" / "_static"
     chapters.mkdir(parents=True)
     shutil.copytree(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax", static / "mathjax")
-    (home / "_toc.yml").write_text(
+    (root_dir / "_toc.yml").write_text(
         "root: chapters/intro\nparts:\n  - caption: A part\n    chapters:\n      - file: chapters/01-second\n",
         encoding="utf-8",
     )
-    (home / "_config.yml").write_text("title: A book by hand\nhtml: {extra_footer: A licence}\n", encoding="utf-8")
-    (home / "tutorial_lib").mkdir()
-    (home / "tutorial_lib" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
-    (home / "_build" / "html" / "index.html").touch()
+    (root_dir / "_config.yml").write_text("title: A book by hand\nhtml: {extra_footer: A licence}\n", encoding="utf-8")
+    (root_dir / "tutorial_lib").mkdir()
+    (root_dir / "tutorial_lib" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
+    (root_dir / "_build" / "html" / "index.html").touch()
     cover = f'<img alt="Grain, all over." src="{webp(True)}">'
-    (chapters / "intro.html").write_text(PAGE.format(FIRST.format(picture=cover)), encoding="utf-8")
-    (chapters / "01-second.html").write_text(
-        PAGE.format(SECOND.format(picture=webp(False), long=LONG)), encoding="utf-8"
-    )
-    return home
+    (chapters / "intro.html").write_text(PAGE.format(FIRST.format(image=cover)), encoding="utf-8")
+    (chapters / "01-second.html").write_text(PAGE.format(SECOND.format(image=webp(False), long=LONG)), encoding="utf-8")
+    return root_dir
 
 
 @pytest.fixture(scope="module")
-def pdf_reader(home, chromium_path, tmp_path_factory):
-    return PdfReader(in_a_thread(make_pdf.make, home, tmp_path_factory.mktemp("paper")))
+def pdf_reader(root_dir, chromium_path, tmp_path_factory):
+    return PdfReader(in_a_thread(make_pdf.make, root_dir, tmp_path_factory.mktemp("paper")))
 
 
 def in_a_thread(function, *arguments):
-    """Call a function that starts a browser of its own, beside the one that the tests of a process share."""
+    """Call a function in another thread, because it starts a browser while the tests share one in this thread."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function, *arguments).result()
 
@@ -94,15 +92,15 @@ def test_pdf_contains_title_contents_and_every_page(pdf_reader):
 
 
 def test_pdf_contents_list_correct_page_numbers(pdf_reader):
-    said = dict(re.findall(r"(First page|Second page|1\.1 A section) (\d+)", page_texts(pdf_reader)[1]))
-    assert said == {"First page": "3", "Second page": "4", "1.1 A section": "4"}
+    numbers = dict(re.findall(r"(First page|Second page|1\.1 A section) (\d+)", page_texts(pdf_reader)[1]))
+    assert numbers == {"First page": "3", "Second page": "4", "1.1 A section": "4"}
     assert [page.rsplit(" ", 1)[1] for page in page_texts(pdf_reader)] == ["1", "2", "3", "4", "5"]
 
 
 def test_pdf_expands_details_and_omits_screen_elements(pdf_reader):
     text = " ".join(page_texts(pdf_reader))
-    assert "Look behind the door." in text and "Shown for size 1." in text
-    assert not any(left in text for left in ("drawing_code", "secret", "a slider", "a sidebar", "a footer", "#"))
+    assert "The text of the hint." in text and "Shown for size 1." in text
+    assert not any(omitted in text for omitted in ("drawing_code", "secret", "a slider", "a sidebar", "a footer", "#"))
 
 
 def test_pdf_wraps_long_code_and_renders_formulas(pdf_reader):
@@ -119,10 +117,11 @@ def test_pdf_links_resolve_to_pages_and_urls(pdf_reader):
     ]
 
 
-def test_page_html_prefixes_ids_except_inside_svg(home):
+def test_page_html_prefixes_ids_except_inside_svg(root_dir):
     pages = {"chapters/intro", "chapters/01-second"}
     first, second = (
-        make_pdf.page_html(home / "_build" / "html", page, pages) for page in ("chapters/intro", "chapters/01-second")
+        make_pdf.page_html(root_dir / "_build" / "html", page, pages)
+        for page in ("chapters/intro", "chapters/01-second")
     )
     assert first.section["id"] == "intro--first" and second.section["id"] == "01-second--first"
     assert second.svg["aria-labelledby"] == "t" and second.svg.title["id"] == "t" and first.details.has_attr("open")
@@ -138,7 +137,7 @@ def test_printable_converts_photos_to_jpeg_and_drawings_to_png():
 def test_print_pdf_fails_on_unrendered_formulas(chromium_path, tmp_path):
     page = tmp_path / "page.html"
     page.write_text(str(BeautifulSoup('<p class="math">\\(x\\)</p>', "html.parser")), encoding="utf-8")
-    with pytest.raises(SystemExit, match="1 formulas were not drawn"):
+    with pytest.raises(SystemExit, match="1 formulas were not rendered"):
         in_a_thread(make_pdf.print_pdf, page, tmp_path / "page.pdf")
 
 

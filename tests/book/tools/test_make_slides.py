@@ -1,4 +1,4 @@
-"""The decks: made from what ran, drawn without another host, described, and steered from the keyboard."""
+"""Tests that the decks follow the chapters, work offline and by keyboard, and describe their figures."""
 
 import json
 from pathlib import Path
@@ -32,8 +32,8 @@ def test_deck_follows_chapter_structure(decks, name):
     sections = deck.select(".slides > section")
     titles = [s.h2.get_text(" ") for s in sections if "opening" in s["class"]]
     assert [title.split()[0] for title in titles] == list(CHAPTER_PLANS[name]["sections"])
-    asked = [s.p.text for s in sections if "predict" in s["class"]]
-    assert asked == [question for _, question in notebook_outline.predictions(lesson)]
+    questions = [s.p.text for s in sections if "predict" in s["class"]]
+    assert questions == [question for _, question in notebook_outline.predictions(lesson)]
     assert len([s for s in sections if "poll" in s["class"]]) == len(
         CHAPTER_PLANS[name].get("polls", {}).get("questions", [])
     )
@@ -41,7 +41,7 @@ def test_deck_follows_chapter_structure(decks, name):
         number for number, section in CHAPTER_PLANS[name]["sections"].items() if "line" in section.get("marks", [])
     ]
     assert [s.h2.get_text(" ").split()[1] for s in sections if "exercise" in s["class"]] == lines
-    assert "seen" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
+    assert "summary" in sections[-1]["class"] and deck.select_one(".question").text.endswith("?")
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -49,9 +49,9 @@ def test_deck_shows_every_image_of_the_core(decks, name):
     page = BeautifulSoup(
         (ROOT / "_build" / "html" / "chapters" / f"{name}.html").read_text(encoding="utf-8"), "html.parser"
     )
-    elsewhere = page.select("#go-deeper img, #the-map img")
-    core = [image["alt"] for image in page.select("article .cell_output img") if image not in elsewhere]
-    assert core and [section.img["alt"] for section in soup(decks, name).select("section.picture")] == core
+    excluded = page.select("#go-deeper img, #the-map img")
+    core = [image["alt"] for image in page.select("article .cell_output img") if image not in excluded]
+    assert core and [section.img["alt"] for section in soup(decks, name).select("section.figure")] == core
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -66,17 +66,19 @@ def test_deck_notes_list_minutes_and_stop_points(decks, name):
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_deck_notes_give_measurements_after_predictions(decks, name):
-    measured = notebook_outline.measured(notebook_outline.sections(make_slides.executed(ROOT, name), f"{name}.ipynb"))
-    asked = [place for place, _ in notebook_outline.predictions(notebook_outline.chapters(ROOT)[name])]
-    assert list(measured) == asked
+    measured = notebook_outline.measured_results(
+        notebook_outline.sections(make_slides.executed(ROOT, name), f"{name}.ipynb")
+    )
+    predicted = [place for place, _ in notebook_outline.predictions(notebook_outline.chapters(ROOT)[name])]
+    assert list(measured) == predicted
     deck, last = soup(decks, name), 0
     places = {s.h2.text: n for n, s in enumerate(deck.select(".slides > section"), 1) if "predict" in s["class"]}
     for place, value in measured.items():
-        (where,) = [
+        (position,) = [
             n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text
         ]
-        assert where >= places[f"Predict, {place}"] and where > last
-        last = where
+        assert position >= places[f"Predict, {place}"] and position > last
+        last = position
 
 
 def test_section_slides_move_further_text_to_notes():
@@ -84,17 +86,17 @@ def test_section_slides_move_further_text_to_notes():
         return {"cell_type": "markdown"}, text
 
     cells = [
-        markdown("Opening.\n\n**Predict:** what?\n\nTold later."),
-        markdown("Twins come in.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
+        markdown("Opening.\n\n**Predict:** what?\n\nExplained later."),
+        markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
     cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
     opening, exercise = make_slides.section_slides(
         notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
     )
     assert opening[1] == "<p>Opening.</p>" and opening[2] == [
-        "**3 minutes.** The exercise here is done in its one-line form.",
-        "Told later.",
-        "Twins come in.",
+        "**3 minutes.** The class does the exercise of this section in its one-line form.",
+        "Explained later.",
+        "More text.",
         "Two things:",
         "- a list",
     ]
@@ -124,15 +126,15 @@ def test_route_deck_lists_sections_with_clock_times(decks, name):
 
 
 def test_claim_poll_slide_shows_claims_and_hides_verdicts(decks):
-    (vote,) = soup(decks, "05-conclusion").select("section.vote")
-    claims = notebook_outline.votes(notebook_outline.chapters(ROOT)["05-conclusion"])
-    assert len(claims) == 6 and [item.text for item in vote.select("ol li")] == [
+    (poll,) = soup(decks, "05-conclusion").select("section.claim-poll")
+    claims = notebook_outline.claim_questions(notebook_outline.chapters(ROOT)["05-conclusion"])
+    assert len(claims) == 6 and [item.text for item in poll.select("ol li")] == [
         claim.text.replace("*", "") for claim in claims
     ]
-    assert all(choice in vote.select_one(".choices").text for choice in claims[0].options)
-    notes = vote.aside.extract().text
-    assert notes.count("The ledger says: ") == 6 and "The ledger says" not in vote.text
-    assert "opening" in vote.find_previous_sibling("section")["class"]
+    assert all(choice in poll.select_one(".choices").text for choice in claims[0].options)
+    notes = poll.aside.extract().text
+    assert notes.count("The ledger says: ") == 6 and "The ledger says" not in poll.text
+    assert "opening" in poll.find_previous_sibling("section")["class"]
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -143,29 +145,29 @@ def test_deck_images_keep_alt_text(decks, name):
 
 @pytest.mark.parametrize("name", [*CHAPTERS, *ROUTES, "index"])
 def test_deck_works_offline_and_by_keyboard(decks, new_tab, name):
-    tab, errors, elsewhere = new_tab(viewport={"width": 1280, "height": 720}), [], []
+    tab, errors, external = new_tab(viewport={"width": 1280, "height": 720}), [], []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on(
         "request",
-        lambda request: request.url.startswith(("file:", "data:", "blob:")) or elsewhere.append(request.url),
+        lambda request: request.url.startswith(("file:", "data:", "blob:")) or external.append(request.url),
     )
     tab.on("requestfailed", lambda request: errors.append(request.url[:200]))
     tab.goto((decks / f"{name}.html").as_uri())
     if name != "index":
         tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
-        # In the notes a formula is seen once; on the slide it can be read aloud.
+        # Formulas appear once in the notes; on the slides they have MathML for screen readers.
         assert (
             tab.locator("aside.notes mjx-container").count()
             and not tab.locator("aside.notes mjx-assistive-mml").count()
         )
         assert name[0] == "0" or tab.locator("section > :not(aside) mjx-assistive-mml").count()
         assert step_through_deck(tab) == []
-    assert (errors, elsewhere) == ([], [])
+    assert (errors, external) == ([], [])
 
 
 def step_through_deck(tab):
-    """Goes through a deck by the space bar; tells of keys that do nothing and of slides that do not fit."""
-    wrong, count, steps = [], tab.evaluate("Reveal.getTotalSlides()"), 0
+    """Step through a deck with the space bar, and return messages on keys without effect and slides that do not fit."""
+    errors, count, steps = [], tab.evaluate("Reveal.getTotalSlides()"), 0
     while not tab.evaluate("Reveal.isLastSlide()") and steps < 3 * count:
         tab.keyboard.press("Space")
         steps += 1
@@ -174,19 +176,19 @@ def step_through_deck(tab):
             ".filter(box => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || !box.width).length"
         )
         if outside:
-            wrong.append("does not fit: " + tab.evaluate("Reveal.getCurrentSlide().innerText").strip()[:60])
+            errors.append("does not fit: " + tab.evaluate("Reveal.getCurrentSlide().innerText").strip()[:60])
     if not tab.evaluate("Reveal.isLastSlide()"):
-        wrong.append("the space bar does not reach the end")
+        errors.append("the space bar does not reach the end")
     tab.keyboard.press("ArrowLeft")
     if tab.evaluate("Reveal.isLastSlide()"):
-        wrong.append("the arrow does not go back")
+        errors.append("the arrow does not go back")
     tab.keyboard.press("o")
     if not tab.evaluate("Reveal.isOverview()"):
-        wrong.append("no overview")
-    return wrong
+        errors.append("no overview")
+    return errors
 
 
-# The rules can fail.
+# Tests of the checks.
 
 
 def test_step_through_deck_detects_overflowing_slide(new_tab, tmp_path):
@@ -197,16 +199,16 @@ def test_step_through_deck_detects_overflowing_slide(new_tab, tmp_path):
     tab = new_tab(viewport={"width": 1280, "height": 720})
     tab.goto((tmp_path / "x.html").as_uri())
     tab.wait_for_function("Reveal.isReady()")
-    assert [said[:18] for said in step_through_deck(tab)] == ["does not fit: Long"]
+    assert [message[:18] for message in step_through_deck(tab)] == ["does not fit: Long"]
 
 
 def test_first_sentences_end_with_a_complete_sentence():
-    assert make_slides.first_sentences("One two. Three four five. Six.", words=5) == "One two. Three four five."
+    assert make_slides.first_sentences("One two. Three four five. Six.", max_words=5) == "One two. Three four five."
     assert (
-        make_slides.first_sentences("One.\n\nTwo is said:\n\n$$ x $$\n\n**Predict:** no.")
-        == "One.\n\nTwo is said:\n\n$$ x $$"
+        make_slides.first_sentences("One.\n\nTwo follows:\n\n$$ x $$\n\n**Predict:** no.")
+        == "One.\n\nTwo follows:\n\n$$ x $$"
     )
-    assert make_slides.first_sentences("One. Two is said:\n\n- a list") == "One."
+    assert make_slides.first_sentences("One. Two follows:\n\n- a list") == "One."
 
 
 def test_slide_html_drops_links_into_the_book():
@@ -221,5 +223,5 @@ def test_executed_names_chapter_that_has_not_run(tmp_path):
     (tmp_path / "chapters" / "01-x.ipynb").write_text(
         json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     )
-    with pytest.raises(SystemExit, match="01-x has not run yet: make book"):
+    with pytest.raises(SystemExit, match="01-x has no cached outputs: make book"):
         make_slides.executed(tmp_path, "01-x")

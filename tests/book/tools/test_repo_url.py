@@ -1,4 +1,4 @@
-"""One address, or none: buttons and setup cells follow it and nothing is made up."""
+"""Tests that buttons and setup cells follow the address of the repository, and that there are none without it."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ ADDRESS = "https://github.com/owner/project"
     ],
 )
 def test_repo_url_normalizes_equivalent_forms(url):
-    assert repo_url.normalise(url) == ADDRESS
+    assert repo_url.normalize(url) == ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_repo_url_normalizes_equivalent_forms(url):
     ],
 )
 def test_repo_url_rejects_local_and_incomplete_urls(url):
-    assert repo_url.normalise(url) is None
+    assert repo_url.normalize(url) is None
 
 
 def test_repo_url_keeps_groups_and_ports():
-    assert repo_url.normalise("git@gitlab.com:group/part/project.git") == "https://gitlab.com/group/part/project"
+    assert repo_url.normalize("git@gitlab.com:group/part/project.git") == "https://gitlab.com/group/part/project"
     assert (
-        repo_url.normalise("https://git.example.org:8443/owner/project") == "https://git.example.org:8443/owner/project"
+        repo_url.normalize("https://git.example.org:8443/owner/project") == "https://git.example.org:8443/owner/project"
     )
 
 
@@ -67,34 +67,34 @@ def test_setup_cell_is_short_and_compiles(address, tag, capsys):
 
 
 def run_setup_cell(cell, folder, monkeypatch):
-    """What the cell would ask pip for, in a notebook that lies in ``folder`` and does not find the library."""
+    """Return the pip commands and the error of a setup cell, run in ``folder`` where the library cannot be imported."""
     from IPython.core.interactiveshell import InteractiveShell
 
-    asked = []
+    pip_commands = []
     shell = InteractiveShell()
     monkeypatch.chdir(folder)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    shell.register_magic_function(lambda line: asked.append(line), magic_name="pip")
+    shell.register_magic_function(lambda line: pip_commands.append(line), magic_name="pip")
     result = shell.run_cell("\n".join(cell.splitlines()[:-2] if "\ndevice" in cell else cell.splitlines()[:-1]))
-    return asked, result.error_in_exec
+    return pip_commands, result.error_in_exec
 
 
 def test_setup_cell_installs_from_repository_on_colab(tmp_path, monkeypatch, capsys):
     (tmp_path / "chapters").mkdir()
-    asked, error = run_setup_cell(repo_url.setup_cell(ADDRESS), tmp_path / "chapters", monkeypatch)
-    assert asked == [f"install -q git+{ADDRESS}"] and error is None
-    asked, error = run_setup_cell(repo_url.setup_cell(ADDRESS, "v1.2.0"), tmp_path / "chapters", monkeypatch)
-    assert asked == [f"install -q git+{ADDRESS}@v1.2.0"] and error is None
-    asked, error = run_setup_cell(repo_url.setup_cell(None), tmp_path / "chapters", monkeypatch)
-    assert asked == [] and "%pip install" in str(error)
+    pip_commands, error = run_setup_cell(repo_url.setup_cell(ADDRESS), tmp_path / "chapters", monkeypatch)
+    assert pip_commands == [f'install -q "tutorial-lib[course] @ git+{ADDRESS}"'] and error is None
+    pip_commands, error = run_setup_cell(repo_url.setup_cell(ADDRESS, "v1.2.0"), tmp_path / "chapters", monkeypatch)
+    assert pip_commands == [f'install -q "tutorial-lib[course] @ git+{ADDRESS}@v1.2.0"'] and error is None
+    pip_commands, error = run_setup_cell(repo_url.setup_cell(None), tmp_path / "chapters", monkeypatch)
+    assert pip_commands == [] and "%pip install" in str(error)
 
 
 @pytest.mark.parametrize("address", [None, ADDRESS])
 def test_setup_cell_installs_local_clone(tmp_path, monkeypatch, address):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "pyproject.toml").touch()
-    asked, error = run_setup_cell(repo_url.setup_cell(address), tmp_path / "chapters", monkeypatch)
-    assert asked == ["install -q .."] and error is None
+    pip_commands, error = run_setup_cell(repo_url.setup_cell(address), tmp_path / "chapters", monkeypatch)
+    assert pip_commands == ['install -q "..[course]"'] and error is None
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`make store-outputs` keeps what tests compare, nothing else, and nothing that changes from run to run."""
+"""Tests that `make store-outputs` stores only the outputs that tests compare, and nothing that varies between runs."""
 
 import json
 
@@ -10,11 +10,11 @@ from tools.store_outputs import execute_and_store
 def test_execute_and_store_keeps_only_tagged_outputs(tmp_path):
     cells = [
         nbformat.v4.new_code_cell(
-            "import sys; print('kept'); print('lost', file=sys.stderr); 1 + 1",
+            "import sys; print('stored'); print('dropped', file=sys.stderr); 1 + 1",
             metadata={"tags": ["nbval-check-output"]},
         ),
         nbformat.v4.new_code_cell(
-            "print('lost')", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="old")]
+            "print('dropped')", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="old")]
         ),
     ]
     path = tmp_path / "a.ipynb"
@@ -22,7 +22,7 @@ def test_execute_and_store_keeps_only_tagged_outputs(tmp_path):
     execute_and_store(path)
     first = path.read_text(encoding="utf-8")
     tagged, other = json.loads(first)["cells"]
-    assert [output.get("text") or output["data"]["text/plain"] for output in tagged["outputs"]] == [["kept\n"], ["2"]]
+    assert [output.get("text") or output["data"]["text/plain"] for output in tagged["outputs"]] == [["stored\n"], ["2"]]
     assert (tagged["execution_count"], other["execution_count"], other["outputs"]) == (1, None, [])
     execute_and_store(path)
     assert path.read_text(encoding="utf-8") == first

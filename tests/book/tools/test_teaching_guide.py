@@ -1,4 +1,4 @@
-"""The teaching guide says what is so: its sections exist, its minutes add up, its costs come from run cards and from the disk."""
+"""Tests that the teaching guide agrees with the chapters: sections, minutes, exercises, questions and costs."""
 
 import copy
 import re
@@ -35,24 +35,24 @@ def test_teaching_plan_is_valid():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda p: p["chapters"]["02-information"]["sections"].update({"2.9": {"minutes": 1}}), "has no section 2.9"),
-        (lambda p: p["chapters"]["02-information"]["sections"].pop("2.6"), "nobody teaches 2.6"),
-        (lambda p: p["chapters"].pop("01-gradients"), "nobody teaches 01-gradients"),
+        (lambda p: p["chapters"]["02-information"]["sections"].pop("2.6"), "section 2.6 is not in the plan"),
+        (lambda p: p["chapters"].pop("01-gradients"), "01-gradients is not in the plan"),
         (lambda p: p["chapters"]["03-uncertainty"]["sections"]["3.1"].update(minutes=6), "'41 min to teach'"),
         (lambda p: p["chapters"]["04-expectancy"]["sections"]["4.4"].update(marks=[]), "no section is marked 'cut'"),
         (lambda p: p["routes"]["90 minutes"]["steps"].pop(), "its steps take 88 min, not 90"),
-        (lambda p: p["routes"]["three hours"]["steps"].pop(3), "people have sat for"),
-        (lambda p: p["routes"]["three hours"]["steps"][0].update(hands=11), "more minutes hands on than minutes"),
+        (lambda p: p["routes"]["three hours"]["steps"].pop(3), "there was no break for"),
+        (lambda p: p["routes"]["three hours"]["steps"][0].update(hands=11), "more hands-on minutes than minutes"),
     ],
 )
-def test_validate_plan_detects_each_error(change, said):
+def test_validate_plan_detects_each_error(change, message):
     plan = copy.deepcopy(PLAN)
-    if "01-gradients" in str(said):  # the routes would miss it first
+    if "01-gradients" in message:  # the routes refer to this chapter
         plan["routes"] = {}
     change(plan)
-    assert said in "; ".join(guide.validate_plan(plan, CHAPTER_OUTLINES))
+    assert message in "; ".join(guide.validate_plan(plan, CHAPTER_OUTLINES))
 
 
 def test_three_hour_route_has_enough_hands_on_time():
@@ -62,10 +62,10 @@ def test_three_hour_route_has_enough_hands_on_time():
 
 def test_route_table_has_hands_on_column_only_if_needed():
     tables = dict(zip(PLAN["routes"], re.findall(r"^\| from .*\|$", guide.Guide(ROOT).routes(), re.M), strict=True))
-    assert {name: "hands on" in head for name, head in tables.items()} == {
+    assert {name: "hands-on" in head for name, head in tables.items()} == {
         name: any(step["hands"] for step in guide.route_steps(PLAN, name)) for name in PLAN["routes"]
     }
-    assert "hands on" in tables["three hours"] and "hands on" not in tables["90 minutes"]
+    assert "hands-on" in tables["three hours"] and "hands-on" not in tables["90 minutes"]
 
 
 def test_teaching_page_source_has_no_typed_durations():
@@ -74,13 +74,13 @@ def test_teaching_page_source_has_no_typed_durations():
 
 
 def test_advanced_sections_state_their_duration():
-    deeper = [
+    advanced = [
         s
         for lesson in CHAPTER_OUTLINES.values()
         for s in notebook_outline.numbered_sections(lesson).values()
         if s.rank == 3
     ]
-    assert len(deeper) > 20 and [s.title for s in deeper if s.minutes is None] == []
+    assert len(advanced) > 20 and [s.title for s in advanced if s.minutes is None] == []
 
 
 def test_exercises_of_returns_exercises_of_every_chapter():
@@ -92,19 +92,20 @@ def test_exercises_of_returns_exercises_of_every_chapter():
 
 def test_notebook_outline_ignores_headings_in_code():
     cells = [{"cell_type": "markdown", "source": "# T\n\n```python\n# no heading\n```\n\n## 1.1 Yes\n\nWords."}]
-    cells += [{"cell_type": "code", "source": "%pip list\npredict('1.1', None, ask='How' ' many?')"}]
-    found = notebook_outline.sections({"cells": cells}, "x.ipynb")
-    assert [(s.rank, s.title, s.number) for s in found] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
+    cells += [{"cell_type": "code", "source": "%pip list\nask_prediction('1.1', None, ask='How' ' many?')"}]
+    outline = notebook_outline.sections({"cells": cells}, "x.ipynb")
+    assert [(s.rank, s.title, s.number) for s in outline] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
     assert (
-        notebook_outline.predictions(found) == [("1.1", "How many?")] and found[1].link == "[1.1 Yes](x.ipynb#11-yes)"
+        notebook_outline.predictions(outline) == [("1.1", "How many?")]
+        and outline[1].link == "[1.1 Yes](x.ipynb#11-yes)"
     )
 
 
 def test_read_execution_stats_parses_stats_node():
-    card = compute_costs.read_execution_stats(execution_stats.stats_node(RUN))
-    assert card["seconds"] == 61 and card["processor"] == 44.4 and card["gigabytes"] == 1.84
-    assert (card["machine"], card["day"]) == ("2 cores (x86_64)", "24 November 2026")
-    assert compute_costs.read_execution_stats("<p>no card</p>") is None
+    stats = compute_costs.read_execution_stats(execution_stats.stats_node(RUN))
+    assert stats["seconds"] == 61 and stats["processor"] == 44.4 and stats["gigabytes"] == 1.84
+    assert (stats["machine"], stats["day"]) == ("2 cores (x86_64)", "24 November 2026")
+    assert compute_costs.read_execution_stats("<p>no stats</p>") is None
 
 
 def test_cost_table_sums_chapters_and_multiplies_by_learners(monkeypatch):
@@ -120,7 +121,7 @@ def test_cost_table_sums_chapters_and_multiplies_by_learners(monkeypatch):
 
 def test_compute_costs_measures_installed_packages(tmp_path):
     (tmp_path / "requirements.lock").write_text(
-        "numpy==1.0\nnot-a-package-of-anyone==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n"
+        "numpy==1.0\nnot-an-installed-package==2.0\nnvidia-nothing==1.0 ; sys_platform == 'linux'\n"
     )
     gpu, rest = compute_costs.installed(tmp_path)
     assert gpu == 0 and 5e6 < rest < 5e8
@@ -129,12 +130,12 @@ def test_compute_costs_measures_installed_packages(tmp_path):
 def test_teaching_page_shows_execution_stats_of_every_chapter(book):
     rows = [row for row in page("teaching").select("tbody tr") if "cores (" in row.text or "core (" in row.text]
     for name, row in zip(CHAPTER_OUTLINES, rows, strict=True):
-        card = page(name).select_one(".run-card")
+        stats = page(name).select_one(".execution-stats")
         assert (
-            f"{float(card['data-processor']):.0f} s" in row.text
-            and f"{float(card['data-gigabytes']):.1f} GB" in row.text
+            f"{float(stats['data-processor']):.0f} s" in row.text
+            and f"{float(stats['data-gigabytes']):.1f} GB" in row.text
         )
-    assert "<!--" not in page("teaching").text and not page("teaching").select(".teaching-late")
+    assert "<!--" not in page("teaching").text and not page("teaching").select(".teaching-measured")
 
 
 def test_teaching_page_names_every_exercise(book):
@@ -142,29 +143,30 @@ def test_teaching_page_names_every_exercise(book):
     for lesson in CHAPTER_OUTLINES.values():
         for _, exercise in notebook_outline.exercises_of(lesson)[0]:
             assert exercise.name in text
-    assert "The mask of the ReLU is missing." in text
+            mistakes = [guide.first_sentence(hint) for hint in exercise.known_mistakes]
+            assert all(mistake in text for mistake in mistakes if re.fullmatch(r"[\w ,.'-]+", mistake))
 
 
-# Polls on paper.
+# Printable polls.
 
 
 @pytest.mark.parametrize("name", CHAPTER_OUTLINES)
 def test_chapter_sheet_contains_every_question(name):
     sheet = printable_polls.chapter_sheet(name, CHAPTER_OUTLINES[name])
-    asked = notebook_outline.predictions(CHAPTER_OUTLINES[name])
-    assert asked and all(question and question in sheet for _, question in asked)
+    predictions = notebook_outline.predictions(CHAPTER_OUTLINES[name])
+    assert predictions and all(question and question in sheet for _, question in predictions)
     quiz, claims = (
         notebook_outline.exercises_of(CHAPTER_OUTLINES[name])[1],
-        notebook_outline.votes(CHAPTER_OUTLINES[name]),
+        notebook_outline.claim_questions(CHAPTER_OUTLINES[name]),
     )
     assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
-    right = re.findall(r"^- \*\*(?:Vote )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
-    assert right == ["abcde"[question.correct] for question in (*quiz, *claims)]
+    correct = re.findall(r"^- \*\*(?:Poll )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
+    assert correct == ["abcde"[question.correct] for question in (*quiz, *claims)]
     assert all(claim.text in sheet for claim in claims) and "The ledger says" not in sheet
 
 
 def test_notebook_outline_finds_claim_poll_of_chapter_5():
-    assert [len(notebook_outline.votes(lesson)) for lesson in CHAPTER_OUTLINES.values()] == [0, 0, 0, 0, 6]
+    assert [len(notebook_outline.claim_questions(lesson)) for lesson in CHAPTER_OUTLINES.values()] == [0, 0, 0, 0, 6]
 
 
 def test_to_printable_leaves_computed_numbers_open():
@@ -174,13 +176,13 @@ def test_to_printable_leaves_computed_numbers_open():
 def test_polls_page_is_complete(book):
     article = page("polls")
     assert article.text.count("✎") == sum(
-        len(notebook_outline.predictions(lesson)) + len(notebook_outline.votes(lesson))
+        len(notebook_outline.predictions(lesson)) + len(notebook_outline.claim_questions(lesson))
         for lesson in CHAPTER_OUTLINES.values()
     )
     answers = article.find(id="answers").find_all("li")
-    late = [item.text for item in answers if item.text.startswith("Measured, ")]
+    measured = [item.text for item in answers if item.text.startswith("Measured, ")]
     places = [place for lesson in CHAPTER_OUTLINES.values() for place, _ in notebook_outline.predictions(lesson)]
-    assert [text.split(". ")[0].removeprefix("Measured, ") for text in late] == places
+    assert [text.split(". ")[0].removeprefix("Measured, ") for text in measured] == places
     rows = [
         row
         for name in CHAPTER_OUTLINES
@@ -188,10 +190,10 @@ def test_polls_page_is_complete(book):
         if "your prediction" in table.text
         for row in table.select("tbody tr")
     ]
-    assert [text.split(". ", 1)[1] for text in late] == [row.find_all("td")[3].text for row in rows]
-    answers = [item for item in answers if item.text not in late]
+    assert [text.split(". ", 1)[1] for text in measured] == [row.find_all("td")[3].text for row in rows]
+    answers = [item for item in answers if item.text not in measured]
     assert len(answers) == sum(
-        len(notebook_outline.exercises_of(lesson)[1]) + len(notebook_outline.votes(lesson))
+        len(notebook_outline.exercises_of(lesson)[1]) + len(notebook_outline.claim_questions(lesson))
         for lesson in CHAPTER_OUTLINES.values()
     )
     assert "<!--" not in article.text
