@@ -1,4 +1,4 @@
-"""Figures with alternative text, in one style."""
+"""Figures in one style with alternative texts, and the building blocks that they share."""
 
 from tutorial_course.plots.core import (
     CORRECT_COLOR,
@@ -6,10 +6,16 @@ from tutorial_course.plots.core import (
     RC_PARAMS,
     WRONG_COLOR,
     FigureWithAltText,
+    band,
+    chance_line,
     image_grid,
+    legend_above,
     line_panels,
     overlay_maps,
+    panels,
+    percent_axis,
     prediction_grid,
+    style,
     to_image_array,
     with_alt_text,
 )
@@ -21,10 +27,16 @@ __all__ = [
     "RC_PARAMS",
     "WRONG_COLOR",
     "FigureWithAltText",
+    "band",
+    "chance_line",
     "image_grid",
+    "legend_above",
     "line_panels",
     "overlay_maps",
+    "panels",
+    "percent_axis",
     "prediction_grid",
+    "style",
     "to_image_array",
     "two_adaptations_figure",
     "with_alt_text",

@@ -1,4 +1,5 @@
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -16,12 +17,13 @@ def assert_rc_params_unchanged():
 @pytest.mark.parametrize("n, columns, rows", [(1, 8, ()), (9, 4, ()), (6, 3, ("a", "b"))])
 def test_image_grid_shows_every_image_once(n, columns, rows, assert_rc_params_unchanged):
     images = torch.rand(n, 3, 12, 20)
-    figure = plots.image_grid(images, [f"no {i}\nsure" for i in range(n)], columns=columns, row_labels=rows)
-    shown = [axis for axis in figure.axes if axis.images]
-    assert isinstance(figure, Figure) and len(shown) == n
-    assert torch.allclose(torch.from_numpy(shown[-1].images[0].get_array().data), images[-1].permute(1, 2, 0))
-    assert [axis.get_xlabel() for axis in shown] == [f"no {i}\nsure" for i in range(n)]
-    assert tuple(axis.get_ylabel() for axis in shown if axis.get_ylabel()) == rows
+    captions = [f"stop\n{i}%" for i in range(n)]
+    figure = plots.image_grid(images, captions, columns=columns, row_labels=rows)
+    axes = [axis for axis in figure.axes if axis.images]
+    assert isinstance(figure, Figure) and len(axes) == n
+    assert torch.allclose(torch.from_numpy(axes[-1].images[0].get_array().data), images[-1].permute(1, 2, 0))
+    assert [axis.get_xlabel() for axis in axes] == captions
+    assert tuple(axis.get_ylabel() for axis in axes if axis.get_ylabel()) == rows
 
 
 def test_prediction_grid_colors_labels_by_correctness():
@@ -47,20 +49,98 @@ def test_line_panels_keep_line_colors_across_panels(assert_rc_params_unchanged):
 
 
 def test_with_alt_text_adds_escaped_alt_text():
-    shown = plots.with_alt_text(plots.image_grid(torch.rand(1, 3, 8, 8)), 'A square of "noise" & nothing else.')
-    assert 'alt="A square of &quot;noise&quot; &amp; nothing else."' in shown._repr_html_()
-    assert repr(shown) == 'A square of "noise" & nothing else.'
+    figure = plots.with_alt_text(plots.image_grid(torch.rand(1, 3, 8, 8)), 'A square of "noise" & nothing else.')
+    assert 'alt="A square of &quot;noise&quot; &amp; nothing else."' in figure._repr_html_()
+    assert repr(figure) == 'A square of "noise" & nothing else.'
 
 
 @pytest.mark.parametrize("alt", ["", "figure", "fig 1"])
 def test_with_alt_text_rejects_meaningless_text(alt):
-    with pytest.raises(ValueError, match="say in a sentence"):
+    with pytest.raises(ValueError, match="say in a sentence what it shows"):
         plots.with_alt_text(Figure(), alt)
 
 
-def overlay_colors(found, **how):
-    """The colours of a map laid over a mid-grey picture, (H, W, 3)."""
-    figure = plots.overlay_maps(torch.full((1, 3, *found.shape[1:]), 0.5), {"map": found}, **how)
+def test_style_holds_inside_its_context_only(assert_rc_params_unchanged):
+    with plots.style():
+        figure, axis = plots.panels()
+        assert matplotlib.rcParams["legend.frameon"] is False
+    assert axis.plot([0, 1])[0].get_color() == plots.PALETTE[0] and not axis.spines["right"].get_visible()
+
+
+@pytest.mark.parametrize("grid, shape", [((1, 1), ()), ((1, 3), (3,)), ((2, 1), (2,)), ((2, 3), (2, 3))])
+def test_panels_returns_axes_in_the_shape_of_the_grid(grid, shape):
+    figure, axes = plots.panels(*grid, width=6, height=2, sharey=True)
+    assert np.shape(axes) == shape and len(figure.axes) == grid[0] * grid[1]
+    assert figure.get_size_inches().tolist() == [6, 2] and figure.get_constrained_layout()
+
+
+def test_panels_shares_limits_and_sets_relative_widths():
+    figure, (left, right) = plots.panels(1, 2, sharex=True, sharey=True, width_ratios=[3, 1])
+    left.set(xlim=(-2, 2), ylim=(0, 7))
+    assert right.get_xlim() == (-2, 2) and right.get_ylim() == (0, 7)
+    figure.draw_without_rendering()
+    assert left.get_position().width > 2 * right.get_position().width
+
+
+def test_legend_above_lists_each_label_once_above_all_axes():
+    figure, (left, right) = plots.panels(1, 2)
+    for axis, names in ((left, "ab"), (right, "bc")):
+        for name in names:
+            axis.plot([0, 1], label=name)
+    legend = plots.legend_above(figure)
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().y0 >= max(axis.get_window_extent().y1 for axis in figure.axes)
+    stacked = plots.legend_above(figure, n_columns=1)
+    figure.draw_without_rendering()
+    assert len({text.get_window_extent().x0 for text in stacked.get_texts()}) == 1
+
+
+def test_legend_above_rejects_figure_without_labels():
+    with pytest.raises(ValueError, match="pass label="):
+        plots.legend_above(plots.panels()[0])
+
+
+def test_band_shades_between_low_and_high_in_the_color_of_its_line():
+    _, axis = plots.panels()
+    x, mean = torch.arange(3.0), torch.tensor([0.5, 0.6, 0.7])
+    lines = [plots.band(axis, x, mean, mean - 0.1, mean + 0.2, label=name, marker="o") for name in ("a", "b")]
+    assert lines[0].get_ydata().tolist() == pytest.approx(mean.tolist()) and lines[0].get_marker() == "o"
+    for line, shading in zip(lines, axis.collections, strict=True):
+        assert matplotlib.colors.to_rgba(line.get_color(), 0.2) == tuple(shading.get_facecolor()[0])
+        edges = shading.get_paths()[0].vertices
+        assert [edges[:, 1].min(), edges[:, 1].max()] == pytest.approx([0.4, 0.9])
+    assert lines[0].get_color() != lines[1].get_color()
+    assert axis.get_legend_handles_labels()[1] == ["a", "b"]
+
+
+def test_chance_line_crosses_the_axis_of_the_score_behind_the_data():
+    _, axis = plots.panels()
+    horizontal, vertical = plots.chance_line(axis), plots.chance_line(axis, 0.25, "x")
+    (data,) = axis.plot([0, 1])
+    assert list(horizontal.get_ydata()) == [0.5, 0.5] and list(vertical.get_xdata()) == [0.25, 0.25]
+    assert horizontal.get_zorder() < data.get_zorder()
+
+
+@pytest.mark.parametrize("which, decimals, label", [("x", None, "25%"), ("y", None, "25%"), ("y", 1, "25.0%")])
+def test_percent_axis_labels_one_axis_in_percent(which, decimals, label):
+    _, axis = plots.panels()
+    plots.percent_axis(axis, which, decimals=decimals)
+    sides = {"x": axis.xaxis, "y": axis.yaxis}
+    assert sides.pop(which).get_major_formatter()(0.25) == label
+    (other,) = sides.values()
+    assert not isinstance(other.get_major_formatter(), matplotlib.ticker.PercentFormatter)
+
+
+@pytest.mark.parametrize("block", [plots.percent_axis, lambda axis, which: plots.chance_line(axis, 0.5, which)])
+def test_axis_building_blocks_reject_unknown_axis(block):
+    with pytest.raises(ValueError, match="unknown axis 'z'"):
+        block(plots.panels()[1], "z")
+
+
+def overlay_colors(values, **options):
+    """The colors of a map on a gray image, (H, W, 3)."""
+    figure = plots.overlay_maps(torch.full((1, 3, *values.shape[1:]), 0.5), {"map": values}, **options)
     return torch.from_numpy(figure.axes[1].images[0].get_array())
 
 
@@ -79,14 +159,14 @@ def test_overlay_maps_uses_own_or_common_scale():
 
 
 def test_overlay_maps_leaves_zero_map_uncolored():
-    seen = overlay_colors(torch.zeros(1, 2, 2))
-    assert torch.equal(seen[..., 0], seen[..., 2]) and seen.isfinite().all()
+    colors = overlay_colors(torch.zeros(1, 2, 2))
+    assert torch.equal(colors[..., 0], colors[..., 2]) and colors.isfinite().all()
 
 
 def test_overlay_maps_shows_images_notes_and_outlines():
     x = torch.rand(2, 3, 8, 8)
     mask = torch.zeros(2, 8, 8, dtype=torch.bool)
-    mask[0, 2:4, 2:4] = True  # the second has none to draw
+    mask[0, 2:4, 2:4] = True  # the second mask is empty
     columns = {"one": torch.rand(2, 8, 8), "two": torch.rand(2, 8, 8)}
     figure = plots.overlay_maps(
         {"P": x, "Q": x}, columns, outline_masks=mask, row_labels=["a", "b"], notes={"two": ["first", "second"]}
@@ -97,5 +177,5 @@ def test_overlay_maps_shows_images_notes_and_outlines():
 
 
 def test_overlay_maps_rejects_size_mismatch():
-    with pytest.raises(ValueError, match="why: maps .*upsample"):
+    with pytest.raises(ValueError, match=r"why: expected maps of shape \(1, 8, 8\) .* got \(1, 2, 2\); upsample"):
         plots.overlay_maps(torch.rand(1, 3, 8, 8), {"why": torch.rand(1, 2, 2)})

@@ -10,9 +10,9 @@ def test_two_adaptations_boundary_moves_across_the_sign():
 
 
 def test_two_adaptations_figure_highlights_and_describes_every_part():
-    shown = {lit: two_adaptations_figure(lit) for lit in (None, *HIGHLIGHTS)}
-    assert len({image._repr_html_() for image in shown.values()}) == 1 + len(HIGHLIGHTS)
-    assert all(HIGHLIGHTS[lit] in shown[lit].alt for lit in HIGHLIGHTS)
+    figures = {lit: two_adaptations_figure(lit) for lit in (None, *HIGHLIGHTS)}
+    assert len({figure._repr_html_() for figure in figures.values()}) == 1 + len(HIGHLIGHTS)
+    assert all(HIGHLIGHTS[lit] in figures[lit].alt for lit in HIGHLIGHTS)
 
 
 def test_two_adaptations_figure_suggests_nearest_part():
