@@ -1,10 +1,11 @@
-"""Computed numbers in a sentence."""
+"""Text as Markdown: sentences with computed numbers, and cells of tables."""
 
 from string import Formatter
+from typing import Any
 
 
 class MarkdownText(str):
-    """Text that shows as Markdown in a notebook and as itself in a terminal."""
+    """Text that is shown as Markdown in a notebook and as it is in a terminal."""
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -13,18 +14,18 @@ class MarkdownText(str):
         return str(self)
 
 
-def markdown(sentence: str, **values) -> MarkdownText:
-    """Fill computed numbers into a sentence, so that none is ever typed.
+def markdown(sentence: str, **values: Any) -> MarkdownText:
+    """Return a sentence with computed numbers filled in, so that no number is typed by hand.
 
     Args:
         sentence: Markdown with named fields in braces and Python's format specifications.
-        values: a value for each field; tensors of one number will do.
+        **values: a value for each field; a tensor of one number is a number.
 
     Returns:
-        the sentence, shown the same in the book, in Jupyter and on Colab.
+        The sentence, which looks the same in the book, in Jupyter and on Colab.
 
     Raises:
-        ValueError: a field has no value, or a value has no field.
+        ValueError: a field without a value, or a value without a field.
 
     Example:
         >>> markdown("Better in {share:.0%} of {n} scenes.", share=0.8, n=300)
@@ -37,3 +38,19 @@ def markdown(sentence: str, **values) -> MarkdownText:
             f"every field needs a value and every value a field; without a value: {missing}; without a field: {unused}"
         )
     return MarkdownText(sentence.format(**values))
+
+
+def escape_table_cell(text: object) -> str:
+    r"""Return text on one line that can stand in a cell of a Markdown table.
+
+    Args:
+        text: any object; it is converted to a string.
+
+    Returns:
+        The text, with runs of white space as one space and vertical bars escaped.
+
+    Example:
+        >>> print(escape_table_cell("P | Q"))
+        P \| Q
+    """
+    return " ".join(str(text).split()).replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""The reader's own ledger: guesses written down before the answer is seen, and shown again beside it."""
+"""Predictions that readers write down before they see a result, and a table that compares them with the result."""
 
 from __future__ import annotations
 
@@ -7,24 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Guesses live in the reader's notebook session, under this name, and end with it.
+from tutorial_course.widgets.markdown import escape_table_cell
+
+# The predictions are stored in the notebook session of the reader, under this name, and are lost when it ends.
 SESSION_KEY = "_predictions"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question asked at a place of the book, and the reader's guess, if there is one."""
+    """A question at a place of the book, and the reader's prediction.
+
+    Attributes:
+        place: the place in the book, such as "1.1".
+        guess: the prediction in the reader's words; None before it is written down.
+        ask: the question.
+    """
 
     place: str
     guess: str | None
     ask: str
 
     def _repr_markdown_(self) -> str:
-        asked = f"> **Predict, {self.place}.** {self.ask}".rstrip()
+        question = f"> **Predict, {self.place}.** {self.ask}".rstrip()
         if self.guess is None:
-            how = f'in this cell, `predict("{self.place}", "my guess")`, or on paper'
-            return f"{asked}\n>\n> ✎ Write your guess down before you read on: {how}."
-        return f"{asked}\n>\n> ✎ Your guess: **{escape_table_cell(self.guess)}**. It comes back at the end, beside what was measured."
+            how = f'in this cell, `ask_prediction("{self.place}", "my guess")`, or on paper'
+            return f"{question}\n>\n> ✎ Write your guess down before you read on: {how}."
+        guess = escape_table_cell(self.guess)
+        return f"{question}\n>\n> ✎ Your guess: **{guess}**. It is shown again at the end, next to the measured result."
 
     def __repr__(self) -> str:
         guess = "not yet written down" if self.guess is None else self.guess
@@ -32,7 +41,12 @@ class Prediction:
 
 
 class Predictions:
-    """The table of all predictions beside what was measured."""
+    """A table of all predictions, next to the measured results.
+
+    Args:
+        measured: ``{place: result}``, in the order of the table.
+        recorded: the predictions of the reader by place.
+    """
 
     def __init__(self, measured: Mapping[str, Any], recorded: Mapping[str, Prediction]):
         self.measured = {str(place): value for place, value in measured.items()}
@@ -40,11 +54,16 @@ class Predictions:
 
     @property
     def n_answered(self) -> int:
-        """How many guesses are on record."""
+        """Number of places for which the reader has written down a prediction."""
         return sum(prediction.guess is not None for prediction in self.recorded.values())
 
     def rows(self) -> list[tuple[str, str, str, str]]:
-        """(place, question, guess, measured), in the order of what was measured; then predictions that nobody measured."""
+        """Return the rows of the table.
+
+        Returns:
+            Tuples (place, question, prediction, result): first the places with a result, in the order in which they
+            were given, then places with a prediction only. A dash stands for a missing prediction or result.
+        """
         nothing = Prediction("", None, "")
         rows = []
         for place in dict.fromkeys([*self.measured, *self.recorded]):
@@ -54,11 +73,12 @@ class Predictions:
         return rows
 
     def _advice(self) -> str:
+        """What to do if no prediction has been written down; empty otherwise."""
         if self.n_answered:
             return ""
         return (
-            "No guess is on record yet. Write one into a cell with `predict`, as in "
-            '`predict("1.1", "at 90 degrees")`, run it, and run this cell again.'
+            "No guess has been written down yet. Write one into a cell with `ask_prediction`, as in "
+            '`ask_prediction("1.1", "at 90 degrees")`, run it, and run this cell again.'
         )
 
     def _repr_markdown_(self) -> str:
@@ -76,15 +96,19 @@ class Predictions:
 
 
 def ask_prediction(place: str, guess: Any = None, ask: str = "") -> Prediction:
-    """A question to commit to. With a guess it is kept in the notebook's session until :func:`predictions` shows it again.
+    """Return a question to show, with the reader's prediction if there is one.
 
-    Running the cell again replaces the guess. Without one, and in the book, the question stands there and asks to be answered.
-    Outside a notebook nothing is kept.
+    A prediction is stored in the notebook session until :func:`compare_predictions` shows it again; running the cell
+    again replaces it. Without a prediction, and in the book, the question is shown with a request to answer it.
+    Outside a notebook nothing is stored.
 
     Args:
-        place: where in the book, such as "1.1"; one prediction a place.
-        guess: in the reader's words, or a number; blank means none.
+        place: the place in the book, such as "1.1"; there is one prediction per place.
+        guess: the prediction, in words or as a number; None, ... or blank text means that there is none yet.
         ask: the question.
+
+    Returns:
+        The question and the prediction.
 
     Raises:
         ValueError: the place has no name.
@@ -99,32 +123,31 @@ def ask_prediction(place: str, guess: Any = None, ask: str = "") -> Prediction:
         raise ValueError('a prediction needs its place in the book, such as "1.1"')
     guess = None if guess is None or guess is ... or not str(guess).strip() else str(guess).strip()
     prediction = Prediction(place, guess, ask.strip())
-    kept = session_store()
-    if kept is not None:
-        kept[place] = prediction
+    stored = _session_store()
+    if stored is not None:
+        stored[place] = prediction
     return prediction
 
 
 def compare_predictions(measured: Mapping[str, Any]) -> Predictions:
-    """The reader's guesses beside what was measured, place by place.
+    """Return a table of the reader's predictions next to the measured results.
 
     Args:
-        measured: place → what came out, in words; computed, like every number (``say`` makes such words).
+        measured: ``{place: result}``, where a result is a number or a computed sentence, see
+            :func:`~tutorial_course.widgets.markdown`.
+
+    Returns:
+        The table, shown as Markdown.
 
     Example:
         >>> print(repr(compare_predictions({"1.1": "at 40 degrees"})).splitlines()[2])
           measured: at 40 degrees
     """
-    return Predictions(measured, session_store() or {})
+    return Predictions(measured, _session_store() or {})
 
 
-def session_store() -> dict[str, Prediction] | None:
-    """Where this session keeps its guesses; None where there is no notebook."""
-    IPython = sys.modules.get("IPython")  # who is in a notebook has it already
+def _session_store() -> dict[str, Prediction] | None:
+    """The predictions of this notebook session by place; None outside a notebook."""
+    IPython = sys.modules.get("IPython")  # in a notebook it is already imported
     shell = IPython.get_ipython() if IPython else None
     return None if shell is None else shell.user_ns.setdefault(SESSION_KEY, {})
-
-
-def escape_table_cell(text: str) -> str:
-    """One line of text, safe in a cell of a Markdown table."""
-    return " ".join(str(text).split()).replace("|", "\\|")

@@ -8,7 +8,7 @@ from tutorial_course.widgets import ask_prediction, compare_predictions
 
 @pytest.fixture
 def session(monkeypatch):
-    """A notebook session: what IPython offers, and no more."""
+    """A notebook session with the interface of IPython that predictions use."""
     shell = types.SimpleNamespace(user_ns={})
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     return shell.user_ns
@@ -20,10 +20,10 @@ def no_session(monkeypatch):
 
 
 def test_compare_predictions_shows_guess_beside_measurement(session):
-    shown = ask_prediction("1.1", "at 90 degrees", ask="At which angle?")
+    prediction = ask_prediction("1.1", "at 90 degrees", ask="At which angle?")
     assert (
-        shown._repr_markdown_().startswith("> **Predict, 1.1.** At which angle?")
-        and "Your guess: **at 90 degrees**" in shown._repr_markdown_()
+        prediction._repr_markdown_().startswith("> **Predict, 1.1.** At which angle?")
+        and "Your guess: **at 90 degrees**" in prediction._repr_markdown_()
     )
     table = compare_predictions({"1.1": "at 40 degrees"})
     assert table.rows() == [("1.1", "At which angle?", "at 90 degrees", "at 40 degrees")]
@@ -33,16 +33,19 @@ def test_compare_predictions_shows_guess_beside_measurement(session):
 
 @pytest.mark.parametrize("blank", [None, "", "  ", ...])
 def test_ask_prediction_without_guess_prompts_for_one(session, blank):
-    shown = ask_prediction("1.6", blank, ask="Farther for known signs, or for novel ones?")
-    assert "Farther for known signs" in shown._repr_markdown_() and "Write your guess down" in shown._repr_markdown_()
-    assert 'predict("1.6", ' in shown._repr_markdown_()
+    prediction = ask_prediction("1.6", blank, ask="Farther for known signs, or for novel ones?")
+    assert (
+        "Farther for known signs" in prediction._repr_markdown_()
+        and "Write your guess down" in prediction._repr_markdown_()
+    )
+    assert 'ask_prediction("1.6", ' in prediction._repr_markdown_()
     table = compare_predictions({"1.6": "known"})
     assert table.n_answered == 0 and table.rows()[0][1:] == (
         "Farther for known signs, or for novel ones?",
         "–",
         "known",
     )
-    assert "No guess is on record yet" in table._repr_markdown_() and "predict(" in repr(table)
+    assert "No guess has been written down yet" in table._repr_markdown_() and "ask_prediction(" in repr(table)
 
 
 def test_ask_prediction_replaces_earlier_guess(session):
