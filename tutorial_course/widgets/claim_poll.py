@@ -1,4 +1,4 @@
-"""A vote on claims before their rows are opened: choose, and the verdict of the ledger appears in the same place."""
+"""A poll on claims: readers choose a verdict, and the verdict of the claims table appears in the same place."""
 
 from __future__ import annotations
 
@@ -18,34 +18,43 @@ POLL_OPTIONS = ("Seen.", "Seen, and a control does as well.", "Not seen here, or
 
 
 def claim_question(id: str) -> Question:
-    """A claim of the ledger as a question; whatever is chosen, its verdict answers.
+    """Return a claim as a question.
+
+    The feedback of every option is the verdict of the claims table.
+
+    Args:
+        id: identifier of the claim.
+
+    Returns:
+        The question, with the options ``POLL_OPTIONS``.
 
     Raises:
-        ValueError: there is no such claim.
+        ValueError: unknown claim.
 
     Example:
         >>> POLL_OPTIONS[claim_question("contrast").correct]
         'Seen.'
     """
-    rows = {claim.id: claim for claim in load_claims()}
-    claim = rows[check_choice(id, rows, "claim")]
-    right = (
-        0
-        if claim.verdict in (CONFIRMED_IN_PAPER_SETTING, CONFIRMED_HERE)
-        else 1
-        if claim.verdict == CONTROL_AS_GOOD
-        else 2
-    )
-    row = ": ".join(filter(None, [claim.verdict_text, claim.note]))
-    asked = f"{claim.claim} ({load_sources()[claim.source]['label']}, section {claim.section})"
-    return Question(asked, dict.fromkeys(POLL_OPTIONS, f"The ledger says: {row}."), right)
+    claims = {claim.id: claim for claim in load_claims()}
+    claim = claims[check_choice(id, claims, "claim")]
+    options = {CONFIRMED_IN_PAPER_SETTING: 0, CONFIRMED_HERE: 0, CONTROL_AS_GOOD: 1}
+    verdict = ": ".join(filter(None, [claim.verdict_text, claim.note]))
+    text = f"{claim.claim} ({load_sources()[claim.source]['label']}, section {claim.section})"
+    feedback = dict.fromkeys(POLL_OPTIONS, f"The ledger says: {verdict}.")
+    return Question(text, feedback, options.get(claim.verdict, 2))
 
 
 def claim_poll(ids: Sequence[str]) -> Quiz:
-    """A vote on some claims of the ledger that answers on the page, from the keyboard and in print.
+    """Return a poll on claims, with the verdict of the claims table as feedback.
+
+    Args:
+        ids: identifiers of the claims, one or more.
+
+    Returns:
+        The poll, a quiz with one question per claim.
 
     Raises:
-        ValueError: there is no such claim, or none at all.
+        ValueError: an unknown claim, or no claim at all.
 
     Example:
         >>> print(str(claim_poll(["contrast"])).splitlines()[1])

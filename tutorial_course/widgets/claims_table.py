@@ -1,6 +1,7 @@
-"""The ledger on a page: claims, what was published, what was measured, a verdict, and how far the settings are apart."""
+"""The claims table: what papers claim and published, what we measured, a verdict, and how far the settings differ."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tutorial_course.results.claims import SETTING_FIELDS, VERDICTS, Claim, load_claims, load_sources
 from tutorial_course.widgets.markdown import MarkdownText
@@ -8,21 +9,27 @@ from tutorial_course.widgets.method_map import CHAPTER_TITLES
 from tutorial_lib._validation import check_choice
 
 
-def claims_table(chapter: int | None = None, *, only: str | Sequence[str] | None = None, **measured) -> MarkdownText:
-    """The ledger of a chapter, or of the whole course: what papers claim, what was measured, and a verdict in words.
+def claims_table(
+    chapter: int | None = None, *, only: str | Sequence[str] | None = None, **measured: Any
+) -> MarkdownText:
+    """Return the table of claims of a chapter or of the whole course.
 
-    A table of two columns, narrow enough for a phone, and below it, folded, the settings of the papers beside ours. The whole
-    ledger begins with how many rows of each verdict there are, and then has a folded table for each chapter. Measured figures
-    are looked up in the stored results; a claim without any is shown as open.
+    It shows what papers claim, what we measured, and a verdict. It has two columns, narrow enough for a phone; below it
+    the settings of the papers and ours are folded. The table of the whole course begins with the number of claims of
+    each verdict, and has a folded table per chapter. Measured figures are looked up in the stored results; a claim
+    without a measurement is shown as open.
 
     Args:
-        chapter: its number; all chapters when not given.
-        only: a verdict, or the ids of some claims, in the order wanted.
-        live: what the chapter computed just now, by the names that the ledger asks for.
+        chapter: number of the chapter; None shows all chapters.
+        only: a verdict, or the identifiers of some claims in the order in which they are shown; None shows all.
+        **measured: what the chapter has just computed, by the names that its claims refer to.
+
+    Returns:
+        The table in Markdown.
 
     Raises:
-        ValueError: a chapter without claims, an unknown verdict or claim; or ``live`` lacks a name that its ledger asks for, or
-            has one that it does not know.
+        ValueError: a chapter without claims, an unknown verdict or claim; or ``measured`` lacks a name that the claims
+            of the chapter refer to, or has one that they do not.
 
     Example:
         >>> print(claims_table(1, step=2.0, share=0.999, gap=1e-6).splitlines()[0])
@@ -34,28 +41,29 @@ def claims_table(chapter: int | None = None, *, only: str | Sequence[str] | None
     elif only is not None:
         by_id = {claim.id: claim for claim in rows}
         rows = [by_id[check_choice(id, by_id, "claim")] for id in only]
-    wanted = set().union(*(claim.live_names for claim in rows))
-    if set(measured) - wanted or (chapter is not None and wanted - set(measured)):
-        missing, unknown = sorted(wanted - set(measured)), sorted(set(measured) - wanted)
+    names = {name for claim in rows for name in claim.live_names}
+    if set(measured) - names or (chapter is not None and names - set(measured)):
+        missing, unknown = sorted(names - set(measured)), sorted(set(measured) - names)
         raise ValueError(
-            f"the ledger of chapter {chapter} needs values for {sorted(wanted)}; missing: {missing}; unknown: {unknown}"
+            f"the claims table of chapter {chapter} needs values for {sorted(names)}; missing: {missing}; unknown: {unknown}"
         )
     if chapter is not None or only is not None:
         return MarkdownText(_table(rows, measured, chapter is None))
     chapters = sorted({claim.chapter for claim in rows})
     parts = [_counts(rows, chapters)]
     for number in chapters:
-        own = [claim for claim in rows if claim.chapter == number]
-        summary = f"<strong>Chapter {number}, {CHAPTER_TITLES[number]}</strong>: {len(own)} claims"
-        parts.append(f"<details><summary>{summary}</summary>\n\n{_table(own, measured, True)}\n\n</details>")
+        claims = [claim for claim in rows if claim.chapter == number]
+        summary = f"<strong>Chapter {number}, {CHAPTER_TITLES[number]}</strong>: {len(claims)} claims"
+        parts.append(f"<details><summary>{summary}</summary>\n\n{_table(claims, measured, True)}\n\n</details>")
     return MarkdownText("\n\n".join(parts))
 
 
-def _table(rows: list[Claim], live: dict, everywhere: bool) -> str:
+def _table(rows: list[Claim], measured: dict[str, Any], with_section: bool) -> str:
+    """A table of claims, and their settings folded below it."""
     lines = [
         "| they say | we measured |",
         "|---|---|",
-        *(f"| {_published_cell(claim, everywhere)} | {_measured_cell(claim, live)} |" for claim in rows),
+        *(f"| {_published_cell(claim, with_section)} | {_measured_cell(claim, measured)} |" for claim in rows),
     ]
     settings = [_settings(claim) for claim in rows if claim.paper]
     folded = (
@@ -65,46 +73,50 @@ def _table(rows: list[Claim], live: dict, everywhere: bool) -> str:
 
 
 def _counts(rows: list[Claim], chapters: list[int]) -> str:
-    """How many rows have which verdict, chapter by chapter."""
+    """A table with the number of claims of each verdict in each chapter."""
     lines = [
         "| verdict | " + " | ".join(f"chapter {number}" for number in chapters) + " | all |",
         "|---|" + "---|" * (len(chapters) + 1),
     ]
     for verdict in VERDICTS:
-        each = [sum(claim.chapter == number and claim.verdict == verdict for claim in rows) for number in chapters]
-        if any(each):
-            lines.append(f"| {verdict} | " + " | ".join(str(n) if n else "" for n in each) + f" | {sum(each)} |")
+        counts = [sum(claim.chapter == number and claim.verdict == verdict for claim in rows) for number in chapters]
+        if any(counts):
+            lines.append(f"| {verdict} | " + " | ".join(str(n) if n else "" for n in counts) + f" | {sum(counts)} |")
     return "\n".join(lines)
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell of a table."""
+    """Text that fits into one cell of a table."""
     return text.replace("|", "&#124;").replace("\n", " ")
 
 
 def _link(key: str) -> str:
+    """A link to a source, by its key."""
     source = load_sources()[key]
     return f"[{source['label']}]({source['link']})"
 
 
-def _published_cell(claim: Claim, everywhere: bool) -> str:
-    parts = [f"**{_cell(claim.claim)}**", _link(claim.source) + f", section {claim.section}" * everywhere]
+def _published_cell(claim: Claim, with_section: bool) -> str:
+    """What a paper claims, and the figures that it published."""
+    parts = [f"**{_cell(claim.claim)}**", _link(claim.source) + f", section {claim.section}" * with_section]
     for figure in claim.published:
-        by = f"{_link(figure.source)}: " if figure.source else ""
+        source = f"{_link(figure.source)}: " if figure.source else ""
         words = f"{_cell(figure.figure)} ({figure.certainty})" if figure.figure else f"a figure that {figure.certainty}"
-        parts.append(f"published: {by}{words}")
+        parts.append(f"published: {source}{words}")
     return "<br>".join(parts)
 
 
-def _measured_cell(claim: Claim, live: dict) -> str:
-    given = {name: value for name, value in live.items() if name in claim.live_names}
+def _measured_cell(claim: Claim, measured: dict[str, Any]) -> str:
+    """The verdict on a claim, and what we measured."""
+    values = {name: value for name, value in measured.items() if name in claim.live_names}
     verdict = f"**{_cell(claim.verdict_text)}**" + f": {_cell(claim.note)}" * bool(claim.note)
-    return "<br>".join([verdict, *(f"· {_cell(sentence)}" for sentence in claim.measured_sentences(**given))])
+    return "<br>".join([verdict, *(f"· {_cell(sentence)}" for sentence in claim.measured_sentences(**values))])
 
 
 def _settings(claim: Claim) -> str:
+    """The setting of a paper and ours, as a list."""
     lines = [f"*{_cell(claim.claim)}*", ""]
     for part in SETTING_FIELDS:
-        apart = " · differs" * (part in claim.differs)
-        lines.append(f"- {part}{apart}: {claim.paper[part]} → {claim.ours[part]}")
+        difference = " · differs" * (part in claim.differs)
+        lines.append(f"- {part}{difference}: {claim.paper[part]} → {claim.ours[part]}")
     return "\n".join(lines)

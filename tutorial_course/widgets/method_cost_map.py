@@ -1,4 +1,4 @@
-"""The map of the course at its end: every method opens its section, names its function, and shows its verdict and its price."""
+"""The overview of all methods at the end of the course, with links, functions, verdicts and costs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tutorial_course.results.claims import (
 from tutorial_course.widgets.method_map import CHAPTER_COLORS, CHAPTER_TITLES, EXPECTATIONS, WITH_RESPECT_TO
 from tutorial_course.widgets.section_links import section_url
 
-# A mark beside the colour, for who cannot tell colours apart, and for print.
+# A mark in addition to the color, for readers who cannot distinguish the colors, and for print.
 VERDICT_MARKS = {
     CONFIRMED_IN_PAPER_SETTING: ("●", "#0072B2"),
     CONFIRMED_HERE: ("◕", "#009E73"),
@@ -57,33 +57,44 @@ _STYLE = """<style>
 
 
 def method_verdict(method: Method) -> str | None:
-    """The verdict on the claim that a method's paper makes; None where the ledger has no such row."""
+    """Return the verdict on the claim that the paper of a method makes.
+
+    Args:
+        method: a row of the table of methods.
+
+    Returns:
+        The verdict; None if the claims table has no claim of the method.
+    """
     return next((claim.verdict for claim in load_claims() if claim.id == method.claim), None)
 
 
 class MethodCostMap:
-    """The map as a drawing that stays text: it can be read aloud, followed from the keyboard, and folds into a list on a phone."""
+    """The overview as HTML text that can be read aloud; on a phone it is a list."""
 
     def _method(self, method: Method) -> str:
-        found = method_verdict(method)
-        mark, color = VERDICT_MARKS[found]
-        said = found or "no claim of its own in the ledger"
+        """One method as HTML."""
+        verdict = method_verdict(method)
+        mark, color = VERDICT_MARKS[verdict]
+        label = escape(verdict or "no claim of its own in the ledger")
         function = re.sub("([._])", r"<wbr>\1", method.function)  # where a narrow cell may break it
         passes = "one backward pass" if method.backward_passes == "1" else f"{method.backward_passes} backward passes"
         return (
-            f'<div class="method" style="background:{color}{"2b" if found else "0d"};border-left:4px solid {CHAPTER_COLORS[method.chapter]}">'
-            f'<div class="top"><span class="sign" role="img" aria-label="{escape(said)}" title="{escape(said)}">{mark}</span>'
+            f'<div class="method" style="background:{color}{"2b" if verdict else "0d"};'
+            f'border-left:4px solid {CHAPTER_COLORS[method.chapter]}">'
+            f'<div class="top"><span class="sign" role="img" aria-label="{label}" title="{label}">{mark}</span>'
             f'<a href="{section_url(method.section)}" title="section {method.section}">{escape(method.name)}</a>'
-            f'<span class="price" role="img" aria-label="{passes}" title="{passes}">{method.backward_passes}</span></div>'
+            f'<span class="price" role="img" aria-label="{passes}" title="{passes}">{method.backward_passes}</span>'
+            "</div>"
             f"<code>{function}</code></div>"
         )
 
     def _cell(self, row: int, column: int) -> str:
-        there = [method for method in METHODS.values() if method.cell == (row, column)]
-        if not there:
+        """One cell of the grid as HTML."""
+        methods = [method for method in METHODS.values() if method.cell == (row, column)]
+        if not methods:
             return '<div class="cell empty" aria-hidden="true"></div>'
         where = f'<span class="wrt">with respect to {WITH_RESPECT_TO[column]}</span>'
-        return f'<div class="cell">{where}{"".join(map(self._method, there))}</div>'
+        return f'<div class="cell">{where}{"".join(map(self._method, methods))}</div>'
 
     def _repr_html_(self) -> str:
         heads = "".join(f'<div class="head">{name}</div>' for name in WITH_RESPECT_TO)
@@ -92,12 +103,12 @@ class MethodCostMap:
             + "".join(self._cell(row, column) for column in range(len(WITH_RESPECT_TO)))
             for row, expectation in enumerate(EXPECTATIONS)
         )
-        there = {method_verdict(method) for method in METHODS.values() if method.cell}
+        verdicts = {method_verdict(method) for method in METHODS.values() if method.cell}
         marks = "".join(
-            f'<span><span style="background:{color}2b;padding:0 .3em;border-radius:.3em">{mark or "&nbsp;&nbsp;"}</span> '
-            f"{words or 'no claim of its own in the ledger'}</span>"
+            f'<span><span style="background:{color}2b;padding:0 .3em;border-radius:.3em">'
+            f"{mark or '&nbsp;&nbsp;'}</span> {words or 'no claim of its own in the ledger'}</span>"
             for words, (mark, color) in VERDICT_MARKS.items()
-            if words in there
+            if words in verdicts
         )
         used = {
             letter
@@ -108,25 +119,32 @@ class MethodCostMap:
         }
         letters = ", ".join(f"<i>{letter}</i> {words}" for letter, words in COST_SYMBOLS.items() if letter in used)
         bars = "".join(
-            f'<span><span style="border-left:4px solid {CHAPTER_COLORS[chapter]};padding-left:.35em">{chapter}</span> {CHAPTER_TITLES[chapter]}</span>'
+            f'<span><span style="border-left:4px solid {CHAPTER_COLORS[chapter]};padding-left:.35em">{chapter}</span> '
+            f"{CHAPTER_TITLES[chapter]}</span>"
             for chapter in CHAPTER_COLORS
         )
         corner = '<div class="corner">gradient of ↓<br>with respect to →</div>'
         caption = (
-            "<figcaption>Every name opens its section; below it the function. The stamp is the price: backward passes for one picture "
-            f'({letters}). The tint is the verdict on what its paper claims:<span class="legend">{marks}</span>'
+            "<figcaption>Each name is a link to the section of the method; below it is the function. The number in the "
+            f"box is the cost: backward passes per image ({letters}). The background color is the verdict on the "
+            f'claim of its paper:<span class="legend">{marks}</span>'
             f'<span class="legend">{bars}</span></figcaption>'
         )
         return f'{_STYLE}<figure class="priced-map"><div class="grid">{corner}{heads}{rows}</div>{caption}</figure>'
 
     def __repr__(self) -> str:
-        there = [method for method in METHODS.values() if method.cell]
-        return "The map with its prices: " + "; ".join(
-            f"{m.name} (section {m.section}, {m.function}, backward passes: {m.backward_passes}, {method_verdict(m) or 'no claim'})"
-            for m in there
+        return "The overview with costs: " + "; ".join(
+            f"{m.name} (section {m.section}, {m.function}, backward passes: {m.backward_passes}, "
+            f"{method_verdict(m) or 'no claim'})"
+            for m in METHODS.values()
+            if m.cell
         )
 
 
 def method_cost_map() -> MethodCostMap:
-    """The whole map of the course: links, functions, verdicts of the ledger, and prices in backward passes."""
+    """Return the overview of all methods with links, functions, verdicts and costs.
+
+    Returns:
+        The overview, shown as HTML; costs are backward passes per image.
+    """
     return MethodCostMap()

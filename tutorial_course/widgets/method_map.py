@@ -1,4 +1,4 @@
-"""The map of the course: every method by what its gradient is taken of and with respect to what."""
+"""The overview of the course: every method by its objective and by the variables of its gradient."""
 
 from html import escape
 
@@ -8,9 +8,9 @@ EXPECTATIONS = (
     "the loss against another class <i>Q</i>",
     "the loss against every class",
     "a confounding or uniform label",
-    "the picture itself, reconstructed",
+    "the image itself, reconstructed",
 )
-# (expectation, with respect to) → the methods there, each with the number of its chapter
+# (row of EXPECTATIONS, column of WITH_RESPECT_TO) → the methods of that cell, each with the number of its chapter
 METHOD_GRID: dict[tuple[int, int], list[tuple[str, int]]] = {
     (0, 0): [("saliency, SmoothGrad, integrated gradients, guided backpropagation", 2)],
     (0, 1): [("Grad-CAM, counterfactual CAM", 2)],
@@ -52,21 +52,31 @@ _STYLE = """<style>
 
 
 class MethodMap:
-    """The map as a drawing that stays text: it can be read aloud, selected, and folds into a list on a phone."""
+    """The overview as HTML text that can be read aloud; on a phone it is a list.
+
+    Args:
+        chapter: number of the chapter to highlight; None highlights none.
+
+    Raises:
+        ValueError: unknown chapter.
+    """
 
     def __init__(self, chapter: int | None = None):
         if chapter is not None and chapter not in CHAPTER_TITLES:
             raise ValueError(
-                f"there is no chapter {chapter!r}; chapters run from 1 to {max(CHAPTER_TITLES)}, and None shows the whole map"
+                f"there is no chapter {chapter!r}; chapters run from 1 to {max(CHAPTER_TITLES)}, "
+                "and None highlights no chapter"
             )
         self.chapter = chapter
 
     def _chapter_state(self, chapter: int) -> str:
+        """Whether a chapter is highlighted ("lit"), comes "earlier" or "later"; empty without a highlighted chapter."""
         if self.chapter is None:
             return ""
         return "lit" if chapter == self.chapter else "earlier" if chapter < self.chapter else "later"
 
     def _cell(self, row: int, column: int) -> str:
+        """One cell of the grid as HTML."""
         methods = METHOD_GRID.get((row, column), [])
         if not methods:
             return '<div class="cell empty" aria-hidden="true"></div>'
@@ -75,7 +85,8 @@ class MethodMap:
         color = CHAPTER_COLORS[self.chapter if lit and self.chapter in CHAPTER_COLORS else methods[0][1]]
         look = f"--c:{color};background:{color}{'26' if lit else '14' if known else '00'}"
         lines = [
-            f'<span class="method{" later" if self._chapter_state(chapter) == "later" else ""}"><span class="number" style="background:{CHAPTER_COLORS[chapter]}">{chapter}</span>'
+            f'<span class="method{" later" if self._chapter_state(chapter) == "later" else ""}">'
+            f'<span class="number" style="background:{CHAPTER_COLORS[chapter]}">{chapter}</span>'
             f"<span>{escape(name)}</span></span>"
             for name, chapter in methods
         ]
@@ -97,13 +108,24 @@ class MethodMap:
 
     def __repr__(self) -> str:
         lines = [f"{name} (chapter {chapter})" for methods in METHOD_GRID.values() for name, chapter in methods]
-        return "The map of the course: " + "; ".join(lines)
+        return "The overview of the course: " + "; ".join(lines)
 
 
 def method_map(chapter: int | None = None) -> MethodMap:
-    """The map of the course; with a chapter's number its cells are lit and those of later chapters pale.
+    """Return the overview of the course, with the methods of one chapter highlighted.
+
+    Args:
+        chapter: number of the chapter whose cells are highlighted and after which methods are pale; None highlights
+            none.
+
+    Returns:
+        The overview, shown as HTML.
 
     Raises:
-        ValueError: there is no such chapter.
+        ValueError: unknown chapter.
+
+    Example:
+        >>> method_map(2).chapter
+        2
     """
     return MethodMap(chapter)

@@ -1,4 +1,4 @@
-"""Questions that mark themselves, on a page without a server and without a script, from the keyboard and in print."""
+"""Multiple-choice questions with feedback, on a page that needs no server; they work with the keyboard and in print."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 from string import Formatter, ascii_lowercase
+from typing import Any
 
 from tutorial_course.widgets.section_links import SECTION_TITLES, section_link
 
-# Which feedback shows is decided by the style alone. Where a notebook drops styles, all of it shows, and can be read.
+# The style alone decides which feedback is visible. Where a notebook removes styles, all feedback is visible.
 _STYLE = """<style>
 .quiz{margin:1em 0;line-height:1.45;max-width:46em;color:inherit}
 .quiz fieldset{border:1px solid rgba(128,128,128,.45);border-radius:8px;margin:0 0 1.1em;padding:.7em 1em .8em;
@@ -32,8 +33,8 @@ _STYLE = """<style>
 @media print{.quiz .options{display:flex;flex-direction:column}.quiz .option{order:var(--place)}
 .quiz .feedback{display:block}.quiz .score{display:none}}
 </style>"""
-# The options change places on screen; `--place` puts them back in print. The score counts what is chosen now, so that whoever
-# walks over options with the arrow keys loses nothing; topics come in the order of what went astray.
+# The order of the options is random on screen; `--place` restores it in print. The score counts the options that are
+# selected now, so moving over options with the arrow keys costs nothing. Topics are listed by their number of errors.
 _SCRIPT = """<script>
 (function(){var quiz=document.getElementById("ID");if(!quiz||quiz.dataset.ready)return;quiz.dataset.ready="yes";
 quiz.querySelectorAll(".options").forEach(function(box){var all=Array.from(box.children);
@@ -52,13 +53,19 @@ score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."+
 
 @dataclass(frozen=True)
 class Question:
-    """A question with options, each with a line of feedback; ``right`` is the index of the right one.
+    """A question with options, each with its feedback.
 
-    Texts may hold `code`, *emphasis*, and fields in braces that :func:`quiz` fills. Feedback that names "section 2.3" links it.
-    Where questions have a ``topic``, the score says in which of them the wrong choices lie.
+    Texts may contain `code`, *emphasis*, and fields in braces that :func:`quiz` fills in. Where the feedback names
+    "section 2.3", that becomes a link.
+
+    Attributes:
+        text: the question.
+        options: ``{option: feedback}``, two or more.
+        correct: index of the correct option.
+        topic: the topic to repeat after an error; the score lists the topics with wrong answers. Empty lists none.
 
     Raises:
-        ValueError: fewer than two options, an option without feedback, or a right option that does not exist.
+        ValueError: no text, fewer than two options, an option without feedback, or an index without an option.
     """
 
     text: str
@@ -71,45 +78,50 @@ class Question:
             raise ValueError("a question needs a text")
         if len(self.options) < 2:
             raise ValueError(f"{self.text!r} needs at least two options to choose from")
-        silent = [option for option, feedback in self.options.items() if not option.strip() or not feedback.strip()]
-        if silent:
-            raise ValueError(f"{self.text!r}: every option needs a text and a line of feedback; none for {silent}")
+        incomplete = [option for option, feedback in self.options.items() if not option.strip() or not feedback.strip()]
+        if incomplete:
+            raise ValueError(f"{self.text!r}: every option needs a text and a line of feedback; none for {incomplete}")
         if (
             isinstance(self.correct, bool)
             or not isinstance(self.correct, int)
             or not 0 <= self.correct < len(self.options)
         ):
             raise ValueError(
-                f"{self.text!r}: right is an index from 0 to {len(self.options) - 1}, not {self.correct!r}"
+                f"{self.text!r}: correct is an index from 0 to {len(self.options) - 1}, not {self.correct!r}"
             )
 
 
 class Quiz:
-    """Questions with their fields filled; a page in a notebook, a numbered list in a terminal."""
+    """Questions with their fields filled in: HTML in a notebook, a list in a terminal.
+
+    Args:
+        questions: one or more.
+    """
 
     def __init__(self, questions: Sequence[Question]):
         self.questions = tuple(questions)
 
     def _repr_html_(self) -> str:
-        # Made from the text, so that the same quiz is the same page wherever it is built.
+        # Computed from the text, so that the HTML of a quiz is the same wherever it is built.
         name = "quiz-" + sha256(repr(self.questions).encode()).hexdigest()[:10]
         fields = "".join(self._fieldset(name, number, question) for number, question in enumerate(self.questions, 1))
         script = _SCRIPT.replace("ID", name).replace("COUNT", str(len(self.questions)))
         return f'{_STYLE}<div class="quiz" id="{name}">{fields}<p class="score" role="status"></p></div>{script}'
 
     def _fieldset(self, name: str, number: int, question: Question) -> str:
+        """One question as HTML."""
         options = []
         for place, (option, feedback) in enumerate(question.options.items()):
-            own, right = f"{name}-{number}-{place}", place == question.correct
-            mark = "✓ Right." if right else "✗ Not this one."
+            input_id, correct = f"{name}-{number}-{place}", place == question.correct
+            mark = "✓ Right." if correct else "✗ Not this one."
             options.append(
                 f'<div class="option" style="--place:{place}">'
-                f'<input type="radio" name="{name}-{number}" id="{own}" value="{"right" if right else "wrong"}">'
-                f'<label for="{own}">{inline_html(option)}</label>'
-                f'<div class="says" aria-live="polite"><div class="feedback{" right" if right else ""}">'
-                f"<p><strong>{mark}</strong> {link_sections(inline_html(feedback))}</p></div></div></div>"
+                f'<input type="radio" name="{name}-{number}" id="{input_id}" value="{"right" if correct else "wrong"}">'
+                f'<label for="{input_id}">{_inline_html(option)}</label>'
+                f'<div class="says" aria-live="polite"><div class="feedback{" right" if correct else ""}">'
+                f"<p><strong>{mark}</strong> {_link_sections(_inline_html(feedback))}</p></div></div></div>"
             )
-        legend = f"<legend>{number}. {inline_html(question.text)}</legend>"
+        legend = f"<legend>{number}. {_inline_html(question.text)}</legend>"
         topic = f' data-topic="{escape(question.topic)}"' if question.topic else ""
         return f'<fieldset{topic}>{legend}<div class="options">{"".join(options)}</div></fieldset>'
 
@@ -121,15 +133,19 @@ class Quiz:
         return "\n".join(lines)
 
 
-def quiz(questions: Sequence[Question], **values) -> Quiz:
-    """Questions that answer themselves: choose an option, and its feedback appears.
+def quiz(questions: Sequence[Question], **values: Any) -> Quiz:
+    """Return questions that show the feedback of an option when it is selected.
 
     Args:
         questions: one or more.
-        values: a computed number for each field in their texts, as for ``say``.
+        **values: a computed value for each field in the texts.
+
+    Returns:
+        The quiz.
 
     Raises:
-        ValueError: no question, a field without a value, a value without a field, or values that make two options equal.
+        ValueError: no question, a field without a value, a value without a field, or values that make two options
+            equal.
 
     Example:
         >>> quiz([Question("Is {n} even?", {"yes": "It is twice {half}.", "no": "Halve it."}, correct=0)], n=6, half=3)
@@ -155,32 +171,32 @@ def quiz(questions: Sequence[Question], **values) -> Quiz:
     def filled(question: Question) -> Question:
         options = {option.format(**values): feedback.format(**values) for option, feedback in question.options.items()}
         if len(options) < len(question.options):
-            raise ValueError(f"{question.text!r}: with these values two options say the same; choose other values")
+            raise ValueError(f"{question.text!r}: with these values two options are the same; choose other values")
         return replace(question, text=question.text.format(**values), options=options)
 
     return Quiz([filled(question) for question in questions])
 
 
-def inline_html(text: str) -> str:
+def _inline_html(text: str) -> str:
     """Text as HTML, with `code` and *emphasis*.
 
     Example:
-        >>> inline_html("call `x < 2` *now*")
+        >>> _inline_html("call `x < 2` *now*")
         'call <code>x &lt; 2</code> <em>now</em>'
     """
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"(?<!\w)\*([^*\s](?:[^*]*[^*\s])?)\*(?!\w)", r"<em>\1</em>", text)
 
 
-def link_sections(html: str) -> str:
-    """HTML in which sections that are named with their number lead there.
+def _link_sections(html: str) -> str:
+    """HTML in which each section that is named by its number is a link.
 
     Example:
-        >>> link_sections("Section 2.2 has it; section 9.9 is not there.")
-        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">Section 2.2</a> has it; section 9.9 is not there.'
+        >>> _link_sections("Section 2.2 explains it; section 9.9 does not exist.").partition(">")[0]
+        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?"'
     """
     return re.sub(
         r"\b[Ss]ection (\d\.\w)\b",
-        lambda found: section_link(found[1], found[0]) if found[1] in SECTION_TITLES else found[0],
+        lambda match: section_link(match[1], match[0]) if match[1] in SECTION_TITLES else match[0],
         html,
     )

@@ -1,4 +1,4 @@
-"""Where a section of the course stands, as a link that opens it in the book and in a notebook."""
+"""The titles of the sections, and links that open a section in the book and in a notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tutorial_course.widgets.interactive_figure import BOOK_ENV_VAR
 from tutorial_lib._validation import check_choice
 
 CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4: "04-expectancy", 5: "05-conclusion"}
-# The headings of the chapters, whole: anchors are made of them. A test holds them against the notebooks.
+# The complete headings of the chapters, from which the anchors are derived. A test compares them with the notebooks.
 SECTION_TITLES = {
     "1.1": "Expectation and reality",
     "1.2": "Where should novelty be handled?",
@@ -77,10 +77,18 @@ SECTION_TITLES = {
 
 
 def section_url(section: str) -> str:
-    """The relative address of a section: of the book's page while the book is built, of the notebook everywhere else.
+    """Return the relative address of a section.
+
+    It is the address in the page of the book while the book is built, and in the notebook everywhere else.
+
+    Args:
+        section: the number of the section, such as "2.2".
+
+    Returns:
+        The address.
 
     Raises:
-        ValueError: there is no such section.
+        ValueError: unknown section.
 
     Example:
         >>> section_url("2.2")
@@ -89,20 +97,29 @@ def section_url(section: str) -> str:
     title = SECTION_TITLES[check_choice(section, SECTION_TITLES, "section")]
     name = CHAPTER_FILES[int(section[0])]
     if os.environ.get(BOOK_ENV_VAR):
-        # As docutils makes an id: runs of other signs become a hyphen, and it begins with a letter.
+        # As docutils makes an id: runs of other characters become a hyphen, and the id begins with a letter.
         words = re.sub(r"[^a-z0-9]+", "-", f"{section} {title}".lower())
         return f"{name}.html#{re.sub(r'^[-0-9]+|-+$', '', words)}"
     return f"{name}.ipynb#{quote(f'{section} {title}'.replace(' ', '-'))}"
 
 
 def section_link(section: str, words: str | None = None) -> str:
-    """A section as a link, in HTML, which sentences of ``say`` may hold too; without words it is called "section 2.2".
+    """Return a link to a section, as HTML that may also stand in Markdown.
+
+    Args:
+        section: the number of the section, such as "2.2".
+        words: the text of the link; None is "section 2.2".
+
+    Returns:
+        The link.
 
     Raises:
-        ValueError: there is no such section.
+        ValueError: unknown section.
 
     Example:
         >>> section_link("2.2")
         '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">section 2.2</a>'
     """
-    return f'<a href="{section_url(section)}" title="{escape(f"{section} {SECTION_TITLES[section]}")}">{escape(words or f"section {section}")}</a>'
+    url = section_url(section)
+    title = escape(f"{section} {SECTION_TITLES[section]}")
+    return f'<a href="{url}" title="{title}">{escape(words or f"section {section}")}</a>'

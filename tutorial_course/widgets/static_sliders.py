@@ -1,11 +1,12 @@
-"""Frames drawn beforehand and sliders to turn them by, as HTML that asks nothing of a kernel or of another host.
+"""Precomputed frames of a figure with sliders, as HTML that needs neither a kernel nor another host.
 
-Without scripts a reader sees the first frame and a line that says where its sliders stand. With them the sliders appear: plain
-``<input type=range>``, so arrow keys, Home and End work as everywhere. Frames stand on white; all else has the page's colours.
+Without scripts the page shows the first frame and the positions of its sliders. With scripts the sliders are plain
+``<input type=range>``, so that the arrow keys, Home and End work as usual. Frames have a white background; everything
+else has the colors of the page.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import product
 from typing import NamedTuple
@@ -28,12 +29,12 @@ _STYLE = """<style>
 @media print{.explore .dials input{display:none}}
 </style>"""
 
-# Every player carries the same script, which wakes the players that are still asleep: no player needs a name of its own.
+# Every figure contains the same script, which starts the figures that have not been started: no figure needs an id.
 _SCRIPT = """<script>
 for (const store of document.querySelectorAll('figure.explore > script[type="application/json"]:not([data-awake])')) {
   store.dataset.awake = "";
-  const player = store.parentElement, data = JSON.parse(store.textContent);
-  const [image, dials, spoken] = ["img", ".dials", ".spoken"].map(part => player.querySelector(part));
+  const figure = store.parentElement, data = JSON.parse(store.textContent);
+  const [image, dials, spoken] = ["img", ".dials", ".spoken"].map(part => figure.querySelector(part));
   const inputs = [...dials.querySelectorAll("input")], outputs = [...dials.querySelectorAll("output")];
   let later;
   const show = () => {
@@ -45,54 +46,73 @@ for (const store of document.querySelectorAll('figure.explore > script[type="app
       input.setAttribute("aria-valuetext", outputs[i].textContent);
     });
   };
-  // Read aloud once the slider rests, not at every step on the way.
+  // The text is read aloud once the slider rests, not at every step on the way.
   const speak = () => { clearTimeout(later); later = setTimeout(() => { spoken.textContent = image.alt; }, 400); };
   dials.addEventListener("input", () => { show(); speak(); });
-  // A browser may remember where the sliders stood before the page was loaded again.
+  // A browser may restore the positions that the sliders had before the page was loaded again.
   inputs.forEach((input, i) => { input.value = data.start[i]; });
   show();
   dials.hidden = false;
-  player.querySelector("figcaption").hidden = true;
+  figure.querySelector("figcaption").hidden = true;
 }
 </script>"""
 
 
 class Frame(NamedTuple):
-    """A drawn figure: a data URI, its alternative text, its width in CSS pixels."""
+    """One frame of a figure.
+
+    Attributes:
+        image: the image as a data URI.
+        alt: the alternative text.
+        width: width in CSS pixels.
+    """
 
     image: str
     alt: str
     width: int
 
     def html(self) -> str:
-        # On a phone a wide figure scrolls rather than shrinks until nobody can read it.
+        """Return the frame as HTML.
+
+        Returns:
+            An image in a box that scrolls where the page is narrower than the image.
+        """
+        # On a phone a wide figure scrolls; if it shrank to the width of the screen, its text would be too small.
         size = f"width:{self.width}px;min-width:{round(0.72 * self.width)}px;max-width:100%;height:auto"
         image = f'<img src="{self.image}" alt="{escape(self.alt)}" style="{size};background:white;border-radius:6px">'
         return f'<div class="screen" tabindex="0" style="overflow-x:auto">{image}</div>'
 
 
-def static_fallback(frame: Frame, labels: dict[str, Sequence[str]], start: Sequence[int], more: str = "") -> str:
-    """One frame and a line that says where its sliders stand.
+def static_fallback(frame: Frame, labels: Mapping[str, Sequence[str]], start: Sequence[int], more: str = "") -> str:
+    """Return one frame with a caption that states the positions of its sliders.
 
     Args:
-        labels: by the name of each slider, what its positions are called.
-        start: the position of each slider in this frame.
-        more: HTML that follows.
+        frame: the frame.
+        labels: by the name of each slider, the labels of its values.
+        start: index of the value of each slider in this frame.
+        more: HTML that follows the caption.
+
+    Returns:
+        HTML without sliders.
     """
-    stand = " and ".join(f"{name} {called[at]}" for (name, called), at in zip(labels.items(), start, strict=True))
-    caption = f"<figcaption>Shown for {escape(stand)}. In the notebook, sliders move it.</figcaption>"
+    values = " and ".join(f"{name} {texts[at]}" for (name, texts), at in zip(labels.items(), start, strict=True))
+    caption = f"<figcaption>Shown for {escape(values)}. In the notebook, sliders move it.</figcaption>"
     return f'<figure class="explore">{frame.html()}{caption}{more}</figure>'
 
 
-def slider_html(frames: Sequence[Frame], labels: dict[str, Sequence[str]], start: Sequence[int]) -> str:
-    """All frames of one figure, and sliders that choose among them.
+def slider_html(frames: Sequence[Frame], labels: Mapping[str, Sequence[str]], start: Sequence[int]) -> str:
+    """Return all frames of a figure with sliders that select among them.
 
     Args:
-        frames: for every combination of positions, the last slider's changing fastest.
-        labels, start: as in :func:`still`.
+        frames: a frame for every combination of values; the value of the last slider changes fastest.
+        labels: by the name of each slider, the labels of its values.
+        start: index of the value of each slider in the frame that is shown first.
+
+    Returns:
+        HTML with a script.
 
     Raises:
-        ValueError: the player weighs too much for a page.
+        ValueError: the frames take more than ``MAX_BYTES``.
     """
     images = list(dict.fromkeys(frame.image for frame in frames))
     numbers = {image: i for i, image in enumerate(images)}
@@ -102,26 +122,27 @@ def slider_html(frames: Sequence[Frame], labels: dict[str, Sequence[str]], start
         "frames": [[numbers[frame.image], frame.alt] for frame in frames],
         "pictures": images,
     }
-    # Four letters of base64 carry three bytes, and whoever serves the page compresses them back to three.
-    if (weight := sum(map(len, images)) * 3 // 4) > MAX_BYTES:
+    # Four characters of base64 encode three bytes, and the compression of the server removes the difference.
+    if (n_bytes := sum(map(len, images)) * 3 // 4) > MAX_BYTES:
         raise ValueError(
-            f"{len(images)} frames of {weight / len(images) / 1000:.0f} kB weigh {weight / 1e6:.1f} MB together, "
-            f"and a player may weigh {MAX_BYTES / 1e6:.0f} MB; take fewer values, a smaller figure, or fewer lines in it"
+            f"{len(images)} frames of {n_bytes / len(images) / 1000:.0f} kB take {n_bytes / 1e6:.1f} MB together, "
+            f"and a figure may take {MAX_BYTES / 1e6:.0f} MB; take fewer values, a smaller figure, or fewer lines in it"
         )
-    # `<` would let a text end the script that carries it.
+    # A `<` in a text could end the script element that contains it.
     store = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    dials = "".join(_slider_html(name, called, at) for (name, called), at in zip(labels.items(), start, strict=True))
+    sliders = "".join(_slider_html(name, texts, at) for (name, texts), at in zip(labels.items(), start, strict=True))
     more = (
-        f'<div class="dials" hidden>{dials}</div><div class="spoken" aria-live="polite"></div>'
+        f'<div class="dials" hidden>{sliders}</div><div class="spoken" aria-live="polite"></div>'
         f'<script type="application/json">{store}</script>{_SCRIPT}'
     )
-    places = list(product(*(range(len(called)) for called in labels.values())))
-    return _STYLE + static_fallback(frames[places.index(tuple(start))], labels, start, more)
+    positions = list(product(*(range(len(texts)) for texts in labels.values())))
+    return _STYLE + static_fallback(frames[positions.index(tuple(start))], labels, start, more)
 
 
-def _slider_html(name: str, called: Sequence[str], at: int) -> str:
-    name, value = escape(name), escape(called[at])
+def _slider_html(name: str, texts: Sequence[str], at: int) -> str:
+    """One slider as HTML."""
+    name, value = escape(name), escape(texts[at])
     return (
-        f'<label><span>{name}</span><input type="range" min="0" max="{len(called) - 1}" value="{at}" autocomplete="off" '
+        f'<label><span>{name}</span><input type="range" min="0" max="{len(texts) - 1}" value="{at}" autocomplete="off" '
         f'aria-label="{name}" aria-valuetext="{value}"><output aria-hidden="true">{value}</output></label>'
     )

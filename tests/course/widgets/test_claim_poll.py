@@ -16,9 +16,9 @@ def test_claim_question_correct_option_matches_verdict():
         question = claim_question(claim.id)
         expected = {CONFIRMED_IN_PAPER_SETTING: 0, CONFIRMED_HERE: 0, CONTROL_AS_GOOD: 1}.get(claim.verdict, 2)
         assert question.correct == expected and list(question.options) == list(POLL_OPTIONS)
-        assert all(claim.verdict in said and claim.note in said for said in question.options.values())
+        assert all(claim.verdict in feedback and claim.note in feedback for feedback in question.options.values())
         if claim.verdict == NOT_CONFIRMED_HERE:
-            assert all(part in said for said in question.options.values() for part in claim.differs)
+            assert all(part in feedback for feedback in question.options.values() for part in claim.differs)
 
 
 def test_claim_poll_renders_one_question_per_claim():

@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tutorial_course import plots
-from tutorial_course.widgets import interactive_figure
-from tutorial_course.widgets import static_sliders as player_room
+from tutorial_course.widgets import interactive_figure, static_sliders
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255)}
 
 
 def solid_color_figure(color, at=0):
-    """A page of one colour, darker where ``at`` is larger: a frame that a test can tell from every other."""
+    """Return a page of one color, darker where ``at`` is larger, so that a test can distinguish all frames."""
     return Figure(figsize=(3, 2), facecolor=np.array(COLOURS[color]) / 255 * (1 - 0.1 * at))
 
 
@@ -46,14 +45,14 @@ def embedded_data(html):
     return json.loads(BeautifulSoup(html, "html.parser").find("script", type="application/json").string)
 
 
-# What a kernel shows.
+# In a notebook.
 
 
 def test_interactive_figure_slider_draws_figure_for_its_value():
-    shown = two_sliders()
-    color, at, screen = shown.widget().children
+    interactive = two_sliders()
+    color, at, screen = interactive.widget().children
     assert (color.description, color.options, at.options) == (
-        "colour",
+        "color",
         ("red", "green", "blue"),
         ("0", "1", "0.3", "4"),
     )
@@ -65,39 +64,39 @@ def test_interactive_figure_slider_draws_figure_for_its_value():
 
 
 def test_interactive_figure_widget_redraws_on_every_move():
-    seen = []
-    shown = interactive_figure(
-        lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
+    steps = []
+    interactive = interactive_figure(
+        lambda step: steps.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
     )
-    slider = shown.widget().children[0]
+    slider = interactive.widget().children[0]
     for value in "1212":
         slider.value = value
-    assert seen == [0, 1, 2, 1, 2]
-    assert shown.widget() is shown.widget()
+    assert steps == [0, 1, 2, 1, 2]
+    assert interactive.widget() is interactive.widget()
 
 
 def test_interactive_figure_sliders_are_aligned():
-    shown = interactive_figure(
+    interactive = interactive_figure(
         lambda step, momentum: Figure(),
         lambda step, momentum: "An empty page, nothing more.",
         step=[1, 2],
         momentum=[0, 1],
     )
-    step, momentum, _ = shown.widget().children
+    step, momentum, _ = interactive.widget().children
     assert step.style.description_width == momentum.style.description_width
     assert float(momentum.style.description_width.removesuffix("em")) > 0.5 * len("momentum")
 
 
 def test_interactive_figure_in_notebook_gives_widget_and_one_frame(monkeypatch):
     monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
-    seen = []
-    shown = interactive_figure(
-        lambda step: seen.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
+    steps = []
+    interactive = interactive_figure(
+        lambda step: steps.append(step) or Figure(), lambda step: f"An empty page, number {step}.", step=range(4)
     )
-    bundle = shown._repr_mimebundle_()
-    assert seen == [0]
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.widget().model_id
-    assert bundle["text/plain"] == repr(shown) == "Sliders: step 0 … 3. An empty page, number 0."
+    bundle = interactive._repr_mimebundle_()
+    assert steps == [0]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == interactive.widget().model_id
+    assert bundle["text/plain"] == repr(interactive) == "Sliders: step 0 … 3. An empty page, number 0."
     page = BeautifulSoup(bundle["text/html"], "html.parser")
     assert page.img["alt"] == "An empty page, number 0." and not page.find(["input", "script", "style"])
     assert page.figcaption.text == "Shown for step 0. In the notebook, sliders move it."
@@ -115,7 +114,7 @@ def test_interactive_figure_shows_drawing_error_in_place_of_image():
     slider.value = "2"
     assert (
         BeautifulSoup(screen.value, "html.parser").find(role="alert").text
-        == "No picture here: ZeroDivisionError: the <step> is too long"
+        == "No figure: ZeroDivisionError: the <step> is too long"
     )
     slider.value = "3"
     assert "An empty page, number 3." in screen.value and "alert" not in screen.value
@@ -124,22 +123,22 @@ def test_interactive_figure_shows_drawing_error_in_place_of_image():
 def test_interactive_figure_leaves_no_open_figures_or_rc_params():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before, open_before = dict(matplotlib.rcParams), pyplot.get_fignums()
-    shown = interactive_figure(
+    interactive = interactive_figure(
         lambda step: pyplot.figure(figsize=(2, 2)), lambda step: f"An empty page, number {step}.", step=range(3)
     )
-    shown.static_html()
+    interactive.static_html()
     assert pyplot.get_fignums() == open_before
     assert dict(matplotlib.rcParams) == before
 
 
 def test_interactive_figure_draws_in_project_style():
-    seen = []
+    grid_settings = []
     interactive_figure(
-        lambda step: seen.append(matplotlib.rcParams["axes.grid"]) or Figure(),
+        lambda step: grid_settings.append(matplotlib.rcParams["axes.grid"]) or Figure(),
         lambda step: f"An empty page, number {step}.",
         step=[1, 2],
     )
-    assert seen == [True] and not matplotlib.rcParams["axes.grid"]
+    assert grid_settings == [True] and not matplotlib.rcParams["axes.grid"]
 
 
 def test_interactive_figure_supports_reused_matplotlib_figure():
@@ -157,15 +156,15 @@ def test_interactive_figure_supports_reused_matplotlib_figure():
     ] == [True] * 3
 
 
-# What the book shows.
+# In the book.
 
 
 def test_interactive_figure_in_book_gives_static_html_and_no_widget(monkeypatch):
     monkeypatch.setenv("TUTORIAL_BOOK", "1")
-    shown = two_sliders(start={"colour": "green"})
-    bundle = shown._repr_mimebundle_()
-    assert set(bundle) == {"text/html", "text/plain"} and shown.box is None
-    assert bundle["text/html"] == shown.static_html()
+    interactive = two_sliders(start={"color": "green"})
+    bundle = interactive._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"} and interactive.box is None
+    assert bundle["text/html"] == interactive.static_html()
 
 
 def test_interactive_figure_in_book_raises_drawing_errors(monkeypatch):
@@ -177,7 +176,7 @@ def test_interactive_figure_in_book_raises_drawing_errors(monkeypatch):
 
 
 def test_static_html_holds_every_frame_with_alt_text():
-    html = two_sliders(start={"colour": "green", "at": 1}).static_html()
+    html = two_sliders(start={"color": "green", "at": 1}).static_html()
     data = embedded_data(html)
     combinations = [(color, at) for color in COLOURS for at in [0, 1.0, 0.1 + 0.2, 4]]
     assert [alt for _, alt in data["frames"]] == [solid_color_alt_text(*values) for values in combinations]
@@ -192,10 +191,10 @@ def test_static_html_holds_every_frame_with_alt_text():
     assert page.find(class_="dials").has_attr("hidden") and not page.figcaption.has_attr("hidden")
     sliders = page.find_all("input", type="range")
     assert [(slider["aria-label"], slider["max"], slider["value"], slider["aria-valuetext"]) for slider in sliders] == [
-        ("colour", "2", "1", "green"),
+        ("color", "2", "1", "green"),
         ("at", "3", "1", "1"),
     ]
-    assert not page.find(id=True), "two players on a page would share it"
+    assert not page.find(id=True), "two figures on a page would share it"
 
 
 def test_static_html_stores_equal_frames_once():
@@ -246,14 +245,14 @@ def test_static_html_escapes_alt_text():
     assert not BeautifulSoup(html, "html.parser").find("b")
 
 
-# What comes in.
+# Arguments.
 
 
 def test_interactive_figure_uses_alt_text_of_figure():
-    shown = interactive_figure(
+    interactive = interactive_figure(
         lambda step: plots.with_alt_text(Figure(), f"An empty page, number {step}."), step=[1, 2]
     )
-    assert [alt for _, alt in embedded_data(shown.static_html())["frames"]] == [
+    assert [alt for _, alt in embedded_data(interactive.static_html())["frames"]] == [
         "An empty page, number 1.",
         "An empty page, number 2.",
     ]
@@ -263,27 +262,27 @@ def test_interactive_figure_uses_alt_text_of_figure():
     "values", [np.linspace(0, 1, 11), torch.linspace(0, 1, 11, dtype=torch.float64), [i / 10 for i in range(11)]]
 )
 def test_interactive_figure_formats_labels_and_passes_values_unchanged(values):
-    seen = []
-    shown = interactive_figure(
-        lambda the_step: seen.append(the_step) or Figure(),
+    received = []
+    interactive = interactive_figure(
+        lambda the_step: received.append(the_step) or Figure(),
         lambda the_step: "An empty page, again.",
         the_step=values,
         start={"the_step": 0.3},
     )
-    assert shown.labels == {"the step": ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1"]}
-    assert type(seen[0]) is type(values[3]) and seen[0] == values[3]
+    assert interactive.labels == {"the step": ["0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1"]}
+    assert type(received[0]) is type(values[3]) and received[0] == values[3]
 
 
 @pytest.mark.parametrize(
     "options, problem",
     [
-        ({}, "give each slider a name"),
+        ({}, "pass each slider by its name"),
         ({"step": []}, "step has 0 values, a slider needs two"),
         ({"step": [1]}, "step has 1 values"),
         ({"step": 3}, "step needs a sequence of values, not 3"),
         ({"step": "abc"}, "not 'abc'"),
         ({"step": [1, 1.0, 2]}, "look the same: 1"),
-        ({"step": range(101)}, "101 frames, but a player carries at most 100"),
+        ({"step": range(101)}, "101 frames, but at most 100 are possible"),
         ({"step": range(20), "size": range(6)}, "120 frames"),
         ({"step": [1, 2], "start": {"step": 5}}, "step cannot start at 5; its values are 1, 2"),
         ({"step": [1, 2], "start": {"stop": 1}}, "start names 'stop', but the sliders are step"),
@@ -296,10 +295,10 @@ def test_interactive_figure_rejects_invalid_options(options, problem):
 
 
 def test_interactive_figure_accepts_maximum_number_of_frames():
-    shown = interactive_figure(
+    interactive = interactive_figure(
         lambda **values: Figure((1, 1)), lambda **values: "An empty page, again.", a=range(10), b=range(10)
     )
-    assert len(embedded_data(shown.static_html())["frames"]) == 100
+    assert len(embedded_data(interactive.static_html())["frames"]) == 100
 
 
 @pytest.mark.parametrize(
@@ -311,9 +310,9 @@ def test_interactive_figure_accepts_maximum_number_of_frames():
             "draw returned NoneType for {'step': 1}; end it with `return figure`",
         ),
         (lambda step: Figure().subplots(), lambda step: "An empty page, again.", "draw returned Axes"),
-        (lambda step: Figure(), None, "a figure needs words"),
-        (lambda step: Figure(), lambda step: f"frame {step}", "'frame 1' describes no figure"),
-        (lambda step: Figure(), lambda step: None, "None describes no figure"),
+        (lambda step: Figure(), None, "a figure needs an alternative text"),
+        (lambda step: Figure(), lambda step: f"frame {step}", "'frame 1' does not describe the figure"),
+        (lambda step: Figure(), lambda step: None, "None does not describe the figure"),
     ],
 )
 def test_interactive_figure_rejects_missing_figure_or_alt_text(draw, alt, problem):
@@ -322,8 +321,8 @@ def test_interactive_figure_rejects_missing_figure_or_alt_text(draw, alt, proble
 
 
 def test_static_html_rejects_too_many_bytes(monkeypatch):
-    monkeypatch.setattr(player_room, "MAX_BYTES", 1_000)
-    with pytest.raises(ValueError, match=r"12 frames of 0 kB weigh 0.0 MB together.*take fewer values"):
+    monkeypatch.setattr(static_sliders, "MAX_BYTES", 1_000)
+    with pytest.raises(ValueError, match=r"12 frames of 0 kB take 0.0 MB together.*take fewer values"):
         two_sliders().static_html()
 
 
@@ -347,23 +346,23 @@ def page(tmp_path):
 
 @pytest.fixture
 def open_page(new_tab, page):
-    """A function that opens the page and gives it back with what went wrong on it and what it asked for."""
+    """A function that opens the page and returns it with a list of its errors and external requests."""
 
-    def opener(**how):
-        tab, wrong = new_tab(viewport={"width": 390, "height": 900}, **how), []
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("request", lambda request: request.url.startswith((page, "data:")) or wrong.append(request.url))
+    def opener(**options):
+        tab, problems = new_tab(viewport={"width": 390, "height": 900}, **options), []
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("request", lambda request: request.url.startswith((page, "data:")) or problems.append(request.url))
         tab.goto(page)
-        return tab, wrong
+        return tab, problems
 
     return opener
 
 
 def displayed_center_color(tab, figure):
-    """Colour in the middle of the picture as the browser draws it."""
-    shown = tab.locator("figure").nth(figure).locator("img")
-    shown.evaluate("image => image.decode()")
-    image = Image.open(BytesIO(shown.screenshot()))
+    """Return the color in the middle of the image as the browser renders it."""
+    element = tab.locator("figure").nth(figure).locator("img")
+    element.evaluate("image => image.decode()")
+    image = Image.open(BytesIO(element.screenshot()))
     return np.array(image.convert("RGB").getpixel((image.width // 2, image.height // 2)), dtype=float)
 
 
@@ -398,11 +397,11 @@ def test_static_html_arrow_keys_move_only_focused_figure(open_page):
 
 
 def test_static_html_sliders_have_names_and_fit_narrow_page(open_page):
-    tab, wrong = open_page()
-    assert [tab.get_by_role("slider", name=name).count() for name in ["colour", "at", "grey"]] == [1, 1, 1]
-    assert tab.locator("figcaption:visible").count() == 1, "only the picture without sliders says where they are"
+    tab, problems = open_page()
+    assert [tab.get_by_role("slider", name=name).count() for name in ["color", "at", "grey"]] == [1, 1, 1]
+    assert tab.locator("figcaption:visible").count() == 1, "only the figure without sliders names them in its caption"
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert wrong == []
+    assert problems == []
 
 
 def test_static_html_shows_first_frame_without_javascript(open_page):

@@ -1,8 +1,6 @@
-"""The quiz as a page: its structure, and what a browser makes of it with the keyboard, without a script, and in print."""
+"""Quizzes as HTML: their structure, and their behavior in a browser with the keyboard, without scripts, and in print."""
 
-import os
 import re
-import shutil
 
 import pytest
 from bs4 import BeautifulSoup
@@ -10,14 +8,13 @@ from bs4 import BeautifulSoup
 from tutorial_course.exercises.ch1 import QUIZ
 from tutorial_course.widgets import Question, quiz
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUESTION_WITH_MARKUP = Question(
     "Is <b> & `x < y` *right*?", {"“yes” & so on": "No: 1 < {n}.", "no": "It is {n:.1f}."}, correct=1
 )
 
 
-def soup(shown):
-    return BeautifulSoup(shown._repr_html_(), "html.parser")
+def soup(widget):
+    return BeautifulSoup(widget._repr_html_(), "html.parser")
 
 
 def test_quiz_renders_labeled_radio_buttons_with_feedback():
@@ -31,8 +28,8 @@ def test_quiz_renders_labeled_radio_buttons_with_feedback():
         assert not any(radio.has_attr("checked") for radio in radios)
         for radio, (option, feedback) in zip(radios, question.options.items()):
             assert field.find("label", attrs={"for": radio["id"]}).text == option
-            said = radio.find_parent(class_="option").find(class_="feedback").text
-            assert said == ("✓ Right. " if radio["value"] == "right" else "✗ Not this one. ") + feedback
+            text = radio.find_parent(class_="option").find(class_="feedback").text
+            assert text == ("✓ Right. " if radio["value"] == "right" else "✗ Not this one. ") + feedback
     ids = [tag["id"] for tag in page.find_all(id=True)]
     assert len(ids) == len(set(ids))
     assert len({radio["name"] for radio in page.find_all("input")}) == len(QUIZ)
@@ -52,14 +49,14 @@ def test_quiz_is_readable_without_styles_and_scripts():
 
 
 def test_quiz_fills_fields_and_escapes_html():
-    shown = quiz([QUESTION_WITH_MARKUP], n=2)
-    html = shown._repr_html_()
+    widget = quiz([QUESTION_WITH_MARKUP], n=2)
+    html = widget._repr_html_()
     assert (
         "Is &lt;b&gt; &amp; <code>x &lt; y</code> <em>right</em>?" in html
         and "No: 1 &lt; 2." in html
         and "It is 2.0." in html
     )
-    assert repr(shown) == "1. Is <b> & `x < y` *right*?\n   a) “yes” & so on\n   b) no"
+    assert repr(widget) == "1. Is <b> & `x < y` *right*?\n   a) “yes” & so on\n   b) no"
 
 
 def test_quiz_html_is_deterministic_with_distinct_input_names():
@@ -85,12 +82,12 @@ def test_quiz_links_existing_sections_in_feedback():
 
 
 def test_quiz_rejects_options_equal_after_filling():
-    with pytest.raises(ValueError, match="two options say the same"):
+    with pytest.raises(ValueError, match="two options are the same"):
         quiz([Question("q", {"{a}": "x", "{b}": "y"}, correct=0)], a=1, b=1)
 
 
 @pytest.mark.parametrize(
-    ("make", "why"),
+    ("make", "message"),
     [
         (lambda: Question("", {"a": "b", "c": "d"}, 0), "needs a text"),
         (lambda: Question("q", {"a": "b"}, 0), "two options"),
@@ -100,46 +97,34 @@ def test_quiz_rejects_options_equal_after_filling():
         (lambda: quiz([]), "at least one question"),
     ],
 )
-def test_quiz_rejects_invalid_questions(make, why):
-    with pytest.raises(ValueError, match=why):
+def test_quiz_rejects_invalid_questions(make, message):
+    with pytest.raises(ValueError, match=message):
         make()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    def missing(reason):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+@pytest.fixture
+def open_quiz(new_tab):
+    """``open_quiz(**options)`` opens the quiz in a new browser context with these options."""
 
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        missing("no Chromium to look at the quiz with; on Debian: apt install chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("playwright is not installed: make book installs it")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
+    def opener(**options):
+        page = new_tab(**options)
+        page.set_content(
+            "<!doctype html><meta name=viewport content='width=device-width'><body>" + quiz(QUIZ)._repr_html_()
+        )
+        return page
+
+    return opener
 
 
-def open_quiz(browser, **how):
-    page = browser.new_page(**how)
-    page.set_content(
-        "<!doctype html><meta name=viewport content='width=device-width'><body>" + quiz(QUIZ)._repr_html_()
-    )
-    return page
-
-
-def test_quiz_can_be_answered_by_keyboard(browser):
-    page = open_quiz(browser, viewport={"width": 390, "height": 800})
+def test_quiz_can_be_answered_by_keyboard(open_quiz):
+    page = open_quiz(viewport={"width": 390, "height": 800})
     assert page.locator(".feedback:visible").count() == 0
     for question in QUIZ[:2]:
         page.keyboard.press("Tab")  # from one question to the next
         page.keyboard.press("Space")
-        wanted = list(question.options)[question.correct]
+        correct_option = list(question.options)[question.correct]
         for _ in question.options:
-            if page.locator("input:focus + label").inner_text() == wanted:
+            if page.locator("input:focus + label").inner_text() == correct_option:
                 break
             page.keyboard.press("ArrowDown")
     assert page.locator(".feedback:visible").all_inner_texts() == [
@@ -152,15 +137,14 @@ def test_quiz_can_be_answered_by_keyboard(browser):
         and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.close()
 
 
-def test_quiz_score_lists_missed_topics_by_frequency(browser):
+def test_quiz_score_lists_missed_topics_by_frequency(new_tab):
     topics = ["first", "second", "second", "", "third"]
     questions = [
         Question(str(i), {"right": "r", "wrong": "w"}, correct=0, topic=topic) for i, topic in enumerate(topics)
     ]
-    page = browser.new_page()
+    page = new_tab()
     page.set_content(quiz(questions)._repr_html_())
     for i, choice in enumerate(["wrong", "wrong", "wrong", "wrong", "right"]):
         page.locator("fieldset").nth(i).get_by_label(choice).check()
@@ -168,21 +152,19 @@ def test_quiz_score_lists_missed_topics_by_frequency(browser):
     for i in range(4):
         page.locator("fieldset").nth(i).get_by_label("right").check()
     assert page.locator(".score").inner_text() == "5 of 5 answered, 5 right."
-    page.close()
 
 
-def test_quiz_shows_feedback_without_javascript(browser):
-    page = open_quiz(browser, java_script_enabled=False)
+def test_quiz_shows_feedback_without_javascript(open_quiz):
+    page = open_quiz(java_script_enabled=False)
     page.get_by_label("is meaningless.").check()
     assert page.locator(".feedback:visible").all_inner_texts() == [
         "✗ Not this one. " + QUIZ[1].options["is meaningless."]
     ]
     assert page.locator("fieldset").nth(1).locator("label").all_inner_texts() == list(QUIZ[1].options)
-    page.close()
 
 
-def test_quiz_print_view_has_fixed_order_and_all_feedback(browser):
-    page = open_quiz(browser)
+def test_quiz_print_view_has_fixed_order_and_all_feedback(open_quiz):
+    page = open_quiz()
     orders = set()
     for _ in range(8):
         page.set_content(quiz(QUIZ)._repr_html_())
@@ -193,4 +175,3 @@ def test_quiz_print_view_has_fixed_order_and_all_feedback(browser):
     for field, question in zip(page.locator("fieldset").all(), QUIZ):
         heights = {label.inner_text(): label.bounding_box()["y"] for label in field.locator("label").all()}
         assert sorted(heights, key=heights.get) == [option.replace("`", "") for option in question.options]
-    page.close()
