@@ -1,4 +1,4 @@
-"""A function to be written: its reference, its cases, and the slips that people make in it."""
+"""An exercise: a function to write, with its reference solution, test cases and known mistakes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ CaseFactory = Callable[[torch.Generator], tuple] | tuple
 
 
 class CallRecord(NamedTuple):
-    """One call of an answer, with what its numbers do not show: the value as it came, the warnings given on the way, and the
-    seconds of processor time that it took."""
+    """One call of a function, with what the numbers in its result do not show.
+
+    Attributes:
+        arguments: the arguments by name.
+        value: the value that the function returned.
+        warnings: the warnings that it gave.
+        seconds: processor time in seconds.
+    """
 
     arguments: dict[str, Any]
     value: Any
@@ -27,25 +33,38 @@ class CallRecord(NamedTuple):
     seconds: float = 0.0
 
     def has_graph(self) -> bool:
-        """Whether a graph comes back with the value, so that a gradient of it would reach the network."""
+        """Return whether the value has a graph, so that a gradient of it would reach the network.
+
+        Returns:
+            True if a tensor in the value requires gradients.
+        """
         parts = self.value if isinstance(self.value, list | tuple) else [self.value]
         return any(isinstance(part, torch.Tensor) and part.requires_grad for part in parts)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function to be written, and everything needed to answer whoever writes it.
+    """A function to write, and everything that is needed to check a solution.
 
-    name: of the function. reference: one that is right. cases: each makes the arguments from a generator, anew for every call
-    (a plain tuple is copied). slips: hint → the wrong function, or several, that this mistake amounts to; the first sentence of a
-    hint names what is off, the rest says what to look at. A hint may hold ``{yours}`` and ``{right}``, the ``measure`` of both
-    answers in the first case. outputs: names of the results, where there are several. look: what to look at when no slip is
-    recognised. right: what to say when all is well. beside: hint → whether it holds of a call, for what no number shows, as a
-    graph that comes back or a warning that does not; asked once all numbers are right. accepted: the same, for what is said to
-    an answer that passes, as that it is right and slow.
+    A hint has two parts: its first sentence names the problem, the rest says what to look at.
+
+    Attributes:
+        name: name of the function.
+        reference: a correct function.
+        cases: each creates the arguments of one call from a generator; a plain tuple of arguments is copied.
+        known_mistakes: ``{hint: wrong function}``, or several wrong functions, that compute what this mistake leads to.
+            A hint may contain ``{yours}`` and ``{right}``, the ``measure`` of the solution and of the reference in the
+            first case.
+        outputs: names of the results, if there are several.
+        fallback_hint: what to look at if no known mistake is recognized.
+        success_message: what to add if the check has passed.
+        measure: a number computed from the results, for the hints.
+        side_effect_checks: ``{hint: check}``, where ``check(record)`` tells whether the hint applies to a call, for
+            what the numbers do not show, such as a graph or a missing warning; used once all numbers are correct.
+        advice_checks: the same for solutions that pass, such as "correct, but slow".
 
     Raises:
-        ValueError: no case, or a hint that does not say what to look at.
+        ValueError: no case, or an empty hint.
     """
 
     name: str
@@ -67,54 +86,105 @@ class Exercise:
         for hint in (*self.known_mistakes, *self.side_effect_checks, *self.advice_checks):
             if not hint.strip():
                 raise ValueError(
-                    f"{self.name}: a slip needs a hint, a sentence that names it and one that says what to look at"
+                    f"{self.name}: a known mistake needs a hint, one sentence that names it and one that says what to "
+                    "look at"
                 )
 
     def arguments(self, case: int) -> dict[str, Any]:
-        """The arguments of one case by name, made anew: what one call does to them harms no other."""
-        make = self.cases[case]
-        values = make(torch.Generator().manual_seed(case)) if callable(make) else copy.deepcopy(make)
+        """Return the arguments of one case.
+
+        They are created for this call, so that calls cannot affect each other.
+
+        Args:
+            case: index of the case.
+
+        Returns:
+            The arguments by the names of the reference's parameters.
+        """
+        create = self.cases[case]
+        values = create(torch.Generator().manual_seed(case)) if callable(create) else copy.deepcopy(create)
         return dict(zip(inspect.signature(self.reference).parameters, values))
 
     def answers(self, function: Callable) -> list[list[NumericResult]]:
-        """What a function of ours answers, case by case."""
+        """Return the results of a function on all cases.
+
+        Args:
+            function: the reference or a wrong function.
+
+        Returns:
+            The results of each case.
+        """
         return [self.answer(function, i) for i in range(len(self.cases))]
 
     def answer(self, function: Callable, case: int) -> list[NumericResult]:
+        """Return the results of a function on one case.
+
+        Args:
+            function: the reference or a wrong function.
+            case: index of the case.
+
+        Returns:
+            The results.
+        """
         return to_results(record_call(function, self.arguments(case)).value, len(self.outputs))
 
     def iter_known_mistakes(self) -> list[tuple[str, Callable]]:
-        """Every hint with every wrong function that it stands for."""
+        """Return every hint with each of its wrong functions.
+
+        Returns:
+            Pairs (hint, wrong function).
+        """
         return [
-            (hint, one)
+            (hint, function)
             for hint, wrong in self.known_mistakes.items()
-            for one in ([wrong] if callable(wrong) else wrong)
+            for function in ([wrong] if callable(wrong) else wrong)
         ]
 
     def indistinguishable_mistakes(self) -> list[tuple[str, str]]:
-        """Pairs of slips, or of a slip and the right answer, that the cases cannot tell apart in float32; a test wants none."""
-        known = [
+        """Return the pairs of hints whose functions agree on all cases in float32.
+
+        Returns:
+            Pairs of hints; "right" stands for the reference. In a well-made exercise there are none.
+        """
+        results = [
             ("right", self.answers(self.reference)),
             *((hint, self.answers(wrong)) for hint, wrong in self.iter_known_mistakes()),
         ]
         return [
             (a, b)
-            for i, (a, answers) in enumerate(known)
-            for b, others in known[i + 1 :]
-            if a != b
-            and all(all_close(one, other, 10 * FLOAT32_RTOL) for one, other in zip(answers, others, strict=True))
+            for i, (a, first) in enumerate(results)
+            for b, second in results[i + 1 :]
+            if a != b and all(all_close(p, q, 10 * FLOAT32_RTOL) for p, q in zip(first, second, strict=True))
         ]
 
 
 def call_with_fixed_rng(function: Callable, arguments: dict[str, Any]) -> Any:
-    """A call that finds the same random state every time and gives the modes of torch back."""
+    """Call a function with a fixed random state and return its value.
+
+    Afterwards the random state and the gradient mode of torch are restored.
+
+    Args:
+        function: the function.
+        arguments: the arguments by name, passed by position.
+
+    Returns:
+        The value of the function.
+    """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         return function(*arguments.values())
 
 
 def record_call(function: Callable, arguments: dict[str, Any]) -> CallRecord:
-    """The same call, with its warnings kept instead of printed."""
-    with warnings.catch_warnings(record=True) as given:
+    """Call a function with the arguments, and record its warnings and its processor time.
+
+    Args:
+        function: the function.
+        arguments: the arguments by name, passed by position.
+
+    Returns:
+        The record of the call, with warnings that are not printed.
+    """
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.process_time()
-        return CallRecord(arguments, call_with_fixed_rng(function, arguments), given, time.process_time() - start)
+        return CallRecord(arguments, call_with_fixed_rng(function, arguments), caught, time.process_time() - start)

@@ -1,4 +1,4 @@
-"""The exercises of chapter 1: the references against a witness, and answers found in other ways."""
+"""The exercises of chapter 1: references compared with other computations, and alternative solutions."""
 
 import math
 
@@ -41,10 +41,10 @@ def by_loops(W1, b1, W2, b2, x, y):
     return gradients
 
 
-@pytest.mark.parametrize("witness", [by_autograd, by_loops])
-def test_backward_exercise_reference_matches_autograd_and_loops(witness):
+@pytest.mark.parametrize("computation", [by_autograd, by_loops])
+def test_backward_exercise_reference_matches_autograd_and_loops(computation):
     for case in arguments(exercises.backward):
-        for mine, other in zip(exercises.backward.reference(*case), witness(*case), strict=True):
+        for mine, other in zip(exercises.backward.reference(*case), computation(*case), strict=True):
             torch.testing.assert_close(mine, other, atol=1e-12, rtol=1e-12)
 
 
@@ -67,10 +67,10 @@ def by_finite_differences(*case):
 
 
 @pytest.mark.parametrize(
-    "answer", [by_autograd, by_finite_differences, lambda *a: by_autograd(*[t.float() for t in a[:5]], a[5])]
+    "solution", [by_autograd, by_finite_differences, lambda *a: by_autograd(*[t.float() for t in a[:5]], a[5])]
 )
-def test_backward_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.backward).passed
+def test_backward_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.backward).passed
 
 
 def test_backward_exercise_recognizes_one_transposed_gradient():
@@ -90,7 +90,7 @@ def test_backward_exercise_rejects_changed_requires_grad():
     assert "requires_grad" in check(careless, exercises.backward).problem
 
 
-# The largest step.
+# The largest step size.
 
 
 def test_largest_step_exercise_reference_is_divergence_threshold():
@@ -116,7 +116,7 @@ def test_largest_step_exercise_accepts_alternative_solutions():
     assert check(lambda H: 4 / torch.linalg.matrix_norm(H.float() + H.float().T, 2), exercises.largest_step).passed
 
 
-# How far the straight line holds.
+# The linearization radius.
 
 
 def radius_by_loop(model, x, y, direction, distances, tolerance, of):
@@ -153,7 +153,7 @@ def test_linearization_radius_exercise_cases_cover_train_and_eval_mode():
     assert {case[0].training for case in arguments(exercises.linearization_radius)} == {True, False}
 
 
-# The smallest change.
+# The minimal weight update.
 
 
 def test_minimal_weight_update_exercise_reference_is_minimal():
@@ -162,28 +162,28 @@ def test_minimal_weight_update_exercise_reference_is_minimal():
         dW, db = exercises.minimal_weight_update.reference(W, b, h, P, Q)
         z = (W + dW) @ h + b + db
         torch.testing.assert_close(z[P], z[Q])
-        # One linear condition, h·dW_P + db_P − h·dW_Q − db_Q = −m: its pseudo-inverse is the witness for the least solution.
+        # One linear condition, h·dW_P + db_P − h·dW_Q − db_Q = −m: its pseudo-inverse gives the smallest solution.
         A = torch.zeros(*W.shape[:1], W.shape[1] + 1, dtype=W.dtype)
         A[P], A[Q] = torch.cat([h, h.new_ones(1)]), -torch.cat([h, h.new_ones(1)])
         m = (W @ h + b)[P] - (W @ h + b)[Q]
-        least = (torch.linalg.pinv(A.view(1, -1)) @ -m.view(1)).view(A.shape)
-        torch.testing.assert_close(torch.cat([dW, db[:, None]], 1), least)
+        smallest = (torch.linalg.pinv(A.view(1, -1)) @ -m.view(1)).view(A.shape)
+        torch.testing.assert_close(torch.cat([dW, db[:, None]], 1), smallest)
         for _ in range(20):
-            aside = torch.randn(A.shape, generator=generator, dtype=W.dtype)
-            aside -= (aside * A).sum() / (A * A).sum() * A
-            assert (least + 0.1 * aside).norm() > least.norm()
+            orthogonal = torch.randn(A.shape, generator=generator, dtype=W.dtype)
+            orthogonal -= (orthogonal * A).sum() / (A * A).sum() * A
+            assert (smallest + 0.1 * orthogonal).norm() > smallest.norm()
 
 
 def test_minimal_weight_update_exercise_hint_reports_both_norms():
     one_row = next(wrong for hint, wrong in exercises.minimal_weight_update.iter_known_mistakes() if "Only one" in hint)
     case = arguments(exercises.minimal_weight_update)[0]
-    yours, least = (
-        exercises.minimal_weight_update.measure(*answer(*case))
-        for answer in (one_row, exercises.minimal_weight_update.reference)
+    actual, smallest = (
+        exercises.minimal_weight_update.measure(*solution(*case))
+        for solution in (one_row, exercises.minimal_weight_update.reference)
     )
-    assert yours == pytest.approx(math.sqrt(2) * least)
+    assert actual == pytest.approx(math.sqrt(2) * smallest)
     verdict = check(one_row, exercises.minimal_weight_update)
-    assert f"{yours:.3f}" in verdict.hint and f"{least:.3f}" in verdict.hint
+    assert f"{actual:.3f}" in verdict.hint and f"{smallest:.3f}" in verdict.hint
 
 
 def test_minimal_weight_update_exercise_accepts_least_squares():

@@ -1,4 +1,4 @@
-"""The exercises of chapter 2: the references against witnesses and the library, and answers found in other ways."""
+"""The exercises of chapter 2: references compared with other computations and the library, and alternative solutions."""
 
 import copy
 import re
@@ -31,17 +31,17 @@ def images():
     return torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
 
 
-# What would have to go.
+# Counterfactual explanations.
 
 
 def by_loops(activation, gradient):
     N, K, h, w = activation.shape
-    found = torch.zeros(N, h, w, dtype=activation.dtype)
+    maps = torch.zeros(N, h, w, dtype=activation.dtype)
     for n in range(N):
         for i in range(h):
             for j in range(w):
-                found[n, i, j] = max(0, sum(-gradient[n, k].mean() * activation[n, k, i, j] for k in range(K)))
-    return found
+                maps[n, i, j] = max(0, sum(-gradient[n, k].mean() * activation[n, k, i, j] for k in range(K)))
+    return maps
 
 
 def test_counterfactual_cam_exercise_reference_matches_loops():
@@ -58,7 +58,7 @@ def test_counterfactual_cam_exercise_reference_matches_library(network, images):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
         by_loops,
         lambda A, g: by_loops(A.float(), g.float()),
@@ -70,8 +70,8 @@ def test_counterfactual_cam_exercise_reference_matches_library(network, images):
     ],
     ids=["loops", "float32", "einsum", "numpy", "a common scale"],
 )
-def test_counterfactual_cam_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.counterfactual_cam).passed
+def test_counterfactual_cam_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.counterfactual_cam).passed
 
 
 def test_counterfactual_cam_exercise_hint_reports_both_map_masses():
@@ -80,15 +80,15 @@ def test_counterfactual_cam_exercise_hint_reports_both_map_masses():
     assert 1e-4 < mass < 0.01
     painted = lambda A, g: attribution.normalize_maps(exercises.counterfactual_cam.reference(A, g))
     hint = check(painted, exercises.counterfactual_cam).hint
-    right, yours = (float(found) for found in re.findall(r"([\d.]+)%", hint))
-    assert right == pytest.approx(100 * mass, abs=0.05) and yours > 100 * right
+    expected, actual = (float(number) for number in re.findall(r"([\d.]+)%", hint))
+    assert expected == pytest.approx(100 * mass, abs=0.05) and actual > 100 * expected
 
 
 # Contrast without a backward pass.
 
 
 def by_autograd(p, W, Q, positions):
-    """The mean gradient over a map whose averages give these probabilities."""
+    """Return the mean gradient over a map whose averages give these probabilities."""
     A = torch.randn(W.shape[1], positions, dtype=W.dtype, generator=torch.Generator().manual_seed(0)).requires_grad_()
     b = p.log() - (W @ A.mean(1)).detach()
     loss = F.cross_entropy((W @ A.mean(1) + b)[None], torch.tensor([Q]))
@@ -97,8 +97,8 @@ def by_autograd(p, W, Q, positions):
 
 def test_contrast_weights_exercise_reference_matches_autograd():
     exercise = exercises.contrast_weights
-    for case, answer in zip(arguments(exercise), exercise.answers(exercise.reference), strict=True):
-        torch.testing.assert_close(answer[0].value, by_autograd(*case))
+    for case, solution in zip(arguments(exercise), exercise.answers(exercise.reference), strict=True):
+        torch.testing.assert_close(solution[0].value, by_autograd(*case))
 
 
 def test_contrast_weights_exercise_reference_matches_library(network, images):
@@ -112,17 +112,17 @@ def test_contrast_weights_exercise_reference_matches_library(network, images):
     torch.testing.assert_close(maps, theirs, atol=1e-5 * theirs.abs().max().item(), rtol=1e-4)
 
 
-def with_warning(answer):
+def with_warning(solution):
     def also(p, W, Q, positions):
         if p[Q] == p.max():
-            warnings.warn("there is hardly an answer", stacklevel=1)
-        return answer(p, W, Q, positions)
+            warnings.warn("the contrast is undefined", stacklevel=1)
+        return solution(p, W, Q, positions)
 
     return also
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
         by_autograd,
         lambda p, W, Q, Z: by_autograd(p.float(), W.float(), Q, Z),
@@ -130,17 +130,17 @@ def with_warning(answer):
     ],
     ids=["autograd", "float32", "a list"],
 )
-def test_contrast_weights_exercise_accepts_alternative_solutions(answer):
-    assert check(with_warning(answer), exercises.contrast_weights).passed
+def test_contrast_weights_exercise_accepts_alternative_solutions(solution):
+    assert check(with_warning(solution), exercises.contrast_weights).passed
 
 
 def test_contrast_weights_exercise_requires_warning_if_q_equals_p():
     verdict = check(by_autograd, exercises.contrast_weights)
     assert (
-        "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P goes by without a word" and not verdict.passed
+        "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P gives no warning" and not verdict.passed
     )
-    asked = [Q == p.argmax() for p, _, Q, _ in arguments(exercises.contrast_weights)]
-    assert any(asked) and not all(asked)
+    warned = [Q == p.argmax() for p, _, Q, _ in arguments(exercises.contrast_weights)]
+    assert any(warned) and not all(warned)
 
 
 def test_contrast_weights_exercise_check_suppresses_expected_warning(recwarn):
@@ -153,28 +153,28 @@ def test_contrast_weights_exercise_hint_reports_relative_distance():
     logits = lambda p, W, Q, positions: (W[p.argmax()] - W[Q]) / positions
     right = by_autograd(p, W, Q, positions)
     distance = ((logits(p, W, Q, positions) - right).norm() / right.norm()).item()
-    assert f"{distance:.0%} of the right one" in check(logits, exercises.contrast_weights).hint
+    assert f"{distance:.0%} of the correct norm" in check(logits, exercises.contrast_weights).hint
 
 
-# Does the map know the weights.
+# Weight randomization.
 
 
 def randomization_solution(redraw, *, compare=srcc, alone=False):
-    """An answer that draws the last layer in its own way."""
+    """Return a solution that randomizes the last layer in its own way."""
 
-    def answer(method, model, x, draws=10):
+    def solution(method, model, x, draws=10):
         target = model(x).argmax(1)
         rows = [slice(n, n + 1) for n in range(len(x))] if alone else [slice(None)]
         before = torch.cat([method(model, x[row], target[row]) for row in rows])
-        found = np.zeros((draws, len(x)))
+        scores = np.zeros((draws, len(x)))
         for k in range(draws):
             other = copy.deepcopy(model)
             redraw(other, k)
             after = torch.cat([method(other, x[row], target[row]) for row in rows])
-            found[k] = [compare(a.flatten(), b.flatten()) for a, b in zip(before, after)]
-        return found.mean(0).mean()
+            scores[k] = [compare(a.flatten(), b.flatten()) for a, b in zip(before, after)]
+        return scores.mean(0).mean()
 
-    return answer
+    return solution
 
 
 def reset(model, k):
@@ -205,12 +205,12 @@ def test_randomization_score_exercise_accepts_any_reinitialization(redraw):
 
 
 def test_randomization_score_exercise_accepts_scipy_and_single_images():
-    by_others = lambda a, b: stats.spearmanr(a, b).statistic
-    assert check(randomization_solution(reset, compare=by_others, alone=True), exercises.randomization_score).passed
+    by_scipy = lambda a, b: stats.spearmanr(a, b).statistic
+    assert check(randomization_solution(reset, compare=by_scipy, alone=True), exercises.randomization_score).passed
 
 
 def test_randomization_score_exercise_accepts_one_reused_copy():
-    def answer(method, model, x, draws=10):
+    def solution(method, model, x, draws=10):
         other, target, total = copy.deepcopy(model), model(x).argmax(1), 0
         for _ in range(draws):
             other.head.reset_parameters()
@@ -218,7 +218,7 @@ def test_randomization_score_exercise_accepts_one_reused_copy():
             total += torch.tensor([srcc(a.flatten(), b.flatten()) for a, b in pairs]).mean()
         return total / draws
 
-    assert check(answer, exercises.randomization_score).passed
+    assert check(solution, exercises.randomization_score).passed
 
 
 def test_randomization_score_exercise_requires_unchanged_model():
@@ -234,22 +234,22 @@ def test_randomization_score_exercise_requires_unchanged_model():
     def halfway(*case):
         return careless(*case, copied=copy.copy)
 
-    for answer in (careless, halfway):
-        verdict = check(answer, exercises.randomization_score)
+    for solution in (careless, halfway):
+        verdict = check(solution, exercises.randomization_score)
         assert (
             verdict.problem == "`model.head.weight` was changed in place"
             and "all numbers are right" in verdict.correct_so_far
         )
         assert "copy.deepcopy" in verdict.next_step and not verdict.passed
 
-    def given_back(method, model, x, draws=10):
-        kept = copy.deepcopy(model.state_dict())
+    def restored(method, model, x, draws=10):
+        original = copy.deepcopy(model.state_dict())
         try:
             return careless(method, model, x, draws)
         finally:
-            model.load_state_dict(kept)
+            model.load_state_dict(original)
 
-    assert check(given_back, exercises.randomization_score).passed
+    assert check(restored, exercises.randomization_score).passed
 
 
 def test_randomization_score_exercise_recognizes_repeated_seed():
@@ -262,7 +262,7 @@ def test_randomization_score_exercise_recognizes_repeated_seed():
 
 
 def test_randomization_score_exercise_recognizes_recomputed_target():
-    def answer(method, model, x, draws=10):
+    def solution(method, model, x, draws=10):
         scores = []
         for _ in range(draws):
             other = copy.deepcopy(model)
@@ -270,7 +270,7 @@ def test_randomization_score_exercise_recognizes_recomputed_target():
             scores += [srcc(a.flatten(), b.flatten()) for a, b in zip(method(model, x), method(other, x))]
         return sum(scores) / len(scores)
 
-    assert check(answer, exercises.randomization_score).hint.startswith("The target is recomputed")
+    assert check(solution, exercises.randomization_score).hint.startswith("The target is recomputed")
 
 
 def test_randomization_score_exercise_rejects_randomizing_all_layers():
@@ -286,7 +286,7 @@ def test_randomization_score_exercise_cases_cover_insensitive_method():
     assert sum(len(model(x).argmax(1).unique()) > 1 for _, model, x, _ in cases) >= 2
     assert [
         exercises.randomization_score.reference(*case) == 1 for case in arguments(exercises.randomization_score)
-    ] == [method.deaf for method, *_ in cases]
+    ] == [method.insensitive for method, *_ in cases]
 
 
 def test_randomization_score_exercise_reference_runs_on_library_methods(network, images):
@@ -301,19 +301,19 @@ def test_randomization_score_exercise_reference_runs_on_library_methods(network,
     assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
 
 
-# All contrasts at once.
+# Introspective features.
 
 
 def by_rows(p, h):
-    """The loss to every Q, one backward pass each, and of its gradient the row of Q."""
+    """Return row Q of the gradient of the loss for label Q, with one backward pass for each Q."""
     N, C, d = *p.shape, h.shape[1]
-    found = torch.zeros(N, C, d, dtype=h.dtype)
+    features = torch.zeros(N, C, d, dtype=h.dtype)
     for n in range(N):
         for Q in range(C):
             W = torch.zeros(C, d, dtype=h.dtype, requires_grad=True)
             logits = W @ h[n].detach() + p[n].detach().log()
-            found[n, Q] = torch.autograd.grad(-logits.log_softmax(0)[Q], W)[0][Q]
-    return found.flatten(1)
+            features[n, Q] = torch.autograd.grad(-logits.log_softmax(0)[Q], W)[0][Q]
+    return features.flatten(1)
 
 
 def test_introspective_features_exercise_reference_matches_autograd():
@@ -336,7 +336,7 @@ def test_introspective_features_exercise_blocks_permute_with_classes():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
         by_rows,
         lambda p, h: by_rows(p.float(), h.float()),
@@ -348,8 +348,8 @@ def test_introspective_features_exercise_blocks_permute_with_classes():
     ],
     ids=["rows", "float32", "einsum", "kron", "numpy"],
 )
-def test_introspective_features_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.introspective_features).passed
+def test_introspective_features_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.introspective_features).passed
 
 
 def test_introspective_features_exercise_rejects_attached_graph():
@@ -362,7 +362,7 @@ def test_introspective_features_exercise_rejects_attached_graph():
     )
     assert check(lambda p, h: list(graph(p, h)), exercises.introspective_features).hint == verdict.hint
     with torch.no_grad():
-        assert not check(graph, exercises.introspective_features).passed  # the cell may not hide it
+        assert not check(graph, exercises.introspective_features).passed  # printing the result must not hide it
     assert all(p.requires_grad and h.requires_grad for p, h in arguments(exercises.introspective_features))
 
 

@@ -1,4 +1,4 @@
-"""The exercises of chapter 3: the references against witnesses and the library, and answers found in other ways."""
+"""The exercises of chapter 3: references compared with other computations and the library, and alternative solutions."""
 
 import itertools
 import re
@@ -41,14 +41,14 @@ def by_two_loops(normal, abnormal):
     return total / (len(normal) * len(abnormal))
 
 
-@pytest.mark.parametrize("witness", [metrics.auroc, by_scikit_learn])
-def test_auroc_exercise_reference_matches_library_and_sklearn(witness):
+@pytest.mark.parametrize("computation", [metrics.auroc, by_scikit_learn])
+def test_auroc_exercise_reference_matches_library_and_sklearn(computation):
     for case in arguments(exercises.auroc):
-        assert exercises.auroc.reference(*case).item() == pytest.approx(witness(*case), abs=1e-12)
+        assert exercises.auroc.reference(*case).item() == pytest.approx(computation(*case), abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
         metrics.auroc,
         by_scikit_learn,
@@ -58,9 +58,9 @@ def test_auroc_exercise_reference_matches_library_and_sklearn(witness):
     ],
     ids=["the library", "scikit-learn", "ranks", "two loops", "float32"],
 )
-def test_auroc_exercise_accepts_alternative_solutions(answer, monkeypatch):
+def test_auroc_exercise_accepts_alternative_solutions(solution, monkeypatch):
     monkeypatch.setattr(time, "process_time", lambda: 0.0)
-    verdict = check(answer, exercises.auroc)
+    verdict = check(solution, exercises.auroc)
     assert verdict.passed and verdict.hint is None
 
 
@@ -80,35 +80,35 @@ def test_auroc_exercise_recognizes_swapped_arguments():
 
 
 @pytest.mark.parametrize(
-    "wrong, said",
+    "wrong, message",
     [
-        (lambda n, a: np.mean(a.numpy()[:, None] > n.numpy()), "Ties are counted as won, or as lost"),
-        (lambda n, a: np.mean(a.numpy()[:, None] >= n.numpy()), "Ties are counted as won, or as lost"),
+        (lambda n, a: np.mean(a.numpy()[:, None] > n.numpy()), "Ties are counted as 1, or as 0"),
+        (lambda n, a: np.mean(a.numpy()[:, None] >= n.numpy()), "Ties are counted as 1, or as 0"),
         (lambda n, a: ((a > 0.5).float().mean() + (n <= 0.5).float().mean()) / 2, "accuracy at the threshold ½"),
         (lambda n, a: by_ranks(n, a) - 1 / len(n), "do not begin at the same number"),
     ],
 )
-def test_auroc_exercise_recognizes_mistake_variants(wrong, said):
-    assert said in check(wrong, exercises.auroc).hint
+def test_auroc_exercise_recognizes_mistake_variants(wrong, message):
+    assert message in check(wrong, exercises.auroc).hint
 
 
 def test_auroc_exercise_cases_cover_ties_and_values_below_half():
     assert all((a[:, None] == n).any() for n, a in arguments(exercises.auroc))
-    found = [metrics.auroc(*case) for case in arguments(exercises.auroc)]
-    assert min(found) < 0.5 < max(found)
+    areas = [metrics.auroc(*case) for case in arguments(exercises.auroc)]
+    assert min(areas) < 0.5 < max(areas)
 
 
-# A norm without a backward pass.
+# Gradient norms without a backward pass.
 
 
 def by_autograd(z, h):
-    found = []
+    norms = []
     for n in range(len(z)):
         W = torch.zeros(z.shape[1], h.shape[1], dtype=z.dtype, requires_grad=True)
         logits = W @ h[n] + z[n]
         loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
-        found.append(torch.autograd.grad(loss, W)[0].square().sum())
-    return torch.stack(found)
+        norms.append(torch.autograd.grad(loss, W)[0].square().sum())
+    return torch.stack(norms)
 
 
 def test_confounding_gradient_norm_exercise_reference_matches_autograd():
@@ -131,7 +131,7 @@ def test_confounding_gradient_norm_exercise_reference_matches_library():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
         by_autograd,
         lambda z, h: by_autograd(z.float(), h.float()),
@@ -142,8 +142,8 @@ def test_confounding_gradient_norm_exercise_reference_matches_library():
     ],
     ids=["autograd", "float32", "numpy", "einsum"],
 )
-def test_confounding_gradient_norm_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.confounding_gradient_norm).passed
+def test_confounding_gradient_norm_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.confounding_gradient_norm).passed
 
 
 def test_confounding_gradient_norm_exercise_recognizes_batch_gradient():
@@ -158,24 +158,26 @@ def test_confounding_gradient_norm_exercise_recognizes_batch_gradient():
 
 
 def test_confounding_gradient_norm_exercise_softmax_reverses_order():
-    """The slip is another method with the other sign: where all logits rise together, one norm falls and the other stays."""
-    right = exercises.confounding_gradient_norm.reference
+    """If all logits rise together, the correct norm falls, and that of the mistake with softmax does not change."""
+    correct = exercises.confounding_gradient_norm.reference
     softmax = next(
         wrong for hint, wrong in exercises.confounding_gradient_norm.iter_known_mistakes() if "softmax" in hint
     )
     h = torch.ones(2, 3, dtype=torch.float64)
-    unsure, sure = torch.zeros(1, 4, dtype=torch.float64), torch.tensor([[9.0, 0, 0, 0]], dtype=torch.float64)
-    assert right(sure, h[:1]) < right(unsure, h[:1]) and softmax(sure, h[:1]) > softmax(unsure, h[:1])
-    assert right(unsure + 5, h[:1]) < right(unsure, h[:1]) and softmax(unsure + 5, h[:1]) == pytest.approx(
-        softmax(unsure, h[:1])
+    uncertain, confident = torch.zeros(1, 4, dtype=torch.float64), torch.tensor([[9.0, 0, 0, 0]], dtype=torch.float64)
+    assert correct(confident, h[:1]) < correct(uncertain, h[:1]) and softmax(confident, h[:1]) > softmax(
+        uncertain, h[:1]
+    )
+    assert correct(uncertain + 5, h[:1]) < correct(uncertain, h[:1]) and softmax(uncertain + 5, h[:1]) == pytest.approx(
+        softmax(uncertain, h[:1])
     )
 
 
-# Ten small steps.
+# Projected gradient descent.
 
 
 def by_loops(model, x, y, eps, step, steps):
-    found = []
+    adversarial = []
     for image, label in zip(x, y):
         at = image.clone()
         for _ in range(steps):
@@ -183,10 +185,10 @@ def by_loops(model, x, y, eps, step, steps):
             (slope,) = torch.autograd.grad(F.cross_entropy(model(leaf[None]), label[None]), leaf)
             at = torch.max(torch.min(at + step * slope.sign(), image + eps), image - eps)
             at = at.clamp(0, 1)
-        found.append(at)
-    found = torch.stack(found)
-    right = [n for n in range(len(x)) if model(x[n : n + 1]).argmax() == y[n]]
-    return found, sum(int(model(found[n : n + 1]).argmax() != y[n]) for n in right) / len(right)
+        adversarial.append(at)
+    adversarial = torch.stack(adversarial)
+    correct = [n for n in range(len(x)) if model(x[n : n + 1]).argmax() == y[n]]
+    return adversarial, sum(int(model(adversarial[n : n + 1]).argmax() != y[n]) for n in correct) / len(correct)
 
 
 def test_pgd_exercise_reference_matches_loops_and_library():
@@ -218,9 +220,9 @@ def in_numpy(*case):
     return at.numpy(), np.float64(share)
 
 
-@pytest.mark.parametrize("answer", [by_loops, in_one_batch, in_numpy], ids=["loops", "one batch", "numpy"])
-def test_pgd_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.pgd).passed
+@pytest.mark.parametrize("solution", [by_loops, in_one_batch, in_numpy], ids=["loops", "one batch", "numpy"])
+def test_pgd_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.pgd).passed
 
 
 def test_pgd_exercise_hint_reports_excessive_perturbation_size():
@@ -233,18 +235,18 @@ def test_pgd_exercise_hint_reports_excessive_perturbation_size():
 
     model, x, y, eps, step, steps = arguments(exercises.pgd)[0]
     hint = check(grows, exercises.pgd).hint
-    (said,) = (float(found) for found in re.findall(r"change is ([\d.]+):", hint))
+    (reported,) = (float(number) for number in re.findall(r"change is ([\d.]+):", hint))
     assert (
-        said == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4)
-        and said > 2 * eps
+        reported == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4)
+        and reported > 2 * eps
     )
-    assert hint.startswith("Each step is brought back around the last one")
+    assert hint.startswith("Each step is projected around the previous image")
 
 
 def test_pgd_exercise_hint_reports_both_sizes_for_too_small_steps():
     timid = lambda model, x, y, eps, step, steps: exercises.pgd.reference(model, x, y, eps, step / steps, steps)
-    yours, right = (float(found) for found in re.findall(r"(\d\.\d+)", check(timid, exercises.pgd).hint))
-    assert right == pytest.approx(arguments(exercises.pgd)[0][3]) and yours == pytest.approx(0.04, abs=5e-4)
+    actual, expected = (float(number) for number in re.findall(r"(\d\.\d+)", check(timid, exercises.pgd).hint))
+    assert expected == pytest.approx(arguments(exercises.pgd)[0][3]) and actual == pytest.approx(0.04, abs=5e-4)
 
 
 def test_pgd_exercise_rejects_attached_graph():
@@ -276,25 +278,25 @@ def test_pgd_exercise_recognizes_wrong_success_rate_alone():
 
     verdict = check(counts_all, exercises.pgd)
     assert (
-        verdict.problem == "Pictures that were wrong before are counted as fooled"
-        and "`the pictures` right" in verdict.correct_so_far
+        verdict.problem == "Images that were misclassified before the attack are counted"
+        and "`the images` right" in verdict.correct_so_far
     )
 
 
 def test_pgd_exercise_cases_cover_clipping_and_partial_success():
     for model, x, y, eps, step, steps in arguments(exercises.pgd):
-        before = model(x).argmax(1) == y
-        found, share = by_loops(model, x, y, eps, step, steps)
-        assert not before.all() and before.any() and 0 < share < 1
+        correct = model(x).argmax(1) == y
+        adversarial, share = by_loops(model, x, y, eps, step, steps)
+        assert not correct.all() and correct.any() and 0 < share < 1
         assert (x == 0).any() and (x == 1).any() and steps * step > eps
-        assert (found - x).abs().max().item() == pytest.approx(eps)
+        assert (adversarial - x).abs().max().item() == pytest.approx(eps)
     assert any(step > eps for _, _, _, eps, step, _ in arguments(exercises.pgd))
 
 
-# An honest split.
+# Leave-one-group-out splits.
 
 
-def by_hand(family, image, score, left_out):
+def by_lists(family, image, score, left_out):
     train = [p % 2 == 0 and f != left_out for f, p in zip(family.tolist(), image.tolist())]
     test = [p % 2 == 1 and f in (0, left_out) for f, p in zip(family.tolist(), image.tolist())]
     known = [s for s, t in zip(score.tolist(), train) if t]
@@ -306,7 +308,7 @@ def by_hand(family, image, score, left_out):
 
 def test_leave_one_group_out_exercise_reference_matches_loop():
     for case in arguments(exercises.leave_one_group_out):
-        for mine, other in zip(exercises.leave_one_group_out.reference(*case), by_hand(*case), strict=True):
+        for mine, other in zip(exercises.leave_one_group_out.reference(*case), by_lists(*case), strict=True):
             torch.testing.assert_close(
                 mine.double(), torch.as_tensor(other, dtype=torch.float64), rtol=1e-12, atol=1e-12
             )
@@ -322,16 +324,16 @@ def test_leave_one_group_out_exercise_groups_match_library():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "solution",
     [
-        by_hand,
+        by_lists,
         lambda f, p, s, o: [part.numpy() for part in exercises.leave_one_group_out.reference(f, p, s, o)],
         lambda f, p, s, o: exercises.leave_one_group_out.reference(f, p, s.float(), o),
     ],
-    ids=["by hand", "numpy", "float32"],
+    ids=["lists", "numpy", "float32"],
 )
-def test_leave_one_group_out_exercise_accepts_alternative_solutions(answer):
-    assert check(answer, exercises.leave_one_group_out).passed
+def test_leave_one_group_out_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.leave_one_group_out).passed
 
 
 def test_leave_one_group_out_exercise_recognizes_leaky_scaling():
@@ -342,19 +344,19 @@ def test_leave_one_group_out_exercise_recognizes_leaky_scaling():
 
     verdict = check(peeks, exercises.leave_one_group_out)
     assert (
-        verdict.problem == "The scores are standardised with what the test holds"
+        verdict.problem == "The scores are standardized with test samples"
         and "`train`, `test` right" in verdict.correct_so_far
     )
 
 
 def test_leave_one_group_out_exercise_random_split_shares_images():
-    """What a random split by sample does, in the first two cases at least: the same picture on both sides."""
+    """In the first two cases, a random split by sample puts the same image on both sides."""
     for family, image, *_ in arguments(exercises.leave_one_group_out):
         side = torch.rand(len(family), generator=torch.Generator().manual_seed(0)) < 0.5
         assert set(image[side].tolist()) & set(image[~side].tolist())
 
 
-# The quiz keeps its word.
+# A fact that the quiz states.
 
 
 def test_ch3_quiz_sampled_label_gradients_average_to_zero():

@@ -1,4 +1,4 @@
-"""Exercise 4 of chapter 4: the reference against witnesses and the library, and answers found in other ways."""
+"""Exercise 4 of chapter 4: the reference compared with the library, and alternative solutions."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tutorial_lib import gradients, models, saliency
 
 
 def by_loops(activation, head, p):
-    """One position, one ordinary backward pass."""
+    """Use one ordinary backward pass for each position."""
     N, K, h, w = activation.shape
     loss, size = torch.zeros(2, N, h, w, dtype=activation.dtype)
     for n in range(N):
@@ -24,7 +24,7 @@ def by_loops(activation, head, p):
 
 
 def by_the_identity(activation, head, p):
-    """No backward pass: the gradient is Wᵀ (q − p)."""
+    """Use no backward pass, because the gradient is Wᵀ (q − p)."""
     A, W, p = activation.detach(), head.weight.detach(), p.detach()
     q = (torch.einsum("ck,nkhw->nchw", W, A) + head.bias[:, None, None]).softmax(1)
     slope = torch.einsum("ck,nchw->nkhw", W, q - p[..., None, None])
@@ -43,9 +43,9 @@ def in_single_precision(activation, head, p):
     return tuple(part.float() for part in by_the_identity(activation, head, p))
 
 
-@pytest.mark.parametrize("answer", [by_loops, by_the_identity, as_a_convolution, in_single_precision])
-def test_local_mismatch_exercise_accepts_alternative_solutions(answer):
-    verdict = check(answer, exercises.local_mismatch)
+@pytest.mark.parametrize("solution", [by_loops, by_the_identity, as_a_convolution, in_single_precision])
+def test_local_mismatch_exercise_accepts_alternative_solutions(solution):
+    verdict = check(solution, exercises.local_mismatch)
     assert verdict.passed and verdict.hint is None, verdict
 
 
@@ -65,18 +65,18 @@ def test_local_mismatch_exercise_rejects_loss_alone():
 
 
 def test_local_mismatch_exercise_rejects_attached_graph():
-    def kept(A, head, p):
+    def attached(A, head, p):
         z = head(A.movedim(1, -1)).log_softmax(-1)
         loss = -(p.detach()[:, None, None] * z).sum(-1)
         (g,) = torch.autograd.grad(loss.sum(), A, retain_graph=True)
         return loss, (A * g).abs().sum(1)
 
-    verdict = check(kept, exercises.local_mismatch)
+    verdict = check(attached, exercises.local_mismatch)
     assert not verdict.passed and verdict.hint.startswith("A graph comes back")
 
 
 def test_local_mismatch_exercise_all_labels_mistake_ignores_target():
-    """The uniform label: the map stays whatever the picture is called."""
+    """With the uniform label, the map does not depend on the target."""
     wrong = next(one for hint, one in exercises.local_mismatch.iter_known_mistakes() if hint.startswith("All labels"))
     A, head, p = exercises.local_mismatch.arguments(0).values()
     maps = [wrong(A, head, other)[1] for other in (p, p.roll(1, 1))]

@@ -1,4 +1,4 @@
-"""The exercises of chapter 5: the references against what is counted and computed elsewhere, and answers found in other ways."""
+"""The exercises of chapter 5: references compared with counts and other computations, and alternative solutions."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tutorial_course.exercises.ch5.verdict import VerdictCode
 from tutorial_course.methods import METHODS
 from tutorial_lib import attribution, gradients, models, uncertainty
 
-# Place it on the map.
+# The place of a method in the course overview.
 
 METHOD_NAMES = {
     "saliency": "saliency",
@@ -42,72 +42,75 @@ def test_place_on_map_exercise_enum_values_are_distinct():
 
 
 def test_place_on_map_exercise_accepts_integers():
-    assert check(lambda method: [int(answer) for answer in PLACES[method]], exercises.place_on_map).passed
+    assert check(lambda method: [int(entry) for entry in PLACES[method]], exercises.place_on_map).passed
 
 
 @pytest.mark.parametrize(
-    ("method", "answer", "said"),
+    ("method", "entry", "message"),
     [
         (
             "purview",
             (WithRespectTo.PARAMETERS, ReadOut.NORM, ReadOut.NORM),
-            "The read-out stands where the expectation belongs",
+            "The read-out is given as the objective",
         ),
         (
             "Grad-CAM",
             (WithRespectTo.INPUT, ObjectiveOf.PREDICTED, ReadOut.MAP),
-            "Grad-CAM is taken for a gradient of the input",
+            "Grad-CAM is taken for a gradient with respect to the input",
         ),
         (
             "attack",
             (WithRespectTo.INPUT, ObjectiveOf.A_LOSS, ReadOut.MAP),
-            "A loss is named where a label is asked for",
+            "A loss is named without a label",
         ),
-        ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "the direction is taken for a size"),
+        ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "the direction is taken for a norm"),
     ],
 )
-def test_place_on_map_exercise_recognizes_mistakes(method, answer, said):
-    assert said in check(lambda asked: answer if asked == method else PLACES[asked], exercises.place_on_map).hint
+def test_place_on_map_exercise_recognizes_mistakes(method, entry, message):
+    assert (
+        message
+        in check(lambda requested: entry if requested == method else PLACES[requested], exercises.place_on_map).hint
+    )
 
 
-# What does it cost?
+# Computational cost.
 
 
 def test_backward_pass_count_exercise_reference_matches_counter():
     network, C, N, S = models.load("signs/classifier"), 14, 2, 5
     x = torch.rand(N, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     W, y = network.head.weight, torch.zeros(N, dtype=torch.int64)
-    ways = (
+    computations = (
         lambda: (gradients.penultimate_features(network, x)[0].softmax(1)[:, None] - torch.eye(C)) @ W,
         lambda: uncertainty.confounding_gradient_norms(network, x),
         lambda: gradients.gradient_norms_from_gram(gradients.class_gradient_gram(network, x), torch.ones(N, C)),
         lambda: attribution.integrated_gradients(network, x, n_steps=S),
         lambda: uncertainty.pgd(network, x, y, eps=0.1, n_steps=S),
     )
-    for way, expected in zip(ways, exercises.backward_pass_count.reference(C, N, S), strict=True):
+    for computation, expected in zip(computations, exercises.backward_pass_count.reference(C, N, S), strict=True):
         with gradients.count_passes(network) as passes:
-            way()
+            computation()
         assert passes.backward == expected
 
 
 @pytest.mark.parametrize(
-    ("costs", "said"),
+    ("costs", "message"),
     [
         (lambda C, N, S: (C * N, N, C * N, S * N, S * N), "A pass for every contrast"),
         (lambda C, N, S: (0, N, N, S * N, S * N), "One pass for the norms of every label"),
-        (lambda C, N, S: (0, 1, C, S, S), "A batch was counted as one picture"),
-        (lambda C, N, S: (0, N, C * N, N, S * N), "A walk is counted as one step"),
+        (lambda C, N, S: (0, 1, C, S, S), "A batch was counted as one image"),
+        (lambda C, N, S: (0, N, C * N, N, S * N), "Several steps are counted as one"),
     ],
 )
-def test_backward_pass_count_exercise_recognizes_mistakes(costs, said):
-    assert said in check(costs, exercises.backward_pass_count).hint
+def test_backward_pass_count_exercise_recognizes_mistakes(costs, message):
+    assert message in check(costs, exercises.backward_pass_count).hint
 
 
 def test_backward_pass_count_exercise_accepts_tensor_entries():
     assert check(lambda C, N, S: list(N * torch.tensor([0, 1, C, S, S])), exercises.backward_pass_count).passed
 
 
-# Write a verdict.
+# Verdicts on claims.
 
 
 def cases():
@@ -127,10 +130,16 @@ def test_verdict_exercise_reference_matches_scipy_standard_error():
 
 
 def in_numpy(method, baseline, control, differs):
-    sure = lambda v: v.mean() > 2 * v.std(ddof=1) / np.sqrt(len(v))
-    lead, beside = (method - baseline).numpy(), (method - control).numpy()
-    words = (5, 4)[differs > 0] if not sure(lead) else 3 if not sure(beside) else (1, 2)[differs > 0]
-    return words, lead.mean()
+    significant = lambda v: v.mean() > 2 * v.std(ddof=1) / np.sqrt(len(v))
+    over_baseline, over_control = (method - baseline).numpy(), (method - control).numpy()
+    code = (
+        (5, 4)[differs > 0]
+        if not significant(over_baseline)
+        else 3
+        if not significant(over_control)
+        else (1, 2)[differs > 0]
+    )
+    return code, over_baseline.mean()
 
 
 def test_verdict_exercise_accepts_numpy_solution():
@@ -138,7 +147,7 @@ def test_verdict_exercise_accepts_numpy_solution():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda words, m, b, c, d: (words, (m - b).max()), "The best seed is reported"),
         (
@@ -154,16 +163,16 @@ def test_verdict_exercise_accepts_numpy_solution():
         ),
     ],
 )
-def test_verdict_exercise_recognizes_mistakes(change, said):
-    hasty = lambda m, b, c, d: change(exercises.verdict.reference(m, b, c, d)[0], m, b, c, d)
-    assert said in check(hasty, exercises.verdict).hint
+def test_verdict_exercise_recognizes_mistakes(change, message):
+    mistaken = lambda m, b, c, d: change(exercises.verdict.reference(m, b, c, d)[0], m, b, c, d)
+    assert message in check(mistaken, exercises.verdict).hint
 
 
 def test_verdict_exercise_recognizes_lead_within_spread():
-    def hasty(method, baseline, control, differs):
+    def mistaken(method, baseline, control, differs):
         lead, beside = method - baseline, method - control
         if lead.mean() <= 0:
             return (4 if differs else 5), lead.mean()
         return (3 if not beside.mean() > 2 * beside.std() / len(beside) ** 0.5 else 2 if differs else 1), lead.mean()
 
-    assert "within its own spread" in check(hasty, exercises.verdict).hint
+    assert "within its own spread" in check(mistaken, exercises.verdict).hint

@@ -1,4 +1,4 @@
-"""What a check says, whatever it is given."""
+"""The report of a check, for every kind of solution."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from tutorial_lib.gradients._context import eval_mode
 
 
 def halves(x, k):
-    """Two results of different shapes."""
+    """Return two results of different shapes."""
     return x / k, x.sum()
 
 
@@ -45,7 +45,7 @@ def test_check_reports_correct_solution():
     assert verdict.passed and verdict.hint is None
     assert (
         repr(verdict)
-        == "✓ halves: right\n  3 of 3 cases agree with the reference, and nothing was left behind. Well cut."
+        == "✓ halves: right\n  3 of 3 cases agree with the reference, and the arguments are unchanged. Well cut."
     )
     assert verdict._repr_markdown_().startswith("**✓ halves: right**\n\n3 of 3")
 
@@ -164,9 +164,9 @@ INVALID_SOLUTIONS = {
     "one argument": (lambda x: x, "cannot be called as `halves(x, k)`: too many positional arguments"),
     "three arguments": (lambda x, k, z: x, "missing a required argument: 'z'"),
     "class": (Odd, "cannot be called as"),
-    "number": (3, "no function but of type int"),
-    "nothing": (None, "no function but of type NoneType"),
-    "result": (halves(torch.ones(2), 2.0), "no function but of type tuple"),
+    "number": (3, "got an object of type int"),
+    "nothing": (None, "got an object of type NoneType"),
+    "result": (halves(torch.ones(2), 2.0), "got an object of type tuple"),
     "builtin": (max, "it stops with"),
     "missing operation": (lambda x, k: x - (x > 0), "with a bool tensor is not supported"),
     "missing elsewhere": (lambda x, k: exec("raise NotImplementedError('no Half')"), "NotImplementedError: no Half"),
@@ -212,20 +212,20 @@ def test_check_reports_missing_result_in_some_cases():
 
 
 def test_check_rebuilds_cases_for_every_call():
-    seen = []
+    inputs = []
 
-    def mine(x, k):
-        seen.append(x.clone())
+    def solution(x, k):
+        inputs.append(x.clone())
         result = halves(x, k)
         x.zero_()
         return result
 
-    first, second = check(mine, EXERCISE), check(mine, EXERCISE)
+    first, second = check(solution, EXERCISE), check(solution, EXERCISE)
     assert first == second and first.problem == "`x` was changed in place"
-    assert all(torch.equal(a, b) and a.any() for a, b in zip(seen[:3], seen[3:]))
+    assert all(torch.equal(a, b) and a.any() for a, b in zip(inputs[:3], inputs[3:]))
 
 
-# What may be left behind on a network and on a tensor.
+# Side effects on networks and tensors.
 
 
 class Net(nn.Module):
@@ -356,7 +356,7 @@ def test_check_accepts_bare_reference_and_swapped_arguments():
     assert check(lambda a: a * a, abs, cases=[(-1.0,), (1.0,)]).passed
     with pytest.raises(ValueError, match="at least one case"):
         check(abs, abs)
-    with pytest.raises(ValueError, match="a slip needs a hint"):
+    with pytest.raises(ValueError, match="a known mistake needs a hint"):
         check(abs, abs, cases=[(1.0,)], known_mistakes={" ": abs})
 
 
@@ -382,23 +382,23 @@ def test_check_applies_side_effect_checks_after_numbers_agree():
         },
     )
 
-    def answer(factor, text):
-        def mine(a):
+    def make_solution(factor, text):
+        def solution(a):
             if text and a < 0:
                 warnings.warn(text, stacklevel=1)
             return factor * a
 
-        return mine
+        return solution
 
-    assert check(answer(2, "below zero"), exercise).passed
-    silent = check(answer(2, ""), exercise)
+    assert check(make_solution(2, "below zero"), exercise).passed
+    silent = check(make_solution(2, ""), exercise)
     assert not silent.passed and silent.hint == "No warning comes. Look below zero."
     assert (silent.correct_so_far, silent.problem, silent.next_step) == (
         "all numbers are right, in 2 of 2 cases",
         "No warning comes",
         "Look below zero.",
     )
-    assert check(answer(0.5, ""), exercise).problem == "That is a half"
+    assert check(make_solution(0.5, ""), exercise).problem == "That is a half"
     assert check(lambda a: None, exercise).not_started and check(lambda a, b: a, exercise).hint is None
 
 
@@ -434,11 +434,11 @@ def test_check_adds_advice_to_correct_solution():
     assert check(lambda a: [a], roundabout).hint is None
 
 
-@pytest.mark.parametrize("beside", [{}, {"No warning comes.": lambda call: False}])
-def test_check_records_cpu_time_of_calls(beside, monkeypatch):
-    now, seen = [7.0], []
+@pytest.mark.parametrize("side_effect_checks", [{}, {"No warning comes.": lambda call: False}])
+def test_check_records_cpu_time_of_calls(side_effect_checks, monkeypatch):
+    now, recorded = [7.0], []
 
-    def mine(a):
+    def solution(a):
         now[0] += 2.5
         return a
 
@@ -447,11 +447,11 @@ def test_check_records_cpu_time_of_calls(beside, monkeypatch):
         "f",
         lambda a: a,
         cases=[(1.0,)],
-        side_effect_checks=beside,
-        advice_checks={"Slow. Faster?": lambda call: seen.append(call.seconds)},
+        side_effect_checks=side_effect_checks,
+        advice_checks={"Slow. Faster?": lambda call: recorded.append(call.seconds)},
     )
-    check(mine, timed), check(lambda a: a, timed)
-    assert seen == [2.5, 0]
+    check(solution, timed), check(lambda a: a, timed)
+    assert recorded == [2.5, 0]
 
 
 def test_check_passes_on_warnings_with_advice_checks():

@@ -1,4 +1,4 @@
-"""What holds for every exercise and quiz of every chapter: the reference passes, every slip gets its own hint."""
+"""Properties of every exercise and quiz: the reference passes, and every known mistake gets its own hint."""
 
 import importlib
 import pkgutil
@@ -16,28 +16,28 @@ CHAPTERS = [
 ]
 ALL = [getattr(chapter, name) for chapter in CHAPTERS for name in chapter.__all__ if name != "QUIZ"]
 KNOWN_MISTAKES = [(exercise, hint, wrong) for exercise in ALL for hint, wrong in exercise.iter_known_mistakes()]
-# How many slips each exercise knows by name: those that numbers show, and those that they do not.
+# The number of known mistakes of each exercise: those that the numbers reveal, and those that only side effects reveal.
 MISTAKE_COUNTS = {
     "backward": (7, 0),
     "largest_step": (6, 0),
-    "validity_radius": (5, 0),
-    "smallest_change": (5, 0),
+    "linearization_radius": (5, 0),
+    "minimal_weight_update": (5, 0),
     "counterfactual_cam": (6, 0),
     "contrast_weights": (4, 1),
-    "randomisation_score": (5, 0),
+    "randomization_score": (5, 0),
     "introspective_features": (3, 1),
     "auroc": (4, 0),
-    "confounding_norm": (5, 0),
+    "confounding_gradient_norm": (5, 0),
     "pgd": (7, 1),
-    "leave_one_family_out": (6, 0),
+    "leave_one_group_out": (6, 0),
     "rank_correlation": (5, 0),
     "gradient_distance": (5, 0),
     "bin_contrast": (5, 0),
     "local_mismatch": (6, 1),
-    "backward_passes": (4, 0),
-    "place": (4, 0),
+    "backward_pass_count": (4, 0),
+    "place_on_map": (4, 0),
     "verdict": (4, 0),
-    "publishable": (6, 0),
+    "report_at_threshold": (6, 0),
 }
 
 
@@ -94,11 +94,11 @@ def test_chapter_quiz_has_five_questions_of_four_options(chapter):
 @pytest.mark.parametrize(
     ("chapter", "correct_labels"),
     [
-        ("gradients", [3, 2, 0, 1, 3]),
-        ("information", [0, 1, 3, 2, 0]),
-        ("uncertainty", [3, 1, 2, 0, 3]),
-        ("expectancy", [0, 3, 1, 2, 1]),
-        ("conclusion", [0, 2, 1, 2, 3]),
+        ("ch1.quiz", [3, 2, 0, 1, 3]),
+        ("ch2.quiz", [0, 1, 3, 2, 0]),
+        ("ch3.quiz", [3, 1, 2, 0, 3]),
+        ("ch4.quiz", [0, 3, 1, 2, 1]),
+        ("ch5.quiz", [0, 2, 1, 2, 3]),
     ],
 )
 def test_chapter_quiz_correct_options_match_plan(chapter, correct_labels):

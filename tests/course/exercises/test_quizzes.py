@@ -1,4 +1,4 @@
-"""The two tests of oneself: their right answers are right, they point somewhere, and they ask what no chapter's quiz asks."""
+"""The two self-tests: their answers are correct, their feedback names sections, and no question repeats a chapter's quiz."""
 
 import importlib
 import json
@@ -23,7 +23,7 @@ QUIZZES = [
     if m.ispkg
 ]
 FINAL_QUIZ = final_quiz.FACT_QUESTIONS + final_quiz.JUDGEMENT_QUESTIONS
-# What the lines of the page return, worked out by hand.
+# What the lines of the page return, computed by hand.
 HAND_COMPUTED_ANSWERS = [
     "`(8, 3)`",
     "`[2.0, 4.0, 6.0]`",
@@ -41,20 +41,20 @@ HAND_COMPUTED_ANSWERS += [
 
 
 def all_questions(name):
-    """The quizzes of a page, as the page itself fills them in."""
+    """Return the quizzes of a page, filled in as the page itself does."""
     cells = json.loads((CHAPTERS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code" and not repo_url.is_setup(cell)]
-    space, found = {"device": "cpu"}, []
+    space, quizzes = {"device": "cpu"}, []
     for source in sources:
-        before, called, rest = source.rpartition("\nquiz(")
-        exec(before if called else source.removesuffix("quiz(whole.JUDGEMENT)"), space)
-        if called:
-            found.append(eval(f"quiz({rest}", space))
-    return found
+        before, is_quiz, rest = source.rpartition("\nquiz(")
+        exec(before if is_quiz else source.removesuffix("quiz(whole.JUDGEMENT)"), space)
+        if is_quiz:
+            quizzes.append(eval(f"quiz({rest}", space))
+    return quizzes
 
 
 def nearest_question(text, others):
-    """The other question that comes nearest, and how near: 1 for the same words."""
+    """Return the most similar question and its similarity, which is 1 for the same words."""
     return max(
         (SequenceMatcher(None, text.lower().split(), other.lower().split(), autojunk=False).ratio(), other)
         for other in others
@@ -62,22 +62,22 @@ def nearest_question(text, others):
 
 
 def test_prerequisites_quiz_answers_match_hand_computed_values():
-    (page,) = all_questions("ready")
+    (page,) = all_questions("prerequisites")
     assert [list(question.options)[question.correct] for question in page.questions] == HAND_COMPUTED_ANSWERS
 
 
 def test_final_quiz_fact_answers_match_computed_numbers():
-    # The page itself stops where its numbers do not bear out an answer.
+    # The page itself raises an error if its numbers contradict an answer.
     (page,) = all_questions("self-test")
-    said = [list(question.options.values())[question.correct] for question in page.questions]
-    assert len(said) == len(final_quiz.FACT_QUESTIONS) and "{" not in "".join(said)
-    first, second = map(int, re.search(r"(\d+)% of its mass .*, against (\d+)%", said[2]).groups())
+    correct_options = [list(question.options.values())[question.correct] for question in page.questions]
+    assert len(correct_options) == len(final_quiz.FACT_QUESTIONS) and "{" not in "".join(correct_options)
+    first, second = map(int, re.search(r"(\d+)% of its mass .*, against (\d+)%", correct_options[2]).groups())
     assert first > second
-    border, times = re.search(r"here ([\d.]+)\. After \d+ steps it is (\d+) times", said[5]).groups()
+    border, times = re.search(r"here ([\d.]+)\. After \d+ steps it is (\d+) times", correct_options[5]).groups()
     assert float(border) == 0.5 and abs(float(times) / abs(1 - 0.6 * 4) ** 20 - 1) < 0.01
 
 
-@pytest.mark.parametrize("questions", [prerequisites_quiz.QUIZ, FINAL_QUIZ], ids=["ready", "whole"])
+@pytest.mark.parametrize("questions", [prerequisites_quiz.QUIZ, FINAL_QUIZ], ids=["prerequisites", "final"])
 class TestSelfTestQuizzes:
     def test_self_test_quiz_has_expected_number_of_questions(self, questions):
         assert len(questions) == (10 if questions is prerequisites_quiz.QUIZ else 20)
@@ -90,15 +90,15 @@ class TestSelfTestQuizzes:
         named = [
             number
             for question in questions
-            for said in question.options.values()
-            for number in re.findall(r"[Ss]ections? (\S+\w)", said)
+            for feedback in question.options.values()
+            for number in re.findall(r"[Ss]ections? (\S+\w)", feedback)
         ]
         assert named and [number for number in named if number not in SECTION_TITLES] == []
 
     def test_self_test_quiz_repeats_no_chapter_question(self, questions):
         theirs = [question.text for quiz in QUIZZES for question in quiz]
         near = {question.text: nearest_question(question.text, theirs) for question in questions}
-        assert [(text, *found) for text, found in near.items() if found[0] > 0.6] == []
+        assert [(text, *match) for text, match in near.items() if match[0] > 0.6] == []
 
 
 def test_nearest_question_detects_repeated_question():
@@ -112,7 +112,7 @@ def test_nearest_question_detects_repeated_question():
 
 @pytest.mark.parametrize("question", FINAL_QUIZ, ids=range(len(FINAL_QUIZ)))
 def test_final_quiz_feedback_names_a_section(question):
-    assert any(re.search(r"[Ss]ection \d\.\w", said) for said in question.options.values())
+    assert any(re.search(r"[Ss]ection \d\.\w", feedback) for feedback in question.options.values())
 
 
 def test_self_test_quizzes_cover_every_topic():
@@ -122,15 +122,15 @@ def test_self_test_quizzes_cover_every_topic():
         prerequisites_quiz.TOPIC_PROBABILITY,
         prerequisites_quiz.TOPIC_NETWORKS,
     }
-    found = Counter(question.topic for question in FINAL_QUIZ)
-    assert set(found) == {f"chapter {number}" for number in range(1, 6)} and min(found.values()) >= 3
+    counts = Counter(question.topic for question in FINAL_QUIZ)
+    assert set(counts) == {f"chapter {number}" for number in range(1, 6)} and min(counts.values()) >= 3
 
 
 def test_final_quiz_verdicts_match_ledger():
     row = {claim.id: claim for claim in load_claims()}
     (verdict,) = [question for question in FINAL_QUIZ if row["purview"].claim in question.text]
     assert (
-        list(verdict.options)[verdict.correct_so_far].rstrip(".").lower() == row["purview"].verdict == CONTROL_AS_GOOD
+        list(verdict.options)[verdict.correct].rstrip(".").lower() == row["purview"].verdict == CONTROL_AS_GOOD
         and len(row["purview"].differs) == 5
     )
     (identity,) = [question for question in FINAL_QUIZ if row["fisher"].claim.lower() in question.text.lower()]

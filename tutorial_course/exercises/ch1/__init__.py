@@ -1,4 +1,4 @@
-"""Chapter 1: backpropagation by hand, the largest step, how far a line holds, bending the network; and five questions."""
+"""Chapter 1: backpropagation, the stability limit, the linearization radius, the minimal weight update, and a quiz."""
 
 from tutorial_course.exercises.ch1.backprop import backward
 from tutorial_course.exercises.ch1.largest_step import largest_step

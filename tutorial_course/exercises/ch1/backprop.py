@@ -14,14 +14,25 @@ Gradients = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def reference_backprop(W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor, x: Tensor, y: Tensor) -> Gradients:
-    """∂J/∂W1, ∂J/∂b1, ∂J/∂W2, ∂J/∂b2 for J the mean over the batch of −log softmax(W2 relu(W1 x + b1) + b2)_y.
+    """Return the gradients of the mean cross-entropy of a network with one hidden layer.
 
-    Shapes: W1 (m, d), b1 (m,), W2 (C, m), b2 (C,), x (N, d), y (N,) labels -> gradients of the shapes of the parameters.
+    J is the mean over the batch of −log softmax(W2 relu(W1 x + b1) + b2)_y.
+
+    Args:
+        W1: weights of the hidden layer (m, d).
+        b1: biases of the hidden layer (m,).
+        W2: weights of the last layer (C, m).
+        b2: biases of the last layer (C,).
+        x: inputs (N, d).
+        y: labels (N,).
+
+    Returns:
+        ∂J/∂W1, ∂J/∂b1, ∂J/∂W2 and ∂J/∂b2, each of the shape of its parameter.
     """
-    return parametrized_backprop(W1, b1, W2, b2, x, y)
+    return _parametrized_backprop(W1, b1, W2, b2, x, y)
 
 
-def parametrized_backprop(
+def _parametrized_backprop(
     W1: Tensor,
     b1: Tensor,
     W2: Tensor,
@@ -32,7 +43,7 @@ def parametrized_backprop(
     errors: Callable[[Tensor, Tensor], Tensor] = lambda z, e: (z.softmax(1) - e) / len(z),
     mask: Callable[[Tensor, Tensor], Tensor] = lambda s, g: g * (s > 0),
 ) -> Gradients:
-    """The right lines, with the two that go wrong most often left open: ∂J/∂z from the logits, and what the ReLU lets back."""
+    """The solution, with the two frequent mistakes as parameters: ∂J/∂z, and the gradient behind the ReLU."""
     s = x @ W1.T + b1
     h = s.relu()
     delta2 = errors(h @ W2.T + b2, F.one_hot(y, len(b2)).to(x.dtype))
@@ -40,17 +51,19 @@ def parametrized_backprop(
     return delta1.T @ x, delta1.sum(0), delta2.T @ h, delta2.sum(0)
 
 
-def mistake(**changed) -> Callable[..., Gradients]:
-    return lambda *arguments: parametrized_backprop(*arguments, **changed)
+def _mistake(**changed) -> Callable[..., Gradients]:
+    """The solution with other parameters."""
+    return lambda *arguments: _parametrized_backprop(*arguments, **changed)
 
 
-def mistake_transposed(*arguments: Tensor) -> Gradients:
+def _mistake_transposed(*arguments: Tensor) -> Gradients:
+    """The gradient of W1 transposed."""
     dW1, db1, dW2, db2 = reference_backprop(*arguments)
     return dW1.T, db1, dW2.T, db2
 
 
-def mistake_sum_not_mean(scale: Callable[[int], float]) -> Callable[..., Gradients]:
-    """Bias gradients left as (N, m) and (N, C): the errors themselves, averaged or not."""
+def _mistake_row_per_image(scale: Callable[[int], float]) -> Callable[..., Gradients]:
+    """The gradients of the biases without the sum over the batch, (N, m) and (N, C)."""
 
     def wrong(W1, b1, W2, b2, x, y):
         s = x @ W1.T + b1
@@ -61,15 +74,15 @@ def mistake_sum_not_mean(scale: Callable[[int], float]) -> Callable[..., Gradien
     return wrong
 
 
-def mistake_skip_relu(z: Tensor, e: Tensor) -> Tensor:
-    """∂J/∂z where the loss, which has a softmax of its own, was given probabilities."""
+def _mistake_double_softmax(z: Tensor, e: Tensor) -> Tensor:
+    """∂J/∂z if probabilities are passed to a loss that contains a softmax."""
     p = z.softmax(1)
     delta = (p.softmax(1) - e) / len(z)
     return p * (delta - (p * delta).sum(1, keepdim=True))
 
 
-def make_case(N: int, d: int, m: int, C: int) -> Callable[[torch.Generator], tuple[Tensor, ...]]:
-    """A case: four parameters, N inputs, N labels, no two sizes alike."""
+def _make_case(N: int, d: int, m: int, C: int) -> Callable[[torch.Generator], tuple[Tensor, ...]]:
+    """A case: four parameters, N inputs and N labels, where all sizes are different."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, ...]:
         shapes = (m, d), (m,), (C, m), (C,), (N, d)
@@ -82,27 +95,33 @@ def make_case(N: int, d: int, m: int, C: int) -> Callable[[torch.Generator], tup
 backward = Exercise(
     name="backward",
     reference=reference_backprop,
-    cases=(make_case(5, 3, 4, 2), make_case(7, 4, 6, 3), make_case(2, 6, 3, 5), make_case(1, 2, 5, 3)),
+    cases=(_make_case(5, 3, 4, 2), _make_case(7, 4, 6, 3), _make_case(2, 6, 3, 5), _make_case(1, 2, 5, 3)),
     outputs=("dW1", "db1", "dW2", "db2"),
     known_mistakes={
         "The mask of the ReLU is missing. Take a hidden unit with s < 0 and raise its weight a little: does the loss "
-        "notice?": mistake(mask=lambda s, g: g),
-        "The mask is taken from the gradient that comes in. Ask of each unit whether it was open on the way forward: the sign of "
-        "s, not that of the gradient.": mistake(mask=lambda s, g: g * (g > 0)),
-        "The outer product stands the wrong way round. Compare the shapes of W and of its gradient; with equal sizes nobody "
-        "would have seen it.": mistake_transposed,
-        "The gradients are summed over the batch, not averaged. Show the network the same batch twice: should the step be twice "
-        "as long?": mistake(errors=lambda z, e: z.softmax(1) - e),
-        "The softmax is applied twice. Follow z to the loss and count the exponentials on the way: a cross-entropy in torch "
-        "brings one of its own.": (
-            mistake(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)),
-            mistake(errors=mistake_skip_relu),
+        "notice?": _mistake(mask=lambda s, g: g),
+        "The mask is taken from the incoming gradient. Which units were active in the forward pass depends on the sign "
+        "of s, not on that of the gradient.": _mistake(mask=lambda s, g: g * (g > 0)),
+        "The outer product is the wrong way round. Compare the shapes of W and of its gradient; with equal sizes the "
+        "error would not be visible.": _mistake_transposed,
+        "The gradients are summed over the batch, not averaged. Show the network the same batch twice: should the step "
+        "be twice as long?": _mistake(errors=lambda z, e: z.softmax(1) - e),
+        "The softmax is applied twice. Follow z to the loss and count the exponentials on the way: a cross-entropy in "
+        "torch brings one of its own.": (
+            _mistake(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)),
+            _mistake(errors=_mistake_double_softmax),
         ),
-        "The error is y − p where p − y is meant, and all signs are turned. Raise the logit of the right class a little: should "
-        "the loss rise?": mistake(errors=lambda z, e: (e - z.softmax(1)) / len(z)),
-        "The gradient of a bias still has a row for each picture. A bias has one number a unit, and every picture pulls at "
-        "it: where do the pulls meet?": (mistake_sum_not_mean(lambda N: 1.0), mistake_sum_not_mean(float)),
+        "The error is y − p where p − y is meant, so all gradients are negated. Raise the logit of the correct class a "
+        "little: should the loss rise?": _mistake(errors=lambda z, e: (e - z.softmax(1)) / len(z)),
+        "The gradient of a bias still has one row per image. A bias has one number per unit, and every image "
+        "contributes to it: over which axis do you sum?": (
+            _mistake_row_per_image(lambda N: 1.0),
+            _mistake_row_per_image(float),
+        ),
     },
-    fallback_hint="change one number of the first wrong result by 1e-4 and see how far the loss moves: that is what its gradient says",
-    success_message="Four lines, and nothing in them was magic: autograd does the same, layer after layer.",
+    fallback_hint=(
+        "change one number of the first wrong result by 1e-4 and see how far the loss moves: that is what its gradient "
+        "says"
+    ),
+    success_message="Four lines of code, and autograd computes the same, layer after layer.",
 )

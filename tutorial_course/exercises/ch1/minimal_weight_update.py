@@ -1,8 +1,9 @@
-"""Exercise 4: bend the network, not the picture."""
+"""Exercise 4: the minimal weight update, which changes the network and not the image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,45 +14,56 @@ Change = tuple[Tensor, Tensor]
 
 
 def reference_update(W: Tensor, b: Tensor, h: Tensor, P: int, Q: int) -> Change:
-    """The least change of the last layer z = W h + b that makes the logits P and Q equal: it moves both rows, each half way.
+    """Return the smallest change of the last layer z = W h + b that makes two logits equal.
 
-    dW = −m / (2 (‖h‖² + 1)) (e_P − e_Q) hᵀ and db = −m / (2 (‖h‖² + 1)) (e_P − e_Q), with m = z_P − z_Q; the 1 is the bias,
-    a weight whose input is always one. Shapes: W (C, d), b (C,), h (d,) -> (C, d), (C,).
+    dW = −m / (2 (‖h‖² + 1)) (e_P − e_Q) hᵀ and db = −m / (2 (‖h‖² + 1)) (e_P − e_Q), with the margin m = z_P − z_Q.
+    Both rows change by half of what is needed. The 1 stands for the bias, a weight whose input is always one.
+
+    Args:
+        W: weights (C, d).
+        b: biases (C,).
+        h: features of one image (d,).
+        P: predicted class.
+        Q: the other class.
+
+    Returns:
+        dW (C, d) and db (C,).
     """
-    return parametrized_update(W, b, h, P, Q)
+    return _parametrized_update(W, b, h, P, Q)
 
 
-def parametrized_update(
+def _parametrized_update(
     W: Tensor,
     b: Tensor,
     h: Tensor,
     P: int,
     Q: int,
     *,
-    share: Callable[[Tensor], Tensor] = lambda h: 1 / (2 * (h @ h + 1)),
+    fraction: Callable[[Tensor], Tensor] = lambda h: 1 / (2 * (h @ h + 1)),
     rows: tuple[int, int] = (-1, 1),
     bias: bool = True,
 ) -> Change:
-    """The right lines, with what goes wrong left open: how far each row moves, which rows move, whether the bias comes along."""
+    """The solution, with its frequent mistakes as parameters: the size of the change, which rows change, the bias."""
     margin = (W[P] - W[Q]) @ h + b[P] - b[Q]
     direction = torch.zeros_like(b)
     direction[P], direction[Q] = rows
-    db = margin * share(h) * direction
+    db = margin * fraction(h) * direction
     return torch.outer(db, h), db if bias else torch.zeros_like(b)
 
 
-def mistake(**changed) -> Callable[..., Change]:
-    return lambda *arguments: parametrized_update(*arguments, **changed)
+def _mistake(**changed) -> Callable[..., Change]:
+    """The solution with other parameters."""
+    return lambda *arguments: _parametrized_update(*arguments, **changed)
 
 
-def mistake_feature_shift(W: Tensor, b: Tensor, h: Tensor, P: int, Q: int) -> Tensor:
-    """The other half of the story: the least change of h, with the layer as it is."""
+def _mistake_feature_shift(W: Tensor, b: Tensor, h: Tensor, P: int, Q: int) -> Tensor:
+    """The smallest change of the features h that makes the logits equal, with the layer unchanged."""
     w = W[P] - W[Q]
     return -(w @ h + b[P] - b[Q]) / (w @ w) * w
 
 
-def make_case(C: int, d: int) -> Callable[[torch.Generator], tuple]:
-    """A case: a last layer, features, the class it predicts, and the runner-up or a class further down."""
+def _make_case(C: int, d: int) -> Callable[[torch.Generator], tuple]:
+    """A case: a last layer, features, the predicted class, and the class with the second or third largest logit."""
 
     def make(generator: torch.Generator) -> tuple:
         W, b, h = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((C, d), (C,), (d,)))
@@ -61,44 +73,47 @@ def make_case(C: int, d: int) -> Callable[[torch.Generator], tuple]:
     return make
 
 
-def update_norm(dW: Tensor, db: Tensor) -> float:
+def _update_norm(dW: Tensor, db: Tensor) -> float:
+    """The norm of the whole change."""
     return (dW.square().sum() + db.square().sum()).sqrt().item()
 
 
-ONE_ROW_ONLY = {"share": lambda h: 1 / (h @ h + 1)}
+_ONE_ROW_ONLY: dict[str, Any] = {"fraction": lambda h: 1 / (h @ h + 1)}
 minimal_weight_update = Exercise(
-    name="smallest_change",
+    name="minimal_weight_update",
     reference=reference_update,
-    cases=(make_case(3, 2), make_case(4, 6), make_case(5, 3), make_case(7, 4)),
+    cases=(_make_case(3, 2), _make_case(4, 6), _make_case(5, 3), _make_case(7, 4)),
     outputs=("dW", "db"),
-    measure=update_norm,
+    measure=_update_norm,
     known_mistakes={
-        "The 1 for the bias is forgotten. The bias is a weight too, and its input is always 1: how long is the vector that the "
-        "last layer really sees?": (
-            mistake(share=lambda h: 1 / (2 * (h @ h))),
-            mistake(share=lambda h: 1 / (2 * (h @ h)), bias=False),
-            mistake(bias=False),
+        "The 1 for the bias is missing. The bias is a weight too, and its input is always 1: what is the norm of the "
+        "whole input of the last layer?": (
+            _mistake(fraction=lambda h: 1 / (2 * (h @ h))),
+            _mistake(fraction=lambda h: 1 / (2 * (h @ h)), bias=False),
+            _mistake(bias=False),
         ),
-        "Only one of the two rows moves. P and Q do meet, and your change is {yours:.3f} long where {right:.3f} would do: what "
-        "if each of them came half way?": (
-            mistake(**ONE_ROW_ONLY, rows=(0, 1)),
-            mistake(**ONE_ROW_ONLY, rows=(-1, 0)),
+        "Only one of the two rows changes. The logits become equal, but your change has the norm {yours:.3f} where "
+        "{right:.3f} is enough: what if each row changed by half?": (
+            _mistake(**_ONE_ROW_ONLY, rows=(0, 1)),
+            _mistake(**_ONE_ROW_ONLY, rows=(-1, 0)),
         ),
-        "The factor ½ is missing, and Q overtakes P. Both rows walk the whole way towards each other: where would they "
-        "meet?": mistake(**ONE_ROW_ONLY),
-        "You moved the picture's features, not the network. That is the other way to agree; here h stays, and W and b "
-        "bend round it.": (
-            mistake_feature_shift,
-            lambda *arguments: (mistake_feature_shift(*arguments), 0.0),
-            lambda *arguments: (mistake_feature_shift(*arguments), torch.zeros_like(arguments[1])),
-            lambda *arguments: arguments[2] + mistake_feature_shift(*arguments),
+        "The factor ½ is missing, so z_Q becomes larger than z_P. Both rows change by the whole margin: by how much "
+        "should each change?": _mistake(**_ONE_ROW_ONLY),
+        "You changed the features of the image, not the network. That is the other way to make the logits equal; here "
+        "h stays, and W and b change.": (
+            _mistake_feature_shift,
+            lambda *arguments: (_mistake_feature_shift(*arguments), 0.0),
+            lambda *arguments: (_mistake_feature_shift(*arguments), torch.zeros_like(arguments[1])),
+            lambda *arguments: arguments[2] + _mistake_feature_shift(*arguments),
         ),
-        "You divided by the length of h, not by its square. Put your change back into z_P − z_Q and count how often h "
-        "comes in.": (
-            mistake(share=lambda h: 1 / (2 * (h @ h + 1).sqrt())),
-            mistake(share=lambda h: 1 / (2 * h.norm())),
+        "You divided by the norm of h, not by its square. Insert your change into z_P − z_Q and count how often h "
+        "occurs.": (
+            _mistake(fraction=lambda h: 1 / (2 * (h @ h + 1).sqrt())),
+            _mistake(fraction=lambda h: 1 / (2 * h.norm())),
         ),
     },
-    fallback_hint="add your change to W and b, compute both logits again, and look at what is left between them",
-    success_message="The picture is as it was, and P and Q are level: this is how far the learned space has to bend for it.",
+    fallback_hint="add your change to W and b, compute both logits again, and look at the difference that is left",
+    success_message=(
+        "The image is unchanged, and both logits are equal: this is the smallest change of the network that it needs."
+    ),
 )

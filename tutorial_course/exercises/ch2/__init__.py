@@ -1,4 +1,4 @@
-"""Chapter 2: what would have to go, contrasts without a backward pass, does a map know the weights, all contrasts at once."""
+"""Chapter 2: counterfactual CAM, contrast weights, the randomization test, introspective features, and a quiz."""
 
 from tutorial_course.exercises.ch2.contrast_weights import contrast_weights
 from tutorial_course.exercises.ch2.counterfactual_cam import counterfactual_cam

@@ -1,4 +1,4 @@
-"""Exercise 2: contrast without a backward pass."""
+"""Exercise 2: the weights of contrast CAM without a backward pass."""
 
 from __future__ import annotations
 
@@ -14,82 +14,98 @@ from tutorial_course.exercises.exercise import CallRecord
 
 
 def reference_contrast_weights(p: Tensor, W: Tensor, Q: int, positions: int) -> Tensor:
-    """Why P, rather than Q? α_k = 1/Z Σ_ij ∂(−log p_Q)/∂A^k_ij = 1/Z Σ_c (p_c − [c = Q]) W_ck, for z = W mean(A) + b.
+    """Return the weights of contrast CAM, which answer the question "Why P, rather than Q?".
 
-    Warns where Q is the class predicted. Shapes: p (C,), W (C, K), Q an index, positions Z -> (K,).
+    α_k = 1/Z Σ_ij ∂(−log p_Q)/∂A^k_ij = 1/Z Σ_c (p_c − [c = Q]) W_ck, for z = W mean(A) + b. A warning is given if Q is
+    the predicted class.
+
+    Args:
+        p: probabilities of the classes (C,).
+        W: weights of the last layer (C, K).
+        Q: index of the contrast class.
+        positions: number Z of positions of the feature maps.
+
+    Returns:
+        One weight per feature map (K,).
     """
     if Q == p.argmax():
-        warnings.warn("why P, rather than P? There is hardly an answer: do not stretch it", stacklevel=2)
-    return parametrized_weights(p, W, Q, positions)
+        warnings.warn("Q is the predicted class: its contrast is almost zero, do not normalize it", stacklevel=2)
+    return _parametrized_weights(p, W, Q, positions)
 
 
-def parametrized_weights(
-    p: Tensor, W: Tensor, Q: int, positions: int, *, pull: Callable[[Tensor, Tensor], Tensor] = lambda p, e: p - e
+def _parametrized_weights(
+    p: Tensor, W: Tensor, Q: int, positions: int, *, delta: Callable[[Tensor, Tensor], Tensor] = lambda p, e: p - e
 ) -> Tensor:
-    """The right line, with what the question asks of the logits left open."""
-    return pull(p, one_hot(p, Q)) @ W / positions
+    """The solution, with the gradient of the loss with respect to the logits as a parameter."""
+    return delta(p, _one_hot(p, Q)) @ W / positions
 
 
-def one_hot(p: Tensor, c: int | Tensor) -> Tensor:
+def _one_hot(p: Tensor, c: int | Tensor) -> Tensor:
+    """The one-hot vector of class c, like p."""
     return F.one_hot(torch.as_tensor(c), len(p)).to(p)
 
 
-def mistake(pull: Callable[[Tensor, Tensor], Tensor], Z: Callable[[int], int] = lambda Z: Z) -> Callable[..., Tensor]:
-    return lambda p, W, Q, positions: parametrized_weights(p, W, Q, Z(positions), pull=pull)
+def _mistake(delta: Callable[[Tensor, Tensor], Tensor], Z: Callable[[int], int] = lambda Z: Z) -> Callable[..., Tensor]:
+    """The solution with another gradient, or another number of positions."""
+    return lambda p, W, Q, positions: _parametrized_weights(p, W, Q, Z(positions), delta=delta)
 
 
-def make_case(C: int, K: int, positions: int, place: int, sure: float) -> Callable[[torch.Generator], tuple]:
-    """A case: probabilities, ever surer, a last layer, and as Q the class in this place of the ranking; 0 is P itself."""
+def _make_case(C: int, K: int, positions: int, rank: int, confidence: float) -> Callable[[torch.Generator], tuple]:
+    """A case: probabilities, a last layer, and as Q the class of this rank; rank 0 is the predicted class P."""
 
     def make(generator: torch.Generator) -> tuple:
         z, W = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((C,), (C, K)))
-        z[z.argmax()] += sure
-        return z.softmax(0), W, z.argsort(descending=True)[place].item(), positions
+        z[z.argmax()] += confidence
+        return z.softmax(0), W, z.argsort(descending=True)[rank].item(), positions
 
     return make
 
 
-def max_class_difference(weights: Tensor) -> float:
-    """How far from the right answer in the first case, as a share of its length."""
-    right = parametrized_weights(*FIRST_CASE(torch.Generator().manual_seed(0)))
-    return ((weights - right).norm() / right.norm()).item()
+def _relative_distance(weights: Tensor) -> float:
+    """The distance from the correct weights in the first case, relative to their norm."""
+    expected = _parametrized_weights(*_FIRST_CASE(torch.Generator().manual_seed(0)))
+    return ((weights - expected).norm() / expected.norm()).item()
 
 
-def returns_without_warning(call: CallRecord) -> bool:
-    """Whether P was asked for beside P, and nobody was told."""
+def _returns_without_warning(call: CallRecord) -> bool:
+    """Whether Q was the predicted class, and the function gave no warning."""
     return call.arguments["Q"] == int(call.arguments["p"].argmax()) and not call.warnings
 
 
-FIRST_CASE = make_case(4, 3, 6, place=1, sure=0.5)
+_FIRST_CASE = _make_case(4, 3, 6, rank=1, confidence=0.5)
 contrast_weights = Exercise(
     name="contrast_weights",
     reference=reference_contrast_weights,
     cases=(
-        FIRST_CASE,
-        make_case(5, 7, 16, place=3, sure=1.0),
-        make_case(6, 4, 9, place=0, sure=2.0),
-        make_case(3, 5, 4, place=2, sure=4.0),
+        _FIRST_CASE,
+        _make_case(5, 7, 16, rank=3, confidence=1.0),
+        _make_case(6, 4, 9, rank=0, confidence=2.0),
+        _make_case(3, 5, 4, rank=2, confidence=4.0),
     ),
-    measure=max_class_difference,
+    measure=_relative_distance,
     known_mistakes={
-        "The sign is turned, and this is evidence for Q. Raise a channel that Q likes: does the loss to Q rise or fall, and "
-        "which of the two is to shine?": mistake(lambda p, e: e - p),
-        "The division by the number of positions is missing. Nudge one cell of a map: how much of the nudge reaches its "
-        "average?": mistake(lambda p, e: p - e, Z=lambda _: 1),
-        "It is not p that stands before e_Q. Logits do not add up to 1, and a softmax of what is a softmax already is flatter "
-        "than p: what is the slope of −log p_Q along each logit?": (
-            mistake(lambda p, e: p.log() - e),
-            mistake(lambda p, e: p.softmax(0) - e),
+        "The weights are negated, so this is evidence for Q. Raise a channel with a large weight for Q: does the loss "
+        "for Q rise or fall, and which of the two should be bright?": _mistake(lambda p, e: e - p),
+        "The division by the number of positions is missing. Change one position of a feature map by 1: by how much "
+        "does its average change?": _mistake(lambda p, e: p - e, Z=lambda _: 1),
+        "It is not p from which you subtract e_Q. Logits do not add up to 1, and a softmax of probabilities is flatter "
+        "than p: what is the derivative of −log p_Q with respect to each logit?": (
+            _mistake(lambda p, e: p.log() - e),
+            _mistake(lambda p, e: p.softmax(0) - e),
         ),
-        "That is e_P − e_Q, the contrast of two logits. It is in use too, and the same only where p_P is nearly 1; here the two "
-        "lie {yours:.0%} of the right one's length apart. Who speaks beside P?": mistake(
-            lambda p, e: one_hot(p, p.argmax()) - e
+        "That is e_P − e_Q, the contrast of two logits. It is used too, but agrees only if p_P is nearly 1; here the "
+        "relative distance is {yours:.0%} of the correct norm. Which classes are missing?": _mistake(
+            lambda p, e: _one_hot(p, p.argmax()) - e
         ),
     },
     side_effect_checks={
-        'Q = P goes by without a word. "Why P, rather than P?" is legal, and its answer nearly empty: say so by `warnings.warn`, '
-        "before anyone stretches it to a picture": returns_without_warning,
+        'Q = P gives no warning. "Why P, rather than P?" is a valid question, but its answer is almost zero: use '
+        "`warnings.warn`, so that nobody normalizes it to a visible map": _returns_without_warning,
     },
-    fallback_hint="let autograd do it once: z = W mean(A) + b for a small A, and the gradient of −log softmax(z)_Q with respect to A",
-    success_message="No backward pass: where the network ends like this, the gradient was in p and W all along.",
+    fallback_hint=(
+        "use autograd once: z = W mean(A) + b for a small A, and the gradient of −log softmax(z)_Q with respect to A"
+    ),
+    success_message=(
+        "No backward pass is needed: if a network ends in averages and a linear layer, p and W determine the gradient."
+    ),
 )

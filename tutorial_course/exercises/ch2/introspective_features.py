@@ -1,4 +1,4 @@
-"""Exercise 4: all contrasts at once."""
+"""Exercise 4: introspective features, the contrasts with all classes at once."""
 
 from __future__ import annotations
 
@@ -12,33 +12,41 @@ from tutorial_course.exercises.exercise import CallRecord
 
 
 def reference_features(p: Tensor, h: Tensor) -> Tensor:
-    """Why P, rather than Q? for every Q: the own row of ∂(−log p_Q)/∂W, (p_Q − 1) h, one block of d numbers after another.
+    """Return the introspective features.
 
-    Shapes: p (N, C), h (N, d) -> (N, C·d), without a graph.
+    They answer the question "Why P, rather than Q?" for every class Q: for each Q they contain row Q of ∂(−log p_Q)/∂W,
+    which is (p_Q − 1) h.
+
+    Args:
+        p: probabilities of the classes (N, C).
+        h: features (N, d).
+
+    Returns:
+        (N, C·d), a block of d numbers per class, without a graph.
     """
     return ((p - 1)[:, :, None] * h[:, None]).flatten(1).detach()
 
 
-def mistake_scaling(over: int | tuple[int, int], unbiased: bool, above: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """The features with the mean and the spread of whatever stands in the batch: of each feature, or of all together."""
+def _mistake_scaling(dims: int | tuple[int, int], unbiased: bool, eps: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The features standardized with the statistics of the batch, per feature or over all features."""
 
     def wrong(p: Tensor, h: Tensor) -> Tensor:
         features = reference_features(p, h)
-        return (features - features.mean(over)) / (features.std(over, correction=int(unbiased)) + above)
+        return (features - features.mean(dims)) / (features.std(dims, correction=int(unbiased)) + eps)
 
     return wrong
 
 
-SCALED = [
-    mistake_scaling(over, unbiased, above)
-    for over in (0, (0, 1))
+_STANDARDIZED_FEATURES = [
+    _mistake_scaling(dims, unbiased, eps)
+    for dims in (0, (0, 1))
     for unbiased in (True, False)
-    for above in (0.0, 1e-12, 1e-8, 1e-6, 1e-5)
+    for eps in (0.0, 1e-12, 1e-8, 1e-6, 1e-5)
 ]
 
 
-def make_case(N: int, C: int, d: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
-    """A case: probabilities and features as they leave a network, with what leads back to it; no two sizes alike."""
+def _make_case(N: int, C: int, d: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
+    """A case: probabilities and features with a graph, as the outputs of a network; all sizes are different."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         z, h = (torch.randn(N, k, generator=generator, dtype=torch.float64, requires_grad=True) for k in (C, d))
@@ -51,25 +59,25 @@ def make_case(N: int, C: int, d: int) -> Callable[[torch.Generator], tuple[Tenso
 introspective_features = Exercise(
     name="introspective_features",
     reference=reference_features,
-    cases=(make_case(3, 2, 4), make_case(4, 5, 3), make_case(5, 3, 6), make_case(2, 6, 5)),
+    cases=(_make_case(3, 2, 4), _make_case(4, 5, 3), _make_case(5, 3, 6), _make_case(2, 6, 5)),
     known_mistakes={
-        "The blocks of the classes are mixed. Exchange two classes: whole blocks of d numbers should change places, and nothing "
-        "inside them. What does `flatten` run through first?": lambda p, h: (h[:, :, None] * (p - 1)[:, None]).flatten(
-            1
-        ),
-        "The rows of p − e_Q are added up over the classes. Each Q keeps one row, its own; what do all entries of p − e_Q add "
-        "up to?": (
+        "The blocks of the classes are mixed. Exchange two classes: whole blocks of d numbers should change places, "
+        "and nothing inside them. Which axis does `flatten` vary fastest?": lambda p, h: (
+            h[:, :, None] * (p - 1)[:, None]
+        ).flatten(1),
+        "The rows of p − e_Q are added up over the classes. Each Q keeps only its own row; what is the sum of all "
+        "entries of p − e_Q?": (
             lambda p, h: torch.zeros_like(reference_features(p, h)),
             lambda p, h: torch.zeros_like(h),
             lambda p, h: torch.zeros_like(p),
             lambda p, h: ((len(p[0]) * p - 1)[:, :, None] * h[:, None]).flatten(1),
         ),
-        "The features are scaled with the statistics of what is being asked. One picture's features then depend on its "
-        "neighbours: whose mean and spread does the second look know when a single one arrives?": SCALED,
+        "The features are standardized with the statistics of the batch. The features of an image then depend on the "
+        "other images: which mean and which standard deviation do you use for a single image?": _STANDARDIZED_FEATURES,
     },
     side_effect_checks={
-        "The features carry a graph. Trained on them, the second look would train the first one too: what cuts the way "
-        "back?": CallRecord.has_graph,
+        "The features carry a graph. Training the introspective classifier on them would change the base classifier "
+        "too: which method detaches them?": CallRecord.has_graph,
     },
     fallback_hint="write out the smallest case by hand: the first d numbers of a row belong to the first class",
     success_message="And now the question that matters: which of your features is not a function of h?",

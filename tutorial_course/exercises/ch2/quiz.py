@@ -10,7 +10,9 @@ QUIZ = (
                 "That is its formula in words. Everything beyond it is a claim that has to be tested."
             ),
             "those pixels caused the decision.": "Remove them and see whether the answer falls. The map did not try.",
-            "the network understands the sign.": "Some maps look just like that with random weights in the last layers.",
+            "the network understands the sign.": (
+                "Some maps look just like that with random weights in the last layers."
+            ),
             "the rest of the picture could be deleted without loss.": (
                 "That is a claim, and measurable: deletion and insertion measure it. The map does not."
             ),
@@ -49,7 +51,9 @@ QUIZ = (
             "the test rewards the photographer's habit.": (
                 "Signs stand in the middle. Measure the mass in a mask, or use twins, where the middle knows nothing."
             ),
-            "we should average over more pictures.": "More pictures make the mean steadier. A bias does not average out.",
+            "we should average over more pictures.": (
+                "More pictures make the mean steadier. A bias does not average out."
+            ),
         },
         correct=2,
     ),
@@ -59,7 +63,9 @@ QUIZ = (
             "the same head, trained the same way, on features without gradients.": (
                 "Whatever this one gains as well is no merit of the gradient."
             ),
-            "a larger second head.": "A larger head may raise both numbers. It says nothing of what the gradient added.",
+            "a larger second head.": (
+                "A larger head may raise both numbers. It says nothing of what the gradient added."
+            ),
             "five more seeds.": "Needed, and not enough: a fair comparison can be steady, and so can an unfair one.",
             "a lower loss in training.": "It tells how well the head fits, not what it was fed.",
         },

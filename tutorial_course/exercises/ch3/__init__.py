@@ -1,4 +1,4 @@
-"""Chapter 3: AUROC by counting, a norm without a backward pass, ten small steps, an honest split."""
+"""Chapter 3: AUROC, the norm of a confounding-label gradient, PGD, leave-one-group-out splits, and a quiz."""
 
 from tutorial_course.exercises.ch3.auroc import auroc
 from tutorial_course.exercises.ch3.confounding_norm import confounding_gradient_norm

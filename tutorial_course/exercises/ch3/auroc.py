@@ -1,4 +1,4 @@
-"""Exercise 1: AUROC by counting."""
+"""Exercise 1: the AUROC as a fraction of pairs."""
 
 from __future__ import annotations
 
@@ -11,35 +11,42 @@ from tutorial_course.exercises import Exercise
 from tutorial_course.exercises.exercise import CallRecord
 from tutorial_lib.metrics import average_ranks
 
-SLOW_SECONDS = 0.25  # seconds, for pairs that take a few thousandths together
+SLOW_SECONDS = 0.25  # comparing all pairs at once takes a few milliseconds
 
 
 def reference_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
-    """The share of pairs in which the abnormal score is the higher one, ties counted half: P(a > n) + ½ P(a = n), in [0, 1].
+    """Return the AUROC, the fraction of pairs in which the abnormal score is higher.
 
-    Shapes: normal (N,), abnormal (M,) -> ().
+    AUROC = P(a > n) + ½ P(a = n); ties count one half.
+
+    Args:
+        normal: scores of normal images (N,); a higher score means more abnormal.
+        abnormal: scores of abnormal images (M,).
+
+    Returns:
+        The AUROC in [0, 1], ().
     """
-    return parametrized_auroc(normal, abnormal, 0.5)
+    return _parametrized_auroc(normal, abnormal, 0.5)
 
 
-def parametrized_auroc(normal: Tensor, abnormal: Tensor, tie: float) -> Tensor:
-    """The right line, with what a tie counts left open."""
+def _parametrized_auroc(normal: Tensor, abnormal: Tensor, tie: float) -> Tensor:
+    """The solution, with the weight of a tie as a parameter."""
     pairs = abnormal[:, None] - normal
     return ((pairs > 0) + tie * (pairs == 0)).double().mean()
 
 
-def mistake_accuracy(above: Callable[[Tensor, float], Tensor], fair: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """Accuracy at one threshold, ½: of all scores together, or of both kinds alike."""
+def _mistake_accuracy(above: Callable[[Tensor, float], Tensor], balanced: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Accuracy, or balanced accuracy, at the threshold ½."""
 
     def wrong(normal: Tensor, abnormal: Tensor) -> Tensor:
-        found, kept = above(abnormal, 0.5).double(), (~above(normal, 0.5)).double()
-        return (found.mean() + kept.mean()) / 2 if fair else torch.cat([found, kept]).mean()
+        detected, accepted = above(abnormal, 0.5).double(), (~above(normal, 0.5)).double()
+        return (detected.mean() + accepted.mean()) / 2 if balanced else torch.cat([detected, accepted]).mean()
 
     return wrong
 
 
-def rank_sum(first: int, ends: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """The formula with ranks, (R − M (M ± 1) / 2) / (N M), for ranks that begin at ``first``."""
+def _mistake_rank_sum(first: int, ends: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """The formula (R − M (M ± 1) / 2) / (N M) with ranks that begin at another number than it assumes."""
 
     def formula(normal: Tensor, abnormal: Tensor) -> Tensor:
         N, M = len(normal), len(abnormal)
@@ -49,17 +56,19 @@ def rank_sum(first: int, ends: int) -> Callable[[Tensor, Tensor], Tensor]:
     return formula
 
 
-def make_case(N: int, M: int, shift: float, step: float) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
-    """A case: scores of two kinds, ``shift`` apart, rounded to steps so that there are ties."""
+def _make_case(N: int, M: int, shift: float, step: float) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
+    """A case: normal scores, and abnormal ones that are higher by ``shift``, rounded so that there are ties."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        draw = lambda n: torch.randn(n, generator=generator, dtype=torch.float64)
-        return tuple(((scores / step).round() * step) for scores in (draw(N), draw(M) + shift))
+        sample = lambda n: torch.randn(n, generator=generator, dtype=torch.float64)
+        normal, abnormal = (((scores / step).round() * step) for scores in (sample(N), sample(M) + shift))
+        return normal, abnormal
 
     return make
 
 
-def is_slow(call: CallRecord) -> bool:
+def _is_slow(call: CallRecord) -> bool:
+    """Whether a call took longer than a comparison of all pairs at once."""
     return call.seconds > SLOW_SECONDS
 
 
@@ -68,26 +77,33 @@ auroc = Exercise(
     reference=reference_auroc,
     cases=(
         (torch.tensor([0.1, 0.4, 0.4], dtype=torch.float64), torch.tensor([0.4, 0.9], dtype=torch.float64)),
-        make_case(7, 5, shift=1.0, step=0.5),
-        make_case(6, 9, shift=-0.5, step=0.5),
-        make_case(500, 400, shift=0.4, step=0.1),
+        _make_case(7, 5, shift=1.0, step=0.5),
+        _make_case(6, 9, shift=-0.5, step=0.5),
+        _make_case(500, 400, shift=0.4, step=0.1),
     ),
     known_mistakes={
-        "The two kinds are exchanged, and what comes out is 1 − answer. A score is abnormality: which of a pair is to be the "
-        "higher one?": lambda normal, abnormal: parametrized_auroc(abnormal, normal, 0.5),
-        "Ties are counted as won, or as lost. Give every picture the same score: should that be the best detector, the worst, or "
-        "a coin?": (lambda n, a: parametrized_auroc(n, a, 0.0), lambda n, a: parametrized_auroc(n, a, 1.0)),
-        "That is accuracy at the threshold ½. Add 10 to all scores: who is better or worse now? AUROC asks for no threshold, "
-        "only for the order within pairs.": [
-            mistake_accuracy(above, fair) for above in (torch.gt, torch.ge) for fair in (False, True)
+        "Normal and abnormal are exchanged, and the result is 1 − answer. A higher score means more abnormal: which "
+        "score of a pair should be the higher one?": lambda normal, abnormal: _parametrized_auroc(
+            abnormal, normal, 0.5
+        ),
+        "Ties are counted as 1, or as 0. Give every image the same score: should the AUROC be that of the best "
+        "detector, of the worst, or the chance level?": (
+            lambda n, a: _parametrized_auroc(n, a, 0.0),
+            lambda n, a: _parametrized_auroc(n, a, 1.0),
+        ),
+        "That is accuracy at the threshold ½. Add 10 to all scores: is the detector better or worse now? The AUROC "
+        "needs no threshold, only the order within pairs.": [
+            _mistake_accuracy(above, balanced) for above in (torch.gt, torch.ge) for balanced in (False, True)
         ],
-        "The ranks and the formula do not begin at the same number. The lowest of all ranks is 1 where M (M + 1) / 2 is taken "
-        "off: which does your sort give it?": (rank_sum(0, 1), rank_sum(1, -1)),
+        "The ranks and the formula do not begin at the same number. If you subtract M (M + 1) / 2, the lowest rank "
+        "must be 1: which rank does your sort give it?": (_mistake_rank_sum(0, 1), _mistake_rank_sum(1, -1)),
     },
-    fallback_hint="write the table of pairs for the first case, two rows and three columns, and put 1, ½ or 0 into each cell",
-    success_message="Nothing was assumed about the scores: no threshold, no scale, only who comes before whom.",
+    fallback_hint=(
+        "write the table of pairs for the first case, two rows and three columns, and put 1, ½ or 0 into each cell"
+    ),
+    success_message="The AUROC assumes nothing about the scores: no threshold and no scale, only their order.",
     advice_checks={
-        "A double loop is right and slow. With 10,000 pictures on each side it takes minutes: what does "
-        "`abnormal[:, None] - normal` hold?": is_slow
+        "A double loop is right and slow. With 10,000 images of each kind it takes minutes: what does "
+        "`abnormal[:, None] - normal` hold?": _is_slow
     },
 )

@@ -1,4 +1,4 @@
-"""Exercise 4: an honest split."""
+"""Exercise 4: a leave-one-group-out split without leakage."""
 
 from __future__ import annotations
 
@@ -13,136 +13,153 @@ TrainTestMasks = tuple[Tensor, Tensor]
 
 
 def reference_split(
-    family: Tensor, image: Tensor, score: Tensor, left_out: int
+    group: Tensor, image: Tensor, score: Tensor, left_out: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Learn from even pictures, normal ones (family 0) and of every other family; test on odd ones, normal and left out.
+    """Return the masks of a leave-one-group-out split, the standardized score and a threshold.
 
-    Returns train and test, masks; the score standardised with mean and standard deviation (torch's) of the training side; and
-    the highest such score of a normal picture there, the threshold. Shapes: all (N,), left_out a family ->
-    (N,), (N,), (N,), ().
+    The training set consists of the samples with an even image number, normal or of any group but the one that is left
+    out; the test set of those with an odd image number, normal or of the group that is left out.
+
+    Args:
+        group: group of each sample (N,); 0 is normal, the others are kinds of anomaly.
+        image: number of the image that each sample was made from (N,).
+        score: score of each sample (N,).
+        left_out: the group that is left out of the training set.
+
+    Returns:
+        The masks of the training set and of the test set, bool (N,); the score standardized with the mean and the
+        standard deviation of the training set (N,); and as the threshold the largest standardized score of a normal
+        sample in the training set, ().
     """
-    return parametrized_split(family, image, score, left_out)
+    return _parametrized_split(group, image, score, left_out)
 
 
-def even_images(family: Tensor, image: Tensor) -> Tensor:
+def _even_images(group: Tensor, image: Tensor) -> Tensor:
+    """The samples that may be in the training set."""
     return image % 2 == 0
 
 
-def split_masks(family: Tensor, learn: Tensor, left_out: int) -> TrainTestMasks:
-    return learn & (family != left_out), ~learn & ((family == 0) | (family == left_out))
+def _split_masks(group: Tensor, train_side: Tensor, left_out: int) -> TrainTestMasks:
+    """The masks of the training set and of the test set."""
+    return train_side & (group != left_out), ~train_side & ((group == 0) | (group == left_out))
 
 
-def standardize_by_train(score: Tensor, train: Tensor, test: Tensor) -> Tensor:
-    return standardize(score, score[train])
+def _standardize_by_train(score: Tensor, train: Tensor, test: Tensor) -> Tensor:
+    """The score standardized with the statistics of the training set."""
+    return _standardize(score, score[train])
 
 
-def standardize(score: Tensor, by: Tensor) -> Tensor:
-    return (score - by.mean()) / by.std()
+def _standardize(score: Tensor, reference: Tensor) -> Tensor:
+    """The score standardized with the mean and the standard deviation of a reference."""
+    return (score - reference.mean()) / reference.std()
 
 
-def parametrized_split(
-    family: Tensor,
+def _parametrized_split(
+    group: Tensor,
     image: Tensor,
     score: Tensor,
     left_out: int,
     *,
-    learn: Callable[[Tensor, Tensor], Tensor] = even_images,
-    divide: Callable[[Tensor, Tensor, int], TrainTestMasks] = split_masks,
-    scale: Callable[[Tensor, Tensor, Tensor], Tensor] = standardize_by_train,
-    normal: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda family, train, test: train & (family == 0),
+    train_side: Callable[[Tensor, Tensor], Tensor] = _even_images,
+    divide: Callable[[Tensor, Tensor, int], TrainTestMasks] = _split_masks,
+    scale: Callable[[Tensor, Tensor, Tensor], Tensor] = _standardize_by_train,
+    normal: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda group, train, test: train & (group == 0),
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The right lines, with what goes wrong left open: who is learned from, who is tested, by what is scaled, whose threshold."""
-    train, test = divide(family, learn(family, image), left_out)
+    """The solution, with its frequent mistakes as parameters: the sides, the masks, the scaling, the threshold."""
+    train, test = divide(group, train_side(group, image), left_out)
     scaled = scale(score, train, test)
-    return train, test, scaled, scaled[normal(family, train, test)].max()
+    return train, test, scaled, scaled[normal(group, train, test)].max()
 
 
-def mistake(**changed) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
-    return lambda *arguments: parametrized_split(*arguments, **changed)
+def _mistake(**changed) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """The solution with other parameters."""
+    return lambda *arguments: _parametrized_split(*arguments, **changed)
 
 
-def mistake_normal_on_both_sides(train_too: bool, test_too: bool) -> Callable[[Tensor, Tensor, int], TrainTestMasks]:
-    """All normal pictures on one side, or on both."""
+def _mistake_normal_on_both_sides(in_train: bool, in_test: bool) -> Callable[[Tensor, Tensor, int], TrainTestMasks]:
+    """All normal samples in the training set, in the test set, or in both."""
 
-    def divide(family: Tensor, learn: Tensor, left_out: int) -> TrainTestMasks:
-        train, test = split_masks(family, learn, left_out)
-        own = family == 0
-        return (train | own if train_too else train), (test | own if test_too else test)
-
-    return divide
-
-
-def mistake_group_missing_in_test(normal_only: bool) -> Callable[[Tensor, Tensor, int], TrainTestMasks]:
-    def divide(family: Tensor, learn: Tensor, left_out: int) -> TrainTestMasks:
-        return split_masks(family, learn, left_out)[0], ~learn & (
-            (family == 0) if normal_only else (family != left_out)
-        )
+    def divide(group: Tensor, train_side: Tensor, left_out: int) -> TrainTestMasks:
+        train, test = _split_masks(group, train_side, left_out)
+        normal = group == 0
+        return (train | normal if in_train else train), (test | normal if in_test else test)
 
     return divide
 
 
-def mistake_standardize_separately(score: Tensor, train: Tensor, test: Tensor) -> Tensor:
-    return torch.where(test, standardize(score, score[test]), standardize(score, score[train]))
+def _mistake_group_missing_in_test(normal_only: bool) -> Callable[[Tensor, Tensor, int], TrainTestMasks]:
+    """The group that is left out is not in the test set either."""
+
+    def divide(group: Tensor, train_side: Tensor, left_out: int) -> TrainTestMasks:
+        train, _ = _split_masks(group, train_side, left_out)
+        return train, ~train_side & ((group == 0) if normal_only else (group != left_out))
+
+    return divide
 
 
-def make_case(images: int, families: int, left_out: int, lost: float) -> Callable[[torch.Generator], tuple]:
-    """A case: pictures and a copy of each for every family, some of them missing, in no order; and a score of each."""
+def _mistake_standardize_separately(score: Tensor, train: Tensor, test: Tensor) -> Tensor:
+    """The scores of each set standardized with the statistics of that set."""
+    return torch.where(test, _standardize(score, score[test]), _standardize(score, score[train]))
+
+
+def _make_case(n_images: int, n_groups: int, left_out: int, missing: float) -> Callable[[torch.Generator], tuple]:
+    """A case: images and a changed copy of each per group in random order, some of them missing, with scores."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, int]:
-        family = torch.arange(families + 1).repeat_interleave(images)
-        image = torch.arange(images).repeat(families + 1)
-        kept = (torch.rand(len(family), generator=generator) >= lost) | (family == 0)
-        order = torch.randperm(int(kept.sum()), generator=generator)
-        family, image = family[kept][order], image[kept][order]
-        score = torch.randn(len(family), generator=generator, dtype=torch.float64) + 0.8 * family
-        return family, image, score, left_out
+        group = torch.arange(n_groups + 1).repeat_interleave(n_images)
+        image = torch.arange(n_images).repeat(n_groups + 1)
+        present = (torch.rand(len(group), generator=generator) >= missing) | (group == 0)
+        order = torch.randperm(int(present.sum()), generator=generator)
+        group, image = group[present][order], image[present][order]
+        score = torch.randn(len(group), generator=generator, dtype=torch.float64) + 0.8 * group
+        return group, image, score, left_out
 
     return make
 
 
 leave_one_group_out = Exercise(
-    name="leave_one_family_out",
+    name="leave_one_group_out",
     reference=reference_split,
     outputs=("train", "test", "scaled", "threshold"),
     cases=(
-        make_case(8, families=2, left_out=1, lost=0.0),
-        make_case(11, families=3, left_out=2, lost=0.2),
-        make_case(14, families=4, left_out=4, lost=0.3),
-        make_case(9, families=3, left_out=1, lost=0.2),
+        _make_case(8, n_groups=2, left_out=1, missing=0.0),
+        _make_case(11, n_groups=3, left_out=2, missing=0.2),
+        _make_case(14, n_groups=4, left_out=4, missing=0.3),
+        _make_case(9, n_groups=3, left_out=1, missing=0.2),
     ),
     known_mistakes={
-        "A picture and its attacked copy stand on both sides. Whoever learns the copy knows the picture: by which number are the "
-        "sides to be told apart?": (
-            mistake(learn=lambda family, image: torch.arange(len(image)) % 2 == 0),
-            mistake(learn=lambda family, image: torch.arange(len(image)) < len(image) // 2),
+        "An image and its attacked copy are in different sets. A detector trained on the copy knows the image: which "
+        "number must decide about the set?": (
+            _mistake(train_side=lambda group, image: torch.arange(len(image)) % 2 == 0),
+            _mistake(train_side=lambda group, image: torch.arange(len(image)) < len(image) // 2),
         ),
-        "The scores are standardised with what the test holds. Mean and spread are learned too: which pictures may they have "
-        "seen?": (
-            mistake(scale=lambda score, train, test: standardize(score, score)),
-            mistake(scale=lambda score, train, test: standardize(score, score[train | test])),
-            mistake(scale=lambda score, train, test: standardize(score, score[test])),
-            mistake(scale=mistake_standardize_separately),
+        "The scores are standardized with test samples. Mean and standard deviation are estimated too: from which "
+        "samples may you estimate them?": (
+            _mistake(scale=lambda score, train, test: _standardize(score, score)),
+            _mistake(scale=lambda score, train, test: _standardize(score, score[train | test])),
+            _mistake(scale=lambda score, train, test: _standardize(score, score[test])),
+            _mistake(scale=_mistake_standardize_separately),
         ),
-        "Normal pictures stand on both sides. A detector that knows them by heart would pass: take one half of them for each "
-        "side; which half?": tuple(
-            mistake(divide=mistake_normal_on_both_sides(*which))
+        "Some normal images are in both sets. A detector that has memorized them would succeed: take one half of them "
+        "for each set; which half?": tuple(
+            _mistake(divide=_mistake_normal_on_both_sides(*which))
             for which in ((True, True), (True, False), (False, True))
         ),
-        "The family that was left out is missing from the test as well. Then nothing unseen is asked about: what is the test to "
-        "hold besides the normal?": (
-            mistake(divide=mistake_group_missing_in_test(False)),
-            mistake(divide=mistake_group_missing_in_test(True)),
+        "The group that is left out is missing from the test set as well. Then the test has no new kind of anomaly: "
+        "which samples does it need in addition to the normal ones?": (
+            _mistake(divide=_mistake_group_missing_in_test(False)),
+            _mistake(divide=_mistake_group_missing_in_test(True)),
         ),
-        "The threshold was chosen on the test side. It is then the best for just these pictures: on which side may you look at "
-        "scores before you decide?": (
-            mistake(normal=lambda family, train, test: test & (family == 0)),
-            mistake(normal=lambda family, train, test: (train | test) & (family == 0)),
+        "The threshold is chosen on the test set. It is then the best one for these images only: the scores of which "
+        "set may you use to choose it?": (
+            _mistake(normal=lambda group, train, test: test & (group == 0)),
+            _mistake(normal=lambda group, train, test: (train | test) & (group == 0)),
         ),
-        "The family to be left out is among those that were learned from. That answers another question, how it does on what it "
-        "knows: which copies have to go from the training side?": mistake(
-            divide=lambda family, learn, left_out: (learn, split_masks(family, learn, left_out)[1])
+        "The group that is left out is in the training set. That measures the performance on known anomalies: which "
+        "copies have to be removed from the training set?": _mistake(
+            divide=lambda group, train_side, left_out: (train_side, _split_masks(group, train_side, left_out)[1])
         ),
     },
-    fallback_hint="print family and picture of both sides in two short tables, and look for a number that stands in both",
-    success_message="Nothing of the test was seen before: no picture, no family, no mean, no threshold.",
+    fallback_hint="print group and image of both sets in two short tables, and look for a number that is in both",
+    success_message="Nothing in the test set was used before: no image, no group, no mean and no threshold.",
 )

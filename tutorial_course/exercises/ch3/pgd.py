@@ -1,4 +1,4 @@
-"""Exercise 3: ten small steps."""
+"""Exercise 3: projected gradient descent (PGD), an attack in several steps."""
 
 from __future__ import annotations
 
@@ -12,81 +12,98 @@ from tutorial_course.exercises import Exercise
 from tutorial_course.exercises.exercise import CallRecord
 from tutorial_lib.gradients import cross_entropy, input_gradient
 
-Step = Callable[[Tensor, Tensor, float], Tensor]  # the slope, where it was taken, the length of a step -> where to go
-Project = Callable[
-    [Tensor, Tensor, Tensor, float], Tensor
-]  # where to go, where from, the picture, eps -> where it ends
+Step = Callable[[Tensor, Tensor, float], Tensor]  # (gradient, current images, step size) -> next images
+Project = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # (next, current, original images, eps) -> next images
 
 
-def reference_pgd(model: nn.Module, x: Tensor, y: Tensor, eps: float, step: float, steps: int) -> tuple[Tensor, Tensor]:
-    """x′ ← Π(x′ + step · sign ∂J/∂x′), from x′ = x; Π keeps every pixel within eps of x and inside [0, 1].
+def reference_pgd(
+    model: nn.Module, x: Tensor, y: Tensor, eps: float, alpha: float, n_steps: int
+) -> tuple[Tensor, Tensor]:
+    """Return adversarial images of projected gradient descent, and the success rate.
 
-    With the share of those right before, f(x) = y, that are wrong after. Shapes: x (N, …) in [0, 1], y (N,) -> like x, ().
+    x′ ← Π(x′ + alpha · sign ∂J/∂x′), starting at x′ = x; the projection Π keeps every pixel within eps of x and in [0,
+    1].
+
+    Args:
+        model: a classifier.
+        x: images (N, …) in [0, 1].
+        y: labels (N,).
+        eps: largest change of a pixel.
+        alpha: step size.
+        n_steps: number of steps.
+
+    Returns:
+        The adversarial images, like x; and of the images that are classified correctly before the attack, the fraction
+        that is misclassified after it, ().
     """
-    return parametrized_pgd(model, x, y, eps, step, steps)
+    return _parametrized_pgd(model, x, y, eps, alpha, n_steps)
 
 
-def ascent_step(slope: Tensor, at: Tensor, step: float) -> Tensor:
-    return at + step * slope.sign()
+def _ascent_step(g: Tensor, current: Tensor, alpha: float) -> Tensor:
+    """A step along the sign of the gradient."""
+    return current + alpha * g.sign()
 
 
-def project_linf(to: Tensor, at: Tensor, x: Tensor, eps: float) -> Tensor:
-    return (x + (to - x).clamp(-eps, eps)).clamp(0, 1)
+def _project_linf(next_: Tensor, current: Tensor, x: Tensor, eps: float) -> Tensor:
+    """The projection onto the ε-ball around x and onto [0, 1]."""
+    return (x + (next_ - x).clamp(-eps, eps)).clamp(0, 1)
 
 
-def is_fooled(model: nn.Module, x: Tensor, found: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Which pictures were right before, and which are wrong after."""
-    return model(x).argmax(1) == y, model(found).argmax(1) != y
+def _correct_and_wrong(model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each image is classified correctly before the attack, and whether it is misclassified after it."""
+    return model(x).argmax(1) == y, model(adversarial).argmax(1) != y
 
 
-def success_rate_of_correct(before: Tensor, after: Tensor) -> Tensor:
-    return (before & after).double().sum() / before.sum()
+def _success_rate_of_correct(correct_before: Tensor, wrong_after: Tensor) -> Tensor:
+    """Of the images that were classified correctly, the fraction that is misclassified after the attack."""
+    return (correct_before & wrong_after).double().sum() / correct_before.sum()
 
 
-def parametrized_pgd(
+def _parametrized_pgd(
     model: nn.Module,
     x: Tensor,
     y: Tensor,
     eps: float,
-    step: float,
-    steps: int,
+    alpha: float,
+    n_steps: int,
     *,
-    onward: Step = ascent_step,
-    project: Project = project_linf,
-    count: Callable[[Tensor, Tensor], Tensor] = success_rate_of_correct,
-    length: Callable[[float, float, int], float] = lambda eps, step, steps: step,
+    step: Step = _ascent_step,
+    project: Project = _project_linf,
+    success_rate: Callable[[Tensor, Tensor], Tensor] = _success_rate_of_correct,
+    step_size: Callable[[float, float, int], float] = lambda eps, alpha, n_steps: alpha,
 ) -> tuple[Tensor, Tensor]:
-    """The right lines, with what goes wrong left open: the step, the projection, what is counted, how long a step is."""
-    at = x.clone()
-    for _ in range(steps):
-        slope = input_gradient(model, at, cross_entropy(y))
-        at = project(onward(slope, at, length(eps, step, steps)), at, x, eps)
-    return at, count(*is_fooled(model, x, at, y))
+    """The solution, with its frequent mistakes as parameters: step, projection, success rate and step size."""
+    current = x.clone()
+    for _ in range(n_steps):
+        g = input_gradient(model, current, cross_entropy(y))
+        current = project(step(g, current, step_size(eps, alpha, n_steps)), current, x, eps)
+    return current, success_rate(*_correct_and_wrong(model, x, current, y))
 
 
-def mistake(**changed) -> Callable[..., tuple[Tensor, Tensor]]:
-    return lambda *arguments: parametrized_pgd(*arguments, **changed)
+def _mistake(**changed) -> Callable[..., tuple[Tensor, Tensor]]:
+    """The solution with other parameters."""
+    return lambda *arguments: _parametrized_pgd(*arguments, **changed)
 
 
-def mistake_graph_through_steps(
-    model: nn.Module, x: Tensor, y: Tensor, eps: float, step: float, steps: int
+def _mistake_graph_through_steps(
+    model: nn.Module, x: Tensor, y: Tensor, eps: float, alpha: float, n_steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Nothing is let go of: the slope is taken with respect to the first picture, back through every cut on the way."""
+    """The gradient with respect to the original images, through all steps and projections."""
     start = x.clone().requires_grad_()
-    at = start
-    for _ in range(steps):
-        loss = F.cross_entropy(model(at), y, reduction="sum")
-        (slope,) = torch.autograd.grad(loss, start, retain_graph=True)
-        at = project_linf(ascent_step(slope, at, step), at, start, eps)
-    return at.detach(), success_rate_of_correct(*is_fooled(model, x, at.detach(), y))
+    current = start
+    for _ in range(n_steps):
+        loss = F.cross_entropy(model(current), y, reduction="sum")
+        (g,) = torch.autograd.grad(loss, start, retain_graph=True)
+        current = _project_linf(_ascent_step(g, current, alpha), current, start, eps)
+    return current.detach(), _success_rate_of_correct(*_correct_and_wrong(model, x, current.detach(), y))
 
 
-def make_case(
-    N: int, eps: float, step: float, steps: int, wrong: int, seed: int
-) -> Callable[[torch.Generator], tuple[nn.Module, Tensor, Tensor, float, float, int]]:
-    """A case: a small network, pictures with black and white in them, the first few of them taken for something else."""
+def _make_case(
+    N: int, eps: float, alpha: float, n_steps: int, n_wrong: int, seed: int
+) -> Callable[[torch.Generator | None], tuple[nn.Module, Tensor, Tensor, float, float, int]]:
+    """A case: a small network, images with values 0 and 1 in them, and labels of which the first few are wrong."""
 
-    def make(_: torch.Generator) -> tuple[nn.Module, Tensor, Tensor, float, float, int]:
+    def make(_: torch.Generator | None) -> tuple[nn.Module, Tensor, Tensor, float, float, int]:
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             model = nn.Sequential(nn.Flatten(), nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 4)).double()
@@ -95,63 +112,71 @@ def make_case(
         x = (1.6 * torch.rand(N, 3, 2, 2, generator=generator, dtype=torch.float64) - 0.3).clamp(0, 1)
         with torch.no_grad():
             y = model(x).argmax(1)
-        y[:wrong] = (y[:wrong] + 1) % 4
-        return model.eval(), x, y, eps, step, steps
+        y[:n_wrong] = (y[:n_wrong] + 1) % 4
+        return model.eval(), x, y, eps, alpha, n_steps
 
     return make
 
 
-FIRST_CASE = make_case(12, eps=0.1, step=0.04, steps=10, wrong=3, seed=3)
+_FIRST_CASE = _make_case(12, eps=0.1, alpha=0.04, n_steps=10, n_wrong=3, seed=3)
 
 
-def largest_change(found: Tensor, *_: Tensor) -> float:
-    """Of any pixel, in the first case."""
-    return (found - FIRST_CASE(None)[1]).abs().max().item()
+def _largest_change(adversarial: Tensor, *_: Tensor) -> float:
+    """The largest change of a pixel in the first case."""
+    return (adversarial - _FIRST_CASE(None)[1]).abs().max().item()
 
 
 pgd = Exercise(
     name="pgd",
     reference=reference_pgd,
-    outputs=("the pictures", "the share fooled"),
+    outputs=("the images", "the success rate"),
     cases=(
-        FIRST_CASE,
-        make_case(9, eps=0.05, step=0.02, steps=4, wrong=2, seed=8),
-        make_case(10, eps=0.06, step=0.09, steps=3, wrong=1, seed=5),
-        make_case(8, eps=0.2, step=0.05, steps=7, wrong=2, seed=12),
+        _FIRST_CASE,
+        _make_case(9, eps=0.05, alpha=0.02, n_steps=4, n_wrong=2, seed=8),
+        _make_case(10, eps=0.06, alpha=0.09, n_steps=3, n_wrong=1, seed=5),
+        _make_case(8, eps=0.2, alpha=0.05, n_steps=7, n_wrong=2, seed=12),
     ),
-    measure=largest_change,
+    measure=_largest_change,
     known_mistakes={
-        "Each step is brought back around the last one, so the budget grows with every step. Your largest change is "
-        "{yours:.3f}: from which picture is eps to be measured?": mistake(
-            project=lambda to, at, x, eps: (at + (to - at).clamp(-eps, eps)).clamp(0, 1)
+        "Each step is projected around the previous image, so the change grows with every step. Your largest change is "
+        "{yours:.3f}: from which image is eps measured?": _mistake(
+            project=lambda next_, current, x, eps: (current + (next_ - current).clamp(-eps, eps)).clamp(0, 1)
         ),
-        "The pictures are cut at black and white, and at nothing else. Your largest change is {yours:.3f}: which line knows of "
-        "eps?": mistake(project=lambda to, at, x, eps: to.clamp(0, 1)),
-        "The walk goes downhill. Descent makes the network surer of y: along which sign does the loss rise?": mistake(
-            onward=lambda slope, at, step: at - step * slope.sign()
+        "The images are clipped to [0, 1] only. Your largest change is {yours:.3f}: which line depends on eps?": _mistake(
+            project=lambda next_, current, x, eps: next_.clamp(0, 1)
         ),
-        "The slope is taken with respect to the first picture, through all steps. Where a step was cut it sees nothing any more: "
-        "where should each step begin anew?": mistake_graph_through_steps,
-        "Pictures that were wrong before are counted as fooled. An attack that does nothing would score: what does yours get "
-        "with eps = 0?": (
-            mistake(count=lambda before, after: after.double().mean()),
-            mistake(count=lambda before, after: (before & after).double().mean()),
-            mistake(count=lambda before, after: after.double().sum() / before.sum()),
+        "The steps decrease the loss. Descent makes the network more confident in y: in which direction does the loss "
+        "increase?": _mistake(step=lambda g, current, alpha: current - alpha * g.sign()),
+        "The gradient is taken with respect to the original images, through all steps. Where a step was clipped it is "
+        "zero: from which tensor should the graph of each step start?": _mistake_graph_through_steps,
+        "Images that were misclassified before the attack are counted. An attack that does nothing would have success: "
+        "what is your rate with eps = 0?": (
+            _mistake(success_rate=lambda correct_before, wrong_after: wrong_after.double().mean()),
+            _mistake(success_rate=lambda correct_before, wrong_after: (correct_before & wrong_after).double().mean()),
+            _mistake(
+                success_rate=lambda correct_before, wrong_after: wrong_after.double().sum() / correct_before.sum()
+            ),
         ),
-        "The steps are too small to reach the edge. Your largest change is {yours:.3f}, the right one {right:.3f}: is `step` "
-        "made smaller on the way?": (
-            mistake(length=lambda eps, step, steps: step / steps),
-            mistake(length=lambda eps, step, steps: eps / steps / 2),
-            mistake(length=lambda eps, step, steps: step * eps),
-            mistake(length=lambda eps, step, steps: step / 255),
+        "The steps are too small to use the whole budget. Your largest change is {yours:.3f}, the correct one "
+        "{right:.3f}: do you make the step size smaller?": (
+            _mistake(step_size=lambda eps, alpha, n_steps: alpha / n_steps),
+            _mistake(step_size=lambda eps, alpha, n_steps: eps / n_steps / 2),
+            _mistake(step_size=lambda eps, alpha, n_steps: alpha * eps),
+            _mistake(step_size=lambda eps, alpha, n_steps: alpha / 255),
         ),
-        "The slope itself is walked along, not its sign. A surely wrong picture has hardly any slope: how far does one step of "
-        "yours go, beside `step`?": mistake(onward=lambda slope, at, step: at + step * slope),
+        "The step follows the gradient itself, not its sign. For a confident prediction the gradient is almost zero: "
+        "how large is one of your steps, compared with the step size?": _mistake(
+            step=lambda g, current, alpha: current + alpha * g
+        ),
     },
     side_effect_checks={
-        "The graph of all steps is kept. It grows with every step and hands the network's past on: detach the picture before "
-        "each step, and what you return": CallRecord.has_graph
+        "The graph of all steps is kept. It grows with every step: detach the images before each step, and the images "
+        "that you return": CallRecord.has_graph
     },
-    fallback_hint="print the largest change and the loss after every step: the first may never pass eps, the second should rise",
-    success_message="Ten steps, one budget. Now ask how sure the network is of what it says afterwards.",
+    fallback_hint=(
+        "print the largest change and the loss after every step: the change may not exceed eps, the loss should rise"
+    ),
+    success_message=(
+        "Ten steps, one budget. Now compute how confident the network is in its predictions for these images."
+    ),
 )

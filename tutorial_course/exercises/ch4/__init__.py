@@ -1,4 +1,4 @@
-"""Chapter 4: agreement in rank, the required change as quality, a score that can be contrasted, and where an expectation is disappointed."""
+"""Chapter 4: rank correlation, gradient distance, contrastive explanations of a score, local mismatch, and a quiz."""
 
 from tutorial_course.exercises.ch4.bin_contrast import bin_contrast
 from tutorial_course.exercises.ch4.gradient_distance import gradient_distance

@@ -2,91 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from tutorial_course.exercises import Exercise
 from tutorial_lib.gradients import input_gradient, per_sample_gradients, reconstruction_mse
 
-Asked = dict[str, Tensor]
+Gradients = dict[str, Tensor]
 
 
-def reference_distance(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    """1/L Σ_l ‖g_l(damaged) − g_l(clean)‖ / ‖g_l(clean)‖, g_l the gradient of each picture's own reconstruction error.
+def reference_distance(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """Return the distance of the gradients of the reconstruction errors of two images.
 
-    Shapes: clean, damaged (N, C, H, W) -> (N,), for an autoencoder whose layers have a weight and no bias.
+    d = 1/L Σ_l ‖g_l(distorted) − g_l(clean)‖ / ‖g_l(clean)‖, where g_l is the gradient of an image's reconstruction
+    error with respect to the weights of layer l.
+
+    Args:
+        autoencoder: an autoencoder whose layers have a weight and no bias.
+        clean: clean images (N, C, H, W).
+        distorted: the same images with a distortion, like the clean ones.
+
+    Returns:
+        Distances (N,), ≥ 0; a larger distance means a stronger distortion.
     """
-    a, b = (reconstruction_gradient(autoencoder, x, x) for x in (damaged, clean))
-    return torch.stack([gradient_norm(a[name] - b[name]) / gradient_norm(b[name]) for name in b]).mean(0)
+    a, b = _gradients(autoencoder, distorted, clean)
+    return _relative_norms(a, b, lambda a, b: _norm(a - b)).mean(0)
 
 
-def reconstruction_gradient(autoencoder: nn.Module, x: Tensor, target: Tensor) -> Asked:
-    return per_sample_gradients(autoencoder, x, reconstruction_mse(target))
+def _gradients(
+    autoencoder: nn.Module, distorted: Tensor, clean: Tensor, target: Tensor | None = None
+) -> tuple[Gradients, Gradients]:
+    """The gradients of the reconstruction errors of the distorted and of the clean images, by parameter."""
+    distorted_gradients, clean_gradients = (
+        per_sample_gradients(autoencoder, x, reconstruction_mse(x if target is None else target))
+        for x in (distorted, clean)
+    )
+    return distorted_gradients, clean_gradients
 
 
-def gradient_norm(g: Tensor) -> Tensor:
+def _norm(g: Tensor) -> Tensor:
+    """The norm of each image's gradient, (N,)."""
     return g.flatten(1).norm(dim=1)
 
 
-def mistake_difference_of_norms(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    a, b = (reconstruction_gradient(autoencoder, x, x) for x in (damaged, clean))
-    return torch.stack(
-        [(gradient_norm(a[name]) - gradient_norm(b[name])).abs() / gradient_norm(b[name]) for name in b]
-    ).mean(0)
+def _relative_norms(a: Gradients, b: Gradients, difference: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """A difference of each layer's gradients, relative to the norm of b, (layers, N)."""
+    return torch.stack([difference(a[name], b[name]) / _norm(b[name]) for name in b])
 
 
-def mistake_signed_norms(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    a, b = (reconstruction_gradient(autoencoder, x, x) for x in (damaged, clean))
-    return torch.stack([gradient_norm(a[name]) / gradient_norm(b[name]) - 1 for name in b]).mean(0)
+def _mistake_difference_of_norms(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """The difference of the norms instead of the norm of the difference."""
+    a, b = _gradients(autoencoder, distorted, clean)
+    return _relative_norms(a, b, lambda a, b: (_norm(a) - _norm(b)).abs()).mean(0)
 
 
-def mistake_batch_gradient(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    """One gradient for all pictures together, the mean of theirs."""
+def _mistake_signed_norms(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """The same without the absolute value."""
+    a, b = _gradients(autoencoder, distorted, clean)
+    return _relative_norms(a, b, lambda a, b: _norm(a) - _norm(b)).mean(0)
+
+
+def _mistake_batch_gradient(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """One gradient for all images together, the mean of theirs."""
     a, b = (
-        {name: g.mean(0, keepdim=True) for name, g in reconstruction_gradient(autoencoder, x, x).items()}
-        for x in (damaged, clean)
+        {name: g.mean(0, keepdim=True) for name, g in gradients.items()}
+        for gradients in _gradients(autoencoder, distorted, clean)
     )
-    return torch.stack([gradient_norm(a[name] - b[name]) / gradient_norm(b[name]) for name in b]).mean()
+    return _relative_norms(a, b, lambda a, b: _norm(a - b)).mean()
 
 
-def mistake_image_distance(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    a, b = (input_gradient(autoencoder, x, reconstruction_mse(x)) for x in (damaged, clean))
-    return gradient_norm(a - b) / gradient_norm(b)
+def _mistake_image_distance(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """Gradients with respect to the image instead of the weights."""
+    a, b = (input_gradient(autoencoder, x, reconstruction_mse(x)) for x in (distorted, clean))
+    return _norm(a - b) / _norm(b)
 
 
-def mistake_image_distance_scaled(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    """The same with the target moving along, as when x is asked for its gradient on both sides of the error."""
+def _mistake_image_distance_moving_target(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """The same, where the image is also differentiated as the target of the reconstruction."""
 
-    def slope(x: Tensor) -> Tensor:
+    def gradient(x: Tensor) -> Tensor:
         leaf = x.clone().requires_grad_()
         return torch.autograd.grad((autoencoder(leaf) - leaf).square().flatten(1).mean(1).sum(), leaf)[0]
 
-    a, b = slope(damaged), slope(clean)
-    return gradient_norm(a - b) / gradient_norm(b)
+    a, b = gradient(distorted), gradient(clean)
+    return _norm(a - b) / _norm(b)
 
 
-def mistake_target_is_clean(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-    a, b = (reconstruction_gradient(autoencoder, x, clean) for x in (damaged, clean))
-    return torch.stack([gradient_norm(a[name] - b[name]) / gradient_norm(b[name]) for name in b]).mean(0)
+def _mistake_target_is_clean(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+    """The clean image as the target of both reconstructions."""
+    a, b = _gradients(autoencoder, distorted, clean, target=clean)
+    return _relative_norms(a, b, lambda a, b: _norm(a - b)).mean(0)
 
 
-def mistake_unscaled(read: str):
-    def wrong(autoencoder: nn.Module, clean: Tensor, damaged: Tensor) -> Tensor:
-        a, b = (reconstruction_gradient(autoencoder, x, x) for x in (damaged, clean))
-        each = torch.stack([gradient_norm(a[name] - b[name]) for name in b])
-        whole = torch.stack([gradient_norm(b[name]) for name in b]).norm(dim=0)
+def _mistake_unscaled(reduction: str) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    """The layers combined without dividing each by its own norm."""
+
+    def wrong(autoencoder: nn.Module, clean: Tensor, distorted: Tensor) -> Tensor:
+        a, b = _gradients(autoencoder, distorted, clean)
+        per_layer = torch.stack([_norm(a[name] - b[name]) for name in b])
+        total = torch.stack([_norm(b[name]) for name in b]).norm(dim=0)
         return {
-            "mean": lambda: each.mean(0),
-            "sum": lambda: each.sum(0),
-            "whole": lambda: each.norm(dim=0),
-            "relative": lambda: each.norm(dim=0) / whole,
-        }[read]()
+            "mean": lambda: per_layer.mean(0),
+            "sum": lambda: per_layer.sum(0),
+            "total": lambda: per_layer.norm(dim=0),
+            "relative": lambda: per_layer.norm(dim=0) / total,
+        }[reduction]()
 
     return wrong
 
 
-def small_autoencoder(widths: tuple[int, ...], seed: int) -> nn.Sequential:
-    """A convolutional autoencoder without biases, whose layers are of very unlike sizes."""
+def _small_autoencoder(widths: tuple[int, ...], seed: int) -> nn.Sequential:
+    """A convolutional autoencoder without biases, whose layers have very different gradient norms."""
     generator, layers = torch.Generator().manual_seed(seed), []
     for i, (a, b) in enumerate(zip(widths, widths[1:])):
         with torch.random.fork_rng([]):
@@ -98,13 +126,13 @@ def small_autoencoder(widths: tuple[int, ...], seed: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def make_case(N: int, widths: tuple[int, ...], noise: float):
-    """A case: a network, pictures, and the same pictures damaged."""
+def _make_case(N: int, widths: tuple[int, ...], noise: float) -> Callable[[torch.Generator], tuple]:
+    """A case: an autoencoder, images, and the same images with noise."""
 
     def make(generator: torch.Generator) -> tuple[nn.Module, Tensor, Tensor]:
         clean = torch.rand(N, widths[0], 6, 7, generator=generator, dtype=torch.float64)
-        damaged = clean + noise * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
-        return small_autoencoder(widths, N), clean, damaged.clamp(0, 1)
+        distorted = clean + noise * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
+        return _small_autoencoder(widths, N), clean, distorted.clamp(0, 1)
 
     return make
 
@@ -112,19 +140,26 @@ def make_case(N: int, widths: tuple[int, ...], noise: float):
 gradient_distance = Exercise(
     name="gradient_distance",
     reference=reference_distance,
-    cases=(make_case(3, (1, 4, 1), 0.2), make_case(4, (2, 3, 5, 2), 0.4), make_case(2, (3, 6, 3), 0.1)),
+    cases=(_make_case(3, (1, 4, 1), 0.2), _make_case(4, (2, 3, 5, 2), 0.4), _make_case(2, (3, 6, 3), 0.1)),
     known_mistakes={
-        "That is a difference of norms, not the norm of a difference. Two gradients of one length may point opposite ways: what "
-        "does yours say then?": (mistake_difference_of_norms, mistake_signed_norms),
-        "One gradient was taken for the whole batch. Opposite wishes of two pictures cancel in it: does every picture come back "
-        "with a number of its own?": mistake_batch_gradient,
-        "The gradient was taken with respect to the picture. We bend the network, not the picture: whose change was to be "
-        "measured?": (mistake_image_distance, mistake_image_distance_scaled),
-        "The damaged picture was reconstructed and held against the clean one. That asks whether the network repairs damage, an "
-        "easier question: what does the network expect of the picture that it is shown?": mistake_target_is_clean,
-        "The layers were added as they are. The one with the largest gradients decides alone: print ‖g_l(clean)‖ for each layer, "
-        "then measure in that unit.": tuple(mistake_unscaled(read) for read in ("mean", "sum", "whole", "relative")),
+        "That is a difference of norms, not the norm of a difference. Two gradients with equal norms may have opposite "
+        "directions: what is your distance then?": (_mistake_difference_of_norms, _mistake_signed_norms),
+        "One gradient is computed for the whole batch. Opposite gradients of two images cancel in it: do you return "
+        "one number per image?": _mistake_batch_gradient,
+        "The gradient is taken with respect to the image. The exercise measures a change of the network: with respect "
+        "to which variables do you differentiate?": (_mistake_image_distance, _mistake_image_distance_moving_target),
+        "The reconstruction of the distorted image is compared with the clean one. That measures whether the network "
+        "removes distortions: which target does a reconstruction have without a reference?": _mistake_target_is_clean,
+        "The layers are not scaled before they are combined. The layer with the largest gradients dominates: print "
+        "‖g_l(clean)‖ for each layer, then divide by it.": tuple(
+            _mistake_unscaled(reduction) for reduction in ("mean", "sum", "total", "relative")
+        ),
     },
-    fallback_hint="take one picture and one layer: two gradients of one shape, their difference, its length, in units of the clean one's",
-    success_message="Nobody told the network what damage is. It was asked what it would change, twice.",
+    fallback_hint=(
+        "take one image and one layer: compute both gradients, their difference, and its norm relative to that of the "
+        "clean image's"
+    ),
+    success_message=(
+        "The network was never trained to recognize distortions; the gradients of its own loss reveal them."
+    ),
 )

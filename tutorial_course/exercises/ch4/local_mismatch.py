@@ -1,4 +1,4 @@
-"""Exercise 4: each position's own answer, held against what is said of the whole picture."""
+"""Exercise 4: the local mismatch, the loss of each position's prediction against the prediction of the image."""
 
 from __future__ import annotations
 
@@ -10,97 +10,109 @@ from torch import Tensor, nn
 from tutorial_course.exercises import Exercise
 from tutorial_course.exercises.exercise import CallRecord
 
-TargetFn = Callable[[Tensor, nn.Module, Tensor], Tensor]  # the activation, the head, p -> the loss of each position
+LocalLoss = Callable[[Tensor, nn.Module, Tensor], Tensor]  # (activation, head, p) -> loss of each position
 
 
 def reference_local_mismatch(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
-    """ℓ_ij = −Σ_c p_c log softmax(head(A_ij))_c, and Σ_k |A_k ∂ℓ/∂A_k|: both (N, h, w).
+    """Return the local loss of every position and the map of its gradient.
 
-    activation (N, K, h, w) takes gradients; head: (…, K) -> (…, C) logits; p (N, C), said of the whole picture and not to be moved.
+    ℓ_ij = −Σ_c p_c log softmax(head(A_ij))_c, and the map is Σ_k |A_k ∂ℓ/∂A_k|.
+
+    Args:
+        activation: feature maps A (N, K, h, w) that require gradients.
+        head: the last layer, (…, K) -> (…, C) logits.
+        p: probabilities of the classes for the whole image (N, C); they are treated as constants.
+
+    Returns:
+        The losses and the map, both (N, h, w) and ≥ 0.
     """
-    return reduce_gradient(loss_to_image_prediction, activation, head, p.detach())
+    return _loss_and_map(_loss_to_image_prediction, activation, head, p.detach())
 
 
-def local_logits(activation: Tensor, head: nn.Module) -> Tensor:
+def _local_logits(activation: Tensor, head: nn.Module) -> Tensor:
     """The logits of every position, (N, h, w, C)."""
     return head(activation.movedim(1, -1))
 
 
-def loss_to_image_prediction(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    return -(p[:, None, None] * local_logits(activation, head).log_softmax(-1)).sum(-1)
+def _loss_to_image_prediction(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The loss of every position against the prediction of the image."""
+    return -(p[:, None, None] * _local_logits(activation, head).log_softmax(-1)).sum(-1)
 
 
-def loss_to_own_prediction(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    """Each position's own answer is what is expected of it."""
-    return -local_logits(activation, head).log_softmax(-1).amax(-1)
+def _loss_to_own_prediction(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The loss of every position against its own prediction."""
+    return -_local_logits(activation, head).log_softmax(-1).amax(-1)
 
 
-def local_entropy(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    log_q = local_logits(activation, head).log_softmax(-1)
+def _local_entropy(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The entropy of every position, with its prediction as a constant target."""
+    log_q = _local_logits(activation, head).log_softmax(-1)
     return -(log_q.exp().detach() * log_q).sum(-1)
 
 
-def loss_after_pooling(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    """One loss for the picture, handed back to every position."""
+def _loss_after_pooling(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """One loss per image, repeated at every position."""
     log_q = head(activation.mean((2, 3))).log_softmax(-1)
     return -(p * log_q).sum(-1)[:, None, None].expand(activation[:, 0].shape)
 
 
-def loss_after_pooling_once(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    """The same, its loss counted once a picture and not once a position."""
-    return loss_after_pooling(activation, head, p) / activation[0, 0].numel()
+def _loss_after_pooling_once(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The same, divided by the number of positions."""
+    return _loss_after_pooling(activation, head, p) / activation[0, 0].numel()
 
 
-def loss_over_all_labels(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    """The losses against all labels, averaged with their signs: one uniform label."""
-    return -local_logits(activation, head).log_softmax(-1).mean(-1)
+def _loss_over_all_labels(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The mean of the losses against all labels, which is the loss against the uniform label."""
+    return -_local_logits(activation, head).log_softmax(-1).mean(-1)
 
 
-def loss_summed_over_positions(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
-    """A softmax in which the positions compete, class by class."""
-    z = local_logits(activation, head)
+def _loss_summed_over_positions(activation: Tensor, head: nn.Module, p: Tensor) -> Tensor:
+    """The loss with a softmax over the positions instead of the classes."""
+    z = _local_logits(activation, head)
     log_q = z.flatten(1, 2).log_softmax(1).view(z.shape)
     return -(p[:, None, None] * log_q).sum(-1)
 
 
-def reduce_gradient(
-    loss: TargetFn, activation: Tensor, head: nn.Module, p: Tensor, reduce: Callable[[Tensor], Tensor] | None = None
+def _loss_and_map(
+    loss: LocalLoss, activation: Tensor, head: nn.Module, p: Tensor, reduce: Callable[[Tensor], Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """A loss and its gradient, read as a map."""
+    """A loss, and the map of its gradient times the activation."""
     value = loss(activation, head, p)
     (g,) = torch.autograd.grad(value.sum(), activation)
     reduce = reduce or (lambda product: product.abs().sum(1))
     return value.detach(), reduce(g * activation.detach())
 
 
-def mistake(loss: TargetFn) -> Callable[..., tuple[Tensor, Tensor]]:
-    return lambda activation, head, p: reduce_gradient(loss, activation, head, p.detach())
+def _mistake(loss: LocalLoss) -> Callable[..., tuple[Tensor, Tensor]]:
+    """The solution with another loss."""
+    return lambda activation, head, p: _loss_and_map(loss, activation, head, p.detach())
 
 
-def mistake_target_not_detached(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
-    """The expectation moves with what is held against it."""
-    return reduce_gradient(loss_to_image_prediction, activation, head, p)
+def _mistake_target_not_detached(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
+    """The solution with a gradient through p."""
+    return _loss_and_map(_loss_to_image_prediction, activation, head, p)
 
 
-def mistake_signed_mean(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
-    """The channels added with their signs, and the size taken too late or never."""
-    return reduce_gradient(loss_to_image_prediction, activation, head, p.detach(), lambda product: product.sum(1))
+def _mistake_signed_sum(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum over the channels without absolute values."""
+    return _loss_and_map(_loss_to_image_prediction, activation, head, p.detach(), lambda product: product.sum(1))
 
 
-def mistake_abs_after_mean(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
-    return reduce_gradient(loss_to_image_prediction, activation, head, p.detach(), lambda product: product.sum(1).abs())
+def _mistake_abs_after_sum(activation: Tensor, head: nn.Module, p: Tensor) -> tuple[Tensor, Tensor]:
+    """The absolute value of the sum over the channels."""
+    return _loss_and_map(_loss_to_image_prediction, activation, head, p.detach(), lambda product: product.sum(1).abs())
 
 
-def make_case(
-    N: int, K: int, C: int, h: int, w: int, sharp: float
+def _make_case(
+    N: int, K: int, C: int, h: int, w: int, scale: float
 ) -> Callable[[torch.Generator], tuple[Tensor, nn.Module, Tensor]]:
-    """A case: maps whose places disagree, a linear head, and what the average of the maps is called, still on its graph."""
+    """A case: feature maps whose positions disagree, a linear head, and the prediction of the image, with its graph."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, nn.Module, Tensor]:
         activation = torch.randn(N, K, h, w, generator=generator, dtype=torch.float64).requires_grad_()
         with torch.random.fork_rng(devices=[]):
             head = nn.Linear(K, C).double()
-        head.weight.data = sharp * torch.randn(C, K, generator=generator, dtype=torch.float64)
+        head.weight.data = scale * torch.randn(C, K, generator=generator, dtype=torch.float64)
         head.bias.data = torch.randn(C, generator=generator, dtype=torch.float64)
         return activation, head.requires_grad_(False), head(activation.mean((2, 3))).softmax(1)
 
@@ -112,30 +124,33 @@ local_mismatch = Exercise(
     reference=reference_local_mismatch,
     outputs=("the loss", "the map of its gradient"),
     cases=(
-        make_case(2, 5, 4, 3, 3, sharp=1.0),
-        make_case(3, 4, 6, 2, 5, sharp=0.7),
-        make_case(1, 7, 3, 4, 2, sharp=1.5),
+        _make_case(2, 5, 4, 3, 3, scale=1.0),
+        _make_case(3, 4, 6, 2, 5, scale=0.7),
+        _make_case(1, 7, 3, 4, 2, scale=1.5),
     ),
     known_mistakes={
-        "Each position is judged against its own answer. That measures doubt, not mismatch: what does a position get that is "
-        "quite sure of something else than the picture?": (mistake(loss_to_own_prediction), mistake(local_entropy)),
-        "The positions were averaged before the loss. Then there is one loss for the picture, and every position of your map "
-        "shares it: where in your lines do the positions still have answers of their own?": (
-            mistake(loss_after_pooling),
-            mistake(loss_after_pooling_once),
+        "Each position is compared with its own prediction. That measures uncertainty, not mismatch: which loss has a "
+        "position that is confident of another class than that of the image?": (
+            _mistake(_loss_to_own_prediction),
+            _mistake(_local_entropy),
         ),
-        "All labels were averaged with their signs. What is left is one uniform label, and p is not asked at all: change p, and "
-        "does your map change?": mistake(loss_over_all_labels),
-        "The expectation is still in the graph. Its own gradient runs back into the activation and moves what you hold against: "
-        "detach p": mistake_target_not_detached,
-        "The softmax runs over positions. So they compete for a class, where the classes should compete for a position: along "
-        "which axis do your probabilities add up to one?": mistake(loss_summed_over_positions),
-        "The channels were added before their size was taken. What asks for more and what asks for less cancel: where does "
-        "`abs` stand?": (mistake_signed_mean, mistake_abs_after_mean),
+        "The positions are averaged before the loss. Then there is one loss per image, the same at every position of "
+        "your map: in which of your lines does every position still have its own prediction?": (
+            _mistake(_loss_after_pooling),
+            _mistake(_loss_after_pooling_once),
+        ),
+        "All labels have the same weight. Their average is the uniform label, and p is not used: does your map change "
+        "if you change p?": _mistake(_loss_over_all_labels),
+        "The target p is still part of the graph. Its own gradient also reaches the activation, so that you "
+        "differentiate the target as well: detach p": _mistake_target_not_detached,
+        "The softmax is taken over the positions. The probabilities of the classes should add up to one at every "
+        "position: along which axis do yours add up to one?": _mistake(_loss_summed_over_positions),
+        "The channels are added before the absolute value is taken. Positive and negative contributions cancel: where "
+        "does `abs` belong?": (_mistake_signed_sum, _mistake_abs_after_sum),
     },
     side_effect_checks={
-        "A graph comes back with the maps. Whoever keeps them keeps every activation too: detach what you return": CallRecord.has_graph
+        "A graph comes back with the maps. It keeps every activation in memory: detach what you return": CallRecord.has_graph
     },
-    fallback_hint="take one position and write its four or so logits down; softmax them, and hold them against p",
-    success_message="Each place was asked alone. The odd one is where the answers part.",
+    fallback_hint="take one position, write down its few logits, compute their softmax, and compare it with p",
+    success_message="The loss is large at the positions whose own prediction differs from that of the image.",
 )

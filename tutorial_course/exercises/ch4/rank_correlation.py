@@ -1,4 +1,4 @@
-"""Exercise 1: agreement in rank."""
+"""Exercise 1: Spearman's rank correlation of a quality score with opinion scores."""
 
 from __future__ import annotations
 
@@ -10,50 +10,61 @@ from torch import Tensor
 from tutorial_course.exercises import Exercise
 
 
-def reference_rank_correlation(scores: Tensor, opinions: Tensor, damage: bool) -> Tensor:
-    """Spearman's correlation of a quality score with opinions: Pearson's on ranks, ties sharing one rank. In [−1, 1].
+def reference_rank_correlation(scores: Tensor, opinions: Tensor, higher_is_worse: bool) -> Tensor:
+    """Return Spearman's rank correlation of a quality score with opinion scores.
 
-    ``damage``: the opinions rise with damage, so they are turned first; then 1 means that the score follows people.
-    Shapes: scores (N,), opinions (N,) -> ().
+    It is Pearson's correlation of the ranks, where ties share their average rank.
+
+    Args:
+        scores: the quality score of each image (N,); a higher score means better quality.
+        opinions: the opinion score of each image (N,).
+        higher_is_worse: whether a higher opinion score means a stronger distortion; then the opinions are negated
+            first.
+
+    Returns:
+        The correlation in [−1, 1], (); 1 if the score orders the images as people do.
     """
-    return pearson(average_ranks(scores), average_ranks(-opinions if damage else opinions))
+    return _pearson(_average_ranks(scores), _average_ranks(-opinions if higher_is_worse else opinions))
 
 
-def average_ranks(v: Tensor) -> Tensor:
-    """How many are smaller, and half of those that are equal."""
+def _average_ranks(v: Tensor) -> Tensor:
+    """The rank of each value, up to a constant: the number of smaller values plus half of the equal ones."""
     return (v[:, None] > v).double().sum(1) + (v[:, None] == v).double().sum(1) / 2
 
 
-def pearson(a: Tensor, b: Tensor) -> Tensor:
+def _pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's correlation."""
     a, b = a - a.mean(), b - b.mean()
     return (a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()
 
 
-def with_ranks(rank: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, bool], Tensor]:
-    return lambda scores, opinions, damage: pearson(
-        *(rank(v).double() for v in (scores, -opinions if damage else opinions))
+def _mistake_ranks(rank: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, bool], Tensor]:
+    """The solution with other ranks."""
+    return lambda scores, opinions, higher_is_worse: _pearson(
+        *(rank(v).double() for v in (scores, -opinions if higher_is_worse else opinions))
     )
 
 
-def ordinal_ranks(v: Tensor) -> Tensor:
-    """Ranks in which ties are broken by who comes first."""
+def _ordinal_ranks(v: Tensor) -> Tensor:
+    """Ranks in which ties are broken by their order."""
     return v.argsort(stable=True).argsort()
 
 
-def reversed_ranks(v: Tensor) -> Tensor:
+def _reversed_ranks(v: Tensor) -> Tensor:
+    """Ranks in which ties are broken by their reversed order."""
     return len(v) - 1 - (-v).argsort(stable=True).argsort()
 
 
-def make_case(
-    N: int, step: float, follows: float, damage: bool
+def _make_case(
+    N: int, step: float, slope: float, higher_is_worse: bool
 ) -> Callable[[torch.Generator], tuple[Tensor, Tensor, bool]]:
-    """A case: scores on a bent scale and opinions in steps, so that both have ties."""
+    """A case: scores on a nonlinear scale, and opinions, both rounded so that there are ties."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor, bool]:
-        truth, other = torch.randn(2, N, generator=generator, dtype=torch.float64)
-        opinions = ((truth + other / 2) / step).round() * step
-        scores = ((follows * truth) / step).round().mul(step).exp()
-        return scores, -opinions if damage else opinions, damage
+        quality, noise = torch.randn(2, N, generator=generator, dtype=torch.float64)
+        opinions = ((quality + noise / 2) / step).round() * step
+        scores = ((slope * quality) / step).round().mul(step).exp()
+        return scores, -opinions if higher_is_worse else opinions, higher_is_worse
 
     return make
 
@@ -67,27 +78,38 @@ rank_correlation = Exercise(
             torch.tensor([80.0, 50.0, 60.0, 20.0], dtype=torch.float64),
             True,
         ),
-        make_case(12, 0.5, 1.0, damage=False),
-        make_case(20, 0.7, 0.8, damage=True),
-        make_case(30, 0.4, -1.2, damage=False),
+        _make_case(12, 0.5, 1.0, higher_is_worse=False),
+        _make_case(20, 0.7, 0.8, higher_is_worse=True),
+        _make_case(30, 0.4, -1.2, higher_is_worse=False),
     ),
     known_mistakes={
-        "`argsort` was called once. It says who stands at each place, not at which place each stands: what does "
-        "`tensor([30., 10., 20.]).argsort()` give, and what are the ranks?": with_ranks(
+        "`argsort` was called once. It returns which value is at each rank, not the rank of each value: what does "
+        "`tensor([30., 10., 20.]).argsort()` give, and what are the ranks?": _mistake_ranks(
             lambda v: v.argsort(stable=True)
         ),
-        "Ties are broken by their order in the list. Two pictures with one score deserve one rank, the mean of their places: "
-        "what happens to yours when the list is turned round?": (with_ranks(ordinal_ranks), with_ranks(reversed_ranks)),
-        "That is Pearson's correlation of the values themselves. Take the exponential of all scores: who has changed places, and "
-        "why did your number change?": lambda s, o, damage: pearson(s, -o if damage else o),
-        "The sign is gone. A score that runs backwards agrees with nobody, and yours would never tell: where is the absolute "
-        "value taken?": lambda s, o, damage: reference_rank_correlation(s, o, damage).abs(),
-        "Opinions that rise with damage were not turned. With `damage=True` a high opinion is a bad picture: which sign should a "
-        "perfect score get?": (
-            lambda s, o, damage: reference_rank_correlation(s, o, False),
-            lambda s, o, damage: reference_rank_correlation(s, o, not damage),
+        "Ties are broken by their order in the list. Images with the same score have the same rank, the mean of their "
+        "ranks: what happens to yours when the list is reversed?": (
+            _mistake_ranks(_ordinal_ranks),
+            _mistake_ranks(_reversed_ranks),
+        ),
+        "That is Pearson's correlation of the values themselves. Take the exponential of all scores: which ranks "
+        "change, and why does your number change?": lambda s, o, higher_is_worse: _pearson(
+            s, -o if higher_is_worse else o
+        ),
+        "The result is never negative. A score that orders the images in reverse disagrees with people, and yours "
+        "hides that: where is the absolute value taken?": lambda s, o, higher_is_worse: reference_rank_correlation(
+            s, o, higher_is_worse
+        ).abs(),
+        "Opinion scores that rise with the distortion are not negated. If the third argument is True, a high opinion "
+        "score means a bad image: should the correlation of a perfect score be 1 or −1?": (
+            lambda s, o, higher_is_worse: reference_rank_correlation(s, o, False),
+            lambda s, o, higher_is_worse: reference_rank_correlation(s, o, not higher_is_worse),
         ),
     },
-    fallback_hint="write the ranks of the first case beside its numbers, by hand: the two 2s share the places two and three",
-    success_message="Any rising curve over the scores leaves this number as it is. That is its strength, and all it says.",
+    fallback_hint=(
+        "write the ranks of the first case next to its numbers, by hand: the two 2s share the ranks two and three"
+    ),
+    success_message=(
+        "Any increasing function of the scores leaves this number unchanged: it measures the order, and nothing else."
+    ),
 )

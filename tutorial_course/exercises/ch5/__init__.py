@@ -1,4 +1,4 @@
-"""Chapter 5: place a method on the map, say what it costs, write a verdict, and a threshold you may publish."""
+"""Chapter 5: place methods in the overview, count backward passes, decide on a verdict, choose a threshold, a quiz."""
 
 from tutorial_course.exercises.ch5.backward_pass_count import backward_pass_count
 from tutorial_course.exercises.ch5.method_map import place_on_map

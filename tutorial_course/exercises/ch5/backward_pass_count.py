@@ -1,4 +1,4 @@
-"""Exercise 2: what does it cost?"""
+"""Exercise 2: the computational cost of five methods, in backward passes."""
 
 from __future__ import annotations
 
@@ -11,68 +11,79 @@ METHODS = ("contrasts", "one label", "every label", "integrated", "attack")
 
 
 def count_backward_passes(C: int, N: int, S: int) -> PassCounts:
-    """Gradients that enter the network at its outputs, for N pictures, C classes and S steps or samples, of five methods.
+    """Return the number of backward passes of five methods.
 
-    All contrasts behind an averaging head: none, (p − e_Q)ᵀ W is known. One confounding label, a norm for each picture: N. The
-    norms for every label: C a picture, for the Gram matrix, and then δᵀKδ. Integrated gradients with S samples: S a picture.
-    An attack in S steps: S a picture.
+    - all contrasts of a network that ends in global average pooling and a linear layer: 0, because (p − e_Q)ᵀ W is
+      known;
+    - one norm per image for a confounding label: N;
+    - the norms for every label: C per image for the Gram matrix K, from which δᵀKδ follows;
+    - integrated gradients with S samples: S per image;
+    - an attack with S steps: S per image.
+
+    Args:
+        C: number of classes.
+        N: number of images.
+        S: number of samples or steps.
+
+    Returns:
+        The number of backward passes of each method, in this order.
     """
     return 0, N, C * N, S * N, S * N
 
 
-def with_wrong_counts(**wrong: Callable[[int, int, int], int]) -> Callable[[int, int, int], PassCounts]:
-    """The right numbers, with others for some of the methods."""
-    at = {name.replace(" ", "_"): i for i, name in enumerate(METHODS)}
+def _mistake(**counts: Callable[[int, int, int], int]) -> Callable[[int, int, int], PassCounts]:
+    """The solution with other counts for some of the methods."""
 
-    def costs(C: int, N: int, S: int) -> PassCounts:
-        found = list(count_backward_passes(C, N, S))
-        for name, count in wrong.items():
-            found[at[name]] = count(C, N, S)
-        return tuple(found)
+    def wrong(C: int, N: int, S: int) -> PassCounts:
+        contrasts, one_label, every_label, integrated, attack = (
+            counts[name.replace(" ", "_")](C, N, S) if name.replace(" ", "_") in counts else correct
+            for name, correct in zip(METHODS, count_backward_passes(C, N, S))
+        )
+        return contrasts, one_label, every_label, integrated, attack
 
-    return costs
+    return wrong
 
 
 backward_pass_count = Exercise(
-    name="backward_passes",
+    name="backward_pass_count",
     reference=count_backward_passes,
     outputs=METHODS,
     cases=((14, 8, 16), (10, 5, 40), (3, 7, 11)),
     known_mistakes={
-        "A pass for every contrast, behind an averaging head. Write ∂J/∂A for such a head: is there anything in it that the "
-        "forward pass did not tell?": (
-            with_wrong_counts(contrasts=lambda C, N, S: C * N),
-            with_wrong_counts(contrasts=lambda C, N, S: (C - 1) * N),
-            with_wrong_counts(contrasts=lambda C, N, S: N),
-            with_wrong_counts(contrasts=lambda C, N, S: C),
+        "A pass for every contrast, although the network ends in averages and a linear layer. Write down ∂J/∂A for it: "
+        "does it contain anything that the forward pass does not compute?": (
+            _mistake(contrasts=lambda C, N, S: C * N),
+            _mistake(contrasts=lambda C, N, S: (C - 1) * N),
+            _mistake(contrasts=lambda C, N, S: N),
+            _mistake(contrasts=lambda C, N, S: C),
         ),
-        "One pass for the norms of every label. δᵀKδ is free once K is known, and K has a row for every class: what do its rows "
-        "cost?": (
-            with_wrong_counts(every_label=lambda C, N, S: N),
-            with_wrong_counts(every_label=lambda C, N, S: 1),
-            with_wrong_counts(every_label=lambda C, N, S: C * C * N),
+        "One pass for the norms of every label. δᵀKδ costs nothing once K is known, and K has a row for every class: "
+        "what do its rows cost?": (
+            _mistake(every_label=lambda C, N, S: N),
+            _mistake(every_label=lambda C, N, S: 1),
+            _mistake(every_label=lambda C, N, S: C * C * N),
         ),
-        "A batch was counted as one picture. The gradient of the mean belongs to nobody: how many gradients are there, one for "
-        "each picture?": (
-            with_wrong_counts(one_label=lambda C, N, S: 1),
-            with_wrong_counts(every_label=lambda C, N, S: C),
-            with_wrong_counts(
+        "A batch was counted as one image. The gradient of the mean loss is not the gradient of any image: how many "
+        "gradients are there, with one per image?": (
+            _mistake(one_label=lambda C, N, S: 1),
+            _mistake(every_label=lambda C, N, S: C),
+            _mistake(
                 one_label=lambda C, N, S: 1,
                 every_label=lambda C, N, S: C,
                 integrated=lambda C, N, S: S,
                 attack=lambda C, N, S: S,
             ),
-            with_wrong_counts(integrated=lambda C, N, S: S),
-            with_wrong_counts(attack=lambda C, N, S: S),
+            _mistake(integrated=lambda C, N, S: S),
+            _mistake(attack=lambda C, N, S: S),
         ),
-        "A walk is counted as one step. Integrated gradients and attacks ask again at every point of their way: how many points "
-        "are there?": (
-            with_wrong_counts(integrated=lambda C, N, S: N),
-            with_wrong_counts(attack=lambda C, N, S: N),
-            with_wrong_counts(integrated=lambda C, N, S: 1),
-            with_wrong_counts(integrated=lambda C, N, S: N, attack=lambda C, N, S: N),
+        "Several steps are counted as one. Integrated gradients and attacks compute a gradient at every point of their "
+        "path: how many points are there?": (
+            _mistake(integrated=lambda C, N, S: N),
+            _mistake(attack=lambda C, N, S: N),
+            _mistake(integrated=lambda C, N, S: 1),
+            _mistake(integrated=lambda C, N, S: N, attack=lambda C, N, S: N),
         ),
     },
-    fallback_hint="take one method, one picture and two classes, and make a stroke whenever a gradient sets out from the logits",
-    success_message="`gradients.count_passes` counts the same strokes while a method runs: hold any new method against it.",
+    fallback_hint="take one method, one image and two classes, and count every gradient that starts at the logits",
+    success_message="`gradients.count_passes` counts the same passes while a method runs: use it for any new method.",
 )

@@ -1,4 +1,4 @@
-"""Exercise 1: place it on the map."""
+"""Exercise 1: place six methods in the overview by three questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from tutorial_course.exercises import Exercise
 
 
 class WithRespectTo(IntEnum):
-    """With respect to what?"""
+    """With respect to which variables is the objective differentiated?
+
+    Attributes:
+        INPUT: the input.
+        ACTIVATION: the activation of a layer.
+        LAST_LAYER: the weights of the last layer.
+        PARAMETERS: all parameters.
+    """
 
     INPUT = 0
     ACTIVATION = 1
@@ -18,7 +25,16 @@ class WithRespectTo(IntEnum):
 
 
 class ObjectiveOf(IntEnum):
-    """Of which expectation? The last is none: a loss still needs a label."""
+    """Which objective is differentiated?
+
+    Attributes:
+        PREDICTED: the logit of the predicted class.
+        ANOTHER: the loss against another class.
+        EVERY: the loss against every class.
+        CONFOUNDING: the loss against a confounding or uniform label.
+        ITSELF: the error of reconstructing the image itself.
+        A_LOSS: a loss without a label, which is not an objective; no method has it.
+    """
 
     PREDICTED = 10
     ANOTHER = 11
@@ -29,7 +45,14 @@ class ObjectiveOf(IntEnum):
 
 
 class ReadOut(IntEnum):
-    """What is read off?"""
+    """Which quantity is computed from the gradient?
+
+    Attributes:
+        MAP: a map over positions.
+        NORM: a norm.
+        DIRECTION: a direction, compared by an angle.
+        VARIANCE: a variance over classes.
+    """
 
     MAP = 20
     NORM = 21
@@ -49,58 +72,71 @@ PLACES: dict[str, Place] = {
 
 
 def reference_place(method: str) -> Place:
-    """The three answers for a method, (with respect to what, of which expectation, what is read off)."""
+    """Return the place of a method in the overview.
+
+    Args:
+        method: name of the method, one of ``PLACES``.
+
+    Returns:
+        The variables, the objective and the quantity that is computed from the gradient.
+    """
     return PLACES[method]
 
 
-def mistake(**changed: tuple[int, IntEnum]) -> Callable[[str], Place]:
-    """The right table with other answers: by the method's first word, the question (0, 1, 2) and what was answered instead."""
+def _mistake(**changed: tuple[int, IntEnum]) -> Callable[[str], Place]:
+    """The solution with another answer to one question (0, 1 or 2) for some methods, named without hyphens."""
 
     def wrong(method: str) -> Place:
         answers = list(PLACES[method])
         if method.replace("-", "") in changed:
             question, answer = changed[method.replace("-", "")]
             answers[question] = answer
-        return tuple(answers)
+        wrt, objective, readout = answers
+        return wrt, objective, readout
 
     return wrong
 
 
-def mistake_by_readout(method: str) -> Place:
-    wrt, _, read = PLACES[method]
-    return wrt, read, read
+def _mistake_by_readout(method: str) -> Place:
+    """The quantity that is computed in place of the objective."""
+    wrt, _, readout = PLACES[method]
+    return wrt, readout, readout
 
 
 place_on_map = Exercise(
-    name="place",
+    name="place_on_map",
     reference=reference_place,
-    outputs=("wrt", "expectation", "readout"),
+    outputs=("wrt", "objective", "readout"),
     cases=tuple((method,) for method in PLACES),
     known_mistakes={
-        "The read-out stands where the expectation belongs. A norm or a direction is read off *after* the gradient: of what was "
-        "it the gradient?": (
-            mistake_by_readout,
-            mistake(purview=(1, ReadOut.NORM)),
-            mistake(GradCon=(1, ReadOut.DIRECTION)),
-            mistake(VOICE=(1, ReadOut.VARIANCE)),
-            mistake(purview=(1, ReadOut.NORM), GradCon=(1, ReadOut.DIRECTION)),
+        "The read-out is given as the objective. A norm or a direction is computed *after* the gradient: which "
+        "objective was differentiated?": (
+            _mistake_by_readout,
+            _mistake(purview=(1, ReadOut.NORM)),
+            _mistake(GradCon=(1, ReadOut.DIRECTION)),
+            _mistake(VOICE=(1, ReadOut.VARIANCE)),
+            _mistake(purview=(1, ReadOut.NORM), GradCon=(1, ReadOut.DIRECTION)),
         ),
-        "Grad-CAM is taken for a gradient of the input, as an attack is. Look at the size of its map: which layer has so many "
-        "cells?": (
-            mistake(GradCAM=(0, WithRespectTo.INPUT)),
-            mistake(GradCAM=(0, WithRespectTo.INPUT), VOICE=(0, WithRespectTo.INPUT)),
-            mistake(VOICE=(0, WithRespectTo.INPUT)),
+        "Grad-CAM is taken for a gradient with respect to the input. Look at the size of its map: which layer has so "
+        "many positions?": (
+            _mistake(GradCAM=(0, WithRespectTo.INPUT)),
+            _mistake(GradCAM=(0, WithRespectTo.INPUT), VOICE=(0, WithRespectTo.INPUT)),
+            _mistake(VOICE=(0, WithRespectTo.INPUT)),
         ),
-        "A loss is named where a label is asked for. A loss has no slope before it has a label: which one is supposed here?": (
-            mistake(attack=(1, ObjectiveOf.A_LOSS)),
-            mistake(purview=(1, ObjectiveOf.A_LOSS)),
-            mistake(attack=(1, ObjectiveOf.A_LOSS), purview=(1, ObjectiveOf.A_LOSS)),
-            mistake(GradCon=(1, ObjectiveOf.A_LOSS)),
+        "A loss is named without a label. The gradient of a loss depends on its label: which label does this method "
+        "use?": (
+            _mistake(attack=(1, ObjectiveOf.A_LOSS)),
+            _mistake(purview=(1, ObjectiveOf.A_LOSS)),
+            _mistake(attack=(1, ObjectiveOf.A_LOSS), purview=(1, ObjectiveOf.A_LOSS)),
+            _mistake(GradCon=(1, ObjectiveOf.A_LOSS)),
         ),
-        "For GradCon the direction is taken for a size. Double the gradient: would its score of alignment change?": mistake(
+        "For GradCon the direction is taken for a norm. Double the gradient: would its alignment score change?": _mistake(
             GradCon=(2, ReadOut.NORM)
         ),
     },
-    fallback_hint="read the sentence once more and underline three words: what is changed, towards what, and what is kept of the slope",
-    success_message="Three answers fix a method. Change one of them, and you have invented another.",
+    fallback_hint=(
+        "read the description once more and underline three terms: the variables, the objective, and the computed "
+        "quantity"
+    ),
+    success_message="Three answers define a method. Change one of them, and you have another method.",
 )

@@ -1,4 +1,4 @@
-"""Exercise 4: a threshold you may publish."""
+"""Exercise 4: a threshold chosen on normal images, and its rates on other images."""
 
 from __future__ import annotations
 
@@ -15,122 +15,143 @@ PASS_RATE = 0.95
 
 
 def reference_report(score: Tensor, is_ood: Tensor, held_out: Tensor) -> Report:
-    """A threshold for a score of abnormality, and what it does to pictures that had no say in it.
+    """Return a threshold that accepts 95% of normal images, and its rates on others.
 
-    ``threshold``: the smallest score at which at least 95 of 100 normal pictures that were set aside pass (score ≤ threshold).
-    ``kept``: the share of the other normal pictures that pass. ``caught``: the share of the other strangers that do not.
-    Shapes: score (N,), stranger and aside bool (N,) -> (), (), ().
+    An image is accepted if its score is at most the threshold.
+
+    Args:
+        score: score of each image (N,); a higher score means more abnormal.
+        is_ood: whether each image is out of distribution, bool (N,).
+        held_out: whether each image is held out for choosing the threshold, bool (N,).
+
+    Returns:
+        The smallest score that accepts at least 95% of the normal images that are held out, (); the fraction of the
+        other normal images that is accepted, (); and the fraction of the other OOD images that is detected, ().
     """
-    return report(score, is_ood, held_out)
+    return _report(score, is_ood, held_out)
 
 
-def smallest_threshold(normal: Tensor, strangers: Tensor) -> Tensor:
-    """The k-th smallest lets k pass; a hair off, so that 0.95 · 20 is 19."""
+def _smallest_threshold(normal: Tensor, ood: Tensor) -> Tensor:
+    """The smallest normal score that accepts 95% of the normal scores."""
     ordered = normal.sort().values
+    # The k-th smallest score accepts k images; 1e-9 is subtracted so that 0.95 · 20 is 19 in spite of rounding.
     return ordered[ceil(PASS_RATE * len(ordered) - 1e-9) - 1]
 
 
-def held_out_normal(stranger: Tensor, aside: Tensor) -> Tensor:
-    return aside & ~stranger
+def _held_out_normal(is_ood: Tensor, held_out: Tensor) -> Tensor:
+    """The normal images that are held out."""
+    return held_out & ~is_ood
 
 
-def pass_rates(passes: Tensor, stranger: Tensor, aside: Tensor) -> tuple[Tensor, Tensor]:
-    asked = ~aside
-    return passes[asked & ~stranger].double().mean(), (~passes[asked & stranger]).double().mean()
+def _acceptance_and_detection(accepted: Tensor, is_ood: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
+    """The fraction of normal images that is accepted, and of OOD images that is detected, of those not held out."""
+    test = ~held_out
+    return accepted[test & ~is_ood].double().mean(), (~accepted[test & is_ood]).double().mean()
 
 
-def accuracy_over_all(passes: Tensor, stranger: Tensor, aside: Tensor) -> tuple[Tensor, Tensor]:
-    """Accuracy in the place of the strangers that were caught."""
-    right = passes != stranger
-    return pass_rates(passes, stranger, aside)[0], right[~aside].double().mean()
+def _acceptance_and_accuracy(accepted: Tensor, is_ood: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
+    """The same with the accuracy in place of the detection rate."""
+    correct = accepted != is_ood
+    return _acceptance_and_detection(accepted, is_ood, held_out)[0], correct[~held_out].double().mean()
 
 
-def report(
+def _report(
     score: Tensor,
-    stranger: Tensor,
-    aside: Tensor,
+    is_ood: Tensor,
+    held_out: Tensor,
     *,
-    whose: Callable[[Tensor, Tensor], Tensor] = held_out_normal,
-    choose: Callable[[Tensor, Tensor], Tensor] = smallest_threshold,
-    count: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = pass_rates,
-    turned: bool = False,
+    reference: Callable[[Tensor, Tensor], Tensor] = _held_out_normal,
+    choose: Callable[[Tensor, Tensor], Tensor] = _smallest_threshold,
+    rates: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = _acceptance_and_detection,
+    negate: bool = False,
 ) -> Report:
-    """The right lines, with what goes wrong left open: who is looked at, how it is chosen, what is counted, which way it points."""
-    score = -score if turned else score
-    threshold = choose(score[whose(stranger, aside)], score[aside & stranger])
-    found = count(score <= threshold, stranger, aside)
-    return (-threshold if turned else threshold), *found
+    """The solution, with its frequent mistakes as parameters: reference images, threshold, rates, and orientation."""
+    score = -score if negate else score
+    threshold = choose(score[reference(is_ood, held_out)], score[held_out & is_ood])
+    return -threshold if negate else threshold, *rates(score <= threshold, is_ood, held_out)
 
 
-def mistake(**changed) -> Callable[..., Report]:
-    return lambda *arguments: report(*arguments, **changed)
+def _mistake(**changed) -> Callable[..., Report]:
+    """The solution with other parameters."""
+    return lambda *arguments: _report(*arguments, **changed)
 
 
-def accuracy_maximizing_threshold(normal: Tensor, strangers: Tensor, equally: bool) -> Tensor:
-    """The score at which most pictures of both kinds are told apart."""
-    at = torch.cat([normal, strangers]).sort().values[:, None]
-    kept, caught = (normal <= at).double(), (strangers > at).double()
-    told = kept.mean(1) + caught.mean(1) if equally else kept.sum(1) + caught.sum(1)
-    return at[told.argmax(), 0]
+def _accuracy_maximizing_threshold(normal: Tensor, ood: Tensor, balanced: bool) -> Tensor:
+    """The threshold with the highest accuracy, or balanced accuracy."""
+    thresholds = torch.cat([normal, ood]).sort().values[:, None]
+    accepted, detected = (normal <= thresholds).double(), (ood > thresholds).double()
+    accuracy = accepted.mean(1) + detected.mean(1) if balanced else accepted.sum(1) + detected.sum(1)
+    return thresholds[accuracy.argmax(), 0]
 
 
-def all_strangers_threshold(normal: Tensor, strangers: Tensor) -> Tensor:
-    """The largest score at which 95 of 100 strangers do not pass."""
-    ordered = strangers.sort().values
+def _ood_threshold(normal: Tensor, ood: Tensor) -> Tensor:
+    """The largest threshold that detects 95% of the OOD images."""
+    ordered = ood.sort().values
     return torch.nextafter(ordered[len(ordered) - ceil(PASS_RATE * len(ordered) - 1e-9)], ordered[0] - 1)
 
 
-def make_case(normal: int, strangers: int, apart: float) -> Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor]]:
-    """A case: scores of normal pictures and of strangers, ``apart`` from one another, about half of each set aside."""
+def _make_case(n_normal: int, n_ood: int, shift: float) -> Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor]]:
+    """A case: scores of normal and OOD images that differ by ``shift``, half of which are held out."""
 
     def make(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        n = normal + strangers
-        stranger = torch.arange(n) >= normal
-        score = torch.randn(n, generator=generator, dtype=torch.float64).exp() + apart * stranger
-        aside = torch.arange(n) % 2 == 0
+        n = n_normal + n_ood
+        is_ood = torch.arange(n) >= n_normal
+        score = torch.randn(n, generator=generator, dtype=torch.float64).exp() + shift * is_ood
+        held_out = torch.arange(n) % 2 == 0
         order = torch.randperm(n, generator=generator)
-        return score[order], stranger[order], aside[order]
+        return score[order], is_ood[order], held_out[order]
 
     return make
 
 
 report_at_threshold = Exercise(
-    name="publishable",
+    name="report_at_threshold",
     reference=reference_report,
-    outputs=("threshold", "kept", "caught"),
+    outputs=("threshold", "accepted", "detected"),
     cases=(
-        make_case(46, 30, apart=2.0),
-        make_case(80, 24, apart=0.5),
-        make_case(62, 90, apart=3.0),
-        make_case(300, 50, apart=1.0),
+        _make_case(46, 30, shift=2.0),
+        _make_case(80, 24, shift=0.5),
+        _make_case(62, 90, shift=3.0),
+        _make_case(300, 50, shift=1.0),
     ),
     known_mistakes={
-        "The threshold was chosen on pictures that it is then judged by. Kept is 95 of 100 by construction, and promises nothing: "
-        "which pictures may be looked at before you decide?": (
-            mistake(whose=lambda stranger, aside: ~stranger & ~aside),
-            mistake(whose=lambda stranger, aside: ~stranger),
+        "The threshold is evaluated on the images it was chosen on. That 95% of them are accepted is true by "
+        "construction: which images may you use to choose the threshold?": (
+            _mistake(reference=lambda is_ood, held_out: ~is_ood & ~held_out),
+            _mistake(reference=lambda is_ood, held_out: ~is_ood),
         ),
-        "The threshold was chosen with strangers in hand. The next ones will be others: whose scores alone may decide how many "
-        "normal pictures pass?": (
-            mistake(whose=lambda stranger, aside: aside),
-            mistake(whose=lambda stranger, aside: torch.ones_like(aside)),
-            mistake(choose=lambda normal, strangers: accuracy_maximizing_threshold(normal, strangers, True)),
-            mistake(choose=lambda normal, strangers: accuracy_maximizing_threshold(normal, strangers, False)),
-            mistake(choose=all_strangers_threshold),
+        "The threshold was chosen with OOD images. The next OOD images will be different: the scores of which images "
+        "alone may decide how many normal images are accepted?": (
+            _mistake(reference=lambda is_ood, held_out: held_out),
+            _mistake(reference=lambda is_ood, held_out: torch.ones_like(held_out)),
+            _mistake(choose=lambda normal, ood: _accuracy_maximizing_threshold(normal, ood, True)),
+            _mistake(choose=lambda normal, ood: _accuracy_maximizing_threshold(normal, ood, False)),
+            _mistake(choose=_ood_threshold),
         ),
-        "The score points the other way. Higher is more abnormal: on which side of the threshold do 95 of 100 normal pictures "
-        "lie?": mistake(turned=True),
-        "Accuracy stands where the strangers were asked for. It moves with how many of them the test happens to hold: of the "
-        "strangers alone, what share does not pass?": mistake(count=accuracy_over_all),
-        "The threshold lies between two scores, and fewer than 95 of 100 pass. Count those of the set aside that are not above it: "
-        "which is the first score with enough?": mistake(
-            choose=lambda normal, strangers: torch.quantile(normal, PASS_RATE)
+        "The score has the wrong orientation. A higher score means more abnormal: on which side of the threshold are "
+        "95% of the normal images?": _mistake(negate=True),
+        "You return the accuracy in place of the detection rate. The accuracy depends on the number of OOD images in "
+        "the test set: of the OOD images alone, which fraction is not accepted?": _mistake(
+            rates=_acceptance_and_accuracy
         ),
-        "The strangers that pass were counted, not those that are caught. Which of the two should be high?": mistake(
-            count=lambda *seen: (pass_rates(*seen)[0], 1 - pass_rates(*seen)[1])
+        "The threshold lies between two scores, and accepts fewer than 95%. Count the held-out normal images that are "
+        "not above it: which is the first score with enough of them?": _mistake(
+            choose=lambda normal, ood: torch.quantile(normal, PASS_RATE)
+        ),
+        "The OOD images that are accepted were counted, not those that are detected. Which of the two rates should be "
+        "high?": _mistake(
+            rates=lambda *arguments: (
+                _acceptance_and_detection(*arguments)[0],
+                1 - _acceptance_and_detection(*arguments)[1],
+            )
         ),
     },
-    fallback_hint="sort the scores of the normal pictures set aside, put a finger on the place where 95 of 100 lie to the left, and only then "
-    "open the other half",
-    success_message="Chosen on normal pictures, judged on others, and both rates said: a reader can use it without knowing your test.",
+    fallback_hint=(
+        "sort the scores of the held-out normal images, find the first one with 95% of them at or below it, and only "
+        "then use the other images"
+    ),
+    success_message=(
+        "The threshold was chosen on normal images and evaluated on others, with both rates: readers can use it "
+        "without knowing your test set."
+    ),
 )
