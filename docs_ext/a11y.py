@@ -1,4 +1,4 @@
-"""Add the accessible names that the theme leaves out, and choose the color scheme before the page is drawn.
+"""Add the accessible names that the theme leaves out, and choose the color scheme before the page is rendered.
 
 The toggles that unfold an entry of the sidebar have no accessible name, and the entries of the bibliography are in a
 list without being list items. `tests/book/browser/test_built_html.py` checks the accessibility of every built page with

@@ -24,7 +24,7 @@ from tools import _browser, repo_url
 
 NAME = "gradients.pdf"
 # Buttons, scripts and elements for the screen only; plotting code, which is in the notebooks.
-EXCLUDED_SELECTORS = "script, button, .headerlink, .explore .dials, .explore .spoken, .quiz .score, details.hide.above-input, summary .collapsed"
+EXCLUDED_SELECTORS = "script, button, .headerlink, .explore .sliders, .explore .spoken, .quiz .score, details.hide.above-input, summary .collapsed"
 EXCLUDED_SELECTORS += ", .toctree-wrapper, .tag_setup"
 # A4 without its margins, at this scale, is as wide as a page on a screen: a hundred characters of code, five columns of
 # the method map.

@@ -16,17 +16,17 @@ MAX_BYTES = 2_000_000
 _STYLE = """<style>
 .explore{position:relative;margin:1em 0;color:inherit}
 .explore .screen{overflow-x:auto}
-.explore .dials{display:grid;grid-template-columns:fit-content(45%) minmax(5em,22em) minmax(3em,max-content);gap:.5em .8em;
+.explore .sliders{display:grid;grid-template-columns:fit-content(45%) minmax(5em,22em) minmax(3em,max-content);gap:.5em .8em;
  align-items:center;margin-top:.6em;font-size:.95em}
-.explore .dials[hidden]{display:none}
-.explore .dials label{display:contents}
-.explore .dials input{width:100%;min-height:1.6em;margin:0;accent-color:#0072B2}
-.explore .dials output{font-variant-numeric:tabular-nums}
+.explore .sliders[hidden]{display:none}
+.explore .sliders label{display:contents}
+.explore .sliders input{width:100%;min-height:1.6em;margin:0;accent-color:#0072B2}
+.explore .sliders output{font-variant-numeric:tabular-nums}
 .explore figcaption{margin:.5em 0 0;font-size:.9em;color:inherit;text-align:left}
 .explore .spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:600px){.explore .screen img{min-width:0!important}}
 @media (max-height:500px){.explore .screen img{max-height:50vh;width:auto!important;min-width:0!important}}
-@media print{.explore .dials input{display:none}}
+@media print{.explore .sliders input{display:none}}
 </style>"""
 
 # Every figure contains the same script, which starts the figures that have not been started: no figure needs an id.
@@ -34,8 +34,8 @@ _SCRIPT = """<script>
 for (const store of document.querySelectorAll('figure.explore > script[type="application/json"]:not([data-awake])')) {
   store.dataset.awake = "";
   const figure = store.parentElement, data = JSON.parse(store.textContent);
-  const [image, dials, spoken] = ["img", ".dials", ".spoken"].map(part => figure.querySelector(part));
-  const inputs = [...dials.querySelectorAll("input")], outputs = [...dials.querySelectorAll("output")];
+  const [image, sliders, spoken] = ["img", ".sliders", ".spoken"].map(part => figure.querySelector(part));
+  const inputs = [...sliders.querySelectorAll("input")], outputs = [...sliders.querySelectorAll("output")];
   let later;
   const show = () => {
     const place = inputs.reduce((sum, input, i) => sum * data.labels[i].length + input.valueAsNumber, 0);
@@ -48,11 +48,11 @@ for (const store of document.querySelectorAll('figure.explore > script[type="app
   };
   // The text is read aloud once the slider rests, not at every step on the way.
   const speak = () => { clearTimeout(later); later = setTimeout(() => { spoken.textContent = image.alt; }, 400); };
-  dials.addEventListener("input", () => { show(); speak(); });
+  sliders.addEventListener("input", () => { show(); speak(); });
   // A browser may restore the positions that the sliders had before the page was loaded again.
   inputs.forEach((input, i) => { input.value = data.start[i]; });
   show();
-  dials.hidden = false;
+  sliders.hidden = false;
   figure.querySelector("figcaption").hidden = true;
 }
 </script>"""
@@ -132,7 +132,7 @@ def slider_html(frames: Sequence[Frame], labels: Mapping[str, Sequence[str]], st
     store = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     sliders = "".join(_slider_html(name, texts, at) for (name, texts), at in zip(labels.items(), start, strict=True))
     more = (
-        f'<div class="dials" hidden>{sliders}</div><div class="spoken" aria-live="polite"></div>'
+        f'<div class="sliders" hidden>{sliders}</div><div class="spoken" aria-live="polite"></div>'
         f'<script type="application/json">{store}</script>{_SCRIPT}'
     )
     positions = list(product(*(range(len(texts)) for texts in labels.values())))

@@ -188,7 +188,7 @@ def test_static_html_holds_every_frame_with_alt_text():
         page.img["alt"] == solid_color_alt_text("green", 1.0)
         and page.img["src"] == data["pictures"][data["frames"][5][0]]
     )
-    assert page.find(class_="dials").has_attr("hidden") and not page.figcaption.has_attr("hidden")
+    assert page.find(class_="sliders").has_attr("hidden") and not page.figcaption.has_attr("hidden")
     sliders = page.find_all("input", type="range")
     assert [(slider["aria-label"], slider["max"], slider["value"], slider["aria-valuetext"]) for slider in sliders] == [
         ("color", "2", "1", "green"),
