@@ -1,14 +1,15 @@
-"""What a function leaves behind on the things it was lent: tensors, arrays, networks."""
+"""Changes that a function makes to its arguments: tensors, arrays and networks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 HOOK_ATTRIBUTES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-# What changed → how it is said, and what to look at.
+# Kind of change → the problem in words, and what to look at.
 SIDE_EFFECT_MESSAGES = {
     "values": (
         "{owner} was changed in place",
@@ -16,27 +17,27 @@ SIDE_EFFECT_MESSAGES = {
     ),
     "parameters": (
         "{owner} was changed in place",
-        "the network is borrowed: write into a copy of it, `copy.deepcopy` makes one",
+        "the network must stay as it is: write into a copy of it, `copy.deepcopy` makes one",
     ),
     "buffers": (
-        "{owner} has moved",
-        "running statistics move whenever a pass is made in training mode; work inside `with evaluating(model):`",
+        "{owner} has changed",
+        "running statistics change in every forward pass in training mode; work inside `with eval_mode(model):`",
     ),
     "training": (
-        "{owner} goes back in another mode than it came in",
-        "`with evaluating(model):` puts every flag back, whichever it was",
+        "{owner} is in another mode than before",
+        "`with eval_mode(model):` restores the mode of every module",
     ),
     "grad": (
         "a gradient was left in `.grad` of {owner}",
         "`torch.autograd.grad` returns gradients and leaves none; `backward` leaves them",
     ),
     "requires_grad": (
-        "`requires_grad` of {owner} was switched",
-        "switch it on a copy of your own: `x.detach().clone().requires_grad_()`",
+        "`requires_grad` of {owner} was changed",
+        "change it on your own copy: `x.detach().clone().requires_grad_()`",
     ),
     "hooks": (
         "a hook was left on {owner}",
-        "keep the handle that registering returns, and call its `remove()` in a `finally`",
+        "keep the handle that the registration returns, and call its `remove()` in a `finally` block",
     ),
     "members": (
         "{owner} has gained or lost a parameter, a buffer or a layer",
@@ -46,7 +47,10 @@ SIDE_EFFECT_MESSAGES = {
 
 
 class Snapshot:
-    """How things are now; :meth:`change` says later what has become different.
+    """The state of some objects; :meth:`first_change` compares it with a later state.
+
+    Args:
+        objects: tensors, arrays, networks, or lists, tuples and dicts of these, by name.
 
     Example:
         >>> import torch
@@ -55,39 +59,44 @@ class Snapshot:
         '`x` was changed in place'
     """
 
-    def __init__(self, things: dict[str, Any]):
-        self.things = things
-        self.facts = collect_state(things)
+    def __init__(self, objects: dict[str, Any]):
+        self.objects = objects
+        self.state = _collect_state(objects)
 
     def first_change(self) -> tuple[str, str] | None:
-        """The first thing that is no longer as it was, and what to look at; None where all is."""
-        now = collect_state(self.things)
-        for key, before in self.facts.items():
-            if key not in now or not state_equal(before, now[key]):
+        """Return the first change since the snapshot.
+
+        Returns:
+            The problem in words and what to look at; None if nothing has changed.
+        """
+        now = _collect_state(self.objects)
+        for key, before in self.state.items():
+            if key not in now or not _state_equal(before, now[key]):
                 owner, kind = key
-                off, look = SIDE_EFFECT_MESSAGES[kind]
-                return off.format(owner=owner), look
+                problem, next_step = SIDE_EFFECT_MESSAGES[kind]
+                return problem.format(owner=owner), next_step
         return None
 
 
-def collect_state(things: dict[str, Any]) -> dict[tuple[str, str], Any]:
-    """(owner, kind) → what can be seen of it."""
-    seen: dict[tuple[str, str], Any] = {}
-    for name, thing in things.items():
-        if isinstance(thing, nn.Module):
-            seen |= module_state(name, thing)
-        elif isinstance(thing, Tensor):
-            seen |= tensor_state(f"`{name}`", thing)
-        elif isinstance(thing, np.ndarray):
-            seen[f"`{name}`", "values"] = thing.copy()
-        elif isinstance(thing, list | tuple):
-            seen |= collect_state({f"{name}[{i}]": one for i, one in enumerate(thing)})
-        elif isinstance(thing, dict):
-            seen |= collect_state({f"{name}[{key!r}]": one for key, one in thing.items()})
-    return seen
+def _collect_state(objects: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """(owner, kind of state) → state."""
+    state: dict[tuple[str, str], Any] = {}
+    for name, value in objects.items():
+        if isinstance(value, nn.Module):
+            state |= _module_state(name, value)
+        elif isinstance(value, Tensor):
+            state |= _tensor_state(f"`{name}`", value)
+        elif isinstance(value, np.ndarray):
+            state[f"`{name}`", "values"] = value.copy()
+        elif isinstance(value, list | tuple):
+            state |= _collect_state({f"{name}[{i}]": item for i, item in enumerate(value)})
+        elif isinstance(value, dict):
+            state |= _collect_state({f"{name}[{key!r}]": item for key, item in value.items()})
+    return state
 
 
-def tensor_state(owner: str, tensor: Tensor, values: str = "values") -> dict[tuple[str, str], Any]:
+def _tensor_state(owner: str, tensor: Tensor, values: str = "values") -> dict[tuple[str, str], Any]:
+    """The state of a tensor; ``values`` is the kind of its values."""
     return {
         (owner, values): tensor.detach().clone(),
         (owner, "requires_grad"): tensor.requires_grad,
@@ -96,25 +105,27 @@ def tensor_state(owner: str, tensor: Tensor, values: str = "values") -> dict[tup
     }
 
 
-def module_state(name: str, network: nn.Module) -> dict[tuple[str, str], Any]:
-    seen: dict[tuple[str, str], Any] = {
+def _module_state(name: str, network: nn.Module) -> dict[tuple[str, str], Any]:
+    """The state of a network, its parameters and its buffers."""
+    state: dict[tuple[str, str], Any] = {
         (f"`{name}`", "training"): [module.training for module in network.modules()],
         (f"`{name}`", "members"): [list(network.state_dict()), [id(module) for module in network.modules()]],
         (f"`{name}`", "hooks"): [
             [len(getattr(module, kind)) for kind in HOOK_ATTRIBUTES] for module in network.modules()
         ],
     }
-    for inside, tensor in network.named_parameters():
-        seen |= tensor_state(f"`{name}.{inside}`", tensor, "parameters")
-    for inside, tensor in network.named_buffers():
-        seen |= tensor_state(f"`{name}.{inside}`", tensor, "buffers")
-    return seen
+    for path, parameter in network.named_parameters():
+        state |= _tensor_state(f"`{name}.{path}`", parameter, "parameters")
+    for path, buffer in network.named_buffers():
+        state |= _tensor_state(f"`{name}.{path}`", buffer, "buffers")
+    return state
 
 
-def state_equal(before: Any, now: Any) -> bool:
-    """Equal in every number; a NaN that stays is no change."""
+def _state_equal(before: Any, now: Any) -> bool:
+    """Whether two states are equal in every number; a NaN equals a NaN."""
     if isinstance(before, Tensor | np.ndarray):
         if type(before) is not type(now) or before.shape != now.shape or before.dtype != now.dtype:
             return False
-        return bool(((before == now) | ((before != before) & (now != now))).all())
+        both_nan = (before != before) & (now != now)
+        return bool(torch.as_tensor((before == now) | both_nan).all())
     return not isinstance(now, Tensor | np.ndarray) and before == now

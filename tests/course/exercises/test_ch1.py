@@ -145,7 +145,7 @@ def test_linearization_radius_exercise_rejects_changed_training_mode():
         return exercises.linearization_radius.reference(model.eval(), *rest)
 
     assert (
-        check(careless, exercises.linearization_radius).problem == "`model` goes back in another mode than it came in"
+        check(careless, exercises.linearization_radius).problem == "`model` is in another mode than before"
     )
 
 

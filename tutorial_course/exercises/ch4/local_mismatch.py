@@ -149,7 +149,9 @@ local_mismatch = Exercise(
         "does `abs` belong?": (_mistake_signed_sum, _mistake_abs_after_sum),
     },
     side_effect_checks={
-        "A graph comes back with the maps. It keeps every activation in memory: detach what you return": CallRecord.has_graph
+        "A graph comes back with the maps. It keeps every activation in memory: detach what you return": (
+            CallRecord.has_graph
+        )
     },
     fallback_hint="take one position, write down its few logits, compute their softmax, and compare it with p",
     success_message="The loss is large at the positions whose own prediction differs from that of the image.",
