@@ -1,4 +1,4 @@
-"""Run a function on a few samples at a time and concatenate its results, so that memory stays bounded."""
+"""Batches of samples: run a function on a few at a time, so that memory stays bounded, and broadcast over them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,25 @@ def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: A
     for rows in batch_slices(max(1, len(x)), batch_size):
         pieces.append(function(x[rows], *(_select(argument, rows) for argument in row_arguments)))
     return _concatenate(pieces)
+
+
+def broadcast_per_sample(values: Tensor, x: Tensor) -> Tensor:
+    """Return one value per sample in a shape that broadcasts against the samples.
+
+    Args:
+        values: values (N,).
+        x: samples (N, …).
+
+    Returns:
+        The values, (N, 1, …), with as many axes as x.
+
+    Example:
+        >>> broadcast_per_sample(torch.tensor([2., 3.]), torch.ones(2, 1, 2)) * torch.ones(2, 1, 2)
+        tensor([[[2., 2.]],
+        <BLANKLINE>
+                [[3., 3.]]])
+    """
+    return values.view(-1, *(1,) * (x.dim() - 1))
 
 
 def _select(argument: Any, rows: slice) -> Any:

@@ -57,6 +57,22 @@ def make_generator(n: int = 0, device: torch.device | str = "cpu") -> torch.Gene
     return torch.Generator(device).manual_seed(n)
 
 
+def default_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Return the generator itself, or a new one with seed 0 if there is none.
+
+    Args:
+        generator: random source; None stands for the default of the library, the same numbers at every call.
+
+    Returns:
+        ``generator``, or a new generator on the CPU with seed 0.
+
+    Example:
+        >>> bool(torch.rand(1, generator=default_generator(None)) == torch.rand(1, generator=make_generator(0)))
+        True
+    """
+    return make_generator() if generator is None else generator
+
+
 def setup_device(prefer: torch.device | str | None = None) -> torch.device:
     """Return the device to compute on, and print one line that says which one it is.
 

@@ -8,12 +8,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["tutorial_lib", "tutorial_course", "experiments", "benchmarks", "docs_ext", "tools"]
 
-BASE_MODULES = {"_validation", "_batching", "_download", "runtime"}
+BASE_MODULES = {"_validation", "_batching", "_tensor_ops", "_download", "runtime"}
 ENGINE = BASE_MODULES | {"gradients", "metrics"}
 # What each package of the library may import besides itself, from the lowest layer to the highest.
 ALLOWED_IMPORTS = {
     "_validation": set(),
     "_batching": set(),
+    "_tensor_ops": set(),
     "runtime": {"_validation"},
     "_download": {"_validation"},
     "data": BASE_MODULES,
@@ -29,27 +30,29 @@ ALLOWED_IMPORTS = {
 
 
 def source_files():
-    """Every Python file of the project by its dotted name."""
-    found = {}
-    for room in PACKAGES:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    """Return every Python file of the project by its dotted name."""
+    files = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
             dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            found[dotted.removesuffix(".__init__")] = path
-    return found
+            files[dotted.removesuffix(".__init__")] = path
+    return files
 
 
 def modules_imported_by(name, code, known, *, package=False):
-    """Dotted names of the modules among ``known`` that ``code``, the text of module ``name``, imports."""
-    tree, found = ast.parse(code), set()  # imports inside functions count like any other
+    """Return the modules among ``known`` that ``code``, the text of module ``name``, imports, by dotted name."""
+    tree, imported = ast.parse(code), set()  # imports inside functions count like any other
     home = name if package else name.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = home.split(".")[: len(home.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*base, *(node.module.split(".") if node.module else [])])
-            found |= {f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module for alias in node.names}
-    return {module for module in found if module in known}
+            imported |= {
+                f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module for alias in node.names
+            }
+    return {module for module in imported if module in known}
 
 
 def import_graph():
@@ -63,7 +66,7 @@ def import_graph():
 
 
 def forbidden_imports(edges):
-    """Imports from a lower layer to a higher one, and imports of the course, experiments or tools by the library."""
+    """Return imports of a higher layer by a lower one, and imports of the other packages by the library."""
     wrong = []
     for module, others in edges.items():
         here = module.split(".")
@@ -80,25 +83,25 @@ def forbidden_imports(edges):
 
 
 def import_cycle(edges):
-    """A chain of imports that ends where it began, or None."""
+    """Return a chain of imports that ends where it began, or None."""
     done = set()
 
-    def walk(module, chain):
+    def visit(module, chain):
         if module in chain:
             return [*chain[chain.index(module) :], module]
         if module in done:
             return None
         for other in sorted(edges.get(module, ())):
-            if found := walk(other, [*chain, module]):
-                return found
+            if cycle := visit(other, [*chain, module]):
+                return cycle
         done.add(module)
         return None
 
-    return next((found for module in sorted(edges) if (found := walk(module, []))), None)
+    return next((cycle for module in sorted(edges) if (cycle := visit(module, []))), None)
 
 
 def style_violations(code, library=True):
-    """Violations of the style rules in ``code``; an experiment, unlike the library, may seed the whole process."""
+    """Return violations of the style rules in ``code``; an experiment, unlike the library, may seed the whole process."""
     wrong = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):

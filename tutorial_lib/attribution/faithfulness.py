@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
+from tutorial_lib._tensor_ops import separable_convolution
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.attribution.maps import check_maps
 from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
 from tutorial_lib.gradients.objectives import Target
+from tutorial_lib.runtime import default_generator
 
 
 class PerturbationCurve(NamedTuple):
@@ -210,8 +212,7 @@ def gaussian_blur(x: Tensor, *, sigma: float = 5.0, kernel: int = 11) -> Tensor:
         )
     weights = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma).square() / 2)
     weights = (weights / weights.sum()).to(x)
-    padded = pad(x.detach().flatten(0, 1)[:, None], (radius,) * 4, mode="reflect")
-    return conv2d(conv2d(padded, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1)).view_as(x)
+    return separable_convolution(pad(x.detach(), (radius,) * 4, mode="reflect"), weights)
 
 
 def _perturbation_curve(
@@ -240,7 +241,7 @@ def _perturbation_curve(
 
 def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:
     """The rank of each pixel in its map, 0 for the highest value, (N, H, W); ties are in random order."""
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     values = maps.flatten(1)
     shuffled = torch.randperm(values.shape[1], generator=generator, device=generator.device).to(maps.device)
     order = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes
 
 
@@ -107,23 +108,3 @@ def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
     if not len(logits):
         raise ValueError("the Fisher information needs at least one sample")
     return LastLayerFisher(logits.detach(), features.detach().to(logits))
-
-
-def complement_probabilities(logits: Tensor) -> Tensor:
-    """Return the probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, for each class c.
-
-    The result is exact even where p_c is almost one.
-
-    Args:
-        logits: logits (N, C), floats.
-
-    Returns:
-        Probabilities (N, C) in [0, 1].
-
-    Example:
-        >>> 1 - torch.tensor([[20., 0.]]).softmax(1)[0, 0], complement_probabilities(torch.tensor([[20., 0.]]))[0, 0]
-        (tensor(0.), tensor(2.0612e-09))
-    """
-    p = logits.softmax(1)
-    top = logits.argmax(1, keepdim=True)
-    return (1 - p).scatter(1, top, p.scatter(1, top, 0).sum(1, keepdim=True))

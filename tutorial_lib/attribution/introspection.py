@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
-from tutorial_lib.attribution.fisher import complement_probabilities
 from tutorial_lib.gradients import Layer, penultimate_features, reduced_class_jacobian
+from tutorial_lib.runtime import default_generator
 
 # The gradient δ of each loss J(Q) with respect to the logits z, as a function of z and of the target logit M. Its
 # entries at c ≠ Q have one formula for every Q, δ_Q has another: (first formula, δ_Q, first formula at Q minus δ_Q).
@@ -167,7 +168,7 @@ class MLPHead:
             raise ValueError("labels must be class indices ≥ 0, but some are negative")
         if not features.isfinite().all():
             raise ValueError("the features are not finite")
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        generator = default_generator(generator)
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
             flat = _flatten_features(features).clone()
             labels = labels.to(flat.device, torch.int64, copy=True)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_choice, check_shapes
 
 # The default floor of normalize_maps: rounding errors of terms of order one stay below it, in units of the precision.
@@ -118,7 +119,7 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None, floor: 
     elif scale is not None:
         divisor = torch.full_like(divisor, scale)
     divisor = divisor.clamp(min=max(floor, torch.finfo(maps.dtype).tiny))
-    return maps / divisor.view(-1, *(1,) * (maps.dim() - 1))
+    return maps / broadcast_per_sample(divisor, maps)
 
 
 def max_magnitude(maps: Tensor) -> Tensor:

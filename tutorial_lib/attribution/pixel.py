@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import batch_slices, broadcast_per_sample
 from tutorial_lib._validation import check_choice, check_floating, promote_to_float32
 from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, input_gradient, objective_values
+from tutorial_lib.runtime import default_generator
 
 
 def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
@@ -123,8 +124,7 @@ def smoothgrad(
             "smoothgrad needs at least one sample and a noise level ≥ 0, "
             f"got n_samples={n_samples} and noise_level={noise_level}"
         )
-    if generator is None:
-        generator = torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
 
     def sample_noise(points: range) -> Tensor:
         # One field at a time, so that the batch size does not change them; in single precision, whatever that of x is.
@@ -136,7 +136,7 @@ def smoothgrad(
     check_floating(x)
     x = x.detach()
     value_range = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
-    sigma = noise_level * value_range.view(-1, *(1,) * (x.dim() - 1))
+    sigma = noise_level * broadcast_per_sample(value_range, x)
     mean, variance = _gradient_moments(
         model, x, objective, x, sigma, sample_noise, n_samples, batch_size, with_variance=reduction != "mean"
     )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.gradients import Layer, find_layer, layer_names
 from tutorial_lib.metrics import srcc
+from tutorial_lib.runtime import default_generator
 
 
 class RandomizationResult(NamedTuple):
@@ -74,7 +75,7 @@ def model_randomization_test(
         >>> result.layers, result.similarity.min()
         (['', '2', '0'], tensor(1., dtype=torch.float64))
     """
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     if layers is None:
         stages = [(name, [name]) for name in reversed(layer_names(model))]
     else:

@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d, pad
 from tutorial_lib._validation import check_choice
 from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.data.sdf import segment
+from tutorial_lib.runtime import default_generator
 
 REFERENCE_HEIGHT = 64  # the lengths below are in pixels of an image of this height
 
@@ -313,8 +314,7 @@ def corrupt(images: Tensor, corruption: str, severity: int, *, generator: torch.
     if severity not in SEVERITIES:
         raise ValueError(f"severity must be 1 (slight) to 5 (severe), not {severity!r}")
     check_images(images)
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    return function(images, parameters[int(severity) - 1], generator).clamp(0, 1)
+    return function(images, parameters[int(severity) - 1], default_generator(generator)).clamp(0, 1)
 
 
 def check_images(images: Tensor) -> None:

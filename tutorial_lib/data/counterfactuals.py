@@ -10,6 +10,7 @@ from tutorial_lib._validation import check_choice
 from tutorial_lib.data.rendering import CHROMATIC_PAINTS, SignCoverage, composite, iter_scene_batches, rasterize_signs
 from tutorial_lib.data.scenes import Pose, Scene, one_over_f_noise, sample_scenes
 from tutorial_lib.data.signs import SIGNS, SignLabels, to_label_tensor
+from tutorial_lib.runtime import default_generator
 
 # Factor -> default amount of its change.
 DEFAULT_FACTOR_CHANGE = {
@@ -185,7 +186,7 @@ def counterfactual_pairs(
     amount = torch.as_tensor(DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32).expand(
         len(labels)
     )
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     batches = []
     for rows, part in iter_scene_batches(
         len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
@@ -230,7 +231,7 @@ def two_sign_images(
     left, right = to_label_tensor(left), to_label_tensor(right)
     if len(left) != len(right):
         raise ValueError(f"{len(left)} signs on the left and {len(right)} on the right; a pair needs one of each")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     batches = []
     for rows, scene in iter_scene_batches(
         len(left), None, size=(size, 2 * size), distribution=distribution, generator=generator, device=device
@@ -304,7 +305,7 @@ def odd_one_out_arrays(
             f"an array has 3×3 cells, so its size must be a multiple of 3 and at least 24, not {size}; "
             f"try {max(24, 3 * round(size / 3))}"
         )
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     arrays = []
     for _ in range(n):
         base = int(torch.randint(len(SIGNS), (1,), generator=generator))

@@ -21,6 +21,7 @@ from tutorial_lib.data._safe_io import open_image
 from tutorial_lib.data.corruptions import SEVERITIES, check_images, corrupt
 from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
+from tutorial_lib.runtime import default_generator
 
 DISTORTIONS = ("gaussian blur", "lens blur", "noise", "codec error", "decolorisation", "darkening", "exposure", "haze")
 # Public domain or CC0, and part of scikit-image itself, so that nothing is downloaded. The last three are textures.
@@ -157,7 +158,7 @@ def make_distortion_dataset(
         >>> len(dataset), dataset.higher_is
         (20, 'worse')
     """
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     if isinstance(references, int):
         clean = render(torch.arange(references) % len(SIGNS), size=size, generator=generator)
         description = "rendered"

@@ -135,7 +135,7 @@ def load_fixations(
     The folder contains ``images/`` and ``fixations.npz``. The archive has the columns x, y, duration (ms), subject and
     image (an index into names), with one entry per fixation, and the array names, with one entry per image. Nothing is
     downloaded, because only the authors may distribute these datasets. The functions of
-    :mod:`tutorial_lib.data.convert_fixations` write the folder from the published files, and
+    ``tutorial_lib.data.convert_fixations`` write the folder from the published files, and
     :func:`fixations_install_hint` says how.
 
     Args:

@@ -11,6 +11,7 @@ from tutorial_lib.data.scenes import RENDER_BATCH, Pose, Scene, sample_scenes
 from tutorial_lib.data.sdf import box
 from tutorial_lib.data.signs import DESIGNS, PAINTS, SignLabels, to_label_tensor
 from tutorial_lib.data.transforms import hue_rotation_matrix
+from tutorial_lib.runtime import default_generator
 
 FOCAL_LENGTH = 3.5  # in units of half the height of the image
 # Which paints have a hue that can be rotated.
@@ -205,8 +206,7 @@ def iter_scene_batches(n: int, scene: Scene | None, **options: Any) -> Iterator[
     """
     if scene is not None and len(scene) not in (1, n):
         raise ValueError(f"{len(scene)} scenes do not fit {n} labels; give one scene, or one for each")
-    if options.get("generator") is None:
-        options["generator"] = torch.Generator().manual_seed(0)
+    options["generator"] = default_generator(options.get("generator"))
     for rows in batch_slices(n, RENDER_BATCH):
         count = min(rows.stop, n) - rows.start
         if scene is None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, lerp
 
 from tutorial_lib._validation import check_choice
+from tutorial_lib.runtime import default_generator
 
 RENDER_BATCH = 64  # images that are rendered at once; few enough to fit into the cache of a CPU
 
@@ -316,7 +317,7 @@ def sample_scenes(
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 8:
         raise ValueError(f"images of {height}×{width} pixels cannot show a sign; use a size of 8 or more")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
 
     # Scalars are sampled before maps, so that the same seed gives the same pose and light at every size.
     pose = _sample_pose(n, ranges, generator).for_batch(n, torch.empty(0, device=device))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tutorial_lib._validation import check_choice
 from tutorial_lib.data.scenes import one_over_f_noise
+from tutorial_lib.runtime import default_generator
 
 TEXTURES = ("clouds", "stripes", "cells")
 
@@ -41,7 +42,7 @@ def textures(
     check_choice(texture, TEXTURES, "texture")
     if n < 1 or size < 1:
         raise ValueError(f"expected at least one texture of one pixel, not n={n}, size={size}")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     low, high = torch.rand(2, n, 3, 1, 1, generator=generator)
     if texture == "clouds":
         maps = torch.cat(list(one_over_f_noise(n, (1.2, 1.2, 1.2), size, size, generator)), 1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import input_gradient
+from tutorial_lib.runtime import default_generator
 
 SurfaceFunction = Callable[[Tensor], Tensor]
 
@@ -145,7 +146,7 @@ def gradient_descent(
         )
     if n_steps < 0 or gradient_noise_std < 0:
         raise ValueError(f"n_steps and gradient_noise_std must not be negative, not {n_steps} and {gradient_noise_std}")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     theta = start.detach().reshape(-1, start.shape[-1])
     v, path = torch.zeros_like(theta), [theta]
     for _ in range(n_steps):

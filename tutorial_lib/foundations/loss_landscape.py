@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
+from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients._context import eval_mode, translate_errors
+from tutorial_lib.runtime import default_generator
 
 Direction = Mapping[str, Tensor]
 
@@ -43,7 +45,7 @@ def random_weight_direction(
         True
     """
     check_choice(normalization, ["filter", "whole"], "normalization")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     theta = {name: p.detach() for name, p in model.named_parameters()}
     weights = [name for name, p in theta.items() if p.dim() > 1]
     if not weights:
@@ -63,7 +65,7 @@ def random_weight_direction(
 
 def _filter_norms(weight: Tensor) -> Tensor:
     """The norm of every filter, that is, of the weights of one output: (out, …) -> (out, 1, …)."""
-    return weight.flatten(1).norm(dim=1).reshape(-1, *(1,) * (weight.dim() - 1))
+    return broadcast_per_sample(weight.flatten(1).norm(dim=1), weight)
 
 
 def _global_norm(direction: Direction) -> Tensor:
@@ -248,7 +250,7 @@ def random_walk_like(
         >>> (walk[2]["w"] - walk[1]["w"]).norm().round(decimals=3) == (3 * 5 ** 0.5 * torch.ones(())).round(decimals=3)
         tensor(True)
     """
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     theta = _flatten_states(states)
     lengths = theta.diff(dim=0).norm(dim=1, keepdim=True)
     steps = torch.randn(len(theta) - 1, theta.shape[1], generator=generator, dtype=theta.dtype)

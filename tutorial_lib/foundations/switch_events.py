@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._validation import check_choice
+from tutorial_lib.runtime import default_generator
 
 COMPONENTS = ("higher", "lower")
 
@@ -74,7 +75,7 @@ def gaussian_switch_sampling(
         raise ValueError(
             f"cannot choose {n} of events of shape {tuple(events.shape)}; events are (N,), and n is 1 to N"
         )
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     counts = events.detach().cpu().double()
     if counts.min() == counts.max():
         return torch.randperm(len(counts), generator=generator)[:n].to(events.device)

@@ -11,6 +11,7 @@ from tutorial_lib._batching import run_in_batches
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 from tutorial_lib.gradients.per_sample import per_sample_gradients
+from tutorial_lib.runtime import default_generator
 
 
 def gradient_sketch(
@@ -61,7 +62,7 @@ def gradient_sketch(
     """
     if sketch_dim < 1:
         raise ValueError(f"a sketch needs a sketch_dim of at least 1, not {sketch_dim}")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     hashes = {}
     for parameters in parameters_by_layer(model, layers).values():
         for name, p in parameters.items():

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices as batch_slices  # for other packages
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_classes, check_floating
 from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model
-from tutorial_lib.gradients._context import translate_errors as translate_errors  # for other packages
 
 # A layer is given by its dotted name, as in ``model.named_modules()``, or as the module itself.
 Layer = str | nn.Module

@@ -61,6 +61,7 @@ def relu_rule_gradient(
         Springenberg et al., 2014, arXiv:1412.6806 (guided); Zeiler, Fergus, 2013, arXiv:1311.2901 (deconvolution).
 
     Example:
+        >>> import torch
         >>> x = torch.tensor([[-1., 2.]])
         >>> relu_rule_gradient(nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), x, 0)[0, 0]
         tensor(0.)
@@ -96,6 +97,7 @@ def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:
         Nodes of the autograd graph.
 
     Example:
+        >>> import torch
         >>> x = torch.ones(1, requires_grad=True)
         >>> len(list(find_relu_nodes(torch.relu(torch.relu(x) + x).clamp(min=0))))
         3

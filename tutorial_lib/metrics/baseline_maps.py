@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib.runtime import default_generator
+
 
 def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """Return a map of independent random numbers, uniform between 0 and 1.
@@ -24,7 +26,7 @@ def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Ten
         torch.Size([2, 8, 8])
     """
     map_size(like)
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     # Sampled in float32 and rounded, so that a half-precision map has nearly the same numbers.
     return torch.rand(like.shape, generator=generator, device=generator.device).to(like)
 

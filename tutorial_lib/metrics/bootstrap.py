@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib.runtime import default_generator
+
 
 class ConfidenceInterval(NamedTuple):
     """A confidence interval, in the unit of the statistic.
@@ -72,7 +74,7 @@ def bootstrap_interval(
             f"expected a confidence level between 0 and 1 and at least one resample, not {confidence_level} and "
             f"{n_resamples}"
         )
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
 
     def random_rows(n: int) -> Tensor:
         return torch.randint(n, (n,), generator=generator, device=generator.device)

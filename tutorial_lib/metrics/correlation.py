@@ -209,9 +209,10 @@ def average_ranks(values: Tensor) -> Tensor:
     """
     if values.dim() != 1 or values.isnan().any():
         raise ValueError(f"expected numbers (N,) without NaN to rank, not {values.dtype} {tuple(values.shape)}")
-    _, index, counts = values.unique(return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    return (last - (counts - 1) / 2)[index]
+    ordered, order = values.sort()
+    _, counts = ordered.unique_consecutive(return_counts=True)
+    ranks = (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts)
+    return torch.empty_like(ranks).scatter(0, order, ranks)
 
 
 def check_paired(a: Tensor, b: Tensor, *, constant: bool = False) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from tutorial_lib.runtime import default_generator
+
 
 def initialize_parameters(model: nn.Module, generator: torch.Generator | None) -> None:
     """Initialize the parameters of a model in place by the default rules of torch.
@@ -17,7 +19,7 @@ def initialize_parameters(model: nn.Module, generator: torch.Generator | None) -
         generator: source of the parameters, on the CPU; None is a new one with seed 0.
     """
     model.to_empty(device="cpu")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             bound = module.weight[0].numel() ** -0.5  # the same rule for the three types, and for weight and bias

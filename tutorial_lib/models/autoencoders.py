@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
 from tutorial_lib.models._initialization import initialize_parameters
+from tutorial_lib.runtime import default_generator
 
 
 class SignAutoencoder(nn.Module):
@@ -230,7 +231,7 @@ class VariationalAutoencoder(nn.Module):
         """
         if len(images) == 0:
             raise ValueError("training needs at least one image")
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        generator = default_generator(generator)
         device, history = self.mean.weight.device, []
         optimizer = torch.optim.Adam(self.parameters(), lr=lr)
         self.train()

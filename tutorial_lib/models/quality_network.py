@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice
 from tutorial_lib.models.training import train
+from tutorial_lib.runtime import default_generator
 
 
 class QualityNetwork(nn.Module):
@@ -43,7 +44,7 @@ class QualityNetwork(nn.Module):
             )
             self.score, self.bins = nn.Linear(widths[-1], 1), nn.Linear(widths[-1], bins)
         self.to_empty(device="cpu")
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        generator = default_generator(generator)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 weight, bias = module.parameters(recurse=False)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from tqdm.auto import tqdm
 
+from tutorial_lib.runtime import default_generator
+
 
 def random_shift(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
     """Return a batch shifted by a random number of pixels and mirrored at its border.
@@ -67,7 +69,7 @@ def train(
             f"{len(images)} images and {len(targets)} targets; training needs the same number of both, and at least two"
         )
     device = next(model.parameters()).device
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     n_batches = len(images) // batch_size or 1
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * n_batches)

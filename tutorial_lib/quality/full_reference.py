@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib._tensor_ops import separable_convolution
+
 WINDOW_SIZE, WINDOW_SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, from fine to coarse
 
@@ -166,19 +168,10 @@ def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) ->
     t = torch.arange(WINDOW_SIZE, dtype=x.dtype, device=x.device) - WINDOW_SIZE // 2
     window = torch.exp(-t.square() / (2 * WINDOW_SIGMA**2))
     window = window / window.sum()
-
-    def local_mean(v: Tensor) -> Tensor:
-        flat = v.flatten(0, 1)[:, None]
-        rows = F.conv2d(flat, window.view(1, 1, -1, 1))
-        return F.conv2d(rows, window.view(1, 1, 1, -1)).unflatten(0, v.shape[:2])[:, :, 0]
-
-    a, b = local_mean(x), local_mean(reference)
+    products = (x, reference, x * x, reference * reference, x * reference)
+    a, b, aa, bb, ab = (separable_convolution(v, window) for v in products)
     # σ² = E[v²] − (E v)²
-    xx, rr, xr = (
-        local_mean(x * x) - a * a,
-        local_mean(reference * reference) - b * b,
-        local_mean(x * reference) - a * b,
-    )
+    xx, rr, xr = aa - a * a, bb - b * b, ab - a * b
     C1, C2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     return (2 * a * b + C1) / (a * a + b * b + C1), (2 * xr + C2) / (xx + rr + C2)
 

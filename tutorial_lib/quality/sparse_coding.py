@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
+from tutorial_lib.metrics import average_ranks
+from tutorial_lib.runtime import default_generator
 
 # Red, green, blue to luma, green, red-difference chroma: the channels of the published autoencoder.
 OPPONENT_COLOR_MATRIX = ((0.299, 0.587, 0.114), (0.0, 1.0, 0.0), (0.5, -0.4187, -0.0813))
@@ -123,7 +125,7 @@ class UNIQUEQuality:
         """
         _check_rgb(images, self.patch)
         images = images.detach()
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        generator = default_generator(generator)
         X = self._sample_patches(images, patches, generator)
         mean = X.mean(0)
         X = (X - mean) @ _zca_matrix(X - mean, self.eps)
@@ -292,7 +294,7 @@ def spearman_power_similarity(a: Tensor, b: Tensor) -> Tensor:
     """
     correlations = []
     for row_a, row_b in zip(a.flatten(1), b.flatten(1), strict=True):
-        u, v = (_fast_ranks(row) for row in (row_a, row_b))
+        u, v = (average_ranks(row.detach().cpu()) for row in (row_a, row_b))
         if torch.equal(u, v):
             correlations.append(1.0)
             continue
@@ -300,17 +302,6 @@ def spearman_power_similarity(a: Tensor, b: Tensor) -> Tensor:
         norm = (u.square().sum() * v.square().sum()).sqrt()
         correlations.append(float((u * v).sum() / norm) if norm > 0 else 0.0)
     return a.new_tensor(correlations).abs().clamp(max=1) ** 10
-
-
-def _fast_ranks(values: Tensor) -> Tensor:
-    """Average ranks (N,) of many numbers, from one sort; tied values share the mean of their ranks."""
-    values = values.detach().cpu()
-    ordered, order = values.sort()
-    _, counts = ordered.unique_consecutive(return_counts=True)
-    last = counts.cumsum(0).double()
-    return torch.empty_like(last[:1].expand(len(values))).scatter(
-        0, order, (last - (counts - 1) / 2).repeat_interleave(counts)
-    )
 
 
 def _to_opponent_colors(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients import (
     Objective,
@@ -17,6 +18,7 @@ from tutorial_lib.gradients import (
     outputs_and_input_gradient,
 )
 from tutorial_lib.gradients.objectives import ObjectiveLike
+from tutorial_lib.runtime import default_generator
 from tutorial_lib.uncertainty.attack_success import is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import (
     Bounds,
@@ -216,7 +218,7 @@ def pgd(
         )
     x, y, J = _prepare_attack(model, x, y, objective, targeted, bounds, batch_size)
     alpha = _resolve_step_size(eps, alpha, n_steps)
-    generator = generator or torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     for restart in range(restarts):
         start = project(x + eps * random_start_point(x, norm, generator), x, eps, norm, bounds) if random_start else x
         adversarial = _iterate_attack(
@@ -230,7 +232,7 @@ def pgd(
             best, best_success, best_values = adversarial, success, values
             continue
         better = (success & ~best_success) | ((success == best_success) & (values > best_values))
-        best = torch.where(better.view(-1, *(1,) * (x.dim() - 1)), adversarial, best)
+        best = torch.where(broadcast_per_sample(better, x), adversarial, best)
         best_success, best_values = best_success | success, torch.where(better, values, best_values)
     return best
 
@@ -316,6 +318,6 @@ def _keep_best(best: Tensor, best_values: Tensor | None, candidates: Tensor, val
         return candidates, values
     better = values > best_values
     return (
-        torch.where(better.view(-1, *(1,) * (candidates.dim() - 1)), candidates, best),
+        torch.where(broadcast_per_sample(better, candidates), candidates, best),
         torch.where(better, values, best_values),
     )

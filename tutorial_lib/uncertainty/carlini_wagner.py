@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import batch_slices, broadcast_per_sample
 from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
@@ -167,7 +167,7 @@ def _minimize_perturbation(
             succeeded[active] |= success
             best[active[smaller]], best_norms[active[smaller]] = adversarial[smaller], squared_norms[smaller].sqrt()
             # d/dw of the sum, by the chain rule: dx′/dw = half · (1 − tanh² w).
-            margin_weight = (const[active] * insufficient).view(-1, *(1,) * (x.dim() - 1))
+            margin_weight = broadcast_per_sample(const[active] * insufficient, x)
             g = (2 * change + margin_weight * margin_gradient) * half * (1 - tanh_w.square())
             first_moment.mul_(ADAM_BETA1).add_(g, alpha=1 - ADAM_BETA1)
             second_moment.mul_(ADAM_BETA2).addcmul_(g, g, value=1 - ADAM_BETA2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
@@ -94,4 +95,4 @@ def _step_to_nearest_boundary(logits: Tensor, jacobian: Tensor, classes: Tensor,
     rows, k = torch.arange(len(z), device=z.device), distances.argmin(1)
     reachable = distances[rows, k].isfinite()
     scale = torch.where(reachable, (distances[rows, k] + overstep) / slopes[rows, k], torch.zeros_like(distances[:, 0]))
-    return scale.view(-1, *(1,) * (w.dim() - 2)) * w[rows, k]
+    return broadcast_per_sample(scale, w[:, 0]) * w[rows, k]

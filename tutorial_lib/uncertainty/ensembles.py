@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
 from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate_features
+from tutorial_lib.runtime import default_generator
 
 
 class PredictiveUncertainty(NamedTuple):
@@ -151,7 +152,7 @@ def mc_dropout(
     """
     if not 0 <= p < 1 or n_samples < 1:
         raise ValueError(f"dropout needs a rate p in [0, 1) and n_samples ≥ 1, not p={p}, n_samples={n_samples}")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     linear = last_linear_layer(model, x)
     # In one precision and on the device of the generator, so that the masks do not depend on the dtype or device of x.
     keep = torch.rand(n_samples, linear.in_features, generator=generator, device=generator.device) >= p

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tutorial_lib._batching import batch_slices
 from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer
+from tutorial_lib.runtime import default_generator
 
 
 def layer_gradient_features(
@@ -82,5 +83,4 @@ def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Gener
         >>> add_gaussian_noise(torch.full((1, 4), 0.5), spread=0.0)
         tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
     """
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
-    return (x + spread * torch.randn(x.shape, generator=generator).to(x)).clamp(0, 1)
+    return (x + spread * torch.randn(x.shape, generator=default_generator(generator)).to(x)).clamp(0, 1)

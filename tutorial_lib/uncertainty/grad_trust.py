@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes
-from tutorial_lib.uncertainty.logit_scores import check_logits, complement_probabilities
+from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
 def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Tensor | None = None) -> Tensor:

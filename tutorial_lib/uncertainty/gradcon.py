@@ -19,6 +19,7 @@ from tutorial_lib.gradients import (
 )
 from tutorial_lib.gradients._context import checked_forward
 from tutorial_lib.gradients.layers import Layer
+from tutorial_lib.runtime import default_generator
 
 SCORE_KINDS = ("reconstruction", "alignment", "both")
 
@@ -118,7 +119,7 @@ class GradCon:
             )
         if not images.is_floating_point():
             raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
-        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        generator = default_generator(generator)
         self.history = []
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             images = images.detach().clone()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import kl_from_uniform, last_layer_gradient_factors
-from tutorial_lib.uncertainty.logit_scores import check_logits, check_temperature, complement_probabilities
+from tutorial_lib.uncertainty.logit_scores import check_logits, check_temperature
 
 
 def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0) -> Tensor:

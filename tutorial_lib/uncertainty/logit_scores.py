@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib._tensor_ops import complement_probabilities
+
 
 def msp_score(logits: Tensor) -> Tensor:
     """Return one minus the maximum softmax probability (MSP), 1 − max_c p_c.
@@ -28,7 +30,7 @@ def msp_score(logits: Tensor) -> Tensor:
         >>> msp_score(torch.tensor([[0., 0.], [20., 0.]]))
         tensor([5.0000e-01, 2.0612e-09])
     """
-    return complement_probabilities(logits).amin(1)
+    return complement_probabilities(check_logits(logits)).amin(1)
 
 
 def margin_score(logits: Tensor) -> Tensor:
@@ -108,29 +110,6 @@ def energy_score(logits: Tensor, temperature: float = 1.0) -> Tensor:
         tensor([-3.6931, -0.6931])
     """
     return -check_temperature(temperature) * (check_logits(logits) / temperature).logsumexp(1)
-
-
-def complement_probabilities(logits: Tensor) -> Tensor:
-    """Return the probability of all other classes, 1 − p_c = Σ_{e≠c} p_e, for each class.
-
-    It is accurate also where p_c rounds to 1.
-
-    Args:
-        logits: logits (N, C).
-
-    Returns:
-        Probabilities (N, C) in [0, 1].
-
-    Raises:
-        ValueError: the logits are not floats (N, C).
-
-    Example:
-        >>> complement_probabilities(torch.tensor([[20., 0.]]))
-        tensor([[2.0612e-09, 1.0000e+00]])
-    """
-    p = check_logits(logits).softmax(1)
-    top = logits.argmax(1, keepdim=True)
-    return (1 - p).scatter(1, top, p.scatter(1, top, 0).sum(1, keepdim=True))
 
 
 def check_logits(logits: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.metrics.detection import check_scores
+from tutorial_lib.runtime import default_generator
 from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
@@ -38,7 +39,7 @@ def split_pseudo_unknown_classes(
     """
     if not 0 < unknown < classes:
         raise ValueError(f"unknown must be at least 1 and less than the {classes} classes, not {unknown}")
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     order = torch.randperm(classes, generator=generator, device=generator.device).cpu()
     return order[unknown:].sort().values, order[:unknown].sort().values
 

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib.runtime import default_generator
+
 NormOrder = float | str
 Bounds = tuple[float, float]
 
@@ -77,12 +80,12 @@ def _per_image(value: float | Tensor, x: Tensor) -> Any:
         return value
     if value.shape != x.shape[:1]:
         raise ValueError(f"eps is one number for all images or one per image, ({len(x)},), not {tuple(value.shape)}")
-    return value.to(x).view(-1, *(1,) * (x.dim() - 1))
+    return broadcast_per_sample(value.to(x), x)
 
 
 def _l2_norms(change: Tensor) -> Tensor:
     """The L2 norm of each image's change, (N, 1, …)."""
-    return change.flatten(1).norm(dim=1).view(-1, *(1,) * (change.dim() - 1))
+    return broadcast_per_sample(change.flatten(1).norm(dim=1), change)
 
 
 def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds: Bounds = (0.0, 1.0)) -> Tensor:
@@ -207,7 +210,7 @@ def random_noise(
         >>> (random_noise(x, eps=0.1) - x).abs().round(decimals=4).unique()
         tensor([0.1000])
     """
-    x, generator = check_bounds(x, bounds), generator or torch.Generator().manual_seed(0)
+    x, generator = check_bounds(x, bounds), default_generator(generator)
     if not len(x):
         return x
     # One image after the other, so that the noise of an image does not depend on how many follow.

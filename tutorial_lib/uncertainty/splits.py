@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.metrics import auroc
+from tutorial_lib.runtime import default_generator
 
 
 def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
@@ -161,7 +162,7 @@ def group_train_mask(image_ids: Tensor, *, train_size: float = 0.5, generator: t
         raise ValueError(
             f"expected image_ids (N,) and train_size in (0, 1), not {tuple(image_ids.shape)} and {train_size}"
         )
-    generator = generator if generator is not None else torch.Generator().manual_seed(0)
+    generator = default_generator(generator)
     images, positions = image_ids.unique(return_inverse=True)
     order = torch.randperm(len(images), generator=generator, device=generator.device)
     mask = torch.zeros(len(images), dtype=torch.bool, device=image_ids.device)

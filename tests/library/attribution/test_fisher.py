@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tutorial_lib import gradients as g
+from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib.attribution import last_layer_fisher
-from tutorial_lib.attribution.fisher import complement_probabilities
 
 
 def gradients_of_all_classes(model, x):
