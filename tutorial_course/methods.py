@@ -1,4 +1,4 @@
-"""Every method of the course in one table: where it stands, which function it is, what it costs, which claim was tested."""
+"""The table of all methods of the course: section, function, cost, and the claim that was tested."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ import re
 from dataclasses import dataclass
 from math import prod
 
-# What the letters of a price stand for; a network's own sizes, or what its user decides.
+# The letters in the cost of a method: sizes of the network, or choices of the user.
 COST_SYMBOLS = {
     "C": "classes",
     "S": "samples, steps or layers, one after the other",
-    "R": "places of the last maps",
-    "Q": "rival classes",
+    "R": "positions of the last feature maps",
+    "Q": "contrast classes",
 }
 
 
 @dataclass(frozen=True)
 class Method:
-    """``name``; ``function``, as a reader imports it from ``tutorial_lib``; ``section``; ``passes``: backward passes for one
-    picture, a number or letters of ``LETTERS``; ``claim``: of the ledger, the one that its own paper makes; ``cell``: row and
-    column on the map of the course; ``source``: a key of the bibliography; ``ours``: our own trial, which no paper claims.
+    """A method.
+
+    Attributes:
+        name: its name in the course.
+        function: its function, without the leading ``tutorial_lib``.
+        section: the section that introduces it.
+        backward_passes: backward passes per image, a number or an expression in the letters of ``COST_SYMBOLS``.
+        cell: row and column in the overview of the course; None if it has no place there.
+        claim: identifier of the claim of its own paper; None if there is none.
+        source: key of its paper in the bibliography; None if there is none.
+        is_own_proposal: whether the method is our own experiment and is not taken from a paper.
     """
 
     name: str
@@ -33,22 +41,28 @@ class Method:
 
     @property
     def chapter(self) -> int:
+        """The chapter of its section."""
         return int(self.section[0])
 
     def cost(self, **sizes: int) -> int:
-        """Backward passes for one picture, where the letters have these sizes.
+        """Return the number of backward passes per image for given sizes.
+
+        Args:
+            **sizes: the value of each letter in ``backward_passes``.
+
+        Returns:
+            The number of backward passes.
 
         Raises:
-            ValueError: a letter without a size.
+            ValueError: a letter without a value.
 
         Example:
             >>> METHODS["implicit saliency"].cost(C=14)
             15
         """
-        if missing := set(re.findall("[A-Z]", self.backward_passes)) - set(sizes):
-            raise ValueError(
-                f"{self.name} costs {self.backward_passes}: say {', '.join(f'{letter} ({COST_SYMBOLS[letter]})' for letter in sorted(missing))}"
-            )
+        if missing := sorted(set(re.findall("[A-Z]", self.backward_passes)) - set(sizes)):
+            names = ", ".join(f"{letter} ({COST_SYMBOLS[letter]})" for letter in missing)
+            raise ValueError(f"{self.name} costs {self.backward_passes}: pass a value for {names}")
         factors = [
             [sizes[f] if f in COST_SYMBOLS else int(f) for f in term.split("·")]
             for term in self.backward_passes.split(" + ")

@@ -1,4 +1,4 @@
-"""The ledger keeps its rules, every figure of ours is looked up, and each rule can be broken."""
+"""The ledger of claims follows its rules, its values are looked up in stored results, and each rule can be broken."""
 
 import re
 from dataclasses import replace
@@ -33,7 +33,7 @@ def test_validate_ledger_finds_no_problems():
 @pytest.mark.parametrize(
     ("id", "change", "words"),
     [
-        ("purview", {"verdict": "confirmed"}, "'confirmed' is no verdict"),
+        ("purview", {"verdict": "confirmed"}, "unknown verdict 'confirmed'"),
         ("purview", {"verdict": "open"}, "if and only if nothing was measured"),
         ("purview", {"measures": ()}, "if and only if nothing was measured"),
         ("gradtrust", {"differs": ()}, "must name the parts of the setting that differ"),
@@ -42,7 +42,7 @@ def test_validate_ledger_finds_no_problems():
         ("contrast", {"verdict": claims.CONFIRMED_IN_PAPER_SETTING}, "and yet the settings differ in network"),
         ("contrast", {"paper": {"network": "VGG-16"}}, "missing: paper's data, paper's training"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
-        ("purview", {"published": (claims.Published("hearsay", "9 %"),)}, "'hearsay' is no certainty"),
+        ("purview", {"published": (claims.Published("hearsay", "9 %"),)}, "unknown certainty 'hearsay'"),
         (
             "purview",
             {"published": (claims.Published("could not be checked", ".664"),)},
@@ -57,7 +57,7 @@ def test_validate_ledger_names_each_broken_rule(id, change, words):
 
 
 ROW = {
-    "study": "trust",
+    "study": "trust_score",
     "column": "auroc",
     "where": {"kind": "trust", "network": "cifar10/resnet20", "pictures": "fair", "score": "softmax"},
 }
@@ -73,7 +73,7 @@ ROW = {
         ("{a:.2f}", {"a": ROW | {"column": "aurocs"}}, "no number in column 'aurocs'"),
         ("{a:.2f}", {"a": ROW | {"where": {"kind": "trsut"}}}, "0 rows where {'kind': 'trsut'}; none to look up"),
         ("{a:.2f}", {"a": ROW | {"where": {"kind": "trust"}}}, "say how to take them together"),
-        ("{a:.2f}", {"a": ROW | {"study": "trsut"}}, "unknown stored result 'trsut'; the nearest: 'trust'"),
+        ("{a:.2f}", {"a": ROW | {"study": "trsut"}}, "unknown stored result 'trsut'; the nearest: 'trust_score'"),
         ("{b:.2f}", {"a": ROW, "b": "a - c"}, "'a - c' holds c"),
         ("{b:.2f}", {"a": ROW, "b": "a.real"}, "'a.real' holds a.real"),
         ("{b:.2f}", {"a": ROW, "b": "max(a, 1)"}, "which is neither a value"),
@@ -93,34 +93,34 @@ def test_validate_ledger_reports_duplicate_claim_ids():
 def test_lookup_value_aggregates_stored_rows():
     (row,) = load_result("trust_score").select(**ROW["where"])
     assert claims.lookup_value(**ROW) == row["auroc"]
-    kept = load_result("introspection_signs").select(kind="head", trained="clean", head="cross_entropy")
+    rows = load_result("introspection_signs").select(kind="head", trained="clean", head="cross_entropy")
     by_network = {}
-    for r in kept:
+    for r in rows:
         by_network.setdefault(r["network"], []).append(r["right"])
     means = [sum(v) / len(v) for v in by_network.values()]
-    asked = {
-        "study": "introspection",
+    query = {
+        "study": "introspection_signs",
         "column": "right",
         "where": {"kind": "head", "trained": "clean", "head": "cross_entropy"},
     }
-    assert claims.lookup_value(**asked, take="mean", group_by="network") == pytest.approx(sum(means) / len(means))
-    assert claims.lookup_value(**asked, take="mean") == pytest.approx(sum(r["right"] for r in kept) / len(kept))
-    assert len({len(v) for v in by_network.values()}) > 1  # so that the two can differ
-    assert claims.lookup_value(**asked, take="count") == len(kept) and claims.lookup_value(**asked, take="max") == max(
-        r["right"] for r in kept
+    assert claims.lookup_value(**query, take="mean", group_by="network") == pytest.approx(sum(means) / len(means))
+    assert claims.lookup_value(**query, take="mean") == pytest.approx(sum(r["right"] for r in rows) / len(rows))
+    assert len({len(v) for v in by_network.values()}) > 1  # otherwise the two means would be equal
+    assert claims.lookup_value(**query, take="count") == len(rows) and claims.lookup_value(**query, take="max") == max(
+        r["right"] for r in rows
     )
-    several = asked | {"where": asked["where"] | {"network": list(by_network)[:2]}}
+    several = query | {"where": query["where"] | {"network": list(by_network)[:2]}}
     assert claims.lookup_value(**several, take="count") == sum(len(v) for v in list(by_network.values())[:2])
     assert claims.evaluate_formula("100 * (a - b) / 2", {"a": 3.0, "b": 1.0}) == 100
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_claims_table_shows_every_claim_in_two_columns(chapter):
-    assert_claims_shown(str(show(chapter, **placeholder_values(chapter))), claims.load_claims(chapter))
+    assert_table_lists_claims(str(show(chapter, **placeholder_values(chapter))), claims.load_claims(chapter))
 
 
-def assert_claims_shown(shown, claim_list):
-    table, _, folded = shown.partition("\n\n")
+def assert_table_lists_claims(markdown, claim_list):
+    table, _, folded = markdown.partition("\n\n")
     lines = table.splitlines()
     assert len(lines) == 2 + len(claim_list) and all(line.count("|") == 3 for line in lines)
     for claim, line in zip(claim_list, lines[2:], strict=True):
@@ -142,7 +142,7 @@ def test_claims_table_without_chapter_counts_and_groups_by_chapter():
         head, _, rest = part.partition("\n\n")
         claim_list = claims.load_claims(number)
         assert head.startswith(f"{number}, ") and f": {len(claim_list)} claims" in head
-        assert_claims_shown(rest, claim_list)
+        assert_table_lists_claims(rest, claim_list)
         assert all(f", section {claim.section}" in rest for claim in claim_list)
     of = {line.split(" | ")[0].removeprefix("| "): line.split("|")[2:-1] for line in counts.splitlines()[2:] if line}
     assert set(of) == {claim.verdict for claim in claims.load_claims()}
@@ -152,9 +152,13 @@ def test_claims_table_without_chapter_counts_and_groups_by_chapter():
 
 
 def test_claims_table_filters_by_verdict_or_claim_ids():
-    found = str(show(only=claims.NOT_CONFIRMED_HERE))
-    assert_claims_shown(found, [claim for claim in claims.load_claims() if claim.verdict == claims.NOT_CONFIRMED_HERE])
-    assert_claims_shown(str(show(only=["purview", "contrast"])), [claim_by_id("purview"), claim_by_id("contrast")])
+    table = str(show(only=claims.NOT_CONFIRMED_HERE))
+    assert_table_lists_claims(
+        table, [claim for claim in claims.load_claims() if claim.verdict == claims.NOT_CONFIRMED_HERE]
+    )
+    assert_table_lists_claims(
+        str(show(only=["purview", "contrast"])), [claim_by_id("purview"), claim_by_id("contrast")]
+    )
     with pytest.raises(ValueError, match="unknown verdict 'seen'"):
         show(only="seen")
     with pytest.raises(ValueError, match="unknown claim 'purveiw'; the nearest: 'purview'"):
@@ -183,7 +187,7 @@ def test_claims_table_requires_exactly_the_measured_values():
     with pytest.raises(ValueError, match="chapter 9 has no claims"):
         show(9)
     assert "peaks on the other sign's side in 93% of scenes" in str(show(2, found=0.93, alone=0.1, zero=1e-9))
-    assert "computed anew whenever section 2.2 runs" in str(show())
+    assert "computed whenever section 2.2 runs" in str(show())
 
 
 def test_measured_sentences_print_rounded_zero_without_sign():
@@ -213,7 +217,7 @@ def test_claim_sources_match_bibliography():
 
 
 def test_claim_sections_exist_in_chapters():
-    """A section that a claim names stands in its chapter, as far as the chapter is in the book."""
+    """The section that a claim names exists in its chapter, if the chapter is in the book."""
     for chapter in CHAPTERS:
         for file in (ROOT / "chapters").glob(f"0{chapter}-*.ipynb"):
             text = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The table of methods: each is where it says, does what it says, and costs what it says."""
+"""The table of methods: functions and sections exist, and costs equal the number of counted passes."""
 
 import json
 import re
@@ -22,7 +22,7 @@ BIB = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
 
 
 def headings(chapter):
-    """Sections of a notebook by number; None where the chapter is not in the book yet."""
+    """Return the sections of a notebook by number, or None if the chapter is not in the book yet."""
     file = ROOT / "chapters" / f"{CHAPTER_FILES[chapter]}.ipynb"
     if not file.is_file():
         return None
@@ -61,8 +61,8 @@ def test_section_url_in_notebook_points_to_notebook(monkeypatch):
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 class TestMethod:
     def test_method_function_exists(self, method):
-        room, name = method.function.split(".")
-        assert hasattr(import_module(f"tutorial_lib.{room}"), name)
+        package, name = method.function.split(".")
+        assert hasattr(import_module(f"tutorial_lib.{package}"), name)
 
     def test_method_section_exists(self, method):
         assert method.section in SECTION_TITLES
@@ -90,7 +90,7 @@ def test_methods_table_matches_course_map():
     assert {method.cell for method in METHODS.values() if method.cell} == set(METHOD_GRID)
 
 
-# Prices, held against what is counted while the method runs.
+# Costs, compared with the passes that are counted while the method runs.
 
 N, STEPS = 2, 4
 
@@ -167,30 +167,33 @@ def test_method_cost_of_reconstruction_is_one_pass_per_image():
 
 def test_method_cost_tests_cover_the_course_map():
     on_map = {method.name for method in METHODS.values() if method.cell}
-    assert on_map - set(METHOD_CALLS) == {"GradCon: a direction", "image quality"}  # both in the test above
+    assert on_map - set(METHOD_CALLS) == {
+        "GradCon: a direction",
+        "image quality",
+    }  # both are covered by the previous test
 
 
 def test_method_cost_names_missing_symbol():
     with pytest.raises(
         ValueError,
-        match=r"a walk costs C·S \+ 1: say C \(classes\), S \(samples, steps or layers, one after the other\)",
+        match=r"several steps costs C·S \+ 1: pass a value for C \(classes\), S \(samples, steps or layers, one after the other\)",
     ):
-        Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").cost()
-    assert Method("a walk", "nowhere.at_all", "1.1", "C·S + 1").cost(C=3, S=5) == 16
+        Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost()
+    assert Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost(C=3, S=5) == 16
 
 
-# The map that shows it.
+# The course overview that shows the costs.
 
 
 def test_method_cost_map_shows_link_and_cost_of_every_method():
     html = method_cost_map()._repr_html_()
     for method in METHODS.values():
         if method.cell:
-            found = re.findall(
+            costs = re.findall(
                 rf'<a href="{re.escape(section_url(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="price"[^>]*>([^<]*)</span>',
                 html,
             )
-            assert found == [method.backward_passes], method.name
+            assert costs == [method.backward_passes], method.name
             assert re.sub("([._])", r"<wbr>\1", method.function) in html
     assert html.count('class="method"') == sum(bool(method.cell) for method in METHODS.values())
     assert html.count('class="cell empty"') == 20 - len(METHOD_GRID)
@@ -201,8 +204,8 @@ def test_method_cost_map_legend_names_every_verdict():
     legend = html.split("<figcaption>")[1]
     for method in METHODS.values():
         if method.cell:
-            said = method_verdict(method) or "no claim of its own in the ledger"
-            assert said.replace("'", "&#x27;") in html and said in legend, said
+            verdict = method_verdict(method) or "no claim of its own in the ledger"
+            assert verdict.replace("'", "&#x27;") in html and verdict in legend, verdict
     assert set(VERDICT_MARKS) == {*VERDICTS, None} and len({mark for mark, _ in VERDICT_MARKS.values()}) == len(
         VERDICT_MARKS
     )

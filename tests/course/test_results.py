@@ -7,14 +7,14 @@ from tutorial_course.results import RESULTS_DIR, list_results, load_result, save
 
 def test_load_result_returns_rows_and_provenance(tmp_path, monkeypatch):
     rows = [{"kind": "a", "value": 0.5}, {"kind": "b", "value": None}]
-    kept = save_result(
+    saved = save_result(
         "study", rows, device="cpu", data=[{"subset": "3 of 9 pictures", "sha256": "ab" * 32}], folder=tmp_path
     )
     monkeypatch.setattr("tutorial_course.results.RESULTS_DIR", tmp_path)
-    back = load_result("study")
-    assert back == kept and back.rows == rows and back.select(kind="b") == rows[1:]
-    assert {"date", "machine", "versions", "data", "command"} == set(back.provenance)
-    line = back._repr_markdown_()
+    loaded = load_result("study")
+    assert loaded == saved and loaded.rows == rows and loaded.select(kind="b") == rows[1:]
+    assert {"date", "machine", "versions", "data", "command"} == set(loaded.provenance)
+    line = loaded._repr_markdown_()
     assert "3 of 9 pictures (sha256 abababababab…)" in line and "python -m experiments study" in line
 
 
@@ -23,7 +23,7 @@ def test_stored_results_record_their_provenance(name):
     provenance = load_result(name).provenance
     assert (
         provenance["command"] == f"python -m experiments {name}"
-        and (RESULTS_DIR.parents[1] / "studies" / f"{name}.py").is_file()
+        and (RESULTS_DIR.parents[1] / "experiments" / f"{name}.py").is_file()
     )
     assert all(len(source["sha256"]) == 64 and source["subset"] for source in provenance["data"])
     assert {"python", "torch"} <= set(provenance["versions"])
@@ -37,12 +37,12 @@ def test_load_result_suggests_nearest_name():
 
 
 def test_assert_reproduces_compares_fresh_with_stored_proportions():
-    kept = load_result("model_card")
-    kept.assert_reproduces([0.92, 0.50], [0.90, 0.52], n_fresh=400, n_stored=700)
+    stored = load_result("model_card")
+    stored.assert_reproduces([0.92, 0.50], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(
         AssertionError,
-        match="model_card, share 1: 30.0% now, 52.0% stored; make it anew with `python -m experiments model_card`",
+        match="model_card, fraction 1: 30.0% now, 52.0% stored; compute it again with `python -m experiments model_card`",
     ):
-        kept.assert_reproduces([0.92, 0.30], [0.90, 0.52], n_fresh=400, n_stored=700)
+        stored.assert_reproduces([0.92, 0.30], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(ValueError):
-        kept.assert_reproduces([0.9], [0.9, 0.8], n_fresh=1, n_stored=1)
+        stored.assert_reproduces([0.9], [0.9, 0.8], n_fresh=1, n_stored=1)

@@ -1,7 +1,7 @@
-"""Stored results: numbers that a page prints but did not compute just now, each with where it came from.
+"""Stored results: precomputed numbers with their provenance.
 
-A result is a small JSON file beside this one. What a laptop could not compute within a chapter's minute, or what needs data that is
-not at hand, is kept here; ``python -m experiments NAME`` computes it again and writes the file.
+A result is a small JSON file in this folder. It is stored because a laptop could not compute it while a chapter runs,
+or because it needs data that are not available everywhere; ``python -m experiments NAME`` computes it again.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tutorial_lib._validation import check_choice
 
@@ -19,42 +20,58 @@ RESULTS_DIR = Path(__file__).parent
 
 @dataclass(frozen=True, repr=False)
 class StoredResult:
-    """Rows of a table, a dict each, and their provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``; of tables
-    made part by part also ``seconds``, by part.
+    """A table with its provenance.
+
+    Attributes:
+        name: name of the result.
+        rows: a dict per row.
+        provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``; ``seconds`` by part for tables that
+            were computed in parts.
     """
 
     name: str
     rows: list[dict]
     provenance: dict
 
-    def select(self, **values) -> list[dict]:
-        """The rows whose columns have these values."""
+    def select(self, **values: Any) -> list[dict]:
+        """Return the rows whose columns have these values.
+
+        Args:
+            **values: the value of each column.
+
+        Returns:
+            The rows.
+        """
         return [row for row in self.rows if all(row[column] == value for column, value in values.items())]
 
     def assert_reproduces(
         self, fresh: Sequence[float], stored: Sequence[float], *, n_fresh: int, n_stored: int, slack: float = 0.02
     ) -> None:
-        """Stop where shares computed just now and kept ones differ by more than chance.
+        """Raise an error if recomputed fractions differ from the stored ones by more than chance.
 
         Args:
-            now, kept: the same shares, from ``pictures`` and from ``of`` draws.
-            slack: what machines may differ by besides.
+            fresh: recomputed fractions.
+            stored: the stored fractions, in the same order.
+            n_fresh: number of samples of the recomputed fractions.
+            n_stored: number of samples of the stored fractions.
+            slack: further difference that is allowed between machines.
 
         Raises:
-            AssertionError: a pair is further apart than four standard deviations and the slack.
+            AssertionError: a pair differs by more than four standard deviations plus the slack.
         """
         for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
             spread = (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5
             if abs(a - b) > 4 * spread + slack:
                 raise AssertionError(
-                    f"{self.name}, share {i}: {a:.1%} now, {b:.1%} stored; make it anew with `{self.provenance['command']}`"
+                    f"{self.name}, fraction {i}: {a:.1%} now, {b:.1%} stored; compute it again with "
+                    f"`{self.provenance['command']}`"
                 )
 
     @property
     def provenance_note(self) -> str:
-        """Where it comes from: a line of Markdown, and behind it what exactly it was computed on."""
+        """The provenance in Markdown, with the details folded."""
         p = self.provenance
-        data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "the drawn sign world"
+        data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "synthetic traffic signs"
         versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
         line = f"<strong>Stored result</strong> of {p['date']}, made by <code>{p['command']}</code>"
         return f"<details><summary>{line}</summary>\n\n{data} · {p['machine']} · {versions}\n\n</details>"
@@ -63,18 +80,34 @@ class StoredResult:
         return self.provenance_note
 
     def __repr__(self) -> str:
-        return f"Stored result {self.name}: {len(self.rows)} rows of {self.provenance['date']}, made by {self.provenance['command']}"
+        p = self.provenance
+        return f"Stored result {self.name}: {len(self.rows)} rows of {p['date']}, made by {p['command']}"
 
 
 def list_results(folder: Path | None = None) -> list[str]:
+    """Return the names of all stored results.
+
+    Args:
+        folder: folder of the files; None is the folder of this package.
+
+    Returns:
+        The names, sorted.
+    """
     return sorted(file.stem for file in (folder or RESULTS_DIR).glob("*.json") if not file.stem.startswith("."))
 
 
 def load_result(name: str, folder: Path | None = None) -> StoredResult:
-    """A stored result with its provenance.
+    """Return a stored result with its provenance.
+
+    Args:
+        name: name of the result.
+        folder: folder of the files; None is the folder of this package.
+
+    Returns:
+        The result.
 
     Raises:
-        ValueError: no such result; the nearest names are given.
+        ValueError: unknown result; the message has the nearest names.
     """
     folder = folder or RESULTS_DIR
     file = folder / f"{check_choice(name, list_results(folder), 'stored result')}.json"
@@ -82,8 +115,15 @@ def load_result(name: str, folder: Path | None = None) -> StoredResult:
     return StoredResult(name, content["rows"], content["provenance"])
 
 
-def describe_machine(device) -> str:
-    """What a device is called in a provenance: the GPU, or the kind of processor and its threads."""
+def describe_machine(device: Any) -> str:
+    """Return the description of a device for the provenance.
+
+    Args:
+        device: a device or its name.
+
+    Returns:
+        The name of the GPU, or the kind of processor and its number of threads.
+    """
     import torch
 
     kind = torch.device(device).type
@@ -91,7 +131,7 @@ def describe_machine(device) -> str:
         return torch.cuda.get_device_name(device)
     if kind != "cpu":
         return f"{platform.machine()} {kind}"
-    # What its arithmetic is made of decides the last digits.
+    # The instruction set decides the last digits.
     return f"{platform.machine()} CPU ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} thread(s)"
 
 
@@ -99,22 +139,27 @@ def save_result(
     name: str,
     rows: list[dict],
     *,
-    device,
-    data: list[dict] = (),
+    device: Any,
+    data: Sequence[dict] = (),
     seed: int = 0,
     date: str | None = None,
     seconds: dict[str, float] | None = None,
     folder: Path = RESULTS_DIR,
 ) -> StoredResult:
-    """Keep rows under a name, with the date, the machine and the versions they were computed with.
+    """Store rows under a name, with the date, the machine and the versions of the packages.
 
     Args:
-        name: of the result and of the study that makes it.
-        rows: a dict for each row, of plain numbers and strings.
-        device: what it was computed on.
-        data: for each real data set its ``subset`` (in words) and the ``sha256`` of its arrays.
-        date: when it was computed; today when not given.
-        seconds: how long each part took.
+        name: name of the result and of the experiment that computes it.
+        rows: a dict per row, of numbers and strings.
+        device: the device on which they were computed.
+        data: for each downloaded dataset its ``subset`` in words and the ``sha256`` of its arrays.
+        seed: seed of the experiment.
+        date: date of the computation; None is today.
+        seconds: seconds by part; None stores none.
+        folder: folder of the files.
+
+    Returns:
+        The stored result.
     """
     import torch
     import torchvision
@@ -131,8 +176,8 @@ def save_result(
         "command": f"python -m experiments {name}" + f" --seed {seed}" * bool(seed),
     }
     provenance |= {"seconds": seconds} if seconds else {}
-    lines = ",\n".join("  " + json.dumps(row) for row in rows)  # a row a line, so that a change can be read
-    # Whole or not at all: a page may be reading, and another launcher writing.
+    lines = ",\n".join("  " + json.dumps(row) for row in rows)  # one row per line, so that changes are readable
+    # The file is replaced as a whole, because other processes may read or write it at the same time.
     unfinished = folder / f".{name}.{os.getpid()}.json"
     unfinished.write_text(
         f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n', encoding="utf-8"

@@ -1,18 +1,19 @@
-"""The ledger: what papers claim, what this course measured, and a verdict in words that have rules.
+"""The claims table: what papers claim, what we measured, and a verdict that follows rules.
 
-The claims stand in ``claims.yml`` beside this file, without a single number of ours: a measured figure is a reference to a stored
-result, looked up when it is shown. What a chapter computes just now is given to ``Claim.measured`` by name.
+The claims are listed in ``claims.yml`` in this folder without any number of ours: a measured figure refers to a stored
+result and is looked up when it is shown. What a chapter computes is passed to ``Claim.measured_sentences`` by name.
 """
 
 import ast
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import mean, median
 from string import Formatter
+from typing import Any
 
 from tutorial_course.results import StoredResult, load_result
 
@@ -38,7 +39,7 @@ VERDICTS = (
     NOT_TESTED_FAIRLY,
     OPEN,
 )
-# Where a published figure was read; what was only recalled has no figure here.
+# The source of a published figure; figures without a source are not listed.
 FIGURE_SOURCES = (
     "the authors' own files",
     "a transcript of the paper",
@@ -46,14 +47,20 @@ FIGURE_SOURCES = (
     "the abstract",
     "could not be checked",
 )
-AGGREGATIONS = {"mean": mean, "median": median, "min": min, "max": max, "count": len}
-SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # what rounds to nothing has no sign
+AGGREGATIONS: dict[str, Callable[[Any], float]] = {"mean": mean, "median": median, "min": min, "max": max, "count": len}
+SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero has no sign
 BINARY_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
 @dataclass(frozen=True)
 class Published:
-    """A figure in its paper's own words, and how certain it is; of ``source``, where another work than the claim's printed it."""
+    """A published figure.
+
+    Attributes:
+        certainty: where the figure comes from, one of ``FIGURE_SOURCES``.
+        figure: the figure as the paper states it; None if it could not be checked.
+        source: key of the work that published it; None if it is the source of the claim.
+    """
 
     certainty: str
     figure: str | None = None
@@ -62,7 +69,24 @@ class Published:
 
 @dataclass(frozen=True)
 class Claim:
-    """A row of the ledger. ``paper`` and ``ours``: the settings, by part; ``differs``: the parts in which they do."""
+    """A row of the claims table.
+
+    Attributes:
+        id: identifier.
+        chapter: number of the chapter.
+        section: number of the section.
+        source: key of the paper.
+        claim: the claim in words.
+        verdict: one of ``VERDICTS``.
+        published: the figures that were published.
+        paper: the setting of the paper, by part.
+        ours: our setting, by part.
+        differs: the parts in which the settings differ.
+        measures: sentences with the values that were measured.
+        note: a remark on the verdict.
+        merit: whether the claim is that a method is better than others.
+        identity: whether the claim is a mathematical identity, which has no setting.
+    """
 
     id: str
     chapter: int
@@ -81,66 +105,93 @@ class Claim:
 
     @property
     def live_names(self) -> set[str]:
-        """What its chapter computes while it runs, and hands in."""
+        """Names of the values that the chapter computes while it runs."""
         return {name for measure in self.measures for name in measure.get("live", ())}
 
-    def measured_sentences(self, **live) -> list[str]:
-        """What was measured, in sentences; one that needs what a chapter computes says so where it is not given."""
-        said = []
+    def measured_sentences(self, **live: Any) -> list[str]:
+        """Return what was measured, in sentences.
+
+        Args:
+            **live: values that the chapter has computed; a sentence without its values refers to the section instead.
+
+        Returns:
+            The sentences.
+        """
+        sentences = []
         for measure in self.measures:
             values = resolve_values(measure.get("values", {}))
-            given = {name: live[name] for name in measure.get("live", ()) if name in live}
-            whole = len(given) == len(measure.get("live", ()))
+            available = {name: live[name] for name in measure.get("live", ()) if name in live}
+            complete = len(available) == len(measure.get("live", ()))
             text = (
-                measure["text"].format(**values, **given)
-                if whole
-                else f"computed anew whenever section {self.section} runs"
+                measure["text"].format(**values, **available)
+                if complete
+                else f"computed whenever section {self.section} runs"
             )
-            said.append(SIGNED_ZERO.sub(r"\1", text))
-        return said
+            sentences.append(SIGNED_ZERO.sub(r"\1", text))
+        return sentences
 
     @property
     def verdict_text(self) -> str:
-        """The verdict; where something is not seen, with the parts of the setting that differ."""
-        verdict = self.verdict
-        if verdict == NOT_CONFIRMED_HERE:
-            verdict += f"; the settings differ in {' and '.join(filter(None, [', '.join(self.differs[:-1]), *self.differs[-1:]]))}"
-        return verdict
+        """The verdict, with the parts of the setting that differ if the claim is not confirmed."""
+        if self.verdict != NOT_CONFIRMED_HERE:
+            return self.verdict
+        parts = " and ".join(filter(None, [", ".join(self.differs[:-1]), *self.differs[-1:]]))
+        return f"{self.verdict}; the settings differ in {parts}"
 
 
 def resolve_values(values: dict) -> dict[str, float]:
-    """Every value by name: looked up in a stored result, or computed from those before it."""
-    found: dict[str, float] = {}
+    """Return the values of a sentence.
+
+    Args:
+        values: by name, the arguments of :func:`lookup_value`, or a formula of the values before it.
+
+    Returns:
+        The values by name.
+    """
+    resolved: dict[str, float] = {}
     for name, value in values.items():
-        found[name] = evaluate_formula(value, found) if isinstance(value, str) else lookup_value(**value)
-    return found
+        resolved[name] = evaluate_formula(value, resolved) if isinstance(value, str) else lookup_value(**value)
+    return resolved
 
 
 @cache
 def load_table(study: str) -> StoredResult:
+    """Return a stored result, which is read once.
+
+    Args:
+        study: name of the stored result.
+
+    Returns:
+        The result.
+    """
     return load_result(study)
 
 
 def lookup_value(
     study: str, column: str, where: dict | None = None, take: str | None = None, group_by: str | None = None
 ) -> float:
-    """One number of a stored result.
+    """Return one number of a stored result.
 
     Args:
-        where: what a row's columns must be; of a list, any will do.
-        take: how several rows become one number; without it there must be exactly one.
-        by: a column: first the mean of each of its values, so that each counts alike.
+        study: name of the stored result.
+        column: the column with the number.
+        where: the values that the columns of a row must have; a list allows several values.
+        take: aggregation of several rows, one of ``AGGREGATIONS``; None requires exactly one row.
+        group_by: a column whose values have equal weight: the mean of each group is taken first. None takes no means.
+
+    Returns:
+        The number.
 
     Raises:
         LookupError: no row, too many rows, no such column, or no number in it.
     """
-    asked = {c: v if isinstance(v, list) else [v] for c, v in (where or {}).items()}
-    rows = [row for row in load_table(study).rows if all(c in row and row[c] in v for c, v in asked.items())]
+    allowed = {c: v if isinstance(v, list) else [v] for c, v in (where or {}).items()}
+    rows = [row for row in load_table(study).rows if all(c in row and row[c] in v for c, v in allowed.items())]
     if not rows or (take is None and len(rows) != 1):
         raise LookupError(
             f"{study}: {len(rows)} rows where {where}; {'say how to take them together' if rows else 'none to look up'}"
         )
-    values = [row.get(column) for row in rows]
+    values: list[Any] = [row.get(column) for row in rows]
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         raise LookupError(f"{study}: no number in column '{column}' where {where}")
     if group_by:
@@ -152,7 +203,18 @@ def lookup_value(
 
 
 def evaluate_formula(formula: str, names: dict[str, float]) -> float:
-    """Sums, differences, products and quotients of names and numbers, and nothing else."""
+    """Return the value of a formula of sums, differences, products and quotients.
+
+    Args:
+        formula: the formula, in names and numbers.
+        names: the value of each name.
+
+    Returns:
+        The value.
+
+    Raises:
+        LookupError: an unknown name, or another operation.
+    """
 
     def value(node: ast.expr) -> float:
         if isinstance(node, ast.BinOp) and type(node.op) in BINARY_OPERATORS:
@@ -169,7 +231,14 @@ def evaluate_formula(formula: str, names: dict[str, float]) -> float:
 
 
 def parse_ledger(text: str) -> tuple[dict[str, dict], list[Claim]]:
-    """The sources by key, each with a ``label`` and a ``link``, and the claims, in order."""
+    """Return the sources and the claims of a claims table.
+
+    Args:
+        text: the table in YAML.
+
+    Returns:
+        The sources by key, each with a ``label`` and a ``link``, and the claims, in order.
+    """
     import yaml
 
     content = yaml.safe_load(text)
@@ -186,28 +255,48 @@ def parse_ledger(text: str) -> tuple[dict[str, dict], list[Claim]]:
 
 @cache
 def _load_ledger() -> tuple[dict[str, dict], list[Claim]]:
+    """The sources and the claims of the course, which are read once."""
     return parse_ledger(LEDGER_FILE.read_text(encoding="utf-8"))
 
 
 def load_claims(chapter: int | None = None) -> list[Claim]:
-    """The claims of one chapter, or all of them.
+    """Return the claims of one chapter, or all of them.
+
+    Args:
+        chapter: number of the chapter; None selects all.
+
+    Returns:
+        The claims.
 
     Raises:
-        ValueError: no claim belongs to that chapter.
+        ValueError: the chapter has no claims.
     """
-    found = [claim for claim in _load_ledger()[1] if chapter in (None, claim.chapter)]
-    if not found:
-        there = sorted({claim.chapter for claim in _load_ledger()[1]})
-        raise ValueError(f"chapter {chapter} has no claims in the ledger; there are claims of {there}")
-    return found
+    claims = [claim for claim in _load_ledger()[1] if chapter in (None, claim.chapter)]
+    if not claims:
+        chapters = sorted({claim.chapter for claim in _load_ledger()[1]})
+        raise ValueError(f"chapter {chapter} has no claims; the chapters with claims are {chapters}")
+    return claims
 
 
 def load_sources() -> dict[str, dict]:
+    """Return the sources of the claims.
+
+    Returns:
+        The sources by key, each with a ``label`` and a ``link``.
+    """
     return _load_ledger()[0]
 
 
 def validate_ledger(sources: dict[str, dict], claims: list[Claim]) -> Iterator[str]:
-    """What breaks a rule of the ledger, in words that say what to do."""
+    """Check the rules of the claims table.
+
+    Args:
+        sources: the sources by key.
+        claims: the claims.
+
+    Yields:
+        The violations, in words that say what to do.
+    """
     for id in sorted({claim.id for claim in claims if [c.id for c in claims].count(claim.id) > 1}):
         yield f"{id}: two claims of this name"
     for claim in claims:
@@ -216,13 +305,15 @@ def validate_ledger(sources: dict[str, dict], claims: list[Claim]) -> Iterator[s
 
 
 def _of_words(claim: Claim) -> Iterator[str]:
+    """Violations in the verdict."""
     if claim.verdict not in VERDICTS:
-        yield f"'{claim.verdict}' is no verdict; choose one of: {'; '.join(VERDICTS)}"
+        yield f"unknown verdict '{claim.verdict}'; choose one of: {'; '.join(VERDICTS)}"
     if (claim.verdict == OPEN) != (not claim.measures):
         yield f"a claim is '{OPEN}' if and only if nothing was measured"
 
 
 def _of_settings(claim: Claim) -> Iterator[str]:
+    """Violations in the settings."""
     if unknown := {*claim.differs, *claim.paper, *claim.ours} - set(SETTING_FIELDS):
         yield f"a setting has the parts {', '.join(SETTING_FIELDS)}, not {', '.join(sorted(unknown))}"
     if claim.verdict == OPEN or claim.identity:
@@ -237,16 +328,18 @@ def _of_settings(claim: Claim) -> Iterator[str]:
 
 
 def _of_figures(claim: Claim, sources: dict[str, dict]) -> Iterator[str]:
+    """Violations in the published figures."""
     for key in {claim.source, *(figure.source for figure in claim.published if figure.source)} - set(sources):
         yield f"unknown source '{key}'"
     for figure in claim.published:
         if figure.certainty not in FIGURE_SOURCES:
-            yield f"'{figure.certainty}' is no certainty; choose one of: {'; '.join(FIGURE_SOURCES)}"
+            yield f"unknown certainty '{figure.certainty}'; choose one of: {'; '.join(FIGURE_SOURCES)}"
         elif (figure.certainty == FIGURE_SOURCES[-1]) != (figure.figure is None):
             yield "a figure that could not be checked is not printed, and one that was checked is"
 
 
 def _of_measures(claim: Claim) -> Iterator[str]:
+    """Violations in the measured sentences."""
     for measure in claim.measures:
         fields = {
             name.split(".")[0].split("[")[0] for _, name, _, _ in Formatter().parse(measure["text"]) if name is not None
