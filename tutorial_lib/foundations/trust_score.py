@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_shapes, promote_to_float32
 
 
@@ -109,15 +109,12 @@ class TrustScore:
                 f"not {tuple(features.shape)}"
             )
         check_shapes(features=(features, "floats N d"))
-        distances = [features.new_zeros(0, len(self.class_samples))]
-        for rows in batch_slices(len(features), batch_size):
-            centered = features[rows].detach().to(self.origin) - self.origin
-            distances.append(
-                torch.stack([self._distance(centered, points) for points in self.class_samples.values()], 1).to(
-                    features
-                )
-            )
-        return torch.cat(distances)
+
+        def one_batch(rows: Tensor) -> Tensor:
+            centered = rows.detach().to(self.origin) - self.origin
+            return torch.stack([self._distance(centered, points) for points in self.class_samples.values()], 1).to(rows)
+
+        return run_in_batches(one_batch, features, batch_size=batch_size)
 
     def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
         """The distance (N,) of each row to its ``n_neighbor``-th nearest point."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import batch_slices, run_in_batches
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
@@ -71,14 +71,15 @@ def compare_gradients(
         raise ValueError(
             f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
         )
-    batches = []
-    for rows in batch_slices(max(1, len(x)), batch_size):
+
+    def one_batch(x: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         pairs = zip(
-            *(_layer_gradients(autoencoder, images[rows], layers, batch_size) for images in (x, reference)), strict=True
+            *(_layer_gradients(autoencoder, images, layers, batch_size) for images in (x, reference)), strict=True
         )
         by_layer = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in pairs]
-        batches.append([torch.stack(quantity, 1) for quantity in zip(*by_layer, strict=True)])
-    return GradientComparison(*(torch.cat(quantity) for quantity in zip(*batches, strict=True)))
+        return tuple(torch.stack(quantity, 1) for quantity in zip(*by_layer, strict=True))
+
+    return GradientComparison(*run_in_batches(one_batch, x, reference, batch_size=batch_size))
 
 
 def gradient_distance(
@@ -279,11 +280,13 @@ def gradient_alignment(
         >>> gradient_alignment(model, x, mean_reconstruction_gradient(model, x)).round(decimals=4)
         tensor([1.])
     """
-    mean_by_layer, alignments = _concat_by_layer(autoencoder, {name: g[None] for name, g in mean.items()}, layers), []
-    for rows in batch_slices(max(1, len(x)), batch_size):
-        pairs = zip(_layer_gradients(autoencoder, x[rows], layers, batch_size), mean_by_layer, strict=True)
-        alignments.append(torch.stack([_cosine(a, b) for a, b in pairs]).mean(0))
-    return torch.cat(alignments)
+    mean_by_layer = _concat_by_layer(autoencoder, {name: g[None] for name, g in mean.items()}, layers)
+
+    def one_batch(x: Tensor) -> Tensor:
+        pairs = zip(_layer_gradients(autoencoder, x, layers, batch_size), mean_by_layer, strict=True)
+        return torch.stack([_cosine(a, b) for a, b in pairs]).mean(0)
+
+    return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
 def _layer_gradients(autoencoder: nn.Module, x: Tensor, layers: Layers, batch_size: int) -> list[Tensor]:

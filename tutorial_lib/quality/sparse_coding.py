@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.metrics import average_ranks
 from tutorial_lib.runtime import default_generator
 
@@ -223,12 +223,14 @@ class UNIQUEQuality:
             ValueError: :meth:`fit` was not called; x does not hold color images of floats, is empty or not finite, or
                 its images are too small for two patches.
         """
-        coder, codes = self.check_fitted(), []
-        with torch.no_grad():
-            for rows in batch_slices(max(1, len(x)), batch_size):
-                a = coder.encode(self.patches(x[rows].detach()).to(coder.encoder.weight))
-                codes.append(torch.where(a < 0.025, 0, a).to(x))
-        return torch.cat(codes)
+        coder = self.check_fitted()
+
+        @torch.no_grad()
+        def one_batch(x: Tensor) -> Tensor:
+            a = coder.encode(self.patches(x.detach()).to(coder.encoder.weight))
+            return torch.where(a < 0.025, 0, a).to(x)
+
+        return run_in_batches(one_batch, x, batch_size=batch_size)
 
     def score(self, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
         """Return the quality of each image, from one forward pass for x and one for the reference.

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
 from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_similarity
 
@@ -52,19 +52,19 @@ def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_siz
         raise ValueError(
             f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
         )
-    coder, scores = quality.check_fitted(), []
-    for rows in batch_slices(max(1, len(x)), batch_size):
+    coder = quality.check_fitted()
+
+    def one_batch(x: Tensor, reference: Tensor) -> Tensor:
         patches, reference_patches = (
-            quality.patches(images[rows].detach()).to(coder.encoder.weight) for images in (x, reference)
+            quality.patches(images.detach()).to(coder.encoder.weight) for images in (x, reference)
         )
         G = decoder_weight_gradient(coder, reference_patches)
         weights = kurtosis_weights(G)
-        scores.append(
-            spearman_power_similarity(
-                *(_log_odds_features(side @ G, weights) for side in (patches, reference_patches))
-            ).to(x)
-        )
-    return torch.cat(scores)
+        return spearman_power_similarity(
+            *(_log_odds_features(side @ G, weights) for side in (patches, reference_patches))
+        ).to(x)
+
+    return run_in_batches(one_batch, x, reference, batch_size=batch_size)
 
 
 def decoder_weight_gradient(coder: nn.Module, patches: Tensor) -> Tensor:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.gradients import Layer, layer_gradient, reduced_class_jacobian
 
 
@@ -60,9 +59,8 @@ def implicit_saliency(
     """
     if x.dim() != 4:
         raise ValueError(f"expected images (N, C, H, W), not {tuple(x.shape)}; for a single image, pass x[None]")
-    maps = []
-    for rows in batch_slices(max(1, len(x)), batch_size):
-        batch = x[rows]
+
+    def one_batch(batch: Tensor) -> Tensor:
         # ∂ log Σ exp z / ∂A = Σ_c p_c ∂z_c/∂A, the term that is common to all labels.
         A, common = layer_gradient(model, batch, layer, lambda z: z.logsumexp(1))
         if A.dim() != 4:
@@ -71,11 +69,13 @@ def implicit_saliency(
                 f"layer {name!r} has no feature maps (N, K, h, w), but returns {tuple(A.shape)}; take an earlier layer"
             )
 
-        def reduce_fn(g: Tensor, A=A, common=common) -> Tensor:
+        def reduce_fn(g: Tensor) -> Tensor:
             gradient = common - g
             # The sum over labels is taken at once, so that only one map per call is kept, not one per label.
             return (gradient * A if times_activation else gradient).abs().mean(2).sum(0, keepdim=True)
 
         _, logits, sums = reduced_class_jacobian(model, batch, layer, reduce_fn, classes=classes)
-        maps.append(sums.sum(1) / (logits.shape[1] if classes is None else len(classes)))
-    return F.interpolate(torch.cat(maps)[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]
+        return sums.sum(1) / (logits.shape[1] if classes is None else len(classes))
+
+    maps = run_in_batches(one_batch, x, batch_size=batch_size)
+    return F.interpolate(maps[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.metrics import gaussian_smooth
 
 
@@ -44,11 +44,10 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
             f"expected images of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}; check for NaN and infinity"
         )
     height = max(1, round(width * x.shape[-2] / x.shape[-1]))
-    maps = []
-    for rows in batch_slices(len(x), batch_size):
-        batch = x[rows].detach()
+
+    def one_batch(x: Tensor) -> Tensor:
         # The Fourier transform does not support half precision, and rounding errors must stay small next to zeros.
-        gray = batch.double().mean(1, keepdim=True)
+        gray = x.detach().double().mean(1, keepdim=True)
         small = F.interpolate(gray, (height, width), mode="bilinear", align_corners=False, antialias=True)
         is_flat = small.amax((1, 2, 3)) - small.amin((1, 2, 3)) <= 1e-6 * small.abs().amax((1, 2, 3))
         spectrum = torch.fft.fft2(small)
@@ -61,7 +60,6 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
         residual = log - F.avg_pool2d(F.pad(log, (1, 1, 1, 1), mode="circular"), 3, stride=1)
         saliency = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
         saliency = gaussian_smooth(saliency, blur_sigma).masked_fill(is_flat.view(-1, 1, 1, 1), 0)
-        maps.append(
-            F.interpolate(saliency, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0].to(x.dtype)
-        )
-    return torch.cat(maps)
+        return F.interpolate(saliency, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0].to(x.dtype)
+
+    return run_in_batches(one_batch, x, batch_size=batch_size)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer
 from tutorial_lib.runtime import default_generator
@@ -54,12 +54,12 @@ def layer_gradient_features(
         >>> layer_gradient_features(model, torch.rand(5, 3), "1").shape
         torch.Size([5, 6])
     """
-    features = []
-    for rows in batch_slices(max(1, len(x)), batch_size):
-        batch = x[rows]
-        gradients = per_sample_gradients(model, batch, objective(batch), layers=layer, batch_size=batch_size)
-        features.append(torch.cat([g.flatten(1) for name, g in gradients.items() if name.endswith("weight")], 1))
-    return torch.cat(features)
+
+    def one_batch(x: Tensor) -> Tensor:
+        gradients = per_sample_gradients(model, x, objective(x), layers=layer, batch_size=batch_size)
+        return torch.cat([g.flatten(1) for name, g in gradients.items() if name.endswith("weight")], 1)
+
+    return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
 def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Generator | None = None) -> Tensor:

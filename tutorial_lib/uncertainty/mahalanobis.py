@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_shapes
 
 
@@ -91,9 +91,9 @@ class MahalanobisDetector:
             )
         check_shapes(features=(features, "floats N d"))
         means, whitening = self.means.to(features), self.whitening.to(features)
-        scores = []
-        for rows in batch_slices(len(features), batch_size):
+
+        def one_batch(h: Tensor) -> Tensor:
             # ‖L⁻¹(h − μ)‖² with LLᵀ = Σ. The difference comes first, because large means would cancel.
-            h = features[rows].detach()
-            scores.append(torch.stack([((h - mean) @ whitening.T).square().sum(1) for mean in means], 1).amin(1))
-        return torch.cat(scores) if scores else features.new_zeros(0)
+            return torch.stack([((h - mean) @ whitening.T).square().sum(1) for mean in means], 1).amin(1)
+
+        return run_in_batches(one_batch, features.detach(), batch_size=batch_size)
