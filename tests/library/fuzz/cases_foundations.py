@@ -1,4 +1,4 @@
-"""The methods of chapter 1, with good arguments."""
+"""The functions of ``tutorial_lib.foundations`` with valid arguments."""
 
 import torch
 
@@ -11,9 +11,12 @@ POINTS = noise(N, 2)
 M = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
 T = torch.linspace(0.01, 1, 20, dtype=torch.float64)
 STATES = [{"w": noise(2, 3, seed=s)} for s in range(4)]
-MANY, KINDS = torch.cat([H, H + 0.1 * noise(*H.shape), H - 0.2]), torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0])
-TRUST = f.TrustScore().fit(MANY, KINDS)
-EVERY = {"rows": "", "each": False}
+MANY_FEATURES, FEATURE_LABELS = (
+    torch.cat([H, H + 0.1 * noise(*H.shape), H - 0.2]),
+    torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0]),
+)
+TRUST = f.TrustScore().fit(MANY_FEATURES, FEATURE_LABELS)
+NOT_PER_ROW = {"rows": "", "each": False}
 
 
 def bowl(theta):
@@ -29,21 +32,23 @@ CASES = {
     ),
     "TrustScore.fit": Case(
         lambda h, label: f.TrustScore(k=1, alpha=0.1).fit(h, label).distances(h + 1),
-        {"h": MANY, "label": KINDS},
+        {"h": MANY_FEATURES, "label": FEATURE_LABELS},
         "h label",
         each=False,
     ),
-    "behaviour": Case(
+    "classify_trajectory": Case(
         lambda path: float(len(f.classify_trajectory(bowl, path))), {"path": noise(9, 2)}, "", each=False, blind="path"
     ),
-    "class_means": Case(f.class_mean_gradients, {"gradients": MANY, "labels": KINDS}, "gradients labels", each=False),
-    "compose": Case(
+    "class_mean_gradients": Case(
+        f.class_mean_gradients, {"gradients": MANY_FEATURES, "labels": FEATURE_LABELS}, "gradients labels", each=False
+    ),
+    "decompose_gradients": Case(
         lambda gradients, learned: f.decompose_gradients(gradients, learned),
         {"gradients": H, "learned": noise(2, D)},
         "gradients",
     ),
-    "curvature": Case(lambda theta: f.numerical_hessian(bowl, theta), {"theta": POINTS[0]}, **EVERY),
-    "descend": Case(
+    "numerical_hessian": Case(lambda theta: f.numerical_hessian(bowl, theta), {"theta": POINTS[0]}, **NOT_PER_ROW),
+    "gradient_descent": Case(
         lambda start: f.gradient_descent(bowl, start, lr=0.1, n_steps=3)[-1],
         {"start": POINTS},
         "start",
@@ -52,52 +57,62 @@ CASES = {
     "dual_norm": Case(f.dual_norm, {"gradient": POINTS}, "gradient"),
     "dual_norm M": Case(lambda gradient, M: f.dual_norm(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"),
     "fisher_diagonal": Case(f.fisher_diagonal, {"model": MODEL, "x": X, "batch_size": 16}, each=False),
-    "last_layer_matrix": Case(f.last_layer_gradient_matrix, {"logit_gradients": LOGITS, "features": H}, "delta h"),
-    "least_bend": Case(
-        f.minimal_weight_update, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"
+    "last_layer_gradient_matrix": Case(
+        f.last_layer_gradient_matrix, {"logit_gradients": LOGITS, "features": H}, "logit_gradients features"
     ),
-    "least_move": Case(
-        f.minimal_feature_shift, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "h P Q"
+    "minimal_weight_update": Case(
+        f.minimal_weight_update, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "features P Q"
     ),
-    "loss_plane": Case(
+    "minimal_feature_shift": Case(
+        f.minimal_feature_shift, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "features P Q"
+    ),
+    "loss_surface": Case(
         lambda model, x, y: f.loss_surface(model, x, y, f.random_weight_direction(model), a=[0.0, 1.0]),
         {"model": MODEL, "x": X, "y": LABELS},
         "x y",
         each=False,
     ),
-    "picture_radius": Case(
+    "input_linearization_radius": Case(
         f.input_linearization_radius,
         {"model": MODEL, "x": X, "objective": LABELS, "distances": T, "batch_size": 64},
         "x objective",
         far="a line that holds",
     ),
     "quadratic": Case(lambda H, theta: f.quadratic(H)(theta), {"H": M, "theta": POINTS}, "theta"),
-    "random_walk": Case(lambda w: f.random_walk_like([*STATES, {"w": w}]), {"w": noise(2, 3)}, **EVERY),
-    "select_by_switches": Case(
-        lambda events: f.gaussian_switch_sampling(events, 2), {"events": torch.tensor([0, 9, 0, 8, 1, 3])}, **EVERY
+    "random_walk_like": Case(lambda w: f.random_walk_like([*STATES, {"w": w}]), {"w": noise(2, 3)}, **NOT_PER_ROW),
+    "gaussian_switch_sampling": Case(
+        lambda events: f.gaussian_switch_sampling(events, 2),
+        {"events": torch.tensor([0, 9, 0, 8, 1, 3])},
+        **NOT_PER_ROW,
     ),
-    "slope": Case(lambda theta: f.surface_gradient(bowl, theta), {"theta": POINTS}, "theta"),
-    "steepest": Case(f.steepest_descent_step, {"gradient": POINTS}, "gradient"),
-    "steepest l1": Case(lambda gradient: f.steepest_descent_step(gradient, "l1"), {"gradient": POINTS}, "gradient"),
-    "steepest linf": Case(lambda gradient: f.steepest_descent_step(gradient, "linf"), {"gradient": POINTS}, "gradient"),
-    "steepest M": Case(
+    "surface_gradient": Case(lambda theta: f.surface_gradient(bowl, theta), {"theta": POINTS}, "theta"),
+    "steepest_descent_step": Case(f.steepest_descent_step, {"gradient": POINTS}, "gradient"),
+    "steepest_descent_step l1": Case(
+        lambda gradient: f.steepest_descent_step(gradient, "l1"), {"gradient": POINTS}, "gradient"
+    ),
+    "steepest_descent_step linf": Case(
+        lambda gradient: f.steepest_descent_step(gradient, "linf"), {"gradient": POINTS}, "gradient"
+    ),
+    "steepest_descent_step M": Case(
         lambda gradient, M: f.steepest_descent_step(gradient, "M", M=M), {"gradient": POINTS, "M": M}, "gradient"
     ),
-    "steepest spectral": Case(
+    "steepest_descent_step spectral": Case(
         lambda gradient: f.steepest_descent_step(gradient, "spectral"), {"gradient": noise(N, 2, 3)}, "gradient"
     ),
-    "step_length": Case(f.step_norm, {"step": POINTS}, "step"),
-    "step_length spectral": Case(lambda step: f.step_norm(step, "spectral"), {"step": noise(N, 2, 3)}, "step"),
-    "switch_events": Case(f.switch_events, {"predictions": torch.tensor([[0, 2], [1, 2], [0, 2]])}, **EVERY),
-    "trajectory_plane": Case(lambda w: f.trajectory_pca([*STATES, {"w": w}]), {"w": noise(2, 3)}, **EVERY),
-    "validity_radius": Case(
+    "step_norm": Case(f.step_norm, {"step": POINTS}, "step"),
+    "step_norm spectral": Case(lambda step: f.step_norm(step, "spectral"), {"step": noise(N, 2, 3)}, "step"),
+    "switch_events": Case(f.switch_events, {"predictions": torch.tensor([[0, 2], [1, 2], [0, 2]])}, **NOT_PER_ROW),
+    "trajectory_pca": Case(lambda w: f.trajectory_pca([*STATES, {"w": w}]), {"w": noise(2, 3)}, **NOT_PER_ROW),
+    "linearization_radius": Case(
         f.linearization_radius,
         {"losses": (T - T**2).repeat(N, 1), "slope": noise(N), "start": noise(N, seed=1), "distances": T},
         "losses slope start",
         far="a line that holds",
     ),
-    "variation_in": Case(lambda w: f.explained_variance([*STATES, {"w": w}], STATES[:1]), {"w": noise(2, 3)}, **EVERY),
-    "weight_radius": Case(
+    "explained_variance": Case(
+        lambda w: f.explained_variance([*STATES, {"w": w}], STATES[:1]), {"w": noise(2, 3)}, **NOT_PER_ROW
+    ),
+    "weight_linearization_radius": Case(
         f.weight_linearization_radius,
         {"model": MODEL, "x": X, "objective": LABELS, "distances": T, "batch_size": 16},
         "x objective",
@@ -105,12 +120,11 @@ CASES = {
     ),
 }
 LEFT_OUT = {
-    "Composition": "a record",
+    "Decomposition": "a record",
     "NORMS": "a list",
-    "SmallNetwork": "a network: what it is given is checked where it is asked",
     "SURFACES": "a list",
-    "Surface": "a record",
-    "Trajectory": "a record",
-    "quadratic_penalty": "takes a model and dictionaries of its own parameters",
-    "random_direction": "takes a model alone",
+    "ToySurface": "a record",
+    "TrajectoryPCA": "a record",
+    "ewc_penalty": "takes a model and dictionaries of its own parameters",
+    "random_weight_direction": "takes a model alone",
 }

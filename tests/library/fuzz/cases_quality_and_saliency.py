@@ -1,4 +1,4 @@
-"""The methods of chapter 4, with good arguments."""
+"""The functions of ``tutorial_lib.quality`` and ``tutorial_lib.saliency`` with valid arguments."""
 
 from torch import nn
 
@@ -11,19 +11,21 @@ QUALITY = quality.UNIQUEQuality(6, 4, downsample=False).fit(noise(4, 3, SIDE, SI
 SCORER = init_with_seed(
     nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
 ).double()
-PAIR, TWO = {"x": X, "reference": OTHER}, "x reference"
-CODED = {"autoencoder": CODER, **PAIR, "batch_size": 16}
+PAIR, PAIR_ROWS = {"x": X, "reference": OTHER}, "x reference"
+CODER_ARGUMENTS = {"autoencoder": CODER, **PAIR, "batch_size": 16}
 MEAN = quality.mean_reconstruction_gradient(CODER, OTHER)
 
 CASES = {
-    "SparseQuality": Case(
-        lambda batch_size, **k: QUALITY.score(batch_size=batch_size, **k), PAIR | {"batch_size": 16}, TWO
+    "UNIQUEQuality": Case(
+        lambda batch_size, **k: QUALITY.score(batch_size=batch_size, **k), PAIR | {"batch_size": 16}, PAIR_ROWS
     ),
-    "SparseQuality.fit": Case(
+    "UNIQUEQuality.fit": Case(
         lambda x: quality.UNIQUEQuality(6, 4).fit(x, patches=60, n_steps=2).network.encoder.weight, {"x": X}, each=False
     ),
-    "change_norm": Case(quality.reconstruction_gradient_norm, {"autoencoder": CODER, "x": X, "batch_size": 64}),
-    "contrast_map": Case(
+    "reconstruction_gradient_norm": Case(
+        quality.reconstruction_gradient_norm, {"autoencoder": CODER, "x": X, "batch_size": 64}
+    ),
+    "score_contrast_cam": Case(
         lambda model, x, other: quality.score_contrast_cam(model, x, "0", quality.score_contrast_loss(other)),
         {"model": SCORER, "x": X, "other": noise(N)},
         "x other",
@@ -32,9 +34,9 @@ CASES = {
         lambda **k: quality.gradient_alignment(mean={n: t.to(k["x"]) for n, t in MEAN.items()}, **k),
         {"autoencoder": CODER, "x": X, "batch_size": 16},
     ),
-    "gradient_cosine": Case(quality.gradient_cosine, CODED, TWO),
-    "gradient_distance": Case(quality.gradient_distance, CODED, TWO),
-    "gradient_quality": Case(quality.gradient_quality, CODED, TWO),
+    "gradient_cosine": Case(quality.gradient_cosine, CODER_ARGUMENTS, PAIR_ROWS),
+    "gradient_distance": Case(quality.gradient_distance, CODER_ARGUMENTS, PAIR_ROWS),
+    "gradient_quality": Case(quality.gradient_quality, CODER_ARGUMENTS, PAIR_ROWS),
     "implicit_saliency": Case(
         lambda **k: saliency.implicit_saliency(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}
     ),
@@ -48,23 +50,26 @@ CASES = {
         {"model": MODEL, "x": X, "target": LABELS, "batch_size": 8},
         "x target",
     ),
-    "luminance": Case(quality.to_luma, {"x": X}),
-    "mean_gradient": Case(
+    "to_luma": Case(quality.to_luma, {"x": X}),
+    "mean_reconstruction_gradient": Case(
         lambda x, **k: quality.mean_reconstruction_gradient(pristine=x, **k),
         {"autoencoder": CODER, "x": X, "batch_size": 16},
         each=False,
     ),
-    "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, TWO),
-    "psnr": Case(quality.psnr, PAIR, TWO, far="equal pictures"),
-    "required_changes": Case(quality.compare_gradients, CODED, TWO),
-    "score_to": Case(
+    "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, PAIR_ROWS),
+    "psnr": Case(quality.psnr, PAIR, PAIR_ROWS, far="equal images"),
+    "compare_gradients": Case(quality.compare_gradients, CODER_ARGUMENTS, PAIR_ROWS),
+    "score_contrast_loss": Case(
         lambda outputs, other: quality.score_contrast_loss(other).resolve(outputs)(outputs),
         {"outputs": noise(N, 1), "other": noise(N, seed=1)},
         "outputs other",
     ),
     "spectral_residual": Case(lambda **k: saliency.spectral_residual(width=16, **k), {"x": X, "batch_size": 64}),
-    "ssim": Case(quality.ssim, PAIR, TWO),
-    "ssim_map": Case(quality.ssim_map, PAIR, TWO),
-    "surprisal": Case(lambda **k: quality.surprisal(QUALITY, **k), PAIR | {"batch_size": 16}, TWO),
+    "ssim": Case(quality.ssim, PAIR, PAIR_ROWS),
+    "ssim_map": Case(quality.ssim_map, PAIR, PAIR_ROWS),
+    "surprisal": Case(lambda **k: quality.surprisal(QUALITY, **k), PAIR | {"batch_size": 16}, PAIR_ROWS),
 }
-LEFT_OUT = {"Changes": "a record", "SparseCoder": "a network: what it is given is checked where it is asked"}
+LEFT_OUT = {
+    "GradientComparison": "a record",
+    "SparseAutoencoder": "a network: its inputs are checked by the functions that use it",
+}

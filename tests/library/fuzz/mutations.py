@@ -1,4 +1,4 @@
-"""Arguments as people hand them over by mistake, and what may come of it: an error that says what to do, or a right answer."""
+"""Typical mistakes in arguments, and the check of what follows: a clear error or a correct result."""
 
 import copy
 import linecache
@@ -19,24 +19,28 @@ DTYPE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3, torch.float16: 0.1,
 
 @dataclass(frozen=True)
 class Case:
-    """A public function with good arguments.
+    """A public function with valid arguments.
 
-    ``call`` takes the arguments ``given`` by name. ``rows`` names those that hold one row per sample. ``each``: so does the result;
-    otherwise it is of all samples together. ``blind``: arguments whose numbers may be anything, since only their shape, order or
-    size is looked at. ``far``: why finite numbers may give an infinite one. ``loose``: why half precision may be far off.
+    Attributes:
+        call: takes the ``arguments`` by name.
+        arguments: valid arguments.
+        rows: names of the arguments with one row per sample.
+        each: whether the result has one row per sample as well; otherwise it is computed from all samples together.
+        blind: names of the arguments whose values do not matter, because only shape, order or size is used.
+        far: why finite arguments may give an infinite result; empty if they may not.
+        skip: names of mutations that do not apply.
     """
 
     call: Callable
-    given: dict
+    arguments: dict
     rows: str = "x"
     each: bool = True
     blind: str = ""
     far: str = ""
-    loose: str = ""
     skip: set | tuple = ()
 
 
-# Each harm: (arguments, name, the case) -> arguments, or None where it cannot be done.
+# Each mutation maps (arguments, name, case) to the changed arguments, or to None where it does not apply.
 
 
 def _all_rows(args, case, f):
@@ -61,7 +65,7 @@ def _row(value):
         t = args[name]
         if not _floats(t) or not t.numel() or not t.dim():
             return None
-        # One number of one sample.
+        # A single value of a single sample.
         t = t.detach().clone(memory_format=torch.contiguous_format)
         t.view(len(t), -1)[len(t) // 2, 0] = value
         return args | {name: t}
@@ -151,36 +155,38 @@ MUTATIONS = {
     "batch_size 1": lambda args, name, case: args | {"batch_size": 1} if name == "batch_size" else None,
     "batch_size 2": lambda args, name, case: args | {"batch_size": 2} if name == "batch_size" else None,
     "a class out of range": lambda args, name, case: (
-        args | {name: 100} if name in ("target", "other", "label") else None
+        args | {name: 100} if name in ("target", "other", "contrast_class", "label") else None
     ),
-    "a class below zero": lambda args, name, case: args | {name: -1} if name in ("target", "other", "label") else None,
+    "a class below zero": lambda args, name, case: (
+        args | {name: -1} if name in ("target", "other", "contrast_class", "label") else None
+    ),
 }
 BROKEN_MODELS = {"nan", "inf", "-inf"}
 
 
 def applicable_mutations(case):
-    """Every (argument, harm) that can be done to good arguments."""
+    """Return every (argument, mutation) that applies to the valid arguments of the case."""
     return [
-        (n, h)
-        for n in case.given
-        for h in MUTATIONS
-        if h not in case.skip and MUTATIONS[h](case.given, n, case) is not None
+        (name, mutation)
+        for name in case.arguments
+        for mutation in MUTATIONS
+        if mutation not in case.skip and MUTATIONS[mutation](case.arguments, name, case) is not None
     ]
 
 
-def mutated_arguments(case, ways_of):
-    """One harm, or two at once."""
-    return st.lists(st.sampled_from(ways_of), min_size=1, max_size=2, unique=True)
+def mutated_arguments(case, applicable):
+    """Return a strategy of one mutation or two at once."""
+    return st.lists(st.sampled_from(applicable), min_size=1, max_size=2, unique=True)
 
 
 def is_own_error(error):
-    """Whether an error was raised on purpose, by the library, and says something."""
+    """Return whether the library raised the error on purpose, with a message that explains it."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     line = linecache.getline(last.filename, last.lineno).strip()
-    said = str(error)
-    # torch's layers and ours: what was expected, and what came instead.
-    told = "expected" in said.lower() and ("got" in said or "match" in said)
-    return told or (last.filename.startswith(HOME) and line.startswith("raise ") and len(said) > 15)
+    message = str(error)
+    # The layers of PyTorch and of this library state what was expected and what was received.
+    from_shape_check = "expected" in message.lower() and ("got" in message or "match" in message)
+    return from_shape_check or (last.filename.startswith(HOME) and line.startswith("raise ") and len(message) > 15)
 
 
 def tensors(value):
@@ -196,18 +202,18 @@ def tensors(value):
 
 
 def state(args):
-    """All that may not be changed: every given tensor, and all of a model."""
-    found = {}
+    """Return copies of everything that a call must not change: tensors, and the state of a model."""
+    snapshot = {}
     for key, value in args.items():
         if isinstance(value, Tensor):
-            found[key] = value.detach().clone()
+            snapshot[key] = value.detach().clone()
         elif isinstance(value, nn.Module):
-            found[key] = [t.detach().clone() for t in (*value.parameters(), *value.buffers())]
-            found[key + " flags"] = [
+            snapshot[key] = [t.detach().clone() for t in (*value.parameters(), *value.buffers())]
+            snapshot[key + " flags"] = [
                 (m.training, len(m._forward_hooks), len(m._forward_pre_hooks)) for m in value.modules()
             ]
-            found[key + " grads"] = [(p.grad is None, p.requires_grad) for p in value.parameters()]
-    return found
+            snapshot[key + " grads"] = [(p.grad is None, p.requires_grad) for p in value.parameters()]
+    return snapshot
 
 
 def same(a, b):
@@ -219,7 +225,7 @@ def same(a, b):
 
 
 def close(a, b, tolerance):
-    """Equal up to rounding, each tensor on its own scale; what is no number, or not finite, stays so."""
+    """Return whether tensors are equal up to rounding on the scale of each, with the same non-finite values."""
     a, b = a.detach().to(torch.float64), b.detach().to(torch.float64)
     if a.shape != b.shape or not same(torch.where(a.isfinite(), 0, a), torch.where(b.isfinite(), 0, b)):
         return False
@@ -227,65 +233,65 @@ def close(a, b, tolerance):
     return not a.numel() or bool(((a - b).abs() <= tolerance * a.abs().max().clamp(min=1e-6)).all())
 
 
-def check_contract(case, harms):
-    """Do harm, call, and say what is wrong; nothing, if an error said what to do or the answer is right."""
-    args = dict(case.given)
-    for name, harm in harms:
-        spoilt = MUTATIONS[harm](args, name, case)
-        if spoilt is None:
+def check_contract(case, mutations):
+    """Apply the mutations, call the function and return the violation, or None for a clear error or correct result."""
+    args = dict(case.arguments)
+    for name, mutation in mutations:
+        mutated = MUTATIONS[mutation](args, name, case)
+        if mutated is None:
             return None
-        args = spoilt
-    names = {harm for _, harm in harms}
+        args = mutated
+    names = {mutation for _, mutation in mutations}
     before, random = state(args), torch.get_rng_state()
     try:
         result = case.call(**args)
     except (ValueError, TypeError) as error:
         if not same(list(before.values()), list(state(args).values())):
-            return "changed what it was given, and raised"
-        return None if is_own_error(error) else f"an error that nobody wrote: {type(error).__name__}: {error}"
+            return "changed its arguments, and raised"
+        return None if is_own_error(error) else f"an error from outside the library: {type(error).__name__}: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
     if not same(list(before.values()), list(state(args).values())):
-        return "changed what it was given"
+        return "changed its arguments"
     if not torch.equal(random, torch.get_rng_state()):
         return "changed the global random state"
-    found = tensors(result)
-    given = [t for t in args.values() if isinstance(t, Tensor)]
+    outputs = tensors(result)
+    inputs = [t for t in args.values() if isinstance(t, Tensor)]
     rows = [name for name in case.rows.split() if isinstance(args[name], Tensor) and args[name].dim()]
-    hurt = {name for name, harm in harms if harm in BROKEN_MODELS and not args[name].isfinite().all()} - set(
-        case.blind.split()
-    )
-    nans = {name for name in hurt if args[name].isnan().any()}
-    finite = all(t.isfinite().all() for t in given if t.is_floating_point())
+    broken = {
+        name for name, mutation in mutations if mutation in BROKEN_MODELS and not args[name].isfinite().all()
+    } - set(case.blind.split())
+    nans = {name for name in broken if args[name].isnan().any()}
+    finite = all(t.isfinite().all() for t in inputs if t.is_floating_point())
     if (
         finite
         and not (case.far or {"huge", "tiny"} & names)
-        and not all(t.isfinite().all() for t in found if not t.is_complex())
+        and not all(t.isfinite().all() for t in outputs if not t.is_complex())
     ):
-        return "finite numbers in, others out"
-    narrow = max([DTYPE_TOLERANCE[t.dtype] for t in [*given, *found] if t.dtype in DTYPE_TOLERANCE] or [1e-9])
+        return "finite arguments, non-finite result"
+    narrow = max([DTYPE_TOLERANCE[t.dtype] for t in [*inputs, *outputs] if t.dtype in DTYPE_TOLERANCE] or [1e-9])
     if not case.each or not rows:
-        if nans and found and not any(t.isnan().any() for t in found if t.is_floating_point()):
-            return "no number in, a number out"
+        if nans and outputs and not any(t.isnan().any() for t in outputs if t.is_floating_point()):
+            return "NaN in, finite result out"
         return None
     n = len(args[rows[0]])
-    if any(t.dim() == 0 or len(t) != n for t in found):
-        return f"{n} rows in, {[tuple(t.shape) for t in found]} out"
+    if any(t.dim() == 0 or len(t) != n for t in outputs):
+        return f"{n} rows in, {[tuple(t.shape) for t in outputs]} out"
     for i in range(n):
         single = args | {name: args[name][i : i + 1] for name in rows}
         try:
             alone = tensors(case.call(**single))
         except (ValueError, TypeError) as error:
-            if not (hurt and i == n // 2):
+            if not (broken and i == n // 2):
                 return f"row {i} alone raises {error}"
             continue
-        for t, a in zip(found, alone, strict=True):
+        for t, a in zip(outputs, alone, strict=True):
             if not ({"huge", "tiny"} & names) and not close(t[i : i + 1], a, narrow):
                 return f"row {i} alone gives {a.flatten()[:4].tolist()}, not {t[i].flatten()[:4].tolist()}"
         broken_here = any(args[name][i].isnan().any() for name in nans & set(rows))
-        if broken_here and not any(t[i].isnan().any() for t in found if t.is_floating_point()):
-            return "no number in, a number out"
-        spared = hurt and hurt <= set(rows) and i != n // 2 and not (case.far or {"huge", "tiny"} & names)
-        if spared and not all(t[i].isfinite().all() for t in found if t.is_floating_point()):
-            return f"row {i} is hurt by its neighbour"
+        if broken_here and not any(t[i].isnan().any() for t in outputs if t.is_floating_point()):
+            return "NaN in, finite result out"
+        unaffected = broken and broken <= set(rows) and i != n // 2 and not (case.far or {"huge", "tiny"} & names)
+        if unaffected and not all(t[i].isfinite().all() for t in outputs if t.is_floating_point()):
+            return f"row {i} is affected by another row"
     return None

@@ -1,4 +1,4 @@
-"""What the cases are made of: tiny networks and a few pictures, drawn once, all in double precision."""
+"""Inputs of the cases: small networks and a few images, sampled once, all in double precision."""
 
 import torch
 from torch import nn
