@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients import (
     layer_names,
@@ -166,15 +166,16 @@ class GradCon:
             ValueError: the detector is not fitted, an empty batch, or reconstructions that are not finite or not of the
                 shape of x.
         """
-        network, norms, cosines = self._fitted(), [], []
-        for rows in batch_slices(max(1, len(x)), self.batch_size):
-            batch = x[rows]
+        network = self._fitted()
+
+        def one_batch(x: Tensor) -> tuple[Tensor, Tensor]:
             gradients = per_sample_gradients(
-                network, batch, reconstruction_mse(batch), layers=self.layers, batch_size=self.batch_size
+                network, x, reconstruction_mse(x), layers=self.layers, batch_size=self.batch_size
             )
-            norms.append(torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1))
-            cosines.append(_cosines(gradients, self.mean_gradients))
-        return torch.cat(norms), torch.cat(cosines)
+            norms = torch.stack([gradients[name].flatten(1).norm(dim=1) for name in self.weights], 1)
+            return norms, _cosines(gradients, self.mean_gradients)
+
+        return run_in_batches(one_batch, x, batch_size=self.batch_size)
 
     def alignment(self, x: Tensor) -> Tensor:
         """Return the cosine of each image's gradient with the mean gradient, per layer.
