@@ -1,8 +1,8 @@
-"""Against other libraries, where they can run at all.
+"""Gradients compared with other libraries, where those can be applied.
 
-BackPACK takes networks made of modules only; a network with residual additions must be rebuilt by its converter (see the benchmark).
-Opacus takes neither BatchNorm nor evaluation mode: a network with GroupNorm, in training mode, without dropout. Captum's per-sample
-gradients know neither groups nor padding by name.
+BackPACK accepts only networks made of modules; its converter has to rebuild a network with residual additions (see the
+benchmark). Opacus accepts neither BatchNorm nor evaluation mode, so its network has GroupNorm, no dropout, and is in
+training mode. Captum's per-sample gradients support neither groups nor padding by name.
 """
 
 import copy
@@ -68,7 +68,7 @@ def test_input_and_layer_gradients_match_captum(assert_unchanged):
     theirs = attr.Saliency(copy.deepcopy(model)).attribute(random_images(), LABELS, abs=False)
     torch.testing.assert_close(g.input_gradient(model, random_images(), LABELS), theirs, rtol=1e-10, atol=0)
     other = copy.deepcopy(model)
-    # Saliency of a layer: captum's, summed over nothing.
+    # The saliency of a layer in captum is not summed over channels.
     theirs = attr.LayerGradientXActivation(other, other[3]).attribute(random_images(), LABELS)
     activation, gradient = g.layer_gradient(model, random_images(), "3", LABELS)
     torch.testing.assert_close(activation * gradient, theirs, rtol=1e-10, atol=1e-14)

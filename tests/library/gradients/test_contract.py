@@ -1,4 +1,4 @@
-"""What holds for every function of the engine."""
+"""Properties that every function of the engine shares."""
 
 import copy
 
@@ -9,7 +9,7 @@ from tutorial_lib import gradients as g
 
 
 def classes_from_pixels(x):
-    """Three classes for each picture, by what is in it: the order of its first pixels."""
+    """Return three classes per image that depend on its own content only: the order of its first pixels."""
     return x.flatten(1)[:, :10].float().argsort(1)[:, :3]
 
 
@@ -80,8 +80,8 @@ def test_gradients_work_under_no_grad_inference_mode_and_autocast(f, signs, imag
     with torch.no_grad():
         assert torch.equal(f(signs, images, g.cross_entropy(labels)), expected)
     with torch.inference_mode():
-        found = f(signs, images.clone(), g.cross_entropy(labels.clone()))
-    assert torch.equal(found, expected)
+        result = f(signs, images.clone(), g.cross_entropy(labels.clone()))
+    assert torch.equal(result, expected)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(f(signs, images, g.cross_entropy(labels)), expected)
 
@@ -90,17 +90,17 @@ def test_gradients_work_under_no_grad_inference_mode_and_autocast(f, signs, imag
 def test_gradients_match_input_dtype_and_device(f, signs, images, labels, assert_unchanged):
     expected = f(signs, images, g.cross_entropy(labels))
     assert expected.dtype == torch.float64 and not expected.requires_grad
-    for dtype, near in ((torch.float32, 1e-4), (torch.bfloat16, 0.3)):
-        found = f(assert_unchanged(copy.deepcopy(signs).to(dtype)), images.to(dtype), g.cross_entropy(labels))
-        assert found.dtype == dtype and found.device == images.device
-        assert (found.double() - expected).norm() <= near * expected.norm()
+    for dtype, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 0.3)):
+        result = f(assert_unchanged(copy.deepcopy(signs).to(dtype)), images.to(dtype), g.cross_entropy(labels))
+        assert result.dtype == dtype and result.device == images.device
+        assert (result.double() - expected).norm() <= tolerance * expected.norm()
 
 
 @every_function
 def test_gradients_are_detached_from_input_graph(f, signs, images, labels):
     leaf = images.clone().requires_grad_()
-    found = f(signs, leaf * 1, g.cross_entropy(labels))
-    assert not found.requires_grad and leaf.grad is None
+    result = f(signs, leaf * 1, g.cross_entropy(labels))
+    assert not result.requires_grad and leaf.grad is None
 
 
 @every_function
@@ -113,14 +113,14 @@ def test_gradients_accept_channels_last_input(f, signs, images, labels):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("dtype, near", [(torch.float64, 1e-9), (torch.bfloat16, 0.3)])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.bfloat16, 0.3)])
 @every_function
-def test_gradients_on_gpu_match_cpu(f, dtype, near, signs, images, labels, assert_unchanged):
+def test_gradients_on_gpu_match_cpu(f, dtype, tolerance, signs, images, labels, assert_unchanged):
     expected = f(signs, images, g.cross_entropy(labels))
     model = assert_unchanged(copy.deepcopy(signs).to("cuda", dtype))
-    found = f(model, images.to("cuda", dtype), g.cross_entropy(labels))
-    assert found.is_cuda and found.dtype == dtype
-    assert (found.double().cpu() - expected).norm() <= near * expected.norm()
+    result = f(model, images.to("cuda", dtype), g.cross_entropy(labels))
+    assert result.is_cuda and result.dtype == dtype
+    assert (result.double().cpu() - expected).norm() <= tolerance * expected.norm()
 
 
 @every_function
@@ -150,12 +150,12 @@ def test_gradients_restore_model_after_exception_in_objective(name, signs, image
 @pytest.mark.parametrize("wrong", ["not finite", "integer", "empty", "batch statistics", "dice"])
 def test_gradients_reject_invalid_input(f, wrong, signs, images, labels):
     x, J = images, g.cross_entropy(labels)
-    said = {
+    message = {
         "not finite": r"outputs are not finite for rows \[2\]",
         "integer": "must be float|needs floats",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, so no sample has a gradient of its own",
-        "dice": "Dropout 'dice' is rolling dice",
+        "dice": "Dropout 'dice' is random in training mode",
     }[wrong]
     if wrong == "not finite":
         x = x.clone()
@@ -169,7 +169,7 @@ def test_gradients_reject_invalid_input(f, wrong, signs, images, labels):
     elif wrong == "dice":
         signs.add_module("dice", torch.nn.Dropout())
     try:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             f(signs, x, J)
     finally:
         signs.norm.eval()

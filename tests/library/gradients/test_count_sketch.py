@@ -1,4 +1,4 @@
-"""Sketches of gradients: the projection written naively, and what it promises about inner products."""
+"""Gradient sketches: the projection written naively, and the accuracy of inner products."""
 
 import pytest
 import torch
@@ -6,12 +6,12 @@ import torch
 from tutorial_lib import gradients as g
 
 
-def flatten_gradients(found):
-    return torch.cat([v.flatten(1) for v in found.values()], 1)
+def flatten_gradients(gradients):
+    return torch.cat([v.flatten(1) for v in gradients.values()], 1)
 
 
 def projection_matrix(model, size, generator):
-    """The matrix S (size, D), drawn as the function draws it."""
+    """Return the matrix S (size, D), sampled as the function samples it."""
     columns = []
     for parameter in model.parameters():
         place = torch.randint(size, (parameter.numel(),), generator=generator)
@@ -26,8 +26,8 @@ def projection_matrix(model, size, generator):
 def test_gradient_sketch_matches_explicit_projection(size, signs, images, labels):
     J = g.cross_entropy(labels)
     S = projection_matrix(signs, size, torch.Generator().manual_seed(3))
-    found = g.gradient_sketch(signs, images, J, sketch_dim=size, generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(found, flatten_gradients(g.per_sample_gradients(signs, images, J)) @ S.T)
+    sketch = g.gradient_sketch(signs, images, J, sketch_dim=size, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(sketch, flatten_gradients(g.per_sample_gradients(signs, images, J)) @ S.T)
 
 
 def test_gradient_sketch_inner_products_are_unbiased_with_bounded_error(signs, images, labels):
@@ -61,8 +61,8 @@ def test_gradient_sketch_is_consistent_across_chunks_layers_and_rows(signs, imag
 
 def test_gradient_sketch_has_expected_shape_and_keeps_global_rng(signs, images):
     state = torch.random.get_rng_state()
-    found = g.gradient_sketch(signs, images)
-    assert found.shape == (5, 256) and found.dtype == torch.float64 and not found.requires_grad
+    sketch = g.gradient_sketch(signs, images)
+    assert sketch.shape == (5, 256) and sketch.dtype == torch.float64 and not sketch.requires_grad
     assert torch.equal(state, torch.random.get_rng_state())
     with pytest.raises(ValueError, match="sketch_dim of at least 1"):
         g.gradient_sketch(signs, images, sketch_dim=0)

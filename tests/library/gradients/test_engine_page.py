@@ -1,4 +1,4 @@
-"""The page about the engine: its code runs, and what it prints is what its comments say."""
+"""The code on the page about the engine runs, and prints what its comments state."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Gradients with respect to inputs and activations, what they cost, and the table that compares ways of computing."""
+"""Gradients with respect to inputs and activations, their cost, and the table that compares tensors."""
 
 import pytest
 import torch
@@ -18,9 +18,11 @@ def test_input_gradient_matches_autograd_and_finite_differences(signs, images, l
     J = g.cross_entropy(labels)
     leaf = images.clone().requires_grad_()
     (autograd,) = torch.autograd.grad(J(signs(leaf)).sum(), leaf)
-    ways = torch.eye(432, dtype=torch.float64).view(432, 1, 3, 12, 12)[::43]
+    directions = torch.eye(432, dtype=torch.float64).view(432, 1, 3, 12, 12)[::43]
     with torch.no_grad():
-        finite = torch.stack([(J(signs(images + 1e-6 * w)) - J(signs(images - 1e-6 * w))) / 2e-6 for w in ways], 1)
+        finite = torch.stack(
+            [(J(signs(images + 1e-6 * w)) - J(signs(images - 1e-6 * w))) / 2e-6 for w in directions], 1
+        )
     ours = g.input_gradient(signs, images, J)
     assert g.compare_tensors(autograd=autograd, ours=ours).all_close
     assert (ours.flatten(1)[:, ::43] - finite).abs().max() < 1e-7 * ours.abs().max()

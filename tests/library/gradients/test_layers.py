@@ -1,4 +1,4 @@
-"""Layers, splitting, features; and what is refused."""
+"""Finding layers, splitting networks, penultimate features, and input that is rejected."""
 
 import doctest
 import importlib
@@ -11,7 +11,7 @@ from torch import nn
 import tutorial_lib.gradients
 from tutorial_lib import gradients as g
 
-# Made before any test looks at the random state.
+# Created before any test compares the random state.
 UNRELATED_LAYER, LSTM = nn.Linear(1, 1), nn.LSTM(144, 2)
 
 
@@ -57,14 +57,14 @@ def test_layer_names_lists_only_layers_that_own_parameters(signs):
 def test_split_forward_matches_forward_hook(layer, signs, images):
     activation, logits = g.split_forward(signs, images, layer)
     assert torch.equal(logits, signs(images))
-    (found,) = torch.autograd.grad(logits[:, 2].sum(), activation)
-    kept = []
-    handle = g.find_layer(signs, layer).register_forward_hook(lambda m, i, out: kept.append(out) or out.clone())
+    (gradient,) = torch.autograd.grad(logits[:, 2].sum(), activation)
+    activations = []
+    handle = g.find_layer(signs, layer).register_forward_hook(lambda m, i, out: activations.append(out) or out.clone())
     logits = signs(images)
     handle.remove()
-    (expected,) = torch.autograd.grad(logits[:, 2].sum(), kept[0])
-    torch.testing.assert_close(activation, kept[0], rtol=0, atol=0)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+    (expected,) = torch.autograd.grad(logits[:, 2].sum(), activations[0])
+    torch.testing.assert_close(activation, activations[0], rtol=0, atol=0)
+    torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=0)
 
 
 def test_split_forward_saves_no_graph_before_the_layer(signs, images):
@@ -133,7 +133,7 @@ class StatefulModel(nn.Module):
         self.linear, self.last = nn.Linear(2, 2), None
 
     def forward(self, x):
-        self.last = self.seen = self.linear(x)
+        self.last = self.cached = self.linear(x)
         return self.last
 
 
@@ -141,4 +141,4 @@ def test_preserve_model_restores_attributes_set_in_forward(assert_unchanged):
     model = assert_unchanged(StatefulModel())
     g.per_sample_gradient_norms(model, torch.ones(2, 2), 1)
     g.input_gradient(model, torch.ones(2, 2), 1)
-    assert model.last is None and not hasattr(model, "seen")
+    assert model.last is None and not hasattr(model, "cached")

@@ -1,4 +1,4 @@
-"""Objectives: their formulas, their derivatives, their rows."""
+"""Objectives: formulas, derivatives and rows."""
 
 import pytest
 import torch
@@ -71,7 +71,7 @@ def test_objective_resolve_fixes_predicted_class():
 
 
 @pytest.mark.parametrize(
-    "objective, said",
+    "objective, message",
     [
         (lambda z: z, r"one number per row, \(4,\), not \(4, 5\): bind batch tensors with bind_per_sample"),
         (lambda z: z.sum(), "bind batch tensors with bind_per_sample"),
@@ -82,15 +82,15 @@ def test_objective_resolve_fixes_predicted_class():
         (torch.tensor([0, 1]), "bound to 2 rows, the outputs have 4"),
     ],
 )
-def test_last_layer_gradient_factors_reject_mismatched_objective(objective, said):
-    with pytest.raises(ValueError, match=said):
+def test_last_layer_gradient_factors_reject_mismatched_objective(objective, message):
+    with pytest.raises(ValueError, match=message):
         g.last_layer_gradient_factors(Z, Z, objective)
 
 
 def test_bind_per_sample_accepts_targets_that_are_not_classes(assert_unchanged):
     counts = g.bind_per_sample(lambda z, t: z[:, 0] * t, torch.tensor([7, 100, 0, 3]))
     torch.testing.assert_close(counts(Z), Z[:, 0] * torch.tensor([7, 100, 0, 3]))
-    # A network may answer with one number per sample.
+    # A network may return one number per sample.
     model = assert_unchanged(torch.nn.Flatten(0))
     assert torch.equal(g.input_gradient(model, Z[:, :1], lambda q: 2 * q), torch.full((4, 1), 2.0, dtype=torch.float64))
 

@@ -1,4 +1,4 @@
-"""Every closed form, and everything without one, against the naive loop: gradients, norms and Gram matrices."""
+"""Layers with and without a closed form, compared with the naive loop: gradients, norms and Gram matrices."""
 
 import pytest
 import torch
@@ -18,19 +18,19 @@ def randn(*shape):
 def assert_matches_loop(model, x, batch_size=3):
     objective = g.confounding_label_loss()
     expected = per_sample_gradients_by_loop(model, x, objective)
-    found = g.per_sample_gradients(model, x, objective, batch_size=batch_size)
+    gradients = g.per_sample_gradients(model, x, objective, batch_size=batch_size)
     largest = max(v.abs().max() for v in expected.values())
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-12 * largest.item())
+        torch.testing.assert_close(gradients[name], value, rtol=1e-10, atol=1e-12 * largest.item())
     norms = torch.stack([v.flatten(1).norm(dim=1) for v in expected.values()], 1)
     order = list(expected)
     columns = [order.index(name) for name in g.layer_names(model, group_by="tensor")]
-    found = g.per_sample_gradient_norms(model, x, objective, group_by="tensor", batch_size=batch_size)
-    torch.testing.assert_close(found, norms[:, columns], rtol=1e-10, atol=1e-12 * largest.item())
+    computed = g.per_sample_gradient_norms(model, x, objective, group_by="tensor", batch_size=batch_size)
+    torch.testing.assert_close(computed, norms[:, columns], rtol=1e-10, atol=1e-12 * largest.item())
     z = model(x).detach()
     delta, _ = g.last_layer_gradient_factors(z, z, objective)
     layers = g.per_sample_gradient_norms(model, x, objective, batch_size=batch_size)
-    # The square root of a difference of equal numbers keeps half of the digits.
+    # The square root of a difference of nearly equal numbers keeps half of the digits.
     torch.testing.assert_close(
         g.gradient_norms_from_gram(g.class_gradient_gram(model, x, batch_size=batch_size), delta),
         layers,
@@ -99,7 +99,7 @@ def test_image_layer_per_sample_gradients_match_loop(layer, assert_unchanged):
 
 
 class EmbeddingModel(nn.Module):
-    """Bare parameters, words, and positions as many as samples."""
+    """Free parameters, embedded tokens, and as many positions as samples."""
 
     def __init__(self, padding=None):
         super().__init__()
@@ -113,7 +113,7 @@ class EmbeddingModel(nn.Module):
 
 
 class TiedWeights(nn.Module):
-    """A table that is also the last layer, and a layer used twice."""
+    """An embedding table that is also the last layer, and a layer used twice."""
 
     def __init__(self):
         super().__init__()
@@ -143,7 +143,7 @@ def test_tied_weight_and_reused_layer_gradients_match_loop(assert_unchanged):
 
 
 class TransposedWeight(nn.Module):
-    """Samples along the second axis inside, as many positions as samples; a module that is never called; attention."""
+    """Samples on the second axis inside, as many positions as samples, a module that is never called, and attention."""
 
     def __init__(self):
         super().__init__()
@@ -159,7 +159,7 @@ def test_per_sample_gradients_do_not_infer_batch_axis_from_length(assert_unchang
 
 
 class SharedFunctional(nn.Module):
-    """Weights used without their module, and a loop that asks for values, which no vmap can follow."""
+    """Weights used without their module, and a loop over values, which vmap cannot follow."""
 
     def __init__(self):
         super().__init__()
@@ -188,7 +188,7 @@ def test_gru_per_sample_gradients_match_loop(assert_unchanged):
 
 
 class Checkpointed(nn.Module):
-    """A part that is run again on the way back."""
+    """A part that the backward pass computes again."""
 
     def __init__(self, reentrant):
         super().__init__()
@@ -200,7 +200,7 @@ class Checkpointed(nn.Module):
 
 
 class DetachedBranch(nn.Module):
-    """A part that gradients must not pass."""
+    """A branch that no gradient may pass."""
 
     def __init__(self):
         super().__init__()
@@ -229,7 +229,7 @@ def test_detached_branch_per_sample_gradients_match_loop(assert_unchanged):
 
 
 class InplaceInput(nn.Module):
-    """What entered a layer is overwritten afterwards; without a weight gradient autograd itself would not mind."""
+    """The input of a layer is overwritten afterwards; autograd itself accepts that if the weight needs no gradient."""
 
     def __init__(self):
         super().__init__()
@@ -245,7 +245,7 @@ class InplaceInput(nn.Module):
 def test_per_sample_norms_never_read_input_overwritten_in_place(assert_unchanged):
     model, x = assert_unchanged(init_with_seed(InplaceInput().double())), randn(5, 4)
     try:
-        found = g.per_sample_gradient_norms(model, x, g.confounding_label_loss(), layers="a")
+        norms = g.per_sample_gradient_norms(model, x, g.confounding_label_loss(), layers="a")
     except ValueError as error:
         assert "inplace" in str(error)
     else:
@@ -254,4 +254,4 @@ def test_per_sample_norms_never_read_input_overwritten_in_place(assert_unchanged
             model.a, {k: v.detach() for k, v in model.a.named_parameters()}, h
         ).requires_grad_()
         (delta,) = torch.autograd.grad(g.confounding_label_loss()(model.head(model.b(y).tanh())).sum(), y)
-        torch.testing.assert_close(found[:, 0], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt())
+        torch.testing.assert_close(norms[:, 0], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt())

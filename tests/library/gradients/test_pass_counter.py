@@ -1,4 +1,4 @@
-"""Passes are counted for what they are, whoever takes them together, and nothing is left on the network."""
+"""Passes are counted per sample, even if vmap runs several together, and no hook stays on the network."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def x():
 
 
 @pytest.mark.parametrize(
-    ("way", "forward", "backward"),
+    ("function", "forward", "backward"),
     [
         (lambda m, x: gradients.model_outputs(m, x), 1, 0),
         (lambda m, x: gradients.penultimate_features(m, x), 1, 0),
@@ -29,15 +29,15 @@ def x():
         (lambda m, x: gradients.layer_gradient(m, x, "block3", 1), 1, 1),
         (lambda m, x: gradients.class_jacobian(m, x), 1, C),
         (lambda m, x: gradients.class_jacobian(m, x, classes=[1, 5], batch_size=2), 1, 2),
-        # Here vmap takes the classes together, and a counter that looks at calls would see a few.
+        # Here vmap runs the classes together, and a counter of calls would count too few passes.
         (lambda m, x: gradients.class_gradient_gram(m, x), 1, C),
         (lambda m, x: gradients.per_sample_gradient_norms(m, x, gradients.confounding_label_loss()), 1, 1),
         (lambda m, x: gradients.reduced_class_jacobian(m, x, "block3", lambda g: g.flatten(2).sum(2)), 1, C),
     ],
 )
-def test_count_passes_counts_forward_and_backward_per_sample(model, x, way, forward, backward):
+def test_count_passes_counts_forward_and_backward_per_sample(model, x, function, forward, backward):
     with count_passes(model) as passes:
-        way(model, x)
+        function(model, x)
     assert (passes.forward / N, passes.backward / N) == (forward, backward)
 
 
@@ -69,7 +69,7 @@ def test_count_passes_peak_bytes_is_peak_of_live_allocations():
         c = b * 2
         del b
         assert passes.peak_bytes == 8000
-        d = c.view(10, 100)  # no memory of its own
+        d = c.view(10, 100)  # shares the memory of c
         assert passes.peak_bytes == 8000
         e = torch.zeros(5000)
     assert passes.peak_bytes == 24000 and d is not None and e is not None

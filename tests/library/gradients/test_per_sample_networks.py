@@ -1,4 +1,4 @@
-"""Against the naive loop in float64, on whole networks: in-place and functional activations, residual adds, attention."""
+"""Whole networks with in-place activations, residual additions and attention, compared with the naive loop in float64."""
 
 import pytest
 import torch
@@ -40,9 +40,9 @@ def test_per_sample_norms_match_loop_on_whole_networks(name, assert_unchanged):
     objective = g.cross_entropy(torch.tensor([3, 7]))
     expected = {k: v.flatten(1).norm(dim=1) for k, v in per_sample_gradients_by_loop(model, x, objective).items()}
     expected = torch.stack([expected[k] for k in g.layer_names(model, group_by="tensor")], 1)
-    assert (expected.amax(0) > 1e-6 * expected.max()).all(), "a column so small proves nothing"
-    found = g.per_sample_gradient_norms(model, x, objective, group_by="tensor")
-    assert ((found - expected).abs() <= 1e-10 * expected.amax(0)).all()
+    assert (expected.amax(0) > 1e-6 * expected.max()).all(), "the columns must be large enough for a comparison"
+    norms = g.per_sample_gradient_norms(model, x, objective, group_by="tensor")
+    assert ((norms - expected).abs() <= 1e-10 * expected.amax(0)).all()
     layers = g.per_sample_gradient_norms(model, x, objective)
     assert layers.shape == (2, len(g.layer_names(model)))
     torch.testing.assert_close(layers.square().sum(1), expected.square().sum(1), rtol=1e-10, atol=0)
@@ -51,11 +51,11 @@ def test_per_sample_norms_match_loop_on_whole_networks(name, assert_unchanged):
 def test_per_sample_gradients_match_loop_on_sign_network(signs, images, labels):
     objective = g.cross_entropy(labels)
     expected = per_sample_gradients_by_loop(signs, images, objective)
-    found = g.per_sample_gradients(signs, images, objective)
-    assert list(found) == list(expected)
+    gradients = g.per_sample_gradients(signs, images, objective)
+    assert list(gradients) == list(expected)
     for name in expected:
         assert expected[name].abs().max() > 1e-6
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(gradients[name], expected[name], rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("p", [1, 2, 3, float("inf")])
@@ -99,10 +99,10 @@ def test_class_gradient_gram_is_jacobian_times_its_transpose(signs, images):
 def test_gradient_norms_from_gram_match_direct_norms(objective, signs, images):
     logits, h = g.penultimate_features(signs, images)
     delta, _ = g.last_layer_gradient_factors(logits, h, objective)
-    found = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), delta)
-    torch.testing.assert_close(found, g.per_sample_gradient_norms(signs, images, objective), rtol=1e-9, atol=0)
-    many = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), torch.stack([delta, 2 * delta]))
-    torch.testing.assert_close(many[1], 2 * found)
+    norms = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), delta)
+    torch.testing.assert_close(norms, g.per_sample_gradient_norms(signs, images, objective), rtol=1e-9, atol=0)
+    stacked = g.gradient_norms_from_gram(g.class_gradient_gram(signs, images), torch.stack([delta, 2 * delta]))
+    torch.testing.assert_close(stacked[1], 2 * norms)
 
 
 def test_gradient_norms_from_gram_match_on_torchvision_vit(assert_unchanged):

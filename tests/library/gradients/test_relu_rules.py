@@ -1,4 +1,4 @@
-"""Another rule at the rectifiers, whatever they are spelt; readings of every class's gradient; and the objective itself."""
+"""Other backward rules for ReLUs in every spelling, reductions of the class Jacobian, and objective values."""
 
 import copy
 
@@ -41,7 +41,7 @@ RELU_VARIANTS = {
 
 
 class Reused(nn.Module):
-    """One activation used three times, once on a residual sum."""
+    """A network that uses one activation three times, once after a residual addition."""
 
     def __init__(self, act):
         super().__init__()
@@ -63,9 +63,9 @@ def test_relu_rule_gradient_covers_every_form_of_relu(name, rule, images, assert
     model = assert_unchanged(init_with_seed(Reused(RELU_VARIANTS[name]).double()))
     leaf = images.clone().requires_grad_()
     (expected,) = torch.autograd.grad(naive(leaf)[:, 2].sum(), leaf)
-    found = g.relu_rule_gradient(model, images, 2, rule=rule)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-15)
-    assert (found - g.input_gradient(model, images, 2)).norm() > 0.01 * found.norm()
+    gradient = g.relu_rule_gradient(model, images, 2, rule=rule)
+    torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-15)
+    assert (gradient - g.input_gradient(model, images, 2)).norm() > 0.01 * gradient.norm()
 
 
 def test_relu_rule_gradient_does_not_treat_unit_clamp_as_relu(images, assert_unchanged):
@@ -103,24 +103,24 @@ def test_relu_rule_gradient_rejects_invalid_arguments(signs, images):
 @pytest.mark.parametrize("layer", ["stem", "left", "last"])
 @pytest.mark.parametrize("classes", [None, [7, 2]])
 def test_reduced_class_jacobian_matches_reduction_of_class_jacobian(layer, classes, signs, images):
-    A, z, found = g.reduced_class_jacobian(signs, images, layer, lambda G: G.square().sum(2), classes=classes)
+    A, z, reduced = g.reduced_class_jacobian(signs, images, layer, lambda G: G.square().sum(2), classes=classes)
     expected = g.class_jacobian(signs, images, layer=layer, classes=classes).square().sum(2)
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(reduced, expected, rtol=1e-10, atol=1e-14)
     assert torch.equal(z, signs(images)) and torch.equal(A, g.layer_gradient(signs, images, layer)[0])
-    assert not A.requires_grad and not z.requires_grad and not found.requires_grad
+    assert not A.requires_grad and not z.requires_grad and not reduced.requires_grad
 
 
 def test_reduced_class_jacobian_processes_classes_in_chunks(signs, images, monkeypatch):
     sizes = []
-    found = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))
-    monkeypatch.setitem(g.reduced_jacobian.CHUNK_NUMEL, "cpu", 3 * found[0].numel())
-    parts = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))[2]
-    torch.testing.assert_close(parts, found[2], rtol=1e-12, atol=1e-16)
+    unchunked = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))
+    monkeypatch.setitem(g.reduced_jacobian.CHUNK_NUMEL, "cpu", 3 * unchunked[0].numel())
+    chunked = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))[2]
+    torch.testing.assert_close(chunked, unchunked[2], rtol=1e-12, atol=1e-16)
     assert sizes == [10, 3, 3, 3, 1]
 
 
 class DoubleWithoutVmapRule(torch.autograd.Function):
-    """The identity, without a rule for vmap."""
+    """Multiplication by two, without a rule for vmap."""
 
     @staticmethod
     def forward(ctx, a):
@@ -141,8 +141,8 @@ def test_reduced_class_jacobian_falls_back_without_vmap_support(assert_unchanged
             return self.head(DoubleWithoutVmapRule.apply(self.conv(x)).mean((2, 3)))
 
     model = assert_unchanged(init_with_seed(Odd().double()))
-    _, _, found = g.reduced_class_jacobian(model, images, "conv", lambda G: G.sum((3, 4)))
-    torch.testing.assert_close(found, 2 * model.head.weight.detach().expand(5, 6, 4), rtol=1e-12, atol=1e-14)
+    _, _, reduced = g.reduced_class_jacobian(model, images, "conv", lambda G: G.sum((3, 4)))
+    torch.testing.assert_close(reduced, 2 * model.head.weight.detach().expand(5, 6, 4), rtol=1e-12, atol=1e-14)
 
 
 def test_objective_values_match_objective_of_outputs(signs, images, labels):

@@ -1,4 +1,4 @@
-"""The gradient of gradients against finite differences of the norms, a closed form, and a naive double backward pass."""
+"""Gradients of gradient norms, compared with finite differences, a closed form and a naive double backward pass."""
 
 import pytest
 import torch
@@ -30,9 +30,9 @@ def test_input_gradient_of_norms_matches_finite_differences(J, by, smooth_model,
     height = lambda x: weighted_log_sum(g.per_sample_gradient_norms(smooth_model, x, J, group_by=by))
     generator = torch.Generator().manual_seed(0)
     for _ in range(4):
-        way = torch.randn(images.shape, generator=generator, dtype=images.dtype)
-        slope = (height(images + 1e-6 * way) - height(images - 1e-6 * way)) / 2e-6
-        torch.testing.assert_close((gradient * way).flatten(1).sum(1), slope, rtol=1e-5, atol=1e-6)
+        direction = torch.randn(images.shape, generator=generator, dtype=images.dtype)
+        slope = (height(images + 1e-6 * direction) - height(images - 1e-6 * direction)) / 2e-6
+        torch.testing.assert_close((gradient * direction).flatten(1).sum(1), slope, rtol=1e-5, atol=1e-6)
 
 
 def test_input_gradient_of_norms_matches_double_backward(signs, images, labels):
@@ -51,7 +51,7 @@ def test_input_gradient_of_norms_matches_double_backward(signs, images, labels):
 
 
 class DataDependentScale(nn.Module):
-    """Cannot be vectorised: it asks a tensor for its number."""
+    """Cannot be vectorized, because it converts a tensor to a Python number."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The logits of each position alone: naive loops, networks that have them, and networks that have none."""
+"""Logits of single positions: naive loops, networks that have them, and networks that do not."""
 
 import copy
 
@@ -12,7 +12,7 @@ from tutorial_lib import models
 
 
 class PooledModel(nn.Module):
-    """Maps, some way to one answer a position or none, and an average."""
+    """Feature maps, an optional head on each position, and an average."""
 
     def __init__(self, head):
         super().__init__()
@@ -75,7 +75,7 @@ def test_spatial_logits_match_head_on_single_positions(name, x, assert_unchanged
                     alone = model.head(F.relu(maps[n : n + 1, :, i : i + 1, j : j + 1]))[0]
                     torch.testing.assert_close(local[n, :, i, j], alone, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(local.mean((2, 3)), z, rtol=1e-10, atol=1e-12)
-    # The graph goes back to the activation, and a position's answer to its own features only.
+    # The graph leads back to the activation, and the logits of a position depend on its own features only.
     (slope,) = torch.autograd.grad(local[0, 1, 2, 3], A)
     where = torch.zeros(3, 5, 5, dtype=torch.bool)
     where[0, 2, 3] = True
@@ -96,20 +96,20 @@ def test_spatial_gradients_match_loop_with_per_image_labels(x, assert_unchanged)
                 torch.testing.assert_close(
                     slope[n, :, i, j], torch.autograd.grad(one, a)[0].flatten(), rtol=1e-9, atol=1e-12
                 )
-    # Without one, the class of the picture and not of the position.
+    # Without labels, the objective is the class predicted for the image, not for the position.
     P = g.model_outputs(model, x).argmax(1)
-    for mine, named in zip(
+    for default, explicit in zip(
         g.spatial_gradients(model, x, "trunk"), g.spatial_gradients(model, x, "trunk", P), strict=True
     ):
-        assert torch.equal(mine, named)
+        assert torch.equal(default, explicit)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED_HEADS)
 def test_spatial_logits_reject_head_that_mixes_positions(name, x, assert_unchanged):
-    build, said = UNSUPPORTED_HEADS[name]
+    build, message = UNSUPPORTED_HEADS[name]
     torch.manual_seed(0)
     model = assert_unchanged(build().double().eval())
-    with pytest.raises(ValueError, match=f"{said}.*ake the layer just before the average pooling"):
+    with pytest.raises(ValueError, match=f"{message}.*ake the layer just before the average pooling"):
         g.spatial_logits(model, x, "trunk")
 
 
@@ -125,7 +125,7 @@ def test_spatial_logits_reject_layer_without_feature_maps(signs, images):
     ["cifar10/resnet20", "imagenet/resnet18", "imagenet/squeezenet1_1", "imagenet/mobilenet_v2", "imagenet/vgg16"],
 )
 def test_spatial_logits_average_to_logits_or_reject_published_models(name, assert_unchanged):
-    """Random weights: what counts is how the maps become an answer."""
+    """Random weights suffice, because the test depends only on how the maps become logits."""
     torch.manual_seed(0)
     if name.startswith("cifar"):
         model, layer, side = models.cifar_resnet.CifarResNet(20), "layer3", 32
@@ -140,8 +140,8 @@ def test_spatial_logits_average_to_logits_or_reject_published_models(name, asser
         with pytest.raises(ValueError, match="position"):
             g.spatial_logits(model, x, layer)
     else:
-        found = g.spatial_logits(model, x, layer)
-        torch.testing.assert_close(found.local.detach().mean((2, 3)), found.logits, rtol=1e-3, atol=1e-4)
+        result = g.spatial_logits(model, x, layer)
+        torch.testing.assert_close(result.local.detach().mean((2, 3)), result.logits, rtol=1e-3, atol=1e-4)
 
 
 def test_spatial_logits_work_in_float32_with_frozen_parameters(signs, images, assert_unchanged):

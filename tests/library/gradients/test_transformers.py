@@ -1,4 +1,4 @@
-"""The engine on a transformer: what holds for convolutions holds for tokens, class token and position embedding included."""
+"""The engine on a transformer: tokens, class token and position embedding behave as convolutions do."""
 
 import copy
 
@@ -10,7 +10,7 @@ from tutorial_lib import attribution
 from tutorial_lib import gradients as g
 from tutorial_lib.models import SignTransformer
 
-LAST_TOKEN_LAYER = "blocks.1.norm1"  # the last layer whose tokens all reach the answer
+LAST_TOKEN_LAYER = "blocks.1.norm1"  # the last layer whose tokens all reach the output
 
 
 def log_sum(norms):
@@ -54,14 +54,14 @@ def J():
 
 
 def test_transformer_per_sample_gradients_match_loop(transformer, images, J):
-    expected, found = (
+    expected, gradients = (
         per_sample_gradients_by_loop(transformer, images, J),
         g.per_sample_gradients(transformer, images, J),
     )
-    assert list(found) == list(expected) and {"tokens.class_token", "tokens.position"} < set(found)
+    assert list(gradients) == list(expected) and {"tokens.class_token", "tokens.position"} < set(gradients)
     for name in expected:
         assert expected[name].abs().max() > 1e-6
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(gradients[name], expected[name], rtol=1e-9, atol=1e-12)
 
 
 def test_transformer_squared_layer_norms_sum_to_total(transformer, images, J):
@@ -72,7 +72,7 @@ def test_transformer_squared_layer_norms_sum_to_total(transformer, images, J):
     own = per_sample_gradients_by_loop(transformer, images, J)
     bare = flat([own["tokens.class_token"], own["tokens.position"]]).norm(dim=1)
     torch.testing.assert_close(norms[:, 0], bare, rtol=1e-10, atol=0)
-    assert (bare > 1e-3 * whole.sqrt()).all(), "a column so small proves nothing"
+    assert (bare > 1e-3 * whole.sqrt()).all(), "the columns must be large enough for a comparison"
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,14 @@ def test_transformer_squared_layer_norms_sum_to_total(transformer, images, J):
 def test_transformer_norms_from_gram_match_direct_norms(objective, transformer, images):
     logits, h = g.penultimate_features(transformer, images)
     delta, _ = g.last_layer_gradient_factors(logits, h, objective)
-    found = g.gradient_norms_from_gram(g.class_gradient_gram(transformer, images), delta)
+    norms = g.gradient_norms_from_gram(g.class_gradient_gram(transformer, images), delta)
     torch.testing.assert_close(
-        found, g.per_sample_gradient_norms(transformer, images, objective), rtol=1e-8, atol=1e-12
+        norms, g.per_sample_gradient_norms(transformer, images, objective), rtol=1e-8, atol=1e-12
     )
     head = g.layer_names(transformer).index("head")
-    torch.testing.assert_close(found[:, head], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt())  # the bias is the 1
+    torch.testing.assert_close(
+        norms[:, head], delta.norm(dim=1) * (h.square().sum(1) + 1).sqrt()
+    )  # the 1 comes from the bias
 
 
 @every_function
@@ -109,8 +111,8 @@ def test_transformer_gradients_work_under_no_grad_and_inference_mode(f, transfor
     with torch.no_grad():
         assert torch.equal(f(transformer, images, J), expected)
     with torch.inference_mode():
-        found = f(transformer, images.clone(), g.cross_entropy(torch.tensor([1, 0, 5])))
-    assert torch.equal(found, expected) and not found.requires_grad
+        result = f(transformer, images.clone(), g.cross_entropy(torch.tensor([1, 0, 5])))
+    assert torch.equal(result, expected) and not result.requires_grad
 
 
 @every_function
@@ -132,7 +134,7 @@ def test_transformer_grad_cam_matches_reshaped_token_gradients(transformer, imag
 
 
 def test_grad_cam_rejects_transformer_layer_after_last_attention(transformer, images):
-    with pytest.raises(ValueError, match="only the class token reaches the answer"):
+    with pytest.raises(ValueError, match="only the class token of this layer affects the outputs"):
         attribution.grad_cam(transformer, images, "blocks.1.norm2")
 
 
@@ -147,15 +149,15 @@ def test_transformer_token_jacobian_gives_layer_gradient_of_a_loss(transformer, 
 def test_transformer_gradient_of_norms_matches_central_differences(transformer, images, J):
     norms, slope = g.input_gradient_of_norms(transformer, images, J, log_sum)
     torch.testing.assert_close(norms, g.per_sample_gradient_norms(transformer, images, J), rtol=1e-8, atol=1e-12)
-    way = torch.randn(images.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     ahead, back = (
-        log_sum(g.per_sample_gradient_norms(transformer, images + step * way, J)) for step in (1e-8, -1e-8)
+        log_sum(g.per_sample_gradient_norms(transformer, images + step * direction, J)) for step in (1e-8, -1e-8)
     )  # so short that no ReLU of the stem switches
-    torch.testing.assert_close((slope * way).flatten(1).sum(1), (ahead - back) / 2e-8, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close((slope * direction).flatten(1).sum(1), (ahead - back) / 2e-8, rtol=1e-4, atol=1e-5)
 
 
 def test_transformer_loss_and_gradients_support_double_backward(transformer, images, J):
-    own = copy.deepcopy(transformer).requires_grad_()
-    _, found = g.loss_and_gradients(own, images, J)
-    second = torch.autograd.grad(sum(v.square().sum() for v in found.values()), own.tokens.position)[0]
+    model = copy.deepcopy(transformer).requires_grad_()
+    _, gradients = g.loss_and_gradients(model, images, J)
+    second = torch.autograd.grad(sum(v.square().sum() for v in gradients.values()), model.tokens.position)[0]
     assert second.abs().max() > 1e-6 and second.isfinite().all()
