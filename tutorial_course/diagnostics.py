@@ -6,7 +6,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -21,21 +21,27 @@ from tutorial_lib.runtime import COLAB_GPU_HINT, best_device, describe_device, i
 
 DISTRIBUTION_NAME = "tutorial-lib"
 
-# Enough for every set but the largest two; below it downloads begin to fail half-way.
+# Enough for every dataset but the largest two; with less, downloads fail half-way.
 MIN_FREE_DISK_BYTES = 10**9
 
 HOST_TIMEOUT_S = 3.0
 
-# What a chapter may take at its peak; the book holds every run to it.
+# The largest peak memory of a chapter; a test holds every run to it.
 CHAPTER_MEMORY_BYTES = 3 * 10**9
 
-# Where Linux says how much memory a new program can have.
+# The file in which Linux reports the available memory.
 PROC_MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the doctor looked at: ``state`` is "ok", "note" or "problem"; ``cure`` says what to do."""
+    """One result of a check.
+
+    Attributes:
+        state: "ok", "note" or "problem".
+        text: the result in words.
+        fix: what to do; empty if nothing.
+    """
 
     state: str
     text: str
@@ -44,31 +50,45 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What the doctor found; prints as text."""
+    """The results of all checks; prints as text.
+
+    Attributes:
+        findings: the results.
+    """
 
     findings: tuple[Finding, ...]
 
     @property
     def problems(self) -> list[str]:
-        """What must be mended, each with its cure; empty when all is well."""
-        return [f"{found.text} → {found.fix}" for found in self.findings if found.state == "problem"]
+        """What must be fixed, and how; empty when all is well."""
+        return [f"{finding.text} → {finding.fix}" for finding in self.findings if finding.state == "problem"]
 
     def __repr__(self) -> str:
         marks = {"ok": "✓", "note": "·", "problem": "✗"}
         lines = []
-        for found in self.findings:
-            lines.append(f"{marks[found.state]} {found.text}")
-            if found.fix:
-                lines.append(f"    {found.fix}")
+        for finding in self.findings:
+            lines.append(f"{marks[finding.state]} {finding.text}")
+            if finding.fix:
+                lines.append(f"    {finding.fix}")
         count = len(self.problems)
-        lines.append(f"{count} problem{'s' * (count > 1)} (✗) to mend." if count else "All is well.")
+        lines.append(f"{count} problem{'s' * (count > 1)} (✗) to fix." if count else "All is well.")
         return "\n".join(lines)
 
 
 def run_diagnostics(device: str, hint: str = "", *, colab: bool = False, network: bool = False) -> Report:
-    """Look at everything; ``device`` is the one in use, in words, and ``hint`` how to come by a better one."""
+    """Run all checks.
+
+    Args:
+        device: the device in use, in words.
+        hint: how to get a better device; empty if there is nothing to do.
+        colab: whether this is Colab.
+        network: whether the hosts of the data are contacted.
+
+    Returns:
+        The results.
+    """
     findings = [Finding("note" if hint else "ok", f"device: {device}", hint)]
-    for organ in [
+    for check in [
         check_gpu,
         check_memory,
         check_versions,
@@ -78,101 +98,127 @@ def run_diagnostics(device: str, hint: str = "", *, colab: bool = False, network
         *([check_hosts] if network else []),
     ]:
         try:
-            findings += organ(colab) if organ is check_versions else organ()
+            findings += check(colab) if check is check_versions else check()
         except ImportError as error:
-            cure = "install what is missing, then ask again"
-            findings.append(Finding("problem", f"{organ.__name__} cannot be looked at ({error})", cure))
+            fix = "install what is missing, then run the check again"
+            findings.append(
+                Finding("problem", f"{check.__name__.removeprefix('check_')} cannot be checked ({error})", fix)
+            )
     return Report(tuple(findings))
 
 
 def check_gpu() -> Iterator[Finding]:
-    """A graphics card that this PyTorch cannot use."""
+    """Report a GPU that this PyTorch cannot use.
+
+    Yields:
+        A note, if there is one.
+    """
     if torch.cuda.is_available() or not shutil.which("nvidia-smi"):
         return
     if torch.version.cuda is None:
-        cure = "where .venv was made with TORCH=cpu: rm -r .venv, then make book; elsewhere install a PyTorch with CUDA"
+        fix = "where .venv was made with TORCH=cpu: rm -r .venv, then make book; elsewhere install a PyTorch with CUDA"
         yield Finding(
-            "note", f"there is an NVIDIA card, but torch {torch.__version__} is built for the processor alone", cure
+            "note", f"there is an NVIDIA card, but torch {torch.__version__} is built for the processor alone", fix
         )
     else:
-        cure = "nvidia-smi says what the driver can do: update it, then start Python anew"
-        yield Finding("note", f"there is an NVIDIA card, but its driver does not serve CUDA {torch.version.cuda}", cure)
+        fix = "nvidia-smi says what the driver can do: update it, then restart Python"
+        yield Finding("note", f"there is an NVIDIA card, but its driver does not serve CUDA {torch.version.cuda}", fix)
 
 
 def check_memory() -> Iterator[Finding]:
-    """What is left for a chapter, where the system says so."""
+    """Report the free memory, where the system says so.
+
+    Yields:
+        The free memory.
+    """
     if not PROC_MEMINFO.is_file():
         return
-    said = dict(line.split(":", 1) for line in PROC_MEMINFO.read_text(encoding="ascii").splitlines())
-    if "MemAvailable" in said:
-        free = 1024 * int(said["MemAvailable"].split()[0])
-        cure = (
+    fields = dict(line.split(":", 1) for line in PROC_MEMINFO.read_text(encoding="ascii").splitlines())
+    if "MemAvailable" in fields:
+        free = 1024 * int(fields["MemAvailable"].split()[0])
+        fix = (
             f"a chapter takes up to {CHAPTER_MEMORY_BYTES / 1e9:.0f} GB: shut down other notebooks first"
             if free < CHAPTER_MEMORY_BYTES
             else ""
         )
-        yield Finding("note" if cure else "ok", f"memory: {free / 1e9:.1f} GB free", cure)
+        yield Finding("note" if fix else "ok", f"memory: {free / 1e9:.1f} GB free", fix)
 
 
-def install_command(what: str, colab: bool) -> str:
-    """How a package is installed, where the reader is."""
+def _install_command(requirement: str, colab: bool) -> str:
+    """The command that installs a package here."""
     if colab:
-        return f'in a cell: %pip install "{what}", then menu Runtime → Restart session'
-    return f'"{sys.executable}" -m pip install "{what}"'
+        return f'in a cell: %pip install "{requirement}", then menu Runtime → Restart session'
+    return f'"{sys.executable}" -m pip install "{requirement}"'
 
 
 def check_versions(colab: bool = False) -> Iterator[Finding]:
-    """Python and the packages the library needs, against the ranges it declares."""
+    """Compare Python and the installed packages with the declared ranges.
+
+    Args:
+        colab: whether this is Colab, where packages are installed in a cell.
+
+    Yields:
+        A problem for each version outside its range, then the versions that fit.
+    """
     try:
         declared = metadata.metadata(DISTRIBUTION_NAME)
     except metadata.PackageNotFoundError:
         home = Path(__file__).parents[1]
-        cure = f'"{sys.executable}" -m pip install -e "{home}"'
-        yield Finding("problem", f"tutorial_lib is read from {home} but not installed", cure)
+        fix = f'"{sys.executable}" -m pip install -e "{home}"'
+        yield Finding("problem", f"tutorial_lib is read from {home} but not installed", fix)
         return
     python, wanted = ".".join(map(str, sys.version_info[:3])), SpecifierSet(declared["Requires-Python"] or "")
-    sound = [f"tutorial_lib {metadata.version(DISTRIBUTION_NAME)}"]
+    versions = [f"tutorial_lib {metadata.version(DISTRIBUTION_NAME)}"]
     if python in wanted:
-        sound.append(f"python {python}")
+        versions.append(f"python {python}")
     else:
-        yield Finding("problem", f"python {python} is outside {wanted}", "install such a Python and start anew with it")
+        yield Finding("problem", f"python {python} is outside {wanted}", "install such a Python and restart with it")
     for requirement in map(Requirement, declared.get_all("Requires-Dist") or []):
         if requirement.marker:  # extras: not needed by the library itself
             continue
         package, ranges = requirement.name, requirement.specifier
-        cure = install_command(f"{package}{ranges}", colab)
+        fix = _install_command(f"{package}{ranges}", colab)
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
-            yield Finding("problem", f"{package} is missing", cure)
+            yield Finding("problem", f"{package} is missing", fix)
             continue
         if ranges.contains(version, prereleases=True):
-            sound.append(f"{package} {version}")
+            versions.append(f"{package} {version}")
         else:
-            yield Finding("problem", f"{package} {version} is outside {ranges}", cure)
-    yield Finding("ok", ", ".join(sound))
+            yield Finding("problem", f"{package} {version} is outside {ranges}", fix)
+    yield Finding("ok", ", ".join(versions))
 
 
 def check_data_dir() -> Iterator[Finding]:
-    """The data folder: is it there, may it be written, is there room."""
+    """Check that the data folder exists, is writable and has free space.
+
+    Yields:
+        The state of the folder.
+    """
     path = resolve_data_dir()
     named = os.environ.get(DATA_ENV_VAR)
     if named and not path.is_dir():
-        yield Finding("problem", f"{DATA_ENV_VAR} names {path}, which is no folder", f'mkdir -p "{path}", or unset it')
+        text = f"{DATA_ENV_VAR} names {path}, which is not a folder"
+        yield Finding("problem", text, f'mkdir -p "{path}", or unset it')
         return
-    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
     text = f"data folder: {path}, {free / 1e9:.1f} GB free"
-    if not os.access(there, os.W_OK):
+    if not os.access(existing, os.W_OK):
         yield Finding("note", f"{text}, read-only", f"to download into another one: export {DATA_ENV_VAR}=<folder>")
     elif free < MIN_FREE_DISK_BYTES:
-        yield Finding("problem", text, f"make room, or export {DATA_ENV_VAR}=<folder on another disk>")
+        yield Finding("problem", text, f"free some space, or export {DATA_ENV_VAR}=<folder on another disk>")
     else:
         yield Finding("ok", text)
 
 
 def check_datasets() -> Iterator[Finding]:
-    """Which published pictures are at hand and sound."""
+    """Check which published datasets are available and intact.
+
+    Yields:
+        The state of each dataset.
+    """
     from tutorial_lib.data.fixations import (
         FIXATION_DATASETS,
         fixations_available,
@@ -183,61 +229,71 @@ def check_datasets() -> Iterator[Finding]:
     from tutorial_lib.data.loading import is_available, load
     from tutorial_lib.data.registry import DATASETS
 
-    for world, published in DATASETS.items():
+    for name, published in DATASETS.items():
         for split, (_, megabytes) in published.splits.items():
-            if not is_available(world, split):
-                cure = f'data.load("{world}", "{split}"), {megabytes} MB'
-                yield Finding("note", f"{world}/{split} is not at hand: {cure}")
+            if not is_available(name, split):
+                fix = f'data.load("{name}", "{split}"), {megabytes} MB'
+                yield Finding("note", f"{name}/{split} is not available: {fix}")
                 continue
             try:
-                load(world, split, limit=1)
+                load(name, split, limit=1)
             except ValueError as error:
-                yield Finding("problem", f"{world}/{split} is damaged", str(error))
+                yield Finding("problem", f"{name}/{split} is corrupt", str(error))
             else:
-                yield Finding("ok", f"{world}/{split} is at hand")
-    # Sets that their authors alone give: never downloaded, so what helps is where they are had.
-    asked = [(name, fixations_available, load_fixations, fixations_install_hint) for name in FIXATION_DATASETS]
-    asked += [(name, iqa_dataset_available, load_iqa_dataset, iqa_install_hint) for name in IQA_DATASETS]
-    for name, there, read, how in asked:
-        if not there(name):
-            yield Finding("note", f"{name} is not at hand", how(name))
+                yield Finding("ok", f"{name}/{split} is available")
+    # Sets that only their authors distribute are never downloaded; the hint says where to get them.
+    datasets: list[tuple[str, Callable, Callable, Callable]] = [
+        *((name, fixations_available, load_fixations, fixations_install_hint) for name in FIXATION_DATASETS),
+        *((name, iqa_dataset_available, load_iqa_dataset, iqa_install_hint) for name in IQA_DATASETS),
+    ]
+    for name, available, load_dataset, install_hint in datasets:
+        if not available(name):
+            yield Finding("note", f"{name} is not available", install_hint(name))
             continue
         try:
-            read(name, limit=1)
+            load_dataset(name, limit=1)
         except ValueError as error:
-            yield Finding("problem", f"{name} is damaged", str(error))
+            yield Finding("problem", f"{name} is corrupt", str(error))
         else:
-            yield Finding("ok", f"{name} is at hand")
+            yield Finding("ok", f"{name} is available")
 
 
 def check_weights() -> Iterator[Finding]:
-    """Which published weights are at hand and sound."""
+    """Check which published weights are available and intact.
+
+    Yields:
+        The state of each file of weights.
+    """
     from tutorial_lib.models.pretrained import PRETRAINED, locate_weights, read_weights
 
     for name in PRETRAINED:
         path, file = locate_weights(name)
         if not path.is_file():
-            yield Finding("note", f'{name} is not at hand: models.load_pretrained("{name}")')
+            yield Finding("note", f'{name} is not available: models.load_pretrained("{name}")')
             continue
         try:
             read_weights(path, file)
         except ValueError as error:
-            yield Finding("problem", f"{name} is damaged", str(error))
+            yield Finding("problem", f"{name} is corrupt", str(error))
         else:
-            yield Finding("ok", f"{name} is at hand")
+            yield Finding("ok", f"{name} is available")
 
 
 def check_hosts() -> Iterator[Finding]:
-    """Whether the hosts of pictures and weights answer."""
+    """Check whether the hosts of datasets and weights answer.
+
+    Yields:
+        The state of each host, or one problem if none answers.
+    """
     from tutorial_lib.data.registry import DATASETS
     from tutorial_lib.models.pretrained import HOSTS
 
-    places = [*(published.host for published in DATASETS.values()), *HOSTS]
-    with ThreadPoolExecutor(len(places)) as pool:
-        reasons = dict(zip(places, pool.map(unreachable_reason, places), strict=True))
-    offline = f"work without: export {DATA_ENV_VAR}=<a folder with the files>; the errors of data.load name them"
+    hosts = [*(published.host for published in DATASETS.values()), *HOSTS]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        reasons = dict(zip(hosts, pool.map(unreachable_reason, hosts), strict=True))
+    offline = f"work offline: export {DATA_ENV_VAR}=<a folder with the files>; the errors of data.load name them"
     if all(reasons.values()):
-        yield Finding("problem", f"no host answers ({reasons[places[0]]})", f"connect to a network, or {offline}")
+        yield Finding("problem", f"no host answers ({reasons[hosts[0]]})", f"connect to a network, or {offline}")
         return
     for host, reason in reasons.items():
         if reason:
@@ -247,11 +303,18 @@ def check_hosts() -> Iterator[Finding]:
 
 
 def unreachable_reason(host: str) -> str:
-    """Return why a host does not answer within ``SECONDS``; nothing if it does."""
+    """Return why a host does not answer within ``HOST_TIMEOUT_S`` seconds.
+
+    Args:
+        host: its address.
+
+    Returns:
+        The reason; empty if it answers.
+    """
     try:
         urllib.request.urlopen(urllib.request.Request(host, method="HEAD"), timeout=HOST_TIMEOUT_S).close()
     except urllib.error.HTTPError as refusal:
-        # A refusal is an answer too: the host can be reached.
+        # An error of HTTP is an answer too: the host can be reached.
         refusal.close()
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
@@ -259,14 +322,21 @@ def unreachable_reason(host: str) -> str:
 
 
 def are_available(*datasets: str, weights: str | None = None) -> bool:
-    """Say whether real pictures (their test split) and published weights are here; on Colab, fetch them first.
+    """Return whether datasets and published weights are available.
 
-    A chapter asks before it shows real pictures, and shows its stored results where the answer is no. Colab begins each
-    time with an empty disk and has a quick line, so there what is missing is fetched. If a host does not answer, one line
-    says so, and the answer is no.
+    A chapter calls this before it shows real images, and shows its stored results otherwise. Because Colab starts with
+    an empty disk and has a fast connection, missing files are fetched there first. If a host does not answer, one line
+    is printed.
+
+    Args:
+        *datasets: names of datasets, of which the test split is needed.
+        weights: name of published weights; None needs none.
+
+    Returns:
+        Whether all of them are available.
 
     Raises:
-        ValueError: an unknown name, or a file that is at hand and damaged.
+        ValueError: an unknown name, or a file that is available and corrupt.
 
     Example:
         >>> are_available("digits")
@@ -276,8 +346,8 @@ def are_available(*datasets: str, weights: str | None = None) -> bool:
 
     if in_colab():
         try:
-            for world in datasets:
-                data.load(world, limit=1)
+            for name in datasets:
+                data.load(name, limit=1)
             if weights:
                 models.load_pretrained(weights)
         except FileNotFoundError as error:
@@ -287,13 +357,16 @@ def are_available(*datasets: str, weights: str | None = None) -> bool:
 
 
 def check_environment(*, network: bool = False) -> Report:
-    """Examine the machine: device, memory, versions, disk, which pictures and weights are at hand, and how to get the others.
+    """Check the device, memory, versions, disk, datasets and weights, and say what to do.
 
-    What is at hand is read and checked, so this takes some seconds. What is missing is a note, not a problem: the
-    course shows stored results in its place.
+    Available files are read and verified, which takes some seconds. A missing file is a note and not a
+    problem, because the course shows stored results instead.
 
     Args:
-        network: also ask the hosts of the data, for at most three seconds, whether they answer.
+        network: whether to test for at most three seconds if the hosts of the data answer.
+
+    Returns:
+        The results of the checks.
 
     Example:
         >>> report = check_environment()

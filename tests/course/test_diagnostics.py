@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from tutorial_lib.runtime import best_device, make_generator, setup_device
 
 @pytest.fixture(autouse=True)
 def data(monkeypatch, tmp_path):
-    """No test may see, or write into, the data folder of whoever runs it."""
+    """Keep tests away from the data folder of the person who runs them."""
     monkeypatch.setenv("TUTORIAL_DATA", str(tmp_path))
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     return tmp_path
@@ -83,8 +82,8 @@ def test_setup_device_explains_how_to_get_a_gpu_on_colab(monkeypatch, capsys):
     fake_accelerators(monkeypatch)
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
     setup_device()
-    said = capsys.readouterr().out
-    assert "Runtime → Change runtime type → GPU" in said and said.count("\n") == 1
+    output = capsys.readouterr().out
+    assert "Runtime → Change runtime type → GPU" in output and output.count("\n") == 1
 
 
 def test_setup_device_keeps_global_torch_state(monkeypatch, capsys):
@@ -100,7 +99,7 @@ def test_runtime_import_loads_no_other_subpackage():
     assert set(run.stdout.split()) == {"tutorial_lib", "tutorial_lib._validation", "tutorial_lib.runtime"}
 
 
-# Real pictures and weights.
+# Real images and weights.
 
 
 def test_are_available_reflects_data_dir_contents(data):
@@ -110,32 +109,32 @@ def test_are_available_reflects_data_dir_contents(data):
     assert diagnostics.are_available("digits", "svhn") and not diagnostics.are_available(
         "svhn", weights="cifar10/resnet20"
     )
-    with pytest.raises(ValueError, match="unknown world"):
+    with pytest.raises(ValueError, match="unknown dataset"):
         diagnostics.are_available("svnh")
 
 
 def test_are_available_tries_download_on_colab_and_survives_failure(monkeypatch, data, capsys):
-    asked = []
+    hosts = []
 
     def refuse(host, *_, **__):
-        asked.append(host)
+        hosts.append(host)
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    assert not diagnostics.are_available("svhn") and asked == []
+    assert not diagnostics.are_available("svhn") and hosts == []
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
     assert not diagnostics.are_available("svhn", weights="cifar10/resnet20")
-    said = capsys.readouterr().out
-    assert asked and "svhn/test is not at hand and cannot be downloaded" in said and said.count("\n") == 1
+    output = capsys.readouterr().out
+    assert hosts and "svhn/test is not available locally and cannot be downloaded" in output and output.count("\n") == 1
     np.savez(data / "svhn-test.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=np.zeros(2, np.int64))
     assert diagnostics.are_available("svhn")
 
 
-# The doctor.
+# The environment check.
 
 
 def matching_states(report, words):
-    return {found.state for found in report.findings if words in found.text}
+    return {finding.state for finding in report.findings if words in finding.text}
 
 
 def test_check_environment_reports_no_problems_on_working_machine():
@@ -164,11 +163,11 @@ def test_check_environment_distinguishes_valid_from_corrupt_files(data):
         == matching_states(report, "live")
         == {"problem"}
     )
-    assert matching_states(report, "osie is not") == {"note"} and "from_osie(FOLDER)" in str(report)
+    assert matching_states(report, "osie is not") == {"note"} and "convert_osie(FOLDER)" in str(report)
     assert len(report.problems) == 3 and "images are float64, not uint8" in report.problems[0]
     assert "expected rows with the columns" in report.problems[1]
     assert hashlib.sha256(b"half").hexdigest() in report.problems[2] and "Remove it" in report.problems[2]
-    assert str(report).endswith("3 problems (✗) to mend.")
+    assert str(report).endswith("3 problems (✗) to fix.")
 
 
 def test_check_environment_gives_command_for_wrong_or_missing_package(monkeypatch):
@@ -182,8 +181,10 @@ def test_check_environment_gives_command_for_wrong_or_missing_package(monkeypatc
     monkeypatch.setattr(metadata, "version", version)
     problems = check_environment().problems
     assert len(problems) == 2
-    assert any("torch 1.9.0 is outside >=2.6" in said and '-m pip install "torch>=2.6"' in said for said in problems)
-    assert any("tqdm is missing" in said and '-m pip install "tqdm>=4.66"' in said for said in problems)
+    assert any(
+        "torch 1.9.0 is outside >=2.6" in problem and '-m pip install "torch>=2.6"' in problem for problem in problems
+    )
+    assert any("tqdm is missing" in problem and '-m pip install "tqdm>=4.66"' in problem for problem in problems)
 
 
 def test_check_environment_gives_colab_fix_for_wrong_package(monkeypatch):
@@ -194,8 +195,8 @@ def test_check_environment_gives_colab_fix_for_wrong_package(monkeypatch):
     assert problem.endswith('in a cell: %pip install "numpy>=1.26", then menu Runtime → Restart session')
 
 
-@pytest.mark.parametrize(("cuda", "cure"), [(None, "TORCH=cpu"), ("12.6", "update it")])
-def test_check_environment_notes_unused_nvidia_gpu(monkeypatch, cuda, cure):
+@pytest.mark.parametrize(("cuda", "fix"), [(None, "TORCH=cpu"), ("12.6", "update it")])
+def test_check_environment_notes_unused_nvidia_gpu(monkeypatch, cuda, fix):
     fake_accelerators(monkeypatch)
     monkeypatch.setattr(torch.version, "cuda", cuda)
     which = shutil.which
@@ -203,7 +204,7 @@ def test_check_environment_notes_unused_nvidia_gpu(monkeypatch, cuda, cure):
     assert matching_states(check_environment(), "NVIDIA card") == set()
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     report = check_environment()
-    assert matching_states(report, "NVIDIA card") == {"note"} and cure in str(report)
+    assert matching_states(report, "NVIDIA card") == {"note"} and fix in str(report)
     fake_accelerators(monkeypatch, cuda=True)
     assert matching_states(check_environment(), "NVIDIA card") == set()
 
@@ -227,25 +228,27 @@ def test_check_environment_accepts_local_and_dev_torch_builds(torch_version, mon
 
 def test_check_environment_reports_library_not_installed(monkeypatch):
     monkeypatch.setattr(diagnostics, "DISTRIBUTION_NAME", "no-such-distribution")
-    assert any("not installed" in said and "-m pip install -e" in said for said in check_environment().problems)
+    assert any(
+        "not installed" in problem and "-m pip install -e" in problem for problem in check_environment().problems
+    )
 
 
 def test_check_environment_survives_missing_torchvision(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
-    assert any(said.startswith("weights cannot be looked at") for said in check_environment().problems)
+    assert any("weights cannot be checked" in problem for problem in check_environment().problems)
 
 
 def test_check_environment_reports_missing_data_dir(monkeypatch, data):
     monkeypatch.setenv("TUTORIAL_DATA", str(data / "nowhere"))
     problems = check_environment().problems
-    assert len(problems) == 1 and "which is no folder" in problems[0] and "mkdir -p" in problems[0]
+    assert len(problems) == 1 and "which is not a folder" in problems[0] and "mkdir -p" in problems[0]
     assert not (data / "nowhere").exists()
 
 
 def test_check_environment_reports_full_disk(monkeypatch):
     monkeypatch.setattr(diagnostics, "MIN_FREE_DISK_BYTES", 10**18)
     problems = check_environment().problems
-    assert len(problems) == 1 and "GB free" in problems[0] and "make room" in problems[0]
+    assert len(problems) == 1 and "GB free" in problems[0] and "free some space" in problems[0]
 
 
 def test_check_environment_notes_read_only_data_dir(monkeypatch):
@@ -261,10 +264,10 @@ def test_check_environment_explains_how_to_get_a_gpu_on_colab(monkeypatch):
 
 
 def test_unreachable_reason_is_empty_only_for_hosts_that_respond(monkeypatch):
-    monkeypatch.setattr(diagnostics, "HOST_TIMEOUT_S", 0.3)
     with serve_directory({"there": b"yes"}) as address:
         assert diagnostics.unreachable_reason(f"{address}/there") == ""
         assert diagnostics.unreachable_reason(f"{address}/elsewhere") == ""
+    monkeypatch.setattr(diagnostics, "HOST_TIMEOUT_S", 0.3)
     with serve_directory({}, silent=True) as address:
         assert "timed out" in diagnostics.unreachable_reason(f"{address}/there")
     assert "refused" in diagnostics.unreachable_reason(address)
