@@ -1,1 +1,1 @@
-"""Speed and memory of the library against its peers, side by side in one run: ``python -m benchmarks``."""
+"""Speed and memory of the library compared with other libraries in the same run: ``python -m benchmarks``."""

@@ -1,4 +1,7 @@
-"""``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7] [SUBJECT …]``: run, print, keep, and write the table anew."""
+"""Run benchmarks, print and store the measurements, and rewrite the table.
+
+Usage: ``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7] [SUBJECT …]``
+"""
 
 import argparse
 import datetime
@@ -21,28 +24,29 @@ SUBJECTS = {
 
 
 def main() -> None:
+    """Parse the command line and run the chosen benchmarks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=f"all, or any of: {', '.join(SUBJECTS)}")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    device = torch.device(asked.device)
-    where = machine(device)
-    print(where)
-    for subject in asked.subjects or SUBJECTS:
-        rows = SUBJECTS[check_choice(subject, SUBJECTS, "subject")](device, asked.rounds)
-        kept = {
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    machine_info = machine(device)
+    print(machine_info)
+    for subject in args.subjects or SUBJECTS:
+        rows = SUBJECTS[check_choice(subject, SUBJECTS, "subject")](device, args.rounds)
+        content = {
             "subject": subject,
-            "machine": where,
+            "machine": machine_info,
             "date": str(datetime.date.today()),
-            "rounds": asked.rounds,
+            "rounds": args.rounds,
             "rows": rows,
         }
-        threads = f"-{asked.threads}-threads" if device.type == "cpu" else ""
+        threads = f"-{args.threads}-threads" if device.type == "cpu" else ""
         (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(
-            json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+            json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         )
     (RESULTS / "TABLE.md").write_text(table())
 

@@ -1,6 +1,8 @@
-"""Attacks against torchattacks and foolbox, at equal settings, on a ResNet-18 for pictures of CIFAR size, or on a published one.
+"""Attacks compared with torchattacks and foolbox at equal settings, on a ResNet-18 for images of CIFAR size or on a
+shipped network.
 
-Ten steps cost what they cost whatever the weights are. What searches until it succeeds is measured on a trained network.
+The cost of ten steps does not depend on the weights, so that they are random. Attacks that search until they succeed
+are measured on a trained network.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ SEARCHES, BINARY_SEARCH_STEPS, INITIAL_CONST = 5, 60, 0.1
 
 
 def peer_attacks():
-    """torchattacks and foolbox, where they are installed; both import what has moved inside scipy."""
+    """Import torchattacks and foolbox without the warnings about names that have moved inside scipy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import foolbox
@@ -32,7 +34,7 @@ def peer_attacks():
 
 
 def steps(n: int = 16, device="cpu") -> dict[str, Callable]:
-    """Ten steps of PGD without a random start, three times the same pictures."""
+    """Return three implementations of ten PGD steps without a random start, on the same images."""
     torchattacks, foolbox = peer_attacks()
     torch.manual_seed(0)
     model = network(device)
@@ -50,21 +52,21 @@ def steps(n: int = 16, device="cpu") -> dict[str, Callable]:
 
 
 def sign_images(n: int, device="cpu") -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
-    """A trained network that ships with the library, and drawn signs that it gets right."""
+    """Return a trained network that ships with the library, signs that it classifies correctly, and their labels."""
     from tutorial_lib.data import SIGNS, render
 
     model, y = load("signs/classifier", device), torch.arange(2 * n) % len(SIGNS)
     x = render(y, generator=torch.Generator().manual_seed(7)).to(device)
     y = y.to(device)
     with torch.no_grad():
-        right = (model(x).argmax(1) == y).nonzero()[:n, 0]
-    return model, x[right], y[right]
+        correct = (model(x).argmax(1) == y).nonzero()[:n, 0]
+    return model, x[correct], y[correct]
 
 
 def minimal_attacks(
     n: int = 16, device="cpu", searches: int = SEARCHES, tries: int = BINARY_SEARCH_STEPS
 ) -> dict[str, Callable]:
-    """DeepFool and the search of Carlini and Wagner with the same settings, until the trained network is fooled."""
+    """Return implementations of DeepFool and of the Carlini-Wagner search with the same settings."""
     torchattacks, foolbox = peer_attacks()
     model, x, y = sign_images(n, device)
     wrapped = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device=device)
@@ -84,14 +86,15 @@ def minimal_attacks(
     }
 
 
-def success_rates(found: torch.Tensor, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
-    """The share fooled, and the mean size of the change, L2, among those."""
-    fell = u.attack_success(model, x, found.detach(), y)[1]
-    return fell.double().mean().item(), (found.detach() - x)[fell].flatten(1).norm(dim=1).mean().item()
+def success_rates(adversarial: torch.Tensor, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    """Return the success rate of an attack, and the mean L2 norm of its successful perturbations."""
+    success = u.attack_success(model, x, adversarial.detach(), y)[1]
+    norms = (adversarial.detach() - x)[success].flatten(1).norm(dim=1)
+    return success.double().mean().item(), norms.mean().item()
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Rows: what, measured, target, and whether it is met."""
+    """Return the rows of the benchmark: what was measured, the value, the target, and whether it is met."""
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
@@ -117,7 +120,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         row(f"PGD, 10 steps: time of {name} to ours", ratio(seconds, name, "pgd"), aim, True)
 
     ways, (model, x, y) = minimal_attacks(device=device), sign_images(16, device)
-    found = {name: success_rates(way(), model, x, y) for name, way in ways.items()}
+    rates = {name: success_rates(way(), model, x, y) for name, way in ways.items()}
     for ours, name, aim in (
         ("deepfool", "torchattacks DeepFool", 4),
         ("deepfool", "foolbox DeepFool", 2),
@@ -126,12 +129,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         seconds = against(ways, ours, name)
         row(f"{ours}, 16 signs: time of {name} to ours", ratio(seconds, name, ours), aim, True)
         row(
-            f"{ours}: our share fooled to that of {name} ({found[name][0]:.0%})",
-            found[ours][0] / found[name][0],
+            f"{ours}: our share fooled to that of {name} ({rates[name][0]:.0%})",
+            rates[ours][0] / rates[name][0],
             1,
             True,
         )
-        if found[ours][0] == found[name][0]:
-            what = f"{ours}: our mean change, L2, to that of {name} ({found[name][1]:.3f})"
-            row(what, found[ours][1] / found[name][1], 1, False)
+        if rates[ours][0] == rates[name][0]:
+            what = f"{ours}: our mean change, L2, to that of {name} ({rates[name][1]:.3f})"
+            row(what, rates[ours][1] / rates[name][1], 1, False)
     return rows

@@ -1,6 +1,7 @@
-"""Attribution maps against a plain forward pass, captum, torch-cam and pytorch-grad-cam, on torchvision's networks at 224².
+"""Attribution maps compared with a plain forward pass, captum, torch-cam and pytorch-grad-cam, on torchvision's
+networks at 224².
 
-The weights are drawn: times do not depend on them. pytorch-grad-cam is measured where it is installed.
+The weights are random, because times do not depend on them. pytorch-grad-cam is measured if it is installed.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ SIDE = 224
 
 
 def network(name: str, device="cpu") -> nn.Module:
+    """Return a network of torchvision with random weights."""
     torch.manual_seed(0)
     return getattr(torchvision.models, name)(weights=None).eval().to(device)
 
 
-def pictures(n: int, device="cpu") -> torch.Tensor:
+def random_images(n: int, device="cpu") -> torch.Tensor:
+    """Return uniform noise as images."""
     return torch.rand(n, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def silenced(f: Callable) -> Callable:
-    """Captum says more than once that it sets flags and hooks."""
+    """Return a function without captum's warnings about flags and hooks."""
 
     def run():
         with warnings.catch_warnings():
@@ -40,11 +43,11 @@ def silenced(f: Callable) -> Callable:
 
 
 def cams(n: int = 8, device="cpu") -> dict[str, Callable]:
-    """Grad-CAM of a ResNet-50's last stage, and the forward pass that any of them needs at least."""
+    """Return implementations of Grad-CAM on the last stage of a ResNet-50, and a forward pass for comparison."""
     import captum.attr
     import torchcam.methods
 
-    model, x, labels = network("resnet50", device), pictures(n, device), torch.arange(n, device=device)
+    model, x, labels = network("resnet50", device), random_images(n, device), torch.arange(n, device=device)
     theirs = captum.attr.LayerGradCam(model, model.layer4)
 
     def forward():
@@ -75,8 +78,8 @@ def cams(n: int = 8, device="cpu") -> dict[str, Callable]:
 
 
 def contrasts(classes: int = 10, device="cpu") -> dict[str, Callable]:
-    """The contrasts of one picture with all 1,000 classes from one Jacobian; and with some classes, a pass each."""
-    model, x = network("resnet50", device), pictures(1, device)
+    """Return the contrast maps of one image from one Jacobian, and by one pass per class for some classes."""
+    model, x = network("resnet50", device), random_images(1, device)
 
     def one_jacobian():
         return i.all_contrast_cams(*i.all_class_cams(model, x, "layer4"))[:, :classes]
@@ -88,10 +91,10 @@ def contrasts(classes: int = 10, device="cpu") -> dict[str, Callable]:
 
 
 def smoothing_methods(n: int = 2, device="cpu", samples: int = 16) -> dict[str, Callable]:
-    """SmoothGrad and integrated gradients of a ResNet-18, at equal samples."""
+    """Return implementations of SmoothGrad and of integrated gradients on a ResNet-18, with equal sample counts."""
     import captum.attr
 
-    model, x, labels = network("resnet18", device), pictures(n, device), torch.arange(n, device=device)
+    model, x, labels = network("resnet18", device), random_images(n, device), torch.arange(n, device=device)
     tunnel, path = captum.attr.NoiseTunnel(captum.attr.Saliency(model)), captum.attr.IntegratedGradients(model)
     return {
         "smoothgrad": lambda: i.smoothgrad(model, x, labels, n_samples=samples),
@@ -106,30 +109,32 @@ def smoothing_methods(n: int = 2, device="cpu", samples: int = 16) -> dict[str, 
 
 
 def few_samples(samples: int = 32, device="cpu") -> dict[str, Callable]:
-    """One picture and as many samples as are taken together."""
+    """Return the smoothing methods for one image and as many samples as fit into one batch."""
     return smoothing_methods(1, device, samples)
 
 
 def many_samples(samples: int = 128, device="cpu") -> dict[str, Callable]:
-    """Four times as many, to see whether memory grows with them."""
+    """Return the smoothing methods with four times as many samples, to measure whether memory grows."""
     return smoothing_methods(1, device, samples)
 
 
 def introspection(n: int = 4, device="cpu") -> dict[str, Callable]:
-    """Introspective features of 100 classes in closed form; and by a backward pass for each picture and class."""
+    """Return introspective features of 100 classes in closed form, and by a backward pass per image and class."""
     torch.manual_seed(0)
     model = torchvision.models.resnet18(num_classes=100).eval().to(device)
-    x = pictures(n, device)[..., :64, :64]
+    x = random_images(n, device)[..., :64, :64]
 
-    def a_pass_each(wanted: list[nn.Parameter]) -> torch.Tensor:
-        found = []
+    def a_pass_each(parameters: list[nn.Parameter]) -> torch.Tensor:
+        features = []
         for one in x:
             z = model(one[None])
             losses = [nn.functional.cross_entropy(z, torch.tensor([Q], device=device)) for Q in range(100)]
-            found.append(
-                torch.stack([torch.autograd.grad(J, wanted, retain_graph=True)[-1][Q] for Q, J in enumerate(losses)])
+            features.append(
+                torch.stack(
+                    [torch.autograd.grad(J, parameters, retain_graph=True)[-1][Q] for Q, J in enumerate(losses)]
+                )
             )
-        return torch.stack(found)
+        return torch.stack(features)
 
     whole = [p for p in model.parameters() if p is not model.fc.bias]  # the last layer's weight comes last
     return {
@@ -140,7 +145,7 @@ def introspection(n: int = 4, device="cpu") -> dict[str, Callable]:
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Rows: what, measured, target, and whether it is met."""
+    """Return the rows of the benchmark: what was measured, the value, the target, and whether it is met."""
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
@@ -150,16 +155,16 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     def against(ways: dict[str, Callable], ours: str, other: str) -> dict[str, list[float]]:
-        # In turns with one other alone: what a third leaves behind in memory would count.
+        # Only two methods take turns, because the memory that a third leaves behind would change their times.
         return time_interleaved({name: ways[name] for name in (ours, other)}, rounds, device)
 
     ways = cams(device=device)
     torch.testing.assert_close(ways["captum LayerGradCam"](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
     torch.testing.assert_close(ways["torch-cam GradCAM"](), ways["grad_cam"](), rtol=1e-3, atol=1e-5)
     seconds = against(ways, "grad_cam", "forward, no_grad")
-    for name, found in seconds.items():
+    for name, times in seconds.items():
         rows.append(
-            {"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(found), 4), "unit": "s"}
+            {"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(times), 4), "unit": "s"}
         )
         print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
     row(

@@ -1,6 +1,7 @@
-"""The engine against ordinary training steps, torch.func and BackPACK, on a ResNet-18 for pictures of CIFAR size.
+"""The gradient engine compared with ordinary training steps, torch.func and BackPACK, on a ResNet-18 for images of
+CIFAR size.
 
-Opacus is not here: it takes neither BatchNorm nor evaluation mode.
+Opacus is not included, because it supports neither BatchNorm nor evaluation mode.
 """
 
 from __future__ import annotations
@@ -19,21 +20,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.timing import peak_memory, ratio, time_interleaved
 from tutorial_lib import gradients as g
 
-# How many times our time each peer should take.
+# The minimum ratio of each peer's time to ours.
 TARGETS = {"vmap(grad)": 4.5, "vmap(grad), 16 at a time": 4.5, "BackPACK BatchL2Grad": 1.7}
 
 
 def network(device="cpu") -> nn.Module:
+    """Return a ResNet-18 for images of 32×32 pixels, with random weights."""
     model = torchvision.models.resnet18(weights=None, num_classes=10)
     model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
     return model.eval().to(device)
 
 
 def norm_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
-    """Per-sample gradient norms, every parameter tensor apart, in four ways; and what one training step costs."""
+    """Return implementations of per-sample gradient norms by parameter tensor, and one training step for comparison."""
     torch.manual_seed(0)
     model, x, y = network(device), torch.rand(n, 3, 32, 32, device=device), torch.randint(0, 10, (n,), device=device)
-    trained, held = copy.deepcopy(model), {k: p.detach() for k, p in model.named_parameters()}
+    trained, parameters = copy.deepcopy(model), {k: p.detach() for k, p in model.named_parameters()}
 
     def ordinary():
         trained.zero_grad(set_to_none=True)
@@ -45,7 +47,9 @@ def norm_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
     def naive(batch_size):
         one = grad(lambda p, x, y: nn.functional.cross_entropy(functional_call(model, p, (x[None],)), y[None]))
         with torch.no_grad():
-            parts = [vmap(one, (None, 0, 0))(held, *part) for part in zip(x.split(batch_size), y.split(batch_size))]
+            parts = [
+                vmap(one, (None, 0, 0))(parameters, *part) for part in zip(x.split(batch_size), y.split(batch_size))
+            ]
         return torch.cat([torch.stack([v.flatten(1).norm(dim=1) for v in part.values()], 1) for part in parts])
 
     ways = {"forward and backward": ordinary, "gradient_norms": ours}
@@ -72,13 +76,14 @@ def norm_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
 
 
 def flops(f: Callable) -> int:
+    """Return the number of floating-point operations of a call."""
     with FlopCounterMode(display=False) as counter:
         f()
     return counter.get_total_flops()
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Rows: what, measured, target, and whether it is met."""
+    """Return the rows of the benchmark: what was measured, the value, the target, and whether it is met."""
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
@@ -98,20 +103,21 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     ours = ways["gradient_norms"]
     exact = ours()
     for name, way in list(ways.items())[2:]:
-        found = way().sort(1).values
-        assert torch.allclose(found, exact.sort(1).values, rtol=1e-2, atol=1e-5 * exact.max().item()), name
-    # Each peer takes turns with ours alone: what one leaves behind in memory can double the time of another.
+        norms = way().sort(1).values
+        assert torch.allclose(norms, exact.sort(1).values, rtol=1e-2, atol=1e-5 * exact.max().item()), name
+    # Each peer takes turns with our method only, because the memory that one leaves behind can double the time of
+    # another.
     seconds = time_interleaved(
         {name: ways[name] for name in ("forward and backward", "gradient_norms")}, rounds, device
     )
     peers = {
         name: time_interleaved({name: ways[name], "gradient_norms": ours}, rounds, device) for name in list(ways)[2:]
     }
-    for name, times in (seconds | {name: found[name] for name, found in peers.items()}).items():
+    for name, times in (seconds | {name: times[name] for name, times in peers.items()}).items():
         rows.append({"what": f"{name}, 64 pictures", "measured": round(statistics.median(times), 4), "unit": "s"})
         print(f"{name:75} {rows[-1]['measured']:8.3f} s", flush=True)
-    for name, found in peers.items():
-        row(f"norms: time of {name} to ours", ratio(found, name, "gradient_norms"), TARGETS[name], True)
+    for name, times in peers.items():
+        row(f"norms: time of {name} to ours", ratio(times, name, "gradient_norms"), TARGETS[name], True)
     row(
         "norms: our time to an ordinary forward and backward",
         ratio(seconds, "gradient_norms", "forward and backward"),

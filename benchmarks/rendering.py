@@ -1,4 +1,4 @@
-"""How long it takes to draw a picture of the sign world, and to let it rain."""
+"""The time to render synthetic traffic-sign images, and to apply corruptions."""
 
 import statistics
 
@@ -8,11 +8,11 @@ from benchmarks.timing import time_interleaved
 from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, counterfactual_pairs, render
 
 N_IMAGES = 512
-TARGET = 2.0  # milliseconds for a picture of 48×48 on one core
+TARGET = 2.0  # milliseconds per image of 48×48 on one core
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Milliseconds a picture, scenes and random numbers included."""
+    """Return the milliseconds per image, including scenes and random numbers."""
     labels = torch.arange(N_IMAGES) % len(SIGNS)
     images = render(labels, device=device)
     ways = {
@@ -22,9 +22,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     } | {f"{kind}, level 3": lambda kind=kind: corrupt(images, kind, 3) for kind in CORRUPTIONS}
     rows = []
     for name, seconds in time_interleaved(ways, rounds, device).items():
-        found = {"what": name, "measured": round(1000 * statistics.median(seconds) / N_IMAGES, 4), "unit": "ms"}
+        row = {"what": name, "measured": round(1000 * statistics.median(seconds) / N_IMAGES, 4), "unit": "ms"}
         if not rows:
-            found |= {"target": TARGET, "least": False, "met": found["measured"] <= TARGET}
-        rows.append(found)
-        print(f"{name:75} {found['measured']:8.3f} ms", flush=True)
+            row |= {"target": TARGET, "least": False, "met": row["measured"] <= TARGET}
+        rows.append(row)
+        print(f"{name:75} {row['measured']:8.3f} ms", flush=True)
     return rows

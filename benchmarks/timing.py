@@ -1,4 +1,4 @@
-"""How things are measured: alternating, in one process, medians of ratios; memory in a process of its own."""
+"""Measure times of alternating runs in one process, as medians of ratios, and peak memory in a separate process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 def machine(device: torch.device) -> dict[str, str]:
-    """What the numbers were taken on."""
+    """Return a description of the machine and the software."""
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo") as lines:
@@ -32,9 +32,11 @@ def machine(device: torch.device) -> dict[str, str]:
 def time_interleaved(
     ways: dict[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Seconds of every way in every round, taken in turns after one round to warm up.
+    """Return the seconds of every method in every round; the methods alternate, and one round to warm up is not
+    counted.
 
-    Processor time where one thread runs, so that others on the machine count less; else the clock on the wall.
+    With a single CPU thread, processor time is measured, which other programs on the machine affect less; otherwise
+    elapsed time.
     """
     clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     seconds = {name: [] for name in ways}
@@ -50,12 +52,12 @@ def time_interleaved(
 
 
 def ratio(seconds: dict[str, list[float]], way: str, to: str) -> float:
-    """The median over the rounds of one way's time to another's."""
+    """Return the median over the rounds of the ratio of one method's time to another's."""
     return statistics.median(a / b for a, b in zip(seconds[way], seconds[to]))
 
 
 def peak_memory(build: Callable[[], dict[str, Callable]], way: str, device: torch.device) -> float:
-    """MiB that a way takes at its peak beyond what was there before; on a processor, in a fresh process."""
+    """Return the peak memory that a method allocates, in MiB; on a CPU it is measured in a new process."""
     if device.type == "cuda":
         run = build()[way]
         run()
@@ -68,18 +70,20 @@ def peak_memory(build: Callable[[], dict[str, Callable]], way: str, device: torc
 
 
 def _resident_bytes(build, way, threads):
+    """Return the peak resident memory of a run in MiB; called in a new process."""
     torch.set_num_threads(threads)
     run = build()[way]
-    # A small first pass loads what a library loads only once.
+    # A small first run, so that what a library loads only once is not counted.
     build(2)[way]()
-    # Linux keeps the high-water mark of a process, and lowers it to the present when asked to.
-    with open("/proc/self/clear_refs", "w") as mark:
-        mark.write("5")
+    # This resets the peak memory that Linux records for the process to its current value.
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
     before = _proc_status("VmRSS")
     run()
     return (_proc_status("VmHWM") - before) / 1024
 
 
 def _proc_status(field: str) -> int:
+    """Return a field of the process status in KiB."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field))

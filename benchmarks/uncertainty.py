@@ -1,9 +1,11 @@
-"""Norms towards a confounding label, every layer's, beside pytorch-ood's GradUncertainty, on two networks for CIFAR-10.
+"""Gradient norms for a confounding label, for every layer, compared with pytorch-ood's GradUncertainty on two networks
+for CIFAR-10.
 
-The ResNet-18 is the papers' kind, eleven million weights; the ResNet-20 has forty times fewer, and per-picture gradients of its
-small layers are cheap whichever way they are made.
+The ResNet-18 is the architecture of the papers, with eleven million weights. The ResNet-20 has forty times fewer, and
+per-image gradients of its small layers are cheap with any method.
 
-The weights are drawn: times do not depend on them. pytorch-ood adds its norms up to one number; the passes it needs are the same.
+The weights are random, because times do not depend on them. pytorch-ood adds its norms up to one number; it needs the
+same passes.
 """
 
 from __future__ import annotations
@@ -24,24 +26,25 @@ N_IMAGES = {"ResNet-18": 32, "ResNet-20": 256}
 TARGETS = {
     "ResNet-18": (3, 5),
     "ResNet-20": (1, 10),
-}  # at least so many times as fast as theirs; at most so many passes
+}  # (minimum ratio of the peer's time to ours, maximum ratio of our time to a forward pass)
 LABELS = 100
 
 
 def network(name: str = "ResNet-20", device="cpu") -> torch.nn.Module:
+    """Return a network for images of 32×32 pixels, with random weights."""
     torch.manual_seed(0)
     if name == "ResNet-20":
         return CifarResNet(20).eval().to(device)
     from torchvision.models import resnet18
 
     model = resnet18(num_classes=10)
-    # As is usual for pictures of 32 pixels: nothing is thrown away before the first block.
+    # As usual for images of 32×32 pixels, no resolution is lost before the first block.
     model.conv1, model.maxpool = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False), torch.nn.Identity()
     return model.eval().to(device)
 
 
 def norm_methods(n: int | None = None, name: str = "ResNet-20", device="cpu") -> dict[str, Callable]:
-    """The squared norms of one gradient, for every tensor of every layer or added up; and what the pictures' answers cost."""
+    """Return implementations of squared gradient norms, by tensor or added up, and a forward pass for comparison."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pytorch_ood.detector import GradUncertainty
@@ -59,7 +62,7 @@ def norm_methods(n: int | None = None, name: str = "ResNet-20", device="cpu") ->
 
 
 def label_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
-    """The norms for many labels: from one Gram matrix, and a pass each for some of them."""
+    """Return the gradient norms for many labels from one Gram matrix, and for some of them by one pass per label."""
     model, x = network(device=device), torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     y = (torch.rand(LABELS, 10, generator=torch.Generator().manual_seed(1)) < 0.5).float().to(device)
     return {
@@ -71,7 +74,7 @@ def label_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Rows: what, measured, target, and whether it is met."""
+    """Return the rows of the benchmark: what was measured, the value, the target, and whether it is met."""
     rows = []
 
     def row(what: str, measured: float, target: float, least: bool, unit: str = "×"):
@@ -82,16 +85,16 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         print(f"{what:85} {measured:8.2f} {unit}   target {'≥' if least else '≤'} {target}", flush=True)
 
     for name, (least, most) in TARGETS.items():
-        made = partial(norm_methods, name=name)
-        ways = made(device=device)
+        build = partial(norm_methods, name=name)
+        ways = build(device=device)
         torch.testing.assert_close(
             ways["confounding_norms"]().sum(1), ways["pytorch-ood GradUncertainty"](), rtol=1e-3, atol=1e-4
         )
         peer = {way: ways[way] for way in ("confounding_norms", "pytorch-ood GradUncertainty")}
         forward = {way: ways[way] for way in ("outputs", "confounding_norms")}
         seconds, passes = time_interleaved(peer, rounds, device), time_interleaved(forward, rounds, device)
-        for way, found in (passes | seconds).items():
-            taken = round(statistics.median(found), 4)
+        for way, durations in (passes | seconds).items():
+            taken = round(statistics.median(durations), 4)
             rows.append({"what": f"{way}, {N_IMAGES[name]} pictures, {name}", "measured": taken, "unit": "s"})
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         times = ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms")
@@ -102,7 +105,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
             most,
             False,
         )
-        theirs, taken = (peak_memory(made, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms"))
+        theirs, taken = (
+            peak_memory(build, way, device) for way in ("pytorch-ood GradUncertainty", "confounding_norms")
+        )
         row(f"norms, {name}: our peak memory to that of pytorch-ood ({theirs:.0f} MiB)", taken / theirs, 1 / 3, False)
 
     ways = label_methods(device=device)

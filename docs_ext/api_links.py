@@ -24,7 +24,7 @@ def exists(dotted):
 def resolve_reference(app, env, node, contnode):
     """Resolve a reference to a name of the library by its package; return plain text for names without a page."""
     target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("tutorial_lib."):
+    if node.get("refdomain") != "py" or not target.startswith(("tutorial_lib.", "tutorial_course.")):
         return None
     package, name = ".".join(target.split(".")[:2]), target.rpartition(".")[2]
     public = f"{package}.{name}"

@@ -1,6 +1,8 @@
-"""One file for each stored table: ``run(seed, device) -> rows``. ``python -m experiments NAME`` runs it and keeps the rows.
+"""The experiments, one module for each stored table: ``python -m experiments NAME`` runs one and stores its rows.
 
-A study that takes long is made of parts: ``parts()`` names them, ``run_part(part, seed, device)`` gives the rows of one, and
-``joined(rows of each part, in order)`` makes the table of them; without it, they follow each other. ``sources()`` names the real
-pictures that it rests on, and ``SMALL`` the constants of a quick trial: ``{"PICTURES": 28, "_families.NOVEL": …}``.
+Every experiment has ``run(seed, device)``, which returns the rows. A long experiment is made of parts: ``part_names()``
+returns their names, ``run_part(part, seed, device)`` the rows of one, and ``join_parts(rows_of_each_part)`` the table;
+without it, the rows are concatenated in the order of the parts. ``data_sources()`` describes the data sets that the
+table depends on, and ``SMALL`` holds the constants of a small trial run, for example ``{"N_IMAGES": 28,
+"_image_groups.NOVEL_SIGNS": …}``.
 """

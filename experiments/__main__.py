@@ -1,7 +1,9 @@
-"""Runs studies and stores their rows. ``all``: every stored table; ``weights``: training the shipped networks, and their card.
+"""Run experiments and store their rows.
 
-A study is done part by part. What is done is kept in the work folder, so that a run that was stopped goes on where it was, and
-several launchers, on one machine or on many, may share the parts: start the same command in each with the same ``--work``.
+``all`` runs the experiments of every stored table; ``weights`` trains the shipped networks and writes their model card.
+An experiment is run part by part. Finished parts are stored in the work folder, so that an interrupted run resumes
+where it stopped. Several launchers, on one machine or on many, can share the parts: start the same command in each of
+them with the same ``--work``.
 """
 
 import argparse
@@ -25,26 +27,30 @@ from tutorial_lib.runtime import best_device
 STUDIES = sorted(
     module.name for module in pkgutil.iter_modules(experiments.__path__) if not module.name.startswith("_")
 )
-# Studies that write weights; every other table rests on these.
+# Experiments that write weights, on which every other table depends.
 TRAINING_STUDIES, MODEL_CARD = ("train_sign_networks", "train_sign_transformer", "train_quality_network"), "model_card"
 
 
 def parse_args() -> argparse.Namespace:
-    how = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
-    how.add_argument("names", nargs="+", metavar="NAME", help=f"all, weights, or any of: {', '.join(STUDIES)}")
-    how.add_argument("--seed", type=int, default=0)
-    how.add_argument("--device", default=None, help="cpu, cuda, …; the best there is when not given")
-    how.add_argument("--jobs", type=int, default=1, metavar="N", help="how many processes on this machine")
-    how.add_argument("--small", action="store_true", help="a quick trial; its tables stay in the work folder")
-    how.add_argument(
-        "--work", type=Path, default=CACHE_DIR, help="where finished parts are kept; remove it to compute them again"
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"all, weights, or any of: {', '.join(STUDIES)}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default=None, help="cpu, cuda, …; by default the best available device")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="number of processes on this machine")
+    parser.add_argument("--small", action="store_true", help="run a small trial, whose tables stay in the work folder")
+    parser.add_argument(
+        "--work", type=Path, default=CACHE_DIR, help="folder of finished parts; delete it to compute them again"
     )
-    how.add_argument("--into", type=Path, default=None, help="where tables go; into the library when not given")
-    how.add_argument("--leave", action="store_true", help="end when all that is left is being done elsewhere")
-    return how.parse_args()
+    parser.add_argument(
+        "--into", type=Path, default=None, help="folder of the tables; by default the stored results of the course"
+    )
+    parser.add_argument("--leave", action="store_true", help="exit when other launchers compute all remaining parts")
+    return parser.parse_args()
 
 
 def write_model_card() -> None:
+    """Write the model card of the shipped networks from the stored tables."""
     from experiments.model_card import format_card
 
     (WEIGHTS_DIR / "CARD.md").write_text(
@@ -55,22 +61,25 @@ def write_model_card() -> None:
 
 
 def missing_data(name: str, sources: list[dict], into: Path) -> list[str]:
-    """What a stored table rests on, where it rests on more real pictures than are at hand: it would lose rows."""
+    """Return the data sets of a stored table if some of them are missing now, so that a new table would lose rows."""
     file = into / f"{name}.json"
     before = load_result(name, into).provenance["data"] if file.is_file() else []
     return [source["subset"] for source in before] if len(before) > len(sources) else []
 
 
 def train_and_store(name: str, seed: int, device, into: Path) -> None:
-    """Always anew and whole, never from parts that were kept."""
+    """Run an experiment that trains networks, always completely, and store its table."""
     print(save_result(name, load_study(name).run(seed, device), device=device, seed=seed, folder=into))
 
 
 def assemble_table(name: str, jobs: list[Job], sources: list[dict], seed: int, device, into: Path) -> StoredResult:
-    """Put the parts together, in the order of the study, whoever did them and when."""
-    found = [read_cached(job.file) for job in jobs]
-    rows = join_rows(load_study(name), [part["rows"] for part in found])
-    about = {"date": max(part["date"] for part in found), "seconds": {part["part"]: part["seconds"] for part in found}}
+    """Join the stored parts, in the order of the experiment, and store the table."""
+    cached = [read_cached(job.file) for job in jobs]
+    rows = join_rows(load_study(name), [part["rows"] for part in cached])
+    about = {
+        "date": max(part["date"] for part in cached),
+        "seconds": {part["part"]: part["seconds"] for part in cached},
+    }
     result = save_result(name, rows, device=device, data=sources, seed=seed, folder=into, **about)
     if name == MODEL_CARD and into == RESULTS_DIR:
         write_model_card()
@@ -78,56 +87,59 @@ def assemble_table(name: str, jobs: list[Job], sources: list[dict], seed: int, d
 
 
 def main() -> int:
-    given = parse_args()
-    # One thread a process: digits then do not depend on how many cores there are, nor on how many processes share them.
+    """Run the experiments of the command line; return the exit code."""
+    args = parse_args()
+    # One thread per process, so that no digit depends on the number of cores or of processes that share them.
     torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
-    own = f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ and torch.cuda.is_available() else None
-    device = given.device or own or best_device()
-    into = given.into or (given.work / "small" if given.small else RESULTS_DIR)
+    local_device = (
+        f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ and torch.cuda.is_available() else None
+    )
+    device = args.device or local_device or best_device()
+    into = args.into or (args.work / "small" if args.small else RESULTS_DIR)
     into.mkdir(parents=True, exist_ok=True)
-    several = {
+    collections = {
         "all": [name for name in STUDIES if name not in TRAINING_STUDIES],
         "weights": [*TRAINING_STUDIES, MODEL_CARD],
     }
-    names = [n for name in given.names for n in several.get(name) or [check_choice(name, STUDIES, "study")]]
+    names = [n for name in args.names for n in collections.get(name) or [check_choice(name, STUDIES, "study")]]
     for name in (n for n in TRAINING_STUDIES if n in names):
-        train_and_store(name, given.seed, device, into)
+        train_and_store(name, args.seed, device, into)
     plans: dict[str, tuple[list[Job], list[dict]]] = {}
-    wrong: dict[object, str] = {}
+    errors: dict[object, str] = {}
     for name in dict.fromkeys(n for n in names if n not in TRAINING_STUDIES):
         try:
-            study = load_study(name, given.small)
-            if less := missing_data(name, data_sources(study), into):
+            study = load_study(name, args.small)
+            if missing := missing_data(name, data_sources(study), into):
                 raise LookupError(
-                    f"its stored table also rests on real pictures that are not all at hand: {'; '.join(less)}"
+                    f"its stored table also depends on data sets, of which some are not available: {'; '.join(missing)}"
                 )
-            plans[name] = make_jobs(name, study, given.seed, device, small=given.small, work=given.work)
-        except Exception as error:  # of one study; the others go on
-            wrong[name] = f"{type(error).__name__}: {error}"
-            print(f"left out  {name}\n{wrong[name]}", file=sys.stderr)
+            plans[name] = make_jobs(name, study, args.seed, device, small=args.small, work=args.work)
+        except Exception as error:  # the other experiments continue
+            errors[name] = f"{type(error).__name__}: {error}"
+            print(f"skipped  {name}\n{errors[name]}", file=sys.stderr)
     left = Counter({name: len(jobs) for name, (jobs, _) in plans.items()})
 
     def done(job: Job) -> None:
         left[job.study] -= 1
         if not left[job.study]:
             try:
-                print(assemble_table(job.study, *plans[job.study], given.seed, device, into), flush=True)
+                print(assemble_table(job.study, *plans[job.study], args.seed, device, into), flush=True)
             except Exception as error:
-                wrong[job.study] = f"{type(error).__name__}: {error}"
+                errors[job.study] = f"{type(error).__name__}: {error}"
 
     every = [job for jobs, _ in plans.values() for job in jobs]
-    there = [job for job in every if read_cached(job.file)]
-    for job in there:
+    cached = [job for job in every if read_cached(job.file)]
+    for job in cached:
         done(job)
-    print(f"{len(there)} of {len(every)} parts are there already, in {given.work}", flush=True)
-    if rest := [job for job in every if job not in set(there)]:
-        how = {"crew": given.jobs, "small": given.small, "leave": given.leave}
-        wrong |= run_jobs(rest, device, done, n_done=len(there), **how)
-    for what, words in wrong.items():
-        print(f"failed  {what}: {words.strip().splitlines()[-1]}", file=sys.stderr)
-    if open_still := sum(left.values()) - sum(isinstance(what, Job) for what in wrong):
-        print(f"{open_still} parts are being done elsewhere; whoever is last writes the tables.", file=sys.stderr)
-    return 1 if wrong else 0
+    print(f"{len(cached)} of {len(every)} parts are in {args.work} already", flush=True)
+    if rest := [job for job in every if job not in set(cached)]:
+        options = {"n_processes": args.jobs, "small": args.small, "exit_when_locked": args.leave}
+        errors |= run_jobs(rest, device, done, n_done=len(cached), **options)
+    for what, message in errors.items():
+        print(f"failed  {what}: {message.strip().splitlines()[-1]}", file=sys.stderr)
+    if unfinished := sum(left.values()) - sum(isinstance(what, Job) for what in errors):
+        print(f"{unfinished} parts are locked by other launchers; the last one writes the tables.", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The work folder: which parts are done, and who is at which. One machine or many may share it.
+"""The work folder, which stores finished parts and locks those that are running. One machine or many may share it.
 
-Three facts make the sharing safe. A part is computed only by whoever holds its lock, and the system gives a lock to one process at a
-time: no part is computed twice at once. Whoever holds it looks first whether the result is there, and lets go only after writing it:
-no part is done again. And a lock ends with its process, however that ends: no part is lost, and no claim has to be judged stale.
+Three facts make sharing safe. Only the process that holds the lock of a part computes it, and the system gives a lock
+to one process at a time, so that no part is computed twice at once. That process first checks whether the result
+exists, and releases the lock only after it has written the result, so that no part is computed again. Finally, a lock
+ends with its process, however that ends, so that no part is lost and no lock can become stale.
 """
 
 import fcntl
@@ -26,14 +27,12 @@ from tutorial_lib.models import WEIGHTS_DIR
 
 ROOT = Path(__file__).parent.parent
 CACHE_DIR = ROOT / "_build" / "reproduce"
-# Rooms of the library that change nothing in a table.
-UNRELATED_PACKAGES = ("exercises", "instruments", "results")
 PINNED_PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One part of one study with one seed, and the file that keeps its rows."""
+    """One part of an experiment with one seed, and the file of its rows."""
 
     study: str
     seed: int
@@ -45,35 +44,33 @@ class Job:
 
 
 def source_files(name: str) -> Iterator[Path]:
-    """The files that a study's rows depend on: the library, the study, and what it takes from other studies."""
-    for file in sorted((ROOT / "tutorial_lib").rglob("*.py")):
-        if file.relative_to(ROOT / "tutorial_lib").parts[0] not in UNRELATED_PACKAGES:
-            yield file
+    """Yield the files that the rows of an experiment depend on: the library, the weights and its own modules."""
+    yield from sorted((ROOT / "tutorial_lib").rglob("*.py"))
     yield from sorted(WEIGHTS_DIR.glob("*.safetensors"))
-    asked, seen = [name], set()
-    while asked:
-        file = Path(load_study(asked.pop()).__file__)
-        if file not in seen:
-            seen.add(file)
+    queue, visited = [name], set()
+    while queue:
+        file = Path(load_study(queue.pop()).__file__)
+        if file not in visited:
+            visited.add(file)
             text = file.read_text(encoding="utf-8")
-            asked += re.findall(r"^from experiments\.(\w+) import", text, re.M)
-            asked += [
+            queue += re.findall(r"^from experiments\.(\w+) import", text, re.M)
+            queue += [
                 n
                 for names in re.findall(r"^from experiments import (.+)", text, re.M)
                 for n in re.findall(r"\b_\w+", names)
             ]
-    yield from sorted(seen)
+    yield from sorted(visited)
 
 
 def cpu_model() -> str:
-    """The model of the processor, where the system tells."""
+    """Return the model of the processor, as far as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)", cpuinfo.read_text(), re.M) if cpuinfo.is_file() else None
-    return found[1] if found else platform.processor()
+    match = re.search(r"^model name\s*:\s*(.+)", cpuinfo.read_text(), re.M) if cpuinfo.is_file() else None
+    return match[1] if match else platform.processor()
 
 
 def settings_digest(name: str, sources: list[dict], device, small: bool) -> str:
-    """A name for all that the rows depend on but seed and part: code, weights, data, packages, machine. Another one starts anew."""
+    """Return a hash of what the rows of all parts depend on: code, weights, data, packages and machine."""
     about = [
         *(f"{package} {version(package)}" for package in PINNED_PACKAGES),
         describe_machine(device),
@@ -90,22 +87,22 @@ def settings_digest(name: str, sources: list[dict], device, small: bool) -> str:
 def make_jobs(
     name: str, study: ModuleType, seed: int, device, *, small: bool, work: Path
 ) -> tuple[list[Job], list[dict]]:
-    """The parts of a study in the order of its table, and the real pictures it rests on.
+    """Return the parts of an experiment in the order of its table, and the data sets that it depends on.
 
     Raises:
-        ValueError: two parts would share a file.
+        ValueError: the names of two parts lead to the same file.
     """
     sources = data_sources(study)
     folder = work / name / settings_digest(name, sources, device, small)
     parts = part_names(study)
     files = [folder / f"{seed}-{re.sub(r'[^a-z0-9]+', '-', part.lower())}.json" for part in parts]
     if len(set(files)) < len(files):
-        raise ValueError(f"the parts of {name} need names that differ in letters or digits: {parts}")
+        raise ValueError(f"the parts of {name} need names that differ in letters or digits, got {parts}")
     return [Job(name, seed, part, file) for part, file in zip(parts, files, strict=True)], sources
 
 
 def read_cached(file: Path) -> dict | None:
-    """What a file keeps; None where it is missing, cut short or changed."""
+    """Return the content of a file, or None if it is missing, truncated or modified."""
     try:
         digest, _, body = file.read_bytes().partition(b"\n")
     except FileNotFoundError:
@@ -114,7 +111,7 @@ def read_cached(file: Path) -> dict | None:
 
 
 def write_cached(file: Path, content: dict) -> None:
-    """Write a file whole or not at all. Only the holder of the lock writes, so that one name for the unfinished file will do."""
+    """Write a file completely or not at all; only the holder of the lock writes, so the temporary name is unique."""
     body = json.dumps(content).encode()
     unfinished = file.with_suffix(".unfinished")
     with open(unfinished, "wb") as out:
@@ -126,7 +123,7 @@ def write_cached(file: Path, content: dict) -> None:
 
 @contextmanager
 def try_lock(file: Path) -> Iterator[bool]:
-    """True for one process at a time. The lock's file stays: deleting it would let two processes lock two files of one name."""
+    """Yield True in one process at a time. The lock file stays, because deleting it would allow a second lock."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file.with_suffix(".lock"), "a") as lock:
         try:
@@ -138,7 +135,7 @@ def try_lock(file: Path) -> Iterator[bool]:
 
 
 def run_if_unlocked(job: Job, device, small: bool = False) -> bool:
-    """Do a part unless it is done; False where another process is at it."""
+    """Run a part unless it is finished; return False if another process is running it."""
     with try_lock(job.file) as mine:
         if mine and read_cached(job.file) is None:
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A launcher: several processes of this machine, each with a part at a time. Other launchers may share the work folder."""
+"""Run the parts of experiments in several processes on this machine; launchers can share the work folder."""
 
 import signal
 import time
@@ -15,18 +15,18 @@ DONE, LOCKED_BY_OTHER, FAILED = "done", "elsewhere", "failed"
 
 
 def worker_loop(pipe, device: str, small: bool) -> None:
-    """A process that does what comes through its pipe, one part after another, and says how it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher hears it and sends everyone home
+    """Run the parts that come through the pipe, one after another, and answer each with its outcome."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher handles it and ends its processes
     while True:
         try:
             job = pipe.recv()
         except EOFError:
             return
         try:
-            answer = (DONE if run_if_unlocked(job, device, small) else LOCKED_BY_OTHER, "")
+            outcome = (DONE if run_if_unlocked(job, device, small) else LOCKED_BY_OTHER, "")
         except Exception:
-            answer = (FAILED, traceback.format_exc())
-        pipe.send(answer)
+            outcome = (FAILED, traceback.format_exc())
+        pipe.send(outcome)
 
 
 def run_jobs(
@@ -40,58 +40,62 @@ def run_jobs(
     exit_when_locked: bool = False,
     poll_seconds: float = 5.0,
 ) -> dict[Job, str]:
-    """Do all parts, or see them done by others; ``done`` hears of each. What went wrong, by part: the others go on.
+    """Run all parts that no other launcher runs, call ``done`` for each, and return the error messages by part.
 
     Args:
-        before: how many parts of the whole are not among these, because they are there already.
-        crew: how many processes.
-        leave: go home when all that is left is being done elsewhere, instead of waiting for it.
-        patience: seconds between two looks at what others are doing.
+        jobs: the parts to run.
+        device: the device on which they run.
+        done: called with each part when it is finished, here or by another launcher.
+        n_done: number of parts that were finished before, for the progress bar.
+        n_processes: number of processes.
+        small: use the constants of the small trial run.
+        exit_when_locked: return when other launchers run all remaining parts, instead of waiting for them.
+        poll_seconds: seconds between two checks of the parts that other launchers run.
     """
     context = get_context("spawn")  # a forked process would share its parent's threads, GPU and locks
-    queue, elsewhere, wrong, busy, idle = deque(jobs), [], {}, {}, []
+    queue, locked, errors, busy, idle = deque(jobs), [], {}, {}, []
 
-    def hired():
-        here, there = context.Pipe()
-        process = context.Process(target=worker_loop, args=(there, str(device), small), daemon=True)
+    def start_worker():
+        our_end, worker_end = context.Pipe()
+        process = context.Process(target=worker_loop, args=(worker_end, str(device), small), daemon=True)
         process.start()
-        there.close()  # the process alone holds that end: its death is heard at this one
-        return here, process
+        worker_end.close()  # only the process holds that end, so that its death closes the pipe
+        return our_end, process
 
     with tqdm(total=n_done + len(jobs), initial=n_done, unit="part", dynamic_ncols=True) as bar:
         try:
-            while queue or busy or (elsewhere and not exit_when_locked):
+            while queue or busy or (locked and not exit_when_locked):
                 if not queue and not busy:
-                    bar.set_description(f"{len(elsewhere)} done elsewhere")
+                    bar.set_description(f"{len(locked)} locked by others")
                     time.sleep(poll_seconds)
-                    queue.extend(elsewhere)
-                    elsewhere.clear()
+                    queue.extend(locked)
+                    locked.clear()
                 while queue and len(busy) < n_processes:
-                    pipe, process = idle.pop() if idle else hired()
+                    pipe, process = idle.pop() if idle else start_worker()
                     busy[pipe] = process, queue.popleft()
                     pipe.send(busy[pipe][1])
                 bar.set_description(" | ".join(str(job) for _, job in busy.values()))
                 for pipe in connection.wait(list(busy)):
                     process, job = busy.pop(pipe)
                     try:
-                        state, words = pipe.recv()
+                        state, message = pipe.recv()
                         idle.append((pipe, process))
                     except (EOFError, ConnectionResetError):
                         process.join()
-                        state, words = FAILED, f"its process ended with code {process.exitcode}"
+                        state, message = FAILED, f"its process ended with code {process.exitcode}"
                     if state == LOCKED_BY_OTHER:
-                        elsewhere.append(job)
+                        locked.append(job)
                         continue
                     bar.update()
                     if state == FAILED:
-                        wrong[job] = words
-                        bar.write(f"failed  {job}\n{words}")
+                        errors[job] = message
+                        bar.write(f"failed  {job}\n{message}")
                     else:
                         done(job)
         finally:
-            for process, _ in busy.values():  # only where something stopped the launcher itself
+            for process, _ in busy.values():  # only if the launcher itself is interrupted
                 process.terminate()
             for pipe, process in idle:
                 pipe.close()
                 process.join()
-    return wrong
+    return errors

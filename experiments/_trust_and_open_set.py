@@ -1,4 +1,4 @@
-"""What is done with an answer: trusted or not, named or refused."""
+"""Uses of a prediction: trusting it or not, and rejecting unknown classes."""
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,14 @@ from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.metrics import accuracy, auroc, bootstrap_interval, macro_f1, risk_coverage
 
-PASS_RATE = 0.95  # of the normal pictures
-PUBLISHED_SETTING = 0.95  # the probability from which on a detector refuses
+PASS_RATE = 0.95  # share of normal images that are accepted
+PUBLISHED_SETTING = 0.95  # the probability above which the published detector rejects
 
 
 def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, Tensor]:
-    """What may say that an answer is to be trusted, higher = more."""
-    z, some = z.double(), min(5, z.shape[1] - 1)
-    found = {
+    """Return scores of trust in a prediction; higher means more trustworthy."""
+    z, n_rivals = z.double(), min(5, z.shape[1] - 1)
+    scores = {
         "max softmax": -u.msp_score(z),
         "margin": -u.margin_score(z),
         "entropy": -u.entropy_score(z),
@@ -24,85 +24,94 @@ def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, 
         "largest logit": z.amax(1),
         "GradTrust, demonstration": u.grad_trust(z),
         "GradTrust, 1 rival": u.grad_trust(z, n_counterfactuals=1),
-        f"GradTrust, {some} rivals": u.grad_trust(z, n_counterfactuals=some),
+        f"GradTrust, {n_rivals} rivals": u.grad_trust(z, n_counterfactuals=n_rivals),
     }
     if h is not None:
-        found["change of the last layer"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True))[
+        scores["change of the last layer"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True))[
             :, 0
         ] * h.double().norm(dim=1)
-        found["GradNorm"] = -u.gradnorm_score(z, h.double())
+        scores["GradNorm"] = -u.gradnorm_score(z, h.double())
     if gram is not None:
-        found["change of all layers"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True), gram.double())[
+        scores["change of all layers"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True), gram.double())[
             :, 0
         ]
-        found["GradTrust, 1 rival, all layers"] = u.grad_trust(z, n_counterfactuals=1, gram=gram.double())
-        found[f"GradTrust, {some} rivals, all layers"] = u.grad_trust(z, n_counterfactuals=some, gram=gram.double())
-    return found
+        scores["GradTrust, 1 rival, all layers"] = u.grad_trust(z, n_counterfactuals=1, gram=gram.double())
+        scores[f"GradTrust, {n_rivals} rivals, all layers"] = u.grad_trust(
+            z, n_counterfactuals=n_rivals, gram=gram.double()
+        )
+    return scores
 
 
 def trust_rows(
     network: str, title: str, z: Tensor, labels: Tensor, h: Tensor = None, gram: Tensor = None
 ) -> list[dict]:
-    """Does what says that an answer is to be trusted tell right answers from wrong ones? With the interval of a bootstrap."""
-    right = z.argmax(1) == labels
+    """Return how well each trust score separates correct from wrong predictions, with bootstrap intervals."""
+    correct = z.argmax(1) == labels
     rows = []
-    if right.all():
+    if correct.all():
         return rows
     for name, trust in trust_scores(z, h, gram).items():
-        low, high = bootstrap_interval(auroc, trust[~right], trust[right], paired=False, n_resamples=300)
+        low, high = bootstrap_interval(auroc, trust[~correct], trust[correct], paired=False, n_resamples=300)
         row = {"kind": "trust", "network": network, "pictures": title, "trust": name}
-        row |= {"count": len(z), "wrong": int((~right).sum())}
-        # The error rate among the half that is trusted most, and on average over all coverages.
-        curve = risk_coverage(-trust, right)
-        area = {"auroc": auroc(trust[~right], trust[right]), "low": low, "high": high, "risk area": curve.area}
+        row |= {"count": len(z), "wrong": int((~correct).sum())}
+        # The error rate of the most trusted half, and its average over all coverages.
+        curve = risk_coverage(-trust, correct)
+        area = {"auroc": auroc(trust[~correct], trust[correct]), "low": low, "high": high, "risk area": curve.area}
         rows.append(row | round_values(area | {"risk at half": curve.risk[len(z) // 2 - 1], "risk": curve.risk[-1]}))
     return rows
 
 
 def class_gradient_grams(model: nn.Module, x: Tensor) -> Tensor:
-    """K of all layers together, (N, 1, C, C)."""
+    """Return the Gram matrix of the class gradients, summed over layers, (N, 1, C, C)."""
     return torch.cat([g.class_gradient_gram(model, part).sum(1, keepdim=True).cpu() for part in x.split(64)])
 
 
 def open_set_metrics(
-    network: str, how: str, score: str, known: GroupFeatures, unknown: GroupFeatures, scores: tuple, threshold: float
+    network: str,
+    threshold_name: str,
+    score: str,
+    known: GroupFeatures,
+    unknown: GroupFeatures,
+    scores: tuple,
+    threshold: float,
 ) -> dict:
-    """Name what is known, refuse the rest: one row."""
+    """Return a row with the open-set metrics of one score and threshold."""
     classes = known.z.shape[1]
-    answers = torch.cat(
+    predictions = torch.cat(
         [u.open_set_predict(s.z, values, threshold) for s, values in zip((known, unknown), scores, strict=True)]
     )
     truth = torch.cat([known.labels, torch.full((len(unknown.z),), classes)])
-    row = {"kind": "open set", "network": network, "threshold": how, "score": score}
+    row = {"kind": "open set", "network": network, "threshold": threshold_name, "score": score}
     row |= {"known": len(known.z), "unknown": len(unknown.z)}
-    passed = {
+    accepted = {
         f"{side} passed": (s <= threshold).double().mean() for side, s in zip(("known", "unknown"), scores, strict=True)
     }
-    judged = {
-        "accuracy": accuracy(answers, truth),
-        "macro f1": macro_f1(answers, truth, classes + 1),
+    metrics = {
+        "accuracy": accuracy(predictions, truth),
+        "macro f1": macro_f1(predictions, truth, classes + 1),
         "auroc": auroc(*scores),
     }
-    return row | round_values(judged | passed)
+    return row | round_values(metrics | accepted)
 
 
 def open_set_rows(
-    network: str, normal: GroupFeatures, unknown: GroupFeatures, learned: FittedStatistics, detected: dict
+    network: str, normal: GroupFeatures, unknown: GroupFeatures, statistics: FittedStatistics, detectors: dict
 ) -> list[dict]:
-    """The threshold lets a share of one half of the normal pictures pass; the other half is tested, beside as many unknown.
+    """Return the open-set metrics of all scores, on one half of the normal images and as many unknown ones.
 
-    A detector's own threshold, as published, stands beside it.
+    The threshold accepts a share ``PASS_RATE`` of the other half. Detectors are also evaluated at their published
+    threshold.
     """
     half = u.group_train_mask(normal.image_ids, generator=make_generator(0))
-    held, known = normal.rows(half), normal.rows(~half)
+    calibration, known = normal.rows(half), normal.rows(~half)
     unknown = unknown.rows(torch.linspace(0, len(unknown.z) - 1, min(len(known.z), len(unknown.z))).long())
-    parts = (held, known, unknown)
-    each = [f.unsupervised_scores(s, learned) for s in parts]
-    found = {name: tuple(e[name] for e in each) for name in each[0]}
-    found |= {f"detector, {name}": tuple(score(s) for s in parts) for name, score in detected.items()}
-    nothing = (torch.zeros(len(known.z)), torch.zeros(len(unknown.z)))
-    rows = [open_set_metrics(network, "none", "answers all", known, unknown, nothing, 0.0)]
-    for name, (normal, a, b) in found.items():
+    parts = (calibration, known, unknown)
+    group_scores = [f.unsupervised_scores(s, statistics) for s in parts]
+    scores = {name: tuple(e[name] for e in group_scores) for name in group_scores[0]}
+    scores |= {f"detector, {name}": tuple(score(s) for s in parts) for name, score in detectors.items()}
+    zeros = (torch.zeros(len(known.z)), torch.zeros(len(unknown.z)))
+    rows = [open_set_metrics(network, "none", "answers all", known, unknown, zeros, 0.0)]
+    for name, (normal, a, b) in scores.items():
         rows.append(
             open_set_metrics(
                 network,

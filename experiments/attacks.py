@@ -1,5 +1,6 @@
-"""Attacks on signs and on photographs: what a budget buys, how sure the network is afterwards, what it takes at least, whether
-one network's pictures fool another, which detector sees which attack, and what is left once the attacker knows the detector."""
+"""Adversarial attacks on signs and photographs: success by budget, confidence, minimal perturbations, transferability,
+detectors trained on one attack and tested on others, and adaptive attacks on the detectors.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +28,10 @@ PHOTOS = "cifar10/resnet20"
 N_IMAGES, N_SLOW, N_DETECTED, N_ATTEMPTED = 200, 40, 300, 60
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
 EXAMPLES_SHOWN = 8 / 255
-L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | {PHOTOS: 0.5}  # the budget in L2
-# Of fewer pictures than these, no share is worth a row.
+L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | {PHOTOS: 0.5}  # L2 norm
+# Means over fewer images than these are not reported.
 MINIMAL_ATTACKS = 10
-QUICK_TRIAL = {
+SMALL = {
     "N_IMAGES": 28,
     "N_SLOW": 2,
     "N_DETECTED": 42,
@@ -38,28 +39,29 @@ QUICK_TRIAL = {
     "BUDGETS": (2, 16),
     "MINIMAL_ATTACKS": 1,
 }
-QUICK_TRIAL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
+SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
 
 
 def mean(values: Tensor) -> float | None:
-    """None where there is too little to average."""
+    """Return the mean of the values, or None if there are too few."""
     return format_value(values.double().mean()) if len(values) >= MINIMAL_ATTACKS else None
 
 
 def select_correct(name: str, count: int, device) -> tuple[nn.Module, Tensor, Tensor]:
-    """A network, and of the test pictures the first ``count`` that it gets right, with their labels."""
+    """Return a network, the first ``count`` test images that it classifies correctly, and their labels."""
     model = load_pretrained(name, device) if name == PHOTOS else network_of(name, device)
     x, y = load("cifar10" if name == PHOTOS else "signs", "test", limit=2 * count, device=device)[:2]
-    right = (model_outputs(model, x).argmax(1) == y).nonzero()[:count, 0]
-    return model, x[right], y[right]
+    correct = (model_outputs(model, x).argmax(1) == y).nonzero()[:count, 0]
+    return model, x[correct], y[correct]
 
 
-def perturbation_norms(found: Tensor, x: Tensor) -> Tensor:
-    return (found - x).flatten(1).norm(dim=1)
+def perturbation_norms(adversarial: Tensor, x: Tensor) -> Tensor:
+    """Return the L2 norms of the perturbations, (N,)."""
+    return (adversarial - x).flatten(1).norm(dim=1)
 
 
 def success_by_budget(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
-    """Success against budget, beside noise as large; how sure the network is of the wrong answer; what maximum softmax sees."""
+    """Return success rates, confidences and the AUROC of maximum softmax by budget, with noise as the control."""
     ways = {
         NOISE: lambda eps: U.random_noise(x, eps=eps, generator=make_generator(seed)),
         "FGSM": lambda eps: U.fgsm(model, x, y, eps=eps),
@@ -69,50 +71,50 @@ def success_by_budget(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: i
     rows = []
     for attack, way in ways.items():
         for budget in BUDGETS:
-            found = way(budget / 255)
-            z = model_outputs(model, found)
-            fell, p = z.argmax(1) != y, z.softmax(1).amax(1)
-            # Of two probabilities that round to 1, the score still knows the larger.
-            doubt, doubted = U.msp_score(z)[fell], U.msp_score(before)
+            adversarial = way(budget / 255)
+            z = model_outputs(model, adversarial)
+            success, confidence = z.argmax(1) != y, z.softmax(1).amax(1)
+            # The score distinguishes two probabilities that both round to 1.
+            adversarial_scores, normal_scores = U.msp_score(z)[success], U.msp_score(before)
             row = {"kind": "budget", "network": name, "attack": attack, "budget": budget, "pictures": len(x)}
-            row |= {"success": mean(fell)}
-            row |= {"sure before": mean(before.softmax(1).amax(1)), "sure of the wrong": mean(p[fell])}
-            row |= {"surer than before": mean(doubt < doubted[fell])}
-            seen_by_softmax = format_value(auroc(doubted, doubt)) if fell.sum() >= MINIMAL_ATTACKS else None
-            rows.append({**row, "max softmax": seen_by_softmax, "L2": mean(perturbation_norms(found, x))})
+            row |= {"success": mean(success)}
+            row |= {"sure before": mean(before.softmax(1).amax(1)), "sure of the wrong": mean(confidence[success])}
+            row |= {"surer than before": mean(adversarial_scores < normal_scores[success])}
+            area = format_value(auroc(normal_scores, adversarial_scores)) if success.sum() >= MINIMAL_ATTACKS else None
+            rows.append({**row, "max softmax": area, "L2": mean(perturbation_norms(adversarial, x))})
     return rows
 
 
 def minimal_perturbations(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
-    """The smallest change that was found, in L2, and noise of just that size."""
+    """Return the L2 norms of the minimal perturbations that attacks find, and the effect of noise of equal norm."""
     search = partial(U.carlini_wagner, binary_search_steps=5, n_steps=60, initial_const=0.1)
     rows = []
     for attack, way in {"DeepFool": U.deepfool, "Carlini-Wagner": search}.items():
-        found = way(model, x, y)
-        z, size = model_outputs(model, found), perturbation_norms(found, x)
-        fell = z.argmax(1) != y
+        adversarial = way(model, x, y)
+        z, size = model_outputs(model, adversarial), perturbation_norms(adversarial, x)
+        success = z.argmax(1) != y
         noise = U.random_noise(x, eps=size, norm=2, generator=make_generator(seed))
-        row = {"kind": "nearest", "network": name, "attack": attack, "pictures": len(x), "success": mean(fell)}
-        row |= {"L2": mean(size[fell]), "median": format_value(size[fell].median())}
-        row |= {"sure of the wrong": mean(z.softmax(1).amax(1)[fell])}
+        row = {"kind": "nearest", "network": name, "attack": attack, "pictures": len(x), "success": mean(success)}
+        row |= {"L2": mean(size[success]), "median": format_value(size[success].median())}
+        row |= {"sure of the wrong": mean(z.softmax(1).amax(1)[success])}
         rows.append({**row, "noise": mean(model_outputs(model, noise).argmax(1) != y)})
     return rows
 
 
 def transferability(models: dict[str, nn.Module], x: Tensor, y: Tensor, seed: int) -> list[dict]:
-    """Pictures made for one network, shown to another: among those that both got right, how many fool it too?"""
-    right = {name: model_outputs(model, x).argmax(1) == y for name, model in models.items()}
+    """Return how many adversarial images of one network fool another, among images that both classify correctly."""
+    correct = {name: model_outputs(model, x).argmax(1) == y for name, model in models.items()}
     rows = []
     for name, model in models.items():
-        made = {
+        attacked = {
             NOISE: U.random_noise(x, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
             "FGSM": U.fgsm(model, x, y, eps=EXAMPLES_SHOWN),
             "PGD": U.pgd(model, x, y, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
         }
-        for attack, found in made.items():
-            for other, judge in models.items():
-                both = right[name] & right[other]
-                fell = model_outputs(judge, found[both]).argmax(1) != y[both]
+        for attack, adversarial in attacked.items():
+            for other, other_model in models.items():
+                both = correct[name] & correct[other]
+                success = model_outputs(other_model, adversarial[both]).argmax(1) != y[both]
                 row = {
                     "kind": "handed over",
                     "network": name,
@@ -120,12 +122,12 @@ def transferability(models: dict[str, nn.Module], x: Tensor, y: Tensor, seed: in
                     "attack": attack,
                     "pictures": int(both.sum()),
                 }
-                rows.append({**row, "success": mean(fell)})
+                rows.append({**row, "success": mean(success)})
     return rows
 
 
 def detector_rows_by_attack(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> dict[str, Tensor]:
-    """Attacked pictures, a family each, and noise as large as the largest of them. "PGD, first" stops as soon as it fools."""
+    """Return the adversarial images of each attack, and noise of the largest size; "PGD, first" stops at a success."""
     return {
         NOISE: U.random_noise(x, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
         "FGSM": U.fgsm(model, x, y, eps=EXAMPLES_SHOWN),
@@ -138,25 +140,29 @@ def detector_rows_by_attack(name: str, model: nn.Module, x: Tensor, y: Tensor, s
     }
 
 
-def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, made: dict[str, Tensor]) -> list[dict]:
-    """What the families of the detectors are: how often they fool, how large they are, and how sure the network is then."""
+def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, attacked: dict[str, Tensor]) -> list[dict]:
+    """Return success rates, perturbation sizes and confidences of the attacks on which detectors are trained."""
     rows = []
-    for family, found in made.items():
-        z, change = model_outputs(model, found), found - x
-        fell = z.argmax(1) != y
-        row = {"kind": "family", "network": name, "family": family, "pictures": len(x), "success": mean(fell)}
-        row |= {"sure of the wrong": mean(z.softmax(1).amax(1)[fell]), "L2": mean(perturbation_norms(found, x)[fell])}
-        rows.append({**row, "largest of 255": mean(255 * change.flatten(1).abs().amax(1)[fell])})
+    for family, adversarial in attacked.items():
+        z, change = model_outputs(model, adversarial), adversarial - x
+        success = z.argmax(1) != y
+        row = {"kind": "family", "network": name, "family": family, "pictures": len(x), "success": mean(success)}
+        row |= {
+            "sure of the wrong": mean(z.softmax(1).amax(1)[success]),
+            "L2": mean(perturbation_norms(adversarial, x)[success]),
+        }
+        rows.append({**row, "largest of 255": mean(255 * change.flatten(1).abs().amax(1)[success])})
     return rows
 
 
 def part_names() -> list[str]:
-    """What a budget buys and who sees it, for each network; and last, whether pictures made for one fool another."""
+    """Return the names of the parts: budgets and detectors of each network, and the transfer between networks."""
     networks = (*SIGNS, *([PHOTOS] if is_available("cifar10") else []))
     return [f"{kind}, {name}" for name in networks for kind in ("budgets", "detectors")] + ["handed over"]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     kind, _, name = part.partition(", ")
     if kind == "handed over":
         x, y = load("signs", "test", limit=N_IMAGES, device=device)[:2]
@@ -166,18 +172,20 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return success_by_budget(name, model, x[:N_IMAGES], y[:N_IMAGES], seed) + minimal_perturbations(
             name, model, x[:N_SLOW], y[:N_SLOW], seed
         )
-    made = detector_rows_by_attack(name, model, x, y, seed)
-    found = features_of_attacks(model, x, y, made)
-    rows = describe_attacks(name, model, x, y, made) + transfer_matrix(name, found, seed)
+    attacked = detector_rows_by_attack(name, model, x, y, seed)
+    inputs = features_of_attacks(model, x, y, attacked)
+    rows = describe_attacks(name, model, x, y, attacked) + transfer_matrix(name, inputs, seed)
     if name in (SIGNS[0], PHOTOS):
-        rows += adaptive_attack_rows(name, model, x, y, made, found, seed, eps=EXAMPLES_SHOWN, count=N_ATTEMPTED)
+        rows += adaptive_attack_rows(name, model, x, y, attacked, inputs, seed, eps=EXAMPLES_SHOWN, count=N_ATTEMPTED)
     return rows
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of the table."""
     return [row for part in part_names() for row in run_part(part, seed, device)]
 
 
 def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
     sets = [load("cifar10", "test", limit=2 * N_DETECTED)] if is_available("cifar10") else []
     return [{"subset": images.description, "sha256": images.sha256} for images in sets]

@@ -1,5 +1,6 @@
-"""Explanations of published networks on real pictures: the three questions where two things stand side by side, maps after
-forgetting, and whether the uncertainty of an explanation tells wrong answers from right ones."""
+"""Evaluation of explanation maps on photographs: localization in pairs of images, randomized networks, and whether the
+uncertainty of an explanation separates wrong from correct predictions.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +28,18 @@ from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
 PHOTOS, IMAGENET_MODELS = "cifar10/resnet20", "imagenet/squeezenet1_1"
-# The last maps, the layers that forget (the answer first), and what the answers are read from.
+# The layer of the maps, and the layers to randomize, from the output down.
 CAM = {PHOTOS: "network.layer3", IMAGENET_MODELS: "network.features"}
 LAYERS = {
     PHOTOS: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
     IMAGENET_MODELS: ("network.classifier.1", *(f"network.features.{i}" for i in (12, 9, 6, 0))),
 }
 PAIRS, SEVERITY = 60, 3
-N_CORRUPTED = {"photographs": 70, "signs": 60}  # of each challenge
-# How many pictures forget in how many draws, and what is too slow at 224×224.
+N_CORRUPTED = {"photographs": 70, "signs": 60}  # of each corruption
+# The number of images and of runs of the randomization test, and the methods that are too slow for it.
 N_RANDOMIZED, DRAWS = {PHOTOS: 30, IMAGENET_MODELS: 16}, {PHOTOS: 5, IMAGENET_MODELS: 2}
 SKIPPED_LAYERS = {PHOTOS: ("occlusion",), IMAGENET_MODELS: ("occlusion", "SmoothGrad", "integrated gradients")}
-# Of the photographs and test pictures of each network, how many; None: all.
+# The number of images of each network; None: all.
 N_IMAGES = {PHOTOS: None, IMAGENET_MODELS: None}
 SMALL = {
     "PAIRS": 4,
@@ -47,18 +48,18 @@ SMALL = {
     "N_CORRUPTED": {"photographs": 2, "signs": 2},
 }
 SMALL |= {"N_IMAGES": {PHOTOS: 40, IMAGENET_MODELS: 16}}
-# What the network says of the temple, and what it comes nearest to saying of the flower.
+# The predicted class of the temple, and the most probable class that matches the flower.
 CLASS_NAMES = ("stupa", "orange")
 
 
 def sample_images(device) -> tuple[Tensor, Tensor]:
-    """Photographs of every fifth ImageNet class, whose file names begin with the class, in that order; from the data folder."""
+    """Return photographs of every fifth ImageNet class from the data folder, with the classes from their file names."""
     files = sorted((resolve_data_dir() / "imagenet-samples").glob("*.jpg"))
     return load_image_files(files, device=device), torch.tensor([int(file.name[:3]) for file in files], device=device)
 
 
 def sample_photo(name: str, device="cpu") -> Tensor:
-    """One of scikit-learn's two photographs, its central square at 224×224: (1, 3, 224, 224)."""
+    """Return the central square of one of scikit-learn's two photographs, (1, 3, 224, 224)."""
     x = torch.from_numpy(load_sample_image(f"{name}.jpg").copy()).permute(2, 0, 1)[None].float() / 255
     margin = (x.shape[3] - x.shape[2]) // 2
     square = x[..., margin : margin + x.shape[2]]
@@ -68,80 +69,81 @@ def sample_photo(name: str, device="cpu") -> Tensor:
 def pairwise_localization(
     name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
 ) -> list[dict]:
-    """Two pictures in one, each seen rightly when alone: does each question point to the half where its answer is?"""
+    """Return the localization of each question in images of two objects, each classified correctly when alone."""
     rows = correctly_classified(model, x, labels).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
     first, second = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-    both = [(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=False) if labels[a] != labels[b]][:count]
-    a, b = torch.tensor(both, device=x.device).T
+    pairs = [(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=False) if labels[a] != labels[b]][:count]
+    a, b = torch.tensor(pairs, device=x.device).T
     images = torch.cat([x[a], x[b]], 3)
     P, Q = labels[a], labels[b]
     L = {c: I.grad_cam(model, images, layer, labels, batch_size=8) for c, labels in (("P", P), ("Q", Q))}
-    said = correctly_classified(model, images, P) | correctly_classified(model, images, Q)
+    predicts_either = correctly_classified(model, images, P) | correctly_classified(model, images, Q)
     cam = lambda m: I.upsample(m, images.shape[-2:])
     half = torch.zeros_like(cam(L["P"]), dtype=torch.bool)
     half[..., : x.shape[3]] = True
-    asked = {
+    questions = {
         "why P": (cam(L["P"]), half),
         "what if not P": (cam(-L["P"]), ~half),
         "why P, rather than Q": (cam(L["P"] - L["Q"]), half),
         "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half),
         "random": (random_map(cam(L["P"])), half),
     }
-    row = {"kind": "side by side", "network": name, "pictures": len(P), "one of the two is said": mean(said)}
-    found = []
-    for question, (map, mask) in asked.items():
-        some = map.relu().flatten(1).any(1)
+    row = {"kind": "side by side", "network": name, "pictures": len(P), "one of the two is said": mean(predicts_either)}
+    result_rows = []
+    for question, (map, mask) in questions.items():
+        nonempty = map.relu().flatten(1).any(1)
         scores = {
-            "point": mean(I.pointing_game(map, mask)[some]),
-            "mass": mean(I.energy_pointing_game(map, mask)[some]),
+            "point": mean(I.pointing_game(map, mask)[nonempty]),
+            "mass": mean(I.energy_pointing_game(map, mask)[nonempty]),
         }
-        against = mean(I.l1_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
-        found.append({**row, "question": question, **scores, "answered": mean(some), "beside why P": against})
-    return found
+        ratio = mean(I.l1_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
+        result_rows.append({**row, "question": question, **scores, "answered": mean(nonempty), "beside why P": ratio})
+    return result_rows
 
 
 def explanation_uncertainty_rows(
     name: str, model: nn.Module, layer: str, title: str, x: Tensor, labels: Tensor, *, raw_too: bool = True
 ) -> list[dict]:
-    """The uncertainty of each explanation, and whether it tells wrong answers from right: above a half, wrong is higher."""
+    """Return the AUROC of each explanation uncertainty for wrong predictions; 1 if these are the most uncertain."""
     scores: dict[str, list[Tensor]] = {}
-    answers = []
+    predictions = []
     for part in x.split(4):
         with torch.no_grad():
             logits = model(part)
-        top = logits.softmax(1).amax(1)
-        answers.append(logits.argmax(1))
-        P = answers[-1]
-        published = I.voice_map(model, part, layer, P, as_published=True)
-        weighted = I.voice_map(model, part, layer, P, weights="probability")
+        confidence = logits.softmax(1).amax(1)
+        predictions.append(logits.argmax(1))
+        P = predictions[-1]
+        published_map = I.voice_map(model, part, layer, P, as_published=True)
+        weighted_map = I.voice_map(model, part, layer, P, weights="probability")
         why = I.grad_cam(model, part, layer, P, relu=True)
-        seen = {
-            "overlap, as published": I.map_iou(I.upsample(why, part.shape[-2:]), published),
-            "signal to noise, as published": I.map_snr(published),
-            "overlap, by probability": I.map_iou(why, weighted),
-            "mass, by probability": weighted.sum((1, 2)),
-            "1 − largest probability": 1 - top,
+        part_scores = {
+            "overlap, as published": I.map_iou(I.upsample(why, part.shape[-2:]), published_map),
+            "signal to noise, as published": I.map_snr(published_map),
+            "overlap, by probability": I.map_iou(why, weighted_map),
+            "mass, by probability": weighted_map.sum((1, 2)),
+            "1 − largest probability": 1 - confidence,
         }
         if raw_too:
             raw = I.voice_map(model, part, layer, P)
-            seen |= {"overlap, raw": I.map_iou(why, raw), "signal to noise, raw": I.map_snr(raw)}
-            seen["mass, raw"] = raw.sum((1, 2))
-        for score, values in seen.items():
+            part_scores |= {"overlap, raw": I.map_iou(why, raw), "signal to noise, raw": I.map_snr(raw)}
+            part_scores["mass, raw"] = raw.sum((1, 2))
+        for score, values in part_scores.items():
             scores.setdefault(score, []).append(values.cpu())
-    wrong = (torch.cat(answers) != labels).cpu()
+    wrong = (torch.cat(predictions) != labels).cpu()
     rows = []
     for score, parts in scores.items():
         values = torch.cat(parts).double()
         area = float(roc_auc_score(wrong, values)) if 0 < wrong.sum() < len(wrong) else None
-        drawn = bootstrap_auroc(wrong, values)
+        interval = bootstrap_auroc(wrong, values)
         means = {"on wrong": mean(values[wrong]), "on right": mean(values[~wrong])}
         row = {"kind": "voice", "network": name, "pictures": title, "count": len(x), "wrong": int(wrong.sum())}
-        rows.append({**row, "score": score, **means, "auroc": None if area is None else round(area, 4), **drawn})
+        rows.append({**row, "score": score, **means, "auroc": None if area is None else round(area, 4), **interval})
     return rows
 
 
 def bootstrap_auroc(wrong: Tensor, values: Tensor, draws: int = 300) -> dict:
+    """Return the bootstrap interval of an AUROC."""
     generator, areas = torch.Generator().manual_seed(0), []
     for _ in range(draws):
         rows = torch.randint(len(values), values.shape, generator=generator)
@@ -152,22 +154,22 @@ def bootstrap_auroc(wrong: Tensor, values: Tensor, draws: int = 300) -> dict:
 
 
 def corrupted_copies(x: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Tensor, Tensor]:
-    """Every challenge at one level, each on pictures of its own where there are enough."""
+    """Return images with every corruption at one severity, each on images of its own if there are enough."""
     at = [torch.arange(i * each, (i + 1) * each) % len(x) for i in range(len(CORRUPTIONS))]
-    made = [
+    corrupted = [
         corrupt(x[rows], kind, SEVERITY, generator=torch.Generator().manual_seed(seed))
         for rows, kind in zip(at, CORRUPTIONS, strict=True)
     ]
-    return torch.cat(made), labels[torch.cat(at).to(labels.device)]
+    return torch.cat(corrupted), labels[torch.cat(at).to(labels.device)]
 
 
 def two_object_photos(device="cpu") -> Tensor:
-    """Scikit-learn's two photographs, which are always there, side by side: (1, 3, 224, 448)."""
+    """Return scikit-learn's two photographs side by side, (1, 3, 224, 448)."""
     return torch.cat([sample_photo(name, device) for name in ("china", "flower")], 3)
 
 
 def store_example_maps(model: nn.Module, layer: str, device) -> list[dict]:
-    """Grad-CAM of two words about the two photographs as numbers, a row for each line of a map: all questions follow from these."""
+    """Return Grad-CAM of two classes on the two photographs, one row per line of a map."""
     x = two_object_photos(device)
     with torch.no_grad():
         p = model(x).softmax(1)[0]
@@ -188,17 +190,23 @@ def store_example_maps(model: nn.Module, layer: str, device) -> list[dict]:
     return rows
 
 
-def parts() -> list[str]:
-    asked = [f"questions, {name}" for name in (PHOTOS, IMAGENET_MODELS)]
-    shown = {
+def part_names() -> list[str]:
+    """Return the names of the parts."""
+    question_parts = [f"questions, {name}" for name in (PHOTOS, IMAGENET_MODELS)]
+    titles_by_network = {
         PHOTOS: ("test pictures", "challenged"),
         IMAGENET_MODELS: ("every second photograph",),
         **dict.fromkeys(NETWORKS, ("challenged",)),
     }
-    return ["maps", *asked, *(f"{title}, {name}" for name, titles in shown.items() for title in titles)]
+    return [
+        "maps",
+        *question_parts,
+        *(f"{title}, {name}" for name, titles in titles_by_network.items() for title in titles),
+    ]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     title, _, name = part.partition(", ")
     if title == "maps":
         return store_example_maps(load_pretrained(IMAGENET_MODELS, device), CAM[IMAGENET_MODELS], device)
@@ -219,32 +227,34 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
 
 
 def question_map_rows(model: nn.Module, x: Tensor, labels: Tensor, seed: int) -> list[dict]:
-    """The three questions of two pictures side by side, and maps and answers after forgetting."""
+    """Return the rows of the questions on pairs of images, and of maps and accuracy under randomization."""
     rows = pairwise_localization(model.name, model, CAM[model.name], x, labels, seed, PAIRS)
-    right = correctly_classified(model, x, labels).nonzero()[:, 0]
-    # Spread over the set, so that many classes are among them.
-    chosen = right[torch.linspace(0, len(right) - 1, N_RANDOMIZED[model.name]).round().long()]
-    some, P = x[chosen], labels[chosen]
+    correct = correctly_classified(model, x, labels).nonzero()[:, 0]
+    # Evenly spaced, so that many classes are included.
+    selected = correct[torch.linspace(0, len(correct) - 1, N_RANDOMIZED[model.name]).round().long()]
+    images, P = x[selected], labels[selected]
     with torch.no_grad():
-        Q = model(some).scatter(1, P[:, None], -torch.inf).argmax(1)
-    how = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIPPED_LAYERS[model.name])
-    rows += randomization_rows(model.name, model, some, P, Q, *how)
-    return rows + accuracy_under_randomization(model.name, model, some, P, *how[1:4])
+        Q = model(images).scatter(1, P[:, None], -torch.inf).argmax(1)
+    options = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIPPED_LAYERS[model.name])
+    rows += randomization_rows(model.name, model, images, P, Q, *options)
+    return rows + accuracy_under_randomization(model.name, model, images, P, *options[1:4])
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return [row for part in parts() for row in run_part(part, seed, device)]
+    """Return the rows of the table."""
+    return [row for part in part_names() for row in run_part(part, seed, device)]
 
 
-def sources() -> list[dict]:
-    tiny = load("cifar10", "test")
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
+    cifar = load("cifar10", "test")
     weights = [load_pretrained(name) for name in (PHOTOS, IMAGENET_MODELS)]
     files = sorted((resolve_data_dir() / "imagenet-samples").glob("*.jpg"))
     digest = hashlib.sha256()
     for file in files:
         digest.update(Path(file).read_bytes())
     return [
-        {"subset": tiny.description, "sha256": tiny.sha256},
+        {"subset": cifar.description, "sha256": cifar.sha256},
         {
             "subset": f"{len(files)} photographs, one of every fifth ImageNet class (the files' bytes)",
             "sha256": digest.hexdigest(),

@@ -1,7 +1,7 @@
-"""One class is normal, everything else is not: GradCon with and without its constraint, and what a VAE's required change tells.
+"""Anomaly detection with one normal class: GradCon with and without its constraint, and gradients of a VAE.
 
-Signs are seen close up, as in CURE-TSR, where a picture is the sign. Each world gives, for one normal class, pictures to learn
-from, normal pictures to be judged on, and abnormal ones: the other classes. Nobody is shown an abnormal picture before the judging.
+Signs fill the image, as in CURE-TSR. For one normal class, each data set has training images, normal test images, and
+abnormal test images of the other classes. No abnormal image is used in training.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,9 @@ N_IMAGES, N_TEST, N_CORRUPTED = (
     400,
     40,
     12,
-)  # of each sign: to learn from, to be judged on, of these under every challenge
-OOD_DATASETS = 300  # abnormal pictures at most
-DIGITS_TO_LEARN = 1_300  # of the digits at hand; the rest is judged
+)  # of each sign: training images, test images, and how many of these for each corruption
+OOD_DATASETS = 300  # maximum number of abnormal images
+DIGITS_TO_LEARN = 1_300  # of the available digits; the others are test images
 CLASSIFIER_HIDDEN = {"hidden": (40, 20), "log": False, "epochs": 30}
 SMALL = {
     "SEEDS": (0,),
@@ -47,11 +47,12 @@ Split = tuple[Tensor, Tensor, Tensor]
 
 
 def make_generator(seed: int) -> torch.Generator:
+    """Return a random generator with a seed."""
     return torch.Generator().manual_seed(seed)
 
 
 def cropped_signs(labels, seed: int, device="cpu") -> Tensor:
-    """Signs that fill the picture; seeds below 1,000 are for training."""
+    """Return signs that fill the image; seeds below 1,000 are for training."""
     generator = make_generator(seed)
     scenes = sample_scenes(len(labels), size=SIZE, distribution="clean", generator=generator, device=device)
     size, x, y = torch.rand(3, len(labels), generator=generator)
@@ -59,36 +60,40 @@ def cropped_signs(labels, seed: int, device="cpu") -> Tensor:
 
 
 def signs(normal: str, seed: int, device) -> Split:
+    """Return training, normal test and abnormal test images of signs."""
     labels = torch.arange(len(SIGNS) * N_TEST) % len(SIGNS)
-    judged, same = cropped_signs(labels, 1_000, device), (labels == SIGNS.index(normal)).to(device)
+    test, same = cropped_signs(labels, 1_000, device), (labels == SIGNS.index(normal)).to(device)
     return (
         cropped_signs([normal] * N_IMAGES, 10 * SIGNS.index(normal) + seed, device),
-        judged[same],
-        judged[~same][:OOD_DATASETS],
+        test[same],
+        test[~same][:OOD_DATASETS],
     )
 
 
 @cache
-def load_images(world: str, split: str, device) -> tuple[Tensor, Tensor]:
-    images, labels = load(world, split, size=SIZE, device=device)
+def load_images(dataset: str, split: str, device) -> tuple[Tensor, Tensor]:
+    """Return images and labels of a data set."""
+    images, labels = load(dataset, split, size=SIZE, device=device)
     return images, labels
 
 
 def cifar10(normal: str, seed: int, device) -> Split:
-    (images, labels), (judged, kinds) = (load_images("cifar10", split, device) for split in ("train", "test"))
-    same = kinds == CIFAR10_CLASSES.index(normal)
-    return images[labels == CIFAR10_CLASSES.index(normal)][:N_IMAGES], judged[same], judged[~same][:OOD_DATASETS]
+    """Return training, normal test and abnormal test images of CIFAR-10."""
+    (images, labels), (test, test_labels) = (load_images("cifar10", split, device) for split in ("train", "test"))
+    same = test_labels == CIFAR10_CLASSES.index(normal)
+    return images[labels == CIFAR10_CLASSES.index(normal)][:N_IMAGES], test[same], test[~same][:OOD_DATASETS]
 
 
 def mnist(normal: str, seed: int, device) -> Split:
+    """Return training, normal test and abnormal test images of digits."""
     images, labels = load_images("mnist", "test", device)
-    # Only the test file need be at hand, so that one is split. Grey pictures have one channel here.
+    # Only the test file is required, which is split here. Gray images have one channel.
     images, same = images[:, :1], labels == int(normal)
-    (learn, judged), (ours, theirs) = (t.tensor_split([DIGITS_TO_LEARN]) for t in (images, same))
-    return learn[ours][:N_IMAGES], judged[theirs], judged[~theirs][:OOD_DATASETS]
+    (train, test), (train_same, test_same) = (t.tensor_split([DIGITS_TO_LEARN]) for t in (images, same))
+    return train[train_same][:N_IMAGES], test[test_same], test[~test_same][:OOD_DATASETS]
 
 
-WORLDS: dict[str, tuple[Callable[..., Split], tuple[str, ...]]] = {
+DATASETS: dict[str, tuple[Callable[..., Split], tuple[str, ...]]] = {
     "signs": (signs, ("stop", "speed 30", "hump", "ahead only")),
     "cifar10": (cifar10, CIFAR10_CLASSES),
     "mnist": (mnist, ("0", "1", "2")),
@@ -96,14 +101,17 @@ WORLDS: dict[str, tuple[Callable[..., Split], tuple[str, ...]]] = {
 
 
 def round_values(values: dict[str, float]) -> dict[str, float]:
+    """Return the values rounded to four decimals."""
     return {name: round(float(v), 4) for name, v in values.items()}
 
 
 def epochs(images: Tensor, steps: int) -> int:
+    """Return the number of epochs for a number of steps."""
     return max(1, round(steps * BATCH / len(images)))
 
 
 def gradcon(images: Tensor, alpha: float, seed: int, steps: int) -> GradCon:
+    """Return a trained GradCon detector."""
     network = StridedAutoencoder(images.shape[1], generator=make_generator(seed)).to(images.device)
     return GradCon(network, alpha=alpha).fit(
         images, epochs=epochs(images, steps), batch_size=BATCH, generator=make_generator(seed)
@@ -111,18 +119,19 @@ def gradcon(images: Tensor, alpha: float, seed: int, steps: int) -> GradCon:
 
 
 def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
-    """The three scores, and the length of the gradient beside its direction: how much, and which way."""
-    error, (lengths, cosines) = detector.score(x, "reconstruction"), detector.gradient_statistics(x)
+    """Return the three scores of GradCon, and the norm of the gradient for comparison with its direction."""
+    error, (norms, cosines) = detector.score(x, "reconstruction"), detector.gradient_statistics(x)
     both = error - detector.beta * cosines.mean(1)
     return {
         "reconstruction": error,
         "alignment": -cosines.mean(1),
         "both": both,
-        "length": lengths.square().sum(1).sqrt(),
+        "length": norms.square().sum(1).sqrt(),
     }
 
 
 def train_vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
+    """Return a trained VAE."""
     network = VariationalAutoencoder(images.shape[1], generator=make_generator(seed)).to(images.device)
     network.fit(images, epochs=epochs(images, steps), batch_size=BATCH, generator=make_generator(seed))
     return network.requires_grad_(False)
@@ -131,127 +140,139 @@ def train_vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
 def fit_novelty_classifier(
     network: VariationalAutoencoder, images: Tensor, seed: int
 ) -> Callable[[Tensor], dict[str, Tensor]]:
-    """Scores of a VAE that ask for no gradient, the length of one layer's gradient, and judges that learned from noise alone."""
+    """Return a function that computes scores of a VAE, a gradient norm, and scores of classifiers trained on noise."""
 
-    def change(x: Tensor) -> Tensor:
+    def layer_gradient(x: Tensor) -> Tensor:
         return layer_gradient_features(network, x, objective=bernoulli_nll)
 
-    def cheap(x: Tensor) -> Tensor:
-        error, unlikely = (
+    def compute_cheap_scores(x: Tensor) -> Tensor:
+        error, likelihood = (
             objective_values(network, x, objective(x)) for objective in (reconstruction_mse, bernoulli_nll)
         )
         with torch.no_grad():
-            return torch.stack([error, unlikely, network.kl_divergence(x)], 1)
+            return torch.stack([error, likelihood, network.kl_divergence(x)], 1)
 
-    def judge(read: Callable[[Tensor], Tensor]) -> PurviewDetector:
-        shown = add_gaussian_noise(images, generator=make_generator(seed))
-        return PurviewDetector(**CLASSIFIER_HIDDEN).fit(read(images), read(shown), generator=make_generator(seed))
+    def fit_classifier(score: Callable[[Tensor], Tensor]) -> PurviewDetector:
+        noisy = add_gaussian_noise(images, generator=make_generator(seed))
+        return PurviewDetector(**CLASSIFIER_HIDDEN).fit(score(images), score(noisy), generator=make_generator(seed))
 
-    by_gradient, by_cheap = judge(change), judge(cheap)
+    gradient_classifier, cheap_classifier = fit_classifier(layer_gradient), fit_classifier(compute_cheap_scores)
 
-    def read(x: Tensor) -> dict[str, Tensor]:
-        plain, gradient = cheap(x), change(x)
+    def score(x: Tensor) -> dict[str, Tensor]:
+        cheap_scores, gradient = compute_cheap_scores(x), layer_gradient(x)
         return {
-            "squared error": plain[:, 0],
-            "unlikely": plain[:, 1],
-            "divergence": plain[:, 2],
-            "bound": plain[:, 1] + plain[:, 2],
+            "squared error": cheap_scores[:, 0],
+            "unlikely": cheap_scores[:, 1],
+            "divergence": cheap_scores[:, 2],
+            "bound": cheap_scores[:, 1] + cheap_scores[:, 2],
             "length": gradient.norm(dim=1),
-            "judge of gradients": by_gradient.score(gradient),
-            "judge of cheap scores": by_cheap.score(plain),
+            "judge of gradients": gradient_classifier.score(gradient),
+            "judge of cheap scores": cheap_classifier.score(cheap_scores),
         }
 
-    return read
+    return score
 
 
 def aurocs(normal: dict[str, Tensor], abnormal: dict[str, Tensor]) -> dict[str, float]:
+    """Return the AUROC of each score."""
     return round_values({name: auroc(normal[name], abnormal[name]) for name in normal})
 
 
-def corruption_rows(read: Callable[[Tensor], dict[str, Tensor]], clean: Tensor, seed: int) -> list[dict]:
-    """Clean pictures of the normal sign against pictures of the same sign under each challenge and level."""
-    normal, rows = read(clean), []
+def corruption_rows(score: Callable[[Tensor], dict[str, Tensor]], clean: Tensor, seed: int) -> list[dict]:
+    """Return the AUROC of clean images of the normal sign against the same images with each corruption and severity."""
+    normal, rows = score(clean), []
     for kind in CORRUPTIONS:
         levels = [
             corrupt(clean[:N_CORRUPTED], kind, level, generator=make_generator(1_000 + seed)) for level in SEVERITIES
         ]
-        found = read(torch.cat(levels))
+        scores = score(torch.cat(levels))
         for i, level in enumerate(SEVERITIES):
-            part = {name: scores[i * N_CORRUPTED : (i + 1) * N_CORRUPTED] for name, scores in found.items()}
-            rows.append({"challenge": kind, "level": level, **aurocs(normal, part)})
+            severity_scores = {name: values[i * N_CORRUPTED : (i + 1) * N_CORRUPTED] for name, values in scores.items()}
+            rows.append({"challenge": kind, "level": level, **aurocs(normal, severity_scores)})
     return rows
 
 
 def average_rows(rows: list[dict], *columns: str) -> list[dict]:
-    """Means over the rows that agree in these columns, and how many there were."""
+    """Return the means over the rows that agree in these columns, and their number."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         groups.setdefault(tuple(row[c] for c in columns), []).append(row)
-    found = []
-    for key, some in groups.items():
-        numbers = [name for name, v in some[0].items() if isinstance(v, float) and name not in columns]
-        base = {**dict(zip(columns, key, strict=True)), "runs": len(some)}
-        found.append({**base, **round_values({name: mean(row[name] for row in some) for name in numbers})})
-    return found
+    averages = []
+    for key, group in groups.items():
+        numbers = [name for name, v in group[0].items() if isinstance(v, float) and name not in columns]
+        base = {**dict(zip(columns, key, strict=True)), "runs": len(group)}
+        averages.append({**base, **round_values({name: mean(row[name] for row in group) for name in numbers})})
+    return averages
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return [
-        f"{world}, {normal}, {own}" for world, (_, normals) in WORLDS.items() for normal in normals for own in SEEDS
+        f"{dataset}, {normal}, {own_seed}"
+        for dataset, (_, normals) in DATASETS.items()
+        for normal in normals
+        for own_seed in SEEDS
     ]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
-    """One normal class and one seed, counted from the study's own."""
-    world, normal, own = part.split(", ")
-    rows, own = [], seed + int(own)
-    images, same, others = WORLDS[world][0](normal, own, device)
-    base = {"world": world, "normal": normal, "seed": own}
-    # What asks no network: how far is it to the mean of the normal pictures? And what would drawing nothing cost?
-    far = lambda x, middle=images.mean(0): {"mean picture": (x - middle).square().flatten(1).mean(1)}
+    """Return the rows of one normal class and one seed, counted from the seed of the experiment."""
+    dataset, normal, own_seed = part.split(", ")
+    rows, own_seed = [], seed + int(own_seed)
+    images, same, others = DATASETS[dataset][0](normal, own_seed, device)
+    base = {"world": dataset, "normal": normal, "seed": own_seed}
+    # Baselines without a network: the distance to the mean normal image, and the error of a black image.
+    mean_distance = lambda x, center=images.mean(0): {"mean picture": (x - center).square().flatten(1).mean(1)}
 
-    def weather(kind: str, read: Callable[[Tensor], dict[str, Tensor]], alpha: float | None = None) -> list[dict]:
-        base = {"kind": kind, "normal": normal, "seed": own, "alpha": alpha}
-        return [{**base, **row} for row in corruption_rows(read, same, own)]
+    def corruption_table(
+        kind: str, score: Callable[[Tensor], dict[str, Tensor]], alpha: float | None = None
+    ) -> list[dict]:
+        base = {"kind": kind, "normal": normal, "seed": own_seed, "alpha": alpha}
+        return [{**base, **row} for row in corruption_rows(score, same, own_seed)]
 
-    blind = {**aurocs(far(same), far(others)), "black error": round(images.square().mean().item(), 5)}
-    lengths = [STEPS] + [STEPS_LONG] * (own == seed + SEEDS[0] and normal in LONG.get(world, ()))
-    for steps, alpha in [(steps, alpha) for steps in lengths for alpha in ALPHAS]:
-        detector = gradcon(images, alpha, own, steps)
+    baselines = {
+        **aurocs(mean_distance(same), mean_distance(others)),
+        "black error": round(images.square().mean().item(), 5),
+    }
+    step_counts = [STEPS] + [STEPS_LONG] * (own_seed == seed + SEEDS[0] and normal in LONG.get(dataset, ()))
+    for steps, alpha in [(steps, alpha) for steps in step_counts for alpha in ALPHAS]:
+        detector = gradcon(images, alpha, own_seed, steps)
         error, cosine = detector.history[-1]
-        found = aurocs(*(gradcon_scores(detector, x) for x in (same, others)))
-        row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **found, **blind}
+        areas = aurocs(*(gradcon_scores(detector, x) for x in (same, others)))
+        row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **areas, **baselines}
         rows.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
-        if world == "signs" and steps == STEPS:
-            rows += weather("challenge", lambda x, d=detector: gradcon_scores(d, x), alpha)
-    network = train_vae(images, own, VAE_STEPS)
-    read = fit_novelty_classifier(network, images, own)
-    rows.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(read(same), read(others))})
-    if world == "signs":
-        rows += weather("novelty challenge", read) + weather("blind challenge", far)
+        if dataset == "signs" and steps == STEPS:
+            rows += corruption_table("challenge", lambda x, d=detector: gradcon_scores(d, x), alpha)
+    network = train_vae(images, own_seed, VAE_STEPS)
+    score = fit_novelty_classifier(network, images, own_seed)
+    rows.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(score(same), score(others))})
+    if dataset == "signs":
+        rows += corruption_table("novelty challenge", score) + corruption_table("blind challenge", mean_distance)
     counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
     models = {"weights": detector.network, "weights, VAE": network}
     weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
-    return [*rows, {"kind": "size", "world": world, "normal": normal, **counts, **weights}]
+    return [*rows, {"kind": "size", "world": dataset, "normal": normal, **counts, **weights}]
 
 
-def joined(found: list[list[dict]]) -> list[dict]:
-    """Classes, then novelty, then weather averaged in two ways, then each size once."""
+def join_parts(parts: list[list[dict]]) -> list[dict]:
+    """Return the rows of classes and novelty, then corruptions averaged in two ways, then each size once."""
     of_kinds: dict[str, list[dict]] = {}
-    for row in (row for rows in found for row in rows):
+    for row in (row for rows in parts for row in rows):
         of_kinds.setdefault(row["kind"], []).append(row)
     rows, sizes = of_kinds["class"] + of_kinds["novelty"], of_kinds["size"]
     for kind in ("challenge", "novelty challenge", "blind challenge"):
-        of_kind = of_kinds.get(kind, [])
-        rows += average_rows(of_kind, "kind", "alpha", "challenge", "level")
-        rows += [{**row, "kind": f"{kind}, by sign"} for row in average_rows(of_kind, "alpha", "normal", "seed")]
+        kind_rows = of_kinds.get(kind, [])
+        rows += average_rows(kind_rows, "kind", "alpha", "challenge", "level")
+        rows += [{**row, "kind": f"{kind}, by sign"} for row in average_rows(kind_rows, "alpha", "normal", "seed")]
     return rows + [row for i, row in enumerate(sizes) if row not in sizes[:i]]
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return joined([run_part(part, seed, device) for part in parts()])
+    """Return the rows of the table."""
+    return join_parts([run_part(part, seed, device) for part in part_names()])
 
 
-def sources() -> list[dict]:
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
     sets = [load("cifar10", "train"), load("cifar10", "test"), load("mnist", "test")]
     return [{"subset": images.description, "sha256": images.sha256} for images in sets]

@@ -1,4 +1,4 @@
-"""A second look at photographs: the study of signs on a published CIFAR-10 network with 64 features, three heads of each kind."""
+"""Introspective classification of photographs, with a published CIFAR-10 network and three heads of each kind."""
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from tutorial_lib.data import is_available, load
 from tutorial_lib.models import load_pretrained
 
 NETWORK = "cifar10/resnet20"
-N_CALIBRATION = 232  # test pictures for the temperature; the others are tested on
+N_CALIBRATION = 232  # test images that calibrate the temperature; the others are the test set
 SMALL = {
     "HEAD_SEEDS": 1,
     "introspection_signs.EPOCHS": 1,
@@ -24,40 +24,56 @@ SMALL = {
 }
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return ["clean", "augmented"]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
-    """All heads that learned from pictures of this kind."""
+    """Return the rows of all heads trained on images of one kind."""
     model = load_pretrained(NETWORK, device)
-    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
-    (images, labels), (asked, answers) = (load("cifar10", split, device=device)[:2] for split in ("train", "test"))
-    back, back_labels, tested, tested_labels = (
-        asked[:N_CALIBRATION],
-        answers[:N_CALIBRATION],
-        asked[N_CALIBRATION:],
-        answers[N_CALIBRATION:],
+    last_layer = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    (train_images, train_labels), (test_images, test_labels) = (
+        load("cifar10", split, device=device)[:2] for split in ("train", "test")
     )
-    clean, challenged = (
-        model_outputs(model, tested, tested_labels),
-        corrupted_outputs(model, tested, tested_labels, seed, each=len(tested)),
+    calibration, calibration_labels, remaining, remaining_labels = (
+        test_images[:N_CALIBRATION],
+        test_labels[:N_CALIBRATION],
+        test_images[N_CALIBRATION:],
+        test_labels[N_CALIBRATION:],
     )
-    a, b = (images, back) if part == "clean" else (augmented(images, seed), augmented(back, seed + 1))
-    learned, kept_back = model_outputs(model, a, labels), model_outputs(model, b, back_labels)
-    found = compare_heads(last, learned, clean, challenged, kept_back, seeds=tuple(range(seed, seed + HEAD_SEEDS)))
-    # The network on the pictures that its heads learn from: the method asks for one that hardly errs there.
-    right, rows = round(float((learned.z.argmax(1) == labels).float().mean()), 4), []
-    for row in found:
-        row |= {"network": NETWORK, "trained": part, "pictures": len(labels)}
-        rows.append(row | ({"right on these": right} if row["head"] == NO_CORRUPTION and row["kind"] == "head" else {}))
+    clean, corrupted = (
+        model_outputs(model, remaining, remaining_labels),
+        corrupted_outputs(model, remaining, remaining_labels, seed, each=len(remaining)),
+    )
+    a, b = (
+        (train_images, calibration)
+        if part == "clean"
+        else (augmented(train_images, seed), augmented(calibration, seed + 1))
+    )
+    train_outputs, calibration_outputs = (
+        model_outputs(model, a, train_labels),
+        model_outputs(model, b, calibration_labels),
+    )
+    head_rows = compare_heads(
+        last_layer, train_outputs, clean, corrupted, calibration_outputs, seeds=tuple(range(seed, seed + HEAD_SEEDS))
+    )
+    # The accuracy of the network on the training images of its heads, where the method requires few errors.
+    accuracy, rows = round(float((train_outputs.z.argmax(1) == train_labels).float().mean()), 4), []
+    for row in head_rows:
+        row |= {"network": NETWORK, "trained": part, "pictures": len(train_labels)}
+        rows.append(
+            row | ({"right on these": accuracy} if row["head"] == NO_CORRUPTION and row["kind"] == "head" else {})
+        )
     return rows
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return join_parts([run_part(part, seed, device) for part in parts()])
+    """Return the rows of the table."""
+    return join_parts([run_part(part, seed, device) for part in part_names()])
 
 
-def sources() -> list[dict]:
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
     sets = [load("cifar10", split) for split in ("train", "test")] if is_available("cifar10") else []
     return [{"subset": images.description, "sha256": images.sha256} for images in sets]

@@ -1,6 +1,8 @@
-"""A second look at signs: introspective features against the same head without gradients, a wider, a linear one, a temperature.
+"""Introspective classification of signs, compared with heads without gradients, wider and linear heads, and temperature
+scaling.
 
-The network stays frozen. Its logits z and features h are computed once for each picture; every head reads a function of them.
+The network is frozen. Its logits z and features h are computed once per image; the input of every head is a function of
+them.
 """
 
 from collections.abc import Callable
@@ -21,20 +23,26 @@ NETWORKS = {
     "signs/classifier": 0,
     "signs/classifier/1": 1,
     "signs/classifier/2": 2,
-}  # and the seed of its training pictures
-PICTURES, N_FEW, N_CALIBRATION, N_PER_GROUP = 10_000, 1_400, 1_400, 280
-UNSEEN_CORRUPTIONS = 500  # added to a network's seed: pictures that it was not trained on
+}  # with the seed of the training images
+N_IMAGES, N_FEW, N_CALIBRATION, N_PER_GROUP = 10_000, 1_400, 1_400, 280
+UNSEEN_CORRUPTIONS = 500  # added to the seed of a network: images that it was not trained on
 HIDDEN, EPOCHS = (300, 100), 20
 HEAD_SEEDS = 3
-TRAIN_CORRUPTIONS = ("gaussian blur", "noise")  # what the augmented pictures have in common with the challenges
+TRAIN_CORRUPTIONS = ("gaussian blur", "noise")  # corruptions in the augmented images
 NO_CORRUPTION = "feed-forward"
-PARTS = (NO_CORRUPTION, "cross_entropy", "sigmoid", "h")  # of these, levels and challenges are kept
-CLASS_PAIR = ("cross_entropy", "h")  # of these, heads with more than one seed
-SMALL = {"PICTURES": 700, "N_FEW": 350, "N_CALIBRATION": 700, "N_PER_GROUP": 14, "EPOCHS": 4, "HEAD_SEEDS": 2}
+PARTS = (NO_CORRUPTION, "cross_entropy", "sigmoid", "h")  # heads with rows for every severity and corruption
+CLASS_PAIR = ("cross_entropy", "h")  # heads with several seeds
+SMALL = {"N_IMAGES": 700, "N_FEW": 350, "N_CALIBRATION": 700, "N_PER_GROUP": 14, "EPOCHS": 4, "HEAD_SEEDS": 2}
 
 
 class ModelOutputs(NamedTuple):
-    """What a frozen network makes of pictures: z (N, C), h (N, d), and their labels (N,)."""
+    """Outputs of a frozen network.
+
+    Attributes:
+        z: (N, C) logits.
+        h: (N, d) penultimate features.
+        labels: (N,) true labels.
+    """
 
     z: Tensor
     h: Tensor
@@ -42,75 +50,78 @@ class ModelOutputs(NamedTuple):
 
 
 def model_outputs(model: nn.Module, images: Tensor, labels: Tensor) -> ModelOutputs:
+    """Return logits and features of all images."""
     z, h = zip(*(penultimate_features(model, x) for x in images.split(256)), strict=True)
     return ModelOutputs(torch.cat(z), torch.cat(h), labels)
 
 
 def make_generator(seed: int) -> torch.Generator:
+    """Return a random generator with a seed."""
     return torch.Generator().manual_seed(seed)
 
 
 def augmented(images: Tensor, seed: int) -> Tensor:
-    """Contrast and brightness turned at random; a third of the pictures blurred as well, a third noisy, both at level 2."""
+    """Return images with random contrast and brightness; a third is also blurred and a third noisy, at severity 2."""
     generator = make_generator(seed)
     contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator).to(images)
-    turned = ((images - 0.5) * (0.6 + 0.8 * contrast) + 0.5 + 0.4 * (brightness - 0.5)).clamp(0, 1)
+    augmented_images = ((images - 0.5) * (0.6 + 0.8 * contrast) + 0.5 + 0.4 * (brightness - 0.5)).clamp(0, 1)
     for i, kind in enumerate(TRAIN_CORRUPTIONS):
-        turned[i::3] = corrupt(turned[i::3], kind, 2, generator=generator)
-    return turned
+        augmented_images[i::3] = corrupt(augmented_images[i::3], kind, 2, generator=generator)
+    return augmented_images
 
 
 def feature_sets(
-    last: nn.Linear, learned: ModelOutputs
+    last_layer: nn.Linear, train_outputs: ModelOutputs
 ) -> dict[str, tuple[Callable[[ModelOutputs], Tensor], tuple[int, ...]]]:
-    """What a head reads, and its hidden layers: contrasts under three losses; as controls, what asks for no gradient."""
-    height = learned.z.amax(1).mean().item()  # what the squared loss wants of a logit: the usual largest one
+    """Return {head: (function that computes its input, hidden widths)}, for contrasts and gradient-free controls."""
+    target_logit = train_outputs.z.amax(1).mean().item()  # target of the squared loss: the mean largest logit
 
     def contrasts(loss: str) -> Callable[[ModelOutputs], Tensor]:
-        # The last layer's gradients need its input and output alone: the layer itself is the network that is asked.
-        return lambda seen: introspective_features(
-            last, seen.h, loss=loss, target_logit=height, batch_size=4096
+        # The gradients of the last layer depend only on its input and output, so that the layer itself serves as the
+        # network.
+        return lambda outputs: introspective_features(
+            last_layer, outputs.h, loss=loss, target_logit=target_logit, batch_size=4096
         ).flatten(1)
 
-    classes, d = last.weight.shape
-    wide = (classes * d * HIDDEN[0] + HIDDEN[0] * HIDDEN[1]) // (d + HIDDEN[1])
+    classes, d = last_layer.weight.shape
+    wide_width = (classes * d * HIDDEN[0] + HIDDEN[0] * HIDDEN[1]) // (d + HIDDEN[1])
     return {
         "cross_entropy": (contrasts("cross_entropy"), HIDDEN),
         "sigmoid": (contrasts("sigmoid"), HIDDEN),
         "squared": (contrasts("squared"), HIDDEN),
         "cross_entropy, linear": (contrasts("cross_entropy"), ()),
-        "h": (lambda seen: seen.h, HIDDEN),
-        "h and z": (lambda seen: torch.cat([seen.h, seen.z], 1), HIDDEN),
-        "h, as many weights": (lambda seen: seen.h, (wide, HIDDEN[1])),
-        "h, linear": (lambda seen: seen.h, ()),
+        "h": (lambda outputs: outputs.h, HIDDEN),
+        "h and z": (lambda outputs: torch.cat([outputs.h, outputs.z], 1), HIDDEN),
+        "h, as many weights": (lambda outputs: outputs.h, (wide_width, HIDDEN[1])),
+        "h, linear": (lambda outputs: outputs.h, ()),
     }
 
 
 def format_grid(values: Tensor) -> Tensor:
-    """(levels · challenges · pictures, …) -> (levels, challenges, pictures, …)."""
+    """Reshape (severities · corruptions · images, …) to (severities, corruptions, images, …)."""
     return values.unflatten(0, (len(SEVERITIES), len(CORRUPTIONS), -1))
 
 
 def ece(z: Tensor, labels: Tensor) -> float:
-    """Of each level, its challenges together, averaged over levels: enough pictures a bin, and no level makes up for another."""
+    """Return the calibration error of all corruptions together at each severity, averaged over severities."""
     levels = zip(format_grid(z), format_grid(labels), strict=True)
     return mean(expected_calibration_error(a.flatten(0, 1).softmax(1), b.flatten()) for a, b in levels)
 
 
 def evaluate_head(
-    answer: Callable[[ModelOutputs], Tensor], clean: ModelOutputs, challenged: ModelOutputs, kept_back: ModelOutputs
+    predict: Callable[[ModelOutputs], Tensor], clean: ModelOutputs, corrupted: ModelOutputs, calibration: ModelOutputs
 ) -> dict:
-    """One row: on clean pictures, on challenged ones, and what a temperature fitted on pictures kept back makes of it."""
-    fair, z, labels = answer(clean), answer(challenged), challenged.labels
-    temperature = fit_temperature(answer(kept_back), kept_back.labels)
-    right = (format_grid(z).argmax(-1) == format_grid(labels)).float()
-    new = [i for i, kind in enumerate(CORRUPTIONS) if kind not in TRAIN_CORRUPTIONS]
+    """Return one row: results on clean and on corrupted images, and with a temperature fitted to calibration images."""
+    clean_logits, z, labels = predict(clean), predict(corrupted), corrupted.labels
+    temperature = fit_temperature(predict(calibration), calibration.labels)
+    correct = (format_grid(z).argmax(-1) == format_grid(labels)).float()
+    unseen_corruptions = [i for i, kind in enumerate(CORRUPTIONS) if kind not in TRAIN_CORRUPTIONS]
     row = {
-        "clean": accuracy(fair, clean.labels),
-        "clean ece": expected_calibration_error(fair.softmax(1), clean.labels),
-        "right": right.mean().item(),
-        "right where not shown": right[:, new].mean().item(),
-        "right at level 3": right[SEVERITIES.index(3)].mean().item(),
+        "clean": accuracy(clean_logits, clean.labels),
+        "clean ece": expected_calibration_error(clean_logits.softmax(1), clean.labels),
+        "right": correct.mean().item(),
+        "right where not shown": correct[:, unseen_corruptions].mean().item(),
+        "right at level 3": correct[SEVERITIES.index(3)].mean().item(),
         "ece": ece(z, labels),
         "nll": cross_entropy(z, labels).item(),
         "temperature": temperature,
@@ -119,121 +130,128 @@ def evaluate_head(
     return {name: round(value, 4) for name, value in row.items()}
 
 
-def accuracy_by_corruption(answer: Callable[[ModelOutputs], Tensor], challenged: ModelOutputs) -> list[dict]:
-    """Right answers and ECE of each level and of each challenge."""
-    z, labels = format_grid(answer(challenged)), format_grid(challenged.labels)
+def accuracy_by_corruption(predict: Callable[[ModelOutputs], Tensor], corrupted: ModelOutputs) -> list[dict]:
+    """Return accuracy and ECE for each severity and for each corruption."""
+    z, labels = format_grid(predict(corrupted)), format_grid(corrupted.labels)
     parts = [("level", level, z[i], labels[i]) for i, level in enumerate(SEVERITIES)]
     parts += [("challenge", kind, z[:, i], labels[:, i]) for i, kind in enumerate(CORRUPTIONS)]
-    found = []
+    rows = []
     for kind, value, a, b in parts:
         a, b = a.flatten(0, 1), b.flatten()
         error = expected_calibration_error(a.softmax(1), b)
-        found.append({"kind": kind, "value": value, "right": round(accuracy(a, b), 4), "ece": round(error, 4)})
-    return found
+        rows.append({"kind": kind, "value": value, "right": round(accuracy(a, b), 4), "ece": round(error, 4)})
+    return rows
 
 
 def compare_heads(
-    last: nn.Linear,
-    learned: ModelOutputs,
+    last_layer: nn.Linear,
+    train_outputs: ModelOutputs,
     clean: ModelOutputs,
-    challenged: ModelOutputs,
-    kept_back: ModelOutputs,
+    corrupted: ModelOutputs,
+    calibration: ModelOutputs,
     *,
     heads=None,
     seeds=(0,),
 ) -> list[dict]:
-    """The network as it is, and every head with every seed: a row each, and of some their parts."""
+    """Return the rows of the network and of every head and seed, and for some of them by severity and corruption."""
     rows = []
-    read = feature_sets(last, learned)
-    for head in (NO_CORRUPTION, *read) if heads is None else heads:
-        for seed in seeds if head in read else seeds[:1]:
-            answer, weights = (lambda seen: seen.z), 0
-            if head in read:
-                reading, hidden = read[head]
-                stage = MLPHead(hidden).fit(
-                    reading(learned), learned.labels, epochs=EPOCHS, generator=make_generator(seed)
+    inputs = feature_sets(last_layer, train_outputs)
+    for head in (NO_CORRUPTION, *inputs) if heads is None else heads:
+        for seed in seeds if head in inputs else seeds[:1]:
+            predict, weights = (lambda outputs: outputs.z), 0
+            if head in inputs:
+                compute_input, hidden = inputs[head]
+                classifier = MLPHead(hidden).fit(
+                    compute_input(train_outputs), train_outputs.labels, epochs=EPOCHS, generator=make_generator(seed)
                 )
-                weights = sum(p.numel() for p in stage.network.parameters())
-                answer = lambda seen, reading=reading, stage=stage: stage.logits(reading(seen))
+                weights = sum(p.numel() for p in classifier.network.parameters())
+                predict = lambda outputs, compute_input=compute_input, classifier=classifier: classifier.logits(
+                    compute_input(outputs)
+                )
             base = {"head": head, "seed": seed}
             rows.append(
-                {"kind": "head", **base, "weights": weights, **evaluate_head(answer, clean, challenged, kept_back)}
+                {"kind": "head", **base, "weights": weights, **evaluate_head(predict, clean, corrupted, calibration)}
             )
-            rows += [{**part, **base} for part in accuracy_by_corruption(answer, challenged)] if head in PARTS else []
+            rows += [{**part, **base} for part in accuracy_by_corruption(predict, corrupted)] if head in PARTS else []
     return rows
 
 
-def join_parts(found: list[list[dict]]) -> list[dict]:
-    """Heads as they are; their parts averaged over networks and seeds."""
-    kept, several = [], {}
-    for row in (row for rows in found for row in rows):
+def join_parts(parts: list[list[dict]]) -> list[dict]:
+    """Return the rows of the heads, and those by severity and corruption, averaged over networks and seeds."""
+    head_rows, groups = [], {}
+    for row in (row for rows in parts for row in rows):
         if row["kind"] == "head":
-            kept.append(row)
+            head_rows.append(row)
         else:
-            several.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
-    for (kind, value, trained, head), of_part in several.items():
-        means = {column: round(mean(row[column] for row in of_part), 4) for column in ("right", "ece")}
-        kept.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(of_part), **means})
-    return kept
+            groups.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
+    for (kind, value, trained, head), group in groups.items():
+        means = {column: round(mean(row[column] for row in group), 4) for column in ("right", "ece")}
+        head_rows.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(group), **means})
+    return head_rows
 
 
 def corrupted_outputs(model: nn.Module, images: Tensor, labels: Tensor, seed: int, each: int) -> ModelOutputs:
-    """Every challenge at every level; each level on pictures of its own where there are enough."""
-    found = []
+    """Return the outputs for every corruption and severity; severities use separate images, if there are enough."""
+    outputs = []
     for i, level in enumerate(SEVERITIES):
         at = torch.arange(i * each, (i + 1) * each).to(labels.device) % len(images)
-        found += [
+        outputs += [
             model_outputs(model, corrupt(images[at], kind, level, generator=make_generator(seed)), labels[at])
             for kind in CORRUPTIONS
         ]
-    return ModelOutputs(*(torch.cat(column) for column in zip(*found, strict=True)))
+    return ModelOutputs(*(torch.cat(column) for column in zip(*outputs, strict=True)))
 
 
 def sign_data(n: int, seed: int, device) -> tuple[Tensor, Tensor]:
+    """Return images of signs and their labels."""
     labels = torch.arange(n, device=device) % len(SIGNS)
     return render(labels, generator=make_generator(seed), device=device), labels
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return list(NETWORKS)
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
-    """All heads on one network; on the first, some with more seeds and with fewer pictures as well."""
-    rows, name, own = [], part, NETWORKS[part]
+    """Return the rows of all heads on one network; the first also has heads with more seeds and with fewer images."""
+    rows, name, own_seed = [], part, NETWORKS[part]
     test = load("signs", "test", device=device)
     model = network_of(name, device)
     (images, labels), (others, other_labels) = (
-        sign_data(PICTURES, own, device),
-        sign_data(PICTURES + N_CALIBRATION, own + UNSEEN_CORRUPTIONS, device),
+        sign_data(N_IMAGES, own_seed, device),
+        sign_data(N_IMAGES + N_CALIBRATION, own_seed + UNSEEN_CORRUPTIONS, device),
     )
-    clean, challenged = model_outputs(model, *test[:2]), corrupted_outputs(model, *test[:2], seed, N_PER_GROUP)
-    back, back_labels = others[PICTURES:], other_labels[PICTURES:]
-    kept_back = {
-        "clean": model_outputs(model, back, back_labels),
-        "augmented": model_outputs(model, augmented(back, seed + 1), back_labels),
+    clean, corrupted = model_outputs(model, *test[:2]), corrupted_outputs(model, *test[:2], seed, N_PER_GROUP)
+    calibration_images, calibration_labels = others[N_IMAGES:], other_labels[N_IMAGES:]
+    calibration = {
+        "clean": model_outputs(model, calibration_images, calibration_labels),
+        "augmented": model_outputs(model, augmented(calibration_images, seed + 1), calibration_labels),
     }
     trained = {
         "clean": model_outputs(model, images, labels),
-        "clean, not seen before": model_outputs(model, others[:PICTURES], other_labels[:PICTURES]),
+        "clean, not seen before": model_outputs(model, others[:N_IMAGES], other_labels[:N_IMAGES]),
         "augmented": model_outputs(model, augmented(images, seed), labels),
     }
     trained["few"] = ModelOutputs(*(column[:N_FEW] for column in trained["clean"]))
     jobs = [("clean", None, (seed,)), ("augmented", None, (seed,)), ("clean, not seen before", PARTS, (seed,))]
     if part == next(iter(NETWORKS)):
-        more = tuple(range(seed + 1, seed + HEAD_SEEDS))
+        more_seeds = tuple(range(seed + 1, seed + HEAD_SEEDS))
         jobs += [
             ("few", (NO_CORRUPTION, *CLASS_PAIR), (seed,)),
-            ("clean", CLASS_PAIR, more),
-            ("augmented", CLASS_PAIR, more),
+            ("clean", CLASS_PAIR, more_seeds),
+            ("augmented", CLASS_PAIR, more_seeds),
         ]
-    for how, heads, seeds in jobs:
-        checked = kept_back["augmented" if how == "augmented" else "clean"]
-        found = compare_heads(model.head, trained[how], clean, challenged, checked, heads=heads, seeds=seeds)
-        base = {"network": name, "trained": how, "pictures": len(trained[how].labels)}
-        rows += [{**row, **base} for row in found if row["kind"] == "head" or heads is None]
+    for training_set, heads, seeds in jobs:
+        calibration_outputs = calibration["augmented" if training_set == "augmented" else "clean"]
+        head_rows = compare_heads(
+            model.head, trained[training_set], clean, corrupted, calibration_outputs, heads=heads, seeds=seeds
+        )
+        base = {"network": name, "trained": training_set, "pictures": len(trained[training_set].labels)}
+        rows += [{**row, **base} for row in head_rows if row["kind"] == "head" or heads is None]
     return rows
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return join_parts([run_part(part, seed, device) for part in parts()])
+    """Return the rows of the table."""
+    return join_parts([run_part(part, seed, device) for part in part_names()])

@@ -1,4 +1,4 @@
-"""How far the straight line of a gradient holds, in pictures and in weights, at what a network knows and at what it does not."""
+"""The range of the first-order approximation in input space and in weight space, for known and OOD images."""
 
 import torch
 from torch import Tensor, nn
@@ -18,47 +18,64 @@ SMALL = {"INPUT_DISTANCES": 6, "WEIGHT_DISTANCES": 3, "DISTANCES": 6}
 
 
 def quantiles(radius: Tensor, generator: torch.Generator) -> dict:
-    """The median with the interval of a bootstrap, and the middle half."""
-    drawn = radius[torch.randint(len(radius), (1000, len(radius)), generator=generator)].median(1).values
-    low, high = drawn.quantile(torch.tensor([0.025, 0.975])).tolist()
+    """Return the median with a bootstrap interval, and the quartiles."""
+    medians = radius[torch.randint(len(radius), (1000, len(radius)), generator=generator)].median(1).values
+    low, high = medians.quantile(torch.tensor([0.025, 0.975])).tolist()
     lower, upper = radius.quantile(torch.tensor([0.25, 0.75])).tolist()
     values = {"median": float(radius.median()), "low": low, "high": high, "lower": lower, "upper": upper}
     return {"count": len(radius), **{key: float(f"{value:.4g}") for key, value in values.items()}}
 
 
 def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> list[dict]:
-    """Two questions, the shrug and the predicted class, and two kinds of step: grey levels of 255, thousandths of the weights."""
+    """Return the radii of two objectives, for steps of the inputs (gray levels) and of the weights (thousandths)."""
     generator, rows = torch.Generator().manual_seed(seed), []
-    size = torch.cat([p.detach().flatten() for p in model.parameters()]).norm()
+    weight_norm = torch.cat([p.detach().flatten() for p in model.parameters()]).norm()
     for title, images in groups.items():
-        for question, objective in {"shrug": kl_from_uniform(), "logit of P": None}.items():
-            grey = images[0].numel() ** 0.5 / 255
-            distances = grey * torch.logspace(-2.5, 1.8, DISTANCES)
-            r = input_linearization_radius(model, images[:INPUT_DISTANCES], objective, distances=distances).cpu() / grey
-            rows.append(
-                {"network": name, "group": title, "question": question, "step": "picture", **quantiles(r, generator)}
+        for objective_name, objective in {"shrug": kl_from_uniform(), "logit of P": None}.items():
+            gray_level = images[0].numel() ** 0.5 / 255
+            distances = gray_level * torch.logspace(-2.5, 1.8, DISTANCES)
+            r = (
+                input_linearization_radius(model, images[:INPUT_DISTANCES], objective, distances=distances).cpu()
+                / gray_level
             )
-            unit = float(size) / 1000
+            rows.append(
+                {
+                    "network": name,
+                    "group": title,
+                    "question": objective_name,
+                    "step": "picture",
+                    **quantiles(r, generator),
+                }
+            )
+            unit = float(weight_norm) / 1000
             distances = unit * torch.logspace(-2.5, 2, DISTANCES)
             r = (
                 weight_linearization_radius(model, images[:WEIGHT_DISTANCES], objective, distances=distances).cpu()
                 / unit
             )
             rows.append(
-                {"network": name, "group": title, "question": question, "step": "weights", **quantiles(r, generator)}
+                {
+                    "network": name,
+                    "group": title,
+                    "question": objective_name,
+                    "step": "weights",
+                    **quantiles(r, generator),
+                }
             )
     return rows
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return [*SIGN_NETWORKS, *([PHOTO_NETWORK] if is_available("cifar10") else [])]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     if part == PHOTO_NETWORK:
         groups = {"known": load("cifar10", "test", device=device).images}
         groups |= {
-            world: load(world, "test", size=32, device=device).images for world in OOD_DATASETS if is_available(world)
+            name: load(name, "test", size=32, device=device).images for name in OOD_DATASETS if is_available(name)
         }
         return radius_rows(part, load_pretrained(part, device), groups, seed)
     groups = {"known": load("signs", "test", limit=INPUT_DISTANCES, device=device).images}
@@ -67,11 +84,13 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return [row for part in parts() for row in run_part(part, seed, device)]
+    """Return the rows of the table."""
+    return [row for part in part_names() for row in run_part(part, seed, device)]
 
 
-def sources() -> list[dict]:
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
     if not is_available("cifar10"):
         return []
-    sets = [load("cifar10", "test"), *(load(world, "test", size=32) for world in OOD_DATASETS if is_available(world))]
+    sets = [load("cifar10", "test"), *(load(name, "test", size=32) for name in OOD_DATASETS if is_available(name))]
     return [{"subset": images.description, "sha256": images.sha256} for images in sets]

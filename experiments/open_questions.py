@@ -1,4 +1,4 @@
-"""What lies ahead, measured: is an explanation's doubt worth having, how small may a gradient be, and what does an attacker pay?"""
+"""Open questions: the uncertainty of explanations, the compression of gradients, and the cost of evading a detector."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tutorial_lib.uncertainty.perturbations import project
 
 CLASSIFIERS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 TRANSFORMER = "signs/transformer"
-N_PER_GROUP = 60  # twins of each sign
+N_PER_GROUP = 60  # counterfactual pairs of each sign
 SIZES = (8, 16, 32, 64, 128, 256, 512)
 N_DRAWS = 3
 N_ATTACKED, EPS, STEPS = 56, 8 / 255, 10
@@ -33,47 +33,47 @@ SMALL = {"N_PER_GROUP": 4, "SIZES": (8,), "N_DRAWS": 1, "N_ATTACKED": 8, "STEPS"
 
 
 def auroc_of(normal: Tensor, abnormal: Tensor) -> dict:
-    """AUROC with its interval over pictures."""
+    """Return an AUROC with its bootstrap interval."""
     low, high = bootstrap_interval(auroc, normal.cpu(), abnormal.cpu(), paired=False, n_resamples=300)
     return {"auroc": format_value(auroc(normal, abnormal)), "low": format_value(low), "high": format_value(high)}
 
 
-# Does an explanation's own doubt foretell that it is wrong?
+# Does the uncertainty of an explanation indicate that it is wrong?
 
 
 def map_distance(maps: Tensor, others: list[Tensor]) -> Tensor:
-    """One minus the mean correlation of maps (N, h, w) with others of the same pictures, in [0, 2]: (N,)."""
+    """Return one minus the mean correlation of maps (N, h, w) with other maps of the same images, in [0, 2]: (N,)."""
 
-    def centred(m: Tensor) -> Tensor:
+    def unit(m: Tensor) -> Tensor:
         flat = m.flatten(1) - m.flatten(1).mean(1, keepdim=True)
         return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
-    return 1 - torch.stack([(centred(maps) * centred(m)).sum(1) for m in others]).mean(0)
+    return 1 - torch.stack([(unit(maps) * unit(m)).sum(1) for m in others]).mean(0)
 
 
 def contrast(model: nn.Module, x: Tensor, P: Tensor, Q: Tensor) -> Tensor:
-    """Why P, rather than Q? At the pictures' size, (N, H, W)."""
+    """Return contrast maps "why P, rather than Q?", upsampled to the size of the images, (N, H, W)."""
     return attribution.upsample(attribution.contrast_cam(model, x, "block3", Q, P, objective="logit"), x.shape[-2:])
 
 
 def shift_images(model: nn.Module, x: Tensor, P: Tensor, Q: Tensor, reach: int = 2) -> list[Tensor]:
-    """The maps of the same pictures moved by two pixels in four directions, and moved back."""
-    ways = ((reach, 0), (-reach, 0), (0, reach), (0, -reach))
-    return [contrast(model, x.roll(way, (2, 3)), P, Q).roll((-way[0], -way[1]), (1, 2)) for way in ways]
+    """Return the maps of the images shifted by ``reach`` pixels in four directions, shifted back."""
+    shifts = ((reach, 0), (-reach, 0), (0, reach), (0, -reach))
+    return [contrast(model, x.roll(shift, (2, 3)), P, Q).roll((-shift[0], -shift[1]), (1, 2)) for shift in shifts]
 
 
 def noisy_explanations(
     model: nn.Module, x: Tensor, P: Tensor, Q: Tensor, generator: torch.Generator, spread: float = 0.05
 ) -> list[Tensor]:
-    """The maps of four noisy copies."""
-    drawn = [torch.randn(x.shape, generator=generator).to(x) for _ in range(4)]
-    return [contrast(model, (x + spread * field).clamp(0, 1), P, Q) for field in drawn]
+    """Return the maps of four noisy copies of the images."""
+    noise = [torch.randn(x.shape, generator=generator).to(x) for _ in range(4)]
+    return [contrast(model, (x + spread * field).clamp(0, 1), P, Q) for field in noise]
 
 
 def explanation_uncertainty_scores(
     models: dict[str, nn.Module], name: str, x: Tensor, P: Tensor, Q: Tensor, seed: int
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """A network's contrast maps, and what each score says of them; higher is meant to be more doubtful. Softmax is the control."""
+    """Return contrast maps and their uncertainty scores (higher is more uncertain), with the softmax as control."""
     model = models[name]
     maps = contrast(model, x, P, Q)
     others = [contrast(models[n], x, P, Q) for n in models if n != name]
@@ -91,19 +91,20 @@ def explanation_uncertainty_scores(
 
 
 def keep_correct(models: dict[str, nn.Module], each: int, seed: int, device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Twins that all networks read rightly, both of them: pictures, what differs (N, H, W), P and Q."""
+    """Return counterfactual pairs that all networks classify correctly: images, differing pixels (N, H, W), P and Q."""
     P = torch.arange(len(SIGNS), device=device).repeat_interleave(each)
     Q = torch.tensor([SIGNS.index(MOST_SIMILAR_SIGN[SIGNS[k]]) for k in P.tolist()], device=device)
     pair = data.counterfactual_pairs(P, Q, generator=make_generator(4_000 + seed), device=device)
-    fair = pair.difference.flatten(1).sum(1) >= 4  # leaves may hide all that differs
+    valid = pair.difference.flatten(1).sum(1) >= 4  # leaves may occlude all differing pixels
     for model in models.values():
-        fair &= (model_outputs(model, pair.image).argmax(1) == P) & (
+        valid &= (model_outputs(model, pair.image).argmax(1) == P) & (
             model_outputs(model, pair.counterfactual).argmax(1) == Q
         )
-    return pair.image[fair], pair.difference[fair, 0], P[fair], Q[fair]
+    return pair.image[valid], pair.difference[valid, 0], P[valid], Q[valid]
 
 
 def explanations(seed: int, device) -> list[dict]:
+    """Return the AUROC of each uncertainty score for wrong explanations."""
     loaded_models = {name: models.load(name, device) for name in CLASSIFIERS}
     x, truth, P, Q = keep_correct(loaded_models, N_PER_GROUP, seed, device)
     rows = []
@@ -115,32 +116,35 @@ def explanations(seed: int, device) -> list[dict]:
     return rows
 
 
-# How few numbers of a gradient are enough?
+# How many numbers of a gradient are enough?
 
 
 def class_direction_basis(known: Tensor, labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """A score of direction: one minus the largest cosine with the mean direction of a class. Gradients (N, D) -> (N,)."""
+    """Return a score of gradients, one minus the largest cosine with a class mean direction: (N, D) -> (N,)."""
     unit = nn.functional.normalize
     means = unit(torch.stack([unit(known[labels == c]).mean(0) for c in labels.unique()]))
-    return lambda found: 1 - (unit(found) @ means.T).amax(1)
+    return lambda gradients: 1 - (unit(gradients) @ means.T).amax(1)
 
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:
+    """Return all pairwise cosines."""
     return nn.functional.normalize(a) @ nn.functional.normalize(b).T
 
 
 def truncated_sketch(sketch: Tensor, size: int) -> Tensor:
-    """A sketch of a smaller size from a larger one: a place modulo the size is a place drawn at random as well."""
+    """Return a smaller sketch made from a larger one: a random position modulo the size is a random position."""
     return sketch.unflatten(1, (-1, size)).sum(1)
 
 
 def random_sketch(whole: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    place = torch.randint(size, (whole.shape[1],), generator=generator).to(whole.device)
+    """Return a count sketch of gradients, (N, D) -> (N, size)."""
+    position = torch.randint(size, (whole.shape[1],), generator=generator).to(whole.device)
     sign = (2.0 * torch.randint(2, (whole.shape[1],), generator=generator) - 1).to(whole)
-    return whole.new_zeros(len(whole), size).index_add_(1, place, whole * sign)
+    return whole.new_zeros(len(whole), size).index_add_(1, position, whole * sign)
 
 
 def sketch_rows(name: str, seed: int, device) -> list[dict]:
+    """Return error and AUROC of compressed gradients by method and size."""
     model = models.load(name, device)
     known, labels = data.load("signs", "train", limit=420, device=device)[:2]
     sets = {"known": known, "usual": data.load("signs", "test", limit=420, device=device).images}
@@ -153,103 +157,112 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
     exact = cosines(whole["usual"], whole["known"])
     total = whole["known"].shape[1]
 
-    def judged(way: str, size: int, draw: int, kept: dict[str, Tensor]) -> dict:
-        score = class_direction_basis(kept["known"], labels)
-        found = {key: score(v) for key, v in kept.items()}
-        off = (cosines(kept["usual"], kept["known"]) - exact).square().mean().sqrt()
-        row = {"kind": "sketch", "network": name, "way": way, "size": size, "draw": draw, "off": format_value(off)}
+    def sketch_row(method: str, size: int, draw: int, gradients: dict[str, Tensor]) -> dict:
+        score = class_direction_basis(gradients["known"], labels)
+        scores = {key: score(v) for key, v in gradients.items()}
+        error = (cosines(gradients["usual"], gradients["known"]) - exact).square().mean().sqrt()
+        row = {"kind": "sketch", "network": name, "way": method, "size": size, "draw": draw, "off": format_value(error)}
         return row | {
-            family: format_value(auroc(found["usual"], found[family])) for family in ("novel sign", "texture")
+            family: format_value(auroc(scores["usual"], scores[family])) for family in ("novel sign", "texture")
         }
 
     rows = [
-        judged("whole", total, 0, whole),
-        judged("last layer", last, 0, {k: v[:, -last:] for k, v in whole.items()}),
+        sketch_row("whole", total, 0, whole),
+        sketch_row("last layer", last, 0, {k: v[:, -last:] for k, v in whole.items()}),
     ]
     for draw in range(N_DRAWS):
         large = {key: random_sketch(v, SIZES[-1], make_generator(100 * seed + draw)) for key, v in whole.items()}
         rows += [
-            judged("random", size, draw, {k: truncated_sketch(v, size) for k, v in large.items()}) for size in SIZES
+            sketch_row("random", size, draw, {k: truncated_sketch(v, size) for k, v in large.items()}) for size in SIZES
         ]
     _, _, axes = torch.linalg.svd(whole["known"], full_matrices=False)
     for size in (s for s in SIZES if s <= len(axes)):
-        rows.append(judged("principal", size, 0, {k: v @ axes[:size].T for k, v in whole.items()}))
+        rows.append(sketch_row("principal", size, 0, {k: v @ axes[:size].T for k, v in whole.items()}))
     return rows
 
 
 def flat_gradients(model: nn.Module, x: Tensor) -> Tensor:
-    """Whole gradients towards all ones, (N, D)."""
+    """Return the full gradients for the label of all ones, (N, D)."""
     parts = [per_sample_gradients(model, part, confounding_label_loss()) for part in x.split(64)]
     return torch.cat([torch.cat([g.flatten(1) for g in part.values()], 1) for part in parts])
 
 
-# What does it cost an attacker to mind the detector?
+# How much does it cost an attacker to evade the detector?
 
 
-def regularized_step(model: nn.Module, x: Tensor, y: Tensor, read: Callable[[Tensor], Tensor], weight: float) -> Tensor:
-    """Ten steps that climb (1 − weight) · loss − weight · score, both as directions of length one; within the budget."""
-    at, unit = x.clone(), lambda v: v / v.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
+def regularized_step(
+    model: nn.Module, x: Tensor, y: Tensor, score: Callable[[Tensor], Tensor], weight: float
+) -> Tensor:
+    """Return adversarial images after ten steps on (1 − weight) · loss − weight · score, with unit gradients."""
+    point, unit = x.clone(), lambda v: v / v.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
     for _ in range(STEPS):
-        _, up = outputs_and_input_gradient(model, at, cross_entropy(y))
-        way = (1 - weight) * unit(up)
+        _, loss_gradient = outputs_and_input_gradient(model, point, cross_entropy(y))
+        direction = (1 - weight) * unit(loss_gradient)
         if weight:
-            way = way - weight * unit(input_gradient_of_norms(model, at, confounding_label_loss(), read)[1])
-        at = project(at + 2.5 * EPS / STEPS * way.sign(), x, EPS, "inf")
-    return at
+            direction = direction - weight * unit(
+                input_gradient_of_norms(model, point, confounding_label_loss(), score)[1]
+            )
+        point = project(point + 2.5 * EPS / STEPS * direction.sign(), x, EPS, "inf")
+    return point
 
 
 def gradient_regularization(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Two detectors on the norms of the layers: how far their logarithms lie from usual, and one that was taught the attack."""
-    usual = uncertainty.confounding_gradient_norms(model, images)
-    mean, spread = usual.log().mean(0), usual.log().std(0)
+    """Return two detectors on layer norms: the distance of their logarithms from normal, and one trained on attacks."""
+    normal_norms = uncertainty.confounding_gradient_norms(model, images)
+    mean, std = normal_norms.log().mean(0), normal_norms.log().std(0)
     half = len(images) // 2
     attacked = uncertainty.confounding_gradient_norms(
         model, uncertainty.pgd(model, images[:half], labels[:half], eps=EPS)
     )
-    taught = uncertainty.PurviewDetector().fit(usual, attacked)
+    detector = uncertainty.PurviewDetector().fit(normal_norms, attacked)
     return {
-        "distance": lambda norms: ((norms.clamp(min=1e-30).log() - mean) / spread).square().mean(1),
-        "taught": lambda norms: log_odds(taught, norms),
+        "distance": lambda norms: ((norms.clamp(min=1e-30).log() - mean) / std).square().mean(1),
+        "taught": lambda norms: log_odds(detector, norms),
     }
 
 
 def adaptive_attack_rows(name: str, seed: int, device) -> list[dict]:
+    """Return success and detection of adaptive attacks by the weight on evasion."""
     model = models.load(name, device)
     images, labels = data.load("signs", "test", device=device)[:2]
-    read = gradient_regularization(model, images[:420], labels[:420])
-    apart, (x, y) = images[700:1100], (t[420 : 420 + N_ATTACKED] for t in (images, labels))
+    detectors = gradient_regularization(model, images[:420], labels[:420])
+    normal_images, (x, y) = images[700:1100], (t[420 : 420 + N_ATTACKED] for t in (images, labels))
     normal, energy = (
-        uncertainty.confounding_gradient_norms(model, apart),
-        uncertainty.energy_score(model_outputs(model, apart)),
+        uncertainty.confounding_gradient_norms(model, normal_images),
+        uncertainty.energy_score(model_outputs(model, normal_images)),
     )
     rows = []
-    for judge, reading in read.items():
+    for detector, score in detectors.items():
         for weight in WEIGHTS:
-            found = regularized_step(model, x, y, reading, weight)
-            fair, fell = uncertainty.attack_success(model, x, found, y)
+            adversarial = regularized_step(model, x, y, score, weight)
+            valid, success = uncertainty.attack_success(model, x, adversarial, y)
             row = {
                 "kind": "knowing",
                 "network": name,
-                "judge": judge,
+                "judge": detector,
                 "weight": weight,
-                "pictures": int(fair.sum()),
-                "fooled": int(fell.sum()),
+                "pictures": int(valid.sum()),
+                "fooled": int(success.sum()),
             }
-            row["success"] = format_value(fell.sum() / fair.sum())
-            if fell.sum() >= 5:  # of fewer there is no curve to speak of
-                seen = reading(uncertainty.confounding_gradient_norms(model, found[fell]))
-                row |= auroc_of(reading(normal), seen)
-                row["energy"] = format_value(auroc(energy, uncertainty.energy_score(model_outputs(model, found[fell]))))
+            row["success"] = format_value(success.sum() / valid.sum())
+            if success.sum() >= 5:  # too few otherwise
+                scores = score(uncertainty.confounding_gradient_norms(model, adversarial[success]))
+                row |= auroc_of(score(normal), scores)
+                row["energy"] = format_value(
+                    auroc(energy, uncertainty.energy_score(model_outputs(model, adversarial[success])))
+                )
             rows.append(row)
     return rows
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     sketched = [f"sketches of {name}" for name in (*CLASSIFIERS, TRANSFORMER)]
     return ["explanations", *sketched, *(f"knowing {name}" for name in (CLASSIFIERS[0], CLASSIFIERS[1], TRANSFORMER))]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     if part == "explanations":
         return explanations(seed, device)
     name = part.rpartition(" ")[2]
@@ -257,4 +270,5 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return [row for part in parts() for row in run_part(part, seed, device)]
+    """Return the rows of the table."""
+    return [row for part in part_names() for row in run_part(part, seed, device)]

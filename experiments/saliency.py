@@ -1,4 +1,4 @@
-"""Where would you look? The odd one of nine signs, found or not by maps of a network; and eyes of fifteen viewers on photographs."""
+"""Saliency maps compared with the odd one out of nine signs, and with human fixations on photographs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ from tutorial_lib.models import is_pretrained_available, load, load_pretrained
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 BLOCKS = ("stem", "block1", "block2", "block3")
-ARRAYS_EACH, SOFTMAX_TEMPERATURE = 12, 4.0  # arrays of a kind and network; the blur of every map, in pixels of 144
+ARRAYS_EACH, SOFTMAX_TEMPERATURE = (
+    12,
+    4.0,
+)  # arrays of each kind and network; blur of the maps in pixels, for images of 144 pixels
 IMAGENET_MODELS, LAST = "imagenet/squeezenet1_1", "network.features"
 LAYERS = (1, 3, 4, 6, 7, 9, 10, 11, 12)
-# Photographs are shown to the network at half their size; maps are judged at a quarter, under one degree of blur.
+# The network processes photographs at half their size; maps are evaluated at a quarter, with a blur of one degree.
 N_EXAMPLES, N_TEST, PIXELS_PER_DEGREE = (300, 400), (150, 200), 6.0
 LABELS = range(0, 1000, 50)
-LABEL_COUNTS, NOISY = 6, 6  # every so manyth photograph is for the layers; every so manyth of the others for the noise
+LABEL_COUNTS, NOISY = (
+    6,
+    6,
+)  # one of this many photographs selects the layers; one of this many others is used with noise
 NOISE = (0.0, 0.1, 0.2, 0.4)
 CENTRE = 0.25
 FORMS = ("implicit", "implicit product", "activation")
@@ -48,16 +54,16 @@ SMALL = {
 
 
 def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """Every map of the arrays by its name, (N, H, W), before the blur."""
+    """Return all maps of the arrays by name, (N, H, W), before the blur."""
     size = tuple(x.shape[-2:])
-    why = I.grad_cam(model, x, "block3")
+    grad_cam = I.grad_cam(model, x, "block3")
     maps = {
         "uniform": M.uniform_map(x[:, 0]),
         "centre prior": M.center_bias_map(x[:, 0], spread=CENTRE),
         "spectral residual": E.spectral_residual(x),
         "colour distance": (x - x.mean((2, 3), keepdim=True)).norm(dim=1),
-        "Grad-CAM": I.upsample(why.relu(), size),
-        "counterfactual CAM": I.upsample((-why).relu(), size),
+        "Grad-CAM": I.upsample(grad_cam.relu(), size),
+        "counterfactual CAM": I.upsample((-grad_cam).relu(), size),
         "local loss": E.local_loss(model, x, "block3"),
         "local mismatch": E.local_mismatch(model, x, "block3"),
     }
@@ -69,50 +75,53 @@ def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
 
 def array_scores(map: Tensor, odd: Tensor, signs: Tensor, place: int) -> dict[str, float]:
-    """Does a map point to the odd one? Among all pixels, among those of signs, and by its strongest cell."""
-    where, other = odd > 0.5, (signs > 0.5) & ~(odd > 0.5)
-    points, side = where.nonzero(), map.shape[-1] // 3
+    """Return how well a map locates the odd sign: among all pixels, among those of signs, and by its strongest cell."""
+    is_odd, is_other = odd > 0.5, (signs > 0.5) & ~(odd > 0.5)
+    points, side = is_odd.nonzero(), map.shape[-1] // 3
     cells = M.saliency.check_map(map).view(3, side, 3, side).mean((1, 3)).flatten()
     best = (cells == cells.max()).nonzero()[:, 0].tolist()
     return {
         "nss": M.nss(map, points),
         "auc": M.auc_judd(map, points),
-        "auc among signs": M.auroc(M.saliency.check_map(map)[other], M.saliency.check_map(map)[where]),
+        "auc among signs": M.auroc(M.saliency.check_map(map)[is_other], M.saliency.check_map(map)[is_odd]),
         "found": (place in best) / len(best),
     }
 
 
 def array_rows(seed: int, device) -> list[dict]:
-    rows, pooled, opposed = [], {}, []
+    """Return the scores of all maps on the arrays of signs."""
+    rows, scores_by_map, correlations = [], {}, []
     for n, name in enumerate(NETWORKS):
         model = load(name, device)
         for k, kind in enumerate(ODD_ONE_OUT_KINDS):
             generator = torch.Generator().manual_seed(10_000 * (seed + 1) + 100 * n + k)
-            drawn = odd_one_out_arrays(kind, ARRAYS_EACH, generator=generator, device=device)
+            arrays = odd_one_out_arrays(kind, ARRAYS_EACH, generator=generator, device=device)
             maps = {
                 title: M.gaussian_smooth(map, SOFTMAX_TEMPERATURE)
-                for title, map in sign_saliency_maps(model, drawn.images).items()
+                for title, map in sign_saliency_maps(model, arrays.images).items()
             }
-            for title, stack in maps.items():
-                found = [
+            for title, map_batch in maps.items():
+                scores = [
                     array_scores(map, odd[0], signs[0], int(place))
-                    for map, odd, signs, place in zip(stack, drawn.mask, drawn.signs, drawn.odd_index, strict=True)
+                    for map, odd, signs, place in zip(
+                        map_batch, arrays.mask, arrays.signs, arrays.odd_index, strict=True
+                    )
                 ]
-                pooled.setdefault(title, []).extend(found)
+                scores_by_map.setdefault(title, []).extend(scores)
                 rows.append(
                     {
                         "kind": "array",
                         "network": name,
                         "array": kind,
                         "map": title,
-                        "count": len(found),
-                        **mean_rows(found),
+                        "count": len(scores),
+                        **mean_rows(scores),
                     }
                 )
-            opposed += [M.cc(a, b) for a, b in zip(maps["Grad-CAM"], maps["local mismatch"], strict=True)]
+            correlations += [M.cc(a, b) for a, b in zip(maps["Grad-CAM"], maps["local mismatch"], strict=True)]
     rows += [
-        {"kind": "arrays", "map": title, "count": len(found), **bootstrap_rows(found)}
-        for title, found in pooled.items()
+        {"kind": "arrays", "map": title, "count": len(scores), **bootstrap_rows(scores)}
+        for title, scores in scores_by_map.items()
     ]
     pairs = [
         ("local mismatch", "local loss"),
@@ -120,34 +129,38 @@ def array_rows(seed: int, device) -> list[dict]:
         ("local mismatch", "implicit product, block2"),
     ]
     rows += [
-        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(pooled[a], pooled[b])}
+        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(scores_by_map[a], scores_by_map[b])}
         for a, b in pairs
     ]
-    return [*rows, {"kind": "opposed", "count": len(opposed), "correlation": round(sum(opposed) / len(opposed), 4)}]
+    return [
+        *rows,
+        {"kind": "opposed", "count": len(correlations), "correlation": round(sum(correlations) / len(correlations), 4)},
+    ]
 
 
-def mean_rows(found: list[dict]) -> dict[str, float]:
-    return {key: round(sum(row[key] for row in found) / len(found), 4) for key in found[0]}
+def mean_rows(rows: list[dict]) -> dict[str, float]:
+    """Return the mean of each measure."""
+    return {key: round(sum(row[key] for row in rows) / len(rows), 4) for key in rows[0]}
 
 
-def bootstrap_rows(found: list[dict]) -> dict[str, float]:
-    """The mean of each measure over pictures, with its bootstrap interval."""
-    answer = {}
-    for key, mean in mean_rows(found).items():
+def bootstrap_rows(rows: list[dict]) -> dict[str, float]:
+    """Return the mean of each measure over images, with its bootstrap interval."""
+    result = {}
+    for key, mean in mean_rows(rows).items():
         low, high = M.bootstrap_interval(
-            lambda v: v.mean(), torch.tensor([row[key] for row in found], dtype=torch.float64)
+            lambda v: v.mean(), torch.tensor([row[key] for row in rows], dtype=torch.float64)
         )
-        answer |= {key: mean, f"{key}, low": round(low, 4), f"{key}, high": round(high, 4)}
-    return answer
+        result |= {key: mean, f"{key}, low": round(low, 4), f"{key}, high": round(high, 4)}
+    return result
 
 
-def paired_differences(found: list[dict], others: list[dict]) -> dict[str, float]:
-    """The same of the differences, picture by picture."""
-    return bootstrap_rows([{key: a[key] - b[key] for key in a} for a, b in zip(found, others, strict=True)])
+def paired_differences(rows: list[dict], other_rows: list[dict]) -> dict[str, float]:
+    """Return the mean difference of each measure over images, with its bootstrap interval."""
+    return bootstrap_rows([{key: a[key] - b[key] for key in a} for a, b in zip(rows, other_rows, strict=True)])
 
 
 def photo_saliency_maps(model: nn.Module, x: Tensor, layers: dict[str, str]) -> dict[str, Tensor]:
-    """Every map of photographs by its name, (N, H, W), before the blur; ``layers``: of each form that has one to choose."""
+    """Return all maps of photographs by name, (N, H, W), before the blur; ``layers`` gives the layer of each form."""
     size, grey = tuple(x.shape[-2:]), x.mean(1)
     maps = {
         "uniform": M.uniform_map(grey),
@@ -165,14 +178,14 @@ def photo_saliency_maps(model: nn.Module, x: Tensor, layers: dict[str, str]) -> 
 
 
 def layer_saliency(model: nn.Module, x: Tensor, form: str, layer: str) -> Tensor:
-    """Implicit saliency of a layer in either form, or its control: how strongly the layer answers, without any gradient."""
+    """Return the implicit saliency of a layer, or the control, the magnitude of its activation without gradients."""
     if form == "activation":
         return I.upsample(G.split_forward(model, x, layer)[0].detach().abs().mean(1), tuple(x.shape[-2:]))
     return E.implicit_saliency(model, x, layer, classes=LABELS, times_activation="product" in form)
 
 
 def prepare_map(maps: Tensor) -> Tensor:
-    """As every map is judged: at one size, under one blur, from 0 to 1."""
+    """Return maps as they are evaluated: resized, blurred and scaled to [0, 1]."""
     small = M.gaussian_smooth(
         F.interpolate(maps[:, None], N_TEST, mode="bilinear", antialias=True)[:, 0], PIXELS_PER_DEGREE
     )
@@ -182,6 +195,7 @@ def prepare_map(maps: Tensor) -> Tensor:
 
 
 def fixation_scores(map: Tensor, points: Tensor, density: Tensor, others: Tensor, prior: Tensor) -> dict[str, float]:
+    """Return the fixation metrics of a map."""
     return {
         "auc": M.auc_judd(map, points),
         "nss": M.nss(map, points),
@@ -194,55 +208,58 @@ def fixation_scores(map: Tensor, points: Tensor, density: Tensor, others: Tensor
 
 
 class FixationEvaluator:
-    """A set of photographs with everything that maps of them are held against."""
+    """A set of photographs with the fixations and densities for evaluating maps."""
 
-    def __init__(self, seen: FixationDataset, chosen: list[int], pool: list[int]):
-        self.seen, self.chosen = seen, chosen
-        self.points = {i: seen.fixations(i, N_TEST) for i in pool}
-        self.density = {i: M.fixation_density(self.points[i], N_TEST, blur=PIXELS_PER_DEGREE) for i in chosen}
+    def __init__(self, dataset: FixationDataset, indices: list[int], pool: list[int]):
+        self.dataset, self.indices = dataset, indices
+        self.points = {i: dataset.fixations(i, N_TEST) for i in pool}
+        self.density = {i: M.fixation_density(self.points[i], N_TEST, blur=PIXELS_PER_DEGREE) for i in indices}
         self.prior = M.center_bias_map(torch.zeros(N_TEST), spread=CENTRE)
 
     def evaluate(
         self, maps: Callable[[Tensor], dict], device, change: Callable[[Tensor], Tensor] | None = None
     ) -> dict[tuple, list[dict]]:
-        """(map, with the prior or not) -> the measures of each picture."""
-        found = {}
-        for i in self.chosen:
-            x = self.seen.image_ids(i, N_EXAMPLES, device=device)
+        """Return {(map, whether multiplied by the center prior): metrics of each image}."""
+        scores_by_map = {}
+        for i in self.indices:
+            x = self.dataset.image(i, N_EXAMPLES, device=device)
             others = torch.cat([points for j, points in self.points.items() if j != i])
             for title, map in maps(change(x) if change else x).items():
                 (map,) = prepare_map(map).cpu()
                 for with_prior in (False, True):
-                    shown = map * self.prior if with_prior else map
-                    scores = fixation_scores(shown, self.points[i], self.density[i], others, self.prior)
-                    found.setdefault((title, with_prior), []).append(scores)
-        return found
+                    weighted = map * self.prior if with_prior else map
+                    scores = fixation_scores(weighted, self.points[i], self.density[i], others, self.prior)
+                    scores_by_map.setdefault((title, with_prior), []).append(scores)
+        return scores_by_map
 
     def human_ceiling(self) -> list[dict]:
-        """Each viewer foretold by all others: what people agree on."""
-        found = []
-        for i in self.chosen:
+        """Return the metrics of predicting each viewer from all others, the agreement of viewers."""
+        scores = []
+        for i in self.indices:
             for viewer in range(15):
-                own, rest = (self.seen.fixations(i, N_TEST, **{key: viewer}) for key in ("viewer", "without"))
+                own, rest = (self.dataset.fixations(i, N_TEST, **{key: viewer}) for key in ("viewer", "without"))
                 if len(own) and len(rest):
                     map = M.fixation_density(rest, N_TEST, blur=PIXELS_PER_DEGREE)
-                    found.append({"picture": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
-        by_picture = [
-            [{k: row[k] for k in ("auc", "nss")} for row in found if row["picture"] == i] for i in self.chosen
+                    scores.append({"picture": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
+        by_image = [
+            [{k: row[k] for k in ("auc", "nss")} for row in scores if row["picture"] == i] for i in self.indices
         ]
-        return [mean_rows(rows) for rows in by_picture if rows]
+        return [mean_rows(rows) for rows in by_image if rows]
 
 
 def fixation_rows(seed: int, device) -> list[dict]:
-    seen, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS, device)
-    pool = list(range(len(seen)))
-    swept, others = pool[::LABEL_COUNTS], [i for i in pool if i % LABEL_COUNTS]
+    """Return the metrics of all maps on photographs with fixations."""
+    dataset, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS, device)
+    pool = list(range(len(dataset)))
+    sweep_indices, test_indices = pool[::LABEL_COUNTS], [i for i in pool if i % LABEL_COUNTS]
 
     def sweep(x: Tensor) -> dict[tuple, Tensor]:
         return {(form, n): layer_saliency(model, x, form, f"network.features.{n}") for form in FORMS for n in LAYERS}
 
     rows, best = [], {}
-    for ((form, n), with_prior), scores in FixationEvaluator(seen, swept, pool).evaluate(sweep, device).items():
+    for ((form, n), with_prior), scores in (
+        FixationEvaluator(dataset, sweep_indices, pool).evaluate(sweep, device).items()
+    ):
         row = {
             "kind": "layer",
             "form": form,
@@ -256,39 +273,39 @@ def fixation_rows(seed: int, device) -> list[dict]:
             best[form] = row
     layers = {form: f"network.features.{row['layer']}" for form, row in best.items()}
 
-    eyes = FixationEvaluator(seen, others, pool)
-    found = eyes.evaluate(lambda x: photo_saliency_maps(model, x, layers), device)
-    for (title, with_prior), scores in found.items():
+    evaluator = FixationEvaluator(dataset, test_indices, pool)
+    scores_by_map = evaluator.evaluate(lambda x: photo_saliency_maps(model, x, layers), device)
+    for (title, with_prior), scores in scores_by_map.items():
         title = "centre prior" if title == "uniform" and with_prior else title
-        beside = {"layer": best[title]["layer"]} if title in best else {}
+        extra = {"layer": best[title]["layer"]} if title in best else {}
         rows.append(
             {
                 "kind": "eyes",
                 "map": title,
                 "prior": with_prior,
                 "count": len(scores),
-                **beside,
+                **extra,
                 **bootstrap_rows(scores),
             }
         )
-    people = eyes.human_ceiling()
-    rows.append({"kind": "people", "count": len(people), **bootstrap_rows(people)})
-    prior = found["uniform", True]
-    for (title, with_prior), scores in found.items():
+    viewers = evaluator.human_ceiling()
+    rows.append({"kind": "people", "count": len(viewers), **bootstrap_rows(viewers)})
+    prior = scores_by_map["uniform", True]
+    for (title, with_prior), scores in scores_by_map.items():
         if with_prior and title != "uniform":
             rows.append({"kind": "beside the prior", "map": title, **paired_differences(scores, prior)})
     pairs = [("local mismatch", "local loss")]
     pairs += [("implicit product", other) for other in ("local loss", "edges", "activation", "activation, same layer")]
     for with_prior in (False, True):
         for a, b in pairs:
-            beside = paired_differences(found[a, with_prior], found[b, with_prior])
-            rows.append({"kind": "eyes, difference", "map": a, "beside": b, "prior": with_prior, **beside})
+            extra = paired_differences(scores_by_map[a, with_prior], scores_by_map[b, with_prior])
+            rows.append({"kind": "eyes, difference", "map": a, "beside": b, "prior": with_prior, **extra})
 
-    few = FixationEvaluator(seen, others[::NOISY], pool)
+    noise_evaluator = FixationEvaluator(dataset, test_indices[::NOISY], pool)
     for sd in NOISE:
         generator = torch.Generator().manual_seed(seed)
         noisy = lambda x, sd=sd, g=generator: (x + sd * torch.randn(x.shape, generator=g).to(x)).clamp(0, 1)
-        for (title, with_prior), scores in few.evaluate(
+        for (title, with_prior), scores in noise_evaluator.evaluate(
             lambda x: photo_saliency_maps(model, x, layers), device, noisy
         ).items():
             title = "centre prior" if title == "uniform" and with_prior else title
@@ -302,34 +319,34 @@ def fixation_rows(seed: int, device) -> list[dict]:
                     **bootstrap_rows(scores),
                 }
             )
-    return rows + label_count_sweep(model, seen, swept[:2], layers, device)
+    return rows + label_count_sweep(model, dataset, sweep_indices[:2], layers, device)
 
 
 def label_count_sweep(
-    model: nn.Module, seen: FixationDataset, chosen: list[int], layers: dict[str, str], device
+    model: nn.Module, dataset: FixationDataset, indices: list[int], layers: dict[str, str], device
 ) -> list[dict]:
-    """Maps from twenty labels beside those from all thousand, as they are judged."""
+    """Return the correlation of maps from twenty labels with maps from all thousand."""
     rows = []
     for form, layer in layers.items():
         if form == "activation":
             continue
-        alike = []
-        for i in chosen:
-            x = seen.image(i, N_EXAMPLES, device=device)
-            few, all_of_them = (
+        correlations = []
+        for i in indices:
+            x = dataset.image(i, N_EXAMPLES, device=device)
+            few_labels, all_labels = (
                 prepare_map(E.implicit_saliency(model, x, layer, classes=labels, times_activation="product" in form))[
                     0
                 ].cpu()
                 for labels in (LABELS, range(1000))
             )
-            alike.append(M.cc(few, all_of_them))
+            correlations.append(M.cc(few_labels, all_labels))
         row = {"kind": "labels", "map": form, "layer": layer, "labels": len(LABELS)}
-        rows.append({**row, "correlation": round(sum(alike) / len(alike), 4)})
+        rows.append({**row, "correlation": round(sum(correlations) / len(correlations), 4)})
     return rows
 
 
 def store_example_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
-    """Maps over scikit-learn's two photographs as numbers, a row for each line of a map."""
+    """Return maps of scikit-learn's two photographs as numbers, one row per line of a map."""
     rows = []
     for name in PHOTOGRAPHS:
         maps = photo_saliency_maps(model, sample_photo(name, device), layers)
@@ -344,30 +361,33 @@ def store_example_maps(model: nn.Module, layers: dict[str, str], device) -> list
     return rows
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return ["arrays", *(["eyes"] if fixations_available("osie") and is_pretrained_available(IMAGENET_MODELS) else [])]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     if part == "arrays":
         return array_rows(seed, device)
-    eyes = fixation_rows(seed, device)
+    rows = fixation_rows(seed, device)
     layers = {
-        row["map"]: f"network.features.{row['layer']}" for row in eyes if row.get("layer") and row["kind"] == "eyes"
+        row["map"]: f"network.features.{row['layer']}" for row in rows if row.get("layer") and row["kind"] == "eyes"
     }
-    return eyes + store_example_maps(load_pretrained(IMAGENET_MODELS, device), layers, device)
+    return rows + store_example_maps(load_pretrained(IMAGENET_MODELS, device), layers, device)
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Arrays for three networks of signs; OSIE, as much as is at hand, and two photographs for one network of ImageNet."""
-    return [row for part in parts() for row in run_part(part, seed, device)]
+    """Return the rows of the arrays for three sign networks, and of OSIE and photographs for an ImageNet network."""
+    return [row for part in part_names() for row in run_part(part, seed, device)]
 
 
-def sources() -> list[dict]:
-    if "eyes" not in parts():
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
+    if "eyes" not in part_names():
         return []
-    seen, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS)
+    dataset, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS)
     return [
-        {"subset": f"{seen.description} (fixations and files' bytes)", "sha256": seen.sha256},
+        {"subset": f"{dataset.description} (fixations and files' bytes)", "sha256": dataset.sha256},
         {"subset": f"weights {model.file.name}", "sha256": model.sha256},
     ]

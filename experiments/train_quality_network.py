@@ -1,4 +1,4 @@
-"""Train the quality network of the sign world and write the weights that ship with the library."""
+"""Train the quality network for synthetic signs and write the weights that ship with the library."""
 
 import time
 
@@ -14,20 +14,21 @@ from tutorial_lib.models import MODELS, WEIGHTS_DIR, QualityNetwork, score_to_bi
 
 NAME = "signs/quality"
 N_SCENES, N_TEST, EPOCHS = 96, 28, 16
-PRISTINE = 3  # how often an undamaged scene is shown
+PRISTINE = 3  # copies of every undistorted scene in the training set
 
 
 def make_generator(seed: int) -> torch.Generator:
+    """Return a random generator with a seed."""
     return torch.Generator().manual_seed(seed)
 
 
 def scenes(count: int, seed: int) -> QualityDataset:
-    """Seeds below 1,000 are for training."""
+    """Return distorted scenes; seeds below 1,000 are for training."""
     return make_distortion_dataset(count, generator=make_generator(seed))
 
 
 def training_images(rated: QualityDataset) -> tuple[Tensor, Tensor]:
-    """Damaged scenes of quality 1 − level/5, and undamaged ones of quality 1."""
+    """Return distorted scenes of quality 1 − level/5, undistorted ones of quality 1, and the qualities."""
     x, references = rated.as_batch()
     clean = torch.cat([rated.reference_images[name] for name in dict.fromkeys(rated.references)]).repeat(
         PRISTINE, 1, 1, 1
@@ -36,13 +37,14 @@ def training_images(rated: QualityDataset) -> tuple[Tensor, Tensor]:
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
+    """Train the network, write its weights, and return the rows of the table."""
     start = time.perf_counter()
     network = QualityNetwork(generator=make_generator(seed)).to(device)
     images, scores = training_images(scenes(N_SCENES, seed))
     history = network.fit(images, scores, epochs=EPOCHS, generator=make_generator(seed))
     state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     save_file(state, WEIGHTS_DIR / MODELS[NAME][1], metadata={"seed": str(seed), "pictures": str(len(images))})
-    about = {
+    training = {
         "kind": "training",
         "network": NAME,
         "seed": seed,
@@ -52,27 +54,32 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
         "last loss": round(history[-1], 4),
         "seconds": round(time.perf_counter() - start, 1),
     }
-    return [about, *evaluate(network, scenes(N_TEST, 1_000 + seed), device)]
+    return [training, *evaluate(network, scenes(N_TEST, 1_000 + seed), device)]
 
 
 def evaluate(network: torch.nn.Module, rated: QualityDataset, device) -> list[dict]:
-    """Rank agreement of the score with severity, of each kind of damage and of all, and how often the bin is right."""
+    """Return the rank correlation of the score with quality, and the accuracy of the bin, by kind of distortion."""
     x, _ = rated.as_batch()
-    said = model_outputs(network, x.to(device)).cpu()
-    score, quality = said[:, 0], 1 - rated.scores / 5
+    outputs = model_outputs(network, x.to(device)).cpu()
+    score, quality = outputs[:, 0], 1 - rated.scores / 5
     rows = []
     for kind in ("all", *DISTORTIONS):
-        mine = torch.tensor([kind in ("all", k) for k in rated.distortion_types])
-        low, high = bootstrap_interval(srcc, score[mine], quality[mine], paired=True, n_resamples=200)
-        right = accuracy(said[mine, 1:], score_to_bin(quality[mine]))
+        of_kind = torch.tensor([kind in ("all", k) for k in rated.distortion_types])
+        low, high = bootstrap_interval(srcc, score[of_kind], quality[of_kind], paired=True, n_resamples=200)
+        bin_accuracy = accuracy(outputs[of_kind, 1:], score_to_bin(quality[of_kind]))
         row = {
             "kind": "judged",
             "network": NAME,
             "damage": kind,
-            "pictures": int(mine.sum()),
-            "bin right": round(right, 4),
+            "pictures": int(of_kind.sum()),
+            "bin right": round(bin_accuracy, 4),
         }
         rows.append(
-            {**row, "srcc": round(srcc(score[mine], quality[mine]), 4), "low": round(low, 4), "high": round(high, 4)}
+            {
+                **row,
+                "srcc": round(srcc(score[of_kind], quality[of_kind]), 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+            }
         )
     return rows

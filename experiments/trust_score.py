@@ -1,4 +1,4 @@
-"""Stand-ins for the manifold: the Trust Score of neighbours, and what mean gradients leave over, both against the softmax."""
+"""The Trust Score of nearest neighbors, and the residual of gradients after class means, compared with the softmax."""
 
 from typing import NamedTuple
 
@@ -16,43 +16,44 @@ SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 PHOTO_NETWORK = "cifar10/resnet20"
 SEVERITY, N_PER_GROUP = 3, 100
 OOD_DATASETS = ("gtsrb", "dtd", "mnist", "digits")
-N_IMAGES = None  # of the pictures to learn from and to be tested on; None: all
+N_IMAGES = None  # of the training and of the test images; None: all
 SMALL = {"N_IMAGES": 420, "N_PER_GROUP": 5}
 
 
 def model_outputs(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits and penultimate features of all images."""
     logits, h = zip(*(penultimate_features(model, x) for x in images.split(250)), strict=True)
     return torch.cat(logits), torch.cat(h)
 
 
-def auroc(positive: Tensor, score: Tensor, generator: torch.Generator, draws: int = 300) -> dict:
-    """How often a positive scores higher than a negative, with the interval of a bootstrap over the pictures."""
+def auroc(positive: Tensor, score: Tensor, generator: torch.Generator, n_resamples: int = 300) -> dict:
+    """Return an AUROC with its bootstrap interval over images."""
     positive, score = positive.cpu(), score.cpu().nan_to_num(posinf=1e30)
 
     def area(rows: Tensor) -> float:
         return float(roc_auc_score(positive[rows], score[rows]))
 
-    chosen = [torch.randint(len(score), score.shape, generator=generator) for _ in range(draws)]
-    # Where hardly anything is wrong, a draw may hold nothing wrong at all, and no area.
-    drawn = torch.tensor([area(rows) for rows in chosen if 0 < positive[rows].sum() < len(rows)])
-    low, high = drawn.quantile(torch.tensor([0.025, 0.975])).tolist()
+    samples = [torch.randint(len(score), score.shape, generator=generator) for _ in range(n_resamples)]
+    # If one class is rare, a bootstrap sample may not contain it; such samples are skipped.
+    areas = torch.tensor([area(rows) for rows in samples if 0 < positive[rows].sum() < len(rows)])
+    low, high = areas.quantile(torch.tensor([0.025, 0.975])).tolist()
     return {"auroc": round(area(torch.arange(len(score))), 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def corrupted_copies(images: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Tensor, Tensor]:
-    """Every challenge at one level, each on ``each`` pictures of its own where there are enough."""
-    places = [torch.arange(i * each, (i + 1) * each) % len(images) for i in range(len(CORRUPTIONS))]
-    made = [
+    """Return images with every corruption at one severity, each on ``each`` images of its own if there are enough."""
+    positions = [torch.arange(i * each, (i + 1) * each) % len(images) for i in range(len(CORRUPTIONS))]
+    corrupted = [
         corrupt(images[at], kind, SEVERITY, generator=torch.Generator().manual_seed(seed))
-        for at, kind in zip(places, CORRUPTIONS, strict=True)
+        for at, kind in zip(positions, CORRUPTIONS, strict=True)
     ]
-    return torch.cat(made), labels[torch.cat(places).to(labels.device)]
+    return torch.cat(corrupted), labels[torch.cat(positions).to(labels.device)]
 
 
 def trust_score_rows(
     name: str, model: nn.Module, train, test, counts: tuple[int, ...], seed: int, pixels: bool
 ) -> list[dict]:
-    """Does a score know when the network is right? On fair and on challenged pictures, with neighbours in two spaces and none."""
+    """Return the AUROC of each confidence score for correct predictions, on clean and on corrupted images."""
     generator, rows = torch.Generator().manual_seed(seed), []
     stored_h = model_outputs(model, train.images)[1]
     trials = {
@@ -62,31 +63,41 @@ def trust_score_rows(
     for title, (images, labels) in trials.items():
         logits, h = model_outputs(model, images)
         predicted = logits.argmax(1)
-        right = predicted == labels
+        correct = predicted == labels
         row = {"kind": "trust", "network": name, "pictures": title, "count": len(images)}
-        row["right"] = round(float(right.float().mean()), 4)
-        rows.append({**row, "score": "softmax", "stored": 0, **auroc(right, logits.softmax(1).amax(1), generator)})
+        row["right"] = round(float(correct.float().mean()), 4)
+        rows.append({**row, "score": "softmax", "stored": 0, **auroc(correct, logits.softmax(1).amax(1), generator)})
         spaces = {"features": (stored_h, h)}
         if pixels:
             spaces["pixels"] = (train.images.flatten(1), images.flatten(1))
-        for space, (kept, asked) in spaces.items():
+        for space, (stored, queries) in spaces.items():
             for n in counts:
                 for alpha in (0.0, 0.1):
-                    score = TrustScore(alpha=alpha).fit(kept[:n], train.labels[:n]).score(asked, predicted)
-                    rows.append({**row, "score": space, "stored": n, "alpha": alpha, **auroc(right, score, generator)})
+                    score = TrustScore(alpha=alpha).fit(stored[:n], train.labels[:n]).score(queries, predicted)
+                    rows.append(
+                        {**row, "score": space, "stored": n, "alpha": alpha, **auroc(correct, score, generator)}
+                    )
     return rows
 
 
 class SampleGradients(NamedTuple):
-    """What pictures ask of the last layer when they ask for a shrug, and the cheaper things to know about them."""
+    """Last-layer gradients for a uniform target, and scores that need no gradient.
+
+    Attributes:
+        gradient: (N, D) gradients of the last layer.
+        h: (N, d + 1) penultimate features with a constant 1.
+        confidence: (N,) largest softmax probability.
+        energy: (N,) logsumexp of the logits.
+    """
 
     gradient: Tensor
     h: Tensor
-    sure: Tensor
+    confidence: Tensor
     energy: Tensor
 
 
 def sample_gradients(model: nn.Module, images: Tensor) -> SampleGradients:
+    """Return the gradients and scores of all images."""
     logits, h = model_outputs(model, images)
     gradient = last_layer_gradient_matrix(*last_layer_gradient_factors(logits, h, kl_from_uniform()))
     return SampleGradients(
@@ -94,71 +105,88 @@ def sample_gradients(model: nn.Module, images: Tensor) -> SampleGradients:
     )
 
 
-def decomposition_rows(name: str, model: nn.Module, train, test, strangers: dict[str, Tensor], seed: int) -> list[dict]:
-    """The share of a gradient that the learned classes do not account for, in known pictures and in each kind of stranger.
+def decomposition_rows(
+    name: str, model: nn.Module, train, test, ood_images: dict[str, Tensor], seed: int
+) -> list[dict]:
+    """Return the share of the gradient outside the span of the class means, for known images and each kind of OOD
+    image.
 
-    Beside it what asks for no gradient: the same share of the features alone, the softmax, the energy.
+    The controls need no gradient: the same share of the features, the softmax, and the energy.
     """
     generator = torch.Generator().manual_seed(seed)
-    learned, known = sample_gradients(model, train.images), sample_gradients(model, test.images)
-    means = class_mean_gradients(learned.gradient, train.labels), class_mean_gradients(learned.h, train.labels)
+    train_gradients, test_gradients = sample_gradients(model, train.images), sample_gradients(model, test.images)
+    means = (
+        class_mean_gradients(train_gradients.gradient, train.labels),
+        class_mean_gradients(train_gradients.h, train.labels),
+    )
 
     def scores(images: SampleGradients) -> dict[str, Tensor]:
         return {
             "": decompose_gradients(images.gradient, means[0]).residual_share,
             "features ": decompose_gradients(images.h, means[1]).residual_share,
-            "softmax ": -images.sure,
+            "softmax ": -images.confidence,
             "energy ": -images.energy,
         }
 
-    usual = scores(known)
+    known_scores = scores(test_gradients)
     base = {"kind": "remainder", "network": name}
-    rows = [{**base, "stranger": "none", "count": len(known.h), "median": round(float(usual[""].median()), 4)}]
-    found = {title: sample_gradients(model, images) for title, images in strangers.items()}
-    found["all"] = SampleGradients(*(torch.cat(column) for column in zip(*found.values(), strict=True)))
-    for title, images in found.items():
-        new = scores(images)
-        novel = torch.cat([torch.zeros(len(known.h)), torch.ones(len(images.h))]).bool()
-        row = {**base, "stranger": title, "count": len(images.h), "median": round(float(new[""].median()), 4)}
-        for score in new:
-            area = auroc(novel, torch.cat([usual[score], new[score]]), generator, 200)
+    rows = [
+        {
+            **base,
+            "stranger": "none",
+            "count": len(test_gradients.h),
+            "median": round(float(known_scores[""].median()), 4),
+        }
+    ]
+    gradients = {title: sample_gradients(model, images) for title, images in ood_images.items()}
+    gradients["all"] = SampleGradients(*(torch.cat(column) for column in zip(*gradients.values(), strict=True)))
+    for title, images in gradients.items():
+        ood_scores = scores(images)
+        is_ood = torch.cat([torch.zeros(len(test_gradients.h)), torch.ones(len(images.h))]).bool()
+        row = {**base, "stranger": title, "count": len(images.h), "median": round(float(ood_scores[""].median()), 4)}
+        for score in ood_scores:
+            area = auroc(is_ood, torch.cat([known_scores[score], ood_scores[score]]), generator, 200)
             row |= {f"{score}{key}": value for key, value in area.items()}
         rows.append(row)
     return rows
 
 
-def parts() -> list[str]:
+def part_names() -> list[str]:
+    """Return the names of the parts."""
     return [*SIGN_NETWORKS, *([PHOTO_NETWORK] if is_available("cifar10") else [])]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
+    """Return the rows of one part."""
     if part == PHOTO_NETWORK:
         model = load_pretrained(part, device)
         train, test = (load("cifar10", split, limit=N_IMAGES, device=device) for split in ("train", "test"))
-        strangers = {
-            world: load(world, "test", size=32, device=device).images for world in OOD_DATASETS if is_available(world)
+        ood_images = {
+            name: load(name, "test", size=32, device=device).images for name in OOD_DATASETS if is_available(name)
         }
         counts, pixels = (1_000, len(train.images)), True
     else:
         model = network_of(part, device)
         train, test = (load("signs", split, limit=N_IMAGES, device=device) for split in ("train", "test"))
         novel = load("signs", "novel", device=device)
-        strangers = {name: novel.images[novel.labels == len(SIGNS) + i] for i, name in enumerate(NOVEL_SIGNS)}
+        ood_images = {name: novel.images[novel.labels == len(SIGNS) + i] for i, name in enumerate(NOVEL_SIGNS)}
         counts, pixels = (1_400, 10_000), part == SIGN_NETWORKS[0]
     rows = trust_score_rows(part, model, train, test, counts, seed, pixels=pixels)
-    return rows + decomposition_rows(part, model, train, test, strangers, seed)
+    return rows + decomposition_rows(part, model, train, test, ood_images, seed)
 
 
 def run(seed: int = 0, device="cpu") -> list[dict]:
-    return [row for part in parts() for row in run_part(part, seed, device)]
+    """Return the rows of the table."""
+    return [row for part in part_names() for row in run_part(part, seed, device)]
 
 
-def sources() -> list[dict]:
+def data_sources() -> list[dict]:
+    """Return the data sets that the table depends on."""
     if not is_available("cifar10"):
         return []
     sets = [
         load("cifar10", "train"),
         load("cifar10", "test"),
-        *(load(w, "test", size=32) for w in OOD_DATASETS if is_available(w)),
+        *(load(name, "test", size=32) for name in OOD_DATASETS if is_available(name)),
     ]
     return [{"subset": images.description, "sha256": images.sha256} for images in sets]

@@ -1,3 +1,5 @@
+"""Tests of the benchmarks: implementations agree, stored measurements are consistent, the report is current."""
+
 import importlib.util
 import json
 
@@ -22,10 +24,9 @@ def test_benchmark_report_marks_missed_targets(tmp_path):
     ]
     run = {"subject": "world", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
     (tmp_path / "world-cpu-1-threads.json").write_text(json.dumps(run))
-    shown = table(tmp_path)
-    shown = shown.replace("\u00a0", " ")
-    assert "| fast | 5.00 × | ≥ 4.5 | met |" in shown and "| slow | 3 s | ≤ 1.5 | **missed** |" in shown
-    assert "| plain | 0.123 ms |  |  |" in shown and "a machine, 1 thread;" in shown
+    markdown = table(tmp_path).replace("\u00a0", " ")
+    assert "| fast | 5.00 × | ≥ 4.5 | met |" in markdown and "| slow | 3 s | ≤ 1.5 | **missed** |" in markdown
+    assert "| plain | 0.123 ms |  |  |" in markdown and "a machine, 1 thread;" in markdown
 
 
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
@@ -45,10 +46,10 @@ def test_time_interleaved_alternates_between_methods():
 
 
 def test_benchmark_gradient_norm_methods_agree():
-    found = [way() for name, way in gradients.norm_methods(n=2).items() if name != "forward and backward"]
-    assert len(found) == 4, "BackPACK belongs to the test extra"
-    for other in found[1:]:
-        assert torch.allclose(other.sort(1).values, found[0].sort(1).values, rtol=1e-3)
+    norms = [way() for name, way in gradients.norm_methods(n=2).items() if name != "forward and backward"]
+    assert len(norms) == 4, "BackPACK is in the extra `test`"
+    for other in norms[1:]:
+        assert torch.allclose(other.sort(1).values, norms[0].sort(1).values, rtol=1e-3)
 
 
 def test_benchmark_attribution_methods_agree(monkeypatch):
@@ -59,12 +60,12 @@ def test_benchmark_attribution_methods_agree(monkeypatch):
     ways = attribution.contrasts(2)
     torch.testing.assert_close(ways["one Jacobian"](), ways["a pass each"](), rtol=1e-2, atol=1e-5)
     ways = attribution.smoothing_methods(1, samples=2)
-    found = {name: way().detach() for name, way in ways.items()}
-    torch.testing.assert_close(found["captum IntegratedGradients"], found["integrated_gradients"], rtol=1e-2, atol=1e-5)
-    assert found["captum NoiseTunnel"].shape == found["smoothgrad"].shape
+    maps = {name: way().detach() for name, way in ways.items()}
+    torch.testing.assert_close(maps["captum IntegratedGradients"], maps["integrated_gradients"], rtol=1e-2, atol=1e-5)
+    assert maps["captum NoiseTunnel"].shape == maps["smoothgrad"].shape
     closed, *passes = (way() for way in attribution.introspection(1).values())
-    for found in passes:
-        torch.testing.assert_close(closed, found, rtol=1e-3, atol=1e-5)
+    for features in passes:
+        torch.testing.assert_close(closed, features, rtol=1e-3, atol=1e-5)
 
 
 def test_benchmark_confounding_norm_methods_agree():
@@ -77,18 +78,18 @@ def test_benchmark_confounding_norm_methods_agree():
 
 
 def require_torchattacks():
-    """torchattacks pins a ``requests`` that nothing else here can live with, so it may be missing."""
+    """Skip the test without torchattacks, whose pin of ``requests`` conflicts with other packages."""
     if importlib.util.find_spec("torchattacks") is None:
         pytest.skip("torchattacks is not installed: pip install --no-deps torchattacks")
 
 
 def test_benchmark_pgd_implementations_agree():
     require_torchattacks()
-    found = {name: way() for name, way in attacks.steps(2).items()}
-    assert len(found) == 3
-    for other in found.values():
-        # The sign of a slope near zero may differ from one order of additions to another.
-        assert ((other - found["pgd"]).abs() < 1e-6).double().mean() > 0.99
+    images = {name: way() for name, way in attacks.steps(2).items()}
+    assert len(images) == 3
+    for other in images.values():
+        # The sign of a gradient near zero may depend on the order of additions.
+        assert ((other - images["pgd"]).abs() < 1e-6).double().mean() > 0.99
 
 
 def test_benchmark_minimal_attacks_are_no_worse_than_foolbox():
@@ -96,9 +97,9 @@ def test_benchmark_minimal_attacks_are_no_worse_than_foolbox():
     model, x, y = attacks.sign_images(2)
     ways = attacks.minimal_attacks(2, searches=3, tries=20)
     assert len(ways) == 5
-    found = {name: attacks.success_rates(way(), model, x, y) for name, way in ways.items()}
+    rates = {name: attacks.success_rates(way(), model, x, y) for name, way in ways.items()}
     for ours, other in (("deepfool", "foolbox DeepFool"), ("carlini_wagner", "foolbox Carlini-Wagner")):
-        assert found[ours][0] >= found[other][0] and found[ours][1] <= 1.02 * found[other][1]
+        assert rates[ours][0] >= rates[other][0] and rates[ours][1] <= 1.02 * rates[other][1]
 
 
 def test_benchmark_rendering_measures_every_row(monkeypatch):

@@ -1,3 +1,5 @@
+"""Tests of the experiment on the transfer from one mild blur."""
+
 import pytest
 import torch
 
@@ -8,41 +10,44 @@ from tutorial_lib.metrics import auroc
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for name, value in {**study.SMALL, "WORLDS": {"signs": study.sign_data}}.items():
+    for name, value in {**study.SMALL, "DATASETS": {"signs": study.sign_data}}.items():
         monkeypatch.setattr(study, name, value)
 
 
 def test_blur_transfer_feature_sets_match_autograd(tiny):
-    learned, judged = study.sign_data(0, "cpu")
-    vae, x = study.train(learned, 0), judged[:3]
-    found = study.feature_sets(vae, x)
-    assert found["both"].shape == (3, 2 * 12 * 9 * 16)  # the published 1,728 of each half
+    train_images, test_images = study.sign_data(0, "cpu")
+    vae, x = study.train(train_images, 0), test_images[:3]
+    features = study.feature_sets(vae, x)
+    assert features["both"].shape == (3, 2 * 12 * 9 * 16)  # as published, 1,728 for each half
     vae.requires_grad_(True)
     for i in range(3):
-        one = x[i : i + 1]
-        likelihood = torch.nn.functional.binary_cross_entropy(vae(one), one, reduction="sum")
+        image = x[i : i + 1]
+        likelihood = torch.nn.functional.binary_cross_entropy(vae(image), image, reduction="sum")
         (decoder,) = torch.autograd.grad(likelihood, vae.decoder[0].weight)
-        (encoder,) = torch.autograd.grad(vae.kl_divergence(one).sum(), vae.encoder[0][6].weight)
-        torch.testing.assert_close(found["decoder"][i], decoder.flatten(), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(found["encoder"][i], encoder.flatten(), rtol=1e-4, atol=1e-5)
+        (encoder,) = torch.autograd.grad(vae.kl_divergence(image).sum(), vae.encoder[0][6].weight)
+        torch.testing.assert_close(features["decoder"][i], decoder.flatten(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(features["encoder"][i], encoder.flatten(), rtol=1e-4, atol=1e-5)
 
 
 def test_blur_transfer_training_and_test_images_are_disjoint(tiny):
-    learned, judged = study.sign_data(0, "cpu")
-    assert not any(torch.equal(a, b) for a in learned for b in judged)
+    train_images, test_images = study.sign_data(0, "cpu")
+    assert not any(torch.equal(a, b) for a in train_images for b in test_images)
 
 
 def test_transfer_rows_average_over_severities(tiny):
-    learned, judged = study.sign_data(0, "cpu")
-    vae = study.train(learned, 0)
-    rows = study.transfer_rows(vae, learned, judged, 0)
-    clean, shown, usual = (
+    train_images, test_images = study.sign_data(0, "cpu")
+    vae = study.train(train_images, 0)
+    rows = study.transfer_rows(vae, train_images, test_images, 0)
+    clean, blurred, normal = (
         study.feature_sets(vae, x)["code"]
-        for x in (learned, study.corrupted(learned, *study.TRAIN_CORRUPTION, 0), judged)
+        for x in (train_images, study.corrupted(train_images, *study.TRAIN_CORRUPTION, 0), test_images)
     )
-    fit = study.PurviewDetector((), log=False).fit(clean, shown, generator=study.make_generator(0))
+    detector = study.PurviewDetector((), log=False).fit(clean, blurred, generator=study.make_generator(0))
     areas = [
-        auroc(fit.score(usual), fit.score(study.feature_sets(vae, study.corrupted(judged, "noise", level, 0))["code"]))
+        auroc(
+            detector.score(normal),
+            detector.score(study.feature_sets(vae, study.corrupted(test_images, "noise", level, 0))["code"]),
+        )
         for level in (1, 2, 3, 4, 5)
     ]
     assert rows["code", "noise"]["auroc"] == pytest.approx(sum(areas) / 5)
@@ -51,8 +56,8 @@ def test_transfer_rows_average_over_severities(tiny):
 def test_blur_transfer_run_is_reproducible_and_table_complete(tiny):
     rows = study.run(0)
     assert rows == study.run(0)
-    kept = load_result("blur_transfer")
-    assert rows[0].keys() == kept.rows[0].keys()
-    cells = {(r["world"], r["seed"], r["reads"], r["set"]) for r in kept.rows}
-    assert len(cells) == len(kept.rows) == 2 * 3 * 5 * 7  # worlds, seeds, readings, conditions
-    assert all(0 <= r[name] <= 1 for r in kept.rows for name in ("accuracy", "auroc"))
+    table = load_result("blur_transfer")
+    assert rows[0].keys() == table.rows[0].keys()
+    cells = {(r["world"], r["seed"], r["reads"], r["set"]) for r in table.rows}
+    assert len(cells) == len(table.rows) == 2 * 3 * 5 * 7  # data sets, seeds, feature sets, corruptions
+    assert all(0 <= r[name] <= 1 for r in table.rows for name in ("accuracy", "auroc"))

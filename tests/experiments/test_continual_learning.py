@@ -1,3 +1,5 @@
+"""Tests of the experiment on continual learning."""
+
 import torch
 from torch import nn
 
@@ -11,32 +13,34 @@ def test_task_accuracy_restricts_predictions_to_given_classes():
     z, labels = torch.tensor([[0.0, 1.0, 9.0], [3.0, 1.0, 0.0]]), torch.tensor([1, 0])
     model.register_parameter("unused", nn.Parameter(torch.zeros(1)))
     assert continual_learning.task_accuracy(model, (z, labels)) == 0.5
-    assert continual_learning.task_accuracy(model, (z, labels), told=torch.tensor([0, 1])) == 1.0
+    assert continual_learning.task_accuracy(model, (z, labels), allowed_classes=torch.tensor([0, 1])) == 1.0
 
 
 def test_train_task_uses_requested_number_of_images(monkeypatch):
-    seen = []
+    calls = []
     monkeypatch.setattr(
-        continual_learning, "train", lambda model, x, y, **how: seen.append((len(x), x.flatten().tolist(), y.tolist()))
+        continual_learning,
+        "train",
+        lambda model, x, y, **options: calls.append((len(x), x.flatten().tolist(), y.tolist())),
     )
     generator = torch.Generator().manual_seed(0)
-    for lap in (None, 3, 3):
-        continual_learning.train_task(None, torch.arange(8.0)[:, None], torch.arange(8), generator, lap=lap)
-    assert [n for n, *_ in seen] == [8, 3, 3] and seen[1] != seen[2]
-    assert all(x == y for _, x, y in seen)
+    for n_samples in (None, 3, 3):
+        continual_learning.train_task(None, torch.arange(8.0)[:, None], torch.arange(8), generator, n_samples=n_samples)
+    assert [n for n, *_ in calls] == [8, 3, 3] and calls[1] != calls[2]
+    assert all(x == y for _, x, y in calls)
 
 
 def test_compare_methods_replay_size_and_zero_initial_penalty():
     old, new = continual_learning.signs(range(7), 28, 0), continual_learning.signs(range(7, 14), 28, 1)
     model = SmallCNN(14)
-    for repair, strength, (images, labels), loss in continual_learning.compare_methods(model, old, new, 0):
-        kept = round(strength * 28) if repair == "replay" else 0
-        assert len(images) == len(labels) == 28 + kept and (labels < 7).sum() == kept
+    for method, strength, (images, labels), loss in continual_learning.compare_methods(model, old, new, 0):
+        n_replayed = round(strength * 28) if method == "replay" else 0
+        assert len(images) == len(labels) == 28 + n_replayed and (labels < 7).sum() == n_replayed
         z = model(images)
         assert torch.equal(loss(model)(z, labels), nn.functional.cross_entropy(z, labels))
-        if repair.startswith("penalty"):
-            moved = SmallCNN(14, generator=torch.Generator().manual_seed(8))
-            assert loss(moved)(z, labels) > nn.functional.cross_entropy(z, labels)
+        if method.startswith("penalty"):
+            other_model = SmallCNN(14, generator=torch.Generator().manual_seed(8))
+            assert loss(other_model)(z, labels) > nn.functional.cross_entropy(z, labels)
 
 
 def test_continual_learning_small_run_is_reproducible(monkeypatch):
@@ -55,13 +59,13 @@ def test_continual_learning_small_run_is_reproducible(monkeypatch):
         monkeypatch.setattr(continual_learning, name, value)
     rows = continual_learning.run(0)
     assert rows == continual_learning.run(0)
-    kept = load_result("continual_learning")
-    assert rows[0].keys() == kept.rows[0].keys() and {r["repair"] for r in rows} == {r["repair"] for r in kept.rows}
+    table = load_result("continual_learning")
+    assert rows[0].keys() == table.rows[0].keys() and {r["repair"] for r in rows} == {r["repair"] for r in table.rows}
 
 
 def test_continual_learning_table_is_complete():
-    kept = load_result("continual_learning")
+    table = load_result("continual_learning")
     last = continual_learning.EPOCHS + continual_learning.EXTRA_EPOCHS
     for setting in ("new classes", "new weather", "digits, new classes"):
-        for repair, count in (("none", 1), ("replay", 5), ("penalty", 5), ("penalty, equal weights", 5), ("joint", 1)):
-            assert len(kept.select(setting=setting, repair=repair, lap=last)) == count * len(continual_learning.SEEDS)
+        for method, count in (("none", 1), ("replay", 5), ("penalty", 5), ("penalty, equal weights", 5), ("joint", 1)):
+            assert len(table.select(setting=setting, repair=method, lap=last)) == count * len(continual_learning.SEEDS)

@@ -1,3 +1,5 @@
+"""Tests of the experiment on training curricula."""
+
 import pytest
 import torch
 
@@ -7,10 +9,12 @@ from tutorial_course.results import load_result
 
 def test_add_unusual_samples_changes_twelve_in_39_images():
     images, labels = torch.rand(78, 3, 24, 24, generator=torch.Generator().manual_seed(0)), torch.arange(78) % 14
-    seen, same, unusual = curriculum.add_unusual_samples(images, labels, torch.Generator().manual_seed(1))
-    assert unusual.sum() == 24 and torch.equal(same, labels)
-    assert torch.equal(seen[~unusual], images[~unusual])
-    assert all(not torch.equal(a, b) for a, b in zip(seen[unusual], images[unusual], strict=True))
+    samples, sample_labels, is_corrupted = curriculum.add_unusual_samples(
+        images, labels, torch.Generator().manual_seed(1)
+    )
+    assert is_corrupted.sum() == 24 and torch.equal(sample_labels, labels)
+    assert torch.equal(samples[~is_corrupted], images[~is_corrupted])
+    assert all(not torch.equal(a, b) for a, b in zip(samples[is_corrupted], images[is_corrupted], strict=True))
 
 
 @pytest.mark.parametrize("balanced", [True, False])
@@ -28,9 +32,9 @@ def test_curriculum_order_is_a_sorted_permutation(balanced):
 
 def test_curriculum_random_order_is_unrelated_to_unusual_samples():
     for sets in curriculum.datasets(0).values():
-        unusual = sets["pool"][2]
-        shuffled = torch.randperm(len(unusual), generator=torch.Generator().manual_seed(9_000))
-        assert 0.2 < unusual[shuffled[: len(unusual) // 3]].float().mean() < 0.47
+        is_corrupted = sets["pool"][2]
+        shuffled = torch.randperm(len(is_corrupted), generator=torch.Generator().manual_seed(9_000))
+        assert 0.2 < is_corrupted[shuffled[: len(is_corrupted) // 3]].float().mean() < 0.47
 
 
 def test_effective_classes_matches_known_distributions():
@@ -39,25 +43,25 @@ def test_effective_classes_matches_known_distributions():
 
 
 def test_curriculum_small_run_is_reproducible(monkeypatch):
-    drawn = {name: curriculum.sign_data(42, i) for i, name in enumerate(("start", "pool", "test"))}
-    monkeypatch.setattr(curriculum, "datasets", lambda seed: {"signs": drawn})
+    sets = {name: curriculum.sign_data(42, i) for i, name in enumerate(("start", "pool", "test"))}
+    monkeypatch.setattr(curriculum, "datasets", lambda seed: {"signs": sets})
     monkeypatch.setattr(curriculum, "SEEDS", (0,))
     monkeypatch.setattr(curriculum, "EPOCHS", 2)
     monkeypatch.setattr(curriculum, "INITIAL_SIZE", 5)
     monkeypatch.setattr(curriculum, "STAGES", (2, 1))
     rows = curriculum.run(0)
     assert rows == curriculum.run(0)
-    kept = load_result("curriculum")
-    assert rows[0].keys() == kept.rows[0].keys()
-    assert {(r["part"], r["name"]) for r in rows} == {(r["part"], r["name"]) for r in kept.rows}
+    table = load_result("curriculum")
+    assert rows[0].keys() == table.rows[0].keys()
+    assert {(r["part"], r["name"]) for r in rows} == {(r["part"], r["name"]) for r in table.rows}
 
 
 def test_curriculum_table_is_complete():
-    kept = load_result("curriculum")
-    assert {r["seed"] for r in kept.rows} == set(curriculum.SEEDS) and {r["world"] for r in kept.rows} == {
+    table = load_result("curriculum")
+    assert {r["seed"] for r in table.rows} == set(curriculum.SEEDS) and {r["world"] for r in table.rows} == {
         "signs",
         "digits",
     }
-    for world in ("signs", "digits"):
-        last = [r["everyday"] for r in kept.select(world=world, part="order", stage=len(curriculum.STAGES))]
-        assert len(last) == 11 * len(curriculum.SEEDS) and min(last) > 0.6
+    for dataset in ("signs", "digits"):
+        accuracies = [r["everyday"] for r in table.select(world=dataset, part="order", stage=len(curriculum.STAGES))]
+        assert len(accuracies) == 11 * len(curriculum.SEEDS) and min(accuracies) > 0.6

@@ -1,3 +1,5 @@
+"""Tests of the experiment on explanations of photographs."""
+
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -8,7 +10,7 @@ from tutorial_course.results import load_result
 
 
 class RedGreenClassifier(nn.Module):
-    """Class 0 is as bright as the red channel on average, class 1 as the green: each is where its colour is."""
+    """A classifier whose logits are differences of the mean red and green: the evidence is where the color is."""
 
     def __init__(self):
         super().__init__()
@@ -33,17 +35,19 @@ def test_pairwise_localization_finds_known_halves():
     rows = explanations_photos.pairwise_localization(
         "here", RedGreenClassifier(), "maps", colored_images(labels), labels, seed=1, count=60
     )
-    by = {row["question"]: row for row in rows}
+    by_question = {row["question"]: row for row in rows}
     for question in ("why P", "what if not P", "why P, rather than Q", "why Q, rather than P"):
-        # Upsampling carries a little over the seam.
-        assert by[question]["point"] == 1 and by[question]["mass"] > 0.99
-    assert by["what if not P"]["beside why P"] == pytest.approx(1, abs=0.2)
-    assert 0.3 < by["random"]["mass"] < 0.7
+        # Upsampling blurs a little across the boundary.
+        assert by_question[question]["point"] == 1 and by_question[question]["mass"] > 0.99
+    assert by_question["what if not P"]["beside why P"] == pytest.approx(1, abs=0.2)
+    assert 0.3 < by_question["random"]["mass"] < 0.7
 
 
 def test_explanation_uncertainty_rows_match_sklearn_auroc():
     x, labels = colored_images(torch.tensor([0, 1] * 6)), torch.tensor([0, 1] * 5 + [1, 0])
-    rows = explanations_photos.explanation_uncertainty_rows("here", RedGreenClassifier(), "maps", "drawn", x, labels)
+    rows = explanations_photos.explanation_uncertainty_rows(
+        "here", RedGreenClassifier(), "maps", "synthetic", x, labels
+    )
     (row,) = [r for r in rows if r["score"] == "1 − largest probability"]
     with torch.no_grad():
         score = 1 - RedGreenClassifier()(x).softmax(1).amax(1)
@@ -59,12 +63,12 @@ def test_two_object_photos_have_expected_shape_and_range():
 
 
 def test_explanations_photos_table_is_complete():
-    kept = load_result("explanations_photos")
+    table = load_result("explanations_photos")
     for word in explanations_photos.CLASS_NAMES:
-        assert [row["row"] for row in kept.select(kind="map", word=word)] == list(range(13))
+        assert [row["row"] for row in table.select(kind="map", word=word)] == list(range(13))
     for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
-        assert len(kept.select(kind="side by side", network=network)) == 5
-        without_head = kept.select(kind="forget", network=network, forgot=explanations_photos.LAYERS[network][0])
+        assert len(table.select(kind="side by side", network=network)) == 5
+        without_head = table.select(kind="forget", network=network, forgot=explanations_photos.LAYERS[network][0])
         assert {row["method"]: row["magnitude"] for row in without_head}["edges of the picture"] == 1
-        assert kept.select(kind="voice", network=network, score="1 − largest probability")
-    assert len(kept.provenance["data"]) == 4
+        assert table.select(kind="voice", network=network, score="1 − largest probability")
+    assert len(table.provenance["data"]) == 4

@@ -1,3 +1,5 @@
+"""Tests of the experiment on explanations of signs."""
+
 import pytest
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ def model():
 
 def test_edge_detector_map_is_difference_of_neighbors():
     x = torch.zeros(1, 3, 4, 5)
-    x[..., 3:] = 1.0  # one upright edge between the columns 2 and 3
+    x[..., 3:] = 1.0  # one vertical edge between the columns 2 and 3
     assert torch.equal(explanations_signs.edge_detector_map(x)[0, 1:-1], torch.tensor([0.0, 0, 1, 1, 0]).expand(2, 5))
     assert torch.equal(explanations_signs.edge_detector_map(x.mT)[0], explanations_signs.edge_detector_map(x)[0].T)
 
@@ -52,44 +54,42 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
     for row in rows:
         if row["forgot"] == "nothing" or row["method"] == "edges of the picture":
             assert row["signed"] == pytest.approx(1) and row["magnitude"] == pytest.approx(1)
-    right = explanations_signs.accuracy_under_randomization("here", model, x, p, ("head",), 0, 2)
-    assert [row["forgot"] for row in right] == ["nothing", "head"]
+    accuracy_rows = explanations_signs.accuracy_under_randomization("here", model, x, p, ("head",), 0, 2)
+    assert [row["forgot"] for row in accuracy_rows] == ["nothing", "head"]
     assert (
-        right[0]["right"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
-        and right[1]["right"] < right[0]["right"]
+        accuracy_rows[0]["right"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
+        and accuracy_rows[1]["right"] < accuracy_rows[0]["right"]
     )
 
 
 def test_counterfactual_localization_averages_over_correct_pairs(model):
     rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
-    x, other, mask, p, q = explanations_signs.sign_scenes(1, 5, "cpu")
-    fair = (
+    x, counterfactual, mask, p, q = explanations_signs.sign_scenes(1, 5, "cpu")
+    valid = (
         explanations_signs.correctly_classified(model, x, p)
-        & explanations_signs.correctly_classified(model, other, q)
+        & explanations_signs.correctly_classified(model, counterfactual, q)
         & mask.flatten(1).any(1)
     )
-    maps = attribution.reduce_channels(attribution.guided_backprop(model, x[fair], p[fair])).double()
-    share = sum((m * k).sum() / m.sum() for m, k in zip(maps, mask[fair])) / fair.sum()
+    maps = attribution.reduce_channels(attribution.guided_backprop(model, x[valid], p[valid])).double()
+    share = sum((m * k).sum() / m.sum() for m, k in zip(maps, mask[valid])) / valid.sum()
     (row,) = [r for r in rows if r["method"] == "guided backpropagation" and r["question"] == "why P"]
-    assert row["pictures"] == fair.sum() and row["mass"] == pytest.approx(share.item(), abs=1e-3)
+    assert row["pictures"] == valid.sum() and row["mass"] == pytest.approx(share.item(), abs=1e-3)
     assert {r["question"] for r in rows if r["method"] == "uniform"} == {"none"}
 
 
 def test_explanations_signs_table_is_complete():
-    kept = load_result("explanations_signs")
+    table = load_result("explanations_signs")
     methods = set(explanations_signs.methods("block3"))
     for network in explanations_signs.NETWORKS:
-        assert {row["method"] for row in kept.select(kind="twins", network=network, question="why P")} == methods
+        assert {row["method"] for row in table.select(kind="twins", network=network, question="why P")} == methods
         for stage in ("nothing", *explanations_signs.LAYERS, "head, drawn anew"):
-            found = kept.select(kind="forget", network=network, forgot=stage)
-            assert {row["method"] for row in found} == methods | {
+            rows = table.select(kind="forget", network=network, forgot=stage)
+            assert {row["method"] for row in rows} == methods | {
                 "Grad-CAM, positive part",
                 "contrast",
                 "edges of the picture",
             }
-            assert all(
-                -1 <= row["signed"] <= 1 and row["draws"] == explanations_signs.N_RANDOMIZATIONS for row in found
-            )
-        assert len(kept.select(kind="jurors", network=network)) == len(methods) + 4
-        (uniform,) = kept.select(kind="jurors", network=network, method="uniform")
+            assert all(-1 <= row["signed"] <= 1 and row["draws"] == explanations_signs.N_RANDOMIZATIONS for row in rows)
+        assert len(table.select(kind="jurors", network=network)) == len(methods) + 4
+        (uniform,) = table.select(kind="jurors", network=network, method="uniform")
         assert uniform["drop"] == 0

@@ -1,3 +1,5 @@
+"""Tests of the experiment on GradCon and gradients of a VAE."""
+
 import pytest
 import torch
 
@@ -25,14 +27,14 @@ def tiny(monkeypatch):
         monkeypatch.setattr(study, name, number)
     monkeypatch.setattr(study, "CLASSIFIER_HIDDEN", {"log": False})
     monkeypatch.setattr(study, "LONG", {"signs": ("stop",)})
-    monkeypatch.setattr(study, "WORLDS", {"signs": (study.signs, ("stop", "hump"))})
+    monkeypatch.setattr(study, "DATASETS", {"signs": (study.signs, ("stop", "hump"))})
 
 
 def test_cropped_signs_fill_image_and_are_reproducible():
     a, b, other = (study.cropped_signs(["stop"] * 6, seed) for seed in (0, 0, 1))
     assert torch.equal(a, b) and not torch.equal(a, other) and a.shape == (6, 3, 28, 28)
     red = (a[:, 0] > a[:, 1] + 0.15).float().mean((1, 2))
-    assert red.min() > 0.25  # a stop sign is red, and most of the picture is the sign
+    assert red.min() > 0.25  # a stop sign is red and fills most of the image
 
 
 def test_gradcon_experiment_training_and_test_images_are_disjoint(tiny):
@@ -47,9 +49,11 @@ def test_gradcon_experiment_aurocs_match_detector_scores(tiny):
     images, same, others = study.signs("stop", 0, "cpu")
     detector = study.gradcon(images, 0.03, 0, 6)
     assert len(detector.history) == study.epochs(images, 6) == 3
-    found = study.aurocs(*(study.gradcon_scores(detector, x) for x in (same, others)))
-    for read in ("reconstruction", "alignment", "both"):
-        assert found[read] == pytest.approx(auroc(detector.score(same, read), detector.score(others, read)), abs=6e-5)
+    aurocs = study.aurocs(*(study.gradcon_scores(detector, x) for x in (same, others)))
+    for score in ("reconstruction", "alignment", "both"):
+        assert aurocs[score] == pytest.approx(
+            auroc(detector.score(same, score), detector.score(others, score)), abs=6e-5
+        )
     norms = torch.stack(
         [study.layer_gradient_features(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1
     )
@@ -59,10 +63,10 @@ def test_gradcon_experiment_aurocs_match_detector_scores(tiny):
 def test_fit_novelty_classifier_scores_match_vae(tiny):
     images, same, _ = study.signs("stop", 0, "cpu")
     network = study.train_vae(images, 0, 6)
-    found = study.fit_novelty_classifier(network, images, 0)(same)
-    torch.testing.assert_close(found["bound"], network.negative_elbo(same))
-    torch.testing.assert_close(found["squared error"], objective_values(network, same, study.reconstruction_mse(same)))
-    assert all(v.shape == (4,) and v.isfinite().all() for v in found.values())
+    scores = study.fit_novelty_classifier(network, images, 0)(same)
+    torch.testing.assert_close(scores["bound"], network.negative_elbo(same))
+    torch.testing.assert_close(scores["squared error"], objective_values(network, same, study.reconstruction_mse(same)))
+    assert all(v.shape == (4,) and v.isfinite().all() for v in scores.values())
 
 
 def test_corruption_rows_compare_with_clean_images(tiny):
@@ -72,35 +76,39 @@ def test_corruption_rows_compare_with_clean_images(tiny):
         (kind, level) for kind in CORRUPTIONS for level in SEVERITIES
     ]
     assert all(r["nothing"] == 0.5 for r in rows)
-    assert [r["mean"] for r in rows if r["challenge"] == "darkening"][-1] == 0  # darker than any
+    assert [r["mean"] for r in rows if r["challenge"] == "darkening"][-1] == 0  # darker than any clean image
 
 
 def test_gradcon_experiment_small_run_is_reproducible(tiny):
     rows = study.run(0)
     assert rows == study.run(0)
-    kept = load_result("gradcon")
-    for kind in {row["kind"] for row in kept.rows}:
-        assert [r for r in rows if r["kind"] == kind][0].keys() == kept.select(kind=kind)[0].keys(), kind
-    assert len([r for r in rows if r["kind"] == "class"]) == 6  # two signs, two alphas, and one sign twice more
+    table = load_result("gradcon")
+    for kind in {row["kind"] for row in table.rows}:
+        assert [r for r in rows if r["kind"] == kind][0].keys() == table.select(kind=kind)[0].keys(), kind
+    assert (
+        len([r for r in rows if r["kind"] == "class"]) == 6
+    )  # two signs with two alphas, and one of them again with more steps
 
 
 def test_gradcon_table_is_complete():
-    kept = load_result("gradcon")
-    for world, (_, normals) in study.WORLDS.items():
+    table = load_result("gradcon")
+    for dataset, (_, normals) in study.DATASETS.items():
         for normal in normals:
             for alpha in study.ALPHAS:
-                rows = kept.select(kind="class", world=world, normal=normal, alpha=alpha, steps=study.STEPS)
+                rows = table.select(kind="class", world=dataset, normal=normal, alpha=alpha, steps=study.STEPS)
                 assert [r["seed"] for r in rows] == list(study.SEEDS)
-            assert len(kept.select(kind="novelty", world=world, normal=normal)) == len(study.SEEDS)
-            assert {r["weights"] for r in kept.select(kind="size", world=world)} == {
-                230_721 if world == "mnist" else 232_771
+            assert len(table.select(kind="novelty", world=dataset, normal=normal)) == len(study.SEEDS)
+            assert {r["weights"] for r in table.select(kind="size", world=dataset)} == {
+                230_721 if dataset == "mnist" else 232_771
             }
     for alpha in study.ALPHAS:
-        rows = kept.select(kind="challenge", alpha=alpha)
+        rows = table.select(kind="challenge", alpha=alpha)
         assert [(r["challenge"], r["level"]) for r in rows] == [
             (kind, level) for kind in CORRUPTIONS for level in SEVERITIES
         ]
-        assert {r["runs"] for r in rows} == {len(study.WORLDS["signs"][1]) * len(study.SEEDS)}
+        assert {r["runs"] for r in rows} == {len(study.DATASETS["signs"][1]) * len(study.SEEDS)}
     settings = ("alpha", "error", "black error", "cosine")
-    assert all(0 <= v <= 1 for r in kept.rows for name, v in r.items() if isinstance(v, float) and name not in settings)
-    assert {d["subset"][:5] for d in kept.provenance["data"]} == {"4,000", "932 o", "2,000"}
+    assert all(
+        0 <= v <= 1 for r in table.rows for name, v in r.items() if isinstance(v, float) and name not in settings
+    )
+    assert {d["subset"][:5] for d in table.provenance["data"]} == {"4,000", "932 o", "2,000"}

@@ -1,3 +1,5 @@
+"""Tests of the experiment on image quality and of the training of the quality network."""
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from tutorial_lib.gradients import objective_values, reconstruction_mse
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
 
-TINY = {"SEEDS": (0, 1), "SCENES": 2, "N_FEW": 2, "EPOCHS": 1, "PICTURES": 64, "PRISTINE": 8}
+TINY = {"SEEDS": (0, 1), "SCENES": 2, "N_FEW": 2, "EPOCHS": 1, "N_TRAIN_IMAGES": 64, "PRISTINE": 8}
 
 
 @pytest.fixture
@@ -25,16 +27,16 @@ def test_image_quality_rows_match_measures(tiny):
     rows = study.run()
     pairs = study.load_quality_set("signs")
     x, r = pairs.as_batch()
-    kept = {row["measure"]: row for row in rows if row["kind"] == "measure"}
-    assert {"PSNR", "SSIM", "MS-SSIM", "UNIQUE", "surprisal", "distance", "alignment"} <= set(kept)
-    assert kept["PSNR"]["pooled"] == pytest.approx(srcc(e.psnr(x, r), pairs.quality), abs=6e-5)
+    by_measure = {row["measure"]: row for row in rows if row["kind"] == "measure"}
+    assert {"PSNR", "SSIM", "MS-SSIM", "UNIQUE", "surprisal", "distance", "alignment"} <= set(by_measure)
+    assert by_measure["PSNR"]["pooled"] == pytest.approx(srcc(e.psnr(x, r), pairs.quality), abs=6e-5)
     assert (
-        kept["PSNR"]["seeds"] == 1
-        and kept["distance"]["seeds"] == 2
-        and kept["norm"]["blind"]
-        and not kept["SSIM"]["blind"]
+        by_measure["PSNR"]["seeds"] == 1
+        and by_measure["distance"]["seeds"] == 2
+        and by_measure["norm"]["blind"]
+        and not by_measure["SSIM"]["blind"]
     )
-    for row in kept.values():
+    for row in by_measure.values():
         assert row["pooled least"] <= row["pooled"] <= row["pooled most"] and row["within low"] <= row["within high"]
     assert len([row for row in rows if row["kind"] == "damage" and row["measure"] == "SSIM"]) == 8
 
@@ -43,13 +45,13 @@ def test_gradient_measures_match_library(tiny):
     pairs = study.load_quality_set("signs")
     x, r = (side[:3] for side in pairs.as_batch())
     network = load("signs/autoencoder")
-    found = study.gradient_measures(network, r)(x, r)
-    torch.testing.assert_close(found["distance"], e.gradient_quality(network, x, r))
-    torch.testing.assert_close(found["cosine"], e.gradient_quality(network, x, r, metric="cosine"))
-    torch.testing.assert_close(found["norm"], -e.reconstruction_gradient_norm(network, x))
-    torch.testing.assert_close(found["error"], -objective_values(network, x, reconstruction_mse(x)))
+    measures = study.gradient_measures(network, r)(x, r)
+    torch.testing.assert_close(measures["distance"], e.gradient_quality(network, x, r))
+    torch.testing.assert_close(measures["cosine"], e.gradient_quality(network, x, r, metric="cosine"))
+    torch.testing.assert_close(measures["norm"], -e.reconstruction_gradient_norm(network, x))
+    torch.testing.assert_close(measures["error"], -objective_values(network, x, reconstruction_mse(x)))
     torch.testing.assert_close(
-        found["alignment"], e.gradient_alignment(network, x, e.mean_reconstruction_gradient(network, r))
+        measures["alignment"], e.gradient_alignment(network, x, e.mean_reconstruction_gradient(network, r))
     )
 
 
@@ -69,22 +71,25 @@ def test_image_quality_correlations_are_one_for_severity_itself():
 
 
 def test_image_quality_table_supports_statements_of_chapter_4():
-    kept = load_result("image_quality")
-    assert {row["set"] for row in kept.select(kind="measure")} == {"signs", "photographs", "live"}
-    by = {(row["set"], row["measure"]): row for row in kept.select(kind="measure")}
-    # The claims of the chapter, with room for another machine.
-    assert by["live", "PSNR"]["pooled"] >= 0.85
+    table = load_result("image_quality")
+    assert {row["set"] for row in table.select(kind="measure")} == {"signs", "photographs", "live"}
+    by_measure = {(row["set"], row["measure"]): row for row in table.select(kind="measure")}
+    # The claims of the chapter, with tolerance for other machines.
+    assert by_measure["live", "PSNR"]["pooled"] >= 0.85
     for name in ("signs", "photographs", "live"):
-        full = [row["within"] for (where, _), row in by.items() if where == name and not row["blind"]]
-        assert min(full) > max(by[name, "norm"]["within"], by[name, "alignment"]["within"]) - 0.02 or name == "live"
+        full = [row["within"] for (set_name, _), row in by_measure.items() if set_name == name and not row["blind"]]
+        assert (
+            min(full) > max(by_measure[name, "norm"]["within"], by_measure[name, "alignment"]["within"]) - 0.02
+            or name == "live"
+        )
 
 
 def test_quality_network_reproduces_stored_srcc_on_new_scenes():
-    kept = load_result("train_quality_network")
-    (training,) = kept.select(kind="training")
+    table = load_result("train_quality_network")
+    (training,) = table.select(kind="training")
     assert training["parameters"] == sum(p.numel() for p in load("signs/quality").parameters())
     fresh = train_quality_network.scenes(7, 5_000)
-    now = next(
+    row = next(
         row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["damage"] == "all"
     )
-    assert abs(now["srcc"] - kept.select(kind="judged", damage="all")[0]["srcc"]) < 0.12
+    assert abs(row["srcc"] - table.select(kind="judged", damage="all")[0]["srcc"]) < 0.12

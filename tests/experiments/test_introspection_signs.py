@@ -1,3 +1,5 @@
+"""Tests of the experiments on introspective classification."""
+
 import pytest
 import torch
 from torch import nn
@@ -36,34 +38,40 @@ def test_augmented_images_differ_and_are_reproducible(sign_images):
 
 def test_format_grid_orders_severities_corruptions_and_images(sign_images):
     model = network_of("signs/classifier")
-    found = introspection_signs.corrupted_outputs(model, sign_images.images, sign_images.labels, 0, each=14)
-    assert format_grid(found.z).shape == (len(SEVERITIES), len(CORRUPTIONS), 14, len(SIGNS))
+    outputs = introspection_signs.corrupted_outputs(model, sign_images.images, sign_images.labels, 0, each=14)
+    assert format_grid(outputs.z).shape == (len(SEVERITIES), len(CORRUPTIONS), 14, len(SIGNS))
     i, j = SEVERITIES.index(3), CORRUPTIONS.index("noise")
-    at = torch.arange(28, 42)  # each level has its own pictures
-    alone = introspection_signs.corrupt(
+    at = torch.arange(28, 42)  # each severity has its own images
+    corrupted = introspection_signs.corrupt(
         sign_images.images[at], "noise", 3, generator=introspection_signs.make_generator(0)
     )
-    torch.testing.assert_close(format_grid(found.h)[i, j], introspection_signs.penultimate_features(model, alone)[1])
-    assert torch.equal(format_grid(found.labels)[i, j], sign_images.labels[at])
+    torch.testing.assert_close(
+        format_grid(outputs.h)[i, j], introspection_signs.penultimate_features(model, corrupted)[1]
+    )
+    assert torch.equal(format_grid(outputs.labels)[i, j], sign_images.labels[at])
 
 
 def test_introspection_feature_sets_ignore_labels_and_match_naive(last_layer):
-    seen = features_of(last_layer)
-    shuffled = seen._replace(labels=seen.labels.flip(0))
-    for name, (reading, _) in introspection_signs.feature_sets(last_layer, seen).items():
-        assert torch.equal(reading(seen), reading(shuffled)), name
+    outputs = features_of(last_layer)
+    shuffled = outputs._replace(labels=outputs.labels.flip(0))
+    for name, (compute_input, _) in introspection_signs.feature_sets(last_layer, outputs).items():
+        assert torch.equal(compute_input(outputs), compute_input(shuffled)), name
         if "z" not in name:
-            assert torch.equal(reading(seen), reading(seen._replace(z=torch.zeros_like(seen.z)))), name
-    naive = torch.stack([(p - 1)[:, None] * h for p, h in zip(seen.z.softmax(1), seen.h, strict=True)]).flatten(1)
-    torch.testing.assert_close(introspection_signs.feature_sets(last_layer, seen)["cross_entropy"][0](seen), naive)
+            assert torch.equal(
+                compute_input(outputs), compute_input(outputs._replace(z=torch.zeros_like(outputs.z)))
+            ), name
+    naive = torch.stack([(p - 1)[:, None] * h for p, h in zip(outputs.z.softmax(1), outputs.h, strict=True)]).flatten(1)
+    torch.testing.assert_close(
+        introspection_signs.feature_sets(last_layer, outputs)["cross_entropy"][0](outputs), naive
+    )
 
 
 def test_introspection_wide_control_has_equal_weight_count(last_layer):
-    seen = features_of(last_layer)
+    outputs = features_of(last_layer)
 
     def weights(name):
-        reading, hidden = introspection_signs.feature_sets(last_layer, seen)[name]
-        widths = [reading(seen).shape[1], *hidden, 5]
+        compute_input, hidden = introspection_signs.feature_sets(last_layer, outputs)[name]
+        widths = [compute_input(outputs).shape[1], *hidden, 5]
         return sum(a * b + b for a, b in zip(widths, widths[1:]))
 
     assert weights("h, as many weights") == pytest.approx(weights("cross_entropy"), rel=0.02)
@@ -72,15 +80,17 @@ def test_introspection_wide_control_has_equal_weight_count(last_layer):
 
 def test_evaluate_head_reports_accuracy_by_severity(last_layer):
     each = len(SEVERITIES) * len(CORRUPTIONS) * 10
-    seen = features_of(last_layer, each)
-    labels = format_grid(seen.labels.clone())
-    labels[2] = (labels[2] + 1) % 5  # all wrong at level 3
-    wrong_at_3 = seen._replace(labels=labels.flatten())
-    some = seen._replace(labels=torch.where(torch.arange(each) % 10 == 0, (seen.labels + 1) % 5, seen.labels))
-    row = introspection_signs.evaluate_head(lambda seen: 30 * seen.z, seen, wrong_at_3, some)
+    outputs = features_of(last_layer, each)
+    labels = format_grid(outputs.labels.clone())
+    labels[2] = (labels[2] + 1) % 5  # all wrong at severity 3
+    wrong_at_3 = outputs._replace(labels=labels.flatten())
+    mostly_correct = outputs._replace(
+        labels=torch.where(torch.arange(each) % 10 == 0, (outputs.labels + 1) % 5, outputs.labels)
+    )
+    row = introspection_signs.evaluate_head(lambda outputs: 30 * outputs.z, outputs, wrong_at_3, mostly_correct)
     assert row["clean"] == 1 and row["right at level 3"] == 0 and row["right"] == pytest.approx(0.8)
     assert row["right where not shown"] == pytest.approx(0.8) and row["temperature"] > 1
-    parts = introspection_signs.accuracy_by_corruption(lambda seen: 30 * seen.z, wrong_at_3)
+    parts = introspection_signs.accuracy_by_corruption(lambda outputs: 30 * outputs.z, wrong_at_3)
     assert [p["right"] for p in parts if p["kind"] == "level"] == [1, 1, 0, 1, 1]
     assert all(p["right"] == pytest.approx(0.8) for p in parts if p["kind"] == "challenge") and len(parts) == 17
 
@@ -93,36 +103,36 @@ def test_introspection_join_parts_averages_parts_but_not_heads():
 
 
 def test_introspection_signs_small_run_is_reproducible(monkeypatch):
-    tiny = {"PICTURES": 280, "N_FEW": 140, "N_CALIBRATION": 700, "N_PER_GROUP": 14, "EPOCHS": 3, "HEAD_SEEDS": 2}
+    tiny = {"N_IMAGES": 280, "N_FEW": 140, "N_CALIBRATION": 700, "N_PER_GROUP": 14, "EPOCHS": 3, "HEAD_SEEDS": 2}
     monkeypatch.setattr(introspection_signs, "NETWORKS", {"signs/classifier": 0})
     for name, value in tiny.items():
         monkeypatch.setattr(introspection_signs, name, value)
     monkeypatch.setattr(
-        introspection_signs, "load", lambda world, split, device: load(world, split, limit=70, device=device)
+        introspection_signs, "load", lambda name, split, device: load(name, split, limit=70, device=device)
     )
     rows = introspection_signs.run(0)
     assert rows == introspection_signs.run(0)
-    kept = load_result("introspection_signs")
-    assert rows[0].keys() == kept.rows[0].keys()
+    table = load_result("introspection_signs")
+    assert rows[0].keys() == table.rows[0].keys()
     assert {(r["kind"], r["head"], r["trained"]) for r in rows} == {
-        (r["kind"], r["head"], r["trained"]) for r in kept.rows
+        (r["kind"], r["head"], r["trained"]) for r in table.rows
     }
 
 
-@pytest.mark.parametrize("name", ["introspection", "introspection_cifar"])
+@pytest.mark.parametrize("name", ["introspection_signs", "introspection_cifar"])
 def test_introspection_tables_are_complete(name):
-    kept = load_result(name)
-    every = {
+    table = load_result(name)
+    all_heads = {
         introspection_signs.NO_CORRUPTION,
         *introspection_signs.feature_sets(nn.Linear(8, 5), features_of(nn.Linear(8, 5))),
     }
-    for how in ("clean", "augmented"):
-        heads = kept.select(kind="head", trained=how)
-        assert {r["head"] for r in heads} == every
-        for head in every - {introspection_signs.NO_CORRUPTION}:
+    for training_set in ("clean", "augmented"):
+        heads = table.select(kind="head", trained=training_set)
+        assert {r["head"] for r in heads} == all_heads
+        for head in all_heads - {introspection_signs.NO_CORRUPTION}:
             runs = {(r["network"], r["seed"]) for r in heads if r["head"] == head}
             assert len(runs) >= 3
         assert all(0.5 < r["right"] < r["clean"] <= 1 and 0 < r["ece"] < 0.5 for r in heads)
         for head in introspection_signs.PARTS:
-            parts = [r for r in kept.select(kind="challenge") if r["trained"] == how and r["head"] == head]
+            parts = [r for r in table.select(kind="challenge") if r["trained"] == training_set and r["head"] == head]
             assert [r["value"] for r in parts] == list(CORRUPTIONS) and {r["runs"] for r in parts} <= {1, 3}

@@ -1,4 +1,4 @@
-"""Parts, work folder and launcher, on a toy study: killed, shared, spoiled and broken, its table stays the same."""
+"""Tests of parts, work folder and launcher on a toy experiment: kills, sharing, corrupt files and errors."""
 
 import json
 import os
@@ -28,14 +28,14 @@ LOG, COUNT = Path(os.environ["TOY_LOG"]), 12
 SMALL = {"COUNT": 3}
 
 def note(*words):
-    with open(LOG, "a") as log:  # whole lines, also from several processes
+    with open(LOG, "a") as log:  # complete lines, also from several processes
         log.write(" ".join(map(str, (*words, os.getpid()))) + "\\n")
 
 def workers():
     with open(LOG) as log:
         return {line.split()[-1] for line in log}
 
-def parts():
+def part_names():
     return [f"part {i}" for i in range(COUNT)]
 
 def run_part(part, seed, device):
@@ -50,16 +50,16 @@ def run_part(part, seed, device):
     return [{"part": part, "third": (int(part[5:]) + seed) / 3, "nothing": None}]
 
 def run(seed, device):
-    return joined([run_part(part, seed, device) for part in parts()])
+    return join_parts([run_part(part, seed, device) for part in part_names()])
 
-def joined(found):
+def join_parts(found):
     return [{"rows": sum(len(rows) for rows in found)}] + [row for rows in found for row in rows]
 """
 
-# A spawned process runs these lines, too, before it is given a part.
+# A spawned process runs these lines as well, before it receives a part.
 RUNNER = """
 import sys
-import studies
+import experiments
 experiments.__path__.append({folder!r})
 from experiments.__main__ import main
 if __name__ == "__main__":
@@ -68,7 +68,7 @@ if __name__ == "__main__":
 
 
 class ToyStudy:
-    """A folder with the toy study, and launchers of it."""
+    """A folder with the toy experiment, and launchers for it."""
 
     def __init__(self, folder: Path):
         self.folder, self.log, self.results = folder, folder / "log", folder / "results"
@@ -76,23 +76,31 @@ class ToyStudy:
         (folder / "runner.py").write_text(textwrap.dedent(RUNNER.format(folder=str(folder))))
 
     def jobs(self, seed: int = 0, small: bool = False) -> list[work.Job]:
-        """The parts in this process, of the source as it is now."""
+        """Return the parts, made in this process from the current source."""
         sys.modules.pop("experiments.toy", None)
         return work.make_jobs("toy", load_study("toy", small), seed, "cpu", small=small, work=self.folder / "here")[0]
 
     def start(self, *options: str, **environment: str) -> subprocess.Popen:
-        given = [sys.executable, str(self.folder / "runner.py"), "toy", "--device", "cpu"]
-        given += ["--work", str(self.folder / "work"), "--into", str(self.results), *options]
-        own = os.environ | {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
-        # A group of its own, so that a kill reaches the launcher and all its processes, as pulling the plug would.
+        command = [sys.executable, str(self.folder / "runner.py"), "toy", "--device", "cpu"]
+        command += ["--work", str(self.folder / "work"), "--into", str(self.results), *options]
+        variables = (
+            os.environ | {"TOY_LOG": str(self.log), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment
+        )
+        # A separate process group, so that a kill reaches the launcher and all its processes.
         return subprocess.Popen(
-            given, env=own, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT
+            command,
+            env=variables,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd=ROOT,
         )
 
     def run(self, *options: str, **environment: str) -> tuple[int, str]:
         process = self.start(*options, **environment)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out + err
+        output, errors = process.communicate(timeout=120)
+        return process.returncode, output + errors
 
     @property
     def table(self) -> list[dict] | None:
@@ -117,7 +125,9 @@ class ToyStudy:
 def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path)])
     monkeypatch.setenv("TOY_LOG", str(tmp_path / "here.log"))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions of one second would share it
+    monkeypatch.setattr(
+        sys, "dont_write_bytecode", True
+    )  # two versions written within one second would share the bytecode
     yield ToyStudy(tmp_path)
     sys.modules.pop("experiments.toy", None)
 
@@ -136,18 +146,18 @@ def test_run_jobs_resumes_after_repeated_kills(toy):
         assert process.returncode == -signal.SIGKILL and toy.table is None
         assert {work.read_cached(file)["part"] for file in toy.files()} == set(toy.noted("end"))
         assert part not in toy.noted("end")
-    code, words = toy.run()
-    assert code == 0, words
+    code, output = toy.run()
+    assert code == 0, output
     assert toy.table == EXPECTED
-    # Only a part during which the process was killed begins again.
+    # Only the parts during which the process was killed are run again.
     assert sorted(toy.noted("begin")) == sorted([f"part {i}" for i in range(PARTS)] + killed)
 
 
 def test_run_jobs_gives_equal_tables_for_one_and_two_processes(toy):
     assert toy.run("--jobs", "2", TOY_WORKERS="2")[0] == 0
     assert len({line.rsplit(" ", 1)[1] for line in toy.log.read_text().splitlines()}) == 2
-    alone = [job.part for job in toy.jobs() if work.run_if_unlocked(job, "cpu")]
-    assert alone == [f"part {i}" for i in range(PARTS)]
+    parts = [job.part for job in toy.jobs() if work.run_if_unlocked(job, "cpu")]
+    assert parts == [f"part {i}" for i in range(PARTS)]
     study = load_study("toy")
     assert (
         toy.table
@@ -156,22 +166,22 @@ def test_run_jobs_gives_equal_tables_for_one_and_two_processes(toy):
         == study.run(0, "cpu")
     )
     seconds = json.loads((toy.results / "toy.json").read_text())["provenance"]["seconds"]
-    assert list(seconds) == alone and all(isinstance(s, float) for s in seconds.values())
+    assert list(seconds) == parts and all(isinstance(s, float) for s in seconds.values())
 
 
 @pytest.mark.slow
 def test_run_jobs_by_two_launchers_never_repeats_a_part(toy):
-    both = [toy.start("--jobs", "2", TOY_WORKERS="4") for _ in range(2)]
-    ends = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], ends
+    processes = [toy.start("--jobs", "2", TOY_WORKERS="4") for _ in range(2)]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
     assert sorted(toy.noted("begin")) == sorted(f"part {i}" for i in range(PARTS))
     assert toy.table == EXPECTED
 
 
 def test_try_lock_is_exclusive_and_released_with_its_process(tmp_path):
     file = tmp_path / "0-a.json"
-    hold = "import sys, time; from pathlib import Path; from experiments._job_cache import claim\n"
-    hold += f"with claim(Path({str(file)!r})) as mine: print(mine, flush=True); time.sleep(60)"
+    hold = "import sys, time; from pathlib import Path; from experiments._job_cache import try_lock\n"
+    hold += f"with try_lock(Path({str(file)!r})) as mine: print(mine, flush=True); time.sleep(60)"
     holder = subprocess.Popen(
         [sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
@@ -188,16 +198,16 @@ def test_try_lock_is_exclusive_and_released_with_its_process(tmp_path):
 
 @pytest.mark.slow
 def test_run_jobs_takes_over_part_of_killed_launcher(toy):
-    """A launcher waits for a part that is done elsewhere, and does it itself when whoever was at it is killed."""
+    """A launcher waits for a part that another one runs, and runs it itself when the other is killed."""
     slow = toy.start(TOY_HOLDS="part 0")
     toy.wait_until_begun("part 0", slow)
-    code, words = toy.run("--leave", "--jobs", "2")
-    assert code == 0 and "1 parts are being done elsewhere" in words and toy.table is None
+    code, output = toy.run("--leave", "--jobs", "2")
+    assert code == 0 and "1 parts are locked by other launchers" in output and toy.table is None
     waiting = toy.start()
-    shown = ""
-    while "1 done elsewhere" not in shown:
-        assert (character := waiting.stderr.read(1)), shown
-        shown += character
+    progress = ""
+    while "1 locked by others" not in progress:
+        assert (character := waiting.stderr.read(1)), progress
+        progress += character
     os.killpg(slow.pid, signal.SIGKILL)
     slow.communicate()
     assert waiting.communicate(timeout=120) and waiting.returncode == 0
@@ -205,27 +215,27 @@ def test_run_jobs_takes_over_part_of_killed_launcher(toy):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda b: b[: len(b) // 2], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"", lambda b: b[:64]]
+    "corrupt", [lambda b: b[: len(b) // 2], lambda b: b.replace(b"0.333", b"0.334"), lambda b: b"", lambda b: b[:64]]
 )
-def test_job_cache_recomputes_corrupt_entries(toy, spoil):
+def test_job_cache_recomputes_corrupt_entries(toy, corrupt):
     jobs = toy.jobs(small=True)
     assert all(work.run_if_unlocked(job, "cpu", small=True) for job in jobs)
-    whole = [work.read_cached(job.file)["rows"] for job in jobs]
-    assert whole == [[row] for row in EXPECTED[1:4]]
+    rows = [work.read_cached(job.file)["rows"] for job in jobs]
+    assert rows == [[row] for row in EXPECTED[1:4]]
     before = jobs[1].file.read_bytes()
-    jobs[1].file.write_bytes(spoil(before))
+    jobs[1].file.write_bytes(corrupt(before))
     assert jobs[1].file.read_bytes() != before and work.read_cached(jobs[1].file) is None
     assert all(work.run_if_unlocked(job, "cpu", small=True) for job in jobs)
-    assert [work.read_cached(job.file)["rows"] for job in jobs] == whole
+    assert [work.read_cached(job.file)["rows"] for job in jobs] == rows
     assert toy.noted("begin").count("part 1") == 2 and len(toy.noted("begin")) == 4
 
 
 def test_run_jobs_reports_failed_parts_and_finishes_others(toy):
-    code, said = toy.run(TOY_RAISES="part 4", TOY_DIES="part 7")
+    code, output = toy.run(TOY_RAISES="part 4", TOY_DIES="part 7")
     assert code == 1 and toy.table is None
     assert (
-        "failed  toy: part 4: RuntimeError: the toy is broken" in said
-        and "failed  toy: part 7: its process ended with code -9" in said
+        "failed  toy: part 4: RuntimeError: the toy is broken" in output
+        and "failed  toy: part 7: its process ended with code -9" in output
     )
     assert sorted(toy.noted("end")) == sorted(f"part {i}" for i in range(PARTS) if i not in (4, 7))
     assert toy.run()[0] == 0 and toy.table == EXPECTED
@@ -233,25 +243,26 @@ def test_run_jobs_reports_failed_parts_and_finishes_others(toy):
 
 
 def test_job_cache_files_depend_on_code_seed_and_size(toy):
-    places = [
+    file_sets = [
         {job.file for job in toy.jobs()},
         {job.file for job in toy.jobs(seed=1)},
         {job.file for job in toy.jobs(small=True)},
     ]
     source = toy.folder / "toy.py"
     source.write_text(source.read_text().replace("/ 3", "/ 6"))
-    places.append({job.file for job in toy.jobs()})
+    file_sets.append({job.file for job in toy.jobs()})
     source.write_text(source.read_text().replace("/ 6", "/ 3"))
-    assert {job.file for job in toy.jobs()} == places[0]
-    assert len(set.union(*places)) == sum(map(len, places)) == 3 * PARTS + 3
+    assert {job.file for job in toy.jobs()} == file_sets[0]
+    assert len(set.union(*file_sets)) == sum(map(len, file_sets)) == 3 * PARTS + 3
 
 
 def test_missing_data_lists_datasets_absent_from_new_run(tmp_path):
-    images = {"subset": "9 pictures of a set", "sha256": "ab"}
+    images = {"subset": "9 images of a data set", "sha256": "ab"}
     assert missing_data("toy", [], tmp_path) == []
     save_result("toy", [{"a": 1}], device="cpu", data=[images], folder=tmp_path)
     assert (
-        missing_data("toy", [], tmp_path) == ["9 pictures of a set"] and missing_data("toy", [images], tmp_path) == []
+        missing_data("toy", [], tmp_path) == ["9 images of a data set"]
+        and missing_data("toy", [images], tmp_path) == []
     )
 
 
@@ -260,12 +271,12 @@ def test_study_part_names_are_unique_strings(name, tmp_path):
     study = load_study(name)
     parts = part_names(study)
     assert parts == list(dict.fromkeys(parts)) and all(isinstance(part, str) and part for part in parts)
-    assert hasattr(study, "run") and hasattr(study, "parts") == hasattr(study, "run_part")
+    assert hasattr(study, "run") and hasattr(study, "part_names") == hasattr(study, "run_part")
     if hasattr(study, "SMALL"):
         for place in study.SMALL:
             module, _, constant = place.rpartition(".")
             assert hasattr(load_study(module) if module else study, constant), (
-                f"{name}.SMALL knows a {place} that is not there"
+                f"{name}.SMALL contains {place}, which does not exist"
             )
 
 
@@ -280,15 +291,15 @@ def test_study_without_parts_has_a_single_part():
 def test_load_study_rejects_study_without_quick_trial(monkeypatch):
     study = load_study("pseudo_unknown_transfer")
     monkeypatch.delattr(study, "SMALL")
-    with pytest.raises(LookupError, match="players has no small setting"):
+    with pytest.raises(LookupError, match="pseudo_unknown_transfer has no small trial run"):
         load_study("pseudo_unknown_transfer", small=True)
 
 
 def test_job_cache_source_files_include_imports_and_weights():
     names = {str(file.relative_to(ROOT)) for file in work.source_files("uncertainty")}
-    own = {name for name in names if name.startswith("studies/")}
-    others = ("_families", "_detectors", "_answers", "explanations_photos", "explanations")
-    assert own == {f"studies/{name}.py" for name in ("uncertainty", *others)}
+    own = {name for name in names if name.startswith("experiments/")}
+    others = ("_image_groups", "_ood_detectors", "_trust_and_open_set", "explanations_photos", "explanations_signs")
+    assert own == {f"experiments/{name}.py" for name in ("uncertainty", *others)}
     weights = "tutorial_lib/models/weights/signs-classifier-0.safetensors"
     assert {"tutorial_lib/gradients/per_sample.py", weights} <= names
     assert not {"tutorial_course/widgets/markdown.py", "tutorial_course/results/claims.py"} & names
@@ -296,7 +307,7 @@ def test_job_cache_source_files_include_imports_and_weights():
 
 def test_make_jobs_rejects_colliding_part_names(tmp_path):
     class Alike:
-        parts = staticmethod(lambda: ["a b", "A, b"])
+        part_names = staticmethod(lambda: ["a b", "A, b"])
 
     with pytest.raises(ValueError, match="need names that differ"):
-        work.make_jobs("players", Alike, 0, "cpu", small=False, work=tmp_path)
+        work.make_jobs("pseudo_unknown_transfer", Alike, 0, "cpu", small=False, work=tmp_path)

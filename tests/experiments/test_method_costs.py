@@ -1,3 +1,5 @@
+"""Tests of the experiment on method costs."""
+
 import pytest
 import torch
 
@@ -10,17 +12,20 @@ SIZES = {"signs/classifier": {"C": 14, "S": method_costs.SAMPLES}, "resnet18": {
 
 @pytest.fixture(scope="module")
 def fresh():
-    with pytest.MonkeyPatch.context() as few:
-        few.setattr(method_costs, "N_IMAGES", {"signs/classifier": 2})
-        few.setattr(method_costs, "N_REPEATS", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(method_costs, "N_IMAGES", {"signs/classifier": 2})
+        patch.setattr(method_costs, "N_REPEATS", 1)
         return method_costs.run_part("signs/classifier", 0, "cpu")
 
 
 def test_method_costs_passes_match_stored_table(fresh):
-    kept = {row["method"]: row for row in load_result("method_costs").select(network="signs/classifier")}
-    assert [row["method"] for row in fresh] == list(kept)
+    stored = {row["method"]: row for row in load_result("method_costs").select(network="signs/classifier")}
+    assert [row["method"] for row in fresh] == list(stored)
     for row in fresh:
-        assert (row["forward"], row["backward"]) == (kept[row["method"]]["forward"], kept[row["method"]]["backward"])
+        assert (row["forward"], row["backward"]) == (
+            stored[row["method"]]["forward"],
+            stored[row["method"]]["backward"],
+        )
         assert row["pictures"] == 2 and row["milliseconds"] > 0 and row["MiB"] > 0
 
 
@@ -39,13 +44,16 @@ def test_method_costs_table_matches_declared_costs(name):
 
 
 def test_method_costs_table_supports_statements_of_chapter_5():
-    """Its sentences, not its numbers: a pass back is about a pass, asking again multiplies, all contrasts are cheap, occlusion is dear."""
+    """Backward passes cost about a forward pass, repeated passes add up, contrasts are cheap, occlusion is expensive."""
     for name in SIZES:
-        of = {row["method"]: row["times a forward pass"] for row in load_result("method_costs").select(network=name)}
-        assert 0.7 < of["energy"] < 1.3 and 0.8 < of["Grad-CAM"] < 1.5
-        assert 1.5 < of["saliency"] < 3.5
-        assert of["SmoothGrad"] > 10 * of["saliency"] and of["variance over Q (VOICE)"] < 2 * of["saliency"]
-        assert of["occlusion"] == max(of.values()) and of["Gram matrix of gradients"] > of["variance over Q (VOICE)"]
+        cost = {row["method"]: row["times a forward pass"] for row in load_result("method_costs").select(network=name)}
+        assert 0.7 < cost["energy"] < 1.3 and 0.8 < cost["Grad-CAM"] < 1.5
+        assert 1.5 < cost["saliency"] < 3.5
+        assert cost["SmoothGrad"] > 10 * cost["saliency"] and cost["variance over Q (VOICE)"] < 2 * cost["saliency"]
+        assert (
+            cost["occlusion"] == max(cost.values())
+            and cost["Gram matrix of gradients"] > cost["variance over Q (VOICE)"]
+        )
 
 
 def test_method_costs_load_model_keeps_global_rng_state():

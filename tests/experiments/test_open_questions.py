@@ -1,3 +1,5 @@
+"""Tests of the experiment on open questions."""
+
 import pytest
 import torch
 
@@ -19,8 +21,8 @@ def signs():
 
 def test_map_distance_is_one_minus_correlation():
     maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
-    found = study.map_distance(maps, [2 * maps + 1, maps])
-    torch.testing.assert_close(found, torch.zeros(3), atol=1e-6, rtol=0)
+    distance = study.map_distance(maps, [2 * maps + 1, maps])
+    torch.testing.assert_close(distance, torch.zeros(3), atol=1e-6, rtol=0)
     torch.testing.assert_close(study.map_distance(maps, [-maps]), torch.full((3,), 2.0))
     expected = 1 - torch.corrcoef(torch.stack([maps[0].flatten(), maps[1].flatten()]))[0, 1]
     torch.testing.assert_close(study.map_distance(maps[:1], [maps[1:2]])[0], expected)
@@ -29,9 +31,12 @@ def test_map_distance_is_one_minus_correlation():
 def test_shift_images_returns_realigned_maps(classifier, signs):
     x, labels = signs.images[:4], signs.labels[:4]
     maps = study.contrast(classifier, x, labels, (labels + 1) % 14)
-    back = study.shift_images(classifier, x, labels, (labels + 1) % 14)
-    assert len(back) == 4 and all(m.shape == maps.shape for m in back)
-    assert study.map_distance(maps, back).mean() < 0.5 * study.map_distance(maps, [m.roll(12, 2) for m in back]).mean()
+    realigned = study.shift_images(classifier, x, labels, (labels + 1) % 14)
+    assert len(realigned) == 4 and all(m.shape == maps.shape for m in realigned)
+    assert (
+        study.map_distance(maps, realigned).mean()
+        < 0.5 * study.map_distance(maps, [m.roll(12, 2) for m in realigned]).mean()
+    )
 
 
 def test_keep_correct_keeps_pairs_correct_for_every_model(classifier):
@@ -64,34 +69,34 @@ def test_class_direction_basis_scores_known_directions_zero():
 
 def test_regularized_step_raises_loss_or_lowers_detector_score(classifier, signs):
     x, y = signs.images[:14], signs.labels[:14]
-    read = study.gradient_regularization(classifier, signs.images, signs.labels)["distance"]
-    plain, hidden = (study.regularized_step(classifier, x, y, read, weight) for weight in (0.0, 1.0))
+    score = study.gradient_regularization(classifier, signs.images, signs.labels)["distance"]
+    plain, hidden = (study.regularized_step(classifier, x, y, score, weight) for weight in (0.0, 1.0))
     assert all(
-        (found - x).abs().max() <= study.EPS + 1e-6 and found.min() >= 0 and found.max() <= 1
-        for found in (plain, hidden)
+        (images - x).abs().max() <= study.EPS + 1e-6 and images.min() >= 0 and images.max() <= 1
+        for images in (plain, hidden)
     )
     J = gradients.cross_entropy(y)
     assert (
         gradients.objective_values(classifier, plain, J).mean()
         > gradients.objective_values(classifier, x, J).mean() + 1
     )
-    seen = [read(uncertainty.confounding_gradient_norms(classifier, found)).median() for found in (x, hidden)]
-    assert seen[1] < seen[0]
+    medians = [score(uncertainty.confounding_gradient_norms(classifier, images)).median() for images in (x, hidden)]
+    assert medians[1] < medians[0]
 
 
 def test_open_questions_table_is_complete():
-    kept = load_result("open_questions")
+    table = load_result("open_questions")
     cells = [
         tuple(r.get(k) for k in ("kind", "network", "score", "way", "size", "draw", "judge", "weight"))
-        for r in kept.rows
+        for r in table.rows
     ]
     assert len(set(cells)) == len(cells)
-    assert len(kept.select(kind="explanation")) == 3 * 7 and len(kept.select(kind="knowing")) == 3 * 2 * len(
+    assert len(table.select(kind="explanation")) == 3 * 7 and len(table.select(kind="knowing")) == 3 * 2 * len(
         study.WEIGHTS
     )
-    assert len([r for r in kept.rows if r["kind"] == "sketch"]) == 4 * (2 + study.N_DRAWS * len(study.SIZES) + 6)
-    exact = kept.select(kind="sketch", way="whole")
+    assert len([r for r in table.rows if r["kind"] == "sketch"]) == 4 * (2 + study.N_DRAWS * len(study.SIZES) + 6)
+    exact = table.select(kind="sketch", way="whole")
     assert all(r["off"] < 1e-3 for r in exact) and [r["size"] for r in exact] == [78302] * 3 + [87198]
-    random = [r for r in kept.rows if r.get("way") == "random"]
+    random = [r for r in table.rows if r.get("way") == "random"]
     assert all(r["off"] <= 1.6 / r["size"] ** 0.5 for r in random)
-    assert all(r["low"] <= r["auroc"] <= r["high"] for r in kept.rows if "low" in r)
+    assert all(r["low"] <= r["auroc"] <= r["high"] for r in table.rows if "low" in r)

@@ -1,3 +1,5 @@
+"""Tests of the experiment on pseudo-unknown classes."""
+
 import pytest
 import torch
 
@@ -17,21 +19,22 @@ def synthetic_features(n: int, shift: float, seed: int) -> dict[str, torch.Tenso
 
 
 def test_transfer_steps_miss_opposite_pseudo_unknown_class():
-    # Two players, far out in opposite directions: who learned one calls the other safer than what is known.
+    # Two pseudo-unknown classes in opposite directions: a detector trained on one gives the other lower scores than
+    # normal.
     one, other = synthetic_features(80, 9.0, 1), synthetic_features(80, -9.0, 2)
     both = {name: torch.cat([one[name], other[name]]) for name in one}
     known, novel = synthetic_features(160, 0.0, 0), synthetic_features(50, 9.0, 3)
-    which, turn = torch.arange(160) // 80, torch.arange(160) % 2 == 0
+    classes, train_mask = torch.arange(160) // 80, torch.arange(160) % 2 == 0
     rows = pseudo_unknown_transfer.transfer_steps(
-        {"known": known, "players": both, "novel": novel},
+        {"known": known, "pseudo-unknown": both, "novel": novel},
         {"known": known, "novel": novel},
-        {"known": turn, "players": turn},
-        which,
+        {"known": train_mask, "pseudo-unknown": train_mask},
+        classes,
         0,
     )
-    (learned, single) = rows
-    assert learned["learns"] and not single["learns"] and learned["a player not shown"] < 0.02
-    assert single["shown players"] == pytest.approx(0.5, abs=0.12)
+    (trained, untrained) = rows
+    assert trained["learns"] and not untrained["learns"] and trained["a player not shown"] < 0.02
+    assert untrained["shown players"] == pytest.approx(0.5, abs=0.12)
 
 
 def test_fit_score_returns_single_scores_unchanged():
@@ -43,11 +46,11 @@ def test_fit_score_returns_single_scores_unchanged():
 
 def test_pseudo_unknown_feature_sets_match_library():
     model, x = load("signs/classifier"), torch.rand(3, 3, 48, 48, generator=pseudo_unknown_transfer.make_generator(0))
-    found = pseudo_unknown_transfer.feature_sets(model, x)
+    features = pseudo_unknown_transfer.feature_sets(model, x)
     assert torch.allclose(
-        found["norms, ones"].exp(), u.confounding_gradient_norms(model, x, group_by="tensor").double(), rtol=1e-4
+        features["norms, ones"].exp(), u.confounding_gradient_norms(model, x, group_by="tensor").double(), rtol=1e-4
     )
-    assert torch.allclose(found["energy"][:, 0], u.energy_score(model(x).detach().double())) and found[
+    assert torch.allclose(features["energy"][:, 0], u.energy_score(model(x).detach().double())) and features[
         "five scores"
     ].shape == (3, 5)
 
@@ -55,7 +58,7 @@ def test_pseudo_unknown_feature_sets_match_library():
 def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
     small = {
         "SPLITS": 1,
-        "PICTURES": 70,
+        "N_IMAGES": 70,
         "EPOCHS": 1,
         "N_TRAIN_IMAGES": 56,
         "N_NORMAL": 28,
@@ -66,16 +69,16 @@ def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
         monkeypatch.setattr(pseudo_unknown_transfer, name, value)
     rows = pseudo_unknown_transfer.run(0)
     assert rows == pseudo_unknown_transfer.run(0)
-    kept = load_result("pseudo_unknown_transfer")
-    assert rows[0].keys() == kept.rows[0].keys() and {r["reads"] for r in rows} == {r["reads"] for r in kept.rows}
+    table = load_result("pseudo_unknown_transfer")
+    assert rows[0].keys() == table.rows[0].keys() and {r["reads"] for r in rows} == {r["reads"] for r in table.rows}
 
 
 def test_pseudo_unknown_transfer_table_is_complete():
-    kept = load_result("pseudo_unknown_transfer")
-    assert {r["split"] for r in kept.rows} == set(range(pseudo_unknown_transfer.SPLITS)) and len(
-        kept.rows
+    table = load_result("pseudo_unknown_transfer")
+    assert {r["split"] for r in table.rows} == set(range(pseudo_unknown_transfer.SPLITS)) and len(
+        table.rows
     ) == 6 * pseudo_unknown_transfer.SPLITS
-    for row in kept.rows:
+    for row in table.rows:
         names = row["players"].split(", ")
         assert len(names) == pseudo_unknown_transfer.N_PSEUDO_UNKNOWN and set(names) <= set(SIGNS)
         assert min(row["right, A"], row["right, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)

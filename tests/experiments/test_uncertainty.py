@@ -1,4 +1,4 @@
-"""The study of chapter 3 on a slice: each table against its definition, and what is stored is whole."""
+"""Tests of the experiment on uncertainty: every table against its definition on a few images, and the stored table."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from tutorial_lib.models import load as network_of
 
 
 class ColorClassifier(nn.Module):
-    """Small, and sure of colours: class c is how bright channel c is, twice over."""
+    """A small network with confident predictions: the logit of class c grows with the brightness of channel c."""
 
     def __init__(self):
         super().__init__()
@@ -44,12 +44,12 @@ def colored_images(n, seed=0):
 
 @pytest.fixture(scope="module")
 def group_features():
-    """Normal pictures, and sets of every family, as the small network sees them."""
+    """Return a small network and the features of normal images and of a group of every family."""
     model = ColorClassifier().eval()
     x, labels = colored_images(60)
     images = torch.arange(60)
     normal = f.extract_features(model, f.make_group(NORMAL, NORMAL, x, labels, images))
-    taught = f.extract_features(model, f.make_group("train", NORMAL, *colored_images(90, 5)))
+    train_features = f.extract_features(model, f.make_group("train", NORMAL, *colored_images(90, 5)))
     sets = [
         f.make_group(
             "grey",
@@ -59,7 +59,7 @@ def group_features():
     ]
     sets += [f.make_group("bright", "textures", 0.9 + 0.1 * torch.rand(40, 3, 8, 8, generator=make_generator(2)))]
     sets += list(f.corruption_groups(x, labels, 0, 6))[:2] + list(f.adversarial_groups(model, x, labels, 0, 50))
-    return model, normal, f.fit_statistics(taught), [f.extract_features(model, s) for s in sets]
+    return model, normal, f.fit_statistics(train_features), [f.extract_features(model, s) for s in sets]
 
 
 def test_corruption_groups_keep_image_ids():
@@ -70,13 +70,13 @@ def test_corruption_groups_keep_image_ids():
         assert s.images.shape == (20, 3, 8, 8) and s.level.tolist() == [level for level in SEVERITIES for _ in range(4)]
         assert torch.equal(s.labels, labels[s.image_ids])
     noise = sets[CORRUPTIONS.index("noise")]
-    alone = f.corrupt(x[torch.arange(4, 8)], "noise", 2, generator=make_generator(0))
-    torch.testing.assert_close(noise.images[4:8], alone)
+    corrupted = f.corrupt(x[torch.arange(4, 8)], "noise", 2, generator=make_generator(0))
+    torch.testing.assert_close(noise.images[4:8], corrupted)
     far = [
         f.make_group(name, "strangers", x) for name in ("gtsrb", "mnist", "tsrgb")
-    ]  # the last is the first's letters
-    every = torch.cat([s.image_ids for s in (*far, sets[0])])
-    assert len(every.unique()) == 3 * 12 + 12 and torch.equal(
+    ]  # the last name is an anagram of the first
+    image_ids = torch.cat([s.image_ids for s in (*far, sets[0])])
+    assert len(image_ids.unique()) == 3 * 12 + 12 and torch.equal(
         far[0].image_ids, f.make_group("gtsrb", "strangers", x).image_ids
     )
 
@@ -84,41 +84,41 @@ def test_corruption_groups_keep_image_ids():
 def test_adversarial_groups_keep_only_successful_attacks(group_features):
     model, *_ = group_features
     x, labels = colored_images(60)
-    labels = torch.where(torch.arange(60) < 6, (labels + 1) % 3, labels)  # wrong to begin with
+    labels = torch.where(torch.arange(60) < 6, (labels + 1) % 3, labels)  # misclassified before the attack
     for s in f.adversarial_groups(model, x, labels, 0, 50):
         assert (s.images - x[s.image_ids]).abs().max() <= f.EPS + 1e-6 and (s.image_ids >= 6).all()
-        said = g.model_outputs(model, s.images).argmax(1)
+        predictions = g.model_outputs(model, s.images).argmax(1)
         if s.family == "attacks":
-            assert (said != s.labels).all()
+            assert (predictions != s.labels).all()
         else:
             assert s.family == CONTROL and len(s.images) == 50
 
 
 def test_extract_features_matches_library(group_features):
-    model, normal, learned, sets = group_features
+    model, normal, statistics, sets = group_features
     x, _ = colored_images(60)
     torch.testing.assert_close(normal.ones, u.confounding_gradient_norms(model, x, group_by="tensor"))
     torch.testing.assert_close(
         normal.uniform, u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor")
     )
-    assert f.unsupervised_scores(normal, learned).keys() == f.unsupervised_scores(sets[0], learned).keys()
-    six, log = f.detector_inputs(normal, learned)["six scores"]
-    assert six.shape == (60, 6) and six.isfinite().all() and not log
-    assert torch.equal(f.detector_inputs(normal, learned)["features"][0], normal.h)
+    assert f.unsupervised_scores(normal, statistics).keys() == f.unsupervised_scores(sets[0], statistics).keys()
+    scores, log = f.detector_inputs(normal, statistics)["six scores"]
+    assert scores.shape == (60, 6) and scores.isfinite().all() and not log
+    assert torch.equal(f.detector_inputs(normal, statistics)["features"][0], normal.h)
 
 
 def test_score_rows_match_sklearn_auroc(group_features):
-    _, normal, learned, sets = group_features
-    rows = study.score_rows(study.CIFAR, normal, sets, learned)
+    _, normal, statistics, sets = group_features
+    rows = study.score_rows(study.CIFAR, normal, sets, statistics)
     for s in sets:
         (row,) = [r for r in rows if r["set"] == s.name and r["level"] == 0]
-        said = [0] * len(normal.z) + [1] * len(s.z)
-        both = torch.cat([u.energy_score(normal.z.double()), u.energy_score(s.z.double())])
-        assert row["energy"] == pytest.approx(roc_auc_score(said, both), abs=1e-3)
+        is_abnormal = [0] * len(normal.z) + [1] * len(s.z)
+        energy = torch.cat([u.energy_score(normal.z.double()), u.energy_score(s.z.double())])
+        assert row["energy"] == pytest.approx(roc_auc_score(is_abnormal, energy), abs=1e-3)
         assert (row["normal"], row["abnormal"]) == (len(normal.z), len(s.z))
-    assert {r["level"] for r in study.score_rows("here", normal, sets, learned)} == {0}
-    weather = [r for r in rows if r["family"] == "weather"]
-    assert len(weather) == 2 * (1 + len(SEVERITIES)) and {r["abnormal"] for r in weather} == {30, 6}
+    assert {r["level"] for r in study.score_rows("here", normal, sets, statistics)} == {0}
+    corruption_rows = [r for r in rows if r["family"] == "weather"]
+    assert len(corruption_rows) == 2 * (1 + len(SEVERITIES)) and {r["abnormal"] for r in corruption_rows} == {30, 6}
 
 
 def test_layer_and_raw_score_rows_match_norms(group_features):
@@ -135,89 +135,91 @@ def test_layer_and_raw_score_rows_match_norms(group_features):
     assert raw["strangers"]["median h"] == pytest.approx(grey.h.norm(dim=1).median().item(), rel=1e-3)
     delta = (grey.z.sigmoid() - 1) / 3
     assert raw["strangers"]["median delta, ones"] == pytest.approx(delta.norm(dim=1).median().item(), rel=1e-3)
-    # A last layer's norm is the product of the two.
+    # The norm of the last layer's gradient is the product of both norms.
     last = grey.ones[:, 2].double()
     delta, h = (grey.z.double().sigmoid() - 1) / 3, grey.h.double()
     torch.testing.assert_close(last, delta.norm(dim=1) * h.norm(dim=1), rtol=1e-4, atol=0)
 
 
 def test_detector_rows_cover_every_group_and_training_set(group_features, monkeypatch):
-    _, normal, learned, sets = group_features
-    kept = []
-    real = u.PurviewDetector.fit
+    _, normal, statistics, sets = group_features
+    fit_sizes = []
+    original_fit = u.PurviewDetector.fit
     monkeypatch.setattr(
-        u.PurviewDetector, "fit", lambda self, a, b, **k: kept.append((len(a), len(b))) or real(self, a, b, **k)
+        u.PurviewDetector,
+        "fit",
+        lambda self, a, b, **k: fit_sizes.append((len(a), len(b))) or original_fit(self, a, b, **k),
     )
     monkeypatch.setattr(detectors, "TRAIN_CORRUPTION", 15)
-    rows = study.detector_rows("here", normal, sets, learned, 0, deep=False)
-    shown = [s for s in sets if s.family != CONTROL]
-    assert {r["set"] for r in rows} == {s.name for s in shown} and {r["trained"] for r in rows} == {
+    rows = study.detector_rows("here", normal, sets, statistics, 0, deep=False)
+    abnormal_groups = [s for s in sets if s.family != CONTROL]
+    assert {r["set"] for r in rows} == {s.name for s in abnormal_groups} and {r["trained"] for r in rows} == {
         "own",
         "other families",
     }
-    reads = ("norms, ones", "norms, uniform", "six scores", "features")
-    assert len(rows) == 2 * len(shown) and all(r["seeds"] == 3 for r in rows)
-    assert all(0 <= r[name] <= 1 and r[f"{name}, range"] >= 0 for r in rows for name in reads)
-    assert max(b for _, b in kept) <= 3 * 15  # three other families, so many of each
+    feature_sets = ("norms, ones", "norms, uniform", "six scores", "features")
+    assert len(rows) == 2 * len(abnormal_groups) and all(r["seeds"] == 3 for r in rows)
+    assert all(0 <= r[name] <= 1 and r[f"{name}, range"] >= 0 for r in rows for name in feature_sets)
+    assert max(b for _, b in fit_sizes) <= 3 * 15  # at most 15 of each of three other families
     (easy,) = [r for r in rows if r["trained"] == "own" and r["set"] == "bright"]
-    assert min(easy[name] for name in reads) > 0.95
-    hidden = study.detector_rows("here", normal, sets, learned, 0, deep=True)
-    assert {r["set"] for r in hidden if r["trained"] == "other kinds"} == {s.name for s in shown}
+    assert min(easy[name] for name in feature_sets) > 0.95
+    hidden = study.detector_rows("here", normal, sets, statistics, 0, deep=True)
+    assert {r["set"] for r in hidden if r["trained"] == "other kinds"} == {s.name for s in abnormal_groups}
     for a, b in zip(rows, [r for r in hidden if r["trained"] != "other kinds"], strict=True):
         assert a == {k: v for k, v in b.items() if "hidden" not in k} and "norms, ones, hidden layers" in b
 
 
 def test_blur_and_attack_transfer_rows_are_complete(group_features):
-    model, normal, learned, sets = group_features
+    model, normal, statistics, sets = group_features
     x, labels = colored_images(60)
-    made = f.make_group(
+    blurred = f.make_group(
         NORMAL, NORMAL, f.corrupt(x, *study.MILD_SEVERITY, generator=make_generator(0)), labels, torch.arange(60)
     )
-    rows = study.blur_transfer_rows("here", normal, f.extract_features(model, made), sets, learned, 0)
+    rows = study.blur_transfer_rows("here", normal, f.extract_features(model, blurred), sets, statistics, 0)
     assert len(rows) == 4 * 2 and all(0 <= r["accuracy"] <= 1 and 0 <= r["auroc"] <= 1 for r in rows)
     assert all(
         r["auroc"] == pytest.approx(sum(r[f"auroc {level}"] for level in SEVERITIES) / 5, abs=2e-3) for r in rows
     )
-    rows = study.attack_transfer_rows("here", normal, sets, learned, 0)
-    tried = [s.name for s in sets if s.family in ("attacks", CONTROL)]
-    assert [r["trained on"] for r in rows] == 4 * tried and all(set(tried) <= r.keys() for r in rows)
+    rows = study.attack_transfer_rows("here", normal, sets, statistics, 0)
+    attacks = [s.name for s in sets if s.family in ("attacks", CONTROL)]
+    assert [r["trained on"] for r in rows] == 4 * attacks and all(set(attacks) <= r.keys() for r in rows)
 
 
 def test_trust_rows_separate_correct_from_wrong():
     z = torch.tensor([[4.0, 0, 0], [3, 0, 0], [0, 2, 0], [0.2, 0, 0.1]])
-    rows = study.trust_rows("here", "drawn", z, torch.tensor([0, 0, 1, 1]))
+    rows = study.trust_rows("here", "synthetic", z, torch.tensor([0, 0, 1, 1]))
     assert {r["auroc"] for r in rows if r["trust"] in ("max softmax", "margin", "GradTrust, 1 rival")} == {1.0}
     assert all(r["wrong"] == 1 and r["risk"] == 0.25 and r["low"] <= r["auroc"] <= r["high"] for r in rows)
     assert {r["risk at half"] for r in rows if r["trust"] == "margin"} == {0.0}
-    assert study.trust_rows("here", "drawn", z, z.argmax(1)) == []
+    assert study.trust_rows("here", "synthetic", z, z.argmax(1)) == []
     K = 2 * torch.eye(3).expand(4, 1, 3, 3)
-    rows = study.trust_rows("here", "drawn", z, torch.tensor([0, 0, 1, 1]), torch.ones(4, 2), K)
+    rows = study.trust_rows("here", "synthetic", z, torch.tensor([0, 0, 1, 1]), torch.ones(4, 2), K)
     with_gram = {r["trust"]: r["auroc"] for r in rows}
     assert with_gram["GradTrust, 1 rival, all layers"] == with_gram["GradTrust, 1 rival"] == 1.0
 
 
 def test_open_set_rows_choose_threshold_on_held_out_half(group_features):
-    _, normal, learned, sets = group_features
-    odds = {"sure": lambda s: torch.where(s.labels < 0, 9.0, -9.0)}
-    rows = study.open_set_rows("here", normal, sets[0], learned, odds)
+    _, normal, statistics, sets = group_features
+    detectors = {"ideal": lambda s: torch.where(s.labels < 0, 9.0, -9.0)}
+    rows = study.open_set_rows("here", normal, sets[0], statistics, detectors)
     assert all(r["known"] == 30 and r["unknown"] == 30 for r in rows)
-    by = {(r["score"], r["threshold"]): r for r in rows}
-    nothing = by["answers all", "none"]
-    assert nothing["accuracy"] <= 0.5 and nothing["unknown passed"] == 1
-    perfect = by["detector, sure", "published"]
+    by_score = {(r["score"], r["threshold"]): r for r in rows}
+    no_threshold = by_score["answers all", "none"]
+    assert no_threshold["accuracy"] <= 0.5 and no_threshold["unknown passed"] == 1
+    perfect = by_score["detector, ideal", "published"]
     assert perfect["auroc"] == 1 and perfect["unknown passed"] == 0
-    assert perfect["accuracy"] == pytest.approx(nothing["accuracy"] + 0.5, abs=2e-3)
+    assert perfect["accuracy"] == pytest.approx(no_threshold["accuracy"] + 0.5, abs=2e-3)
     half = u.group_train_mask(normal.image_ids, generator=make_generator(0))
     threshold = u.threshold_at_tpr(u.energy_score(normal.z.double()[half]), answers.PASS_RATE)
-    passed = (u.energy_score(normal.z.double()[~half]) <= threshold).double().mean().item()
-    assert by["energy", "95% of normal"]["known passed"] == pytest.approx(passed, abs=1e-3)
+    accepted = (u.energy_score(normal.z.double()[~half]) <= threshold).double().mean().item()
+    assert by_score["energy", "95% of normal"]["known passed"] == pytest.approx(accepted, abs=1e-3)
 
 
 def test_autoencoder_features_have_expected_shapes():
     x, _ = load("signs", "test", limit=3)
-    found = f.autoencoder_features(network_of("signs/autoencoder"), x)
-    assert found["code"].shape == (3, 16 * 6 * 6) and found["decoder"].shape == (3, 3 * 24 * 9 + 3)
-    assert found["decoder"].abs().sum(1).min() > 0
+    features = f.autoencoder_features(network_of("signs/autoencoder"), x)
+    assert features["code"].shape == (3, 16 * 6 * 6) and features["decoder"].shape == (3, 3 * 24 * 9 + 3)
+    assert features["decoder"].abs().sum(1).min() > 0
 
 
 def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
@@ -230,51 +232,53 @@ def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
     model = network_of("signs/classifier")
     rows, _ = study.network_rows("signs/classifier", model, 0, "cpu")
     assert rows == study.network_rows("signs/classifier", model, 0, "cpu")[0]
-    kept = load_result("uncertainty")
+    table = load_result("uncertainty")
     here = {"kind": "score", "network": "signs/classifier", "level": 0}
     for kind in {r["kind"] for r in rows}:
-        mine = next(r for r in rows if r["kind"] == kind)
-        assert mine.keys() <= kept.select(kind=kind, network="signs/classifier")[0].keys(), kind
-    # The slice says what the whole says, as far as so few pictures can say it.
-    kept.assert_reproduces(
+        row = next(r for r in rows if r["kind"] == kind)
+        assert row.keys() <= table.select(kind=kind, network="signs/classifier")[0].keys(), kind
+    # The few images reproduce the stored results within their statistical uncertainty.
+    table.assert_reproduces(
         [rows[0]["right"]],
-        [kept.select(kind="network", network="signs/classifier")[0]["right"]],
+        [table.select(kind="network", network="signs/classifier")[0]["right"]],
         n_fresh=56,
         n_stored=1_000,
     )
     areas = [r for r in rows if r["kind"] == "score"]
     for name in NOVEL_SIGNS[:2]:
-        now, then = (next(r for r in found if r["set"] == name) for found in (areas, kept.select(**here)))
-        same = ([r[score] for score in ("max softmax", "energy", "GradNorm", "odin")] for r in (now, then))
-        kept.assert_reproduces(*same, n_fresh=56, n_stored=1_000)
+        fresh, stored = (
+            next(r for r in score_rows if r["set"] == name) for score_rows in (areas, table.select(**here))
+        )
+        values = ([r[score] for score in ("max softmax", "energy", "GradNorm", "odin")] for r in (fresh, stored))
+        table.assert_reproduces(*values, n_fresh=56, n_stored=1_000)
         with pytest.raises(AssertionError, match="python -m experiments uncertainty"):
-            kept.assert_reproduces([1 - now["energy"]], [then["energy"]], n_fresh=56, n_stored=1_000)
+            table.assert_reproduces([1 - fresh["energy"]], [stored["energy"]], n_fresh=56, n_stored=1_000)
 
 
 def test_uncertainty_table_is_complete():
-    kept = load_result("uncertainty")
+    table = load_result("uncertainty")
     networks = (*study.SIGN_NETWORKS, study.SECOND_MODEL, study.CIFAR)
-    assert [r["network"] for r in kept.select(kind="network")] == list(networks)
+    assert [r["network"] for r in table.select(kind="network")] == list(networks)
     for network in networks:
-        sets = kept.select(kind="score", network=network, level=0)
+        sets = table.select(kind="score", network=network, level=0)
         families = {r["family"] for r in sets}
         assert families - {"novel"} == {"textures", "strangers", "weather", "attacks", CONTROL}
         assert ("novel" in families) == (network != study.CIFAR)
         assert {r["set"] for r in sets if r["family"] == "weather"} == set(CORRUPTIONS)
         levels = len(SEVERITIES) if network in study.N_PER_GROUP else 0
-        assert len(kept.select(kind="score", network=network, family="weather")) == 12 * (1 + levels)
+        assert len(table.select(kind="score", network=network, family="weather")) == 12 * (1 + levels)
         for trained in ("own", "other families"):
-            found = kept.select(kind="detector", network=network, trained=trained, seeds=3)
-            assert {r["set"] for r in found} == {r["set"] for r in sets if r["family"] != CONTROL}
-            assert all(r.keys() >= {"norms, ones", "norms, uniform", "six scores", "features"} for r in found)
-        layers = kept.select(kind="network", network=network)[0]["layers"]
-        assert len(kept.select(kind="layer", network=network)) == 2 * layers
-        assert {r["set"] for r in kept.select(kind="raw", network=network)} > {NORMAL, "one step", "dtd"} | families
-        assert {r["set"] for r in kept.select(kind="one blur", network=network) if r["asked in 2019"]} == set(
+            rows = table.select(kind="detector", network=network, trained=trained, seeds=3)
+            assert {r["set"] for r in rows} == {r["set"] for r in sets if r["family"] != CONTROL}
+            assert all(r.keys() >= {"norms, ones", "norms, uniform", "six scores", "features"} for r in rows)
+        layers = table.select(kind="network", network=network)[0]["layers"]
+        assert len(table.select(kind="layer", network=network)) == 2 * layers
+        assert {r["set"] for r in table.select(kind="raw", network=network)} > {NORMAL, "one step", "dtd"} | families
+        assert {r["set"] for r in table.select(kind="one blur", network=network) if r["asked in 2019"]} == set(
             detectors.TEST_CORRUPTIONS
         )
     for network in (*study.SIGN_NETWORKS, study.CIFAR):
-        assert {r["pictures"] for r in kept.select(kind="trust", network=network)} == {"fair", "level 3"}
-        assert kept.select(kind="open set", network=network, score="answers all")
-    assert kept.select(kind="trust", network=study.IMAGENET_MODEL)
-    assert len(kept.provenance["data"]) >= 5
+        assert {r["pictures"] for r in table.select(kind="trust", network=network)} == {"fair", "level 3"}
+        assert table.select(kind="open set", network=network, score="answers all")
+    assert table.select(kind="trust", network=study.IMAGENET_MODEL)
+    assert len(table.provenance["data"]) >= 5

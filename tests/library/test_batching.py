@@ -1,4 +1,4 @@
-"""Batches: every row once, whatever a function returns, and an error for a batch size that is not a whole number."""
+"""Batches contain every row once, whatever a function returns; a batch size must be a positive whole number."""
 
 import doctest
 
@@ -13,7 +13,7 @@ X = torch.arange(10.0).view(5, 2)
 
 
 @pytest.mark.parametrize("module", [_batching, _validation], ids=lambda module: module.__name__)
-def test_examples(module):
+def test_batching_docstring_examples_run(module):
     assert doctest.testmod(module).failed == 0
 
 

@@ -1,4 +1,4 @@
-"""Importing the library needs nothing heavy but torch: the other packages belong to the modules that use them."""
+"""Importing the library loads no heavy package but torch; the modules that use other packages import them."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 
 def test_library_import_is_lightweight():
-    answer = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
-    imported = set(json.loads(answer.stdout))
+    process = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
+    imported = set(json.loads(process.stdout))
     assert "tutorial_lib" in imported
     assert not {"torchvision", "sklearn", "skimage", "matplotlib", "ipywidgets", "scipy", "PIL"} & imported

@@ -84,14 +84,14 @@ def cost_table(runs, root):
     """Return the table of costs for a learner, a class and a large course: measured numbers times learners."""
     processor, memory = sum(r["processor"] for r in runs.values()), max(r["gigabytes"] for r in runs.values()) * 1e9
     gpu, rest = installed(root)
-    library = folder(Path(root) / "tutorial_lib")
+    course = sum(folder(Path(root) / package) for package in ("tutorial_lib", "tutorial_course"))
 
     def row(what, many, at_once):
         return [
             what,
             format_duration(many * processor),
             format_bytes(at_once * memory),
-            format_bytes(many * library),
+            format_bytes(many * course),
             format_bytes(many * rest),
             format_bytes(many * gpu),
         ]
@@ -102,5 +102,5 @@ def cost_table(runs, root):
         row(f"a course of {COURSE_SIZE:,}, {CONCURRENT_LEARNERS} at once", COURSE_SIZE, CONCURRENT_LEARNERS),
     ]
     return html_table(
-        ["learners", "processor time", "memory", "library and weights", "packages", "packages for a GPU"], rows
+        ["learners", "processor time", "memory", "course and weights", "packages", "packages for a GPU"], rows
     )

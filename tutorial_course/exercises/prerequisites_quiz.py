@@ -1,4 +1,4 @@
-"""Before chapter 1: ten questions about what the course takes for granted, and where it can be read up. Answers are computed."""
+"""The quiz before chapter 1: ten questions about the prerequisites, with computed answers."""
 
 from tutorial_course.widgets import Question
 
@@ -11,11 +11,13 @@ TOPIC_PYTHON, TOPIC_CALCULUS, TOPIC_PROBABILITY, TOPIC_NETWORKS = (
 
 QUIZ = (
     Question(
-        "`shape()`: eight pictures of three colours, averaged over height and width. What shape is left?",
+        "`shape()`: eight images with three color channels, averaged over height and width. What shape is left?",
         {
-            "`{pooled}`": "One number for each picture and colour. The course writes shapes batch first, always.",
+            "`{pooled}`": "One number per image and channel. The course always writes shapes batch first.",
             "`{kept}`": "That would keep the two dimensions, each of length one. It takes `keepdim=True`.",
-            "`{across}`": "There the batch and the colours went, and one mean picture is left. `dim` names what disappears.",
+            "`{across}`": (
+                "Here the batch and the channels are averaged, and one mean image is left. `dim` names what disappears."
+            ),
             "`{nothing}`": "That is the mean of everything, with no `dim` named.",
         },
         correct=0,
@@ -59,8 +61,12 @@ QUIZ = (
         {
             "raises the first weight and lowers the second.": "That is the way the gradient points, and it leads up.",
             "lowers the first weight and raises the second.": "Against the gradient. The update rule of section 1.4 has its minus sign from here.",
-            "leaves the second weight alone, since −1 is negative.": "A negative slope says that the function falls as this weight rises. Use it.",
-            "needs the second derivatives.": "They say how *long* the step may be, as section 1.4 shows. The way down is known already.",
+            "leaves the second weight alone, since −1 is negative.": (
+                "A negative derivative means that the function decreases as this weight increases. Use it."
+            ),
+            "needs the second derivatives.": (
+                "They determine how *large* the step may be, as section 1.4 shows. The direction is known already."
+            ),
         },
         correct=1,
         topic=TOPIC_CALCULUS,
@@ -70,43 +76,57 @@ QUIZ = (
         {
             "The first probability grows most.": "The softmax looks at differences alone. What all share cancels.",
             "All grow, as all logits did.": "They add up to one before and after. Not all can grow.",
-            "Nothing changes: {q}.": "A number added to all cancels in the fraction. The energy of section 3.1 is a score that does mind it.",
+            "Nothing changes: {q}.": (
+                "A number added to all logits cancels in the fraction. The energy of section 3.1 is a score that changes."
+            ),
             "They come nearer to each other.": "That is what *dividing* the logits does: a temperature.",
         },
         correct=2,
         topic=TOPIC_PROBABILITY,
     ),
     Question(
-        "The cross-entropy of a picture with label y is −log p_y. It is large when …",
+        "The cross-entropy of an image with label y is −log p_y. It is large when …",
         {
-            "the network gave y little probability.": "The loss asks only about the label that it is told. Chapter 2 will tell it labels that are wrong on purpose.",
-            "the network is sure of y.": "Then p_y is near one, and its logarithm near zero.",
-            "the network is unsure.": "It may be sure, of another class; then the loss is larger still.",
-            "the classes are many.": "For a shrug it grows with their number. In general it depends on p_y alone.",
+            "the network gave y little probability.": (
+                "The loss depends only on the probability of its label. Chapter 2 uses labels that are wrong on purpose."
+            ),
+            "the network is confident of y.": "Then p_y is near one, and its logarithm near zero.",
+            "the network is uncertain.": "It may be confident of another class; then the loss is larger still.",
+            "there are many classes.": (
+                "For a uniform prediction it grows with their number. In general it depends on p_y alone."
+            ),
         },
         correct=0,
         topic=TOPIC_PROBABILITY,
     ),
     Question(
-        "A hundred times a network says “I am nine tenths sure”. You may expect …",
+        "A network makes a hundred predictions, each with a confidence of 90%. You may expect …",
         {
-            "about ninety right answers, whatever the pictures.": "That is the promise. Section 1.1 shows pictures that break it.",
-            "about ninety right answers, if its confidence is calibrated.": (
-                "Whether it is has to be measured (section 2.D). To keep being sure and being right apart is half of this course."
+            "about ninety correct predictions, whatever the images.": (
+                "This holds only for calibrated networks. Section 1.1 shows images for which it does not."
             ),
-            "ninety of a hundred pixels to be right.": "The number is about the answer to the whole picture.",
-            "that ten of them are novel.": "An answer can be wrong on pictures of a known kind, and sure on novel ones.",
+            "about ninety correct predictions, if its confidence is calibrated.": (
+                "Calibration has to be measured (section 2.D). Much of this course is about the difference between confidence "
+                "and accuracy."
+            ),
+            "ninety of a hundred pixels to be correct.": "The number belongs to the prediction for the whole image.",
+            "that ten of them are novel.": (
+                "A prediction can be wrong for images of a known class, and confident for novel ones."
+            ),
         },
         correct=1,
         topic=TOPIC_PROBABILITY,
     ),
     Question(
-        "`filters()`: sixteen filters of 3 × 3 look at a colour picture. How many weights, biases left out?",
+        "`filters()`: a convolution with sixteen filters of 3 × 3 for a color image. How many weights, without the biases?",
         {
-            "{flat}": "For a picture without colours. Each filter reaches through all three.",
+            "{flat}": "That is for an image with one channel. Each filter has weights for all three channels.",
             "{single}": "That is one filter. There are sixteen, each with weights of its own.",
-            "{weights}": "Sixteen times three times nine, however large the picture: the weights are shared by all places. Section 1.3 counts on.",
-            "{dense}": "That is a dense layer with as many outputs. Sharing is what a convolution saves by.",
+            "{weights}": (
+                "Sixteen times three times nine, however large the image: all positions share the weights. Section 1.3 "
+                "continues this count."
+            ),
+            "{dense}": "That is a dense layer with as many outputs. A convolution needs fewer because weights are shared.",
         },
         correct=2,
         topic=TOPIC_NETWORKS,
@@ -115,9 +135,12 @@ QUIZ = (
         "`bent()`: the gradient of ReLU(x) at x = −2 and at x = 5.",
         {
             "`{outputs}`": "These are its values. Its slopes are those of two straight lines.",
-            "`{signs}`": "That is the sign. A ReLU never falls, so no slope of it is negative.",
-            "`{passing}`": "That is the slope of no ReLU at all: below zero the line is flat.",
-            "`{bent}`": "Below zero it is flat, above it hands everything on. Section 2.5 meets a method that lets less through, and what that costs.",
+            "`{signs}`": "That is the polarity of the input. A ReLU never decreases, so its slope is never negative.",
+            "`{passing}`": "That is the slope without a ReLU: below zero the function is constant.",
+            "`{bent}`": (
+                "Below zero the slope is 0, above zero it is 1. Section 2.5 shows a method that passes on less of the "
+                "gradient, and what that costs."
+            ),
         },
         correct=3,
         topic=TOPIC_NETWORKS,

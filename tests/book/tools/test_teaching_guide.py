@@ -110,7 +110,7 @@ def test_read_execution_stats_parses_stats_node():
 
 def test_cost_table_sums_chapters_and_multiplies_by_learners(monkeypatch):
     monkeypatch.setattr(compute_costs, "installed", lambda root: (4e9, 2e9))
-    monkeypatch.setattr(compute_costs, "folder", lambda path: 3e6)
+    monkeypatch.setattr(compute_costs, "folder", lambda path: 1.5e6)
     runs = {"a": {"processor": 60, "gigabytes": 1.5}, "b": {"processor": 120, "gigabytes": 2.0}}
     rows = BeautifulSoup(compute_costs.cost_table(runs, ROOT), "html.parser").select("tbody tr")
     cells = [[cell.text for cell in row.find_all("td")][1:] for row in rows]

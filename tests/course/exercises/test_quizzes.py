@@ -34,7 +34,7 @@ HAND_COMPUTED_ANSWERS = [
 ]
 HAND_COMPUTED_ANSWERS += [
     "the network gave y little probability.",
-    "about ninety right answers, if its confidence is calibrated.",
+    "about ninety correct predictions, if its confidence is calibrated.",
     "432",
     "`[0.0, 1.0]`",
 ]

@@ -1,4 +1,4 @@
-"""Maps that know nothing."""
+"""Baseline maps, which ignore both network and image."""
 
 import math
 
@@ -13,13 +13,13 @@ LIKE = torch.zeros(3, 6, 9)
 @pytest.mark.parametrize("baseline", [random_map, center_bias_map, uniform_map])
 def test_baseline_maps_match_shape_dtype_and_device(baseline):
     for like in (LIKE, LIKE.double(), LIKE.bfloat16(), torch.zeros(2, 3, 4, 4), torch.zeros(5, 5).requires_grad_()):
-        found = baseline(like)
-        assert (found.shape, found.dtype, found.device) == (
+        maps = baseline(like)
+        assert (maps.shape, maps.dtype, maps.device) == (
             like.shape,
             like.dtype,
             like.device,
-        ) and not found.requires_grad
-        assert found.min() >= 0 and found.max() <= 1
+        ) and not maps.requires_grad
+        assert maps.min() >= 0 and maps.max() <= 1
     for bad in (torch.zeros(3), torch.zeros(2, 0, 3), torch.zeros(2, 3, dtype=torch.int64)):
         with pytest.raises(ValueError, match="a map of floats"):
             baseline(bad)
@@ -35,20 +35,20 @@ def test_random_map_is_uniform_and_reproducible():
 
 
 def test_center_bias_map_matches_formula():
-    found = center_bias_map(LIKE.double(), spread=0.3)
+    maps = center_bias_map(LIKE.double(), spread=0.3)
     for i in range(6):
         for j in range(9):
             y, x = ((i + 0.5) / 6 - 0.5) / 0.3, ((j + 0.5) / 9 - 0.5) / 0.3
-            assert found[1, i, j].item() == pytest.approx(math.exp(-(y * y + x * x) / 2), abs=1e-14)
-    torch.testing.assert_close(found, found.flip(-1, -2))
+            assert maps[1, i, j].item() == pytest.approx(math.exp(-(y * y + x * x) / 2), abs=1e-14)
+    torch.testing.assert_close(maps, maps.flip(-1, -2))
     with pytest.raises(ValueError, match="spread"):
         center_bias_map(LIKE, spread=0)
 
 
 def test_center_bias_map_does_not_share_memory_across_batch():
-    found = center_bias_map(LIKE)
-    found[0] = 0
-    assert found[1].max() > 0
+    maps = center_bias_map(LIKE)
+    maps[0] = 0
+    assert maps[1].max() > 0
 
 
 def test_uniform_map_is_one_everywhere():

@@ -1,4 +1,4 @@
-"""Calibration, against loops over bins, scikit-learn's calibration curve and its log loss."""
+"""Calibration metrics, compared with loops over bins and with scikit-learn's calibration curve and log loss."""
 
 import numpy as np
 import pytest
@@ -9,11 +9,11 @@ from sklearn.metrics import f1_score, log_loss
 from tutorial_lib.metrics import accuracy, expected_calibration_error, fit_temperature, macro_f1, reliability_bins
 
 
-def sample_logits_and_labels(n=600, classes=5, heat=3.0, dtype=torch.float64):
-    """Logits, and labels drawn from the softmax of those logits over ``heat``: the temperature is known."""
+def sample_logits_and_labels(n=600, classes=5, temperature=3.0, dtype=torch.float64):
+    """Return logits and labels sampled from softmax(logits / ``temperature``), so that the temperature is known."""
     generator = torch.Generator().manual_seed(0)
     logits = 4 * torch.randn(n, classes, generator=generator, dtype=torch.float64)
-    return logits.to(dtype), torch.multinomial((logits / heat).softmax(1), 1, generator=generator)[:, 0]
+    return logits.to(dtype), torch.multinomial((logits / temperature).softmax(1), 1, generator=generator)[:, 0]
 
 
 def test_accuracy_matches_loop():
@@ -28,19 +28,19 @@ def test_accuracy_matches_loop():
 @pytest.mark.parametrize("classes", [None, 5, 9])
 def test_macro_f1_matches_loop_and_scikit_learn(classes):
     logits, labels = sample_logits_and_labels()
-    said = logits.argmax(1)
+    predicted = logits.argmax(1)
     each = []
     for c in range(classes or 5):
-        hit = sum(int(a == c and b == c) for a, b in zip(said, labels))
+        hit = sum(int(a == c and b == c) for a, b in zip(predicted, labels))
         false, missed = (
-            sum(int(a == c != b) for a, b in zip(said, labels)),
-            sum(int(a != c == b) for a, b in zip(said, labels)),
+            sum(int(a == c != b) for a, b in zip(predicted, labels)),
+            sum(int(a != c == b) for a, b in zip(predicted, labels)),
         )
         each.append(2 * hit / (2 * hit + false + missed) if hit + false + missed else 0)
     assert macro_f1(logits, labels, classes) == pytest.approx(sum(each) / len(each), abs=1e-14)
-    named = list(range(classes or 5))
-    theirs = f1_score(labels.numpy(), said.numpy(), labels=named, average="macro", zero_division=0)
-    assert macro_f1(said, labels, classes) == pytest.approx(theirs, abs=1e-14)
+    all_classes = list(range(classes or 5))
+    theirs = f1_score(labels.numpy(), predicted.numpy(), labels=all_classes, average="macro", zero_division=0)
+    assert macro_f1(predicted, labels, classes) == pytest.approx(theirs, abs=1e-14)
 
 
 def test_macro_f1_is_not_dominated_by_majority_class():
@@ -57,26 +57,26 @@ def test_macro_f1_is_not_dominated_by_majority_class():
 def test_expected_calibration_error_matches_loop_and_scikit_learn(bins, dtype):
     logits, labels = sample_logits_and_labels(dtype=dtype)
     p = logits.softmax(1)
-    confidence, right = p.max(1).values, p.argmax(1) == labels
+    confidence, correct = p.max(1).values, p.argmax(1) == labels
     total = 0.0
     for m in range(bins):
         low, high = (torch.tensor(e / bins, dtype=torch.float64).to(dtype) for e in (m, m + 1))
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
-            gap = right[inside].double().mean() - confidence[inside].double().mean()
+            gap = correct[inside].double().mean() - confidence[inside].double().mean()
             total += inside.double().mean().item() * abs(gap.item())
     assert expected_calibration_error(p, labels, bins=bins) == pytest.approx(total, abs=1e-14)
     if dtype == torch.float64:
-        true, sure = calibration_curve(right.numpy(), confidence.numpy(), n_bins=bins)
+        frequency, mean_confidence = calibration_curve(correct.numpy(), confidence.numpy(), n_bins=bins)
         counts = np.bincount(np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence.numpy()), minlength=bins)
-        theirs = (np.abs(true - sure) * counts[counts > 0]).sum() / 600
+        theirs = (np.abs(frequency - mean_confidence) * counts[counts > 0]).sum() / 600
         assert expected_calibration_error(p, labels, bins=bins) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_expected_calibration_error_of_known_predictors():
     _, labels = sample_logits_and_labels()
-    sure = torch.nn.functional.one_hot(torch.zeros(600, dtype=torch.int64), 5).double()
-    assert expected_calibration_error(sure, labels) == pytest.approx((labels != 0).double().mean().item(), abs=1e-15)
+    certain = torch.nn.functional.one_hot(torch.zeros(600, dtype=torch.int64), 5).double()
+    assert expected_calibration_error(certain, labels) == pytest.approx((labels != 0).double().mean().item(), abs=1e-15)
     logits, labels = sample_logits_and_labels(n=30000)
     assert expected_calibration_error((logits / 3).softmax(1), labels) < 0.01
     assert expected_calibration_error(logits.softmax(1), labels) > 0.1
@@ -106,7 +106,7 @@ def test_fit_temperature_minimizes_log_loss(scale):
     best = fit_temperature(scale * logits, labels)
     loss = lambda t: log_loss(labels.numpy(), (scale * logits / t).softmax(1).numpy())
     assert loss(best) <= min(loss(best * 1.001), loss(best / 1.001))
-    # The slope vanishes, and the scale of the logits is divided out.
+    # At the optimum the slope is zero, and the temperature is proportional to the scale of the logits.
     p = (scale * logits / best).softmax(1)
     slope = ((p * logits).sum(1) - logits.gather(1, labels[:, None])[:, 0]).mean().item()
     assert abs(slope) < 1e-10
@@ -116,9 +116,9 @@ def test_fit_temperature_minimizes_log_loss(scale):
 def test_fit_temperature_recovers_true_temperature():
     assert fit_temperature(*sample_logits_and_labels(n=30000)) == pytest.approx(3, rel=0.03)
     logits, labels = sample_logits_and_labels()
-    found = fit_temperature(logits, labels)
-    assert fit_temperature(logits.float(), labels) == pytest.approx(found, rel=1e-6)
-    assert fit_temperature(logits + 1e4, labels) == pytest.approx(found, rel=1e-6)
+    temperature = fit_temperature(logits, labels)
+    assert fit_temperature(logits.float(), labels) == pytest.approx(temperature, rel=1e-6)
+    assert fit_temperature(logits + 1e4, labels) == pytest.approx(temperature, rel=1e-6)
 
 
 def test_fit_temperature_rejects_invalid_or_degenerate_input():

@@ -1,4 +1,4 @@
-"""Correlations, against loops and SciPy; the fit, against SciPy's."""
+"""Correlations, compared with loops and SciPy; and the logistic fit, compared with SciPy's."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_logistic_fit_recovers_generating_curve(truth):
     s = torch.linspace(0, 1, 60, dtype=torch.float64)
     t = torch.from_numpy(logistic(s.numpy(), *truth))
     assert rmse(logistic_fit(s, t)(s), t) < 1e-5 * t.std().item()
-    # Whatever the units of the scores.
+    # The units of the scores do not matter.
     assert rmse(logistic_fit(1e4 * s - 7, t)(1e4 * s - 7), t) < 1e-5 * t.std().item()
 
 
@@ -89,7 +89,7 @@ def test_logistic_fit_is_no_worse_than_scipy(seed):
     start = [t.max() - t.min(), 1 / s.std(), s.mean(), 0, t.mean()]
     theirs, _ = optimize.curve_fit(logistic, s.numpy(), t.numpy(), p0=start, maxfev=20000)
     assert rmse(logistic_fit(s, t)(s), t) <= rmse(torch.from_numpy(logistic(s.numpy(), *theirs)), t) * (1 + 1e-6)
-    assert rmse(logistic_fit(s, t)(s), t) >= 0.3  # the noise itself is not fitted away
+    assert rmse(logistic_fit(s, t)(s), t) >= 0.3  # the fit does not remove the noise itself
 
 
 def test_logistic_fit_rejects_few_samples_and_keeps_shape():

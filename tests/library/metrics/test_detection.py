@@ -1,4 +1,4 @@
-"""Detection, against counting every pair and every threshold, and against scikit-learn, ties included."""
+"""Detection metrics, compared with counts over pairs and thresholds and with scikit-learn, ties included."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, detection_erro
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
-    """Two overlapping sets of scores; with ``levels``, rounded so that most are tied, within and across the sets."""
+    """Return two overlapping sets of scores; ``levels`` rounds them, so that most are tied within and across the sets."""
     generator = torch.Generator().manual_seed(seed)
     normal = torch.randn(n, generator=generator, dtype=torch.float64)
     abnormal = 0.7 + torch.randn(m, generator=generator, dtype=torch.float64)
@@ -45,11 +45,11 @@ def test_auroc_matches_pair_count_and_scikit_learn(normal, abnormal):
 
 @cases
 def test_aupr_matches_threshold_loop_and_scikit_learn(normal, abnormal):
-    area, found = 0.0, 0.0
+    area, recall = 0.0, 0.0
     for t in sorted(set(torch.cat([normal, abnormal]).tolist()), reverse=True):
         hits = (abnormal >= t).sum().item()
-        area += (hits / len(abnormal) - found) * hits / (hits + (normal >= t).sum().item())
-        found = hits / len(abnormal)
+        area += (hits / len(abnormal) - recall) * hits / (hits + (normal >= t).sum().item())
+        recall = hits / len(abnormal)
     assert aupr(normal, abnormal) == pytest.approx(area, abs=1e-14)
     assert aupr(normal, abnormal) == pytest.approx(
         average_precision_score(*labels_and_scores(normal, abnormal)), abs=1e-12
@@ -67,9 +67,11 @@ def test_fpr_at_tpr_matches_threshold_loop_and_scikit_learn(tpr, normal, abnorma
 
 @cases
 def test_fpr_at_tpr_with_roles_swapped_matches_other_convention(normal, abnormal):
-    # Keep 95 of 100 normal samples, and count the abnormal ones that pass as well.
-    passes = [(fraction(abnormal <= t), fraction(normal <= t)) for t in torch.cat([normal, abnormal])]
-    assert fpr_at_tpr(-abnormal, -normal) == min(through for through, kept in passes if kept >= 0.95)
+    # Accept 95 of 100 normal samples, and count the abnormal ones that are accepted as well.
+    rates = [(fraction(abnormal <= t), fraction(normal <= t)) for t in torch.cat([normal, abnormal])]
+    assert fpr_at_tpr(-abnormal, -normal) == min(
+        abnormal_accepted for abnormal_accepted, normal_accepted in rates if normal_accepted >= 0.95
+    )
 
 
 @cases
@@ -130,7 +132,7 @@ def test_risk_coverage_matches_average_over_tie_orders(levels):
     assert torch.equal(coverage, torch.arange(1, 138, dtype=torch.float64) / 137)
     assert risk[-1].item() == pytest.approx((~correct).double().mean().item(), abs=1e-15)
     assert area == pytest.approx(risk.mean().item(), abs=1e-15)
-    # The naive curve, over many random orders of what is tied.
+    # The naive curve, averaged over many random orders of the tied samples.
     total, rounds, generator = (
         torch.zeros(137, dtype=torch.float64),
         4000 if levels else 1,
@@ -203,8 +205,8 @@ def test_detection_metrics_on_gpu_match_cpu():
         assert measure(normal.to("cuda"), abnormal.to("cuda", torch.float32)) == measure(normal, abnormal.float())
     correct = normal > 0
     assert torch.equal(risk_coverage(normal.to("cuda"), correct.to("cuda")).risk, risk_coverage(normal, correct).risk)
-    found = bootstrap_interval(auroc, normal.to("cuda"), abnormal, paired=False, n_resamples=20)
-    assert found == bootstrap_interval(auroc, normal, abnormal, paired=False, n_resamples=20)
+    interval = bootstrap_interval(auroc, normal.to("cuda"), abnormal, paired=False, n_resamples=20)
+    assert interval == bootstrap_interval(auroc, normal, abnormal, paired=False, n_resamples=20)
 
 
 @pytest.mark.filterwarnings("error")

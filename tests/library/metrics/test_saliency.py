@@ -1,4 +1,4 @@
-"""Measures of fixation against loops, and what each of them forgives, which is said in its docstring."""
+"""Saliency metrics, compared with loops, and the changes of a map to which each of them is invariant."""
 
 import math
 
@@ -15,7 +15,7 @@ H, W = 9, 12
 
 @pytest.fixture
 def map():
-    """With ties: few different values."""
+    """A map with ties, because it has few distinct values."""
     return torch.randint(0, 7, (H, W), generator=torch.Generator().manual_seed(0)).double() + 1
 
 
@@ -26,7 +26,7 @@ def smooth():
 
 @pytest.fixture
 def points():
-    """One of them looked at three times."""
+    """Fixations, one of which occurs three times."""
     return torch.tensor([[0, 0], [8, 11], [4, 5], [4, 5], [4, 5], [2, 7], [6, 1]])
 
 
@@ -52,7 +52,7 @@ def auc_judd_by_loop(map, points):
 
 
 def auc_by_thresholds(map, points):
-    """The benchmark's way: thresholds at the fixations, straight lines between."""
+    """Return the AUC as the benchmark computes it: thresholds at the fixations, linear interpolation between them."""
     at = sorted((map[r, c].item() for r, c in points.tolist()), reverse=True)
     fixated = {tuple(p) for p in points.tolist()}
     free = np.array([map[r, c].item() for r in range(H) for c in range(W) if (r, c) not in fixated])
@@ -92,7 +92,7 @@ def test_kl_divergence_matches_loop(map, smooth):
 def test_auc_judd_matches_loop_and_threshold_curve(map, smooth, points):
     for m in (map, smooth):
         assert M.auc_judd(m, points) == pytest.approx(auc_judd_by_loop(m, points), abs=1e-12)
-    # The usual code agrees to within half a fixation; where there are no ties it is never below.
+    # The usual code agrees to within half a fixation; without ties it is never lower.
     distinct = torch.tensor([[0, 0], [8, 11], [4, 5], [2, 7], [6, 1]])
     exact, usual = M.auc_judd(smooth, distinct), auc_by_thresholds(smooth, distinct)
     assert exact <= usual <= exact + 1 / (2 * len(distinct)) + 1e-12
@@ -119,7 +119,7 @@ def test_information_gain_matches_loop(map, smooth, points):
     )
 
 
-# What they forgive, and what they do not.
+# Invariances.
 
 
 def test_saliency_metrics_have_expected_scale_and_offset_invariance(map, smooth, points):
@@ -150,7 +150,7 @@ def test_cc_sim_and_kl_divergence_are_optimal_for_identical_maps(smooth):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_saliency_metrics_of_constant_map_are_at_chance_level(value, dtype, smooth, points):
     flat = torch.full((H, W), value, dtype=dtype)
-    rounded = M.gaussian_smooth(flat, 2.0)  # constant up to rounding, in which no order may be read
+    rounded = M.gaussian_smooth(flat, 2.0)  # constant up to rounding errors, which must not be ranked
     for m in (flat, rounded):
         assert M.nss(m, points) == 0 and M.cc(m, smooth) == 0
         assert M.auc_judd(m, points) == 0.5 and M.shuffled_auc(m, points, points[:2]) == 0.5
@@ -190,9 +190,9 @@ def test_fixation_density_matches_scipy_gaussian_filter(points):
     middle = points + torch.tensor([24, 32])
     for r, c in middle.tolist():
         counts[r, c] += 1
-    found = M.fixation_density(middle, (60, 80), blur=3.0)
+    density = M.fixation_density(middle, (60, 80), blur=3.0)
     np.testing.assert_allclose(
-        found, gaussian_filter(counts / len(points), 3.0, mode="constant", truncate=12), atol=1e-12
+        density, gaussian_filter(counts / len(points), 3.0, mode="constant", truncate=12), atol=1e-12
     )
 
 
@@ -206,13 +206,13 @@ def test_fixation_density_sums_to_one_at_the_border(points):
 
 
 def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
-    found = M.gaussian_smooth(smooth, 1.5)
+    smoothed = M.gaussian_smooth(smooth, 1.5)
     r, c = 0, 11
     weights = torch.tensor(
         [[math.exp(-((i - r) ** 2 + (j - c) ** 2) / 4.5) for j in range(W)] for i in range(H)], dtype=torch.float64
     )
-    assert found[r, c] == pytest.approx((weights * smooth).sum().item() / weights.sum().item(), abs=1e-12)
-    torch.testing.assert_close(M.gaussian_smooth(smooth.expand(2, 3, H, W), 1.5)[1, 2], found)
+    assert smoothed[r, c] == pytest.approx((weights * smooth).sum().item() / weights.sum().item(), abs=1e-12)
+    torch.testing.assert_close(M.gaussian_smooth(smooth.expand(2, 3, H, W), 1.5)[1, 2], smoothed)
     torch.testing.assert_close(M.gaussian_smooth(smooth, 0), smooth)
     assert M.gaussian_smooth(smooth.float(), 2).dtype == torch.float32
 
@@ -221,7 +221,7 @@ def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
 
 
 @pytest.mark.parametrize(
-    "call, said",
+    "call, message",
     [
         (lambda m, p: M.nss(m[None], p), r"expected one map, \(H, W\), not \(1, 9, 12\)"),
         (lambda m, p: M.nss(m / 0, p), "the map is not finite"),
@@ -240,6 +240,6 @@ def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
         (lambda m, p: M.gaussian_smooth(m.long(), 1), "a map of floats"),
     ],
 )
-def test_saliency_metrics_reject_invalid_input(call, said, map, points):
-    with pytest.raises(ValueError, match=said):
+def test_saliency_metrics_reject_invalid_input(call, message, map, points):
+    with pytest.raises(ValueError, match=message):
         call(map, points)

@@ -1,4 +1,4 @@
-"""Outliers, against a loop; the test of two correlations, against chance itself."""
+"""The outlier ratio, compared with a loop, and the false-positive rate and power of the Steiger test."""
 
 import pytest
 import torch
@@ -25,16 +25,16 @@ def sample_correlated_scores(generator, n, noise_a, noise_b, shared):
 def test_steiger_test_false_positive_rate_matches_level(shared):
     generator = torch.Generator().manual_seed(1)
     p = torch.tensor([steiger_test(*sample_correlated_scores(generator, 60, 1.0, 1.0, shared)).p for _ in range(1_000)])
-    # Standard deviation of the count: 0.7 points at 5 %.
+    # The standard deviation of the rate is 0.7 percentage points at a level of 5%.
     assert abs((p < 0.05).double().mean() - 0.05) < 0.025 and abs(p.mean() - 0.5) < 0.04
 
 
 def test_steiger_test_detects_better_metric_and_keeps_sign():
     generator = torch.Generator().manual_seed(2)
     a, b, t = sample_correlated_scores(generator, 200, 0.3, 1.0, 0.3)
-    found, back = steiger_test(a, b, t), steiger_test(b, a, t)
-    assert found.difference == pytest.approx(plcc(a, t) - plcc(b, t)) == -back.difference and found.difference > 0
-    assert found.p == pytest.approx(back.p) and found.p < 1e-6
+    result, swapped = steiger_test(a, b, t), steiger_test(b, a, t)
+    assert result.difference == pytest.approx(plcc(a, t) - plcc(b, t)) == -swapped.difference and result.difference > 0
+    assert result.p == pytest.approx(swapped.p) and result.p < 1e-6
 
 
 def test_steiger_test_has_more_power_for_correlated_errors():

@@ -1,4 +1,4 @@
-"""What holds for every quality of the room alike."""
+"""Properties that every image-quality metric shares."""
 
 import copy
 
@@ -16,7 +16,7 @@ def fit_coder():
 
 
 CODER = fit_coder()
-# name -> quality (model, x, reference, …), whether a network is asked for gradients, whether it knows a chunk
+# name -> (metric of (model, x, reference, …), whether it accepts batch_size)
 QUALITIES = {
     "psnr": (lambda m, x, r: e.psnr(x, r), False),
     "ssim": (lambda m, x, r: e.ssim(x, r), False),
@@ -42,15 +42,15 @@ def test_quality_metrics_match_input_shape_dtype_and_device(name, autoencoder, i
     expected = f(autoencoder, images, references)
     assert expected.shape == (5,) and expected.dtype == torch.float64 and expected.isfinite().all()
     assert not expected.requires_grad and len(expected.unique()) == 5
-    found = f(assert_unchanged(copy.deepcopy(autoencoder).float()), images.float(), references.float())
-    assert found.dtype == torch.float32 and found.device == images.device
-    assert (found.double() - expected).norm() <= 5e-3 * expected.norm()
+    scores = f(assert_unchanged(copy.deepcopy(autoencoder).float()), images.float(), references.float())
+    assert scores.dtype == torch.float32 and scores.device == images.device
+    assert (scores.double() - expected).norm() <= 5e-3 * expected.norm()
 
 
 @every_metric
 def test_quality_metrics_batch_equals_single_images(name, autoencoder, images, references):
     f, _ = QUALITIES[name]
-    if name == "gradient_alignment":  # its mean is that of all references
+    if name == "gradient_alignment":  # its mean gradient comes from all references
         mean = e.mean_reconstruction_gradient(autoencoder, references)
         f = lambda m, x, r: e.gradient_alignment(m, x, mean)
     rows = torch.cat([f(autoencoder, images[n : n + 1], references[n : n + 1]) for n in range(5)])
@@ -82,8 +82,8 @@ def test_quality_metrics_work_with_frozen_model_and_under_no_grad(
     with torch.no_grad():
         torch.testing.assert_close(f(autoencoder, images, references), expected, rtol=1e-12, atol=1e-15)
     with torch.inference_mode():
-        found = f(autoencoder, images.clone(), references.clone())
-    torch.testing.assert_close(found.clone(), expected, rtol=1e-12, atol=1e-15)
+        scores = f(autoencoder, images.clone(), references.clone())
+    torch.testing.assert_close(scores.clone(), expected, rtol=1e-12, atol=1e-15)
 
 
 @every_metric
@@ -110,9 +110,9 @@ def test_quality_gradient_metrics_reject_invalid_input(name, wrong, autoencoder,
 def test_quality_metrics_on_gpu_match_cpu(name, autoencoder, images, references, assert_unchanged):
     f, _ = QUALITIES[name]
     expected = f(autoencoder, images, references)
-    found = f(assert_unchanged(copy.deepcopy(autoencoder).to("cuda")), images.to("cuda"), references.to("cuda"))
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-6)
+    scores = f(assert_unchanged(copy.deepcopy(autoencoder).to("cuda")), images.to("cuda"), references.to("cuda"))
+    assert scores.is_cuda
+    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_quality_public_names_have_docstring_examples():

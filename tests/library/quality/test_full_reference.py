@@ -1,4 +1,4 @@
-"""PSNR, SSIM and MS-SSIM: against loops, against scikit-image, and where they must say no."""
+"""PSNR, SSIM and MS-SSIM: compared with loops and with scikit-image, and the input that they reject."""
 
 import math
 
@@ -29,25 +29,25 @@ cases = pytest.mark.parametrize(("x", "r"), CASES, ids=["colour", "just the wind
 @cases
 @pytest.mark.parametrize("peak", [1.0, 255.0])
 def test_ssim_matches_scikit_image(x, r, peak):
-    how = {
+    options = {
         "gaussian_weights": True,
         "sigma": 1.5,
         "use_sample_covariance": False,
         "data_range": peak,
         "channel_axis": 0,
     }
-    for a, b, found in zip(x * peak, r * peak, e.ssim(x * peak, r * peak, data_range=peak), strict=True):
-        assert found.item() == pytest.approx(structural_similarity(a.numpy(), b.numpy(), **how), abs=1e-6)
+    for a, b, score in zip(x * peak, r * peak, e.ssim(x * peak, r * peak, data_range=peak), strict=True):
+        assert score.item() == pytest.approx(structural_similarity(a.numpy(), b.numpy(), **options), abs=1e-6)
 
 
 @cases
 def test_psnr_matches_scikit_image(x, r):
-    for a, b, found in zip(x, r, e.psnr(x, r), strict=True):
-        assert found.item() == pytest.approx(peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=1.0))
+    for a, b, score in zip(x, r, e.psnr(x, r), strict=True):
+        assert score.item() == pytest.approx(peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=1.0))
 
 
 def ssim_terms_by_loop(x, r):
-    """The formula, window by window, for one channel: two arrays (H, W) -> brightness and structure (H − 10, W − 10)."""
+    """Return the luminance and structure terms (H − 10, W − 10) of two arrays (H, W) by the formula, window by window."""
     t = np.arange(11) - 5
     w = np.exp(-(t[:, None] ** 2 + t**2) / (2 * 1.5**2))
     w /= w.sum()
@@ -64,11 +64,11 @@ def ssim_terms_by_loop(x, r):
 
 def test_ssim_map_matches_window_loop():
     x, r = random_pair(3, 2, 3, 15, 18)
-    found = e.ssim_map(x, r)
+    maps = e.ssim_map(x, r)
     for n in range(2):
         each = [np.prod(ssim_terms_by_loop(x[n, c].numpy(), r[n, c].numpy()), axis=0) for c in range(3)]
-        np.testing.assert_allclose(found[n], np.mean(each, axis=0), atol=1e-10)
-    torch.testing.assert_close(e.ssim(x, r), found.mean((1, 2)))
+        np.testing.assert_allclose(maps[n], np.mean(each, axis=0), atol=1e-10)
+    torch.testing.assert_close(e.ssim(x, r), maps.mean((1, 2)))
 
 
 @pytest.mark.parametrize("scales", [1, 2, 3])
@@ -111,7 +111,7 @@ def test_to_luma_matches_bt601_weights():
 
 @pytest.mark.parametrize("measure", [e.psnr, e.ssim, e.ssim_map, lambda x, r: e.ms_ssim(x, r, scales=1)])
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda x, r: (x, r[:1]), "alike"),
         (lambda x, r: (x[0], r[0]), "alike"),
@@ -119,8 +119,8 @@ def test_to_luma_matches_bt601_weights():
         (lambda x, r: ((255 * x).byte(), r), "divide bytes by 255"),
     ],
 )
-def test_full_reference_metrics_reject_invalid_pairs(measure, change, said):
-    with pytest.raises(ValueError, match=said):
+def test_full_reference_metrics_reject_invalid_pairs(measure, change, message):
+    with pytest.raises(ValueError, match=message):
         measure(*change(*random_pair(8, 2, 3, 16, 16)))
 
 

@@ -1,4 +1,4 @@
-"""Gradients of an autoencoder as quality: against the formula written naively, and the scalar identity."""
+"""Autoencoder gradients as quality scores, compared with the formula written naively; contrasts of scores."""
 
 import pytest
 import torch
@@ -10,30 +10,30 @@ from tutorial_lib import quality as e
 
 
 def layer_gradients_by_loop(model, x):
-    """layer -> (N, d), from one ordinary backward pass a picture."""
-    found = {}
+    """Return layer -> gradients (N, d), with one ordinary backward pass per image."""
+    by_layer = {}
     for name, g in per_sample_gradients_by_loop(model, x, gradients.reconstruction_mse(x)).items():
-        found.setdefault(name.rpartition(".")[0], []).append(g.flatten(1))
-    return {layer: torch.cat(parts, 1) for layer, parts in found.items()}
+        by_layer.setdefault(name.rpartition(".")[0], []).append(g.flatten(1))
+    return {layer: torch.cat(parts, 1) for layer, parts in by_layer.items()}
 
 
 def test_compare_gradients_matches_naive_loop(autoencoder, images, references):
     a, b = layer_gradients_by_loop(autoencoder, images), layer_gradients_by_loop(autoencoder, references)
-    found = e.compare_gradients(autoencoder, images, references)
+    result = e.compare_gradients(autoencoder, images, references)
     assert list(a) == gradients.layer_names(autoencoder)
     for i, layer in enumerate(a):
         for n in range(len(images)):
             u, v = a[layer][n], b[layer][n]
             expected = [(u - v).norm(), u.norm(), v.norm(), (u @ v) / (u.norm() * v.norm())]
             torch.testing.assert_close(
-                torch.stack([column[n, i] for column in found]), torch.stack(expected), rtol=1e-8, atol=1e-12
+                torch.stack([column[n, i] for column in result]), torch.stack(expected), rtol=1e-8, atol=1e-12
             )
     torch.testing.assert_close(
-        e.gradient_distance(autoencoder, images, references), (found.distance / found.reference_norm).mean(1)
+        e.gradient_distance(autoencoder, images, references), (result.distance / result.reference_norm).mean(1)
     )
-    torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), found.cosine.mean(1))
+    torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), result.cosine.mean(1))
     torch.testing.assert_close(
-        e.reconstruction_gradient_norm(autoencoder, images), found.distorted_norm.square().sum(1).sqrt()
+        e.reconstruction_gradient_norm(autoencoder, images), result.distorted_norm.square().sum(1).sqrt()
     )
 
 
@@ -48,10 +48,10 @@ def test_mean_reconstruction_gradient_and_alignment_match_loop(autoencoder, imag
 
 
 def test_compare_gradients_selects_layers(autoencoder, images, references):
-    found = e.compare_gradients(autoencoder, images, references, layers="decoder")
-    every = e.compare_gradients(autoencoder, images, references)
-    assert found.distance.shape == (5, 2)
-    torch.testing.assert_close(found.cosine, every.cosine[:, 2:])
+    decoder_only = e.compare_gradients(autoencoder, images, references, layers="decoder")
+    all_layers = e.compare_gradients(autoencoder, images, references)
+    assert decoder_only.distance.shape == (5, 2)
+    torch.testing.assert_close(decoder_only.cosine, all_layers.cosine[:, 2:])
     mean = e.mean_reconstruction_gradient(autoencoder, references, layers="decoder")
     assert set(mean) == {"decoder.0.weight", "decoder.0.bias", "decoder.2.weight"}
     assert e.gradient_alignment(autoencoder, images, mean, layers="decoder").shape == (5,)
@@ -66,7 +66,7 @@ def test_gradient_quality_is_highest_for_identical_images(autoencoder, images, r
 
 
 def test_gradient_distance_is_invariant_to_layer_rescaling(autoencoder, images, references):
-    """Reparametrise two layers of a ReLU network, w₁ → c w₁ and w₂ → w₂/c: the function stays, plain distances do not."""
+    """Rescaling two layers of a ReLU network, w₁ → c w₁ and w₂ → w₂/c, keeps the function but not plain distances."""
     with torch.random.fork_rng([]):
         model = init_with_seed(
             nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.ReLU(), nn.Conv2d(4, 3, 1, bias=False))
@@ -94,14 +94,14 @@ def test_gradient_quality_rejects_invalid_input(autoencoder, images, references)
     with pytest.raises(ValueError, match="unknown metric 'distence'; the nearest: 'distance'"):
         e.gradient_quality(autoencoder, images, references, metric="distence")
     with torch.random.fork_rng([]):
-        still = nn.Conv2d(3, 3, 1, bias=False).double()
-    still.weight.data = torch.eye(3).double()[:, :, None, None]
+        identity = nn.Conv2d(3, 3, 1, bias=False).double()
+    identity.weight.data = torch.eye(3).double()[:, :, None, None]
     with pytest.raises(ValueError, match="reconstructed perfectly"):
-        e.gradient_distance(still, images, references)
-    assert (e.compare_gradients(still, images, references).cosine == 0).all()
+        e.gradient_distance(identity, images, references)
+    assert (e.compare_gradients(identity, images, references).cosine == 0).all()
 
 
-# Why this score, rather than Q?
+# "Why this score, rather than Q?": contrastive explanations.
 
 
 @pytest.fixture
@@ -128,12 +128,12 @@ def test_score_contrast_cam_of_bins_depends_on_contrast_class(quality_network):
     W, A = bins.head.weight.detach(), bins.body(images).detach()
     maps = []
     for Q in range(6):
-        found = e.score_contrast_cam(bins, images, "body", gradients.logit_difference(Q))
+        cam = e.score_contrast_cam(bins, images, "body", gradients.logit_difference(Q))
         expected = torch.einsum("nk,nkhw->nhw", W[P] - W[Q], A) / A[0, 0].numel()
-        torch.testing.assert_close(found, expected)
-        torch.testing.assert_close(found, attribution.grad_cam(bins, images, "body", gradients.logit_difference(Q)))
-        assert (found[Q == P] == 0).all()
-        maps.append(found.flatten(1))
+        torch.testing.assert_close(cam, expected)
+        torch.testing.assert_close(cam, attribution.grad_cam(bins, images, "body", gradients.logit_difference(Q)))
+        assert (cam[Q == P] == 0).all()
+        maps.append(cam.flatten(1))
     a, b = (maps[Q] for Q in [Q for Q in range(6) if Q not in P.tolist()][:2])
     assert torch.cosine_similarity(a, b, dim=1).abs().max() < 0.999
 

@@ -1,4 +1,4 @@
-"""The sparse coder after UNIQUE and surprisal: the formulas by hand, what must hold of any quality, and what is refused."""
+"""UNIQUE and surprisal: formulas written naively, properties that every quality score has, and rejected input."""
 
 import math
 
@@ -26,7 +26,7 @@ def quality(images):
 def test_sparse_autoencoder_reconstructs_with_sparse_codes(quality, images):
     assert quality.history[-1] < quality.history[0] / 4
     codes = quality.network.encode(quality.patches(images[8:]))
-    assert codes.mean() < 0.15  # of units that began at one half
+    assert codes.mean() < 0.15  # before training, the mean is about one half
     left = (quality.network(quality.patches(images[8:])) - quality.patches(images[8:])).square().mean()
     assert left < quality.patches(images[8:]).square().mean()
 
@@ -49,21 +49,21 @@ def test_unique_quality_loss_matches_formula(quality, images):
 
 def test_unique_quality_patches_are_tiled_and_whitened_per_image(quality, images):
     x = images[9:10, :, :30, :24].double()
-    found = quality.patches(x)[0]
+    patches = quality.patches(x)[0]
     colors = torch.einsum("dc,chw->dhw", torch.tensor(OPPONENT_COLOR_MATRIX, dtype=torch.float64), x[0])
     cut = torch.stack([colors[:, i : i + 6, j : j + 6].flatten() for i in range(0, 30, 6) for j in range(0, 24, 6)])
     cut = cut - cut.mean(0)
     U, S, _ = torch.linalg.svd(cut.T @ cut / len(cut))
-    torch.testing.assert_close(found, cut @ (U @ torch.diag(1 / (S + 0.1).sqrt()) @ U.T), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(patches, cut @ (U @ torch.diag(1 / (S + 0.1).sqrt()) @ U.T), rtol=1e-6, atol=1e-9)
 
 
 def test_unique_quality_score_is_a_power_of_spearman_correlation(quality, images):
     r = images[8:11]
     x = data.corrupt(r, "noise", 2)
     a, b = (torch.where((c := quality.network.encode(quality.patches(side))) < 0.025, 0, c) for side in (x, r))
-    for found, one, other in zip(quality.score(x, r), a, b, strict=True):
+    for score, one, other in zip(quality.score(x, r), a, b, strict=True):
         rho = stats.spearmanr(one.flatten(), other.flatten()).statistic
-        assert found.item() == pytest.approx(abs(rho) ** 10, abs=1e-4)
+        assert score.item() == pytest.approx(abs(rho) ** 10, abs=1e-4)
     torch.testing.assert_close(quality.score(r, x), quality.score(x, r))
 
 
@@ -130,11 +130,11 @@ def test_surprisal_matches_released_code(quality, images):
     assert set(kurtosis_weights(decoder_weight_gradient(coder, quality.patches(r))).unique().tolist()) <= {1.0, 2.0}
     assert e.surprisal(quality, r, x).item() != pytest.approx(
         abs(rho) ** 10, abs=1e-6
-    )  # only one of the two may surprise
+    )  # the gradient comes from the reference only, so the score is not symmetric
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("call", "message"),
     [
         (lambda q, x: e.UNIQUEQuality().score(x, x), "call fit first"),
         (lambda q, x: e.surprisal(e.UNIQUEQuality(), x, x), "call fit first"),
@@ -147,14 +147,14 @@ def test_surprisal_matches_released_code(quality, images):
         (lambda q, x: e.UNIQUEQuality(8, 6).fit(x[:0]), "at least one"),
     ],
 )
-def test_unique_quality_and_surprisal_reject_invalid_input(act, said, quality, images):
-    with pytest.raises(ValueError, match=said):
-        act(quality, images[:2])
+def test_unique_quality_and_surprisal_reject_invalid_input(call, message, quality, images):
+    with pytest.raises(ValueError, match=message):
+        call(quality, images[:2])
 
 
 def test_unique_quality_handles_gray_images_with_few_patches():
-    """Two thirds of the variances are zero, twice over."""
+    """Two thirds of the variances are zero, for the training images and for the scored ones."""
     quality = e.UNIQUEQuality(16).fit(data.skimage_photos(64, names=("camera", "brick")), patches=300, n_steps=5)
     r = data.skimage_photos(144, names=("camera", "brick"))
-    found = quality.score(data.corrupt(r, "codec error", 1), r)
-    assert ((0 < found) & (found < 1)).all()
+    scores = quality.score(data.corrupt(r, "codec error", 1), r)
+    assert ((0 < scores) & (scores < 1)).all()

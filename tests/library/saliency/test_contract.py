@@ -1,4 +1,4 @@
-"""What holds for every map of saliency alike."""
+"""Properties that every saliency map shares."""
 
 import copy
 
@@ -11,7 +11,7 @@ from tutorial_lib import quality, saliency
 
 
 class Pooled(nn.Module):
-    """Average pooling and one linear layer, with an activation in place and one used twice before them."""
+    """Average pooling and one linear layer, after an in-place activation and one that is used twice."""
 
     def __init__(self):
         super().__init__()
@@ -51,9 +51,9 @@ def test_saliency_maps_match_input_shape_dtype_and_device(name, pooled, images, 
     expected = MAPS[name](pooled, images)
     assert expected.shape == (5, 12, 12) and expected.dtype == torch.float64 and not expected.requires_grad
     assert expected.isfinite().all() and (expected >= 0).all() and (expected.flatten(1).std(1) > 0).all()
-    found = MAPS[name](assert_unchanged(copy.deepcopy(pooled).float()), images.float())
-    assert found.dtype == torch.float32 and found.device == images.device
-    assert (found.double() - expected).norm() <= 5e-3 * expected.norm()
+    maps = MAPS[name](assert_unchanged(copy.deepcopy(pooled).float()), images.float())
+    assert maps.dtype == torch.float32 and maps.device == images.device
+    assert (maps.double() - expected).norm() <= 5e-3 * expected.norm()
 
 
 @every_map
@@ -78,8 +78,8 @@ def test_saliency_maps_work_with_frozen_model_and_under_no_grad(name, pooled, im
     with torch.no_grad():
         torch.testing.assert_close(f(pooled, images), expected, rtol=1e-12, atol=1e-15)
     with torch.inference_mode():
-        found = f(pooled, images.clone())
-    torch.testing.assert_close(found.clone(), expected, rtol=1e-12, atol=1e-15)
+        maps = f(pooled, images.clone())
+    torch.testing.assert_close(maps.clone(), expected, rtol=1e-12, atol=1e-15)
     leaf = images.clone().requires_grad_()
     assert not f(pooled, leaf * 1).requires_grad and leaf.grad is None
 
@@ -87,7 +87,7 @@ def test_saliency_maps_work_with_frozen_model_and_under_no_grad(name, pooled, im
 @every_map_of_a_model
 @pytest.mark.parametrize("wrong", ["not finite", "empty", "batch statistics", "dice"])
 def test_saliency_maps_reject_invalid_input(name, wrong, pooled, images):
-    said = {
+    message = {
         "not finite": r"outputs are not finite for rows \[0",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch",
@@ -101,7 +101,7 @@ def test_saliency_maps_reject_invalid_input(name, wrong, pooled, images):
     else:
         {"batch statistics": pooled.norm, "dice": pooled.drop}[wrong].train()
     try:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             MAPS[name](pooled, x)
     finally:
         pooled.eval()
@@ -112,9 +112,9 @@ def test_saliency_maps_reject_invalid_input(name, wrong, pooled, images):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_saliency_maps_on_gpu_match_cpu(name, pooled, images, assert_unchanged):
     expected = MAPS[name](pooled, images)
-    found = MAPS[name](assert_unchanged(copy.deepcopy(pooled).to("cuda")), images.to("cuda"))
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=1e-6, atol=1e-9)
+    maps = MAPS[name](assert_unchanged(copy.deepcopy(pooled).to("cuda")), images.to("cuda"))
+    assert maps.is_cuda
+    torch.testing.assert_close(maps.cpu(), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_saliency_public_names_have_docstring_examples():

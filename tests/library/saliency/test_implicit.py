@@ -1,4 +1,4 @@
-"""Implicit saliency against the loop of the papers, one backward pass a label; and how the signed mean collapses."""
+"""Implicit saliency, compared with the loop of the papers over labels, and the collapse of the signed mean."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tutorial_lib import saliency as E
 
 
 def naive(model, x, layer, classes, product):
-    """One picture, one label, one ordinary backward pass at a time."""
+    """Return the maps, with one ordinary backward pass for each image and label."""
     maps = []
     for n in range(len(x)):
         A, z = g.split_forward(model, x[n : n + 1], layer)
@@ -27,10 +27,10 @@ def naive(model, x, layer, classes, product):
 @pytest.mark.parametrize("product", [False, True])
 @pytest.mark.parametrize("classes", [None, [0, 3, 7]])
 def test_implicit_saliency_matches_loop_over_labels(layer, product, classes, signs, images):
-    found = E.implicit_saliency(signs, images, layer, classes=classes, times_activation=product)
+    maps = E.implicit_saliency(signs, images, layer, classes=classes, times_activation=product)
     expected = naive(signs, images, layer, range(10) if classes is None else classes, product)
-    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-12)
-    assert (found >= 0).all() and found.std() > 1e-3 * found.mean()
+    torch.testing.assert_close(maps, expected, rtol=1e-8, atol=1e-12)
+    assert (maps >= 0).all() and maps.std() > 1e-3 * maps.mean()
 
 
 def test_implicit_saliency_signed_mean_equals_uniform_label_gradient(signs, images):
@@ -45,7 +45,7 @@ def test_implicit_saliency_signed_mean_equals_uniform_label_gradient(signs, imag
     torch.testing.assert_close(each.mean(0), uniform, rtol=1e-8, atol=1e-12)
     weighted = (z.softmax(1).T.detach()[..., None, None, None] * each).sum(0)
     assert weighted.abs().max() < 1e-12 * each.abs().max()
-    # And that is another map than the one of sizes.
+    # The signed mean differs from the mean of absolute values.
     collapsed = uniform.abs().mean(1)
     assert ((each.abs().mean(2).mean(0) - collapsed) > 0.05 * collapsed.mean()).any()
 

@@ -1,4 +1,4 @@
-"""Local loss and local mismatch against naive loops over positions, and on an array whose odd one is known."""
+"""Local loss and local mismatch, compared with loops over positions, and on an array with a known odd sign."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def pooled(assert_unchanged):
 
 
 def naive(model, x, expected):
-    """ℓ and Σ_k |A_k ∂ℓ/∂A_k|, a position at a time."""
+    """Return ℓ and Σ_k |A_k ∂ℓ/∂A_k|, computed position by position."""
     with torch.no_grad():
         maps = model[1](model[0](x))
     N, _, h, w = maps.shape
@@ -69,16 +69,16 @@ def test_local_mismatch_is_zero_for_uniform_image(pooled):
 
 def test_local_loss_and_mismatch_find_the_odd_sign():
     model = models.load("signs/classifier")
-    drawn = data.odd_one_out_arrays("class", 6, generator=torch.Generator().manual_seed(11))
+    arrays = data.odd_one_out_arrays("class", 6, generator=torch.Generator().manual_seed(11))
     for f in (E.local_loss, E.local_mismatch):
-        cells = f(model, drawn.images, "block3").view(6, 3, 48, 3, 48).mean((2, 4)).flatten(1)
-        assert (cells.argmax(1) == drawn.odd_index).sum() >= 5
+        cells = f(model, arrays.images, "block3").view(6, 3, 48, 3, 48).mean((2, 4)).flatten(1)
+        assert (cells.argmax(1) == arrays.odd_index).sum() >= 5
 
 
 @pytest.mark.parametrize("f", [E.local_loss, E.local_mismatch])
 def test_local_loss_and_mismatch_reject_invalid_input(f, pooled):
     x = torch.linspace(0, 1, 3 * 3 * 8 * 8, dtype=torch.float64).view(3, 3, 8, 8)
-    # A nonlinearity that is the same at every position is no harm; a convolution of many cells is.
+    # A nonlinearity that is the same at every position is accepted; a convolution over several positions is rejected.
     assert f(pooled, x, "0").shape == (3, 8, 8)
     with pytest.raises(ValueError, match="not the same at every position"):
         f(models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2")

@@ -1,4 +1,4 @@
-"""The spectral residual against NumPy's transform and a loop over neighbours."""
+"""The spectral residual, compared with NumPy's transform and a loop over neighbors."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tutorial_lib import saliency as E
 
 
 def naive(image, width=64, blur=2.5):
-    """One picture (3, H, W), by hand."""
+    """Return the map of one image (3, H, W), pixel by pixel."""
     height = round(width * image.shape[1] / image.shape[2])
     small = F.interpolate(image.double().mean(0)[None, None], (height, width), mode="bilinear", antialias=True)[
         0, 0
@@ -18,8 +18,8 @@ def naive(image, width=64, blur=2.5):
     log, residual = np.log(np.abs(spectrum)), np.zeros_like(small)
     for i in range(height):
         for j in range(width):
-            around = [log[(i + a) % height, (j + b) % width] for a in (-1, 0, 1) for b in (-1, 0, 1)]
-            residual[i, j] = log[i, j] - sum(around) / 9
+            neighbors = [log[(i + a) % height, (j + b) % width] for a in (-1, 0, 1) for b in (-1, 0, 1)]
+            residual[i, j] = log[i, j] - sum(neighbors) / 9
     back = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
     out = np.zeros_like(back)
     for i in range(height):
@@ -35,9 +35,9 @@ def naive(image, width=64, blur=2.5):
 
 def test_spectral_residual_matches_naive_loop():
     x = torch.rand(2, 3, 30, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = E.spectral_residual(x)
+    maps = E.spectral_residual(x)
     for n in range(2):
-        torch.testing.assert_close(found[n], naive(x[n]), rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(maps[n], naive(x[n]), rtol=1e-6, atol=1e-9)
 
 
 def test_spectral_residual_highlights_odd_patch_in_regular_pattern():

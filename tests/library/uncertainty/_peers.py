@@ -1,4 +1,4 @@
-"""What the tests of the attacks share beside their fixtures."""
+"""Helpers that the tests of the attacks share besides their fixtures."""
 
 import importlib
 import warnings
@@ -12,7 +12,7 @@ def seeded(seed=0):
 
 
 def import_peer(name):
-    """torchattacks pins a ``requests`` that nothing else here can live with: ``pip install --no-deps`` brings it by hand."""
+    """Import a peer library; torchattacks pins a conflicting ``requests`` and is installed with ``--no-deps``."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what both import has moved inside scipy
+        warnings.simplefilter("ignore")  # both import names that scipy has moved
         return pytest.importorskip(name) if importlib.util.find_spec(name) else pytest.skip(f"{name} is not installed")

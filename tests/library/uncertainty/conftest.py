@@ -1,4 +1,4 @@
-"""A network to attack, and answers of no network in particular."""
+"""A network to attack, and outputs of no particular network."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tests._reference import SmallSignNet, init_with_seed
 
 @pytest.fixture
 def model(assert_unchanged, images):
-    """A network in double precision that takes the five images for different things."""
+    """A network in double precision that predicts at least three different classes for the five images."""
     with torch.random.fork_rng([]):
         network = init_with_seed(SmallSignNet(), 5).double()
     with torch.no_grad():
@@ -22,15 +22,15 @@ def model(assert_unchanged, images):
 
 @pytest.fixture
 def correct_labels(model, images):
-    """The network's own answers, so that every picture counts."""
-    answers = model(images).argmax(1)
-    assert len(answers.unique()) >= 3
-    return answers
+    """The network's own predictions, so that every image counts as correctly classified."""
+    predictions = model(images).argmax(1)
+    assert len(predictions.unique()) >= 3
+    return predictions
 
 
 @pytest.fixture
 def logits_and_features():
-    """Logits (40, 6) and features (40, 9) of no network in particular, some of them very sure."""
+    """Logits (40, 6) and features (40, 9) of no particular network, some of them very confident."""
     generator = torch.Generator().manual_seed(3)
     z = (
         torch.randn(40, 6, generator=generator, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What holds for every attack alike."""
+"""Properties that every attack shares."""
 
 import copy
 
@@ -37,17 +37,17 @@ def test_attack_output_matches_input_shape_dtype_and_device(attack, model, image
     expected = attack(model, images, correct_labels)
     assert expected.shape == images.shape and expected.dtype == torch.float64 and not expected.requires_grad
     assert not torch.equal(expected, images) and expected.isfinite().all()
-    for dtype, near in ((torch.float32, 0.02), (torch.bfloat16, 0.6)):
-        found = attack(assert_unchanged(copy.deepcopy(model).to(dtype)), images.to(dtype), correct_labels)
-        assert found.dtype == dtype and found.device == images.device
-        assert (found.double() - expected).norm() <= near * max((expected - images).norm(), 1.0)
+    for dtype, tolerance in ((torch.float32, 0.02), (torch.bfloat16, 0.6)):
+        adversarial = attack(assert_unchanged(copy.deepcopy(model).to(dtype)), images.to(dtype), correct_labels)
+        assert adversarial.dtype == dtype and adversarial.device == images.device
+        assert (adversarial.double() - expected).norm() <= tolerance * max((expected - images).norm(), 1.0)
 
 
 @all_attacks
 def test_attack_respects_bounds_for_black_and_white_pixels(attack, model, images, correct_labels):
     x = images.round()
-    found = attack(model, x, correct_labels)
-    assert found.min() >= 0 and found.max() <= 1 and found.isfinite().all()
+    adversarial = attack(model, x, correct_labels)
+    assert adversarial.min() >= 0 and adversarial.max() <= 1 and adversarial.isfinite().all()
 
 
 @all_attacks
@@ -84,11 +84,11 @@ def test_attack_works_with_frozen_parameters_and_any_grad_mode(attack, model, im
     with torch.no_grad():
         torch.testing.assert_close(attack(model, images, correct_labels), expected, **TOLERANCE)
     with torch.inference_mode():
-        found = attack(model, images.clone(), correct_labels.clone())
-    torch.testing.assert_close(found.clone(), expected, **TOLERANCE)
+        adversarial = attack(model, images.clone(), correct_labels.clone())
+    torch.testing.assert_close(adversarial.clone(), expected, **TOLERANCE)
     leaf = images.clone().requires_grad_()
-    found = attack(model, leaf * 1, correct_labels)
-    assert not found.requires_grad and leaf.grad is None
+    adversarial = attack(model, leaf * 1, correct_labels)
+    assert not adversarial.requires_grad and leaf.grad is None
 
 
 @all_attacks
@@ -100,7 +100,7 @@ def test_attack_leaves_inputs_unchanged(attack, model, images, correct_labels):
 
 @all_attacks
 def test_attack_preserves_module_training_flags(attack, model, images, correct_labels, assert_unchanged):
-    """torchattacks puts the whole model back into one mode, and wakes a layer that was frozen on purpose."""
+    """torchattacks sets the whole model to one mode, including layers that were put into evaluation mode on purpose."""
     mixed = copy.deepcopy(model)
     mixed.train()
     mixed.norm.eval()
@@ -115,7 +115,7 @@ def test_attack_without_labels_uses_clean_predictions(attack, model, images, cor
 
 @all_attacks
 def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, correct_labels, assert_unchanged):
-    """torchattacks masks the runner-up by a product with zero, and takes 0 for it where all logits are negative."""
+    """torchattacks masks the runner-up by a product with zero, which is wrong where all logits are negative."""
     shifted = copy.deepcopy(model)
     with torch.no_grad():
         shifted.head.bias -= 50
@@ -129,7 +129,7 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
 @pytest.mark.parametrize("wrong", ["range", "integer", "empty", "labels", "batch statistics"])
 def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labels):
     x, y = images, correct_labels
-    said = {
+    message = {
         "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, and keep normalization inside the model",
         "integer": "must be float",
         "empty": "at least one sample",
@@ -140,7 +140,7 @@ def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labe
     y = {"empty": y[:0], "labels": y[:3]}.get(wrong, y)
     model.norm.train(wrong == "batch statistics")
     try:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             attack(model, x, y)
     finally:
         model.norm.eval()
@@ -155,8 +155,8 @@ def test_attack_accepts_vector_inputs(attack, assert_unchanged):
     with torch.no_grad():
         small[2].weight *= 40
         small[2].bias -= small(x).mean(0)
-    found = attack(assert_unchanged(small), x, None)
-    assert found.shape == x.shape and not torch.equal(found, x)
+    adversarial = attack(assert_unchanged(small), x, None)
+    assert adversarial.shape == x.shape and not torch.equal(adversarial, x)
 
 
 @pytest.mark.gpu
@@ -164,9 +164,9 @@ def test_attack_accepts_vector_inputs(attack, assert_unchanged):
 @all_attacks
 def test_attack_on_gpu_matches_cpu(attack, model, images, correct_labels, assert_unchanged):
     expected = attack(model, images, correct_labels)
-    found = attack(assert_unchanged(copy.deepcopy(model).to("cuda")), images.to("cuda"), correct_labels)
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-5)
+    adversarial = attack(assert_unchanged(copy.deepcopy(model).to("cuda")), images.to("cuda"), correct_labels)
+    assert adversarial.is_cuda
+    torch.testing.assert_close(adversarial.cpu(), expected, rtol=0, atol=1e-5)
 
 
 def test_attack_functions_have_docstring_examples():

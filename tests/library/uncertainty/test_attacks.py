@@ -1,4 +1,4 @@
-"""One step, ten steps, a random start: naive loops, torchattacks, budgets; and what a minimal or a long walk keeps."""
+"""FGSM, BIM and PGD: naive loops, peer libraries, budgets and bounds, and which point of a path is returned."""
 
 import copy
 import math
@@ -16,8 +16,8 @@ EPS, STEP = 0.06, 0.02
 
 
 def naive_bim(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
-    """One picture after the other, projected as the formula says."""
-    found = []
+    """Attack one image after the other, with the projection of the formula."""
+    adversarial = []
     for image, label in zip(x, y):
         at = image.clone()
         for _ in range(steps):
@@ -27,24 +27,24 @@ def naive_bim(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
             change = at + step * (slope.sign() if norm == math.inf else slope / slope.norm()) - image
             change = change.clamp(-eps, eps) if norm == math.inf else change * min(1, (eps / change.norm()).item())
             at = (image + change).clamp(*bounds)
-        found.append(at)
-    return torch.stack(found)
+        adversarial.append(at)
+    return torch.stack(adversarial)
 
 
 @pytest.mark.parametrize("norm, eps, step", [("inf", EPS, STEP), (2, 0.8, 0.3)])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_bim_matches_naive_loop(norm, eps, step, steps, model, images, correct_labels):
     expected = naive_bim(model, images, correct_labels, eps, step, steps, float(norm))
-    found = u.bim(model, images, correct_labels, eps=eps, alpha=step, n_steps=steps, norm=norm)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    adversarial = u.bim(model, images, correct_labels, eps=eps, alpha=step, n_steps=steps, norm=norm)
+    torch.testing.assert_close(adversarial, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_fgsm_matches_naive_loop_and_one_step_bim(norm, model, images, correct_labels):
     expected = naive_bim(model, images, correct_labels, EPS, EPS, 1, float(norm))
-    found = u.fgsm(model, images, correct_labels, eps=EPS, norm=norm)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
-    assert torch.equal(u.bim(model, images, correct_labels, eps=EPS, alpha=EPS, n_steps=1, norm=norm), found)
+    adversarial = u.fgsm(model, images, correct_labels, eps=EPS, norm=norm)
+    torch.testing.assert_close(adversarial, expected, rtol=0, atol=1e-12)
+    assert torch.equal(u.bim(model, images, correct_labels, eps=EPS, alpha=EPS, n_steps=1, norm=norm), adversarial)
 
 
 def test_pgd_without_random_start_equals_bim(model, images, correct_labels):
@@ -70,11 +70,13 @@ def test_fgsm_bim_and_pgd_match_torchattacks(model, images, correct_labels):
 
 def test_bim_matches_foolbox(model, images, correct_labels):
     foolbox = import_peer("foolbox")
-    theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")  # it leaves gradients behind
+    theirs = foolbox.PyTorchModel(
+        copy.deepcopy(model), bounds=(0, 1), device="cpu"
+    )  # foolbox leaves gradients on the model
     attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=7, random_start=False)
-    found = attack.run(theirs, images, foolbox.criteria.Misclassification(correct_labels), epsilon=EPS)
+    adversarial = attack.run(theirs, images, foolbox.criteria.Misclassification(correct_labels), epsilon=EPS)
     torch.testing.assert_close(
-        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), found, rtol=0, atol=1e-12
+        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), adversarial, rtol=0, atol=1e-12
     )
 
 
@@ -99,19 +101,19 @@ def test_gradient_attacks_respect_budget_and_bounds(
 ):
     model = assert_unchanged(copy.deepcopy(model).to(dtype))
     x = images.to(dtype).clone()
-    x[0], x[1] = 0.0, 1.0  # black and white: half of all ways are closed
-    found = attack(model, x, correct_labels, eps=eps, norm=norm)
-    change = found - x
+    x[0], x[1] = 0.0, 1.0  # black and white: the bounds block half of all directions
+    adversarial = attack(model, x, correct_labels, eps=eps, norm=norm)
+    change = adversarial - x
     size = change.abs().amax() if float(norm) == math.inf else change.flatten(1).norm(dim=1).amax()
-    assert size <= eps + 1e-6 and found.min() >= 0 and found.max() <= 1
+    assert size <= eps + 1e-6 and adversarial.min() >= 0 and adversarial.max() <= 1
     assert size >= 0.3 * eps or eps == 5.0
 
 
 @all_attacks
 def test_gradient_attacks_support_custom_bounds(attack, model, images, correct_labels):
     shifted = nn.Sequential(Shifted(), model).eval()
-    found = attack(shifted, 2 * images - 1, correct_labels, eps=2 * EPS, bounds=(-1, 1))
-    torch.testing.assert_close(found, 2 * attack(model, images, correct_labels, eps=EPS) - 1, rtol=0, atol=1e-10)
+    adversarial = attack(shifted, 2 * images - 1, correct_labels, eps=2 * EPS, bounds=(-1, 1))
+    torch.testing.assert_close(adversarial, 2 * attack(model, images, correct_labels, eps=EPS) - 1, rtol=0, atol=1e-10)
 
 
 class Shifted(nn.Module):
@@ -137,42 +139,44 @@ def test_random_noise_has_requested_norm_and_random_direction(images):
     torch.testing.assert_close(each, (sizes / 4).view(5, 1).expand_as(each), rtol=0, atol=1e-12)
     change = u.random_noise(x, eps=sizes, norm=2) - x
     torch.testing.assert_close(change.flatten(1).norm(dim=1), sizes, rtol=0, atol=1e-12)
-    ways = nn.functional.normalize(change.flatten(1))
-    assert (ways @ ways.T - torch.eye(5)).abs().max() < 0.3
+    directions = nn.functional.normalize(change.flatten(1))
+    assert (directions @ directions.T - torch.eye(5)).abs().max() < 0.3
     assert torch.equal(u.random_noise(x[:2], eps=EPS), u.random_noise(x, eps=EPS)[:2])
 
 
-# What a walk keeps.
+# The point of the path that is returned.
 
 
 def test_bim_first_point_is_first_success_of_naive_loop(model, images, correct_labels):
-    found = u.bim(model, images, correct_labels, eps=0.3, alpha=0.004, n_steps=20, return_point="first")
-    walks = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.3, 0.004, t) for t in range(1, 21)])
-    wrong = torch.stack([model(at).argmax(1) != correct_labels for at in walks])
-    first = torch.where(wrong.any(0), wrong.double().argmax(0), 20)
-    assert len(first.unique()) >= 3 and wrong.any(0).sum() >= 3, "the pictures should part ways"
-    torch.testing.assert_close(found, walks[first, torch.arange(5)], rtol=0, atol=1e-12)
+    adversarial = u.bim(model, images, correct_labels, eps=0.3, alpha=0.004, n_steps=20, return_point="first")
+    paths = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.3, 0.004, t) for t in range(1, 21)])
+    misclassified = torch.stack([model(at).argmax(1) != correct_labels for at in paths])
+    first = torch.where(misclassified.any(0), misclassified.double().argmax(0), 20)
+    assert len(first.unique()) >= 3 and misclassified.any(0).sum() >= 3, (
+        "the images should need different numbers of steps"
+    )
+    torch.testing.assert_close(adversarial, paths[first, torch.arange(5)], rtol=0, atol=1e-12)
 
 
 def test_bim_best_point_has_largest_loss_of_naive_loop(model, images, correct_labels):
-    found = u.bim(model, images, correct_labels, eps=0.5, alpha=0.25, n_steps=6, return_point="best")
-    walks = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.5, 0.25, t) for t in range(1, 7)])
-    losses = torch.stack([g.cross_entropy(correct_labels)(model(at)) for at in walks])
+    adversarial = u.bim(model, images, correct_labels, eps=0.5, alpha=0.25, n_steps=6, return_point="best")
+    paths = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.5, 0.25, t) for t in range(1, 7)])
+    losses = torch.stack([g.cross_entropy(correct_labels)(model(at)) for at in paths])
     assert (losses.argmax(0) < 6).any(), "long steps should overshoot somewhere"
-    torch.testing.assert_close(found, walks[losses.argmax(0), torch.arange(5)], rtol=0, atol=1e-12)
+    torch.testing.assert_close(adversarial, paths[losses.argmax(0), torch.arange(5)], rtol=0, atol=1e-12)
 
 
 def test_pgd_restarts_keep_best_run_per_image(model, images, correct_labels):
     generator = seeded(3)
-    alone = torch.stack(
+    runs = torch.stack(
         [u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, generator=generator) for _ in range(4)]
     )
-    said = torch.stack([model(a) for a in alone])
-    losses = torch.stack([g.cross_entropy(correct_labels)(z) for z in said])
-    rank = losses + 1e6 * (said.argmax(2) != correct_labels)
-    assert len(rank.argmax(0).unique()) > 1, "no walk should be the best for all"
-    found = u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, restarts=4, generator=seeded(3))
-    assert torch.equal(found, alone[rank.argmax(0), torch.arange(5)])
+    logits = torch.stack([model(a) for a in runs])
+    losses = torch.stack([g.cross_entropy(correct_labels)(z) for z in logits])
+    rank = losses + 1e6 * (logits.argmax(2) != correct_labels)
+    assert len(rank.argmax(0).unique()) > 1, "no run should be the best for all images"
+    best = u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, restarts=4, generator=seeded(3))
+    assert torch.equal(best, runs[rank.argmax(0), torch.arange(5)])
 
 
 @pytest.mark.parametrize("norm", ["inf", 2])
@@ -180,22 +184,22 @@ def test_random_start_is_uniform_in_the_norm_ball(norm, images):
     x, generator = images[:1, :1, :2, :2], seeded()
     fields = torch.stack([random_start_point(x, norm, generator).flatten() for _ in range(4000)])
     size = fields.abs().amax(1) if norm == "inf" else fields.norm(dim=1)
-    # The share of a ball of d dimensions within radius r is r to the power of d.
+    # In d dimensions, the share of the unit ball within radius r is r to the power of d.
     for radius in (0.5, 0.8, 0.95):
         assert (size < radius).double().mean().item() == pytest.approx(radius**4, abs=0.03)
     assert size.max() <= 1 and fields.mean().abs() < 0.02
 
 
 def test_pgd_is_seeded(model, images, correct_labels):
-    ask = lambda seed: u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=seeded(seed))
-    assert torch.equal(ask(1), ask(1)) and not torch.equal(ask(1), ask(2))
-    assert torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2), ask(0))
+    attack = lambda seed: u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=seeded(seed))
+    assert torch.equal(attack(1), attack(1)) and not torch.equal(attack(1), attack(2))
+    assert torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2), attack(0))
     generator = seeded()
     first = u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=generator)
     assert not torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=generator), first)
 
 
-# Whom an attack answers.
+# Targets and objectives.
 
 
 def test_bim_targeted_increases_target_probability(model, images):
@@ -214,15 +218,15 @@ def test_gradient_attacks_without_labels_use_clean_predictions(model, images, co
 
 
 def test_bim_maximizes_any_objective(model, images, correct_labels):
-    same = u.bim(model, images, correct_labels, eps=EPS, objective=g.cross_entropy(correct_labels))
-    assert torch.equal(same, u.bim(model, images, correct_labels, eps=EPS))
-    surer = u.bim(model, images, correct_labels, eps=EPS, objective=lambda z: z.logsumexp(1))
-    assert (model(surer).logsumexp(1) > model(images).logsumexp(1)).all()
+    default = u.bim(model, images, correct_labels, eps=EPS, objective=g.cross_entropy(correct_labels))
+    assert torch.equal(default, u.bim(model, images, correct_labels, eps=EPS))
+    increased = u.bim(model, images, correct_labels, eps=EPS, objective=lambda z: z.logsumexp(1))
+    assert (model(increased).logsumexp(1) > model(images).logsumexp(1)).all()
     fixed = u.bim(
         model, images, correct_labels, eps=0.2, objective=lambda z: -z.amax(1)
     )  # not "the class predicted", which changes
-    own = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
-    assert not torch.equal(fixed, u.bim(model, images, correct_labels, eps=0.2, objective=own))
+    fixed_label = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
+    assert not torch.equal(fixed, u.bim(model, images, correct_labels, eps=0.2, objective=fixed_label))
 
 
 def test_attack_success_counts_only_correctly_classified_images(model, images, correct_labels):
@@ -242,7 +246,7 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
 
 
 @pytest.mark.parametrize(
-    "wrong, said",
+    "call, message",
     [
         (lambda m, x: u.fgsm(m, 2 * x, eps=0.1), r"outside the bounds \(0\.0, 1\.0\): pass their true bounds"),
         (lambda m, x: u.fgsm(m, (255 * x).to(torch.uint8), eps=0.1), "must be float"),
@@ -261,6 +265,6 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
         (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all images or one per image"),
     ],
 )
-def test_gradient_attacks_reject_invalid_input(wrong, said, model, images):
-    with pytest.raises(ValueError, match=said):
-        wrong(model, images)
+def test_gradient_attacks_reject_invalid_input(call, message, model, images):
+    with pytest.raises(ValueError, match=message):
+        call(model, images)

@@ -1,4 +1,4 @@
-"""What holds for every score of the room alike."""
+"""Properties that every uncertainty score shares."""
 
 import copy
 
@@ -18,11 +18,11 @@ def score_from_features(score):
 
 
 def mahalanobis_score(m, x, **k):
-    """Learned from pictures of its own."""
+    """Return the scores of a detector that is fitted on separate random images."""
     generator = torch.Generator().manual_seed(9)
-    learned = torch.rand(60, 3, 12, 12, generator=generator, dtype=torch.float64).to(x)
+    train_images = torch.rand(60, 3, 12, 12, generator=generator, dtype=torch.float64).to(x)
     fitted = u.MahalanobisDetector(1e-3).fit(
-        g.penultimate_features(m, learned)[1], torch.arange(60, device=x.device) % 3
+        g.penultimate_features(m, train_images)[1], torch.arange(60, device=x.device) % 3
     )
     return fitted.score(g.penultimate_features(m, x)[1], **k)
 
@@ -61,7 +61,7 @@ SCORES = {
     ),
     "PurviewDetector": purview_score,
     "grad_trust": score_from_logits(u.grad_trust),
-    "grad_trust rivals": score_from_logits(lambda z: u.grad_trust(z, n_counterfactuals=3)),
+    "grad_trust counterfactuals": score_from_logits(lambda z: u.grad_trust(z, n_counterfactuals=3)),
     "grad_trust gram": grad_trust_from_gram,
 }
 FEATURE_SCORES = {"grad_norm", "ex_grad"}
@@ -75,9 +75,9 @@ def test_uncertainty_score_matches_input_dtype_and_device(name, signs, images, a
     assert expected.shape[:1] == (5,) and expected.dim() == (2 if "norms" in name else 1)
     assert expected.dtype == torch.float64 and not expected.requires_grad and expected.isfinite().all()
     assert len(expected.flatten().unique()) > 1
-    found = f(assert_unchanged(copy.deepcopy(signs).float()), images.float())
-    assert found.dtype == torch.float32 and found.device == images.device
-    assert (found.double() - expected).norm() <= 5e-3 * expected.norm()
+    scores = f(assert_unchanged(copy.deepcopy(signs).float()), images.float())
+    assert scores.dtype == torch.float32 and scores.device == images.device
+    assert (scores.double() - expected).norm() <= 5e-3 * expected.norm()
 
 
 @all_scores
@@ -102,8 +102,8 @@ def test_uncertainty_score_works_with_frozen_weights_and_any_grad_mode(name, sig
     with torch.no_grad():
         torch.testing.assert_close(f(signs, images), expected, rtol=1e-12, atol=1e-15)
     with torch.inference_mode():
-        found = f(signs, images.clone())
-    torch.testing.assert_close(found.clone(), expected, rtol=1e-12, atol=1e-15)
+        scores = f(signs, images.clone())
+    torch.testing.assert_close(scores.clone(), expected, rtol=1e-12, atol=1e-15)
     leaf = images.clone().requires_grad_()
     assert not f(signs, leaf * 1).requires_grad and leaf.grad is None
 
@@ -114,17 +114,17 @@ def test_uncertainty_score_is_deterministic(name, signs, images):
 
 
 def test_mc_dropout_masks_depend_on_the_seed(signs, images):
-    found = [
+    scores = [
         u.mc_dropout(signs, images, generator=torch.Generator().manual_seed(seed)).mutual_information
         for seed in (0, 0, 1)
     ]
-    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+    assert torch.equal(scores[0], scores[1]) and not torch.equal(scores[0], scores[2])
 
 
 @all_scores
 @pytest.mark.parametrize("wrong", ["not finite", "empty", "batch statistics"])
 def test_uncertainty_score_rejects_invalid_input(name, wrong, signs, images):
-    said = {
+    message = {
         "not finite": r"outputs are not finite for rows \[2",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch",
@@ -137,7 +137,7 @@ def test_uncertainty_score_rejects_invalid_input(name, wrong, signs, images):
     else:
         signs.norm.train()
     try:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             SCORES[name](signs, x)
     finally:
         signs.norm.eval()
@@ -148,12 +148,12 @@ def test_uncertainty_score_rejects_invalid_input(name, wrong, signs, images):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_uncertainty_score_on_gpu_matches_cpu(name, signs, images, assert_unchanged):
     expected = SCORES[name](signs, images)
-    found = SCORES[name](assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"))
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=1e-6, atol=1e-9)
+    scores = SCORES[name](assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"))
+    assert scores.is_cuda
+    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_uncertainty_functions_have_docstring_examples():
     for name in u.__all__:
-        if name not in ("Fold", "Votes"):
+        if name not in ("Fold", "PredictiveUncertainty"):
             assert ">>> " in getattr(u, name).__doc__, name

@@ -1,4 +1,4 @@
-"""The smallest change: closed forms, naive loops, foolbox; DeepFool and the search of Carlini and Wagner."""
+"""Minimal perturbations by DeepFool and Carlini and Wagner, compared with closed forms, naive loops and foolbox."""
 
 import copy
 
@@ -12,8 +12,8 @@ from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 
 
-def perturbation_norms(found, x):
-    return (found - x).flatten(1).norm(dim=1)
+def perturbation_norms(adversarial, x):
+    return (adversarial - x).flatten(1).norm(dim=1)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def points():
 
 
 def nearest_boundaries(affine, x):
-    """The distance |f_k| / ‖w_k‖ to every boundary, and the answers."""
+    """Return the distance |f_k| / ‖w_k‖ to every boundary, and the predictions."""
     z, W = affine(x).detach(), affine[1].weight.detach()
     y = z.argmax(1)
     f = z - z.gather(1, y[:, None])
@@ -44,40 +44,42 @@ def nearest_boundaries(affine, x):
 
 def test_deepfool_step_reaches_boundary_of_affine_network(affine, points):
     distance, y = nearest_boundaries(affine, points)
-    found = u.deepfool(affine, points, overshoot=0, n_steps=1, bounds=(-9, 9))
-    z = affine(found)
-    two = z.topk(2).values
-    torch.testing.assert_close(two[:, 0], two[:, 1], rtol=0, atol=1e-12)
-    torch.testing.assert_close(perturbation_norms(found, points), distance.min(1).values, rtol=1e-12, atol=0)
-    assert {0, 5} <= set(y.tolist()), "the first and the last class are among those left"
+    adversarial = u.deepfool(affine, points, overshoot=0, n_steps=1, bounds=(-9, 9))
+    z = affine(adversarial)
+    top_two = z.topk(2).values
+    torch.testing.assert_close(top_two[:, 0], top_two[:, 1], rtol=0, atol=1e-12)
+    torch.testing.assert_close(perturbation_norms(adversarial, points), distance.min(1).values, rtol=1e-12, atol=0)
+    assert {0, 5} <= set(y.tolist()), "the predictions should include the first and the last class"
 
 
 def test_deepfool_overshoot_scales_the_perturbation(affine, points):
     distance, y = nearest_boundaries(affine, points)
-    found = u.deepfool(affine, points, overshoot=0.1, bounds=(-9, 9))
-    torch.testing.assert_close(perturbation_norms(found, points), 1.1 * distance.min(1).values, rtol=1e-12, atol=0)
-    assert (affine(found).argmax(1) == distance.argmin(1)).all() and (affine(found).argmax(1) != y).all()
+    adversarial = u.deepfool(affine, points, overshoot=0.1, bounds=(-9, 9))
+    torch.testing.assert_close(
+        perturbation_norms(adversarial, points), 1.1 * distance.min(1).values, rtol=1e-12, atol=0
+    )
+    assert (affine(adversarial).argmax(1) == distance.argmin(1)).all() and (affine(adversarial).argmax(1) != y).all()
 
 
 def naive_deepfool(model, x, y, steps, overshoot):
-    found = []
+    adversarial = []
     for image, label in zip(x, y.tolist()):
-        at, way = image.clone(), torch.zeros_like(image)
-        for turn in range(steps):
+        at, perturbation = image.clone(), torch.zeros_like(image)
+        for step in range(steps):
             leaf = at.clone().requires_grad_()
             z = model(leaf[None])[0]
             if z.argmax() != label:
                 break
-            ways = []
+            candidates = []
             for k in range(len(z)):
                 if k != label:
                     (w,) = torch.autograd.grad(z[k] - z[label], leaf, retain_graph=True)
-                    ways.append(((z[k] - z[label]).abs().detach() / w.norm(), w))
-            distance, w = min(ways, key=lambda pair: pair[0].item())
-            way = way + (distance + (1e-4 if turn else 0)) * w / w.norm()
-            at = (image + (1 + overshoot) * way).clamp(0, 1)
-        found.append(at)
-    return torch.stack(found)
+                    candidates.append(((z[k] - z[label]).abs().detach() / w.norm(), w))
+            distance, w = min(candidates, key=lambda pair: pair[0].item())
+            perturbation = perturbation + (distance + (1e-4 if step else 0)) * w / w.norm()
+            at = (image + (1 + overshoot) * perturbation).clamp(0, 1)
+        adversarial.append(at)
+    return torch.stack(adversarial)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 50])
@@ -96,21 +98,21 @@ def test_deepfool_perturbation_is_not_larger_than_foolbox(model, images, correct
     fell, others = u.attack_success(model, x, ours, y)[1], u.attack_success(model, x, other, y)[1]
     assert fell.sum() >= others.sum() and fell.all()
     assert perturbation_norms(ours, x).mean() <= perturbation_norms(other, x).mean()
-    # They lengthen the first step, too, by 10⁻⁴ for safety, and else do the same.
+    # foolbox also lengthens the first step by 10⁻⁴ and is otherwise the same.
     torch.testing.assert_close(perturbation_norms(ours, x), perturbation_norms(other, x), rtol=0.02, atol=5e-4)
 
 
 def test_deepfool_returns_misclassified_images_unchanged(model, images, correct_labels):
     y = correct_labels.clone()
     y[2] = (y[2] + 1) % 10
-    found = u.deepfool(model, images, y)
-    assert torch.equal(found[2], images[2])
+    adversarial = u.deepfool(model, images, y)
+    assert torch.equal(adversarial[2], images[2])
     keep = torch.tensor([0, 1, 3, 4])
-    torch.testing.assert_close(found[keep], u.deepfool(model, images, correct_labels)[keep], rtol=0, atol=1e-12)
+    torch.testing.assert_close(adversarial[keep], u.deepfool(model, images, correct_labels)[keep], rtol=0, atol=1e-12)
 
 
 class CurvedBoundary(nn.Module):
-    """A boundary that bends away from whoever comes nearer: z_0 − z_1 = ‖x‖² − r², small steps all the way."""
+    """A boundary that curves away from an approaching point: z_0 − z_1 = ‖x‖² − r², so that every step is too short."""
 
     def forward(self, x):
         gap = x.flatten(1).square().sum(1) - 0.5
@@ -119,18 +121,18 @@ class CurvedBoundary(nn.Module):
 
 def test_deepfool_crosses_curved_boundary():
     x = torch.full((3, 3, 4, 4), 0.5) + 0.3 * torch.arange(3.0).view(3, 1, 1, 1).div(2)
-    found = u.deepfool(CurvedBoundary(), x, overshoot=0)
-    assert u.attack_success(CurvedBoundary(), x, found)[1].all()
-    least = x.flatten(1).norm(dim=1) - 0.5**0.5
-    assert (perturbation_norms(found, x) - least <= 2e-3).all()
+    adversarial = u.deepfool(CurvedBoundary(), x, overshoot=0)
+    assert u.attack_success(CurvedBoundary(), x, adversarial)[1].all()
+    minimum = x.flatten(1).norm(dim=1) - 0.5**0.5
+    assert (perturbation_norms(adversarial, x) - minimum <= 2e-3).all()
 
 
 def test_deepfool_returns_perturbation_even_if_not_successful(model, images, correct_labels):
-    far = copy.deepcopy(model)
+    biased = copy.deepcopy(model)
     with torch.no_grad():
-        far.head.bias += 30 * nn.functional.one_hot(torch.tensor(7), 10)
-    found = u.deepfool(far, images, n_steps=1)
-    assert (far(found).argmax(1) == 7).any() and (perturbation_norms(found, images) > 0).all()
+        biased.head.bias += 30 * nn.functional.one_hot(torch.tensor(7), 10)
+    adversarial = u.deepfool(biased, images, n_steps=1)
+    assert (biased(adversarial).argmax(1) == 7).any() and (perturbation_norms(adversarial, images) > 0).all()
 
 
 def test_deepfool_and_carlini_wagner_return_input_for_constant_model(images):
@@ -149,7 +151,7 @@ def flops(f):
 
 
 def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_labels):
-    """One forward pass and a backward pass a class; torchattacks takes pictures one by one, foolbox K passes forward too."""
+    """One forward pass and one backward pass per class; torchattacks attacks images singly, foolbox repeats the forward."""
     forward, calls = flops(lambda: model(images)), []
     handle = model.register_forward_pre_hook(lambda *_: calls.append(1))
     try:
@@ -158,7 +160,7 @@ def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_la
         u.deepfool(model, images.repeat(4, 1, 1, 1), correct_labels.repeat(4), n_steps=1)
     finally:
         handle.remove()
-    # Ranking the classes, ten gradients from one pass, and a look at where it led.
+    # Ranking the classes, ten gradients from one pass, and the prediction at the end.
     assert cost <= (1 + 11 + 1) * forward * 1.01 and once == len(calls) - once == 3
 
 
@@ -168,12 +170,12 @@ def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_la
 def test_carlini_wagner_is_near_minimal_for_affine_network(affine, points):
     distance, y = nearest_boundaries(affine, points)
     size = perturbation_norms(
-        found := u.carlini_wagner(affine, points, n_steps=300, binary_search_steps=8, bounds=(-3, 3)), points
+        adversarial := u.carlini_wagner(affine, points, n_steps=300, binary_search_steps=8, bounds=(-3, 3)), points
     )
-    assert u.attack_success(affine, points, found)[1].all() and (size >= distance.min(1).values - 1e-9).all()
-    # Its descent follows the strongest rival, whose boundary need not be the nearest one.
-    rival = affine(points).detach().scatter(1, y[:, None], -torch.inf).argmax(1)
-    assert (size <= 1.02 * distance.gather(1, rival[:, None])[:, 0] + 0.002).sum() >= 30
+    assert u.attack_success(affine, points, adversarial)[1].all() and (size >= distance.min(1).values - 1e-9).all()
+    # The descent follows the class with the second-largest logit, whose boundary need not be the nearest one.
+    runner_up = affine(points).detach().scatter(1, y[:, None], -torch.inf).argmax(1)
+    assert (size <= 1.02 * distance.gather(1, runner_up[:, None])[:, 0] + 0.002).sum() >= 30
     assert (size <= 1.02 * distance.min(1).values + 0.002).sum() >= 24
 
 
@@ -189,46 +191,46 @@ def test_carlini_wagner_confidence_enforces_logit_margin(affine, points):
 def test_carlini_wagner_targeted_reaches_target_class(affine, points):
     z, W = affine(points).detach(), affine[1].weight.detach()
     y, target = z.argmax(1), z.topk(3).indices[:, 2]
-    found = u.carlini_wagner(affine, points, target, targeted=True, n_steps=200, bounds=(-3, 3))
-    counts, fell = u.attack_success(affine, points, found, target, targeted=True)
-    assert counts.all() and fell.all()
-    # It must at least cross the boundary between the answer and the target.
-    least = (z.gather(1, y[:, None]) - z.gather(1, target[:, None]))[:, 0] / (W[y] - W[target]).norm(dim=1)
-    assert (perturbation_norms(found, points) >= least - 1e-9).all()
+    adversarial = u.carlini_wagner(affine, points, target, targeted=True, n_steps=200, bounds=(-3, 3))
+    counts, succeeded = u.attack_success(affine, points, adversarial, target, targeted=True)
+    assert counts.all() and succeeded.all()
+    # It must at least cross the boundary between the predicted class and the target.
+    minimum = (z.gather(1, y[:, None]) - z.gather(1, target[:, None]))[:, 0] / (W[y] - W[target]).norm(dim=1)
+    assert (perturbation_norms(adversarial, points) >= minimum - 1e-9).all()
 
 
 def naive_search(model, image, label, steps, lr, c):
-    """One picture, one c, torch's own Adam; the smallest change that fools, or None."""
+    """Attack one image with one c and the Adam of PyTorch; return the smallest successful change, or None."""
     start = ((2 * image - 1) * (1 - 1e-6)).atanh()
     w, best = start.clone().requires_grad_(), None
     adam = torch.optim.Adam([w], lr=lr)
     for _ in range(steps):
         at = (1 + w.tanh()) / 2
         z = model(at[None])[0]
-        lead = z[label] - max(z[k] for k in range(len(z)) if k != label)
+        margin = z[label] - max(z[k] for k in range(len(z)) if k != label)
         size = (at - image).square().sum()
         if z.argmax() != label and (best is None or size < (best - image).square().sum()):
             best = at.detach()
         adam.zero_grad()
-        (w.grad,) = torch.autograd.grad(size + c * lead.clamp(min=0), w)
+        (w.grad,) = torch.autograd.grad(size + c * margin.clamp(min=0), w)
         adam.step()
     return best
 
 
-def bisect_towards_image(model, image, label, found):
-    """Back towards the picture, by halves, as long as the answer stays wrong."""
+def bisect_towards_image(model, image, label, adversarial):
+    """Move the image back towards the original by bisection, as long as it stays misclassified."""
     short, far = 0.0, 1.0
     for _ in range(6):
         share = (short + far) / 2
-        if model((image + share * (found - image))[None]).argmax() != label:
+        if model((image + share * (adversarial - image))[None]).argmax() != label:
             far = share
         else:
             short = share
-    return image + far * (found - image)
+    return image + far * (adversarial - image)
 
 
 def test_carlini_wagner_single_search_matches_naive_loop(model, images, correct_labels):
-    found = u.carlini_wagner(
+    adversarial = u.carlini_wagner(
         model, images, correct_labels, n_steps=40, binary_search_steps=1, initial_const=1.0, early_stop=False
     )
     for n in range(5):
@@ -236,27 +238,27 @@ def test_carlini_wagner_single_search_matches_naive_loop(model, images, correct_
         expected = (
             images[n] if expected is None else bisect_towards_image(model, images[n], correct_labels[n], expected)
         )
-        torch.testing.assert_close(found[n], expected, rtol=0, atol=1e-8)
-    assert (perturbation_norms(found, images) > 0).sum() >= 4
+        torch.testing.assert_close(adversarial[n], expected, rtol=0, atol=1e-8)
+    assert (perturbation_norms(adversarial, images) > 0).sum() >= 4
 
 
 def test_carlini_wagner_search_over_c_matches_naive_loop(model, images, correct_labels):
-    """Ten times larger until a picture is fooled, halfway between the last two after that; each picture for itself."""
+    """Per image, c grows tenfold until the image is misclassified, and is bisected after that."""
     ours = u.carlini_wagner(
         model, images, correct_labels, n_steps=30, binary_search_steps=5, initial_const=0.02, early_stop=False
     )
     for n in range(5):
         low, high, c, best = 0.0, float("inf"), 0.02, None
         for _ in range(5):
-            found = naive_search(model, images[n], correct_labels[n].item(), 30, 0.01, c)
-            if found is None:
+            candidate = naive_search(model, images[n], correct_labels[n].item(), 30, 0.01, c)
+            if candidate is None:
                 low = c
             else:
                 high = c
                 best = (
-                    found
+                    candidate
                     if best is None
-                    or perturbation_norms(found[None], images[n]) < perturbation_norms(best[None], images[n])
+                    or perturbation_norms(candidate[None], images[n]) < perturbation_norms(best[None], images[n])
                     else best
                 )
             c = 10 * c if high == float("inf") else (low + high) / 2
@@ -272,18 +274,21 @@ def test_carlini_wagner_perturbation_is_not_larger_than_foolbox(model, images, c
     theirs = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device="cpu")
     criterion = foolbox.criteria.Misclassification(y)
 
-    def other(**kwargs):
+    def run_foolbox(**kwargs):
         attack = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=5, steps=60, initial_const=0.1, **kwargs)
         return attack.run(theirs, x, criterion).detach()
 
-    for found, kwargs in ((other(abort_early=False), {"early_stop": False}), (other(), {})):
+    for reference, kwargs in ((run_foolbox(abort_early=False), {"early_stop": False}), (run_foolbox(), {})):
         ours = u.carlini_wagner(model, x, y, binary_search_steps=5, n_steps=60, initial_const=0.1, **kwargs)
-        fell, others = u.attack_success(model, x, ours, y)[1], u.attack_success(model, x, found, y)[1]
-        assert fell.sum() >= others.sum() and fell.all()
+        succeeded, reference_succeeded = (
+            u.attack_success(model, x, ours, y)[1],
+            u.attack_success(model, x, reference, y)[1],
+        )
+        assert succeeded.sum() >= reference_succeeded.sum() and succeeded.all()
         assert (
-            0.95 * perturbation_norms(found, x).mean()
+            0.95 * perturbation_norms(reference, x).mean()
             < perturbation_norms(ours, x).mean()
-            <= perturbation_norms(found, x).mean()
+            <= perturbation_norms(reference, x).mean()
         )
 
 
@@ -307,34 +312,34 @@ def test_carlini_wagner_early_stop_saves_forward_passes(model, images, correct_l
     cut = calls.index(None)
     first, second = calls[:cut], calls[cut + 1 : -1]
     assert len(second) == 1 + 400 + 6 and sum(first) < 0.9 * sum(second)
-    assert len(set(first)) > 2, "pictures leave one by one"
+    assert len(set(first)) > 2, "the images should stop one by one"
 
 
 def test_carlini_wagner_more_searches_never_increase_perturbation(model, images, correct_labels):
-    found = [
+    norms = [
         perturbation_norms(
             u.carlini_wagner(model, images, correct_labels, n_steps=40, binary_search_steps=s, initial_const=0.1),
             images,
         )
         for s in (2, 4, 6)
     ]
-    fell = [f > 0 for f in found]
-    for less, more, had in zip(found, found[1:], fell):
-        assert (more[had] <= less[had] + 1e-12).all()
+    succeeded = [f > 0 for f in norms]
+    for less, more, success in zip(norms, norms[1:], succeeded):
+        assert (more[success] <= less[success] + 1e-12).all()
 
 
 def test_carlini_wagner_returns_input_if_misclassified_or_robust(model, images, correct_labels):
     y = correct_labels.clone()
     y[1] = (y[1] + 1) % 10
-    found = u.carlini_wagner(model, images, y, n_steps=20, binary_search_steps=3, initial_const=0.1)
-    assert torch.equal(found[1], images[1])
+    adversarial = u.carlini_wagner(model, images, y, n_steps=20, binary_search_steps=3, initial_const=0.1)
+    assert torch.equal(adversarial[1], images[1])
     assert torch.equal(
         u.carlini_wagner(model, images, correct_labels, n_steps=2, binary_search_steps=1, initial_const=1e-6), images
     )
 
 
 @pytest.mark.parametrize(
-    "wrong, said",
+    "call, message",
     [
         (lambda m, x: u.deepfool(m, x, n_steps=0), "needs n_steps ≥ 1"),
         (lambda m, x: u.deepfool(m, x, n_candidates=0), "n_candidates ≥ 1"),
@@ -344,17 +349,17 @@ def test_carlini_wagner_returns_input_if_misclassified_or_robust(model, images, 
         (lambda m, x: u.carlini_wagner(m, x, targeted=True), "needs y"),
     ],
 )
-def test_deepfool_and_carlini_wagner_reject_invalid_input(wrong, said, model, images):
-    with pytest.raises(ValueError, match=said):
-        wrong(model, images)
+def test_deepfool_and_carlini_wagner_reject_invalid_input(call, message, model, images):
+    with pytest.raises(ValueError, match=message):
+        call(model, images)
 
 
 def test_deepfool_and_carlini_wagner_perturb_less_than_bim(model, images, correct_labels):
-    """What needs the least change stops at the boundary; what spends a budget walks on, and is surer of the wrong answer."""
+    """Minimal attacks stop at the boundary; an attack with a budget continues, and its wrong prediction is more confident."""
     budget = u.bim(model, images, correct_labels, eps=0.1)
-    sure = g.objective_values(model, budget, g.cross_entropy(correct_labels))
+    budget_loss = g.objective_values(model, budget, g.cross_entropy(correct_labels))
     assert (u.attack_success(model, images, budget, correct_labels)[1]).all()
     for minimal in (u.deepfool(model, images, correct_labels), u.carlini_wagner(model, images, correct_labels)):
         assert u.attack_success(model, images, minimal, correct_labels)[1].all()
         assert (perturbation_norms(minimal, images) < perturbation_norms(budget, images)).all()
-        assert (g.objective_values(model, minimal, g.cross_entropy(correct_labels)) < sure).all()
+        assert (g.objective_values(model, minimal, g.cross_entropy(correct_labels)) < budget_loss).all()

@@ -1,4 +1,4 @@
-"""One layer's required change against one backward pass a picture; noise that stands in for the abnormal; the two together."""
+"""Layer-gradient features, compared with one backward pass per image; noise as a proxy for anomalies; both together."""
 
 from functools import partial
 
@@ -21,20 +21,20 @@ def images():
 @pytest.mark.parametrize("layer", ["decoder.0", "decoder.4"])
 def test_layer_gradient_features_match_backward_pass_per_image(objective, layer, images, assert_unchanged):
     vae = assert_unchanged(VariationalAutoencoder(1, (2, 3, 4, 5)).double())
-    slow = per_sample_gradients_by_loop(vae, images, objective(images))[f"{layer}.weight"].flatten(1)
+    expected = per_sample_gradients_by_loop(vae, images, objective(images))[f"{layer}.weight"].flatten(1)
     for batch_size in (1, 4, 64):
-        found = layer_gradient_features(vae, images, layer, objective, batch_size=batch_size)
-        torch.testing.assert_close(found, slow, rtol=1e-9, atol=1e-12)
-    assert not found.requires_grad
+        features = layer_gradient_features(vae, images, layer, objective, batch_size=batch_size)
+        torch.testing.assert_close(features, expected, rtol=1e-9, atol=1e-12)
+    assert not features.requires_grad
 
 
 def test_layer_gradient_features_are_unaffected_by_kl_term(images):
     """∂(−ELBO)/∂φ = ∂L/∂φ: the KL term belongs to the encoder."""
     vae = VariationalAutoencoder(1, (2, 3, 4, 5)).double()
     weight = vae.decoder[0].weight
-    for x, found in zip(images, layer_gradient_features(vae, images, objective=g.bernoulli_nll)):
+    for x, features in zip(images, layer_gradient_features(vae, images, objective=g.bernoulli_nll)):
         (whole,) = torch.autograd.grad(vae.negative_elbo(x[None]).sum(), weight)
-        torch.testing.assert_close(whole.flatten(), found, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(whole.flatten(), features, rtol=1e-9, atol=1e-12)
 
 
 def test_layer_gradient_features_accept_any_autoencoder(images):
@@ -58,10 +58,10 @@ def test_layer_gradient_features_detect_noise_on_held_out_images():
     normal[..., 14:] += 0.6  # dark on the left, bright on the right
     vae = VariationalAutoencoder(1, (2, 3, 4, 5))
     vae.fit(normal[:40], epochs=10, batch_size=8)
-    learned, kept = (
+    noisy_train, noisy_test = (
         add_gaussian_noise(x, generator=torch.Generator().manual_seed(i))
         for i, x in enumerate((normal[:40], normal[40:]))
     )
     change = partial(layer_gradient_features, vae, objective=g.bernoulli_nll)
-    judge = PurviewDetector(log=False).fit(change(normal[:40]), change(learned))
-    assert auroc(judge.score(change(normal[40:])), judge.score(change(kept))) > 0.95
+    detector = PurviewDetector(log=False).fit(change(normal[:40]), change(noisy_train))
+    assert auroc(detector.score(change(normal[40:])), detector.score(change(noisy_test))) > 0.95

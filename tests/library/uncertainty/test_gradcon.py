@@ -1,4 +1,4 @@
-"""GradCon against its formula, written naively with autograd; and what holds for every score of it."""
+"""GradCon, compared with its formula written naively with autograd, and properties of each of its scores."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch import nn
 from tutorial_lib.models import StridedAutoencoder
 from tutorial_lib.uncertainty import GradCon
 
-FIT_OPTIONS = {"epochs": 3, "batch": 4, "step": 1e-2}
+FIT_OPTIONS = {"epochs": 3, "batch_size": 4, "lr": 1e-2}
 
 
 def cosine(a, b):
@@ -17,24 +17,24 @@ def cosine(a, b):
     return a @ b / (a.norm() * b.norm()) if a.norm() > 0 and b.norm() > 0 else a.new_zeros(())
 
 
-def naive_gradcon(network, images, alpha, *, epochs, batch, step, seed=0):
-    """Algorithm and running mean, straight from the paper: a list of gradients that are averaged anew in every step."""
+def naive_gradcon(network, images, alpha, *, epochs, batch_size, lr, seed=0):
+    """Train as the paper states, averaging the list of all past gradients in every step."""
     network = copy.deepcopy(network).train()
     weights = [layer.weight for layer in network.decoder if hasattr(layer, "weight")]
-    optimiser, past = torch.optim.Adam(network.parameters(), lr=step), []
+    optimizer, past = torch.optim.Adam(network.parameters(), lr=lr), []
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=generator).split(batch):
+        for rows in torch.randperm(len(images), generator=generator).split(batch_size):
             L = ((network(images[rows]) - images[rows]) ** 2).mean()
             J = L
             if alpha and past:
                 own = torch.autograd.grad(L, weights, create_graph=True)
                 means = [torch.stack(column).mean(0) for column in zip(*past, strict=True)]
                 J = L - alpha * sum(cosine(g, m) for g, m in zip(own, means, strict=True)) / len(weights)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             J.backward()
             past.append([w.grad.clone() for w in weights])
-            optimiser.step()
+            optimizer.step()
     return network.eval(), [torch.stack(column).mean(0) for column in zip(*past, strict=True)]
 
 
@@ -55,33 +55,35 @@ def fitted(network, images):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_gradcon_training_and_scores_match_naive_formula(network, images, alpha):
-    there, means = naive_gradcon(network, images, alpha, **FIT_OPTIONS)
+    reference, means = naive_gradcon(network, images, alpha, **FIT_OPTIONS)
     detector = GradCon(network, alpha=alpha, beta=0.7).fit(images, **FIT_OPTIONS)
-    for mine, theirs in zip(detector.network.parameters(), there.parameters(), strict=True):
+    for mine, theirs in zip(detector.network.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(mine.detach(), theirs.detach(), rtol=1e-8, atol=1e-10)
     for mine, theirs in zip(detector.mean_gradients.values(), means, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-12)
-    weights = [layer.weight for layer in there.decoder if hasattr(layer, "weight")]
+    weights = [layer.weight for layer in reference.decoder if hasattr(layer, "weight")]
     for x in images[:4]:
-        L = ((there(x[None]) - x) ** 2).mean()
+        L = ((reference(x[None]) - x) ** 2).mean()
         own = torch.stack([cosine(g, m) for g, m in zip(torch.autograd.grad(L, weights), means, strict=True)])
         lengths, cosines = detector.gradient_statistics(x[None])
         torch.testing.assert_close(cosines[0], own, rtol=1e-7, atol=1e-9)
-        again = torch.autograd.grad(((there(x[None]) - x) ** 2).mean(), weights)
+        again = torch.autograd.grad(((reference(x[None]) - x) ** 2).mean(), weights)
         torch.testing.assert_close(lengths[0], torch.stack([g.norm() for g in again]))
-        for read, wanted in (("reconstruction", L), ("alignment", -own.mean()), ("both", L - 0.7 * own.mean())):
-            torch.testing.assert_close(detector.score(x[None], read)[0], wanted.detach(), rtol=1e-7, atol=1e-9)
+        for metric, expected in (("reconstruction", L), ("alignment", -own.mean()), ("both", L - 0.7 * own.mean())):
+            torch.testing.assert_close(detector.score(x[None], metric)[0], expected.detach(), rtol=1e-7, atol=1e-9)
 
 
 def test_gradcon_constraint_increases_gradient_alignment(network, images):
-    plain, held = (GradCon(network, alpha=alpha).fit(images, **(FIT_OPTIONS | {"epochs": 12})) for alpha in (0.0, 0.5))
-    assert held.history[-1][1] > plain.history[-1][1] + 0.1  # later gradients point where earlier ones did
-    assert held.history[-1][0] > plain.history[-1][0]  # at a price
+    plain, constrained = (
+        GradCon(network, alpha=alpha).fit(images, **(FIT_OPTIONS | {"epochs": 12})) for alpha in (0.0, 0.5)
+    )
+    assert constrained.history[-1][1] > plain.history[-1][1] + 0.1  # later gradients align with earlier ones
+    assert constrained.history[-1][0] > plain.history[-1][0]  # at the cost of a larger error
     assert plain.history[-1][0] < plain.history[0][0]
 
 
 def test_gradcon_matches_closed_form_for_linear_decoder():
-    """x̂ = W z: ∂L/∂W = 2/D (Wz − x) zᵀ; in one step of size next to nothing the direction is the mean of these."""
+    """x̂ = W z: ∂L/∂W = 2/D (Wz − x) zᵀ; with a negligible learning rate, the mean gradient is the mean of these."""
     generator = torch.Generator().manual_seed(0)
 
     class Linear(nn.Module):
@@ -99,8 +101,8 @@ def test_gradcon_matches_closed_form_for_linear_decoder():
     z = model.encoder(x).detach()
     each = 2 / 6 * (z @ model.decoder.weight.detach().T - x)[:, :, None] * z[:, None]
     torch.testing.assert_close(detector.mean_gradients["decoder.weight"], each.mean(0), rtol=1e-8, atol=1e-9)
-    by_hand = torch.stack([cosine(g, each.mean(0)) for g in each])
-    torch.testing.assert_close(detector.alignment(x)[:, 0], by_hand, rtol=1e-7, atol=1e-9)
+    expected = torch.stack([cosine(g, each.mean(0)) for g in each])
+    torch.testing.assert_close(detector.alignment(x)[:, 0], expected, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("read", ["reconstruction", "alignment", "both"])
@@ -120,7 +122,7 @@ def test_gradcon_alignment_is_bounded_and_subtracted_from_error(fitted, images):
 
 
 def test_gradcon_cosine_of_tiny_gradients_does_not_underflow(network, images):
-    """The smallest gradients have a direction as well, and a gradient of zero has none."""
+    """The smallest gradients still have a direction, and a gradient of zero has none."""
     images = images.float()
     detector = GradCon(network).fit(images, **FIT_OPTIONS)
     before, directions = detector.alignment(images), detector.mean_gradients
@@ -167,7 +169,7 @@ def test_gradcon_score_preserves_dtype_of_the_images(network, images):
 
 
 def test_gradcon_cosines_stay_bounded_for_saturated_network(network, images):
-    """Deep in the flat of the sigmoid every gradient is next to nothing; nothing may be divided by that."""
+    """Where the sigmoid saturates, every gradient is nearly zero, and the score must not divide by it."""
     network.float().decoder[6].bias.data -= 55.0
     detector = GradCon(network, alpha=0.0).fit(images.float(), **FIT_OPTIONS)
     assert detector.alignment(images.float()).abs().max() <= 1 + 1e-5
@@ -175,7 +177,7 @@ def test_gradcon_cosines_stay_bounded_for_saturated_network(network, images):
 
 
 def test_gradcon_detects_misaligned_gradients(network):
-    """Normal: dark on the left, bright on the right, under some noise. Abnormal: the same pictures, mirrored."""
+    """Normal images are dark on the left and bright on the right, with noise; abnormal images are mirrored."""
     images = 0.2 * torch.rand(50, 2, 28, 28, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     images[..., 14:] += 0.6
     detector = GradCon(network, alpha=0.3).fit(images[:40], epochs=20, batch_size=8, lr=1e-2)

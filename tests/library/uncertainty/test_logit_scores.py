@@ -1,4 +1,4 @@
-"""Scores of the logits, of the last layer and of several answers: from the formula, number by number, and against pytorch-ood."""
+"""Scores of logits, last-layer features and several predictions: naive formulas and pytorch-ood."""
 
 import copy
 import math
@@ -18,8 +18,8 @@ with warnings.catch_warnings():
     import pytorch_ood.detector as peer
 
 
-def apply_to_rows(rows, read):
-    return torch.tensor([read(row) for row in rows.tolist()], dtype=torch.float64)
+def apply_to_rows(rows, formula):
+    return torch.tensor([formula(row) for row in rows.tolist()], dtype=torch.float64)
 
 
 def probabilities(z):
@@ -33,28 +33,30 @@ def test_logit_scores_match_definition(logits_and_features):
     def rest(row):
         return math.fsum(sorted(probabilities(row))[:-1])
 
-    def sure(row):
+    def top_term(row):
         return max(probabilities(row)) * math.log1p(-rest(row))
 
-    for found, read in [
+    for scores, formula in [
         (u.msp_score(z), rest),
         (u.margin_score(z), lambda row: rest(row) + sorted(probabilities(row))[-2]),
         (
             u.entropy_score(z),
-            lambda row: -math.fsum([p * math.log(p) for p in sorted(probabilities(row))[:-1] if p] + [sure(row)]),
+            lambda row: -math.fsum([p * math.log(p) for p in sorted(probabilities(row))[:-1] if p] + [top_term(row)]),
         ),
         (
             u.energy_score(z, 3.0),
             lambda row: -3 * (max(row) / 3 + math.log(math.fsum(math.exp((v - max(row)) / 3) for v in row))),
         ),
     ]:
-        torch.testing.assert_close(found, apply_to_rows(z, read), rtol=1e-12, atol=0)
+        torch.testing.assert_close(scores, apply_to_rows(z, formula), rtol=1e-12, atol=0)
 
 
 def test_logit_scores_match_pytorch_ood(logits_and_features):
     z, _ = logits_and_features
     torch.testing.assert_close(u.msp_score(z) - 1, peer.MaxSoftmax.score(z), rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(u.entropy_score(z), peer.Entropy.score(z), rtol=0, atol=1e-5)  # it clips p at 1e-7
+    torch.testing.assert_close(
+        u.entropy_score(z), peer.Entropy.score(z), rtol=0, atol=1e-5
+    )  # pytorch-ood clips p at 1e-7
     torch.testing.assert_close(u.energy_score(z, 2.0), peer.EnergyBased.score(z, t=2.0), rtol=1e-12, atol=0)
 
 
@@ -140,9 +142,9 @@ def test_odin_score_matches_naive_loop(signs, images):
         p = (signs(x) / T).softmax(1)
         (towards,) = torch.autograd.grad(p.amax(1).log().sum(), x)
         expected.append(1 - (signs(x + step * towards.sign()) / T).softmax(1).amax().item())
-    found = u.odin_score(signs, images, temperature=T, eps=step)
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=1e-10, atol=1e-13)
-    # Without a step and without warmth it is the plain softmax.
+    scores = u.odin_score(signs, images, temperature=T, eps=step)
+    torch.testing.assert_close(scores, torch.tensor(expected, dtype=torch.float64), rtol=1e-10, atol=1e-13)
+    # Without a step and at temperature 1 it is the maximum softmax probability.
     plain = u.msp_score(signs(images).detach())
     torch.testing.assert_close(u.odin_score(signs, images, temperature=1.0, eps=0.0), plain, rtol=1e-10, atol=0)
 
@@ -160,20 +162,20 @@ def test_odin_score_falls_with_the_input_step(signs, images):
     assert (u.odin_score(signs, images, temperature=10.0, eps=1e-3) < before).all()
 
 
-# Several answers
+# Several predictions.
 
 
 def test_decompose_uncertainty_matches_definition():
     z = 3 * torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = u.decompose_uncertainty(z)
+    result = u.decompose_uncertainty(z)
     for n in range(7):
         p = [probabilities(z[t, n].tolist()) for t in range(4)]
         mean = [sum(column) / 4 for column in zip(*p)]
         H = lambda p: -math.fsum(v * math.log(v) for v in p)
-        assert found.predictive_entropy[n].item() == pytest.approx(H(mean), rel=1e-12)
-        assert found.expected_entropy[n].item() == pytest.approx(sum(map(H, p)) / 4, rel=1e-12)
-        assert found.mutual_information[n].item() == pytest.approx(H(mean) - sum(map(H, p)) / 4, rel=1e-9)
-        torch.testing.assert_close(found.probabilities[n], torch.tensor(mean, dtype=torch.float64))
+        assert result.predictive_entropy[n].item() == pytest.approx(H(mean), rel=1e-12)
+        assert result.expected_entropy[n].item() == pytest.approx(sum(map(H, p)) / 4, rel=1e-12)
+        assert result.mutual_information[n].item() == pytest.approx(H(mean) - sum(map(H, p)) / 4, rel=1e-9)
+        torch.testing.assert_close(result.probabilities[n], torch.tensor(mean, dtype=torch.float64))
 
 
 def test_decompose_uncertainty_separates_aleatoric_and_epistemic():
@@ -182,7 +184,7 @@ def test_decompose_uncertainty_separates_aleatoric_and_epistemic():
     differ = u.decompose_uncertainty(60 * torch.eye(4)[:, None])
     assert differ.mutual_information.item() == pytest.approx(math.log(4)) and differ.expected_entropy.item() < 1e-6
     tiny = u.decompose_uncertainty(torch.tensor([[[30.0, 0.0]], [[30.1, 0.0]]]))
-    assert tiny.mutual_information.item() > 0  # where two entropies would only round
+    assert tiny.mutual_information.item() > 0  # the difference of two entropies would be a rounding error
 
 
 def test_deep_ensemble_of_one_has_zero_mutual_information(signs, images, assert_unchanged):
@@ -198,15 +200,17 @@ def test_deep_ensemble_of_one_has_zero_mutual_information(signs, images, assert_
 
 def test_mc_dropout_matches_masks_on_the_features(signs, images):
     generator = torch.Generator().manual_seed(4)
-    kept = torch.rand(6, 16, generator=generator) >= 0.3
+    masks = torch.rand(6, 16, generator=generator) >= 0.3
     _, h = g.penultimate_features(signs, images)
-    z = torch.stack([(h * m / 0.7) @ signs.head.weight.T + signs.head.bias for m in kept]).detach()
-    found = u.mc_dropout(signs, images, p=0.3, n_samples=6, generator=torch.Generator().manual_seed(4))
-    for a, b in zip(found, u.decompose_uncertainty(z), strict=True):
+    z = torch.stack([(h * m / 0.7) @ signs.head.weight.T + signs.head.bias for m in masks]).detach()
+    result = u.mc_dropout(signs, images, p=0.3, n_samples=6, generator=torch.Generator().manual_seed(4))
+    for a, b in zip(result, u.decompose_uncertainty(z), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-14)
-    nothing = u.mc_dropout(signs, images, p=0.0, n_samples=3)
-    assert (nothing.mutual_information.abs() < 1e-14).all()
-    torch.testing.assert_close(nothing.predictive_entropy, u.entropy_score(signs(images).detach()), rtol=1e-10, atol=0)
+    without_dropout = u.mc_dropout(signs, images, p=0.0, n_samples=3)
+    assert (without_dropout.mutual_information.abs() < 1e-14).all()
+    torch.testing.assert_close(
+        without_dropout.predictive_entropy, u.entropy_score(signs(images).detach()), rtol=1e-10, atol=0
+    )
 
 
 def test_mc_dropout_supports_linear_layer_without_bias(assert_unchanged):

@@ -1,4 +1,4 @@
-"""Open-set recognition: classes that play the unknown, a threshold from normal pictures alone, and the answers."""
+"""Open-set recognition: proxy unknown classes, a threshold from normal images alone, and the predictions."""
 
 import pytest
 import torch
@@ -37,11 +37,11 @@ def test_threshold_at_tpr_accepts_tied_scores_together():
 
 def test_open_set_predict_assigns_rejected_samples_to_extra_class():
     z = torch.tensor([[5.0, 0, 0], [0, 5, 0], [0, 0, 5], [0.1, 0, 0]])
-    said = open_set_predict(z, msp_score(z), 0.5)
-    assert said.tolist() == [0, 1, 2, 3]
+    predicted = open_set_predict(z, msp_score(z), 0.5)
+    assert predicted.tolist() == [0, 1, 2, 3]
     truth = torch.tensor([0, 1, 1, 3])
-    assert accuracy(said, truth) == 0.75
-    assert macro_f1(said, truth, 4) == pytest.approx((1 + 2 / 3 + 0 + 1) / 4)
+    assert accuracy(predicted, truth) == 0.75
+    assert macro_f1(predicted, truth, 4) == pytest.approx((1 + 2 / 3 + 0 + 1) / 4)
     assert (open_set_predict(z, msp_score(z), 1.0) < 3).all() and (open_set_predict(z, msp_score(z), -1.0) == 3).all()
 
 

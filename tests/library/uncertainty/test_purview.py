@@ -1,4 +1,4 @@
-"""Norms towards confounding labels, label by label; and the detector that reads them, against scikit-learn."""
+"""Gradient norms for confounding labels, label by label, and the detector on them, compared with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ LABELS = {
 
 
 def loss(link, y):
-    """From the definition, on logits of one row."""
+    """Return the loss from its definition, on the logits of one row."""
     if link == "sigmoid":
         return g.Objective(lambda z: binary_cross_entropy_with_logits(z, y.expand_as(z), reduction="none").mean(1))
     return g.Objective(lambda z: -(y * z.softmax(1).log()).mean(1))
@@ -38,12 +38,12 @@ def loss(link, y):
 @pytest.mark.parametrize("link", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("name", LABELS)
 def test_confounding_gradient_norms_match_backward_pass_per_image(name, link, signs, images):
-    slow = per_sample_gradients_by_loop(signs, images, loss(link, LABELS[name]))
-    expected = torch.stack([v.flatten(1).norm(dim=1) for v in slow.values()], 1)
-    given = name if name in ("ones", "uniform") else LABELS[name]
-    found = confounding_gradient_norms(signs, images, given, activation=link, group_by="tensor")
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-15)
-    layers = confounding_gradient_norms(signs, images, given, activation=link)
+    gradients = per_sample_gradients_by_loop(signs, images, loss(link, LABELS[name]))
+    expected = torch.stack([v.flatten(1).norm(dim=1) for v in gradients.values()], 1)
+    label = name if name in ("ones", "uniform") else LABELS[name]
+    norms = confounding_gradient_norms(signs, images, label, activation=link, group_by="tensor")
+    torch.testing.assert_close(norms, expected, rtol=1e-9, atol=1e-15)
+    layers = confounding_gradient_norms(signs, images, label, activation=link)
     assert layers.shape == (5, len(g.layer_names(signs)))
     torch.testing.assert_close(layers.square().sum(1), expected.square().sum(1), rtol=1e-10, atol=1e-20)
 
@@ -52,9 +52,9 @@ def test_confounding_gradient_norms_match_backward_pass_per_image(name, link, si
 def test_confounding_norms_from_gram_match_direct_norms(link, signs, images):
     K, z = g.class_gradient_gram(signs, images), g.model_outputs(signs, images)
     y = torch.stack([LABELS[name] for name in LABELS])
-    found = confounding_norms_from_gram(K, z, y, activation=link)
-    assert found.shape == (4, 5, len(g.layer_names(signs)))
-    for row, label in zip(found, y, strict=True):
+    norms = confounding_norms_from_gram(K, z, y, activation=link)
+    assert norms.shape == (4, 5, len(g.layer_names(signs)))
+    for row, label in zip(norms, y, strict=True):
         expected = confounding_gradient_norms(signs, images, label, activation=link)
         torch.testing.assert_close(row, expected, rtol=1e-7, atol=1e-9 * max(1.0, expected.max().item()))
 
@@ -114,7 +114,7 @@ def test_confounding_norms_from_gram_separate_by_class_at_last_layer(signs, imag
     torch.testing.assert_close(confounding_norms_from_gram(K, z, every)[..., 0], expected, rtol=1e-7, atol=0)
 
 
-# The detector
+# The detector.
 
 
 def normal_and_abnormal_features(n=80, m=60, features=5, seed=0):
@@ -127,11 +127,11 @@ def normal_and_abnormal_features(n=80, m=60, features=5, seed=0):
 def test_purview_detector_matches_sklearn_logistic_regression():
     normal, abnormal = normal_and_abnormal_features()
     detector = PurviewDetector(l2_penalty=0.5).fit(normal[:50], abnormal[:40])
-    both, said = torch.cat([normal[:50], abnormal[:40]]).log().numpy(), [0] * 50 + [1] * 40
+    both, targets = torch.cat([normal[:50], abnormal[:40]]).log().numpy(), [0] * 50 + [1] * 40
     log_odds = LogisticRegression(C=2.0, class_weight="balanced", max_iter=5000, tol=1e-9)
-    theirs = make_pipeline(StandardScaler(), log_odds).fit(both, said)
+    theirs = make_pipeline(StandardScaler(), log_odds).fit(both, targets)
     for part in (normal[50:], abnormal[40:]):
-        # StandardScaler divides by n where we divide by n − 1.
+        # StandardScaler divides by n, the detector by n − 1.
         np.testing.assert_allclose(
             detector.score(part), theirs.decision_function(part.log().numpy()), rtol=2e-2, atol=2e-2
         )
@@ -155,9 +155,11 @@ def test_purview_detector_hidden_layers_learn_nonlinear_boundary():
     generator = torch.Generator().manual_seed(0)
     ring = lambda radius, n: radius * torch.nn.functional.normalize(torch.randn(n, 2, generator=generator), dim=1)
     normal, abnormal = ring(1.0, 300), torch.cat([ring(0.3, 150), ring(2.0, 150)])
-    line, bent = (PurviewDetector(hidden, log=False).fit(normal[::2], abnormal[::2]) for hidden in ((), (40, 20)))
-    reached = [auroc(d.score(normal[1::2]), d.score(abnormal[1::2])) for d in (line, bent)]
-    assert reached[0] < 0.65 and reached[1] > 0.95
+    linear, nonlinear = (
+        PurviewDetector(hidden, log=False).fit(normal[::2], abnormal[::2]) for hidden in ((), (40, 20))
+    )
+    areas = [auroc(d.score(normal[1::2]), d.score(abnormal[1::2])) for d in (linear, nonlinear)]
+    assert areas[0] < 0.65 and areas[1] > 0.95
 
 
 @pytest.mark.parametrize("hidden", [(), (6,)])
@@ -166,8 +168,8 @@ def test_purview_detector_is_invariant_to_feature_units_and_squaring(hidden):
     expected = PurviewDetector(hidden, epochs=5).fit(normal, abnormal).score(abnormal)
     other = torch.tensor([1e-9, 1, 5, 1e4, 3], dtype=torch.float64)
     for change in (lambda v: v * other, lambda v: v.square()):
-        found = PurviewDetector(hidden, epochs=5).fit(change(normal), change(abnormal)).score(change(abnormal))
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+        scores = PurviewDetector(hidden, epochs=5).fit(change(normal), change(abnormal)).score(change(abnormal))
+        torch.testing.assert_close(scores, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("hidden", [(), (6,)])
@@ -175,10 +177,10 @@ def test_purview_detector_weights_both_classes_equally(hidden):
     normal, abnormal = normal_and_abnormal_features(n=60, m=60)
     few = abnormal[:15].repeat(4, 1)
     expected = PurviewDetector(hidden, epochs=20).fit(normal, few).score(normal)
-    found = PurviewDetector(hidden, epochs=20).fit(normal, abnormal[:15]).score(normal)
-    # Its statistics are of fewer abnormal pictures, so that it is the same but nearly.
-    assert torch.corrcoef(torch.stack([found, expected]))[0, 1] > 0.95
-    assert (found - expected).mean().abs() < 0.5
+    scores = PurviewDetector(hidden, epochs=20).fit(normal, abnormal[:15]).score(normal)
+    # The statistics come from fewer distinct abnormal samples, so that the scores agree only approximately.
+    assert torch.corrcoef(torch.stack([scores, expected]))[0, 1] > 0.95
+    assert (scores - expected).mean().abs() < 0.5
 
 
 def test_purview_detector_is_seeded_and_leaves_global_rng_unchanged():
@@ -226,20 +228,20 @@ def test_purview_detector_rejects_invalid_input(broken, message):
 
 
 def test_confounding_gradient_norms_rejects_invalid_input(signs, images):
-    for how, message in (
+    for options, message in (
         ({"labels": "twos"}, "labels are 'ones'"),
-        ({"link": "tanh"}, "activation is"),
-        ({"by": "row"}, "grouping"),
+        ({"activation": "tanh"}, "activation is"),
+        ({"group_by": "row"}, "grouping"),
     ):
         with pytest.raises(ValueError, match=message):
-            confounding_gradient_norms(signs, images, **how)
+            confounding_gradient_norms(signs, images, **options)
     with pytest.raises(ValueError, match=r"labels \(Q, C\)"):
         confounding_norms_from_gram(torch.eye(2)[None, None], torch.zeros(1, 2), torch.ones(2))
 
 
 def test_confounding_norms_from_gram_need_no_forward_pass(signs, images):
     K, z = g.class_gradient_gram(signs, images), g.model_outputs(signs, images)
-    handle = signs.register_forward_hook(lambda *_: pytest.fail("the network was asked again"))
+    handle = signs.register_forward_hook(lambda *_: pytest.fail("the network was run again"))
     try:
         assert confounding_norms_from_gram(K, z, torch.eye(10, dtype=torch.float64).repeat(5, 1)).isfinite().all()
     finally:

@@ -1,4 +1,4 @@
-"""The fair protocol: what must not stand on both sides, and what happens when it does."""
+"""Group splits: which samples must not be on both sides, and the leakage that occurs otherwise."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def seeded(seed=0):
 
 @pytest.fixture
 def samples():
-    """Sixty normal pictures; forty of them blurred, thirty attacked; fifty strangers of their own."""
+    """Sixty normal images, forty of them blurred and thirty attacked, and fifty separate out-of-distribution images."""
     family = torch.tensor([0] * 60 + [1] * 40 + [2] * 30 + [5] * 50)
     image = torch.cat([torch.arange(60), torch.arange(40), torch.arange(30), 1000 + torch.arange(50)])
     mixed = torch.randperm(len(family), generator=seeded())
@@ -29,11 +29,11 @@ def samples():
 def test_columnwise_auroc_matches_auroc_per_column():
     normal, abnormal = torch.randn(30, 4, generator=seeded()), torch.randn(20, 4, generator=seeded(1))
     abnormal += torch.tensor([2.0, -2, 0, 0])
-    found = columnwise_auroc(normal, abnormal)
-    assert found.tolist() == [auroc(normal[:, k], abnormal[:, k]) for k in range(4)]
-    assert found[0] > 0.85 and found[1] < 0.15
-    torch.testing.assert_close(columnwise_auroc(-normal, -abnormal), 1 - found)
-    torch.testing.assert_close(columnwise_auroc(normal.exp(), abnormal.exp()), found)  # monotone maps change nothing
+    areas = columnwise_auroc(normal, abnormal)
+    assert areas.tolist() == [auroc(normal[:, k], abnormal[:, k]) for k in range(4)]
+    assert areas[0] > 0.85 and areas[1] < 0.15
+    torch.testing.assert_close(columnwise_auroc(-normal, -abnormal), 1 - areas)
+    torch.testing.assert_close(columnwise_auroc(normal.exp(), abnormal.exp()), areas)  # monotone maps change nothing
     with pytest.raises(ValueError, match="same columns"):
         columnwise_auroc(normal, abnormal[:, :2])
 
@@ -56,7 +56,7 @@ def test_group_splits_contain_expected_groups_and_equal_test_sets(samples):
     for a, b in zip(own, left, strict=True):
         assert set(family[a.train].tolist()) == {0, a.group}
         assert set(family[b.train].tolist()) == {0, 1, 2, 5} - {b.group}
-        assert torch.equal(a.test, b.test)  # the same test for both, so that they can stand side by side
+        assert torch.equal(a.test, b.test)  # the same test set for both, so that they can be compared
         assert torch.equal(a.train[family[a.train] == 0], b.train[family[b.train] == 0])
 
 
@@ -77,21 +77,21 @@ def test_group_splits_accept_any_normal_group_and_are_seeded(samples):
 
 
 def test_within_group_splits_prevent_leakage_of_image_identity():
-    """Pictures differ, damage does not show: nothing is there to be found, yet a split by samples finds it."""
+    """The distortion is invisible, so that nothing can be detected, but a split by samples reports a high AUROC."""
     generator = seeded()
     image = torch.cat([torch.arange(200), torch.arange(200).repeat_interleave(3)])
     family = torch.tensor([0] * 200 + [1] * 600)
-    family[200:][image[200:] % 2 == 0] = 0  # whoever knows the picture knows the answer, for half of them
-    look = torch.randn(200, 60, generator=generator)[image] + 0.1 * torch.randn(800, 60, generator=generator)
+    family[200:][image[200:] % 2 == 0] = 0  # for half of the images, the identity determines the label
+    features = torch.randn(200, 60, generator=generator)[image] + 0.1 * torch.randn(800, 60, generator=generator)
 
     def held_out_auroc(train, test):
         a, b = family == 0, family == 1
         on = torch.zeros(800, dtype=torch.bool)
         on[train] = True
-        detector = PurviewDetector((40,), log=False, epochs=60).fit(look[on & a], look[on & b])
+        detector = PurviewDetector((40,), log=False, epochs=60).fit(features[on & a], features[on & b])
         out = torch.zeros(800, dtype=torch.bool)
         out[test] = True
-        return auroc(detector.score(look[out & a]), detector.score(look[out & b]))
+        return auroc(detector.score(features[out & a]), detector.score(features[out & b]))
 
     (fold,) = within_group_splits(family, image)
     order = torch.randperm(800, generator=generator)

@@ -1,20 +1,20 @@
-"""The quiz of chapter 1: the mistakes people make about gradients, and what to look at instead."""
+"""The quiz of chapter 1: frequent misconceptions about gradients."""
 
 from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "Why not simply train on the novel pictures?",
+        "Why not simply train on the novel images?",
         {
             "There are too few of them.": (
                 "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves of 1.2."
             ),
-            "Their gradients do not exist.": "They exist for every picture, known or not. Chapter 3 lives on them.",
+            "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
             "The weights must not change after release.": (
-                "That may be a rule of your house. It is no reason why training would fail."
+                "That may be a rule of your organization, but it does not explain why training would fail."
             ),
-            "Early on they disturb learning, later they push out what was learned, and the next novelty is always missing.": (
-                "That is why we meet them at inference, with the network as it is."
+            "Early in training they disturb it, later they cause forgetting, and the next novel class is always missing.": (
+                "That is why we handle them at inference, without changing the network."
             ),
         },
         correct=3,
@@ -24,10 +24,10 @@ QUIZ = (
         {
             "vanishes.": "Measure it. It may be small there, or very large; distance does not decide.",
             "is meaningless.": "It describes exactly how this network behaves near x, however strange x may be.",
-            "exists, and speaks of the network near x, not of the world.": (
-                "It is local information: as true as ever about the network, and silent about what x really shows."
+            "exists, and describes the network near x, not what x shows.": (
+                "It is local information: correct for the network, and without information about what x really shows."
             ),
-            "is always large.": "Compare a few. You will see novel signs with smaller gradients than known ones.",
+            "is always large.": "Compare a few. Some novel signs have smaller gradients than known ones.",
         },
         correct=2,
     ),
@@ -35,20 +35,20 @@ QUIZ = (
         "“The negative gradient is the steepest way down” …",
         {
             "once we have said how the length of a step is measured.": (
-                "Another norm, another steepest way: 1.6 shows two of them on one picture."
+                "Another norm gives another steepest direction: 1.6 shows two of them for one image."
             ),
-            "to the minimum.": "It only knows the next step. Follow it for a while and look where it bends.",
+            "to the minimum.": "It describes only the next step. Follow it for a while and see how its direction changes.",
             "for a step of any length.": "The exercise on the largest step found where this ends.",
             "only where the loss is convex.": "Close enough to any point it is true; convexity speaks of the whole landscape.",
         },
         correct=0,
     ),
     Question(
-        "You want one gradient norm for each of 8 pictures, and call `backward` on their mean loss. You get …",
+        "You want one gradient norm for each of 8 images, and call `backward` on their mean loss. You get …",
         {
-            "the 8 norms, averaged.": "Norms do not average here: two opposite gradients cancel before anyone takes a norm.",
-            "the norm of the average gradient, and no way back.": (
-                "One vector is left of eight. Ask for one gradient a sample before you average."
+            "the 8 norms, averaged.": "Norms do not average here: two opposite gradients cancel before a norm is taken.",
+            "the norm of the average gradient, from which the 8 norms cannot be computed.": (
+                "One vector is left of eight. Compute one gradient per sample before you average."
             ),
             "the 8 norms, up to a common factor.": (
                 "What is lost is the angles between the eight gradients, and no factor brings them back."
@@ -60,15 +60,17 @@ QUIZ = (
     Question(
         "A counterfactual manifold is …",
         {
-            "the network after it was trained again on x.": "Nothing is trained again. We only ask how it would have to change.",
-            "the picture x, edited until it is a Q.": (
-                "That is the other half of the story: moving the picture instead of the network."
+            "the network after it was trained again on x.": (
+                "Nothing is trained again. We only compute how the network would have to change."
             ),
-            "the nearest training picture of class Q.": (
-                "That is a neighbour, the surrogate of 1.5. It says nothing of the network."
+            "the image x, edited until it is a Q.": (
+                "That is the other way to change the prediction: changing the image instead of the network."
             ),
-            "the learned space as it would have to be for x to be a Q.": (
-                "We read off the change that this would take, and leave the network as it was."
+            "the nearest training image of class Q.": (
+                "That is a neighbor, the surrogate of 1.5. It does not describe the network."
+            ),
+            "the representation that the network would need to classify x as Q.": (
+                "We compute the change that this would take, and leave the network as it was."
             ),
         },
         correct=3,

@@ -1,4 +1,4 @@
-"""The quiz of chapter 2: the mistakes people make about explanations, and what to look at instead."""
+"""The quiz of chapter 2: frequent misconceptions about explanations."""
 
 from tutorial_course.widgets import Question
 
@@ -9,65 +9,67 @@ QUIZ = (
             "channels whose gradient is positive on average are active there.": (
                 "That is its formula in words. Everything beyond it is a claim that has to be tested."
             ),
-            "those pixels caused the decision.": "Remove them and see whether the answer falls. The map did not try.",
+            "those pixels caused the decision.": "The map does not test this. Remove them and see whether the logit falls.",
             "the network understands the sign.": (
                 "Some maps look just like that with random weights in the last layers."
             ),
-            "the rest of the picture could be deleted without loss.": (
+            "the rest of the image could be deleted without changing the prediction.": (
                 "That is a claim, and measurable: deletion and insertion measure it. The map does not."
             ),
         },
         correct=0,
     ),
     Question(
-        "“Why 30, rather than 30?”, asked of a confident network, gives …",
+        "“Why 30, rather than 30?”, computed for a confident network, gives …",
         {
-            "Grad-CAM.": "That is why 30 at all. The loss to its own answer has almost no slope.",
-            "nearly nothing, and must not be stretched.": (
-                "p − e_P is almost zero, and so is every map made of it. Print its mass before anyone looks."
+            "Grad-CAM.": "Grad-CAM answers why 30 at all. The loss against the predicted class has almost no gradient.",
+            "a map that is nearly zero and must not be normalized.": (
+                "p − e_P is almost zero, and so is every map computed from it. Print its sum before you show it."
             ),
-            "an error.": "It is a legal question with an empty answer.",
-            "the whole sign.": "Only after the last digits were stretched to full scale.",
+            "an error.": "The question is valid, and its answer is a map that is almost zero.",
+            "the whole sign.": "Only if rounding errors were normalized to full scale.",
         },
         correct=1,
     ),
     Question(
-        "A crisp map stays the same when the last layers are drawn anew. So …",
+        "A crisp map stays the same when the last layers are re-initialized at random. So …",
         {
-            "it is robust, which is good.": "Robust against losing all knowledge. Would you want a witness like that?",
+            "it is robust, which is good.": "It does not depend on what the network has learned, so it cannot explain it.",
             "those layers do not matter.": "Look at the predictions: they collapsed.",
-            "the seed was unlucky.": "Try ten. The exercise on forgetting does.",
-            "it draws the picture, not the decision.": (
-                "Nothing of what was forgotten is in it. An edge detector does the same without a network."
+            "the seed was unlucky.": "Try ten seeds, as the exercise on the randomization test does.",
+            "it shows the image, not the decision.": (
+                "The map does not depend on the weights that were randomized. An edge detector needs no network at all."
             ),
         },
         correct=3,
     ),
     Question(
-        "A bright blob in the centre points at the sign more often than Grad-CAM does. So …",
+        "A center prior, a bright spot in the center, has its maximum on the sign more often than Grad-CAM does. So …",
         {
-            "Grad-CAM is useless.": "It loses a game in which the centre wins by default. Change the game first.",
-            "the blob explains the network.": "It never saw the network, nor the picture.",
+            "Grad-CAM is useless.": "It loses in a test that the center wins by default. Change the test first.",
+            "the center prior explains the network.": "It uses neither the network nor the image.",
             "the test rewards the photographer's habit.": (
-                "Signs stand in the middle. Measure the mass in a mask, or use twins, where the middle knows nothing."
+                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual pairs, "
+                "where the center carries no information."
             ),
-            "we should average over more pictures.": (
-                "More pictures make the mean steadier. A bias does not average out."
+            "we should average over more images.": (
+                "More images make the mean more precise. A bias does not average out."
             ),
         },
         correct=2,
     ),
     Question(
-        "Suppose the second look is 3 points more accurate in bad weather. Before you thank the gradient, you need …",
+        "Suppose the introspective classifier is 3 percentage points more accurate under corruption. Before you attribute this "
+        "to the gradient, you need …",
         {
             "the same head, trained the same way, on features without gradients.": (
-                "Whatever this one gains as well is no merit of the gradient."
+                "What this control gains as well cannot be attributed to the gradient."
             ),
             "a larger second head.": (
-                "A larger head may raise both numbers. It says nothing of what the gradient added."
+                "A larger head may raise both numbers. It does not show what the gradient contributes."
             ),
-            "five more seeds.": "Needed, and not enough: a fair comparison can be steady, and so can an unfair one.",
-            "a lower loss in training.": "It tells how well the head fits, not what it was fed.",
+            "five more seeds.": "Necessary, but not enough: a biased comparison can be just as reproducible as a fair one.",
+            "a lower loss in training.": "It shows how well the head fits, not which features it uses.",
         },
         correct=0,
     ),

@@ -1,34 +1,36 @@
-"""The quiz of chapter 3: the mistakes people make about uncertainty and attacks, and what to look at instead."""
+"""The quiz of chapter 3: frequent misconceptions about uncertainty and attacks."""
 
 from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A larger gradient norm means a stranger picture.",
+        "A larger gradient norm means that the image is more abnormal.",
         {
-            "Always.": "Look at the bars of 3.2. Some of them point down.",
-            "Never.": "For noise it does here. The sign is not fixed the other way round either.",
-            "Only after taking logarithms.": "Monotone maps do not change AUROC. The order of the pictures stays as it is.",
-            "It depends on loss, layer and training; measure the sign first.": (
-                "One AUROC a layer, its sign kept, before any detector and before any sum."
+            "Always.": "Look at the bars of 3.2. Some AUROCs are below one half.",
+            "Never.": "For noise it does here. A smaller norm does not always indicate an abnormal image either.",
+            "Only after taking logarithms.": (
+                "Monotone functions do not change the AUROC. The order of the images stays as it is."
+            ),
+            "It depends on loss, layer and training; measure first whether the AUROC is above one half.": (
+                "Compute one AUROC per layer, also below one half, before you train a detector or add up norms."
             ),
         },
         correct=3,
     ),
     Question(
-        "Suppose a detector reaches .95 on families it was trained with. This promises …",
+        "Suppose a detector has an AUROC of .95 on the types of anomaly that it was trained on. This shows …",
         {
-            "the same on the next unknown.": "See the second column, where the family was left out of the training.",
-            "that these families are separable in these features.": "That much, and no more. For other families ask again.",
-            "that it beats maximum softmax.": "Maximum softmax was shown no abnormal picture. Compare like with like.",
-            "nothing.": "It is worth a lot when you know what will come, such as weather.",
+            "that it is as good on the next unknown type.": "See the second column, where the type was left out of training.",
+            "that these types are separable in these features.": "This is all it shows. Test other types separately.",
+            "that it outperforms maximum softmax.": "Maximum softmax was not trained on abnormal images. Compare like with like.",
+            "nothing.": "It is valuable if you know which anomalies will occur, such as corruptions.",
         },
         correct=1,
     ),
     Question(
         "Average the gradient of the loss over labels drawn from the network's own prediction. You get …",
         {
-            "the Fisher information.": "That is the average of the square. Without it the signs cancel.",
+            "the Fisher information.": "That is the average of the square. Without it, positive and negative values cancel.",
             "GradNorm.": "There the labels are uniform, not drawn from the prediction.",
             "exactly zero, in every layer.": "Σ p_Q (p − e_Q) = p − p at the logits, and every layer follows from there.",
             "the gradient for the predicted label.": "Only if p is one-hot, and then it is zero too.",
@@ -36,23 +38,32 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "After ten steps the network is surer of the wrong answer than it was of the right one. Maximum softmax then …",
+        "After ten steps the network is more confident of the wrong class than it was of the correct one. Maximum softmax "
+        "then …",
         {
-            "calls it safer than normal pictures.": "It reads how sure the network is, and the attack has raised just that.",
-            "still flags it: attacked pictures lie near the boundary.": "Minimal attacks do. This one walked on.",
+            "rates the image as less abnormal than normal images.": (
+                "It measures the confidence of the network, which the attack has increased."
+            ),
+            "still detects it: attacked images lie near the boundary.": (
+                "Images of minimal attacks do. This attack continued past the decision boundary."
+            ),
             "is undefined.": "Compute it; the cell is above. It is a probability like any other.",
-            "is unaffected, as the picture looks the same.": "Compute it; the cell is above. The score reads logits, not looks.",
+            "is unaffected, as the image looks the same.": (
+                "Compute it; the cell is above. The score depends on the logits, not on how the image looks."
+            ),
         },
         correct=0,
     ),
     Question(
-        "Suppose the detector catches this attack at .99. You may release it …",
+        "Suppose the detector detects this attack with an AUROC of .99. You may release it …",
         {
-            "yes.": "The next attacker adds your score to the loss. What is left then stands in the last table of 3.6.",
-            "if the budget is small.": "Smaller is harder to see, not easier.",
-            "if it is kept secret.": "Copies transfer: who trains a similar detector can practise on that one.",
-            "with the attacker assumed to know it, and tested so.": (
-                "A detector is worth what remains of it once its code has been read."
+            "without further tests.": (
+                "An adaptive attacker adds your score to the loss. The last table of 3.6 shows what is left then."
+            ),
+            "if the budget is small.": "Smaller changes are harder to detect, not easier.",
+            "if it is kept secret.": "Attacks transfer: an attacker can train a similar detector and attack that one.",
+            "after a test against an attacker who knows it.": (
+                "The performance that counts is the one against an adaptive attacker."
             ),
         },
         correct=3,

@@ -1,16 +1,18 @@
-"""The quiz of chapter 5: the mistakes people make when they choose, report and trust, and what to look at instead."""
+"""The quiz of chapter 5: frequent misconceptions about choosing, reporting and trusting methods."""
 
 from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A million pictures a day, a frozen network. Start with …",
+        "You have a million images per day and a frozen network. Start with …",
         {
-            "scores from logits and features; add a gradient where it measurably pays.": (
-                "They are there anyway. What a backward pass adds is then a number, not a hope."
+            "scores from logits and features; add a gradient where it improves the result measurably.": (
+                "Logits and features are computed anyway. Then you can measure what a backward pass adds."
             ),
-            "the strongest gradient detector.": "Strongest on which families? Ask for the column of those it was never shown.",
-            "an ensemble.": "Several networks for each picture. That may be worth it, and it is not where to start.",
+            "the strongest gradient detector.": (
+                "Strongest on which types of anomaly? Look at the column of types that it was not trained on."
+            ),
+            "an ensemble.": "It needs several networks per image. That may be worth it, but it is not where to start.",
             "explanations of each.": "For whom? Nobody looks at a million maps.",
         },
         correct=0,
@@ -19,7 +21,7 @@ QUIZ = (
         "Your reproduction does not show a paper's gain. You may write …",
         {
             "“does not reproduce”.": "Only when the setting is the paper's, in all five parts.",
-            "nothing.": "The next reader repeats your work, and keeps silent, too.",
+            "nothing.": "The next reader repeats your work, and does not report it either.",
             "“not seen here”, with the parts of the setting that differ and the control.": (
                 "Then it can be checked, and contradicted. The ledger says it in these words."
             ),
@@ -28,22 +30,26 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "A good detector of strangers is a good judge of its own mistakes.",
+        "A score that detects OOD images well also detects misclassified images well.",
         {
             "Yes.": "See the tables of section 3.F: the order of the scores changes.",
-            "That is another question; measured, the rankings differ.": "Two jobs, and each wants its own test.",
-            "Only for transformers.": "See the tables of section 3.F. No layer was asked for its kind.",
-            "Only with gradients.": "See the tables of section 3.F: the distance of Mahalanobis needs none, and it changes place as well.",
+            "That is another question; in our measurements the rankings differ.": (
+                "These are two tasks, and each needs its own test."
+            ),
+            "Only for transformers.": "See the tables of section 3.F. The result does not depend on the kind of layer.",
+            "Only with gradients.": (
+                "See the tables of section 3.F: the Mahalanobis distance needs no gradient, and its rank changes as well."
+            ),
         },
         correct=1,
     ),
     Question(
         "To take per-layer norms from a transformer you must …",
         {
-            "train it differently.": "The engine does not know what a layer is for. The weights stay as they are.",
+            "train it differently.": "The gradients are computed for any layer. The weights stay as they are.",
             "replace its norms by batch norm.": "Then it would be another network. A layer's norm has parameters, and so gradients.",
             "do nothing: it has parameters and a loss.": "The calls of chapter 3 run on it as they stand.",
-            "use attention maps instead.": "They are what it looked at, not how it would have to change.",
+            "use attention maps instead.": "They show the attention weights, not how the network would have to change.",
         },
         correct=2,
     ),
