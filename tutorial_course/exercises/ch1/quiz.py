@@ -7,15 +7,15 @@ QUIZ = (
         "Why not simply train on the novel images?",
         {
             "There are too few of them.": (
-                "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves of 1.2."
+                "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves "
+                "of 1.2."
             ),
             "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
             "The weights must not change after release.": (
                 "That may be a rule of your organization, but it does not explain why training would fail."
             ),
-            "Early in training they disturb it, later they cause forgetting, and the next novel class is always missing.": (
-                "That is why we handle them at inference, without changing the network."
-            ),
+            "Early in training they disturb it, later they cause forgetting, and the next novel class is always "
+            "missing.": ("That is why we handle them at inference, without changing the network."),
         },
         correct=3,
     ),
@@ -37,16 +37,22 @@ QUIZ = (
             "once we have said how the length of a step is measured.": (
                 "Another norm gives another steepest direction: 1.6 shows two of them for one image."
             ),
-            "to the minimum.": "It describes only the next step. Follow it for a while and see how its direction changes.",
+            "to the minimum.": (
+                "It describes only the next step. Follow it for a while and see how its direction changes."
+            ),
             "for a step of any length.": "The exercise on the largest step found where this ends.",
-            "only where the loss is convex.": "Close enough to any point it is true; convexity speaks of the whole landscape.",
+            "only where the loss is convex.": (
+                "Close enough to any point it is true; convexity speaks of the whole landscape."
+            ),
         },
         correct=0,
     ),
     Question(
         "You want one gradient norm for each of 8 images, and call `backward` on their mean loss. You get …",
         {
-            "the 8 norms, averaged.": "Norms do not average here: two opposite gradients cancel before a norm is taken.",
+            "the 8 norms, averaged.": (
+                "Norms do not average here: two opposite gradients cancel before a norm is taken."
+            ),
             "the norm of the average gradient, from which the 8 norms cannot be computed.": (
                 "One vector is left of eight. Compute one gradient per sample before you average."
             ),

@@ -9,7 +9,9 @@ QUIZ = (
             "channels whose gradient is positive on average are active there.": (
                 "That is its formula in words. Everything beyond it is a claim that has to be tested."
             ),
-            "those pixels caused the decision.": "The map does not test this. Remove them and see whether the logit falls.",
+            "those pixels caused the decision.": (
+                "The map does not test this. Remove them and see whether the logit falls."
+            ),
             "the network understands the sign.": (
                 "Some maps look just like that with random weights in the last layers."
             ),
@@ -34,7 +36,9 @@ QUIZ = (
     Question(
         "A crisp map stays the same when the last layers are re-initialized at random. So …",
         {
-            "it is robust, which is good.": "It does not depend on what the network has learned, so it cannot explain it.",
+            "it is robust, which is good.": (
+                "It does not depend on what the network has learned, so it cannot explain it."
+            ),
             "those layers do not matter.": "Look at the predictions: they collapsed.",
             "the seed was unlucky.": "Try ten seeds, as the exercise on the randomization test does.",
             "it shows the image, not the decision.": (
@@ -49,8 +53,8 @@ QUIZ = (
             "Grad-CAM is useless.": "It loses in a test that the center wins by default. Change the test first.",
             "the center prior explains the network.": "It uses neither the network nor the image.",
             "the test rewards the photographer's habit.": (
-                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual pairs, "
-                "where the center carries no information."
+                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual "
+                "pairs, where the center carries no information."
             ),
             "we should average over more images.": (
                 "More images make the mean more precise. A bias does not average out."
@@ -59,8 +63,8 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "Suppose the introspective classifier is 3 percentage points more accurate under corruption. Before you attribute this "
-        "to the gradient, you need …",
+        "Suppose the introspective classifier is 3 percentage points more accurate under corruption. Before you "
+        "attribute this to the gradient, you need …",
         {
             "the same head, trained the same way, on features without gradients.": (
                 "What this control gains as well cannot be attributed to the gradient."
@@ -68,7 +72,9 @@ QUIZ = (
             "a larger second head.": (
                 "A larger head may raise both numbers. It does not show what the gradient contributes."
             ),
-            "five more seeds.": "Necessary, but not enough: a biased comparison can be just as reproducible as a fair one.",
+            "five more seeds.": (
+                "Necessary, but not enough: a biased comparison can be just as reproducible as a fair one."
+            ),
             "a lower loss in training.": "It shows how well the head fits, not which features it uses.",
         },
         correct=0,

@@ -20,9 +20,13 @@ QUIZ = (
     Question(
         "Suppose a detector has an AUROC of .95 on the types of anomaly that it was trained on. This shows …",
         {
-            "that it is as good on the next unknown type.": "See the second column, where the type was left out of training.",
+            "that it is as good on the next unknown type.": (
+                "See the second column, where the type was left out of training."
+            ),
             "that these types are separable in these features.": "This is all it shows. Test other types separately.",
-            "that it outperforms maximum softmax.": "Maximum softmax was not trained on abnormal images. Compare like with like.",
+            "that it outperforms maximum softmax.": (
+                "Maximum softmax was not trained on abnormal images. Compare like with like."
+            ),
             "nothing.": "It is valuable if you know which anomalies will occur, such as corruptions.",
         },
         correct=1,
@@ -30,16 +34,20 @@ QUIZ = (
     Question(
         "Average the gradient of the loss over labels drawn from the network's own prediction. You get …",
         {
-            "the Fisher information.": "That is the average of the square. Without it, positive and negative values cancel.",
+            "the Fisher information.": (
+                "That is the average of the square. Without it, positive and negative values cancel."
+            ),
             "GradNorm.": "There the labels are uniform, not drawn from the prediction.",
-            "exactly zero, in every layer.": "Σ p_Q (p − e_Q) = p − p at the logits, and every layer follows from there.",
+            "exactly zero, in every layer.": (
+                "Σ p_Q (p − e_Q) = p − p at the logits, and every layer follows from there."
+            ),
             "the gradient for the predicted label.": "Only if p is one-hot, and then it is zero too.",
         },
         correct=2,
     ),
     Question(
-        "After ten steps the network is more confident of the wrong class than it was of the correct one. Maximum softmax "
-        "then …",
+        "After ten steps the network is more confident of the wrong class than it was of the correct one. Maximum "
+        "softmax then …",
         {
             "rates the image as less abnormal than normal images.": (
                 "It measures the confidence of the network, which the attack has increased."

@@ -38,7 +38,8 @@ QUIZ = (
             ),
             "Only for transformers.": "See the tables of section 3.F. The result does not depend on the kind of layer.",
             "Only with gradients.": (
-                "See the tables of section 3.F: the Mahalanobis distance needs no gradient, and its rank changes as well."
+                "See the tables of section 3.F: the Mahalanobis distance needs no gradient, and its rank changes as "
+                "well."
             ),
         },
         correct=1,
@@ -47,7 +48,9 @@ QUIZ = (
         "To take per-layer norms from a transformer you must …",
         {
             "train it differently.": "The gradients are computed for any layer. The weights stay as they are.",
-            "replace its norms by batch norm.": "Then it would be another network. A layer's norm has parameters, and so gradients.",
+            "replace its norms by batch norm.": (
+                "Then it would be another network. A layer's norm has parameters, and so gradients."
+            ),
             "do nothing: it has parameters and a loss.": "The calls of chapter 3 run on it as they stand.",
             "use attention maps instead.": "They show the attention weights, not how the network would have to change.",
         },
@@ -57,11 +60,12 @@ QUIZ = (
         "Intervenability means …",
         {
             "the network can be retrained quickly.": "That is after the decision, and for everyone.",
-            "a person may overrule the output.": "A veto is not yet an intervention: nothing is learned about what else would follow.",
-            "the network explains itself.": "That is the first of the three properties.",
-            "a person can change something at the moment of decision and see what follows, and what would have followed otherwise.": (
-                "The residual counts as well: what was not done, and what it would have led to."
+            "a person may overrule the output.": (
+                "A veto is not yet an intervention: nothing is learned about what else would follow."
             ),
+            "the network explains itself.": "That is the first of the three properties.",
+            "a person can change something at the moment of decision and see what follows, and what would have "
+            "followed otherwise.": ("The residual counts as well: what was not done, and what it would have led to."),
         },
         correct=3,
     ),
