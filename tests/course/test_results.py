@@ -8,14 +8,14 @@ from tutorial_course.results import RESULTS_DIR, list_results, load_result, save
 def test_load_result_returns_rows_and_provenance(tmp_path, monkeypatch):
     rows = [{"kind": "a", "value": 0.5}, {"kind": "b", "value": None}]
     saved = save_result(
-        "study", rows, device="cpu", data=[{"subset": "3 of 9 pictures", "sha256": "ab" * 32}], folder=tmp_path
+        "study", rows, device="cpu", data=[{"subset": "3 of 9 images", "sha256": "ab" * 32}], folder=tmp_path
     )
     monkeypatch.setattr("tutorial_course.results.RESULTS_DIR", tmp_path)
     loaded = load_result("study")
     assert loaded == saved and loaded.rows == rows and loaded.select(kind="b") == rows[1:]
     assert {"date", "machine", "versions", "data", "command"} == set(loaded.provenance)
     line = loaded._repr_markdown_()
-    assert "3 of 9 pictures (sha256 abababababab…)" in line and "python -m experiments study" in line
+    assert "3 of 9 images (sha256 abababababab…)" in line and "python -m experiments study" in line
 
 
 @pytest.mark.parametrize("name", list_results())

@@ -165,6 +165,6 @@ def two_adaptations_figure(highlight: str | None = None) -> FigureWithAltText:
     return with_alt_text(
         figure,
         "Two panels with the same green stop sign outside the region that the network classifies as stop. On the left "
-        "the boundary stays, and the sign moves across it and turns red step by step. On the right the sign stays where "
-        f"it is, still green, and the boundary moves to its other side.{emphasis}",
+        "the boundary stays, and the sign moves across it and turns red step by step. On the right the sign stays, "
+        f"still green, and the boundary moves to its other side.{emphasis}",
     )

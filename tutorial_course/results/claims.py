@@ -224,7 +224,7 @@ def evaluate_formula(formula: str, names: dict[str, float]) -> float:
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             return node.value
         raise LookupError(
-            f"'{formula}' holds {ast.unparse(node)}, which is neither a value named before it nor a sum, product or number"
+            f"'{formula}' holds {ast.unparse(node)}, which is neither an earlier value nor a sum, product or number"
         )
 
     return value(ast.parse(formula, mode="eval").body)

@@ -136,9 +136,7 @@ def test_contrast_weights_exercise_accepts_alternative_solutions(solution):
 
 def test_contrast_weights_exercise_requires_warning_if_q_equals_p():
     verdict = check(by_autograd, exercises.contrast_weights)
-    assert (
-        "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P gives no warning" and not verdict.passed
-    )
+    assert "4 of 4" in verdict.correct_so_far and verdict.problem == "Q = P gives no warning" and not verdict.passed
     warned = [Q == p.argmax() for p, _, Q, _ in arguments(exercises.contrast_weights)]
     assert any(warned) and not all(warned)
 

@@ -88,7 +88,10 @@ def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
         (lambda f: write_scores(f, [["../../secret.png", "ref0.png", "k", 1]]), "not a plain file name"),
         (lambda f: write_scores(f, [["/etc/passwd", "ref0.png", "k", 1]]), "not a plain file name"),
         (lambda f: (f / "images" / "ref1.png").unlink(), "the image ref1.png is missing"),
-        (lambda f: (f / "images" / "ref1.png").write_bytes(b"cbuiltins\neval\n."), "ref1.png cannot be read as an image"),
+        (
+            lambda f: (f / "images" / "ref1.png").write_bytes(b"cbuiltins\neval\n."),
+            "ref1.png cannot be read as an image",
+        ),
         (
             lambda f: write_image(f / "images" / "ref1.png", 1, size=(24, 16)),
             "noise1_1.png is 20×16, its reference ref1.png is 24×16",

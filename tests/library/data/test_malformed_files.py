@@ -196,7 +196,9 @@ def test_convert_live_rejects_path_traversal_and_malformed_lists(line, tmp_path,
         (folder / kind).mkdir(parents=True)
         (folder / kind / "info.txt").write_text(line)
     savemat(folder / "dmos.mat", {"dmos": np.zeros(5), "orgs": np.zeros(5)})
-    with pytest.raises(ValueError, match="info.txt is not a list of this dataset.*use the file that came with the images"):
+    with pytest.raises(
+        ValueError, match="info.txt is not a list of this dataset.*use the file that came with the images"
+    ):
         convert_live(folder)
     assert not any(data.iterdir())
 

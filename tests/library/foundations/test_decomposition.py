@@ -125,7 +125,10 @@ def test_minimal_weight_update_matches_exercise_solution(layer):
         (lambda: class_mean_gradients(random_tensor(3, 2), torch.tensor([0])), "as many labels"),
         (lambda: last_layer_gradient_matrix(random_tensor(3, 2), random_tensor(4, 2)), "factors"),
         (lambda: minimal_feature_shift(random_tensor(3, 2), random_tensor(3), random_tensor(4, 2), 1, 1), "differ"),
-        (lambda: minimal_feature_shift(torch.ones(2, 2), torch.ones(2), torch.ones(1, 2), 0, 1), "no change of the features"),
+        (
+            lambda: minimal_feature_shift(torch.ones(2, 2), torch.ones(2), torch.ones(1, 2), 0, 1),
+            "no change of the features",
+        ),
         (lambda: minimal_weight_update(random_tensor(3, 2), random_tensor(2), random_tensor(4, 2), 0, 1), "expected"),
     ],
 )

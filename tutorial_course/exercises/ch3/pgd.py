@@ -142,7 +142,7 @@ pgd = Exercise(
         "{yours:.3f}: from which image is eps measured?": _mistake(
             project=lambda next_, current, x, eps: (current + (next_ - current).clamp(-eps, eps)).clamp(0, 1)
         ),
-        "The images are clipped to [0, 1] only. Your largest change is {yours:.3f}: which line depends on eps?": _mistake(
+        "The images are only clipped to [0, 1]. Your largest change is {yours:.3f}: which line uses eps?": _mistake(
             project=lambda next_, current, x, eps: next_.clamp(0, 1)
         ),
         "The steps decrease the loss. Descent makes the network more confident in y: in which direction does the loss "
