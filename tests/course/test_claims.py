@@ -76,7 +76,7 @@ ROW = {
         ("{a:.2f}", {"a": ROW | {"study": "trsut"}}, "unknown stored result 'trsut'; the nearest: 'trust_score'"),
         ("{b:.2f}", {"a": ROW, "b": "a - c"}, "'a - c' holds c"),
         ("{b:.2f}", {"a": ROW, "b": "a.real"}, "'a.real' holds a.real"),
-        ("{b:.2f}", {"a": ROW, "b": "max(a, 1)"}, "which is neither a value"),
+        ("{b:.2f}", {"a": ROW, "b": "max(a, 1)"}, "which is neither an earlier value"),
         ("{a:s}", {"a": ROW}, "format code"),
     ],
 )
