@@ -82,7 +82,7 @@ CASES = {
     ),
     "gradnorm_score": Case(u.gradnorm_score, {"logits": LOGITS, "features": H}, "logits features"),
     "grad_trust": of_logits(u.grad_trust),
-    "grad_trust of rivals": Case(
+    "grad_trust of counterfactuals": Case(
         lambda **k: u.grad_trust(n_counterfactuals=2, **k),
         {"logits": LOGITS, "gram": K},
         "logits gram",
