@@ -26,7 +26,7 @@ class ModelState:
 
     @staticmethod
     def _attributes(module):
-        # Containers (hooks, parameters, buffers, submodules) are compared by their elements in order, other values by identity.
+        # Containers (hooks, parameters, buffers, submodules) are compared by their elements, other values by identity.
         def identity(v):
             if isinstance(v, dict):
                 return [(i, id(j)) for i, j in v.items()]

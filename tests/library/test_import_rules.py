@@ -101,7 +101,7 @@ def import_cycle(edges):
 
 
 def style_violations(code, library=True):
-    """Return violations of the style rules in ``code``; an experiment, unlike the library, may seed the whole process."""
+    """Return violations of the style rules in ``code``; experiments, unlike the library, may seed the process."""
     wrong = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):

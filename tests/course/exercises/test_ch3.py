@@ -1,4 +1,4 @@
-"""The exercises of chapter 3: references compared with other computations and the library, and alternative solutions."""
+"""The exercises of chapter 3: references compared with computations and the library, and alternative solutions."""
 
 import itertools
 import re

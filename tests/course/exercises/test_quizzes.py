@@ -1,4 +1,4 @@
-"""The two self-tests: their answers are correct, their feedback names sections, and no question repeats a chapter's quiz."""
+"""The two self-tests: answers are correct, feedback names sections, and no question repeats a chapter's quiz."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Quizzes as HTML: their structure, and their behavior in a browser with the keyboard, without scripts, and in print."""
+"""Quizzes as HTML: their structure, and their behavior in a browser by keyboard, without scripts, and in print."""
 
 import re
 

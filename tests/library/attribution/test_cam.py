@@ -162,7 +162,7 @@ def test_grad_cam_plus_plus_matches_naive_loop(flattened_cnn, images, predicted_
 
 
 def test_grad_cam_plus_plus_derivatives_match_exponential_of_logit(flattened_cnn, images):
-    """After the layer the network is linear, so ∂ⁿ exp(z)/∂Aⁿ = exp(z) gⁿ; the formula drops the common factor exp(z)."""
+    """After the layer the network is linear, so ∂ⁿ exp(z)/∂Aⁿ = exp(z) gⁿ; the formula drops the factor exp(z)."""
     A, gradient = g.layer_gradient(flattened_cnn, images, "three", 2)
     place = (0, 3, 2, 4)
     # The position with the largest gradient in that channel.

@@ -59,7 +59,7 @@ def test_guided_backprop_handles_functional_and_reused_relus(signs, images, labe
 
 
 def test_guided_backprop_equals_gradient_without_negative_weights(images):
-    """One layer of ReLUs followed by weights ≥ 0: no negative gradient reaches the rule, so it is the plain gradient."""
+    """One layer of ReLUs followed by weights ≥ 0: no negative gradient reaches the rule, which changes nothing."""
     model = make_model(lambda: nn.Sequential(nn.Flatten(), nn.Linear(432, 9), nn.ReLU(), nn.Linear(9, 3)))
     model[3].weight.data.abs_()
     torch.testing.assert_close(

@@ -1,4 +1,4 @@
-"""The decomposition of gradients into class gradients, and the minimal changes of a last layer that make classes tie."""
+"""Decomposing gradients into class gradients, and the minimal changes of a last layer that make classes tie."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_minimal_changes_have_the_smallest_norm(layer):
     P, Q, row = 0, 2, h[:1]
     move, (dW, db) = minimal_feature_shift(W, b, row, P, Q), minimal_weight_update(W, b, row, P, Q)
     bend = torch.cat([dW.flatten(), db.flatten()])
-    # Every other solution adds a component that is orthogonal and leaves the margin unchanged, so it can only be longer.
+    # Every other solution adds an orthogonal component that leaves the margin unchanged, so it can only be longer.
     free = random_tensor(200, 6, seed=3)
     free -= (free @ (W[P] - W[Q]))[:, None] * (W[P] - W[Q]) / (W[P] - W[Q]).square().sum()
     assert ((move + free).norm(dim=1) >= move.norm()).all()

@@ -1,4 +1,4 @@
-"""The trust score: a brute-force loop, scikit-learn's trees, invariances, and separating correct predictions from wrong."""
+"""Trust scores: a brute-force loop, scikit-learn's trees, invariances, and separating correct from wrong predictions."""
 
 import numpy as np
 import pytest

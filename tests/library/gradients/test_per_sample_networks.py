@@ -1,4 +1,4 @@
-"""Whole networks with in-place activations, residual additions and attention, compared with the naive loop in float64."""
+"""Networks with in-place activations, residual additions and attention, compared with the naive loop in float64."""
 
 import pytest
 import torch

@@ -8,7 +8,7 @@ from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, detection_erro
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
-    """Return two overlapping sets of scores; ``levels`` rounds them, so that most are tied within and across the sets."""
+    """Return two overlapping sets of scores; ``levels`` rounds them, so that most are tied within and across sets."""
     generator = torch.Generator().manual_seed(seed)
     normal = torch.randn(n, generator=generator, dtype=torch.float64)
     abnormal = 0.7 + torch.randn(m, generator=generator, dtype=torch.float64)

@@ -47,7 +47,7 @@ def test_psnr_matches_scikit_image(x, r):
 
 
 def ssim_terms_by_loop(x, r):
-    """Return the luminance and structure terms (H − 10, W − 10) of two arrays (H, W) by the formula, window by window."""
+    """Return the luminance and structure terms (H − 10, W − 10) of two arrays (H, W), window by window."""
     t = np.arange(11) - 5
     w = np.exp(-(t[:, None] ** 2 + t**2) / (2 * 1.5**2))
     w /= w.sum()

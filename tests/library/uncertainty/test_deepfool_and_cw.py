@@ -151,7 +151,7 @@ def flops(f):
 
 
 def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_labels):
-    """One forward pass and one backward pass per class; torchattacks attacks images singly, foolbox repeats the forward."""
+    """One forward and one backward pass per class; torchattacks takes images singly, foolbox repeats the forward pass."""
     forward, calls = flops(lambda: model(images)), []
     handle = model.register_forward_pre_hook(lambda *_: calls.append(1))
     try:
@@ -355,7 +355,7 @@ def test_deepfool_and_carlini_wagner_reject_invalid_input(call, message, model, 
 
 
 def test_deepfool_and_carlini_wagner_perturb_less_than_bim(model, images, correct_labels):
-    """Minimal attacks stop at the boundary; an attack with a budget continues, and its wrong prediction is more confident."""
+    """Minimal attacks stop at the boundary; an attack with a budget continues, and becomes more confident."""
     budget = u.bim(model, images, correct_labels, eps=0.1)
     budget_loss = g.objective_values(model, budget, g.cross_entropy(correct_labels))
     assert (u.attack_success(model, images, budget, correct_labels)[1]).all()

@@ -17,7 +17,7 @@ def test_grad_trust_matches_variance_ratio_of_squared_gradients(seed):
     weight = (2 * draw(5, 9)).requires_grad_()
     trust = []
     for v in h:
-        # As in the demonstration code: the variance over features of the squared gradient of the mean squared error to 1/C.
+        # As in the demonstration: the variance over features of the squared gradient of the mean squared error to 1/C.
         z = weight @ v + b
         (G,) = torch.autograd.grad(nn.functional.mse_loss(z, torch.full_like(z, 1 / 5)), weight)
         energy = G.square().var(1)
