@@ -107,7 +107,7 @@ def new_tab(browser):
 
 @pytest.fixture
 def assert_unchanged():
-    """``assert_unchanged(model)`` returns the model and checks after the test, even a failed one, that it is unchanged."""
+    """``assert_unchanged(model)`` returns the model, and checks after the test that the model is unchanged."""
     from tests._model_state import ModelState
 
     snapshots = []

@@ -1,4 +1,4 @@
-"""Trust scores: a brute-force loop, scikit-learn's trees, invariances, and separating correct from wrong predictions."""
+"""Trust scores: a naive loop, scikit-learn's trees, invariances, and separating correct from wrong predictions."""
 
 import numpy as np
 import pytest

@@ -151,7 +151,7 @@ def flops(f):
 
 
 def test_deepfool_flops_and_forward_passes_are_bounded(model, images, correct_labels):
-    """One forward and one backward pass per class; torchattacks takes images singly, foolbox repeats the forward pass."""
+    """One forward and one backward pass per class; torchattacks takes single images, foolbox repeats forward passes."""
     forward, calls = flops(lambda: model(images)), []
     handle = model.register_forward_pre_hook(lambda *_: calls.append(1))
     try:
