@@ -52,6 +52,7 @@ def implicit_saliency(
         Sun, Prabhushankar, AlRegib, ICIP 2020, arXiv:2008.01874; the order of the reductions is our interpretation.
 
     Example:
+        >>> import torch
         >>> head = nn.Sequential(nn.Conv2d(4, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), *head)
         >>> implicit_saliency(model, torch.rand(2, 3, 8, 8), "1").shape
