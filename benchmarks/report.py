@@ -35,7 +35,8 @@ def table(folder: Path = RESULTS) -> str:
                 or f"{machine['processor']}, {machine['threads']} thread{'s' * (machine['threads'] != '1')}"
             )
             lines += [
-                f"{description}; torch {machine['torch']}, Python {machine['python']}; {run['date']}, medians of {run['rounds']} rounds.",
+                f"{description}; torch {machine['torch']}, Python {machine['python']}; "
+                f"{run['date']}, medians of {run['rounds']} rounds.",
                 "",
             ]
             lines += ["| what | measured | target | |", "|---|---|---|---|", *map(format_row, run["rows"]), ""]

@@ -192,7 +192,8 @@ def insert_cards(app, pagename, templatename, context, doctree):
             entry if isinstance(entry, str) else "".join(app.builder.render_partial(part)["fragment"] for part in entry)
         )
         context["body"] += (
-            f'<div class="hover-card" role="tooltip" id="hover-card-{i}" data-for="{escape(address)}" hidden>{text}</div>\n'
+            f'<div class="hover-card" role="tooltip" id="hover-card-{i}" data-for="{escape(address)}" hidden>'
+            f"{text}</div>\n"
         )
 
 

@@ -61,7 +61,8 @@ def section(name, content, study, chapters):
     if len(p.get("seconds", ())) > 1:
         parts = "".join(f"<tr><td>{escape(part)}</td><td>{duration(s)}</td></tr>" for part, s in p["seconds"].items())
         lines += [
-            f"<details><summary>Time by part</summary><table><tr><th>part</th><th>time</th></tr>{parts}</table></details>",
+            "<details><summary>Time by part</summary><table><tr><th>part</th><th>time</th></tr>"
+            f"{parts}</table></details>",
             "",
         ]
     return "\n".join(lines)

@@ -286,9 +286,17 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
                         "dmos": round(rating, 3),
                     }
                     per_image.append({**rows, **values})
-            description = {"kind": "set", "set": part, "pictures": len(pairs), "references": len(set(pairs.references)),
-                     "damages": len(set(pairs.distortion_types)), "score": pairs.score_description, "learned from": " ".join(TRAIN_DISTORTIONS[part]),
-                     "to learn from": len(images), "weights": sum(p.numel() for p in network.parameters())}  # fmt: skip
+            description = {
+                "kind": "set",
+                "set": part,
+                "pictures": len(pairs),
+                "references": len(set(pairs.references)),
+                "damages": len(set(pairs.distortion_types)),
+                "score": pairs.score_description,
+                "learned from": " ".join(TRAIN_DISTORTIONS[part]),
+                "to learn from": len(images),
+                "weights": sum(p.numel() for p in network.parameters()),
+            }
     shipped = [shipped_network_row(device)] if part == "signs" else []
     return (
         average_rows(single)

@@ -40,7 +40,7 @@ def load_images(name: str, device) -> Tensor:
 
 
 def methods(model: nn.Module, x: Tensor, name: str) -> dict[str, Callable[[], object]]:
-    """Return every method as a function without arguments; those with a pass per class use ten of a thousand classes."""
+    """Return every method as a function without arguments; those with one pass per class use ten classes."""
     last, middle = LAYERS[name]
     C = gradients.model_outputs(model, x[:1]).shape[1]
     classes = range(min(C, N_CLASSES if C > 100 else C))

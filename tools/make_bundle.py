@@ -36,25 +36,29 @@ course/bin/pip install --no-deps library/{wheel}
 course/bin/python -m jupyterlab notebooks
 ```
 
-On Windows, the first line is `py -3.12 -m venv course`; use `course\\Scripts\\pip` and `course\\Scripts\\python` in the others.
+On Windows, the first line is `py -3.12 -m venv course`. Use `course\\Scripts\\pip` and `course\\Scripts\\python` in the
+other lines.
 
-The library contains the trained networks. It runs on Python 3.11, 3.12 and 3.13. If PyTorch, torchvision, Matplotlib, pandas, scikit-learn,
-scikit-image, ipywidgets, safetensors and JupyterLab are installed already, only the second installation is needed. The same holds for
-notebooks that run elsewhere: their first cell needs the library, and this wheel installs it.
+The library contains the trained networks. It runs on Python 3.11, 3.12 and 3.13. If PyTorch, torchvision, Matplotlib,
+pandas, scikit-learn, scikit-image, ipywidgets, safetensors and JupyterLab are installed already, only the second
+installation is needed. The same holds for notebooks that run elsewhere, because their first cell needs only the
+library.
 
-**Without any network.** Download the packages on a machine of the same kind that has a network, and copy them (a classroom with three kinds
-of machines needs three folders). On Linux they contain some gigabytes that only a GPU needs; without a GPU, download `torch` and
-`torchvision` in the same versions from <https://download.pytorch.org/whl/cpu> into the folder instead.
+**Without any network.** Download the packages on a machine of the same kind that has a network, and copy them. A
+classroom with three kinds of machines needs three folders. On Linux, the packages contain several gigabytes that only a
+GPU needs. Without a GPU, download `torch` and `torchvision` in the same versions from
+<https://download.pytorch.org/whl/cpu> into the folder instead.
 
 ```bash
 pip download -r requirements.lock -d packages
 course/bin/pip install --no-index --find-links packages -r requirements.lock
 ```
 
-**Is the copy complete?** `sha256sum -c {sums}` (on a Mac: `shasum -a 256 -c {sums}`) compares every file with its checksum.
+**Is the copy complete?** `sha256sum -c {sums}` (on a Mac: `shasum -a 256 -c {sums}`) compares every file with its
+checksum.
 
-Text and figures: CC BY 4.0 (`LICENSE`); code: MIT (`LICENSE-CODE`). Adapted from the slides of the IEEE ICIP 2023 tutorial by
-G. AlRegib and M. Prabhushankar (CC BY 4.0), changes made. How to cite: `CITATION.cff`.
+Text and figures: CC BY 4.0 (`LICENSE`); code: MIT (`LICENSE-CODE`). Adapted from the slides of the IEEE ICIP 2023
+tutorial by G. AlRegib and M. Prabhushankar (CC BY 4.0), changes made. How to cite: `CITATION.cff`.
 """
 
 

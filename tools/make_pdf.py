@@ -24,8 +24,10 @@ from tools import _browser, repo_url
 
 NAME = "gradients.pdf"
 # Buttons, scripts and elements for the screen only; plotting code, which is in the notebooks.
-EXCLUDED_SELECTORS = "script, button, .headerlink, .explore .sliders, .explore .spoken, .quiz .score, details.hide.above-input, summary .collapsed"
-EXCLUDED_SELECTORS += ", .toctree-wrapper, .tag_setup"
+EXCLUDED_SELECTORS = (
+    "script, button, .headerlink, .explore .sliders, .explore .spoken, .quiz .score, details.hide.above-input, "
+    "summary .collapsed, .toctree-wrapper, .tag_setup"
+)
 # A4 without its margins, at this scale, is as wide as a page on a screen: a hundred characters of code, five columns of
 # the method map.
 SCALE, MARGINS = 0.78, {"top": "16mm", "bottom": "17mm", "left": "17mm", "right": "17mm"}
@@ -33,36 +35,7 @@ FOOTER = (
     '<div style="width:100%;font:8px sans-serif;color:#555;text-align:center"><span class="pageNumber"></span></div>'
 )
 
-STYLE = """
-@page{size:A4}
-html{font:16px/1.5 "DejaVu Serif",Georgia,serif;color:#111;background:#fff}
-body{margin:0} p,li{orphans:3;widows:3} p{margin:.75em 0} ul,ol{margin:.6em 0;padding-left:1.6em} li{margin:.2em 0} li>p{margin:.2em 0} a{color:#00557f;text-decoration:none}
-h1,h2,h3,h4,summary,legend,th{font-family:"DejaVu Sans",Helvetica,Arial,sans-serif;line-height:1.25}
-h1,h2,h3,h4,summary{break-after:avoid} h1{font-size:1.9em;margin:0 0 1em} h2{font-size:1.4em;margin:1.6em 0 .6em}
-h3{font-size:1.15em;margin:1.5em 0 .5em} h4{font-size:1em}
-.leaf,.title,.contents{break-before:page}
-.title{padding-top:10em;text-align:center} .title h1{font-size:2em;margin-bottom:.4em} .title img{margin:3em 0}
-.title .small{font-size:.8em;color:#444;margin:.4em 4em}
-.contents a{display:flex;color:inherit;border-bottom:1px dotted #bbb} .contents a::after{content:attr(data-page);margin-left:auto;padding-left:1em}
-.contents ul{list-style:none;margin:0;padding:0 0 0 1.4em;font-size:.92em;line-height:1.34} .contents>ul{padding:0;margin-bottom:.8em}
-.contents .part{font-weight:bold;margin:.9em 0 .1em;break-after:avoid} .contents>ul>li{break-inside:avoid}
-pre,code,kbd{font-family:"DejaVu Sans Mono",Menlo,monospace} code{font-size:.84em}
-pre{font-size:12.6px;line-height:1.38;white-space:pre-wrap;overflow-wrap:anywhere;margin:.6em 0;padding:.6em .8em}
-.cell_input pre,div.highlight pre{background:#f6f6f4;border-left:3px solid #c9c9c4;break-inside:avoid-page}
-.cell_output pre{background:none;border:0;padding-left:.8em} pre code{font-size:1em}
-img,svg,video{max-width:100%!important;min-width:0!important;height:auto;break-inside:avoid}
-figure,.described,.quiz fieldset,.admonition{break-inside:avoid} figure{margin:1em 0} figcaption{font-size:.88em}
-.described,.screen,.pst-scrollable-table-container{overflow:visible!important}
-table{border-collapse:collapse;font-size:.86em;margin:.9em 0;line-height:1.35} tr{break-inside:avoid} thead{display:table-header-group}
-th,td{border-bottom:1px solid #ccc;padding:.25em .6em .25em 0;text-align:left;vertical-align:top} thead th{border-bottom:2px solid #888}
-td p,th p{margin:0} .text-right{text-align:right} .text-center{text-align:center}
-blockquote{margin:1em 0;padding:.1em 1em;border-left:4px solid #7fa8c4;background:#f4f8fb} .execution-stats{font-size:.85em;color:#444}
-details ul{font-size:.92em} details{margin:.8em 0;padding:.1em 0 .1em .9em;border-left:3px solid #ddd} details>summary{list-style:none;font-size:.9em;font-weight:600}
-dl.field-list{display:grid;grid-template-columns:fit-content(30%) 1fr} dd{margin-left:1.5em} dt{font-weight:600}
-#polls{font-size:.9em} .leaf .quiz{max-width:none;font-size:.88em} .leaf .quiz :is(label,.feedback){padding-block:.15em} .leaf .quiz .feedback{margin-bottom:.25em}
-.citation{display:flex;gap:.8em;margin:.4em 0;font-size:.9em;break-inside:avoid} .citation .label{flex:0 0 6.5em} .citation p{margin:0}
-.citation .backrefs{display:none} .section-number{color:#555} mjx-container{break-inside:avoid}
-"""
+STYLE = (Path(__file__).parent / "templates" / "pdf.css").read_text(encoding="utf-8")
 # Wait for the formulas; then scale down whatever is wider than the paper.
 FIT_SCRIPT = """async () => {
   if (window.MathJax?.startup) { await MathJax.startup.promise; await document.fonts.ready; }
@@ -169,14 +142,21 @@ def assemble_html(root, numbers, leaves):
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     cover, subtitle = first.find("img"), first.find("strong")
     static = (html / "_static").as_uri()
-    head = f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{escape(settings["title"])}</title>'
+    name = escape(settings["title"])
+    head = f'<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{name}</title>'
     head += f'<link rel="stylesheet" href="{static}/pygments.css"><style>{STYLE}</style>'
-    head += '<script>window.MathJax={options:{enableMenu:false,ignoreHtmlClass:"tex2jax_ignore",processHtmlClass:"math|output_area"}}</script>'
+    head += '<script>window.MathJax={options:{enableMenu:false,ignoreHtmlClass:"tex2jax_ignore",'
+    head += 'processHtmlClass:"math|output_area"}}</script>'
     head += f'<script src="{static}/mathjax/tex-chtml.js"></script></head><body>'
-    title = f'<header class="title"><h1>{escape(settings["title"])}</h1><p>{escape(subtitle.get_text()) if subtitle else ""}</p>'
+    title = f'<header class="title"><h1>{name}</h1><p>{escape(subtitle.get_text()) if subtitle else ""}</p>'
     title += f'<img src="{cover["src"]}" alt="{escape(cover.get("alt", ""))}">' if cover else ""
-    title += f'<p class="small">The printed course, version {repo_url.library_version(root)}, from the last build of its pages. A figure with sliders is shown in its '
-    title += "initial state. The interactive figures, the plotting code and the reference of the library are on the pages of the book and in the notebooks.</p>"
+    title += (
+        f'<p class="small">The printed course, version {repo_url.library_version(root)}, from the last build of its '
+    )
+    title += (
+        "pages. A figure with sliders is shown in its initial state. The interactive figures, the plotting code and "
+    )
+    title += "the reference of the library are on the pages of the book and in the notebooks.</p>"
     title += f'<p class="small">{escape(settings["html"]["extra_footer"])}</p></header>'
     return head + title + table(parts, leaves, numbers) + "\n".join(map(str, leaves.values())) + "</body></html>"
 
@@ -192,8 +172,9 @@ def print_pdf(page, path):
             browser = playwright.chromium.launch(executable_path=_browser.find_browser(), args=_browser.BROWSER_FLAGS)
         except Error as error:
             raise SystemExit(
-                "make pdf needs Chromium, and no browser could be started. On Debian: apt install chromium. Elsewhere:\n"
-                f"{sys.executable} -m playwright install chromium, or name a browser: CHROMIUM=/path/to/chrome make pdf\n({error.message.splitlines()[0]})"
+                "make pdf needs Chromium, but no browser could be started. Install it on Debian with `apt install "
+                f"chromium`, elsewhere with `{sys.executable} -m playwright install chromium`, or name a browser:\n"
+                f"CHROMIUM=/path/to/chrome make pdf\n({error.message.splitlines()[0]})"
             ) from None
         tab = browser.new_page(viewport={"width": round(176 / 25.4 * 96 / SCALE), "height": 1100}, color_scheme="light")
         tab.emulate_media(media="print")

@@ -40,11 +40,18 @@ DECK = """<!doctype html>
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<link rel="stylesheet" href="reveal/reset.css"><link rel="stylesheet" href="reveal/reveal.css"><link rel="stylesheet" href="deck.css">
+<link rel="stylesheet" href="reveal/reset.css"><link rel="stylesheet" href="reveal/reveal.css">
+<link rel="stylesheet" href="deck.css">
 <script>
-// The notes are copied unchanged into the speaker view, where MathML for screen readers would be visible beside its formula.
-window.MathJax = {{options: {{enableMenu: false}}, svg: {{fontCache: "local"}}, startup: {{pageReady: () => MathJax.startup.defaultPageReady()
-  .then(() => document.querySelectorAll("aside.notes mjx-assistive-mml").forEach((part) => part.remove()))}}}};
+// The notes are copied unchanged into the speaker view, where MathML for screen readers would be visible beside its
+// formula. Therefore it is removed.
+const removeHiddenMathML = () =>
+  document.querySelectorAll("aside.notes mjx-assistive-mml").forEach((part) => part.remove());
+window.MathJax = {{
+  options: {{enableMenu: false}},
+  svg: {{fontCache: "local"}},
+  startup: {{pageReady: () => MathJax.startup.defaultPageReady().then(removeHiddenMathML)}},
+}};
 </script>
 <script src="mathjax/tex-svg.js" defer></script>
 </head>
@@ -70,8 +77,8 @@ INDEX = """<!doctype html>
 </ul><h2>By chapter</h2><ol>
 {chapters}
 </ol><p>Space: next slide. S: speaker notes. O: overview. G: go to a slide by its number. F: full screen.</p>
-<p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and M. Prabhushankar (CC BY 4.0),
-changes made.</p></main></body></html>
+<p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and
+M. Prabhushankar (CC BY 4.0), changes made.</p></main></body></html>
 """
 
 
@@ -269,7 +276,8 @@ def chapter_slides(lesson, plan):
     welcome = [f"**{guide.chapter_minutes(plan)} minutes for this chapter.**", *paragraphs(start.words)[1:2]]
     cover = next((image for section in lesson[:3] for cell, _ in section.cells for image in figures(cell)), None)
     image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
-    head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1><p class="question">{escape(question[1]) if question else ""}</p>'
+    head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1>'
+    head += f'<p class="question">{escape(question[1]) if question else ""}</p>'
     slides = {"before": [["", f"{head}{image}", welcome, "cover", ""]]}
     goals = [part for part in paragraphs(start.words) if part.startswith("- ")]
     slides["before"] += [["After this chapter you can", html(goals[0]), [], "goals", ""]] if goals else []
@@ -361,7 +369,7 @@ def copy_assets(target):
         (target / name).mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copy(Path(spec.submodule_search_locations[0]) / folder / file, target / name / Path(file).name)
-    shutil.copy(Path(__file__).parent.parent / "slides" / "deck.css", target / "deck.css")
+    shutil.copy(Path(__file__).parent / "templates" / "deck.css", target / "deck.css")
 
 
 def build_decks(root, target):

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+BUILD = (
+    "import sys; from jupyter_book.cli.main import main; "
+    "sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+)
 ADDRESS = "https://github.com/owner/project"
 
 

@@ -1,4 +1,4 @@
-"""Tests that the worked example of CONTRIBUTING.md runs, and that the README's code and the paths in both files are valid."""
+"""Tests that the examples of CONTRIBUTING.md and README.md run, and that the paths in both files are valid."""
 
 import doctest
 import re

@@ -25,7 +25,8 @@ def expected_link(section):
 
 def expected_row(method):
     own, source = " (our own trial)" * method.is_own_proposal, f"{{cite:t}}`{method.source}`" if method.source else ""
-    return f"| {method.name}{own} | `{method.function}` | {expected_link(method.section)} | {method.backward_passes} | {source} |"
+    link = expected_link(method.section)
+    return f"| {method.name}{own} | `{method.function}` | {link} | {method.backward_passes} | {source} |"
 
 
 @pytest.mark.parametrize("chapter", [1, 2, 3, 4])

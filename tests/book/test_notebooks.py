@@ -259,7 +259,10 @@ def test_inline_display_math_ignores_separate_paragraphs(prose):
     assert inline_display_math(prose) == []
 
 
-SLIDERS = "plane = 1\ndef play(step):\n    def inner():\n        return plane + step\n    return inner\ninteractive_figure(play, step=[1, 2])"
+SLIDERS = (
+    "plane = 1\ndef play(step):\n    def inner():\n        return plane + step\n    return inner\n"
+    "interactive_figure(play, step=[1, 2])"
+)
 
 
 @pytest.mark.parametrize(

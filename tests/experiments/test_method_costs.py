@@ -44,7 +44,7 @@ def test_method_costs_table_matches_declared_costs(name):
 
 
 def test_method_costs_table_supports_statements_of_chapter_5():
-    """Backward passes cost about a forward pass, repeated passes add up, contrasts are cheap, occlusion is expensive."""
+    """Test the order of the costs: one backward pass costs about a forward pass, and occlusion is expensive."""
     for name in SIZES:
         cost = {row["method"]: row["times a forward pass"] for row in load_result("method_costs").select(network=name)}
         assert 0.7 < cost["energy"] < 1.3 and 0.8 < cost["Grad-CAM"] < 1.5

@@ -84,7 +84,8 @@ def validate_plan(plan, outlines):
             total, since_break = total + step["minutes"], 0 if step["break"] else since_break + step["minutes"]
             if since_break > route["sitting"]:
                 errors.append(
-                    f"{name}: at {total} min there was no break for {since_break} min, the maximum is {route['sitting']}"
+                    f"{name}: at {total} min there was no break for {since_break} min; "
+                    f"the maximum is {route['sitting']}"
                 )
             if step["hands"] > step["minutes"]:
                 errors.append(f"{name}: more hands-on minutes than minutes: {step}")
@@ -210,7 +211,7 @@ class Guide:
         return table(["section", "min"], rows)
 
     def mistakes(self):
-        """Return the mistakes that each exercise recognizes: the first sentence of every hint without a number field."""
+        """Return the mistakes that each exercise recognizes: the first sentence of each hint without a number field."""
         parts = []
         for name, lesson in self.outlines.items():
             parts += [f"### Mistakes in chapter {int(name[:2])}", ""]
@@ -227,9 +228,13 @@ class Guide:
     def tables(self):
         """Return all tables by the name of their placeholder."""
         return {
-            "routes": self.routes(), "sections": self.sections(), "elastic sections": self.elastic(), "questions": self.questions(),
-            "deeper sections": self.advanced(), "mistakes": self.mistakes(),
-        }  # fmt: skip
+            "routes": self.routes(),
+            "sections": self.sections(),
+            "elastic sections": self.elastic(),
+            "questions": self.questions(),
+            "deeper sections": self.advanced(),
+            "mistakes": self.mistakes(),
+        }
 
 
 def first_sentence(hint):

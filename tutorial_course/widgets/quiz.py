@@ -17,7 +17,8 @@ _STYLE = """<style>
 .quiz{margin:1em 0;line-height:1.45;max-width:46em;color:inherit}
 .quiz fieldset{border:1px solid rgba(128,128,128,.45);border-radius:8px;margin:0 0 1.1em;padding:.7em 1em .8em;
  min-width:0;break-inside:avoid}
-.quiz legend{float:left;width:100%;margin:0 0 .4em;padding:0;font-size:1em;font-weight:600;line-height:1.4;color:inherit}
+.quiz legend{float:left;width:100%;margin:0 0 .4em;padding:0;
+ font-size:1em;font-weight:600;line-height:1.4;color:inherit}
 .quiz .options{clear:both}
 .quiz .option{display:grid;grid-template-columns:auto minmax(0,1fr);column-gap:.6em;align-items:baseline;margin:.15em 0}
 .quiz input{width:1.05em;height:1.05em;margin:0;position:relative;top:.15em;accent-color:#0072B2}
@@ -25,7 +26,8 @@ _STYLE = """<style>
 .quiz input:checked+label{font-weight:600}
 .quiz input:focus-visible{outline:3px solid #0072B2;outline-offset:2px;box-shadow:0 0 0 2px rgba(255,255,255,.8)}
 .quiz .says{grid-column:2}
-.quiz .feedback{display:none;margin:.1em 0 .5em;padding:.4em .8em;border-left:4px dashed #D55E00;background:rgba(213,94,0,.12)}
+.quiz .feedback{display:none;margin:.1em 0 .5em;padding:.4em .8em;
+ border-left:4px dashed #D55E00;background:rgba(213,94,0,.12)}
 .quiz .feedback.right{border-left:4px solid #009E73;background:rgba(0,158,115,.14)}
 .quiz .feedback p{margin:0}.quiz .feedback a{color:inherit;text-decoration:underline}
 .quiz input:checked~.says .feedback{display:block}
@@ -45,7 +47,8 @@ quiz.addEventListener("change",function(){var chosen=quiz.querySelectorAll("inpu
 var right=quiz.querySelectorAll("input[value=right]:checked");
 var astray={};quiz.querySelectorAll("fieldset[data-topic]").forEach(function(field){
 if(field.querySelector("input[value=wrong]:checked"))astray[field.dataset.topic]=(astray[field.dataset.topic]||0)+1});
-var again=Object.keys(astray).sort(function(a,b){return astray[b]-astray[a]}).map(function(topic){return topic+" ("+astray[topic]+")"});
+var again=Object.keys(astray).sort(function(a,b){return astray[b]-astray[a]})
+.map(function(topic){return topic+" ("+astray[topic]+")"});
 score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."+
 (again.length?" Worth another look: "+again.join(", ")+".":"")})})();
 </script>"""

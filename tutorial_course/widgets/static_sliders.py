@@ -16,8 +16,8 @@ MAX_BYTES = 2_000_000
 _STYLE = """<style>
 .explore{position:relative;margin:1em 0;color:inherit}
 .explore .screen{overflow-x:auto}
-.explore .sliders{display:grid;grid-template-columns:fit-content(45%) minmax(5em,22em) minmax(3em,max-content);gap:.5em .8em;
- align-items:center;margin-top:.6em;font-size:.95em}
+.explore .sliders{display:grid;grid-template-columns:fit-content(45%) minmax(5em,22em) minmax(3em,max-content);
+ gap:.5em .8em;align-items:center;margin-top:.6em;font-size:.95em}
 .explore .sliders[hidden]{display:none}
 .explore .sliders label{display:contents}
 .explore .sliders input{width:100%;min-height:1.6em;margin:0;accent-color:#0072B2}

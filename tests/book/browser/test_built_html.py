@@ -34,7 +34,8 @@ PLACEHOLDER_ALT_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|
 EXPAND_ALL_SCRIPT = """() => {
   document.querySelectorAll("details").forEach(box => { box.open = true; });
   document.querySelectorAll(".quiz .options").forEach(box => {
-    for (const one of box.querySelectorAll("input")) if (one.value === "right" || !box.querySelector(":checked")) one.click();
+    for (const one of box.querySelectorAll("input"))
+      if (one.value === "right" || !box.querySelector(":checked")) one.click();
   });
   const kinds = new Set(), duplicates = [];
   for (const token of document.querySelectorAll("pre span[class]")) {
@@ -45,7 +46,8 @@ EXPAND_ALL_SCRIPT = """() => {
   duplicates.forEach(token => token.replaceWith(...token.childNodes));
 }"""
 OVERFLOWING_ELEMENTS_SCRIPT = """() => {
-  const scrolls = element => element && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement.closest("article *")));
+  const scrolls = element => element
+    && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement.closest("article *")));
   return [...document.querySelectorAll("article *")].filter(element => {
     const box = element.getBoundingClientRect();
     return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1) && !scrolls(element);
@@ -380,7 +382,8 @@ def test_advanced_sections_stay_collapsed_for_other_url_fragments(chapter_tab):
     core = chapter_tab.locator("section > section[id]").first.get_attribute("id")
     for hash in (core, "nowhere", "%"):
         chapter_tab.evaluate(
-            "hash => new Promise(changed => { addEventListener('hashchange', () => changed(), { once: true }); location.hash = hash; })",
+            "hash => new Promise(changed => {"
+            " addEventListener('hashchange', () => changed(), { once: true }); location.hash = hash; })",
             hash,
         )
         assert not is_open(chapter_tab)
@@ -388,7 +391,8 @@ def test_advanced_sections_stay_collapsed_for_other_url_fragments(chapter_tab):
 
 def test_advanced_sections_open_for_printing_and_are_restored(chapter_tab):
     chapter_tab.evaluate(
-        "addEventListener('beforeprint', () => { window.printed = document.querySelector('details.advanced-sections').open; })"
+        "addEventListener('beforeprint', () => {"
+        " window.printed = document.querySelector('details.advanced-sections').open; })"
     )
     chapter_tab.pdf()
     assert chapter_tab.evaluate("window.printed")

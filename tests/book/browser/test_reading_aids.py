@@ -15,7 +15,8 @@ FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => 
 MARK_CONTROLS_SCRIPT = """() => {
   document.querySelectorAll("article details").forEach(box => { box.open = true; });
   const controls = "figure.explore input, .quiz .option:first-child input, article summary";
-  return [...document.querySelectorAll(controls)].filter(element => element.checkVisibility()).map((element, i) => element.dataset.mark = i);
+  return [...document.querySelectorAll(controls)].filter(element => element.checkVisibility())
+    .map((element, i) => element.dataset.mark = i);
 }"""
 FOCUSED_ELEMENT_SCRIPT = """() => {
   const here = document.activeElement, style = getComputedStyle(here);
@@ -105,7 +106,8 @@ def test_chapter_quizzes_can_be_answered_by_keyboard(book, tab, page):
 
 def test_focus_script_detects_unreachable_and_unmarked_controls(tab):
     tab.set_content(
-        "<article><h1><a href='#'>x</a></h1><details><summary tabindex=-1 style='outline:none'>Hint</summary></details></article>"
+        "<article><h1><a href='#'>x</a></h1>"
+        "<details><summary tabindex=-1 style='outline:none'>Hint</summary></details></article>"
     )
     assert tab.evaluate(MARK_CONTROLS_SCRIPT) == [0]
     tab.keyboard.press("Tab")
@@ -254,14 +256,20 @@ def test_print_style_cuts_nothing_and_hides_controls(book, tab, page):
     open_page(tab, page)
     print_media(tab)
     tab.wait_for_function("[...document.querySelectorAll('details.advanced-sections')].every(details => details.open)")
-    hidden = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .copybtn, .headerlink, .prev-next-footer, article input[type=range]"
+    hidden = (
+        ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .copybtn, .headerlink, .prev-next-footer, "
+        "article input[type=range]"
+    )
     assert (
         tab.locator(hidden).evaluate_all(
             "all => all.filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 100))"
         )
         == []
     )
-    cut = "all => all.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).map(e => e.outerHTML.slice(0, 160))"
+    cut = (
+        "all => all.filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.outerHTML.slice(0, 160))"
+    )
     assert tab.locator("article pre").evaluate_all(cut) == []
     inside = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.alt)"
     assert tab.locator("article img").evaluate_all(inside) == []
@@ -289,7 +297,8 @@ def test_page_icons_render_from_font_on_phone(book, phone):
         "icon => getComputedStyle(icon, '::before').fontFamily + getComputedStyle(icon).fontFamily"
     )
     assert phone.evaluate(
-        "document.fonts.ready.then(() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status === 'loaded'))"
+        "document.fonts.ready.then(() => [...document.fonts]"
+        ".some(f => f.family.includes('Awesome') && f.status === 'loaded'))"
     )
 
 

@@ -2,7 +2,10 @@
 
 from docs_ext import a11y
 
-ENTRY = '<li><a href="api.html">API</a><details><summary><span class="toctree-toggle" role="presentation"></span></summary><ul></ul></details></li>'
+ENTRY = (
+    '<li><a href="api.html">API</a><details><summary><span class="toctree-toggle" role="presentation"></span></summary>'
+    "<ul></ul></details></li>"
+)
 
 
 def test_label_toctree_toggles_adds_accessible_name():

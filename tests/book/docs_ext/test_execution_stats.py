@@ -14,7 +14,10 @@ from bs4 import BeautifulSoup
 from docs_ext import execution_stats
 
 ROOT = Path(__file__).parents[3]
-BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+BUILD = (
+    "import sys; from jupyter_book.cli.main import main; "
+    "sys.argv = ['jupyter-book', 'build', '.', '-W', '--keep-going']; main()"
+)
 MEASURE = inspect.getsource(execution_stats.measurement_cell) + "\nmeasurement_cell()"
 
 
@@ -32,7 +35,8 @@ def test_execution_stats_memory_is_the_peak():
 
 
 def test_execution_stats_memory_excludes_parent_process():
-    heavy = f"import subprocess, sys; x = b'1' * 500_000_000; subprocess.run([sys.executable, '-c', {MEASURE!r}], check=True); sys.exit()"
+    run = f"subprocess.run([sys.executable, '-c', {MEASURE!r}], check=True)"
+    heavy = f"import subprocess, sys; x = b'1' * 500_000_000; {run}; sys.exit()"
     assert measure_subprocess(heavy)["gigabytes"] < 0.2
 
 

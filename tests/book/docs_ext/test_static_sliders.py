@@ -13,7 +13,10 @@ from bs4 import BeautifulSoup
 from docs_ext import static_sliders
 
 ROOT = Path(__file__).parents[3]
-BUILD = "import sys; from jupyter_book.cli.main import main; sys.argv = ['jupyter-book', 'build', '.', '-W', '-n', '--keep-going']; main()"
+BUILD = (
+    "import sys; from jupyter_book.cli.main import main; "
+    "sys.argv = ['jupyter-book', 'build', '.', '-W', '-n', '--keep-going']; main()"
+)
 CELL = """\
 from matplotlib.figure import Figure
 from tutorial_course.widgets import interactive_figure
@@ -24,7 +27,10 @@ def draw(step, size=1):
     figure.axes[0].set(xlim=(0, 10), ylim=(0, 3), xlabel="x", ylabel="height")
     return figure
 """
-FIRST = 'interactive_figure(draw, lambda step, size: f"A tent {size} high, its top at {step}.", step=range(1, 5), size=[1, 2.5])'
+FIRST = (
+    'interactive_figure(draw, lambda step, size: f"A tent {size} high, its top at {step}.", '
+    "step=range(1, 5), size=[1, 2.5])"
+)
 SECOND = 'interactive_figure(draw, lambda step: f"A low tent, its top at {step}.", step=range(1, 5), start={"step": 3})'
 
 

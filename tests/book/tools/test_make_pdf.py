@@ -17,15 +17,20 @@ from tools import make_pdf
 
 LONG = "x = [" + ", ".join(f"number_{i}" for i in range(40)) + "]"
 PAGE = "<html><body><nav>a sidebar</nav><article>{}</article><footer>a footer</footer></body></html>"
-FIRST = """<section id="first"><h1>First page<a class="headerlink" href="#first">#</a></h1><p><strong>A subtitle</strong></p>{image}
-<p>See <a href="01-second.html#deep">the deep section</a>, <a href="#first">this page</a>, <a href="nowhere.html">a page that is not printed</a>
+FIRST = """<section id="first"><h1>First page<a class="headerlink" href="#first">#</a></h1>
+<p><strong>A subtitle</strong></p>{image}
+<p>See <a href="01-second.html#deep">the deep section</a>, <a href="#first">this page</a>,
+<a href="nowhere.html">a page that is not printed</a>
 and <a href="https://example.org/x">another host</a>.</p>
 <details class="hide above-input"><summary>Show code</summary><pre>drawing_code()</pre></details>
 <details><summary>Hint</summary><p>The text of the hint.</p></details><script>let secret = 1</script></section>"""
 SECOND = """<section id="first"><h1><span class="section-number">1. </span>Second page</h1>
-<section id="one"><h2>1.1 A section<a class="headerlink" href="#one">#</a></h2><p>A formula <span class="math">\\(\\frac{{a}}{{b}}\\)</span>.</p>
-<pre>{long}</pre><figure class="explore"><img alt="A dot on white." src="{image}"><figcaption>Shown for size 1.</figcaption><div class="sliders">a slider</div></figure>
-<svg aria-labelledby="t" width="20" height="20"><title id="t">A square</title><rect id="r" width="9" height="9"/></svg></section>
+<section id="one"><h2>1.1 A section<a class="headerlink" href="#one">#</a></h2>
+<p>A formula <span class="math">\\(\\frac{{a}}{{b}}\\)</span>.</p>
+<pre>{long}</pre><figure class="explore"><img alt="A dot on white." src="{image}">
+<figcaption>Shown for size 1.</figcaption><div class="sliders">a slider</div></figure>
+<svg aria-labelledby="t" width="20" height="20"><title id="t">A square</title>
+<rect id="r" width="9" height="9"/></svg></section>
 <section id="deep"><h2>Unnumbered</h2><p style="height:1500px">Far down.</p><p>The end.</p></section></section>"""
 
 

@@ -172,7 +172,8 @@ def step_through_deck(tab):
         tab.keyboard.press("Space")
         steps += 1
         outside = tab.evaluate(
-            "[...Reveal.getCurrentSlide().children].filter(e => !e.matches('aside')).map(e => e.getBoundingClientRect())"
+            "[...Reveal.getCurrentSlide().children].filter(e => !e.matches('aside'))"
+            ".map(e => e.getBoundingClientRect())"
             ".filter(box => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || !box.width).length"
         )
         if outside:

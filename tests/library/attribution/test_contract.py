@@ -133,7 +133,8 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
         "not finite": r"outputs are not finite for rows \[2",
         "integer": "must be float|needs floats",
         "empty": "at least one sample",
-        "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, so no sample has a gradient of its own",
+        "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, "
+        "so no sample has a gradient of its own",
         "batch_size": "batch_size must be at least 1, not 0",
     }[wrong]
     if wrong == "not finite":

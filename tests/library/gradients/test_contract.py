@@ -154,7 +154,8 @@ def test_gradients_reject_invalid_input(f, wrong, signs, images, labels):
         "not finite": r"outputs are not finite for rows \[2\]",
         "integer": "must be float|needs floats",
         "empty": "at least one sample",
-        "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, so no sample has a gradient of its own",
+        "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, "
+        "so no sample has a gradient of its own",
         "dice": "Dropout 'dice' is random in training mode",
     }[wrong]
     if wrong == "not finite":

@@ -130,8 +130,8 @@ place_on_map = Exercise(
             _mistake(attack=(1, ObjectiveOf.A_LOSS), purview=(1, ObjectiveOf.A_LOSS)),
             _mistake(GradCon=(1, ObjectiveOf.A_LOSS)),
         ),
-        "For GradCon the direction is taken for a norm. Double the gradient: does its alignment score change?": _mistake(
-            GradCon=(2, ReadOut.NORM)
+        "For GradCon the direction is taken for a norm. Double the gradient: does its alignment score change?": (
+            _mistake(GradCon=(2, ReadOut.NORM))
         ),
     },
     fallback_hint=(
