@@ -239,7 +239,7 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
     tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
     tab.goto(site + page)
     tab.wait_for_function(FORMULAS_DRAWN)
-    assert tab.evaluate("document.documentElement.dataset.theme") == theme
+    tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
     for width in widths:
         tab.set_viewport_size({"width": width, "height": 900})
         assert axe_violations(tab) == [], width

@@ -231,7 +231,7 @@ def test_hover_card_formulas_are_rendered(book, tab, page):
 
 def print_media(tab):
     """Switch a dark page to print media and wait until the light theme is applied."""
-    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     tab.emulate_media(media="print")
     tab.wait_for_function("document.documentElement.dataset.theme === 'light'")
     tab.wait_for_function(
@@ -305,7 +305,7 @@ def test_page_icons_render_from_font_on_phone(book, phone):
 def test_dark_theme_applies_before_scripts_load(book, phone):
     phone.route("**/*.js*", lambda route: route.abort())
     phone.goto((HTML / CHAPTER_PAGES[0]).as_uri(), wait_until="domcontentloaded")
-    assert phone.evaluate("document.documentElement.dataset.theme") == "dark"
+    phone.wait_for_function("document.documentElement.dataset.theme === 'dark'")
 
 
 def test_page_contents_dialog_closes_after_selection(book, phone):
