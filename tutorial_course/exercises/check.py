@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -117,29 +117,17 @@ def _attempt(function: Callable, exercise: Exercise, case: int) -> _Attempt:
     shapes = [f"{name} {tuple(value.shape)}" for name, value in arguments.items() if isinstance(value, Tensor)]
     attempt = _Attempt(f"{exercise.name}({', '.join(arguments)})", ", ".join(shapes))
     try:
-        inspect.signature(function).bind(*arguments.values())
-    except TypeError as error:
-        next_step = "you may rename the arguments, but their number and order must stay"
-        attempt.error = (f"it cannot be called as `{attempt.call}`: {error}", next_step)
-        return attempt
-    except ValueError:
-        pass  # a function that is not written in Python has no signature
-    try:
         attempt.record = record_call(function, arguments)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # also SystemExit, and any other error that a solution may raise
+    except Exception as error:
         attempt.error = (
             f"it stops with {_format_error(error)}",
-            f"repeat it with these shapes: {attempt.shapes or 'see above'}",
+            f"repeat the call `{attempt.call}` with these shapes: {attempt.shapes or 'see above'}",
         )
         return attempt
     value = attempt.record.value
     if not exercise.side_effect_checks:  # the reader sees the warnings, unless the exercise checks them
         for warning in attempt.record.warnings:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if inspect.iscoroutine(value):
-        value.close()
     if value is None or value is ...:
         attempt.not_started = True
         attempt.error = "nothing comes back", "the last line should begin with `return`"
@@ -161,13 +149,10 @@ def _describe_type(value: Any) -> str:
     return f"it is of type {type(value).__name__}"
 
 
-def _format_error(error: BaseException) -> str:
+def _format_error(error: Exception) -> str:
     """The type of an error and the first line of its message, as code in Markdown."""
-    try:
-        message = (str(error).strip().splitlines() or [""])[0].replace("`", "'")[:160]
-    except Exception:
-        message = ""
-    return f"`{type(error).__name__}: {message}`" if message else f"`{type(error).__name__}`"
+    line = traceback.format_exception_only(error)[-1].splitlines()[0].replace("`", "'")
+    return f"`{line[:160]}`"
 
 
 def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
@@ -260,15 +245,11 @@ def _match_known_mistake(exercise: Exercise, results: list[list[Tensor]], expect
     """The hint of the mistake that explains most wrong results in all cases, and among equals most results."""
     if len({len(parts) for parts in results}) > 1:
         return None
-    wrong = _wrong_results(results, expected)
-    best, closest = None, (0, 0)
+    wrong, best, closest = _wrong_results(results, expected), None, (0, 0)
     for hint, function in exercise.iter_known_mistakes():
-        matches = set(range(len(results[0])))
-        for i, parts in enumerate(results):
-            other = exercise.answer(function, i)
-            matches = {j for j in matches if len(other) == len(parts) and not describe_difference(parts[j], other[j])}
-            if not matches & wrong:
-                break
-        if matches & wrong and (len(matches & wrong), len(matches)) > closest:
-            best, closest = hint, (len(matches & wrong), len(matches))
+        others = [exercise.answer(function, i) for i in range(len(results))]
+        if len(others[0]) == len(results[0]):
+            matches = set(range(len(results[0]))) - _wrong_results(results, others)
+            if matches & wrong and (len(matches & wrong), len(matches)) > closest:
+                best, closest = hint, (len(matches & wrong), len(matches))
     return best

@@ -67,9 +67,6 @@ class Exercise:
         side_effect_checks: ``{hint: check}``, where ``check(record)`` tells whether the hint applies to a call, for
             what the numbers do not show, such as a graph or a missing warning; used once all numbers are correct.
         advice_checks: the same for solutions that pass, such as "correct, but slow".
-
-    Raises:
-        ValueError: no case, or an empty hint.
     """
 
     name: str
@@ -82,18 +79,6 @@ class Exercise:
     measure: Callable[..., float] | None = None
     side_effect_checks: Mapping[str, Callable[[CallRecord], bool]] = field(default_factory=dict)
     advice_checks: Mapping[str, Callable[[CallRecord], bool]] = field(default_factory=dict)
-
-    def __post_init__(self):
-        if not self.cases:
-            raise ValueError(
-                f"{self.name}: a check needs at least one case, a function that makes the arguments from a generator"
-            )
-        for hint in (*self.known_mistakes, *self.side_effect_checks, *self.advice_checks):
-            if not hint.strip():
-                raise ValueError(
-                    f"{self.name}: a known mistake needs a hint, one sentence that names it and one that says what to "
-                    "look at"
-                )
 
     def arguments(self, case: int) -> dict[str, Any]:
         """Return the arguments of one case.

@@ -1,6 +1,5 @@
 """The report of a check, for every kind of solution."""
 
-import sys
 import time
 import warnings
 
@@ -108,16 +107,8 @@ def raises_error(_, __):
     raise RuntimeError("a `tick`\nand a second line")
 
 
-def exits_process(_, __):
-    sys.exit(3)
-
-
 def deep(x, k):
     return deep(x, k)
-
-
-async def coroutine_solution(x, k):
-    return x / k, x.sum()
 
 
 def raises_unprintable_error(x, k):
@@ -137,10 +128,8 @@ class Odd:
 
 INVALID_SOLUTIONS = {
     "raises": (raises_error, "`RuntimeError: a 'tick'`"),
-    "exits": (exits_process, "`SystemExit: 3`"),
     "recursion": (deep, "`RecursionError"),
-    "silent error": (raises_unprintable_error, "`Silent`"),
-    "coroutine": (coroutine_solution, "type coroutine"),
+    "silent error": (raises_unprintable_error, "Silent: <exception str() failed>`"),
     "generator": (lambda x, k: (one for one in x), "type generator"),
     "text": (lambda x, k: "x / k", "type str"),
     "dict": (lambda x, k: {"part": x}, "type dict"),
@@ -163,9 +152,9 @@ INVALID_SOLUTIONS = {
         lambda x, k: (torch.cat([x[:1] + 1, x[1:]]) / k, x.sum()),
         "Mismatched elements: 1 / 3 (33.3%); Greatest absolute difference: 0.5 at index (0,)",
     ),
-    "one argument": (lambda x: x, "cannot be called as `halves(x, k)`: too many positional arguments"),
-    "three arguments": (lambda x, k, z: x, "missing a required argument: 'z'"),
-    "class": (Odd, "cannot be called as"),
+    "one argument": (lambda x: x, "takes 1 positional argument but 2 were given"),
+    "three arguments": (lambda x, k, z: x, "missing 1 required positional argument: 'z'"),
+    "class": (Odd, "Odd() takes no arguments"),
     "no function": (3, "got an object of type int"),
     "nothing": (None, "got an object of type NoneType"),
     "result": (halves(torch.ones(2), 2.0), "got an object of type tuple"),
@@ -368,13 +357,6 @@ def test_check_detects_in_place_changes_in_arrays_and_lists():
         assert check(mine, exercise).problem == off
 
 
-def test_exercise_needs_cases_and_hints():
-    with pytest.raises(ValueError, match="at least one case"):
-        Exercise("f", abs, cases=[])
-    with pytest.raises(ValueError, match="a known mistake needs a hint"):
-        Exercise("f", abs, cases=[(1.0,)], known_mistakes={" ": abs})
-
-
 def test_check_applies_side_effect_checks_after_numbers_agree():
     exercise = Exercise(
         "twice",
@@ -413,11 +395,6 @@ def test_check_passes_on_solution_warnings():
 
     with pytest.warns(UserWarning, match="mind the gap"):
         assert check(mine, EXERCISE).passed
-
-
-def test_exercise_rejects_side_effect_check_without_hint():
-    with pytest.raises(ValueError, match="needs a hint"):
-        Exercise("f", lambda a: a, cases=[(1.0,)], side_effect_checks={" ": lambda call: False})
 
 
 def test_check_adds_advice_to_correct_solution():
