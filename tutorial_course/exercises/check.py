@@ -247,9 +247,12 @@ def _match_known_mistake(exercise: Exercise, results: list[list[Tensor]], expect
         return None
     wrong, best, closest = _wrong_results(results, expected), None, (0, 0)
     for hint, function in exercise.iter_known_mistakes():
-        others = [exercise.answer(function, i) for i in range(len(results))]
-        if len(others[0]) == len(results[0]):
-            matches = set(range(len(results[0]))) - _wrong_results(results, others)
-            if matches & wrong and (len(matches & wrong), len(matches)) > closest:
-                best, closest = hint, (len(matches & wrong), len(matches))
+        matches = set(range(len(results[0])))
+        for i, mine in enumerate(results):
+            other = exercise.answer(function, i)
+            matches = {j for j in matches if len(other) == len(mine) and not describe_difference(mine[j], other[j])}
+            if not matches & wrong:
+                break
+        if matches & wrong and (len(matches & wrong), len(matches)) > closest:
+            best, closest = hint, (len(matches & wrong), len(matches))
     return best
