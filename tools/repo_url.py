@@ -21,8 +21,9 @@ import importlib.util
 import os
 
 if not importlib.util.find_spec("tutorial_course"):  # on Colab, or in a bare clone
-    local = os.path.exists("../pyproject.toml")
-    source = "..[course]" if local else "tutorial-lib[course] @ git+{url}@{branch}"
+    source = "..[course]"
+    if not os.path.exists("../pyproject.toml"):
+        source = "tutorial-lib[course] @ git+{url}@{branch}"
     %pip install -q "{{source}}"
 from tutorial_lib import runtime
 
