@@ -5,7 +5,7 @@
 #   make test-lib            test the library alone, in about two minutes and without a build
 #   make lint                check format, style, types, docstrings and spelling
 #   make test-slow           build the course, then run the slow tests that `make test` omits
-#   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller
+#   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller; this download was not tested
 #   make slides              write a slide deck for each chapter and each route, from the outputs of the last build
 #   make pdf                 print the whole book into one PDF, with Chromium
 #   make bundle              pack book, notebooks, slides and library into one file, for a classroom without a network
@@ -23,10 +23,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
+BUMP := bump-my-version@1.8.1
 PYTEST := $(PY) -m pytest --timeout=600 -n 2
 # Set once, when the environment is created, and stored there.
 TORCH ?= $(shell cat .venv/torch 2>/dev/null)
-CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 # One thread per process: on a shared machine, several small networks run many times faster than with two.
 export OMP_NUM_THREADS := 1
@@ -71,7 +71,7 @@ lab: .venv/.ready
 
 # A separate build in its own folder: the page is complete, but its links to other pages are broken.
 chapter: .venv/.ready
-	@ls chapters/0$(N)-*.ipynb >/dev/null 2>&1 || { echo "make chapter needs a number: make chapter N=1"; exit 2; }
+	@ls chapters/0$(N)-*.ipynb >/dev/null 2>&1 || { echo "Please give the number of a chapter from 1 to 5, for example: make chapter N=1"; exit 2; }
 	@mkdir -p _build/chapter
 	@printf 'format: jb-book\nroot: %s\n' "$$(ls chapters/0$(N)-*.ipynb)" > _build/chapter/toc.yml
 	@sed -e 's/^only_build_toc_files: false/only_build_toc_files: true/' -e 's|: ./$$|: ../../|' _config.yml > _build/chapter/config.yml
@@ -99,7 +99,12 @@ set-repo-url: .venv/.ready
 	@$(PY) -m tools.repo_url "$(URL)"
 
 release: .venv/.ready
-	@$(PY) -m tools.bump_version "$(VERSION)"
+	@echo "$(VERSION)" | grep -Eqx '[0-9]+\.[0-9]+\.[0-9]+(\.dev0)?' || \
+		{ echo "Please give a version, for example: make release VERSION=1.2.0, and afterwards: make release VERSION=1.3.0.dev0"; exit 2; }
+	@$(PY) -m uv tool run --quiet $(BUMP) bump $(if $(findstring .dev,$(VERSION)),minor,stage) --new-version "$(VERSION)"
+	@$(PY) -m tools.repo_url
+	@echo "The version is now $(VERSION)."
+	$(if $(findstring .dev,$(VERSION)),,@echo 'Publish it: make test && git commit -am "Version $(VERSION)" && git tag v$(VERSION) && git push origin HEAD v$(VERSION)')
 
 clean:
 	rm -rf _build chapters/_api .pytest_cache dist *.egg-info
@@ -107,27 +112,25 @@ clean:
 
 # The environment is created once, and again when the lock file or pyproject.toml changes.
 # uv installs much faster than pip; where uv fails (for example with a mirror that only pip is configured for), pip is used.
+# With TORCH=cpu, uv chooses the CPU version of PyTorch and leaves out the packages that only a GPU needs. This has not been tested
+# with a completed download. The lock file limits the versions.
 .venv/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
-		{ echo "This course needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not there). Name another one: make PYTHON=python3.12"; exit 1; }
+		{ echo "This course needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not installed). Please choose another Python: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-		{ echo "This Python cannot make environments: its venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+		{ echo "This Python cannot create environments, because its module venv is missing. On Debian or Ubuntu, install it with: sudo apt install python3-venv"; exit 1; }
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
-	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv is not at hand; pip will do."
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv could not be installed. Therefore pip installs the packages, which takes longer."
 ifeq ($(TORCH),cpu)
-	@$(PY) -m tools.cpu_lock requirements.lock > .venv/cpu.lock
-	@$(PY) -m tools.cpu_lock --torch requirements.lock > .venv/cpu-torch.lock
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --index-url $(CPU_INDEX) -r .venv/cpu-torch.lock || \
-		{ echo "PyTorch for the processor alone comes from $(CPU_INDEX), which cannot be reached from here, or lacks these versions."; \
-		  echo "Try again where it can be reached, or leave TORCH=cpu away: make book"; exit 1; }
-	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -r .venv/cpu.lock || \
-		$(PY) -m pip install --disable-pip-version-check --no-deps -r .venv/cpu.lock
+	@$(PY) -m uv pip install --quiet --python $(PY) --torch-backend=cpu -c requirements.lock -e ".[book,test,lint]" || \
+		{ echo "The CPU version of PyTorch was not installed. Please check that your network can reach PyTorch's own package index,"; \
+		  echo "or install the version with CUDA, which also runs without a GPU: make book TORCH="; exit 1; }
 	@echo cpu > .venv/torch
 else
 	$(PY) -m uv pip install --quiet --python $(PY) -r requirements.lock || \
 		$(PY) -m pip install --disable-pip-version-check -r requirements.lock
-	@rm -f .venv/torch
-endif
 	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e . || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@rm -f .venv/torch
+endif
 	@touch $@

@@ -1,1 +1,1 @@
-"""Commands of the project: slides, PDF, bundle, stored outputs, repository address and version."""
+"""Commands of the project: slides, PDF, bundle, stored outputs and the address of the repository."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hatchling.build import build_wheel
 
-from tools import repo_url
+import tutorial_lib
 
 # Speech rules of MathJax's formula explorer, which is disabled here; rendering does not need them.
 EXCLUDED_FILES = ("/_static/mathjax/sre/",)
@@ -97,7 +97,7 @@ def checksums(files):
 
 def build_bundle(root, target):
     """Write the archive and its checksum into a folder, and return the path of the archive."""
-    version = repo_url.library_version(root)
+    version = tutorial_lib.__version__
     with tempfile.TemporaryDirectory() as folder:
         library = wheel(root, folder)
         files = contents(root, library)

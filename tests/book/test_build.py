@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import repo_url
+
 ROOT = Path(__file__).parents[2]
 BUILD = (
     "import sys; from jupyter_book.cli.main import main; "
@@ -55,8 +57,8 @@ def build_page(root_dir, word, address):
     (root_dir / "tutorial_lib" / "__init__.py").write_text(
         f'__version__ = "1.2.0.dev0"\nWORD = {word!r}\n', encoding="utf-8"
     )
-    urls = f'[project.urls]\nRepository = "{address}"\n' if address else ""
-    (root_dir / "pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}', encoding="utf-8")
+    (root_dir / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    repo_url.set_url(root_dir, address)
     process = subprocess.run(
         [sys.executable, "-c", BUILD],
         cwd=root_dir,
@@ -76,7 +78,7 @@ def test_build_buttons_and_outputs_follow_url_and_library(root_dir):
     assert f"{ADDRESS}/edit/main/chapters/page.ipynb" in first
     assert f"{ADDRESS}/issues/new" in first
     assert f'href="{ADDRESS}"' in first
-    second = build_page(root_dir, "two", None)
+    second = build_page(root_dir, "two", repo_url.PLACEHOLDER)
     assert "the constant is two" in second and "the constant is one" not in second
     assert not any(
         word in second for word in ["colab.research", "github.com", "issues/new", "source-repository-button"]

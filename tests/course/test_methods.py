@@ -10,9 +10,7 @@ import torch
 
 from tutorial_course.methods import COST_SYMBOLS, METHODS, Method
 from tutorial_course.results.claims import VERDICTS, load_claims
-from tutorial_course.widgets import method_cost_map
-from tutorial_course.widgets.method_cost_map import VERDICT_MARKS, method_verdict
-from tutorial_course.widgets.method_map import METHOD_GRID
+from tutorial_course.widgets.method_map import method_verdict
 from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES, section_link, section_url
 from tutorial_lib import attribution, data, foundations, gradients, models, quality, saliency, uncertainty
 from tutorial_lib.gradients import count_passes
@@ -70,24 +68,13 @@ class TestMethod:
     def test_method_source_is_in_bibliography(self, method):
         assert method.source is None or f"{{{method.source},\n" in BIB
 
-    def test_method_claim_is_in_ledger(self, method):
+    def test_method_claim_is_in_claims_table(self, method):
         ids = {claim.id for claim in load_claims()}
         assert method.claim is None or (method.claim in ids and method_verdict(method) in VERDICTS)
         assert not (method.is_own_proposal and method.claim)
 
     def test_method_cost_can_be_evaluated(self, method):
         assert method.cost(**dict.fromkeys(COST_SYMBOLS, 3)) >= 0
-
-
-def test_methods_table_matches_course_map():
-    for cell, methods in METHOD_GRID.items():
-        named = {(name, chapter) for names, chapter in methods for name in names.split(", ")}
-        there = {(method.name, method.chapter) for method in METHODS.values() if method.cell == cell}
-        for name, chapter in named:
-            assert any(known.startswith(name) and chapter == number for known, number in there), name
-        for known, number in there:
-            assert any(known.startswith(name) and chapter == number for name, chapter in named), known
-    assert {method.cell for method in METHODS.values() if method.cell} == set(METHOD_GRID)
 
 
 # Costs, compared with the passes that are counted while the method runs.
@@ -165,7 +152,7 @@ def test_method_cost_of_reconstruction_is_one_pass_per_image():
         assert passes.backward == N * METHODS["image quality"].cost()
 
 
-def test_method_cost_tests_cover_the_course_map():
+def test_method_cost_tests_cover_the_overview():
     on_map = {method.name for method in METHODS.values() if method.cell}
     assert on_map - set(METHOD_CALLS) == {
         "GradCon: a direction",
@@ -180,38 +167,3 @@ def test_method_cost_names_missing_symbol():
     ):
         Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost()
     assert Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost(C=3, S=5) == 16
-
-
-# The course overview that shows the costs.
-
-
-def test_method_cost_map_shows_link_and_cost_of_every_method():
-    html = method_cost_map()._repr_html_()
-    for method in METHODS.values():
-        if method.cell:
-            costs = re.findall(
-                rf'<a href="{re.escape(section_url(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="price"[^>]*>([^<]*)</span>',
-                html,
-            )
-            assert costs == [method.backward_passes], method.name
-            assert re.sub("([._])", r"<wbr>\1", method.function) in html
-    assert html.count('class="method"') == sum(bool(method.cell) for method in METHODS.values())
-    assert html.count('class="cell empty"') == 20 - len(METHOD_GRID)
-
-
-def test_method_cost_map_legend_names_every_verdict():
-    html = method_cost_map()._repr_html_()
-    legend = html.split("<figcaption>")[1]
-    for method in METHODS.values():
-        if method.cell:
-            verdict = method_verdict(method) or "no claim of its own in the ledger"
-            assert verdict.replace("'", "&#x27;") in html and verdict in legend, verdict
-    assert set(VERDICT_MARKS) == {*VERDICTS, None} and len({mark for mark, _ in VERDICT_MARKS.values()}) == len(
-        VERDICT_MARKS
-    )
-
-
-def test_method_cost_map_repr_describes_methods():
-    assert "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not seen in ours)" in repr(
-        method_cost_map()
-    )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from dis import opmap
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+from torch import Tensor
 
-from tutorial_course.exercises.comparison import NumericResult, all_close, allclose, describe_difference, to_results
-from tutorial_course.exercises.exercise import CallRecord, CaseFactory, Exercise, call_with_fixed_rng, record_call
-from tutorial_course.exercises.side_effects import Snapshot
+from tutorial_course.exercises.comparison import all_agree, describe_difference, to_results
+from tutorial_course.exercises.exercise import CallRecord, Exercise, record_call
 
 
 @dataclass(frozen=True)
@@ -63,127 +61,85 @@ def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
-def check(
-    function: Callable,
-    exercise: Exercise | Callable,
-    *,
-    cases: Sequence[CaseFactory] = (),
-    known_mistakes: Mapping[str, Callable | Sequence[Callable]] | None = None,
-) -> CheckResult:
+def check(function: Callable, exercise: Exercise) -> CheckResult:
     """Compare a solution with the reference on every case, and report the result.
 
     A solution is correct if every number agrees with the reference up to rounding in the precision of the solution, and
-    if the arguments are left unchanged. A known mistake is recognized by computing it: the wrong formula is evaluated
-    on the same cases, and the solution is compared with it. The check never raises an error because of the solution.
-
-    Args:
-        function: the reader's function; the order of the first two arguments may be reversed.
-        exercise: an :class:`Exercise`, or a reference function.
-        cases: for a reference function, the cases of an :class:`Exercise`; otherwise unused.
-        known_mistakes: for a reference function, the known mistakes of an :class:`Exercise`; otherwise unused.
-
-    Returns:
-        The result: whether the check has passed, what is correct, the first problem and a next step.
-
-    Raises:
-        ValueError: a reference function without cases.
-
-    Example:
-        >>> check(lambda a: a + a, lambda a: 2 * a, cases=[(1.5,), (-2.0,)]).passed
-        True
-        >>> mistakes = {"That is a square. Look at 3.": lambda a: a**2}
-        >>> check(lambda a: a * a, lambda a: 2 * a, cases=[(3.0,)], known_mistakes=mistakes).hint
-        'That is a square. Look at 3.'
-    """
-    if isinstance(function, Exercise):
-        function, exercise = exercise, function
-    if not isinstance(exercise, Exercise):
-        exercise = Exercise(getattr(exercise, "__name__", "the function"), exercise, cases, known_mistakes or {})
-    if not callable(function):
-        problem = f"expected a function, got an object of type {type(function).__name__}"
-        next_step = f"pass the function by its name, without parentheses: `{exercise.name}`"
-        return CheckResult(exercise.name, False, "the check itself runs", problem, next_step)
-    return _evaluate(exercise, [_Attempt(function, exercise, i) for i in range(len(exercise.cases))])
-
-
-class _Attempt:
-    """The reader's function on one case: its results, or a problem and a next step.
+    if the arguments and the global settings of torch are left unchanged. A known mistake is recognized by computing it:
+    the wrong formula is evaluated on the same cases, and the solution is compared with it. The check never raises an
+    error because of the solution.
 
     Args:
         function: the reader's function.
         exercise: the exercise.
-        case: index of the case.
+
+    Returns:
+        The result: whether the check has passed, what is correct, the first problem and a next step.
+
+    Example:
+        >>> double = Exercise("double", lambda a: 2 * a, [(1.5,), (3.0,)], {"That is a square. Look at 3.": lambda a: a**2})
+        >>> check(lambda a: a + a, double).passed
+        True
+        >>> check(lambda a: a * a, double).hint
+        'That is a square. Look at 3.'
+    """
+    if not callable(function):
+        problem = f"expected a function, got an object of type {type(function).__name__}"
+        next_step = f"pass the function by its name, without parentheses: `{exercise.name}`"
+        return CheckResult(exercise.name, False, "the check itself runs", problem, next_step)
+    return _evaluate(exercise, [_attempt(function, exercise, i) for i in range(len(exercise.cases))])
+
+
+@dataclass
+class _Attempt:
+    """The reader's function on one case.
+
+    Attributes:
+        call: the call in words.
+        shapes: the shapes of the arguments that are tensors, in words.
+        record: the record of the call; None if it was not completed.
+        results: the value of the function as tensors.
+        error: why there are no results, and a next step; None if there are results.
+        not_started: whether the function returns nothing.
     """
 
-    def __init__(self, function: Callable, exercise: Exercise, case: int):
-        self.results: list[NumericResult] = []
-        self.error: tuple[str, str] | None = None
-        self.side_effect: tuple[str, str] | None = None
-        self.not_started = False
-        arguments = exercise.arguments(case)
-        self.call = f"{exercise.name}({', '.join(arguments)})"
-        self.sizes = ", ".join(
-            f"{name} {tuple(value.shape)}" for name, value in arguments.items() if isinstance(value, torch.Tensor)
-        )
-        before = Snapshot(arguments)
-        try:
-            self._run(function, arguments, exercise)
-            self.side_effect = before.first_change()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # also SystemExit, and any other error that a solution may raise
-            self.not_started = self.not_started or _is_not_implemented(function, error)
-            self.error = self.error or (
-                f"it stops with {_format_error(error)}",
-                f"repeat it with these shapes: {self.sizes or 'see above'}",
-            )
+    call: str
+    shapes: str
+    record: CallRecord | None = None
+    results: list[Tensor] = field(default_factory=list)
+    error: tuple[str, str] | None = None
+    not_started: bool = False
 
-    def _run(self, function: Callable, arguments: dict[str, Any], exercise: Exercise) -> None:
-        """Call the function and convert its value to numbers."""
-        try:
-            inspect.signature(function).bind(*arguments.values())
-        except TypeError as error:
-            self.error = (
-                f"it cannot be called as `{self.call}`: {error}",
-                "you may rename the arguments, but their number and order must stay",
-            )
-            return
-        except ValueError:
-            pass  # a function that is not written in Python has no signature
-        # The reader sees the warnings, unless the exercise checks them.
-        if exercise.side_effect_checks:
-            self.record = record_call(function, arguments)
-        else:
-            start = time.process_time()
-            value = call_with_fixed_rng(function, arguments)
-            self.record = CallRecord(arguments, value, [], time.process_time() - start)
-        value = self.record.value
-        if inspect.iscoroutine(value):
-            value.close()
-        if value is None or value is ...:
-            self.not_started = True
-            self.error = "nothing comes back", "the last line should begin with `return`"
-            return
-        # The message in case that the conversion fails, which is another problem than an error inside the function.
-        self.error = (
+
+def _attempt(function: Callable, exercise: Exercise, case: int) -> _Attempt:
+    """The result of calling the function on one case and converting its value to tensors."""
+    arguments = exercise.arguments(case)
+    shapes = [f"{name} {tuple(value.shape)}" for name, value in arguments.items() if isinstance(value, Tensor)]
+    attempt = _Attempt(f"{exercise.name}({', '.join(arguments)})", ", ".join(shapes))
+    try:
+        attempt.record = record_call(function, arguments)
+    except Exception as error:
+        attempt.error = (
+            f"it stops with {_format_error(error)}",
+            f"repeat the call `{attempt.call}` with these shapes: {attempt.shapes or 'see above'}",
+        )
+        return attempt
+    value = attempt.record.value
+    if not exercise.side_effect_checks:  # the reader sees the warnings, unless the exercise checks them
+        for warning in attempt.record.warnings:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if value is None or value is ...:
+        attempt.not_started = True
+        attempt.error = "nothing comes back", "the last line should begin with `return`"
+        return attempt
+    try:
+        attempt.results = to_results(value, len(exercise.outputs))
+    except Exception:
+        attempt.error = (
             "what comes back cannot be read as numbers: " + _describe_type(value),
             "return tensors, arrays or numbers",
         )
-        self.results = to_results(value, len(exercise.outputs))
-        self.error = None
-
-
-def _is_not_implemented(function: Callable, error: BaseException) -> bool:
-    """Whether the function itself raises NotImplementedError, as the stub of an exercise does."""
-    step = error.__traceback__
-    while step and step.tb_next:
-        step = step.tb_next
-    if step is None or not isinstance(error, NotImplementedError):
-        return False
-    # torch raises the same error if an operation is missing; then the function has been written, and the message
-    # matters.
-    code = step.tb_frame.f_code
-    return code is getattr(function, "__code__", None) and code.co_code[step.tb_lasti] == opmap["RAISE_VARARGS"]
+    return attempt
 
 
 def _describe_type(value: Any) -> str:
@@ -193,13 +149,10 @@ def _describe_type(value: Any) -> str:
     return f"it is of type {type(value).__name__}"
 
 
-def _format_error(error: BaseException) -> str:
+def _format_error(error: Exception) -> str:
     """The type of an error and the first line of its message, as code in Markdown."""
-    try:
-        message = (str(error).strip().splitlines() or [""])[0].replace("`", "'")[:160]
-    except Exception:
-        message = ""
-    return f"`{type(error).__name__}: {message}`" if message else f"`{type(error).__name__}`"
+    line = traceback.format_exception_only(error)[-1].splitlines()[0].replace("`", "'")
+    return f"`{line[:160]}`"
 
 
 def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
@@ -218,33 +171,47 @@ def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
     if errors:
         so_far = f"it runs on {n - len(errors)} of {n} cases" if len(errors) < n else "there is a function to work on"
         return CheckResult(exercise.name, False, so_far, *errors[0])
-    expected, results = exercise.answers(exercise.reference), [attempt.results for attempt in attempts]
-    side_effect = next((attempt.side_effect for attempt in attempts if attempt.side_effect), None)
-    if all(map(all_close, results, expected)):
+    expected = [exercise.answer(exercise.reference, i) for i in range(n)]
+    results, records = [attempt.results for attempt in attempts], [attempt.record for attempt in attempts]
+    side_effect = next((record.side_effect for record in records if record.side_effect), None)
+    if all(map(all_agree, results, expected)):
         so_far = f"all numbers are right, in {n} of {n} cases"
         if side_effect:
             return CheckResult(exercise.name, False, so_far, *side_effect)
         for hint, applies in exercise.side_effect_checks.items():
-            if any(applies(attempt.record) for attempt in attempts):
+            if any(applies(record) for record in records):
                 return _result_from_hint(exercise, so_far, hint)
         agreement = f"{n} of {n} cases agree with the reference, and the arguments are unchanged."
         checks = exercise.advice_checks.items()
-        advice = next((hint for hint, applies in checks if any(applies(attempt.record) for attempt in attempts)), None)
+        advice = next((hint for hint, applies in checks if any(applies(record) for record in records)), None)
         message = " ".join(filter(None, (agreement, exercise.success_message, advice)))
         return CheckResult(exercise.name, True, message, hint=advice)
     so_far = _describe_progress(results, expected, exercise.outputs)
     mistake = _match_known_mistake(exercise, results, expected)
     if mistake:
         if exercise.measure and "{" in mistake:
-            yours, right = (exercise.measure(*(part.value for part in parts[0])) for parts in (results, expected))
+            yours, right = (exercise.measure(*map(Tensor.double, parts[0])) for parts in (results, expected))
             mistake = mistake.format(yours=yours, right=right)
         return _result_from_hint(exercise, so_far, mistake)
     if side_effect:
         return CheckResult(exercise.name, False, so_far, *side_effect)
-    i = next(i for i in range(n) if not all_close(results[i], expected[i]))
-    where = f" (case {i + 1}: {attempts[i].sizes})" if attempts[i].sizes else f" (case {i + 1})"
-    problem = describe_difference(results[i], expected[i], exercise.outputs) + where
+    i = next(i for i in range(n) if not all_agree(results[i], expected[i]))
+    case = f"case {i + 1}: {attempts[i].shapes}" if attempts[i].shapes else f"case {i + 1}"
+    problem = f"{_first_difference(results[i], expected[i], exercise.outputs)} ({case})"
     return CheckResult(exercise.name, False, so_far, problem, exercise.fallback_hint)
+
+
+def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:
+    """The first difference in words."""
+    if len(mine) != len(expected):
+        return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} came back"
+    name, a, b = next(parts for parts in zip(names, mine, expected) if describe_difference(*parts[1:]))
+    label = name if name.startswith("the ") else f"`{name}`"
+    if a.shape == b.shape and b.numel() > 1 and a.isfinite().all():
+        ratio = ((a.double() * b).sum() / b.double().square().sum()).item()
+        if ratio and not describe_difference(a, ratio * b.double()):
+            return f"{label} has the correct direction, but every number in it is {ratio:.4g} times the expected one"
+    return f"{label} is not the expected one: {describe_difference(a, b)}"
 
 
 def _result_from_hint(exercise: Exercise, so_far: str, hint: str) -> CheckResult:
@@ -253,41 +220,37 @@ def _result_from_hint(exercise: Exercise, so_far: str, hint: str) -> CheckResult
     return CheckResult(exercise.name, False, so_far, problem, next_step or exercise.fallback_hint, hint=hint)
 
 
-def _describe_progress(
-    results: list[list[NumericResult]], expected: list[list[NumericResult]], names: Sequence[str]
-) -> str:
+def _describe_progress(results: list[list[Tensor]], expected: list[list[Tensor]], names: Sequence[str]) -> str:
     """What is correct: the shapes, and which results, or how many cases, agree with the reference."""
     lines = [f"it runs on all {len(expected)} cases" if len(expected) > 1 else "it runs"]
     if all(len(a) == len(b) for a, b in zip(results, expected)):
-        columns = [all(allclose(a[j], b[j]) for a, b in zip(results, expected)) for j in range(len(names))]
-        if all(p.shape_matches(q) for a, b in zip(results, expected) for p, q in zip(a, b)):
-            has_shape = any(q.value.dim() for q in expected[0])
-            lines.append("every shape is right" if has_shape else "a number comes back, as it should")
-        if any(columns):
-            lines.append(", ".join(f"`{name}`" for name, agrees in zip(names, columns) if agrees) + " right everywhere")
-        elif n_cases := sum(map(all_close, results, expected)):
+        if all(p.shape == q.shape for a, b in zip(results, expected) for p, q in zip(a, b)):
+            lines.append("every shape is right")
+        wrong = _wrong_results(results, expected)
+        if len(wrong) < len(names):
+            lines.append(", ".join(f"`{name}`" for j, name in enumerate(names) if j not in wrong) + " right everywhere")
+        elif n_cases := sum(map(all_agree, results, expected)):
             lines.append(f"{n_cases} of {len(expected)} cases agree")
     return "; ".join(lines)
 
 
-def _match_known_mistake(
-    exercise: Exercise, results: list[list[NumericResult]], expected: list[list[NumericResult]]
-) -> str | None:
+def _wrong_results(results: list[list[Tensor]], expected: list[list[Tensor]]) -> set[int]:
+    """The indices of the results that differ from the reference in some case."""
+    if len(results[0]) != len(expected[0]):
+        return set(range(len(results[0])))
+    return {j for a, b in zip(results, expected) for j in range(len(a)) if describe_difference(a[j], b[j])}
+
+
+def _match_known_mistake(exercise: Exercise, results: list[list[Tensor]], expected: list[list[Tensor]]) -> str | None:
     """The hint of the mistake that explains most wrong results in all cases, and among equals most results."""
     if len({len(parts) for parts in results}) > 1:
         return None
-    indices = range(len(results[0]))
-    wrong = {
-        j
-        for j in indices
-        if len(results[0]) != len(expected[0]) or not all(allclose(a[j], b[j]) for a, b in zip(results, expected))
-    }
-    best, closest = None, (0, 0)
+    wrong, best, closest = _wrong_results(results, expected), None, (0, 0)
     for hint, function in exercise.iter_known_mistakes():
-        matches = set(indices)
-        for i, parts in enumerate(results):
+        matches = set(range(len(results[0])))
+        for i, mine in enumerate(results):
             other = exercise.answer(function, i)
-            matches = {j for j in matches if len(other) == len(parts) and allclose(parts[j], other[j])}
+            matches = {j for j in matches if len(other) == len(mine) and not describe_difference(mine[j], other[j])}
             if not matches & wrong:
                 break
         if matches & wrong and (len(matches & wrong), len(matches)) > closest:

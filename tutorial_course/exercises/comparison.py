@@ -1,10 +1,7 @@
-"""The results of a function as numbers, and their comparison with the expected ones."""
+"""The results of a function as tensors, and their comparison with the expected ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -16,34 +13,8 @@ FLOAT32_RTOL = torch.finfo(torch.float32).eps ** 0.5
 FLOAT64_RTOL = 1e-6
 
 
-@dataclass(frozen=True)
-class NumericResult:
-    """One result and its tolerance.
-
-    Attributes:
-        value: the numbers in float64 on the CPU.
-        tolerance: largest error, relative to the largest expected number.
-    """
-
-    value: Tensor
-    tolerance: float
-
-    def shape_matches(self, other: NumericResult) -> bool:
-        """Return whether the shapes agree.
-
-        If a single number is expected, any tensor of one number has the right shape.
-
-        Args:
-            other: the expected result.
-
-        Returns:
-            Whether they agree.
-        """
-        return self.value.shape == other.value.shape or (self.value.numel() == 1 and other.value.dim() == 0)
-
-
-def to_results(value: Any, n_expected: int) -> list[NumericResult]:
-    """Return the value of a function as results.
+def to_results(value: Any, n_expected: int) -> list[Tensor]:
+    """Return the value of a function as a list of results.
 
     Args:
         value: the value of the function.
@@ -55,107 +26,61 @@ def to_results(value: Any, n_expected: int) -> list[NumericResult]:
     Raises:
         ValueError, TypeError, RuntimeError: a part of the value is not a number.
     """
-    if n_expected > 1 and isinstance(value, list | tuple):
-        return [_to_result(part) for part in value]
-    return [_to_result(value)]
+    return [_to_tensor(part) for part in (value if n_expected > 1 and isinstance(value, list | tuple) else [value])]
 
 
-def _to_result(value: Any) -> NumericResult:
-    """A tensor, array, number, or a list or tuple of these, as one result."""
-    if isinstance(value, Tensor):
-        tensor = value.detach()
-    elif isinstance(value, np.ndarray | np.generic):
-        tensor = torch.as_tensor(np.array(value))
-    elif isinstance(value, list | tuple):
-        return _stack_results([_to_result(part) for part in value])
-    elif isinstance(value, Number):
-        tensor = torch.tensor(value)
-    else:
-        raise TypeError(f"expected a number, got {type(value).__name__}")
-    if tensor.is_complex():
+def _to_tensor(value: Any) -> Tensor:
+    """A tensor, array, number, or a list or tuple of these, as one tensor in its own precision."""
+    if isinstance(value, list | tuple):
+        return torch.stack([_to_tensor(part) for part in value])
+    if isinstance(value, np.ndarray):
+        value = value.copy()  # torch refuses arrays with negative strides
+    result = torch.as_tensor(value).detach().cpu().clone()
+    if result.is_complex():
         raise TypeError("complex numbers: take the real part")
-    if isinstance(value, Number) or not tensor.is_floating_point():
-        tolerance = FLOAT32_RTOL  # the precision in which a plain number was computed is unknown
-    else:
-        tolerance = max(torch.finfo(tensor.dtype).eps ** 0.5, FLOAT64_RTOL)
-    return NumericResult(tensor.to("cpu", torch.float64).clone(), tolerance)
+    return result
 
 
-def _stack_results(parts: list[NumericResult]) -> NumericResult:
-    """Several results as one, with the largest tolerance."""
-    return NumericResult(torch.stack([p.value for p in parts]), max(p.tolerance for p in parts))
-
-
-def allclose(mine: NumericResult, other: NumericResult, tolerance: float | None = None) -> bool:
-    """Return whether the shapes agree and every number is equal up to rounding.
+def describe_difference(mine: Tensor, expected: Tensor, rtol: float | None = None) -> str:
+    """Return how two results differ, in the words of ``torch.testing.assert_close``.
 
     Args:
-        mine: the result of a solution.
-        other: the expected result.
-        tolerance: relative tolerance; None takes that of the first result.
+        mine: the result of a solution; if a single number is expected, it may have any shape with one number.
+        expected: the expected result.
+        rtol: largest error, relative to the largest expected number; None takes the root of the precision of ``mine``.
 
     Returns:
-        Whether they agree.
+        The difference; empty if all numbers agree up to rounding.
 
     Example:
-        >>> allclose(_to_result(0.1 + 0.2), _to_result(0.3)), allclose(_to_result(0.31), _to_result(0.3))
-        (True, False)
+        >>> describe_difference(torch.tensor(0.1) + 0.2, torch.tensor(0.3))
+        ''
+        >>> describe_difference(torch.ones(1, 3), torch.ones(3))
+        "The values for attribute 'shape' do not match: torch.Size([1, 3]) != torch.Size([3])."
     """
-    return mine.shape_matches(other) and bool(_isclose(mine, other, tolerance).all())
+    if rtol is None and mine.is_floating_point():
+        rtol = max(torch.finfo(mine.dtype).eps ** 0.5, FLOAT64_RTOL)
+    a, b = mine.double(), expected.double()
+    if a.numel() == 1 and b.dim() == 0:
+        a = a.reshape(())
+    largest = torch.cat([b[b.isfinite()].abs(), b.new_zeros(1)]).max().item()
+    try:
+        torch.testing.assert_close(a, b, rtol=0, atol=(rtol or FLOAT32_RTOL) * (largest or 1), equal_nan=True)
+    except AssertionError as error:
+        # The first line only says that the numbers differ, and the last one repeats the difference in relative terms.
+        lines = [line for line in str(error).splitlines() if line]
+        return "; ".join(line.rstrip(".") for line in lines[1:3]) or lines[0]
+    return ""
 
 
-def all_close(mine: Sequence[NumericResult], other: Sequence[NumericResult], tolerance: float | None = None) -> bool:
+def all_agree(mine: list[Tensor], expected: list[Tensor]) -> bool:
     """Return whether there are equally many results, and each agrees.
 
     Args:
         mine: the results of a solution.
-        other: the expected results.
-        tolerance: relative tolerance; None takes that of each result of the solution.
+        expected: the expected results.
 
     Returns:
         Whether all agree.
     """
-    return len(mine) == len(other) and all(allclose(a, b, tolerance) for a, b in zip(mine, other))
-
-
-def _isclose(mine: NumericResult, other: NumericResult, tolerance: float | None = None) -> Tensor:
-    """Whether each number agrees."""
-    a, b = mine.value.reshape(other.value.shape), other.value
-    finite = b[b.isfinite()].abs()
-    scale = finite.max().item() if finite.numel() else 0.0
-    close = (a - b).abs() <= (tolerance or mine.tolerance) * (scale or 1.0)
-    return close | (a == b) | (a.isnan() & b.isnan())
-
-
-def describe_difference(mine: Sequence[NumericResult], expected: Sequence[NumericResult], names: Sequence[str]) -> str:
-    """Return the first difference in words, without the expected numbers.
-
-    Args:
-        mine: the results of a solution.
-        expected: the expected results.
-        names: the name of each expected result.
-
-    Returns:
-        The description.
-    """
-    if len(mine) != len(expected):
-        return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} came back"
-    j = next(j for j in range(len(expected)) if not allclose(mine[j], expected[j]))
-    name = names[j] if names[j].startswith("the ") else f"`{names[j]}`"
-    if not mine[j].shape_matches(expected[j]):
-        shape = tuple(expected[j].value.shape) if expected[j].value.dim() else "a single number"
-        return f"{name} has shape {tuple(mine[j].value.shape)}, and {shape} is expected"
-    a, b = mine[j].value.reshape(expected[j].value.shape), expected[j].value
-    if not a.isfinite().all() and b.isfinite().all():
-        return f"{name} has values that are not finite (NaN or infinity)"
-    ratio = (a * b).sum() / (b * b).sum()
-    if (
-        b.numel() > 1
-        and ratio != 0
-        and allclose(NumericResult(a, mine[j].tolerance), NumericResult(ratio * b, FLOAT64_RTOL))
-    ):
-        return f"{name} has the correct direction, but every number in it is {ratio:.4g} times the expected one"
-    if b.dim() == 0:
-        return f"{name}, {a.item():.4g}, is too {'large' if a > b else 'small'}"
-    wrong = (~_isclose(mine[j], expected[j])).nonzero()
-    return f"{len(wrong)} of {b.numel()} numbers in {name} differ, the first of them at {wrong[0].tolist()}"
+    return len(mine) == len(expected) and not any(map(describe_difference, mine, expected))

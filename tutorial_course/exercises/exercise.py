@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
-from tutorial_course.exercises.comparison import FLOAT32_RTOL, NumericResult, all_close, to_results
+from tutorial_course.exercises.comparison import to_results
+from tutorial_course.exercises.side_effects import first_change, global_state, state_of
 
 CaseFactory = Callable[[torch.Generator], tuple] | tuple
 
@@ -23,14 +25,17 @@ class CallRecord(NamedTuple):
     Attributes:
         arguments: the arguments by name.
         value: the value that the function returned.
-        warnings: the warnings that it gave.
+        warnings: the warnings that it gave, which are not printed.
         seconds: processor time in seconds.
+        side_effect: the first change that it made to the arguments or to a global setting of torch, as the problem in
+            words and what to do instead; None if there is none.
     """
 
     arguments: dict[str, Any]
     value: Any
     warnings: list[warnings.WarningMessage]
-    seconds: float = 0.0
+    seconds: float
+    side_effect: tuple[str, str] | None
 
     def has_graph(self) -> bool:
         """Return whether the value has a graph, so that a gradient of it would reach the network.
@@ -39,7 +44,7 @@ class CallRecord(NamedTuple):
             True if a tensor in the value requires gradients.
         """
         parts = self.value if isinstance(self.value, list | tuple) else [self.value]
-        return any(isinstance(part, torch.Tensor) and part.requires_grad for part in parts)
+        return any(isinstance(part, Tensor) and part.requires_grad for part in parts)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,6 @@ class Exercise:
         side_effect_checks: ``{hint: check}``, where ``check(record)`` tells whether the hint applies to a call, for
             what the numbers do not show, such as a graph or a missing warning; used once all numbers are correct.
         advice_checks: the same for solutions that pass, such as "correct, but slow".
-
-    Raises:
-        ValueError: no case, or an empty hint.
     """
 
     name: str
@@ -77,18 +79,6 @@ class Exercise:
     measure: Callable[..., float] | None = None
     side_effect_checks: Mapping[str, Callable[[CallRecord], bool]] = field(default_factory=dict)
     advice_checks: Mapping[str, Callable[[CallRecord], bool]] = field(default_factory=dict)
-
-    def __post_init__(self):
-        if not self.cases:
-            raise ValueError(
-                f"{self.name}: a check needs at least one case, a function that makes the arguments from a generator"
-            )
-        for hint in (*self.known_mistakes, *self.side_effect_checks, *self.advice_checks):
-            if not hint.strip():
-                raise ValueError(
-                    f"{self.name}: a known mistake needs a hint, one sentence that names it and one that says what to "
-                    "look at"
-                )
 
     def arguments(self, case: int) -> dict[str, Any]:
         """Return the arguments of one case.
@@ -105,18 +95,7 @@ class Exercise:
         values = create(torch.Generator().manual_seed(case)) if callable(create) else copy.deepcopy(create)
         return dict(zip(inspect.signature(self.reference).parameters, values))
 
-    def answers(self, function: Callable) -> list[list[NumericResult]]:
-        """Return the results of a function on all cases.
-
-        Args:
-            function: the reference or a wrong function.
-
-        Returns:
-            The results of each case.
-        """
-        return [self.answer(function, i) for i in range(len(self.cases))]
-
-    def answer(self, function: Callable, case: int) -> list[NumericResult]:
+    def answer(self, function: Callable, case: int) -> list[Tensor]:
         """Return the results of a function on one case.
 
         Args:
@@ -140,51 +119,32 @@ class Exercise:
             for function in ([wrong] if callable(wrong) else wrong)
         ]
 
-    def indistinguishable_mistakes(self) -> list[tuple[str, str]]:
-        """Return the pairs of hints whose functions agree on all cases in float32.
-
-        Returns:
-            Pairs of hints; "right" stands for the reference. In a well-made exercise there are none.
-        """
-        results = [
-            ("right", self.answers(self.reference)),
-            *((hint, self.answers(wrong)) for hint, wrong in self.iter_known_mistakes()),
-        ]
-        return [
-            (a, b)
-            for i, (a, first) in enumerate(results)
-            for b, second in results[i + 1 :]
-            if a != b and all(all_close(p, q, 10 * FLOAT32_RTOL) for p, q in zip(first, second, strict=True))
-        ]
-
-
-def call_with_fixed_rng(function: Callable, arguments: dict[str, Any]) -> Any:
-    """Call a function with a fixed random state and return its value.
-
-    Afterwards the random state and the gradient mode of torch are restored.
-
-    Args:
-        function: the function.
-        arguments: the arguments by name, passed by position.
-
-    Returns:
-        The value of the function.
-    """
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        return function(*arguments.values())
-
 
 def record_call(function: Callable, arguments: dict[str, Any]) -> CallRecord:
-    """Call a function with the arguments, and record its warnings and its processor time.
+    """Call a function with the arguments, and record its warnings, its processor time and its first side effect.
+
+    Afterwards the random state and the global settings of torch are as they were before the call.
 
     Args:
         function: the function.
         arguments: the arguments by name, passed by position.
 
     Returns:
-        The record of the call, with warnings that are not printed.
+        The record of the call.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        start = time.process_time()
-        return CallRecord(arguments, call_with_fixed_rng(function, arguments), caught, time.process_time() - start)
+
+    def state() -> dict:
+        return {key: part for item in arguments.items() for key, part in state_of(*item).items()} | global_state()
+
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            before, start = state(), time.process_time()
+            value = function(*arguments.values())
+            seconds = time.process_time() - start
+            return CallRecord(arguments, value, caught, seconds, first_change(before, state()))
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tutorial_course.results.claims import SETTING_FIELDS, VERDICTS, Claim, load_claims, load_sources
 from tutorial_course.widgets.markdown import MarkdownText
-from tutorial_course.widgets.method_map import CHAPTER_TITLES
+from tutorial_course.widgets.section_links import CHAPTER_TITLES
 from tutorial_lib._validation import check_choice
 
 

@@ -11,6 +11,7 @@ from tutorial_course.widgets.interactive_figure import BOOK_ENV_VAR
 from tutorial_lib._validation import check_choice
 
 CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4: "04-expectancy", 5: "05-conclusion"}
+CHAPTER_TITLES = {1: "gradients", 2: "information", 3: "uncertainty", 4: "expectancy-mismatch", 5: "conclusion"}
 # The complete headings of the chapters, from which the anchors are derived. A test compares them with the notebooks.
 SECTION_TITLES = {
     "1.1": "Expectation and reality",

@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
 
+import tutorial_lib
 from tools import make_pdf
 
 LONG = "x = [" + ", ".join(f"number_{i}" for i in range(40)) + "]"
@@ -53,8 +54,6 @@ def root_dir(tmp_path_factory):
         encoding="utf-8",
     )
     (root_dir / "_config.yml").write_text("title: A book by hand\nhtml: {extra_footer: A licence}\n", encoding="utf-8")
-    (root_dir / "tutorial_lib").mkdir()
-    (root_dir / "tutorial_lib" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
     (root_dir / "_build" / "html" / "index.html").touch()
     cover = f'<img alt="Grain, all over." src="{webp(True)}">'
     (chapters / "intro.html").write_text(PAGE.format(FIRST.format(image=cover)), encoding="utf-8")
@@ -84,7 +83,11 @@ def titles(outline):
 def test_pdf_contains_title_contents_and_every_page(pdf_reader):
     pages = page_texts(pdf_reader)
     assert len(pages) == 5  # the last page is longer than a sheet
-    assert "A book by hand A subtitle" in pages[0] and "version 1.2.3" in pages[0] and "A licence" in pages[0]
+    assert (
+        "A book by hand A subtitle" in pages[0]
+        and f"version {tutorial_lib.__version__}" in pages[0]
+        and "A licence" in pages[0]
+    )
     assert pages[1].startswith("Contents") and "A part" in pages[1]
     assert pages[2].startswith("First page") and pages[3].startswith("1. Second page") and "The end." in pages[4]
     assert [title for title in titles(pdf_reader.outline) if title != "Contents"] == [

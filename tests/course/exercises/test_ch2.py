@@ -97,8 +97,8 @@ def by_autograd(p, W, Q, positions):
 
 def test_contrast_weights_exercise_reference_matches_autograd():
     exercise = exercises.contrast_weights
-    for case, solution in zip(arguments(exercise), exercise.answers(exercise.reference), strict=True):
-        torch.testing.assert_close(solution[0].value, by_autograd(*case))
+    for i, case in enumerate(arguments(exercise)):
+        torch.testing.assert_close(exercise.answer(exercise.reference, i)[0], by_autograd(*case))
 
 
 def test_contrast_weights_exercise_reference_matches_library(network, images):

@@ -1,6 +1,5 @@
 """The report of a check, for every kind of solution."""
 
-import sys
 import time
 import warnings
 
@@ -108,16 +107,8 @@ def raises_error(_, __):
     raise RuntimeError("a `tick`\nand a second line")
 
 
-def exits_process(_, __):
-    sys.exit(3)
-
-
 def deep(x, k):
     return deep(x, k)
-
-
-async def coroutine_solution(x, k):
-    return x / k, x.sum()
 
 
 def raises_unprintable_error(x, k):
@@ -137,10 +128,8 @@ class Odd:
 
 INVALID_SOLUTIONS = {
     "raises": (raises_error, "`RuntimeError: a 'tick'`"),
-    "exits": (exits_process, "`SystemExit: 3`"),
     "recursion": (deep, "`RecursionError"),
-    "silent error": (raises_unprintable_error, "`Silent`"),
-    "coroutine": (coroutine_solution, "type coroutine"),
+    "silent error": (raises_unprintable_error, "Silent: <exception str() failed>`"),
     "generator": (lambda x, k: (one for one in x), "type generator"),
     "text": (lambda x, k: "x / k", "type str"),
     "dict": (lambda x, k: {"part": x}, "type dict"),
@@ -149,27 +138,28 @@ INVALID_SOLUTIONS = {
     "none inside": (lambda x, k: (x / k, None), "a tuple of Tensor, NoneType"),
     "empty": (lambda x, k: (), "2 results are expected, part, total, but 0 came back"),
     "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but 3 came back"),
-    "shape": (lambda x, k: (x[None] / k, x.sum()), "`part` has shape (1, 3), and (3,) is expected"),
-    "no single number": (lambda x, k: (x / k, x), "`total` has shape (3,), and a single number is expected"),
-    "NaN": (lambda x, k: (x / k * float("nan"), x.sum()), "not finite (NaN or infinity)"),
-    "infinite": (lambda x, k: (x / 0, x.sum()), "not finite (NaN or infinity)"),
+    "shape": (
+        lambda x, k: (x[None] / k, x.sum()),
+        "`part` is not the expected one: The values for attribute 'shape' do not match",
+    ),
+    "no single number": (lambda x, k: (x / k, x), "torch.Size([3]) != torch.Size([])"),
+    "NaN": (lambda x, k: (x / k * float("nan"), x.sum()), "Greatest absolute difference: nan at index (0,)"),
+    "infinite": (lambda x, k: (x / 0, x.sum()), "Greatest absolute difference: inf at index (0,)"),
     "complex": (lambda x, k: (x * 1j, x.sum()), "cannot be read"),
     "factor": (lambda x, k: (-2 * x / k, x.sum()), "every number in it is -2 times"),
-    "too large": (lambda x, k: (x / k, x.sum() + 10), "is too large"),
-    "too small": (lambda x, k: (x / k, x.sum() - 10), "is too small"),
+    "number": (lambda x, k: (x / k, x.sum() + 10), "Absolute difference: 10.0"),
     "one number": (
         lambda x, k: (torch.cat([x[:1] + 1, x[1:]]) / k, x.sum()),
-        "1 of 3 numbers in `part` differ, the first of them at [0]",
+        "Mismatched elements: 1 / 3 (33.3%); Greatest absolute difference: 0.5 at index (0,)",
     ),
-    "one argument": (lambda x: x, "cannot be called as `halves(x, k)`: too many positional arguments"),
-    "three arguments": (lambda x, k, z: x, "missing a required argument: 'z'"),
-    "class": (Odd, "cannot be called as"),
-    "number": (3, "got an object of type int"),
+    "one argument": (lambda x: x, "takes 1 positional argument but 2 were given"),
+    "three arguments": (lambda x, k, z: x, "missing 1 required positional argument: 'z'"),
+    "class": (Odd, "Odd() takes no arguments"),
+    "no function": (3, "got an object of type int"),
     "nothing": (None, "got an object of type NoneType"),
     "result": (halves(torch.ones(2), 2.0), "got an object of type tuple"),
     "builtin": (max, "it stops with"),
     "missing operation": (lambda x, k: x - (x > 0), "with a bool tensor is not supported"),
-    "missing elsewhere": (lambda x, k: exec("raise NotImplementedError('no Half')"), "NotImplementedError: no Half"),
 }
 
 
@@ -191,11 +181,7 @@ def test_check_propagates_keyboard_interrupt():
         check(stop, EXERCISE)
 
 
-def unwritten(x, k):
-    raise NotImplementedError("your line")
-
-
-@pytest.mark.parametrize("stub", [lambda x, k: None, lambda x, k: ..., unwritten])
+@pytest.mark.parametrize("stub", [lambda x, k: None, lambda x, k: ...])
 def test_check_reports_stub_as_not_started(stub):
     verdict = check(stub, EXERCISE)
     assert not verdict.passed and verdict.not_started and verdict.problem == "nothing comes back yet"
@@ -329,13 +315,32 @@ def test_check_allows_autograd_and_restores_rng_and_grad_mode():
     def slope(x):
         leaf = x.clone().requires_grad_()
         (gradient,) = torch.autograd.grad((leaf**2).sum() + 0 * torch.rand(1).sum(), leaf)
-        torch.set_grad_enabled(False)
         return gradient
 
     before = torch.get_rng_state()
     with torch.no_grad():
-        assert check(slope, lambda x: 2 * x, cases=[(torch.arange(3.0),)]).passed
+        assert check(slope, Exercise("slope", lambda x: 2 * x, cases=[(torch.arange(3.0),)])).passed
+        assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled() and torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("change", "setting"),
+    [
+        (lambda: torch.set_default_dtype(torch.float64), "get_default_dtype"),
+        (lambda: torch.set_default_device("meta"), "get_default_device"),
+        (lambda: torch.set_grad_enabled(False), "is_grad_enabled"),
+    ],
+)
+def test_check_rejects_and_restores_changed_global_settings(change, setting):
+    def solution(x):
+        change()
+        return 2 * x
+
+    before = getattr(torch, setting)()
+    verdict = check(solution, Exercise("double", lambda x: 2 * x, cases=[(torch.arange(3.0),)]))
+    assert not verdict.passed and verdict.problem == f"the global setting `torch.{setting}()` was changed"
+    assert getattr(torch, setting)() == before
 
 
 def test_check_detects_in_place_changes_in_arrays_and_lists():
@@ -348,27 +353,8 @@ def test_check_detects_in_place_changes_in_arrays_and_lists():
         return a - 1 + b[0].item()
 
     for mine, off in ((spoil, "`b[0]` was changed in place"), (spoil_array, "`a` was changed in place")):
-        assert check(mine, lambda a, b: a + b[0].item(), cases=[(np.ones(2), [torch.ones(1)])]).problem == off
-
-
-def test_check_accepts_bare_reference_and_swapped_arguments():
-    assert check(EXERCISE, halves).passed
-    assert check(lambda a: a * a, abs, cases=[(-1.0,), (1.0,)]).passed
-    with pytest.raises(ValueError, match="at least one case"):
-        check(abs, abs)
-    with pytest.raises(ValueError, match="a known mistake needs a hint"):
-        check(abs, abs, cases=[(1.0,)], known_mistakes={" ": abs})
-
-
-def test_indistinguishable_mistakes_lists_equal_pairs():
-    assert EXERCISE.indistinguishable_mistakes() == []
-    doubtful = Exercise(
-        "f",
-        lambda a: a**2,
-        cases=[(1.0,), (2.0,)],
-        known_mistakes={"A. a": lambda a: 2 * a, "B. b": lambda a: a + a, "C. c": lambda a: a * a},
-    )
-    assert doubtful.indistinguishable_mistakes() == [("right", "C. c"), ("A. a", "B. b")]
+        exercise = Exercise("add", lambda a, b: a + b[0].item(), cases=[(np.ones(2), [torch.ones(1)])])
+        assert check(mine, exercise).problem == off
 
 
 def test_check_applies_side_effect_checks_after_numbers_agree():
@@ -409,11 +395,6 @@ def test_check_passes_on_solution_warnings():
 
     with pytest.warns(UserWarning, match="mind the gap"):
         assert check(mine, EXERCISE).passed
-
-
-def test_exercise_rejects_side_effect_check_without_hint():
-    with pytest.raises(ValueError, match="needs a hint"):
-        Exercise("f", lambda a: a, cases=[(1.0,)], side_effect_checks={" ": lambda call: False})
 
 
 def test_check_adds_advice_to_correct_solution():

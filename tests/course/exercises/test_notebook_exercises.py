@@ -1,0 +1,101 @@
+"""The stubs and solutions that the chapters show use the argument names of the reference solutions."""
+
+import ast
+import builtins
+import inspect
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+CHAPTERS = Path(__file__).parents[3] / "chapters"
+CHECK = re.compile(r"^check\((\w+), exercises\.\1\)$", re.M)
+SOLUTION = re.compile(r"<summary>Solution</summary>.*?```python\n(.*?)```", re.S)
+PACKAGES = [path.parent.name for path in (CHAPTERS.parent / "tutorial_lib").glob("*/__init__.py")]
+# Chapters that still show an earlier name of an argument or of an answer.
+RENAMED = {
+    "leave_one_group_out",
+    "pgd",
+    "rank_correlation",
+    "gradient_distance",
+    "place_on_map",
+    "verdict",
+    "report_at_threshold",
+}
+
+
+def shown_exercises():
+    """Return (name, chapter number, the code of the stub, the code of the solution, all code of the chapter)."""
+    shown = []
+    for path in sorted(CHAPTERS.glob("0*.ipynb")):
+        cells = [
+            (cell["cell_type"], "".join(cell["source"]))
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        ]
+        for i, (kind, source) in enumerate(cells):
+            match = CHECK.search(source)
+            if kind == "code" and match:
+                # The solution is directly below the stub, or directly above it; its text may name further imports.
+                text = next(text for _, text in cells[i + 1 : i + 2] + cells[i - 1 : i] if SOLUTION.search(text))
+                code = [re.sub(r"(?m)^\s*[%!].*$", "", text) for kind, text in cells if kind == "code"]
+                code += re.findall(r"`((?:from \S+ )?import [^`]+)`", text)
+                shown.append((match[1], int(path.name[:2]), source, SOLUTION.search(text)[1], code))
+    return shown
+
+
+SHOWN = shown_exercises()
+each_exercise = pytest.mark.parametrize(
+    ("name", "chapter", "stub", "solution", "code"),
+    [
+        pytest.param(*one, marks=pytest.mark.xfail(reason="the chapter shows an earlier name", strict=False))
+        if one[0] in RENAMED
+        else one
+        for one in SHOWN
+    ],
+    ids=[one[0] for one in SHOWN],
+)
+
+
+def reference_parameters(name, chapter):
+    """Return the names of the parameters of a reference solution."""
+    exercise = getattr(import_module(f"tutorial_course.exercises.ch{chapter}"), name)
+    return list(inspect.signature(exercise.reference).parameters)
+
+
+def bound_names(tree):
+    """Return the names that code assigns, imports or defines, with the arguments of its functions."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    names |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return names | imported_names(tree)
+
+
+def imported_names(tree):
+    """Return the names that code imports."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
+
+
+def test_every_exercise_is_shown_in_its_chapter():
+    chapters = [import_module(f"tutorial_course.exercises.ch{number}") for number in range(1, 6)]
+    assert {name for name, *_ in SHOWN} == {name for chapter in chapters for name in chapter.__all__} - {"QUIZ"}
+
+
+@each_exercise
+def test_stub_has_parameters_of_reference(name, chapter, stub, solution, code):
+    (function,) = (node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    assert [argument.arg for argument in function.args.args] == reference_parameters(name, chapter)
+
+
+@each_exercise
+def test_solution_uses_parameters_of_reference_and_imported_names(name, chapter, stub, solution, code):
+    tree = ast.parse(solution)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound_names(tree)
+    imported = set().union(*(imported_names(ast.parse(source)) for source in code))
+    in_stub = bound_names(ast.parse(stub))
+    assert used - imported - in_stub - set(dir(builtins)) - set(reference_parameters(name, chapter)) == set()
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    library = {call.attr: import_module(f"tutorial_lib.{call.value.id}") for call in calls if call.value.id in PACKAGES}
+    assert [name for name, package in library.items() if not hasattr(package, name)] == []
