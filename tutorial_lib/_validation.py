@@ -4,8 +4,6 @@ Every message says what was expected and what was received. Only shapes and type
 otherwise, so that no check has to wait for a GPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -48,6 +46,27 @@ def check_choice(name: str, names: Iterable[str], kind: str) -> str:
     nearest = get_close_matches(str(name), names, n=3, cutoff=0.5)
     introduction = "the nearest" if nearest else "there are"
     raise ValueError(f"unknown {kind} {name!r}; {introduction}: " + ", ".join(map(repr, nearest or names)))
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raise an error unless each argument is a whole number above 0, or None.
+
+    Args:
+        **counts: argument name -> value.
+
+    Raises:
+        ValueError: one of the values is something else; the message names it.
+
+    Example:
+        >>> check_counts(limit=None, size=48)
+        >>> check_counts(limit=0)
+        Traceback (most recent call last):
+            ...
+        ValueError: limit must be a whole number above 0; got 0
+    """
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ValueError(f"{name} must be a whole number above 0; got {count!r}")
 
 
 def check_shapes(**specs: tuple[Tensor, str]) -> None:

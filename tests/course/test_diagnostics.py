@@ -163,8 +163,8 @@ def test_check_environment_distinguishes_valid_from_corrupt_files(data):
         == matching_states(report, "live")
         == {"problem"}
     )
-    assert matching_states(report, "osie is not") == {"note"} and "convert_osie(FOLDER)" in str(report)
-    assert len(report.problems) == 3 and "images are float64, not uint8" in report.problems[0]
+    assert matching_states(report, "osie is not") == {"note"} and "convert_osie(folder)" in str(report)
+    assert len(report.problems) == 3 and "images are float64 (2, 28, 28, 1)" in report.problems[0]
     assert "expected rows with the columns" in report.problems[1]
     assert hashlib.sha256(b"half").hexdigest() in report.problems[2] and "Remove it" in report.problems[2]
     assert str(report).endswith("3 problems (✗) to fix.")
@@ -233,8 +233,8 @@ def test_check_environment_reports_library_not_installed(monkeypatch):
     )
 
 
-def test_check_environment_survives_missing_torchvision(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+def test_check_environment_survives_module_that_cannot_be_imported(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tutorial_lib.models.pretrained", None)
     assert any("weights cannot be checked" in problem for problem in check_environment().problems)
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-COURSE_PACKAGES = ("matplotlib", "ipywidgets", "pandas", "yaml", "skimage", "packaging")
+COURSE_PACKAGES = ("matplotlib", "ipywidgets", "pandas", "yaml", "skimage")
 
 
 def run_without_course_packages(code):

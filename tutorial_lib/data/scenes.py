@@ -153,17 +153,6 @@ class Scene:
         """
         return self._map(lambda tensor: tensor.repeat_interleave(times, 0))
 
-    def to(self, device: torch.device | str) -> "Scene":
-        """Return the scenes on a device.
-
-        Args:
-            device: the device.
-
-        Returns:
-            The moved scenes.
-        """
-        return self._map(lambda tensor: tensor.to(device))
-
 
 def one_over_f_noise(
     n: int,
