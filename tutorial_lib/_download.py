@@ -7,8 +7,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pooch
+
+StrPath: TypeAlias = str | os.PathLike[str]
 
 # Seconds to wait for a host: long enough for a slow one, short enough for a reader without a network.
 CONNECT_TIMEOUT_S = 10.0
@@ -19,7 +22,7 @@ DATA_ENV_VAR = "TUTORIAL_DATA"
 DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def resolve_data_dir(data_dir: str | os.PathLike | None = None) -> Path:
+def resolve_data_dir(data_dir: StrPath | None = None) -> Path:
     """Return the folder for downloaded files; it need not exist yet.
 
     Args:

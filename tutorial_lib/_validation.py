@@ -6,6 +6,7 @@ otherwise, so that no check has to wait for a GPU.
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -97,9 +98,7 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
             valid = valid and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
     if not valid:
         expected = ", ".join(f"{name}: {_format_spec(*spec.split())}" for name, (_, spec) in specs.items())
-        raise ValueError(
-            f"expected {expected}; got {', '.join(_format_tensor(tensor) for tensor, _ in specs.values())}"
-        )
+        raise ValueError(f"expected {expected}; got {', '.join(format_tensor(tensor) for tensor, _ in specs.values())}")
 
 
 def _format_spec(kind: str, *axes: str) -> str:
@@ -107,8 +106,19 @@ def _format_spec(kind: str, *axes: str) -> str:
     return f"{DTYPE_NAMES[kind]} ({', '.join(axes)}{',' * (len(axes) == 1)})"
 
 
-def _format_tensor(value: object) -> str:
-    """What was received, as it is printed: "float32 (3, 2)"."""
+def format_tensor(value: object) -> str:
+    """Return what was received, as error messages print it.
+
+    Args:
+        value: a tensor, or anything that was passed in its place.
+
+    Returns:
+        Data type and shape of a tensor, or the type of another object.
+
+    Example:
+        >>> format_tensor(torch.zeros(3, 2)), format_tensor([1, 2])
+        ('float32 (3, 2)', 'list')
+    """
     if not isinstance(value, Tensor):
         return type(value).__name__
     return f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
@@ -129,10 +139,7 @@ def promote_to_float32(*tensors: Tensor) -> torch.dtype:
         >>> promote_to_float32(torch.zeros(1, dtype=torch.bfloat16))
         torch.float32
     """
-    dtype = torch.float32
-    for tensor in tensors:
-        dtype = torch.promote_types(dtype, tensor.dtype)
-    return dtype
+    return reduce(torch.promote_types, (tensor.dtype for tensor in tensors), torch.float32)
 
 
 def check_floating(x: Tensor) -> None:

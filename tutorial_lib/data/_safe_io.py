@@ -74,7 +74,7 @@ class _UnsafeArrayError(Exception):
 
 
 def _check_header(key: str, member: IO[bytes], size: int, max_nbytes: int) -> None:
-    """Raise an error if the header of an array, which takes ``size`` bytes in all, declares pickles or too many bytes."""
+    """Raise an error if an array of ``size`` bytes declares pickled objects or too many bytes in its header."""
     major, _ = np.lib.format.read_magic(member)
     read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(member)

@@ -1,26 +1,27 @@
 """Converters of datasets that only their authors may distribute into folders that this library reads.
 
-Each converter takes the official download, unpacked, and writes a folder of the name of the dataset into the data folder.
-The image files are copied. The table is written last, so that an incomplete folder has none and counts as missing.
+Each converter takes the official download, unpacked, and writes a folder with the name of the dataset into the data
+folder. The image files are copied. The table is written last, so that an incomplete folder has none and counts as
+missing.
 """
 
 import csv
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.io import loadmat
 
-from tutorial_lib._download import display_path, resolve_data_dir
+from tutorial_lib._download import StrPath, display_path, resolve_data_dir
 from tutorial_lib.data._safe_io import atomic_write, is_plain_filename, open_image, read_text
 from tutorial_lib.data.fixations import FIXATION_COLUMNS
 from tutorial_lib.data.iqa_datasets import REQUIRED_COLUMNS
 
 
-def convert_live(folder: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
+def convert_live(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
     """Convert LIVE as its authors publish it, and return the folder that was written.
 
     The published layout, ``databaserelease2``, has five folders of images, ``refimgs`` and ``dmos.mat``. The 203
@@ -42,7 +43,8 @@ def convert_live(folder: str | os.PathLike, *, data_dir: str | os.PathLike | Non
     score_file = _find(folder, "dmos*.mat")[-1]  # dmos_realigned.mat, if it exists
     with _report_malformed(score_file):
         variables = loadmat(score_file, variable_names=["dmos", "dmos_new", "orgs"])
-        dmos, is_copy = variables.get("dmos_new", variables.get("dmos")).flatten(), variables["orgs"].flatten()
+        dmos = variables["dmos_new" if "dmos_new" in variables else "dmos"].flatten()
+        is_copy = variables["orgs"].flatten()
     pairs = []
     for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order of the scores
         (listing,) = _find(folder / kind, "info.txt")
@@ -58,7 +60,7 @@ def convert_live(folder: str | os.PathLike, *, data_dir: str | os.PathLike | Non
     return _write_scores("live", "dmos", rows, data_dir)
 
 
-def convert_tid2013(folder: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
+def convert_tid2013(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
     """Convert TID2013 as its authors publish it, and return the folder that was written.
 
     The published layout has ``distorted_images``, ``reference_images`` and ``mos_with_names.txt``.
@@ -89,7 +91,7 @@ def convert_tid2013(folder: str | os.PathLike, *, data_dir: str | os.PathLike | 
     return _write_scores("tid2013", "mos", rows, data_dir)
 
 
-def convert_osie(folder: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
+def convert_osie(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
     """Convert OSIE as its authors publish it, and return the folder that was written.
 
     The published layout is ``data/stimuli/*.jpg`` and ``data/eye/fixations.mat``. In the .mat file, ``fixations`` has
@@ -125,7 +127,7 @@ def convert_osie(folder: str | os.PathLike, *, data_dir: str | os.PathLike | Non
     return _write_fixations("osie", images, rows, data_dir)
 
 
-def convert_mit1003(folder: str | os.PathLike, *, data_dir: str | os.PathLike | None = None) -> Path:
+def convert_mit1003(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
     """Convert MIT1003 as its authors publish it, and return the folder that was written.
 
     The published layout is ``ALLSTIMULI/*.jpeg`` and ``ALLFIXATIONMAPS/*_fixPts.jpg``. A fixation map combines all
@@ -177,7 +179,7 @@ def _report_malformed(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _copy_images(name: str, sources: dict[str, Path], data_dir: str | os.PathLike | None) -> Path:
+def _copy_images(name: str, sources: dict[str, Path], data_dir: StrPath | None) -> Path:
     """Copy image files, given by their new names, into the folder of a dataset, and return this folder."""
     target = resolve_data_dir(data_dir) / name
     (target / "images").mkdir(parents=True, exist_ok=True)
@@ -188,7 +190,7 @@ def _copy_images(name: str, sources: dict[str, Path], data_dir: str | os.PathLik
 
 
 def _write_scores(
-    name: str, score_column: str, rows: Iterable[tuple[Path, Path, str, float]], data_dir: str | os.PathLike | None
+    name: str, score_column: str, rows: Iterable[tuple[Path, Path, str, float]], data_dir: StrPath | None
 ) -> Path:
     """Write an image-quality dataset; a row is (distorted image, reference image, distortion, score)."""
     sources: dict[str, Path] = {}
@@ -203,11 +205,11 @@ def _write_scores(
     return target
 
 
-def _write_fixations(name: str, images: list[Path], rows: list[tuple], data_dir: str | os.PathLike | None) -> Path:
+def _write_fixations(name: str, images: list[Path], rows: list[tuple], data_dir: StrPath | None) -> Path:
     """Write an eye-fixation dataset; a row has the entries of ``FIXATION_COLUMNS``."""
     target = _copy_images(name, {image.name: image for image in images}, data_dir)
-    columns = zip(FIXATION_COLUMNS.items(), np.array(rows, float).T, strict=True)
-    arrays = {key: column.astype(dtype) for (key, dtype), column in columns}
+    columns = zip(FIXATION_COLUMNS.items(), np.array(rows, float).reshape(-1, len(FIXATION_COLUMNS)).T, strict=True)
+    arrays: dict[str, Any] = {key: column.astype(dtype) for (key, dtype), column in columns}
     with atomic_write(target / "fixations.npz") as temporary:
         np.savez_compressed(temporary, names=np.array([image.name for image in images]), **arrays)
     return target

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, lerp
 from torch.nn.functional import conv2d, pad
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, format_tensor
 from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.data.sdf import segment
 from tutorial_lib.runtime import default_generator
@@ -28,15 +28,14 @@ def _convolve(images: Tensor, kernel: Tensor) -> Tensor:
 
 def _noise_map(images: Tensor, slope: float, generator: torch.Generator) -> Tensor:
     """One map of 1/f noise per image, (N, 1, H, W)."""
-    n, _, height, width = images.shape
-    (noise,) = one_over_f_noise(n, (slope,), height, width, generator, images.device)
-    return noise.to(images)
+    height, width = images.shape[-2:]
+    maps = one_over_f_noise(len(images), (slope,), height, width, generator, images.device)
+    return next(maps).to(images)
 
 
 def _sparse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """A map (N, 1, H, W) that is zero but for a share of its pixels, each of a random brightness in [0.5, 1]."""
-    n, _, height, width = images.shape
-    uniform = torch.rand(n, 1, height, width, generator=generator)
+    uniform = torch.rand(len(images), 1, *images.shape[-2:], generator=generator)
     return ((uniform < share) * (0.5 + 0.5 * uniform / share)).to(images)
 
 
@@ -274,13 +273,11 @@ def check_images(images: Tensor) -> None:
     Example:
         >>> check_images(torch.rand(2, 3, 8, 8))
     """
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
-        shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
         raise ValueError(
-            f"expected images of shape (N, 3, H, W), got {shape}; add a batch axis to a single image: images[None]"
+            f"expected images of shape (N, 3, H, W), floats in [0, 1], got {format_tensor(images)}; "
+            "add a batch axis to a single image: images[None]; divide bytes by 255"
         )
-    if not images.is_floating_point():
-        raise ValueError(f"expected images as floats in [0, 1], got {images.dtype}; divide bytes by 255")
     if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # NaN fails both
         low, high = float(images.amin()), float(images.amax())
         raise ValueError(

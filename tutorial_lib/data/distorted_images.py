@@ -5,7 +5,6 @@ says nothing about how well it agrees with human ratings. Images with human rati
 :mod:`tutorial_lib.data.iqa_datasets`.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -49,8 +48,8 @@ class QualityDataset:
 
     def __init__(
         self,
-        images: Iterable[Tensor | os.PathLike],
-        reference_images: Mapping[str, Tensor | os.PathLike],
+        images: Iterable[Tensor | Path],
+        reference_images: Mapping[str, Tensor | Path],
         references: Iterable[str],
         distortion_types: Iterable[str],
         scores: Sequence[float] | Tensor,
@@ -221,7 +220,7 @@ def skimage_photos(
     return torch.cat(photos).to(device or "cpu")
 
 
-def _decode(image: Tensor | os.PathLike) -> Tensor:
+def _decode(image: Tensor | Path) -> Tensor:
     """The image as a tensor (1, 3, H, W), read from its file if it is a path."""
     if isinstance(image, Tensor):
         return image

@@ -1,6 +1,5 @@
 """Eye-fixation datasets: photographs with the fixations of many viewers, read from the data folder and checked."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._download import DATA_ENV_VAR, display_path, resolve_data_dir
+from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts
 from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, hash_parts, is_plain_filename, load_npz, open_image
 from tutorial_lib.data.image_files import image_to_tensor
@@ -79,7 +78,7 @@ class FixationDataset:
             Height and width in pixels.
         """
         with open_image(self.folder / "images" / self.names[i]) as photo:
-            return photo.size[1], photo.size[0]
+            return photo.height, photo.width
 
     def image(self, i: int, size: tuple[int, int] | None = None, *, device: torch.device | str | None = None) -> Tensor:
         """Return an image, decoded from its file.
@@ -124,9 +123,7 @@ class FixationDataset:
         return torch.from_numpy(cells.astype(np.int64))
 
 
-def load_fixations(
-    name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
-) -> FixationDataset:
+def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | None = None) -> FixationDataset:
     """Return an eye-fixation dataset from the folder of its name in the data folder.
 
     The folder contains ``images/`` and ``fixations.npz``. The archive has the columns x, y, duration (ms), subject and
@@ -175,7 +172,7 @@ def load_fixations(
     return FixationDataset(path.parent, names, table, info.pixels_per_degree, description, sha256)
 
 
-def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
+def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_fixations(name)`` finds its folder.
 
     Args:
@@ -191,7 +188,7 @@ def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None)
     return _table_path(name, data_dir).is_file()
 
 
-def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
+def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 
     Args:
@@ -216,7 +213,7 @@ def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = No
     )
 
 
-def _table_path(name: str, data_dir: str | os.PathLike | None) -> Path:
+def _table_path(name: str, data_dir: StrPath | None) -> Path:
     """The table of a dataset in the data folder."""
     return resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset") / "fixations.npz"
 

@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tutorial_lib._download import StrPath
 from tutorial_lib.data._safe_io import open_image
 
 
 def load_image_files(
-    files: str | os.PathLike | Iterable[str | os.PathLike],
+    files: StrPath | Iterable[StrPath],
     *,
     size: int = 224,
     device: torch.device | str | None = None,
@@ -38,14 +39,12 @@ def load_image_files(
         >>> load_image_files("no/such/cat.png")
         Traceback (most recent call last):
             ...
-        FileNotFoundError: no photograph at no/such/cat.png
+        FileNotFoundError: [Errno 2] No such file or directory: 'no/such/cat.png'
     """
     from torchvision.transforms.functional import center_crop, resize
 
     squares = []
-    for file in [files] if isinstance(files, (str, os.PathLike)) else files:
-        if not os.path.isfile(file):
-            raise FileNotFoundError(f"no photograph at {os.fspath(file)}")
+    for file in [files] if isinstance(files, str | os.PathLike) else files:
         with open_image(file) as opened:
             squares.append(image_to_tensor(center_crop(resize(opened.convert("RGB"), round(size * 8 / 7)), size)))
     if not squares:

@@ -1,34 +1,33 @@
 """Image-quality datasets with human scores, read from a folder and checked.
 
 A dataset is a folder with ``images/`` and ``scores.csv``. The table has the columns distorted, reference and
-distortion, and either ``dmos`` (higher = worse) or ``mos`` (higher = better). :mod:`tutorial_lib.data.converters` writes
-this folder from the official downloads. Those require a form or forbid redistribution, so nothing is downloaded here.
+distortion, and either ``dmos`` (higher = worse) or ``mos`` (higher = better). :mod:`tutorial_lib.data.converters`
+writes this folder from the official downloads. Those require a form or forbid redistribution, so nothing is downloaded
+here.
 """
 
 import csv
 import io
 import math
-import os
 from pathlib import Path
 
-from tutorial_lib._download import DATA_ENV_VAR, display_path, resolve_data_dir
+from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts
 from tutorial_lib.data._safe_io import is_plain_filename, open_image, read_text
 from tutorial_lib.data.distorted_images import QualityDataset
 
-# name -> (address of its authors, name of its converter)
+# Name -> address of its authors.
 IQA_DATASETS = {
-    "live": ("https://live.ece.utexas.edu/research/quality/subjective.htm", "convert_live"),
-    "tid2013": ("https://www.ponomarenko.info/tid2013.htm", "convert_tid2013"),
+    "live": "https://live.ece.utexas.edu/research/quality/subjective.htm",
+    "tid2013": "https://www.ponomarenko.info/tid2013.htm",
 }
+# Column of scores -> what a higher score means, and the name of the score.
 SCORE_COLUMNS = {"dmos": ("worse", "difference mean opinion score"), "mos": ("better", "mean opinion score")}
 REQUIRED_COLUMNS = ("distorted", "reference", "distortion")
 MAX_IMAGE_PIXELS = 4_000_000  # no image of these datasets is larger
 
 
-def load_iqa_dataset(
-    name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
-) -> QualityDataset:
+def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath | None = None) -> QualityDataset:
     """Return an image-quality dataset with human scores.
 
     Each image is decoded when it is indexed.
@@ -109,7 +108,7 @@ def load_iqa_dataset(
     )
 
 
-def iqa_dataset_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
+def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether :func:`load_iqa_dataset` finds the table of a dataset.
 
     Args:
@@ -129,7 +128,7 @@ def iqa_dataset_available(name: str, *, data_dir: str | os.PathLike | None = Non
     return _table_path(name, data_dir).is_file()
 
 
-def iqa_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
+def iqa_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 
     Args:
@@ -146,14 +145,14 @@ def iqa_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) ->
         >>> iqa_install_hint("tid2013", data_dir="data")[:56]
         'Get it from https://www.ponomarenko.info/tid2013.htm, un'
     """
-    address, converter = IQA_DATASETS[check_choice(name, IQA_DATASETS, "image-quality dataset")]
+    address = IQA_DATASETS[check_choice(name, IQA_DATASETS, "image-quality dataset")]
     target = display_path(resolve_data_dir(data_dir) / name)
     return (
-        f"Get it from {address}, unpack it, and run `data.{converter}(folder)` once: it writes {target}. "
+        f"Get it from {address}, unpack it, and run `data.convert_{name}(folder)` once: it writes {target}. "
         f"Or set `{DATA_ENV_VAR}` to a folder that has `{name}/scores.csv` and `{name}/images`."
     )
 
 
-def _table_path(name: str, data_dir: str | os.PathLike | None) -> Path:
+def _table_path(name: str, data_dir: StrPath | None) -> Path:
     """The table of a dataset in the data folder."""
     return resolve_data_dir(data_dir) / check_choice(name, IQA_DATASETS, "image-quality dataset") / "scores.csv"

@@ -1,7 +1,6 @@
 """Public image datasets, read from the data folder or downloaded into it, and always checked."""
 
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tutorial_lib._download import DATA_ENV_VAR, display_path, explain_download_errors, resolve_data_dir
+from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, explain_download_errors, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts
 from tutorial_lib.data._safe_io import atomic_write, load_npz
 from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
@@ -30,7 +29,7 @@ def load(
     limit: int | None = None,
     size: int | None = None,
     device: torch.device | str | None = None,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: StrPath | None = None,
 ) -> LabeledImages:
     """Return the images and labels of a dataset.
 
@@ -70,7 +69,7 @@ def load(
     return loader(split, limit=limit, size=size, device=device, data_dir=data_dir)
 
 
-def is_available(name: str, split: str = "test", *, data_dir: str | os.PathLike | None = None) -> bool:
+def is_available(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load(name, split)`` needs no download.
 
     Args:
@@ -93,7 +92,7 @@ def is_available(name: str, split: str = "test", *, data_dir: str | os.PathLike 
     return _path(name, split, data_dir).is_file()
 
 
-def download_hint(name: str, split: str = "test", *, data_dir: str | os.PathLike | None = None) -> str:
+def download_hint(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> str:
     """Return a one-line hint on how to obtain a dataset that is not available locally.
 
     Args:
@@ -121,7 +120,7 @@ def download_hint(name: str, split: str = "test", *, data_dir: str | os.PathLike
     )
 
 
-def _path(name: str, split: str, data_dir: str | os.PathLike | None) -> Path:
+def _path(name: str, split: str, data_dir: StrPath | None) -> Path:
     """The file of a split in the data folder."""
     return resolve_data_dir(data_dir) / f"{name}-{check_choice(split, DATASETS[name].splits, f'split of {name}')}.npz"
 
@@ -133,7 +132,7 @@ def _expected_layout(name: str) -> str:
     return f"images (N, {height}, {width}, {channels}) uint8, labels (N,) integers in 0…{last_label}"
 
 
-def _load_file(name: str, split: str, *, data_dir: str | os.PathLike | None, **options: Any) -> LabeledImages:
+def _load_file(name: str, split: str, *, data_dir: StrPath | None, **options: Any) -> LabeledImages:
     """A dataset that torchvision can download; the options are those of :func:`from_arrays`."""
     path, info = _path(name, split, data_dir), DATASETS[name]
     if not path.is_file():
@@ -153,7 +152,7 @@ def _load_file(name: str, split: str, *, data_dir: str | os.PathLike | None, **o
     return from_arrays(images, labels, classes, description, path.name, **options)
 
 
-def _load_digits(split: str, *, data_dir: str | os.PathLike | None, **options: Any) -> LabeledImages:
+def _load_digits(split: str, *, data_dir: StrPath | None, **options: Any) -> LabeledImages:
     """The digits of scikit-learn; the options are those of :func:`from_arrays`."""
     import sklearn
     from sklearn.datasets import load_digits
@@ -173,7 +172,7 @@ def _render_signs(
     limit: int | None,
     size: int | None,
     device: torch.device | str | None,
-    data_dir: str | os.PathLike | None,
+    data_dir: StrPath | None,
 ) -> LabeledImages:
     """The synthetic traffic-sign dataset; without a size, the images have 48×48 pixels."""
     total, seed, signs = SIGN_SPLITS[check_choice(split, SIGN_SPLITS, "split of signs")]
@@ -191,18 +190,21 @@ def _validated_arrays(name: str, split: str, path: Path) -> dict[str, np.ndarray
     def make_error(reason: str) -> ValueError:
         return ValueError(
             f"{path} is not a file of {name}/{split}: {reason}. Expected: {_expected_layout(name)}, N in "
-            f"1…{n_official}. Fix the file, or remove it and load again to download the dataset."
+            f"1…{n_official:,}. Fix the file, or remove it and load again to download the dataset."
         )
 
     # Twice the official split, so that the error of a file with a few images too many reports their number.
     max_nbytes = 2 * n_official * math.prod(info.shape)
     arrays = load_npz(path, ("images", "labels"), make_error, max_nbytes=max_nbytes, optional=("classes", "scaled"))
     images, labels = arrays["images"], arrays["labels"]
-    if (
-        (images.dtype, images.shape[1:]) != (np.uint8, info.shape)
-        or (labels.dtype.kind not in "iu" or labels.shape != images.shape[:1])
-        or not 1 <= len(images) <= n_official
-    ):
+    is_valid = (
+        images.dtype == np.uint8
+        and images.shape[1:] == info.shape
+        and labels.dtype.kind in "iu"
+        and labels.shape == images.shape[:1]
+        and 1 <= len(images) <= n_official
+    )
+    if not is_valid:
         raise make_error(f"images are {images.dtype} {images.shape}, labels are {labels.dtype} {labels.shape}")
     classes = arrays.setdefault("classes", np.array(info.classes))
     if classes.ndim != 1 or classes.dtype.kind != "U":

@@ -52,7 +52,7 @@ def download_split(name: str, split: str, folder: Path) -> tuple[np.ndarray, np.
     Args:
         name: the dataset, a key of ``DATASETS``.
         split: one of its splits.
-        folder: an empty folder for the files.
+        folder: a temporary folder for the downloaded files.
 
     Returns:
         Images (N, H, W, C), uint8, in the shape of the dataset, and labels (N,), int64.

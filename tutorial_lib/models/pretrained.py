@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from tutorial_lib._download import (
     CONNECT_TIMEOUT_S,
     DATA_ENV_VAR,
+    StrPath,
     display_path,
     explain_download_errors,
     resolve_data_dir,
@@ -176,7 +176,7 @@ PRETRAINED: dict[str, tuple[WeightFile, ...]] = {
 
 
 def load_pretrained(
-    name: str, device: torch.device | str | None = None, *, data_dir: str | os.PathLike | None = None
+    name: str, device: torch.device | str | None = None, *, data_dir: StrPath | None = None
 ) -> Pretrained:
     """Return a published network for images (N, 3, H, W) in [0, 1], in eval mode.
 
@@ -219,7 +219,7 @@ def load_pretrained(
     return Pretrained(name, network, classes, file).to(device or "cpu").eval()
 
 
-def is_pretrained_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
+def is_pretrained_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_pretrained(name)`` needs no download.
 
     Args:
@@ -235,7 +235,7 @@ def is_pretrained_available(name: str, *, data_dir: str | os.PathLike | None = N
     return locate_weights(name, data_dir=data_dir)[0].is_file()
 
 
-def weights_download_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
+def weights_download_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a one-line hint on how to obtain weights that are not available locally.
 
     Args:
@@ -257,7 +257,7 @@ def weights_download_hint(name: str, *, data_dir: str | os.PathLike | None = Non
     )
 
 
-def locate_weights(name: str, *, data_dir: str | os.PathLike | None = None) -> tuple[Path, WeightFile]:
+def locate_weights(name: str, *, data_dir: StrPath | None = None) -> tuple[Path, WeightFile]:
     """Return the file of weights that is available locally, or that would be downloaded.
 
     Args:
