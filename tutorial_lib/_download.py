@@ -87,7 +87,7 @@ def explain_download_errors(label: str, folder: Path, hint: str) -> Iterator[Non
         if getattr(error, "errno", None) in DISK_ERRNOS or isinstance(error, PermissionError):
             hint = f"Free some space there, or set `{DATA_ENV_VAR}` to a folder that can be written. {hint}"
         raise FileNotFoundError(
-            f"{label} is not available locally and cannot be downloaded into {folder} ({reason}).\n{hint}"
+            f"{label} is not available locally and cannot be downloaded into {display_path(folder)} ({reason}).\n{hint}"
         ) from None
     finally:
         socket.setdefaulttimeout(previous_timeout)

@@ -105,6 +105,21 @@ def dirty_lens(images: Tensor, threshold: float, generator: torch.Generator) -> 
     return lerp(images, images.new_tensor([0.33, 0.29, 0.22])[:, None, None], dirt)
 
 
+def overexposure(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Return images multiplied by a gain and shifted towards white ("exposure").
+
+    Args:
+        images: images (N, 3, H, W).
+        settings: gain, and offset that is added.
+        generator: has no effect.
+
+    Returns:
+        Images like the input; values may exceed 1.
+    """
+    gain, offset = settings
+    return images * gain + offset
+
+
 def gaussian_blur(images: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
     """Return images blurred by a Gaussian.
 
@@ -210,11 +225,7 @@ _SEVERITY_PARAMETERS: dict[str, tuple[Callable[..., Tensor], tuple]] = {
     "codec error": (compression_artifacts, ((1.5, 0), (3, 0.04), (5, 0.08), (8, 0.13), (12, 0.20))),
     "darkening": (lambda x, factor, _: x * factor, (0.65, 0.45, 0.30, 0.19, 0.11)),
     "dirty lens": (dirty_lens, (1.4, 0.9, 0.5, 0.15, -0.2)),
-    # A gain, and an offset towards white.
-    "exposure": (
-        lambda x, gain_and_offset, _: x * gain_and_offset[0] + gain_and_offset[1],
-        ((1.3, 0.02), (1.7, 0.05), (2.2, 0.10), (2.9, 0.16), (4.0, 0.22)),
-    ),
+    "exposure": (overexposure, ((1.3, 0.02), (1.7, 0.05), (2.2, 0.10), (2.9, 0.16), (4.0, 0.22))),
     "gaussian blur": (gaussian_blur, (0.7, 1.1, 1.6, 2.2, 3.0)),
     "noise": (
         lambda x, sigma, generator: x + sigma * torch.randn(x.shape, generator=generator).to(x),

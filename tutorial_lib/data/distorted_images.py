@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from tutorial_lib._validation import check_choice
 from tutorial_lib.data._safe_io import hash_parts, open_image
@@ -127,8 +126,8 @@ def make_distortion_dataset(
 
     The score is the severity, from 1 (slight) to 5 (severe), so higher means worse. It is not a human rating, and equal
     severities of two distortions need not look equally bad. Every reference appears under every distortion at every
-    severity. A distortion that leaves an image exactly as it was is
-    omitted; for example, a gray image has no color to lose.
+    severity. A distortion that leaves an image exactly as it was is omitted; for example, a gray image has no color to
+    lose.
 
     Args:
         references: undistorted images (n, 3, H, W) in [0, 1], or the number of scenes of the synthetic traffic-sign
@@ -216,7 +215,9 @@ def skimage_photos(
         side = min(x.shape[-2:])
         top, left = (x.shape[-2] - side) // 2, (x.shape[-1] - side) // 2
         square = x[..., top : top + side, left : left + side]
-        photos.append(interpolate(square, (size, size), mode="bilinear", antialias=True).clamp(0, 1))
+        photos.append(
+            torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True).clamp(0, 1)
+        )
     return torch.cat(photos).to(device or "cpu")
 
 

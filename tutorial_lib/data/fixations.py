@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
@@ -94,7 +93,7 @@ class FixationDataset:
         with open_image(self.folder / "images" / self.names[i]) as photo:
             x = image_to_tensor(photo.convert("RGB"))
         if size is not None:
-            x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+            x = torch.nn.functional.interpolate(x, size, mode="bilinear", antialias=True).clamp(0, 1)
         return x.to(device or "cpu")
 
     def fixations(
