@@ -26,9 +26,8 @@ def initialize_parameters(model: nn.Module, generator: torch.Generator | None, *
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             gain = 6**0.5 if for_relu and isinstance(module, nn.Conv2d) else 1.0
-            bound = (
-                gain * module.weight[0].numel() ** -0.5
-            )  # the same rule for the three types, and for weight and bias
+            # The same rule for the three types of layers, and for weight and bias.
+            bound = gain * module.weight[0].numel() ** -0.5
             for name, parameter in module.named_parameters(recurse=False):
                 if for_relu and name == "bias":
                     nn.init.zeros_(parameter)

@@ -109,8 +109,8 @@ def write_modified_arrays(**changes):
     "corrupt, message",
     [
         (write_object_array, "pickled objects, which are never loaded"),
-        (write_pickle_file, "not an .npz archive"),
-        (truncate_file, "not an .npz archive"),
+        (write_pickle_file, "not a valid .npz archive"),
+        (truncate_file, "not a valid .npz archive"),
         (write_archive_without_arrays, "it has no x and no y"),
         (write_modified_arrays(duration=None), "it has no duration"),
         (
