@@ -1,23 +1,20 @@
-"""The data folder with published images and weights, and downloads into it that are complete or leave nothing."""
+"""The data folder with published images and weights, and the errors of downloads into it."""
 
 import errno
 import http.client
 import os
-import shutil
 import socket
-import tarfile
-import tempfile
-import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
+
+import pooch
+
+StrPath: TypeAlias = str | os.PathLike[str]
 
 # Seconds to wait for a host: long enough for a slow one, short enough for a reader without a network.
 CONNECT_TIMEOUT_S = 10.0
-
-# Seconds without a change after which an unfinished download counts as killed.
-STALE_AFTER_S = 3600.0
 
 DATA_ENV_VAR = "TUTORIAL_DATA"
 
@@ -25,7 +22,7 @@ DATA_ENV_VAR = "TUTORIAL_DATA"
 DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def resolve_data_dir(data_dir: str | os.PathLike | None = None) -> Path:
+def resolve_data_dir(data_dir: StrPath | None = None) -> Path:
     """Return the folder for downloaded files; it need not exist yet.
 
     Args:
@@ -39,12 +36,7 @@ def resolve_data_dir(data_dir: str | os.PathLike | None = None) -> Path:
         >>> resolve_data_dir("images").name
         'images'
     """
-    folder = data_dir or os.environ.get(DATA_ENV_VAR)
-    if folder:
-        return Path(folder).expanduser()
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("tutorial_lib"))
+    return Path(data_dir or os.environ.get(DATA_ENV_VAR) or pooch.os_cache("tutorial_lib")).expanduser()
 
 
 def display_path(path: Path) -> str:
@@ -65,61 +57,37 @@ def display_path(path: Path) -> str:
 
 
 @contextmanager
-def atomic_download(label: str, path: Path, hint: str) -> Iterator[Path]:
-    """Provide an empty folder for a download, and turn any failure into one error.
-
-    The folder is next to ``path``. The body moves each finished file to ``path`` with ``os.replace``. The folder is
-    removed afterwards.
+def explain_download_errors(label: str, folder: Path, hint: str) -> Iterator[None]:
+    """Create the folder of a download, and turn any failure of the download into an error that names a way out.
 
     Args:
         label: the name of the download in error messages ("cifar10/test").
-        path: where the finished file belongs.
+        folder: the folder for the finished file.
         hint: what a reader can do when the download fails.
 
     Yields:
-        The folder.
+        Nothing.
 
     Raises:
         FileNotFoundError: no network, no answer, or a folder that cannot be written.
         ValueError: the content is not the published one.
     """
     previous_timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECT_TIMEOUT_S)
+    socket.setdefaulttimeout(CONNECT_TIMEOUT_S)  # the datasets of torchvision take no other timeout
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale_downloads(path.parent)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as raw:
-            yield Path(raw)
-    except (RuntimeError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
-        # torch and torchvision report a wrong hash and an unreachable mirror with the same class.
-        if "<urlopen error" in str(error):
-            raise FileNotFoundError(
-                f"{label} is not available locally and cannot be downloaded: {error}\n{hint}"
-            ) from None
-        raise ValueError(
-            f"the download of {label} arrived damaged and was deleted ({error}). Try again later.\n{hint}"
-        ) from None
-    except (OSError, http.client.HTTPException) as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if getattr(error, "errno", None) in DISK_ERRNOS:
+        # For torchvision a wrong hash and, if there are mirrors, an unreachable host are both a RuntimeError.
+        if not isinstance(error, OSError | http.client.HTTPException) and "<urlopen error" not in reason:
+            raise ValueError(
+                f"the download of {label} arrived damaged and was deleted ({reason}). Try again later.\n{hint}"
+            ) from None
+        if getattr(error, "errno", None) in DISK_ERRNOS or isinstance(error, PermissionError):
             hint = f"Free some space there, or set `{DATA_ENV_VAR}` to a folder that can be written. {hint}"
         raise FileNotFoundError(
-            f"{label} is not available locally and cannot be downloaded into {path.parent} ({reason}).\n{hint}"
+            f"{label} is not available locally and cannot be downloaded into {display_path(folder)} ({reason}).\n{hint}"
         ) from None
     finally:
         socket.setdefaulttimeout(previous_timeout)
-
-
-def remove_stale_downloads(folder: Path) -> None:
-    """Remove the folders that killed downloads left behind.
-
-    Args:
-        folder: where to look for them.
-    """
-    for leftover in folder.glob(".fetching-*"):
-        try:
-            last_change = max(path.stat().st_mtime for path in (leftover, *leftover.rglob("*")))
-        except OSError:  # another process has just finished it
-            continue
-        if time.time() - last_change > STALE_AFTER_S:
-            shutil.rmtree(leftover, ignore_errors=True)

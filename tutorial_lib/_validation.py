@@ -4,10 +4,9 @@ Every message says what was expected and what was received. Only shapes and type
 otherwise, so that no check has to wait for a GPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -50,6 +49,27 @@ def check_choice(name: str, names: Iterable[str], kind: str) -> str:
     raise ValueError(f"unknown {kind} {name!r}; {introduction}: " + ", ".join(map(repr, nearest or names)))
 
 
+def check_counts(**counts: int | None) -> None:
+    """Raise an error unless each argument is a whole number above 0, or None.
+
+    Args:
+        **counts: argument name -> value.
+
+    Raises:
+        ValueError: one of the values is something else; the message names it.
+
+    Example:
+        >>> check_counts(limit=None, size=48)
+        >>> check_counts(limit=0)
+        Traceback (most recent call last):
+            ...
+        ValueError: limit must be a whole number above 0; got 0
+    """
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ValueError(f"{name} must be a whole number above 0; got {count!r}")
+
+
 def check_shapes(**specs: tuple[Tensor, str]) -> None:
     """Raise an error unless some tensors have the expected types and consistent shapes.
 
@@ -78,9 +98,7 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
             valid = valid and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
     if not valid:
         expected = ", ".join(f"{name}: {_format_spec(*spec.split())}" for name, (_, spec) in specs.items())
-        raise ValueError(
-            f"expected {expected}; got {', '.join(_format_tensor(tensor) for tensor, _ in specs.values())}"
-        )
+        raise ValueError(f"expected {expected}; got {', '.join(format_tensor(tensor) for tensor, _ in specs.values())}")
 
 
 def _format_spec(kind: str, *axes: str) -> str:
@@ -88,8 +106,19 @@ def _format_spec(kind: str, *axes: str) -> str:
     return f"{DTYPE_NAMES[kind]} ({', '.join(axes)}{',' * (len(axes) == 1)})"
 
 
-def _format_tensor(value: object) -> str:
-    """What was received, as it is printed: "float32 (3, 2)"."""
+def format_tensor(value: object) -> str:
+    """Return what was received, as error messages print it.
+
+    Args:
+        value: a tensor, or anything that was passed in its place.
+
+    Returns:
+        Data type and shape of a tensor, or the type of another object.
+
+    Example:
+        >>> format_tensor(torch.zeros(3, 2)), format_tensor([1, 2])
+        ('float32 (3, 2)', 'list')
+    """
     if not isinstance(value, Tensor):
         return type(value).__name__
     return f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
@@ -110,10 +139,7 @@ def promote_to_float32(*tensors: Tensor) -> torch.dtype:
         >>> promote_to_float32(torch.zeros(1, dtype=torch.bfloat16))
         torch.float32
     """
-    dtype = torch.float32
-    for tensor in tensors:
-        dtype = torch.promote_types(dtype, tensor.dtype)
-    return dtype
+    return reduce(torch.promote_types, (tensor.dtype for tensor in tensors), torch.float32)
 
 
 def check_floating(x: Tensor) -> None:

@@ -22,7 +22,8 @@ import sys, warnings
 warnings.filterwarnings("error", module="tutorial_lib")
 import tutorial_lib.models
 from tutorial_lib.models import pretrained
-pretrained._AKAMASTER, pretrained.CIFAR10 = sys.argv[1] + "/", {20: ("resnet20.th", sys.argv[2])}
+file = pretrained.WeightFile("resnet20.th", sys.argv[2], sys.argv[1] + "/resnet20.th", "")
+pretrained.PRETRAINED["cifar10/resnet20"] = (file,)
 print(len(list(pretrained.load_pretrained("cifar10/resnet20").parameters())))
 """
 
@@ -56,25 +57,11 @@ def test_killed_download_is_ignored_and_next_download_completes(content, tmp_pat
             time.sleep(0.05)
         child.kill()
         child.communicate()
-    assert "weights/resnet20.th" not in files(tmp_path) and list((tmp_path / "weights").glob(".fetching-*"))
-    for path in [*tmp_path.rglob("*")]:
-        os.utime(path, (0, 0))
+    assert "weights/resnet20.th" not in files(tmp_path)
     with serve_directory({"resnet20.th": content}) as address:
         output, error = start_loading_process(address, content, tmp_path).communicate(timeout=60)
     assert output.strip() == "59", error
-    assert files(tmp_path) == ["weights/resnet20.th"]
-
-
-def test_remove_stale_downloads_keeps_recent_and_active_ones(tmp_path):
-    for name, age in (("young", 10), ("old", 10_000), ("at work", 10_000)):
-        (tmp_path / f".fetching-{name}").mkdir()
-        (tmp_path / f".fetching-{name}" / "half").write_bytes(b"half")
-        for path in (tmp_path / f".fetching-{name}" / "half", tmp_path / f".fetching-{name}"):
-            os.utime(path, (time.time() - age,) * 2)
-    os.utime(tmp_path / ".fetching-at work" / "half")
-    (tmp_path / "cifar10-test.npz").write_bytes(b"mine")
-    _download.remove_stale_downloads(tmp_path)
-    assert files(tmp_path) == [".fetching-at work/half", ".fetching-young/half", "cifar10-test.npz"]
+    assert (tmp_path / "weights" / "resnet20.th").read_bytes() == content
 
 
 @pytest.mark.slow
@@ -101,16 +88,16 @@ def test_download_to_full_disk_explains_fix_and_leaves_no_files(content, tmp_pat
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system"), PermissionError(13, "no")]
 )
-def test_atomic_download_to_unwritable_dir_names_data_variable(error, tmp_path):
+def test_explain_download_errors_in_unwritable_dir_names_data_variable(error, tmp_path):
     with pytest.raises(
         FileNotFoundError, match="Free some space there, or set `TUTORIAL_DATA` to a folder that can be written. Ask."
     ):
-        with _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
+        with _download.explain_download_errors("a set", tmp_path, "Ask."):
             raise error
     assert list(tmp_path.iterdir()) == []
 
 
-def test_atomic_download_network_error_does_not_mention_disk_space(tmp_path):
-    with pytest.raises(FileNotFoundError) as error, _download.atomic_download("a set", tmp_path / "a.npz", "Ask."):
+def test_explain_download_errors_of_network_does_not_mention_disk_space(tmp_path):
+    with pytest.raises(FileNotFoundError) as error, _download.explain_download_errors("a set", tmp_path, "Ask."):
         raise ConnectionRefusedError(111, "refused")
     assert "Free some space" not in str(error.value)

@@ -3,6 +3,7 @@
 Images are floats in [0, 1] of shape (N, 3, H, W); labels are int64 of shape (N,).
 """
 
+from tutorial_lib.data.converters import convert_live, convert_mit1003, convert_osie, convert_tid2013
 from tutorial_lib.data.corruptions import CORRUPTIONS, SEVERITIES, check_images, corrupt
 from tutorial_lib.data.counterfactuals import (
     DEFAULT_FACTOR_CHANGE,
@@ -29,8 +30,6 @@ from tutorial_lib.data.fixations import (
     load_fixations,
 )
 from tutorial_lib.data.iqa_datasets import (
-    convert_live,
-    convert_tid2013,
     iqa_dataset_available,
     iqa_install_hint,
     load_iqa_dataset,
@@ -66,6 +65,8 @@ __all__ = [
     "TwoSignImages",
     "check_images",
     "convert_live",
+    "convert_mit1003",
+    "convert_osie",
     "convert_tid2013",
     "corrupt",
     "counterfactual_pairs",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, lerp
 from torch.nn.functional import conv2d, pad
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, format_tensor
 from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.data.sdf import segment
 from tutorial_lib.runtime import default_generator
@@ -26,46 +26,17 @@ def _convolve(images: Tensor, kernel: Tensor) -> Tensor:
     return conv2d(mirrored, kernel.expand(channels, 1, *kernel.shape), groups=channels)
 
 
-def _gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """The images blurred by a Gaussian with a standard deviation of sigma pixels."""
-    reach = min(ceil(2.5 * sigma), min(images.shape[-2:]) - 1)
-    t = torch.arange(-reach, reach + 1.0, device=images.device, dtype=images.dtype)
-    bell = torch.exp(-t * t / (2 * sigma * sigma))
-    bell = bell / bell.sum()
-    return _convolve(_convolve(images, bell[:, None]), bell[None])  # separable
-
-
-def _color_tensor(red: float, green: float, blue: float, like: Tensor) -> Tensor:
-    """A color (3, 1, 1) on the device and in the dtype of another tensor."""
-    return torch.tensor([red, green, blue], device=like.device, dtype=like.dtype)[:, None, None]
-
-
 def _noise_map(images: Tensor, slope: float, generator: torch.Generator) -> Tensor:
     """One map of 1/f noise per image, (N, 1, H, W)."""
-    n, _, height, width = images.shape
-    (noise,) = one_over_f_noise(n, (slope,), height, width, generator, images.device)
-    return noise.to(images)
+    height, width = images.shape[-2:]
+    maps = one_over_f_noise(len(images), (slope,), height, width, generator, images.device)
+    return next(maps).to(images)
 
 
 def _sparse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """A map (N, 1, H, W) that is zero but for a share of its pixels, each of a random brightness in [0.5, 1]."""
-    n, _, height, width = images.shape
-    uniform = torch.rand(n, 1, height, width, generator=generator)
+    uniform = torch.rand(len(images), 1, *images.shape[-2:], generator=generator)
     return ((uniform < share) * (0.5 + 0.5 * uniform / share)).to(images)
-
-
-def desaturate(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Return images moved towards gray, the mean of their channels.
-
-    Args:
-        images: images (N, 3, H, W).
-        strength: 0 leaves the colors, 1 removes them.
-        generator: has no effect.
-
-    Returns:
-        Images like the input.
-    """
-    return lerp(images, images.mean(1, keepdim=True), strength)
 
 
 def lens_blur(images: Tensor, radius: float, generator: torch.Generator) -> Tensor:
@@ -119,20 +90,6 @@ def compression_artifacts(images: Tensor, settings: tuple[float, float], generat
     return torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_luma), decoded)
 
 
-def darkening(images: Tensor, factor: float, generator: torch.Generator) -> Tensor:
-    """Return images multiplied by a factor.
-
-    Args:
-        images: images (N, 3, H, W).
-        factor: share of the light that is left, in [0, 1].
-        generator: has no effect.
-
-    Returns:
-        Images like the input.
-    """
-    return images * factor
-
-
 def dirty_lens(images: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
     """Return images seen through patches of dirt.
 
@@ -145,7 +102,7 @@ def dirty_lens(images: Tensor, threshold: float, generator: torch.Generator) -> 
         Images like the input.
     """
     dirt = 0.85 * torch.sigmoid(4 * (_noise_map(images, 1.3, generator) - threshold))
-    return lerp(images, _color_tensor(0.33, 0.29, 0.22, images), dirt)
+    return lerp(images, images.new_tensor([0.33, 0.29, 0.22])[:, None, None], dirt)
 
 
 def overexposure(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -163,7 +120,7 @@ def overexposure(images: Tensor, settings: tuple[float, float], generator: torch
     return images * gain + offset
 
 
-def gaussian_blur(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+def gaussian_blur(images: Tensor, sigma: float, generator: torch.Generator | None = None) -> Tensor:
     """Return images blurred by a Gaussian.
 
     Args:
@@ -174,21 +131,12 @@ def gaussian_blur(images: Tensor, sigma: float, generator: torch.Generator) -> T
     Returns:
         Images like the input.
     """
-    return _gaussian_blur(images, sigma * images.shape[-2] / REFERENCE_HEIGHT)
-
-
-def noise(images: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
-    """Return images with independent Gaussian noise added to each value.
-
-    Args:
-        images: images (N, 3, H, W).
-        sigma: standard deviation of the noise.
-        generator: source of the noise.
-
-    Returns:
-        Images like the input; values may leave [0, 1].
-    """
-    return images + sigma * torch.randn(images.shape, generator=generator).to(images)
+    sigma = sigma * images.shape[-2] / REFERENCE_HEIGHT
+    reach = min(ceil(2.5 * sigma), min(images.shape[-2:]) - 1)
+    t = torch.arange(-reach, reach + 1.0, device=images.device, dtype=images.dtype)
+    bell = torch.exp(-t * t / (2 * sigma * sigma))
+    bell = bell / bell.sum()
+    return _convolve(_convolve(images, bell[:, None]), bell[None])  # separable
 
 
 def rain(images: Tensor, settings: tuple[float, float], generator: torch.Generator) -> Tensor:
@@ -210,7 +158,7 @@ def rain(images: Tensor, settings: tuple[float, float], generator: torch.Generat
     y, x = torch.meshgrid(t, t, indexing="ij")
     streak = (0.75 * max(scale, 0.75) - segment(x, y, (-0.22 * reach, -reach), (0.22 * reach, reach))).clamp(0, 1)
     drops = 0.75 * conv2d(_sparse_noise(images, share, generator), streak[None, None], padding=reach).clamp(0, 1)
-    return lerp(images * (1 - 3 * share), _color_tensor(0.80, 0.83, 0.88, images), drops)
+    return lerp(images * (1 - 3 * share), images.new_tensor([0.80, 0.83, 0.88])[:, None, None], drops)
 
 
 def shadow(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
@@ -249,7 +197,7 @@ def snow(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     flakes = torch.zeros_like(images[:, :1])
     for sigma in (0.6, 1.0, 1.5):
         radius = sigma * images.shape[-2] / REFERENCE_HEIGHT
-        flakes = flakes + 8 * radius * radius * _gaussian_blur(_sparse_noise(images, share / sigma, generator), radius)
+        flakes = flakes + 8 * radius * radius * gaussian_blur(_sparse_noise(images, share / sigma, generator), sigma)
     flakes = flakes.clamp(0, 1)
     return lerp(images * (1 - 5 * share) + 2 * share, torch.full_like(images, 0.97), flakes)
 
@@ -266,18 +214,23 @@ def haze(images: Tensor, density: float, generator: torch.Generator) -> Tensor:
         Images like the input.
     """
     veil = (density * (1 + 0.12 * _noise_map(images, 1.6, generator))).clamp(0, 0.95)
-    return lerp(images, _color_tensor(0.80, 0.82, 0.84, images), veil)
+    return lerp(images, images.new_tensor([0.80, 0.82, 0.84])[:, None, None], veil)
 
 
+# Corruption -> function of images, parameter and generator, and the parameters of the five severities.
 _SEVERITY_PARAMETERS: dict[str, tuple[Callable[..., Tensor], tuple]] = {
-    "decolorisation": (desaturate, (0.2, 0.4, 0.6, 0.8, 1.0)),
+    # Moves the colors towards gray, the mean of the channels.
+    "decolorisation": (lambda x, strength, _: lerp(x, x.mean(1, keepdim=True), strength), (0.2, 0.4, 0.6, 0.8, 1.0)),
     "lens blur": (lens_blur, (0.9, 1.4, 2.0, 2.7, 3.5)),
     "codec error": (compression_artifacts, ((1.5, 0), (3, 0.04), (5, 0.08), (8, 0.13), (12, 0.20))),
-    "darkening": (darkening, (0.65, 0.45, 0.30, 0.19, 0.11)),
+    "darkening": (lambda x, factor, _: x * factor, (0.65, 0.45, 0.30, 0.19, 0.11)),
     "dirty lens": (dirty_lens, (1.4, 0.9, 0.5, 0.15, -0.2)),
     "exposure": (overexposure, ((1.3, 0.02), (1.7, 0.05), (2.2, 0.10), (2.9, 0.16), (4.0, 0.22))),
     "gaussian blur": (gaussian_blur, (0.7, 1.1, 1.6, 2.2, 3.0)),
-    "noise": (noise, (0.05, 0.10, 0.17, 0.26, 0.38)),
+    "noise": (
+        lambda x, sigma, generator: x + sigma * torch.randn(x.shape, generator=generator).to(x),
+        (0.05, 0.10, 0.17, 0.26, 0.38),
+    ),
     "rain": (rain, ((0.010, 5), (0.018, 6), (0.028, 7), (0.042, 8), (0.060, 9))),
     "shadow": (shadow, (0.30, 0.48, 0.63, 0.76, 0.87)),
     "snow": (snow, (0.004, 0.008, 0.014, 0.022, 0.034)),
@@ -331,13 +284,11 @@ def check_images(images: Tensor) -> None:
     Example:
         >>> check_images(torch.rand(2, 3, 8, 8))
     """
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
-        shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
         raise ValueError(
-            f"expected images of shape (N, 3, H, W), got {shape}; add a batch axis to a single image: images[None]"
+            f"expected images of shape (N, 3, H, W), floats in [0, 1], got {format_tensor(images)}; "
+            "add a batch axis to a single image: images[None]; divide bytes by 255"
         )
-    if not images.is_floating_point():
-        raise ValueError(f"expected images as floats in [0, 1], got {images.dtype}; divide bytes by 255")
     if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # NaN fails both
         low, high = float(images.amin()), float(images.amax())
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_counts
 from tutorial_lib.data.rendering import CHROMATIC_PAINTS, SignCoverage, composite, iter_scene_batches, rasterize_signs
 from tutorial_lib.data.scenes import Pose, Scene, one_over_f_noise, sample_scenes
 from tutorial_lib.data.signs import SIGNS, SignLabels, to_label_tensor
@@ -178,11 +178,10 @@ def counterfactual_pairs(
     labels = to_label_tensor(labels)
     if (factor == "sign") != (others is not None):
         raise ValueError('give the other signs with factor="sign", and only then; any other factor keeps the sign')
-    if others is not None:
-        others = to_label_tensor(others)
-        if len(others) not in (1, len(labels)):
-            raise ValueError(f"{len(others)} other signs do not fit {len(labels)} labels; give one, or one for each")
-        others = others.expand(len(labels))
+    others = labels if others is None else to_label_tensor(others)
+    if len(others) not in (1, len(labels)):
+        raise ValueError(f"{len(others)} other signs do not fit {len(labels)} labels; give one, or one for each")
+    others = others.expand(len(labels))
     amount = torch.as_tensor(DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32).expand(
         len(labels)
     )
@@ -191,10 +190,8 @@ def counterfactual_pairs(
     for rows, part in iter_scene_batches(
         len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
     ):
-        second = labels[rows] if others is None else others[rows]
-        batches.append(
-            _render_pair_batch(part, labels[rows], second, factor, amount[rows].to(part.hue_shift), generator)
-        )
+        change = amount[rows].to(part.hue_shift)
+        batches.append(_render_pair_batch(part, labels[rows], others[rows], factor, change, generator))
     return CounterfactualPair(*map(torch.cat, zip(*batches, strict=True)))
 
 
@@ -251,22 +248,12 @@ def two_sign_images(
 
 def _split_cells(maps: Tensor) -> Tensor:
     """The cells (9N, C, s, s) of arrays (N, C, 3s, 3s), row by row."""
-    n, channels, side, _ = maps.shape
-    return (
-        maps.reshape(n, channels, 3, side // 3, 3, side // 3)
-        .permute(0, 2, 4, 1, 3, 5)
-        .reshape(9 * n, channels, side // 3, side // 3)
-    )
+    return maps.unflatten(3, (3, -1)).unflatten(2, (3, -1)).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
 
 
 def _join_cells(cells: Tensor) -> Tensor:
     """Arrays (N, C, 3s, 3s) from their cells (9N, C, s, s)."""
-    n, channels, side, _ = cells.shape
-    return (
-        cells.reshape(n // 9, 3, 3, channels, side, side)
-        .permute(0, 3, 1, 4, 2, 5)
-        .reshape(n // 9, channels, 3 * side, 3 * side)
-    )
+    return cells.unflatten(0, (-1, 3, 3)).permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
 
 
 def odd_one_out_arrays(
@@ -300,6 +287,7 @@ def odd_one_out_arrays(
         torch.Size([1, 3, 144, 144])
     """
     check_choice(kind, ODD_ONE_OUT_KINDS, "kind of array")
+    check_counts(n=n)
     if size % 3 or size < 24:
         raise ValueError(
             f"an array has 3×3 cells, so its size must be a multiple of 3 and at least 24, not {size}; "
@@ -341,6 +329,4 @@ def odd_one_out_arrays(
             _join_cells, (rendered.images, rendered.sign_mask * is_odd[:, None, None, None], rendered.sign_mask)
         )
         arrays.append((images, mask, labels[None], torch.tensor([position]), signs))
-    if not arrays:
-        raise ValueError(f"expected at least 1 array, not {n}")
     return OddOneOutArrays(*map(torch.cat, zip(*arrays, strict=True)))

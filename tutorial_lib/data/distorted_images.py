@@ -5,20 +5,16 @@ says nothing about how well it agrees with human ratings. Images with human rati
 :mod:`tutorial_lib.data.iqa_datasets`.
 """
 
-from __future__ import annotations
-
-import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tutorial_lib._validation import check_choice
-from tutorial_lib.data._safe_io import open_image
-from tutorial_lib.data.corruptions import SEVERITIES, check_images, corrupt
+from tutorial_lib.data._safe_io import hash_parts, open_image
+from tutorial_lib.data.corruptions import SEVERITIES, corrupt
+from tutorial_lib.data.image_files import image_to_tensor
 from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
 from tutorial_lib.runtime import default_generator
@@ -51,8 +47,8 @@ class QualityDataset:
 
     def __init__(
         self,
-        images: Iterable[Tensor | os.PathLike],
-        reference_images: Mapping[str, Tensor | os.PathLike],
+        images: Iterable[Tensor | Path],
+        reference_images: Mapping[str, Tensor | Path],
         references: Iterable[str],
         distortion_types: Iterable[str],
         scores: Sequence[float] | Tensor,
@@ -107,11 +103,7 @@ class QualityDataset:
         paths = [file for file in files if isinstance(file, Path)]
         if len(paths) < len(files):
             return ""
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(path.read_bytes())
-        digest.update(self.scores.numpy().astype("<f8").tobytes())
-        return digest.hexdigest()
+        return hash_parts([*paths, self.scores.numpy().astype("<f8").data])
 
     def __repr__(self) -> str:
         return (
@@ -134,8 +126,8 @@ def make_distortion_dataset(
 
     The score is the severity, from 1 (slight) to 5 (severe), so higher means worse. It is not a human rating, and equal
     severities of two distortions need not look equally bad. Every reference appears under every distortion at every
-    severity. A distortion that leaves an image exactly as it was is
-    omitted; for example, a gray image has no color to lose.
+    severity. A distortion that leaves an image exactly as it was is omitted; for example, a gray image has no color to
+    lose.
 
     Args:
         references: undistorted images (n, 3, H, W) in [0, 1], or the number of scenes of the synthetic traffic-sign
@@ -164,7 +156,6 @@ def make_distortion_dataset(
         description = "rendered"
     else:
         clean, description = references, "distortions of given images"
-    check_images(clean)
     names = tuple(names) or tuple(f"scene {i}" for i in range(len(clean)))
     if len(names) != len(clean):
         raise ValueError(f"{len(clean)} references need as many names, not {len(names)}")
@@ -220,29 +211,19 @@ def skimage_photos(
 
     photos = []
     for name in names:
-        array = np.array(getattr(data, check_choice(name, SKIMAGE_PHOTOS, "photograph"))())
-        photos.append(_center_crop(_as_tensor(array), size))
+        x = image_to_tensor(getattr(data, check_choice(name, SKIMAGE_PHOTOS, "photograph"))())
+        side = min(x.shape[-2:])
+        top, left = (x.shape[-2] - side) // 2, (x.shape[-1] - side) // 2
+        square = x[..., top : top + side, left : left + side]
+        photos.append(
+            torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True).clamp(0, 1)
+        )
     return torch.cat(photos).to(device or "cpu")
 
 
-def _center_crop(x: Tensor, size: int) -> Tensor:
-    """The scaled central square of images (N, 3, H, W)."""
-    height, width = x.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    x = x[..., top : top + side, left : left + side]
-    return torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True).clamp(0, 1)
-
-
-def _as_tensor(array: np.ndarray) -> Tensor:
-    """An image (H, W) or (H, W, 3) of bytes as a tensor (1, 3, H, W) in [0, 1]."""
-    array = array[..., None].repeat(3, -1) if array.ndim == 2 else array
-    return torch.from_numpy(array.copy()).permute(2, 0, 1)[None].float().div_(255)
-
-
-def _decode(image: Tensor | os.PathLike) -> Tensor:
+def _decode(image: Tensor | Path) -> Tensor:
     """The image as a tensor (1, 3, H, W), read from its file if it is a path."""
     if isinstance(image, Tensor):
         return image
     with open_image(image) as opened:
-        return _as_tensor(np.asarray(opened.convert("RGB")))
+        return image_to_tensor(opened.convert("RGB"))

@@ -1,22 +1,19 @@
 """Eye-fixation datasets: photographs with the fixations of many viewers, read from the data folder and checked."""
 
-from __future__ import annotations
-
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._download import DATA_ENV_VAR, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice
-from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, load_npz, open_image
+from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
+from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, hash_parts, is_plain_filename, load_npz, open_image
+from tutorial_lib.data.image_files import image_to_tensor
 
-FIXATION_COLUMNS = ("x", "y", "duration", "subject", "image")
+# Column of a table of fixations -> type in which it is stored.
+FIXATION_COLUMNS = {"x": np.float32, "y": np.float32, "duration": np.float32, "subject": np.int8, "image": np.int16}
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class FixationDataset:
             Height and width in pixels.
         """
         with open_image(self.folder / "images" / self.names[i]) as photo:
-            return photo.size[1], photo.size[0]
+            return photo.height, photo.width
 
     def image(self, i: int, size: tuple[int, int] | None = None, *, device: torch.device | str | None = None) -> Tensor:
         """Return an image, decoded from its file.
@@ -94,10 +91,9 @@ class FixationDataset:
             Image (1, 3, H, W), floats in [0, 1].
         """
         with open_image(self.folder / "images" / self.names[i]) as photo:
-            array = np.array(photo.convert("RGB"))
-        x = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+            x = image_to_tensor(photo.convert("RGB"))
         if size is not None:
-            x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+            x = torch.nn.functional.interpolate(x, size, mode="bilinear", antialias=True).clamp(0, 1)
         return x.to(device or "cpu")
 
     def fixations(
@@ -114,29 +110,25 @@ class FixationDataset:
         Returns:
             Row and column of each fixation (K, 2), int64; K may be 0.
         """
-        t = self.table
+        t, (H, W), (height, width) = self.table, self.image_size(i), size
         selected = t["image"] == i
         if viewer is not None:
             selected &= t["subject"] == viewer
         if without is not None:
             selected &= t["subject"] != without
-        H, W = self.image_size(i)
+        positions = np.stack([t["y"][selected] * height / H, t["x"][selected] * width / W], 1)
         # A fixation on the last edge belongs to the last cell, and one slightly outside to the nearest cell.
-        rows = np.clip(np.floor(t["y"][selected] * size[0] / H), 0, size[0] - 1)
-        columns = np.clip(np.floor(t["x"][selected] * size[1] / W), 0, size[1] - 1)
-        return torch.from_numpy(np.stack([rows, columns], 1).astype(np.int64))
+        cells = np.clip(np.floor(positions), 0, [height - 1, width - 1])
+        return torch.from_numpy(cells.astype(np.int64))
 
 
-def load_fixations(
-    name: str, *, limit: int | None = None, data_dir: str | os.PathLike | None = None
-) -> FixationDataset:
+def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | None = None) -> FixationDataset:
     """Return an eye-fixation dataset from the folder of its name in the data folder.
 
     The folder contains ``images/`` and ``fixations.npz``. The archive has the columns x, y, duration (ms), subject and
     image (an index into names), with one entry per fixation, and the array names, with one entry per image. Nothing is
     downloaded, because only the authors may distribute these datasets. The functions of
-    ``tutorial_lib.data.convert_fixations`` write the folder from the published files, and
-    :func:`fixations_install_hint` says how.
+    :mod:`tutorial_lib.data.converters` write the folder from the published files.
 
     Args:
         name: "osie" or "mit1003".
@@ -156,38 +148,30 @@ def load_fixations(
             ...
         ValueError: unknown fixation dataset 'ossie'; the nearest: 'osie'
     """
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"limit must be a whole number above 0, or None; got {limit!r}")
-    folder = resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset")
-    path = folder / "fixations.npz"
+    path = _table_path(name, data_dir)
+    check_counts(limit=limit)
     if not path.is_file():
         raise FileNotFoundError(f"{name} is not available. {fixations_install_hint(name, data_dir=data_dir)}")
-    table, names = _validate_table(name, path)
-    missing = [file for file in names if not (folder / "images" / file).is_file()]
+    table, names = _validated_table(name, path)
+    files = [path.parent / "images" / file for file in names]
+    missing = [file.name for file in files if not file.is_file()]
     if missing:
-        others = f" and lacks {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(
-            f"{display_path(folder)} has no images/{missing[0]}{others}. "
-            f"{fixations_install_hint(name, data_dir=data_dir)}"
+            f"{display_path(path.parent)} has no images/{missing[0]}; {len(missing)} of {len(files)} images are "
+            f"missing. {fixations_install_hint(name, data_dir=data_dir)}"
         )
-    total = len(names)
-    names = names[:limit]
-    selected = table["image"] < len(names)
-    table = {key: array[selected] for key, array in table.items()}
-    digest = hashlib.sha256()
-    for key in FIXATION_COLUMNS:
-        digest.update(np.ascontiguousarray(table[key]).tobytes())
-    for file in names:
-        digest.update((folder / "images" / file).read_bytes())
+    selected = table["image"] < len(files[:limit])
+    table = {key: np.ascontiguousarray(array[selected]) for key, array in table.items()}
+    sha256 = hash_parts([*(table[key].data for key in FIXATION_COLUMNS), *files[:limit]])
     info = FIXATION_DATASETS[name]
-    count = f"all {info.n_images:,}" if total == info.n_images else f"{total} of {info.n_images:,}"
-    if len(names) < total:
-        count = f"the first {len(names)} of {count}"
+    count = f"all {info.n_images:,}" if len(names) == info.n_images else f"{len(names)} of {info.n_images:,}"
+    if limit is not None and limit < len(names):
+        names, count = names[:limit], f"the first {limit} of {count}"
     description = f"{count} photographs of {name}, {names[0]} to {names[-1]}"
-    return FixationDataset(folder, names, table, info.pixels_per_degree, description, digest.hexdigest())
+    return FixationDataset(path.parent, names, table, info.pixels_per_degree, description, sha256)
 
 
-def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None) -> bool:
+def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_fixations(name)`` finds its folder.
 
     Args:
@@ -200,13 +184,11 @@ def fixations_available(name: str, *, data_dir: str | os.PathLike | None = None)
     Raises:
         ValueError: an unknown dataset.
     """
-    return (
-        resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset") / "fixations.npz"
-    ).is_file()
+    return _table_path(name, data_dir).is_file()
 
 
-def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = None) -> str:
-    """Return a one-line hint on how to obtain a dataset that is not available locally.
+def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
+    """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 
     Args:
         name: "osie" or "mit1003".
@@ -223,15 +205,19 @@ def fixations_install_hint(name: str, *, data_dir: str | os.PathLike | None = No
         True
     """
     info = FIXATION_DATASETS[check_choice(name, FIXATION_DATASETS, "fixation dataset")]
+    target = display_path(resolve_data_dir(data_dir) / name)
     return (
-        f"Get it from {info.url} (license: {info.license}), then "
-        f"`from tutorial_lib.data.convert_fixations import convert_{name}; convert_{name}(FOLDER)` writes it into "
-        f"`{display_path(resolve_data_dir(data_dir) / name)}`; "
-        f"or set `{DATA_ENV_VAR}` to the folder whose `{name}/` has it."
+        f"Get it from {info.url} (license: {info.license}), unpack it, and run `data.convert_{name}(folder)` once: it "
+        f"writes {target}. Or set `{DATA_ENV_VAR}` to a folder that has `{name}/fixations.npz` and `{name}/images`."
     )
 
 
-def _validate_table(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _table_path(name: str, data_dir: StrPath | None) -> Path:
+    """The table of a dataset in the data folder."""
+    return resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset") / "fixations.npz"
+
+
+def _validated_table(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The columns of a table of fixations and the file names of its images, after checking both."""
 
     def make_error(reason: str) -> ValueError:
@@ -239,26 +225,16 @@ def _validate_table(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple
         return ValueError(f"{display_path(path)} is not a table of fixations of {name}: {reason}. {hint}")
 
     columns = load_npz(path, (*FIXATION_COLUMNS, "names"), make_error, max_nbytes=MAX_TEXT_BYTES)
-    missing = [key for key in (*FIXATION_COLUMNS, "names") if key not in columns]
-    if missing:
-        raise make_error(f"it has no {' and no '.join(missing)}")
     array = columns.pop("names")
-    if array.ndim != 1 or array.dtype.kind != "U" or not len(array):
-        raise make_error(f"names are {array.dtype} of shape {array.shape}, not a list of file names")
-    names = tuple(map(str, array))
-    # A name must be a file in images/, not a path that leads out of it.
-    invalid = [file for file in names if not file or file in (".", "..") or set(file) & set("/\\:\0")]
-    if invalid or len(set(names)) < len(names):
-        raise make_error(f"{invalid[0]!r} is not a plain file name" if invalid else "two images have the same name")
-    shapes = {key: column.shape for key, column in columns.items()}
-    if len(set(shapes.values())) > 1 or any(column.ndim != 1 for column in columns.values()) or not len(columns["x"]):
-        raise make_error(f"its columns are not lists of the same length: {shapes}")
-    for key in FIXATION_COLUMNS:
-        kinds = "iu" if key in ("subject", "image") else "iuf"
-        if columns[key].dtype.kind not in kinds or not np.isfinite(columns[key]).all():
-            raise make_error(f"{key} is {columns[key].dtype}, or not finite")
-    if columns["image"].min() < 0 or columns["image"].max() >= len(names):
-        raise make_error(
-            f"images run from {columns['image'].min()} to {columns['image'].max()}, but there are {len(names)} names"
-        )
+    names = tuple(map(str, array.flat))
+    if array.ndim != 1 or not names or not all(map(is_plain_filename, names)) or len(set(names)) < len(names):
+        raise make_error(f"names must be a list of different plain file names, not {array!r}")
+    n = columns["x"].size
+    for key, dtype in FIXATION_COLUMNS.items():
+        column, kinds = columns[key], "iu" if np.issubdtype(dtype, np.integer) else "iuf"
+        if column.shape != (n,) or n == 0 or column.dtype.kind not in kinds or not np.isfinite(column).all():
+            raise make_error(f"{key} is {column.dtype} of shape {column.shape}, or not finite; x has {n} entries")
+    first, last = columns["image"].min(), columns["image"].max()
+    if first < 0 or last >= len(names):
+        raise make_error(f"images run from {first} to {last}, but there are {len(names)} names")
     return columns, names

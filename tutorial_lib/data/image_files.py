@@ -1,4 +1,4 @@
-"""Photographs from image files, cropped as in the usual test protocol of ImageNet networks."""
+"""Image files as tensors, with the crop of the usual test protocol of ImageNet networks."""
 
 import os
 from collections.abc import Iterable
@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from tutorial_lib._download import StrPath
 from tutorial_lib.data._safe_io import open_image
 
 
 def load_image_files(
-    files: str | os.PathLike | Iterable[str | os.PathLike],
+    files: StrPath | Iterable[StrPath],
     *,
     size: int = 224,
     device: torch.device | str | None = None,
@@ -20,7 +21,7 @@ def load_image_files(
     """Return one or more photographs as a batch of square images.
 
     The shorter side is scaled to size·8/7 (256 for 224; bilinear, antialiased), and the central square is cropped.
-    This is the usual test protocol of ImageNet networks; each pixel has the value that torchvision computes.
+    This is the usual test protocol of ImageNet networks; the functions of torchvision compute it.
 
     Args:
         files: a path, or several.
@@ -38,24 +39,31 @@ def load_image_files(
         >>> load_image_files("no/such/cat.png")
         Traceback (most recent call last):
             ...
-        FileNotFoundError: no photograph at no/such/cat.png
+        FileNotFoundError: [Errno 2] No such file or directory: 'no/such/cat.png'
     """
-    files = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    if not files:
+    from torchvision.transforms.functional import center_crop, resize
+
+    squares = []
+    for file in [files] if isinstance(files, str | os.PathLike) else files:
+        with open_image(file) as opened:
+            squares.append(image_to_tensor(center_crop(resize(opened.convert("RGB"), round(size * 8 / 7)), size)))
+    if not squares:
         raise ValueError("no photographs were given")
-    return torch.stack([_center_crop(file, size) for file in files]).to(device or "cpu")
+    return torch.cat(squares).to(device or "cpu")
 
 
-def _center_crop(file: str | os.PathLike, size: int) -> Tensor:
-    """The scaled central square of a photograph, (3, size, size)."""
-    if not os.path.isfile(file):
-        raise FileNotFoundError(f"no photograph at {os.fspath(file)}")
-    with open_image(file) as opened:
-        photo = opened.convert("RGB")
-    # Rounded as torchvision rounds, so that published accuracies are reproduced for every single image.
-    short_side = round(size * 8 / 7)
-    width, height = (int(short_side * side / min(photo.size)) for side in photo.size)
-    photo = photo.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    square = photo.crop((left, top, left + size, top + size))
-    return torch.from_numpy(np.array(square)).permute(2, 0, 1).float().div_(255)
+def image_to_tensor(image: Image.Image | np.ndarray) -> Tensor:
+    """Return a decoded image as a tensor.
+
+    Args:
+        image: an image of Pillow, or an array (H, W, 3) or (H, W) of bytes; gray is repeated to three channels.
+
+    Returns:
+        Image (1, 3, H, W), floats in [0, 1].
+
+    Example:
+        >>> image_to_tensor(np.full((8, 6), 255, np.uint8)).shape
+        torch.Size([1, 3, 8, 6])
+    """
+    x = torch.from_numpy(np.array(image)).float() / 255
+    return x.expand(1, 3, *x.shape).contiguous() if x.ndim == 2 else x.permute(2, 0, 1)[None]

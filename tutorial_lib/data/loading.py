@@ -1,21 +1,25 @@
 """Public image datasets, read from the data folder or downloaded into it, and always checked."""
 
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 
-from tutorial_lib._download import DATA_ENV_VAR, atomic_download, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice
-from tutorial_lib.data._safe_io import load_npz
+from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, explain_download_errors, resolve_data_dir
+from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib.data._safe_io import atomic_write, load_npz
 from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
-from tutorial_lib.data.registry import DATASETS, DIGIT_CLASSES
-from tutorial_lib.data.sign_dataset import load_signs
+from tutorial_lib.data.registry import DATASETS, DIGIT_CLASSES, download_split
+from tutorial_lib.data.rendering import render
+from tutorial_lib.data.signs import NOVEL_SIGNS, SIGNS
+
+# Split of the synthetic traffic-sign dataset -> (number of images, seed, signs).
+SIGN_SPLITS = {"train": (10_000, 0, SIGNS), "test": (2_800, 1_000, SIGNS), "novel": (900, 2_000, NOVEL_SIGNS)}
 
 
 def load(
@@ -25,7 +29,7 @@ def load(
     limit: int | None = None,
     size: int | None = None,
     device: torch.device | str | None = None,
-    data_dir: str | os.PathLike | None = None,
+    data_dir: StrPath | None = None,
 ) -> LabeledImages:
     """Return the images and labels of a dataset.
 
@@ -34,7 +38,9 @@ def load(
     - "cifar10", "svhn", "gtsrb", "dtd" (32×32) and "mnist" (28×28) are read from ``<name>-<split>.npz`` in the data
       folder, with ``images`` (N, H, W, C) uint8, ``labels`` (N,) integers, and optionally ``classes``. A missing file
       is downloaded through torchvision, which checks the hash.
-    - "signs" is the synthetic traffic-sign dataset, which is rendered.
+    - "signs" is the synthetic traffic-sign dataset, which is rendered; its signs take turns, so that all are equally
+      frequent. "train" is the training set of the shipped networks with seed 0, and "novel" has the signs outside the
+      training set. These images have no hash, because their last bit may differ between machines.
 
     Args:
         name: the dataset.
@@ -58,14 +64,12 @@ def load(
         >>> tuple(images.shape), float(images.max())
         ((100, 3, 32, 32), 1.0)
     """
-    for argument, number in (("limit", limit), ("size", size)):
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise ValueError(f"{argument} must be a whole number above 0, or None; got {number!r}")
+    check_counts(limit=limit, size=size)
     loader = LOADERS[check_choice(name, LOADERS, "dataset")]
     return loader(split, limit=limit, size=size, device=device, data_dir=data_dir)
 
 
-def is_available(name: str, split: str = "test", *, data_dir: str | os.PathLike | None = None) -> bool:
+def is_available(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load(name, split)`` needs no download.
 
     Args:
@@ -88,7 +92,7 @@ def is_available(name: str, split: str = "test", *, data_dir: str | os.PathLike 
     return _path(name, split, data_dir).is_file()
 
 
-def download_hint(name: str, split: str = "test", *, data_dir: str | os.PathLike | None = None) -> str:
+def download_hint(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> str:
     """Return a one-line hint on how to obtain a dataset that is not available locally.
 
     Args:
@@ -116,7 +120,7 @@ def download_hint(name: str, split: str = "test", *, data_dir: str | os.PathLike
     )
 
 
-def _path(name: str, split: str, data_dir: str | os.PathLike | None) -> Path:
+def _path(name: str, split: str, data_dir: StrPath | None) -> Path:
     """The file of a split in the data folder."""
     return resolve_data_dir(data_dir) / f"{name}-{check_choice(split, DATASETS[name].splits, f'split of {name}')}.npz"
 
@@ -128,99 +132,109 @@ def _expected_layout(name: str) -> str:
     return f"images (N, {height}, {width}, {channels}) uint8, labels (N,) integers in 0…{last_label}"
 
 
-def _load_torchvision(name: str, split: str, *, data_dir: str | os.PathLike | None, **options: Any) -> LabeledImages:
+def _load_file(name: str, split: str, *, data_dir: StrPath | None, **options: Any) -> LabeledImages:
     """A dataset that torchvision can download; the options are those of :func:`from_arrays`."""
-    path = _path(name, split, data_dir)
+    path, info = _path(name, split, data_dir), DATASETS[name]
     if not path.is_file():
         _download(name, split, path)
-    images, labels, classes, resize_note = _validate_npz(name, split, path)
-
-    official, n_official = DATASETS[name].classes, DATASETS[name].splits[split].n_images
-    if classes == official:
-        total = f"all {n_official:,}" if len(images) == n_official else f"{len(images):,} of {n_official:,}"
-        description = f"{total} images of {name}/{split}"
-    elif set(classes) < set(official):
-        description = f"{len(images):,} images of {name}/{split}, {len(classes)} of {len(official)} classes"
+    arrays = _validated_arrays(name, split, path)
+    images, labels, classes = arrays["images"], arrays["labels"], tuple(map(str, arrays["classes"]))
+    if classes == info.classes:
+        is_complete = len(images) == info.splits[split].n_images
+        total = "all" if is_complete else f"{len(images):,} of"
+        description = f"{total} {info.splits[split].n_images:,} images of {name}/{split}"
+    elif set(classes) < set(info.classes):
+        description = f"{len(images):,} images of {name}/{split}, {len(classes)} of {len(info.classes)} classes"
     else:
         description = f"{len(images):,} images of {name}/{split}, with class names of their own"
-    if DATASETS[name].resize_note:
-        description += f"; {resize_note or 'scaled by a rule that the file does not name'}"
+    if info.resize_note:
+        description += f"; {str(arrays.get('scaled', '')) or 'scaled by a rule that the file does not name'}"
     return from_arrays(images, labels, classes, description, path.name, **options)
 
 
-def _load_digits(split: str, *, data_dir: str | os.PathLike | None, **options: Any) -> LabeledImages:
+def _load_digits(split: str, *, data_dir: StrPath | None, **options: Any) -> LabeledImages:
     """The digits of scikit-learn; the options are those of :func:`from_arrays`."""
     import sklearn
     from sklearn.datasets import load_digits
 
-    rows = {"train": slice(0, 1297), "test": slice(1297, None)}[
-        check_choice(split, ("train", "test"), "split of digits")
-    ]
+    rows = {"train": slice(0, 1297), "test": slice(1297, None)}
+    selected = rows[check_choice(split, rows, "split of digits")]
     digits = load_digits()
-    images = digits.images.astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)[rows, ..., None]
+    images = digits.images.astype(np.uint8).repeat(4, axis=1).repeat(4, axis=2)[selected, ..., None]
     description = f"all {len(images):,} images of digits/{split}; every pixel repeated 4×4"
     source = f"scikit-learn {sklearn.__version__}"
-    return from_arrays(images, digits.target[rows], DIGIT_CLASSES, description, source, max_value=16, **options)
+    return from_arrays(images, digits.target[selected], DIGIT_CLASSES, description, source, max_value=16, **options)
 
 
-def _validate_npz(name: str, split: str, path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], str]:
-    """The images, labels, class names and note on scaling of a file, after checking them."""
-    expected = DATASETS[name]
+def _render_signs(
+    split: str,
+    *,
+    limit: int | None,
+    size: int | None,
+    device: torch.device | str | None,
+    data_dir: StrPath | None,
+) -> LabeledImages:
+    """The synthetic traffic-sign dataset; without a size, the images have 48×48 pixels."""
+    total, seed, signs = SIGN_SPLITS[check_choice(split, SIGN_SPLITS, "split of signs")]
+    count, names = min(total, limit or total), SIGNS + NOVEL_SIGNS
+    labels = torch.arange(count) % len(signs) + names.index(signs[0])
+    images = render(labels, size=size or 48, generator=torch.Generator().manual_seed(seed), device=device)
+    description = f"{count:,} rendered images of signs/{split}"
+    return LabeledImages(images, labels.to(images.device), names, description, source="rendered")
+
+
+def _validated_arrays(name: str, split: str, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file after checking them, with the official class names if the file has none."""
+    info, n_official = DATASETS[name], DATASETS[name].splits[split].n_images
 
     def make_error(reason: str) -> ValueError:
         return ValueError(
-            f"{path} is not a file of {name}/{split}: {reason}. Expected: {_expected_layout(name)}. "
-            "Fix the file, or remove it and load again to download the dataset."
+            f"{path} is not a file of {name}/{split}: {reason}. Expected: {_expected_layout(name)}, N in "
+            f"1…{n_official:,}. Fix the file, or remove it and load again to download the dataset."
         )
 
-    # Twice the official split, so that a file with a few images too many is still read and its number reported.
-    max_nbytes = 2 * expected.splits[split].n_images * math.prod(expected.shape)
-    arrays = load_npz(path, ("images", "labels", "classes", "scaled"), make_error, max_nbytes=max_nbytes)
-    missing = [key for key in ("images", "labels") if key not in arrays]
-    if missing:
-        raise make_error(f"it has no {' and no '.join(missing)}")
-
+    # Twice the official split, so that the error of a file with a few images too many reports their number.
+    max_nbytes = 2 * n_official * math.prod(info.shape)
+    arrays = load_npz(path, ("images", "labels"), make_error, max_nbytes=max_nbytes, optional=("classes", "scaled"))
     images, labels = arrays["images"], arrays["labels"]
-    if images.dtype != np.uint8:
-        raise make_error(f"images are {images.dtype}, not uint8")
-    if images.ndim != 4 or images.shape[1:] != expected.shape:
-        raise make_error(f"images have shape {images.shape}")
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise make_error(f"labels are {labels.dtype} of shape {labels.shape}")
-    if len(images) != len(labels):
-        raise make_error(f"it has {len(images):,} images but {len(labels):,} labels")
-    if not len(images):
-        raise make_error("it is empty")
-    if len(images) > expected.splits[split].n_images:
-        raise make_error(f"it has {len(images):,} images, the official split only {expected.splits[split].n_images:,}")
-    names = arrays.get("classes")
-    if names is not None and (names.ndim != 1 or names.dtype.kind != "U"):
-        raise make_error(f"classes are {names.dtype} of shape {names.shape}, not a list of names")
-    classes = expected.classes if names is None else tuple(map(str, names))
+    is_valid = (
+        images.dtype == np.uint8
+        and images.shape[1:] == info.shape
+        and labels.dtype.kind in "iu"
+        and labels.shape == images.shape[:1]
+        and 1 <= len(images) <= n_official
+    )
+    if not is_valid:
+        raise make_error(f"images are {images.dtype} {images.shape}, labels are {labels.dtype} {labels.shape}")
+    classes = arrays.setdefault("classes", np.array(info.classes))
+    if classes.ndim != 1 or classes.dtype.kind != "U":
+        raise make_error(f"classes are {classes.dtype} of shape {classes.shape}, not a list of names")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise make_error(f"labels run from {labels.min()} to {labels.max()}, but there are {len(classes)} classes")
-    return images, labels.astype(np.int64), classes, str(arrays.get("scaled", ""))
+    return arrays
 
 
 def _download(name: str, split: str, path: Path) -> None:
     """Download a split, and the others if they come with it, into the data folder."""
-    published = DATASETS[name]
-    with atomic_download(f"{name}/{split}", path, download_hint(name, split, data_dir=path.parent)) as folder:
-        for part in published.splits if published.shared_download else (split,):
+    info, hint = DATASETS[name], download_hint(name, split, data_dir=path.parent)
+    with (
+        explain_download_errors(f"{name}/{split}", path.parent, hint),
+        TemporaryDirectory(prefix=".download-", dir=path.parent) as folder,
+    ):
+        for part in info.splits if info.shared_download else (split,):
             target = path.with_name(f"{name}-{part}.npz")
             if target.is_file():
                 continue
-            images, labels = published.decode(folder, part)
-            complete = folder / target.name
-            np.savez_compressed(complete, images=images, labels=labels.astype(np.int64), scaled=published.resize_note)
-            if len(images) != published.splits[part].n_images:
-                raise RuntimeError(f"{len(images):,} images instead of {published.splits[part].n_images:,}")
-            os.replace(complete, target)
+            images, labels = download_split(name, part, Path(folder))
+            if len(images) != info.splits[part].n_images:
+                raise ValueError(f"{len(images):,} images instead of {info.splits[part].n_images:,}")
+            with atomic_write(target) as temporary:
+                np.savez_compressed(temporary, images=images, labels=labels, scaled=info.resize_note)
 
 
 # To add a dataset, add a function (split, *, limit, size, device, data_dir) -> LabeledImages.
 LOADERS: dict[str, Callable[..., LabeledImages]] = {
-    **{name: partial(_load_torchvision, name) for name in DATASETS},
+    **{name: partial(_load_file, name) for name in DATASETS},
     "digits": _load_digits,
-    "signs": load_signs,
+    "signs": _render_signs,
 }

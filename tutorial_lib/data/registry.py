@@ -1,14 +1,12 @@
 """The public image datasets: their official splits, and the decoding of the files that torchvision downloads."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
-ImageArrays = tuple[np.ndarray, np.ndarray]
+from PIL import Image
 
 
 class SplitInfo(NamedTuple):
@@ -32,8 +30,9 @@ class DatasetInfo:
         splits: official splits by name.
         shape: height, width and channels of the decoded images.
         host: the host from which torchvision downloads it.
-        decode: (folder for the download, split) -> images (N, H, W, C) uint8 and labels (N,).
+        torchvision_class: name of its class in ``torchvision.datasets``.
         shared_download: whether one download contains every split.
+        crop_to_square: whether only the central square of an image is used.
         resize_note: how the images were scaled to ``shape``; empty if they are published in this size.
     """
 
@@ -41,68 +40,55 @@ class DatasetInfo:
     splits: dict[str, SplitInfo]
     shape: tuple[int, int, int]
     host: str
-    decode: Callable[[Path, str], ImageArrays]
+    torchvision_class: str
     shared_download: bool = False
+    crop_to_square: bool = False
     resize_note: str = ""
 
 
-def _cifar10(folder: Path, split: str) -> ImageArrays:
-    """Images and labels of CIFAR-10, downloaded into a folder."""
-    from torchvision.datasets import CIFAR10
+def download_split(name: str, split: str, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Download a split with torchvision, which checks the hashes of the files, and decode its images.
 
+    Args:
+        name: the dataset, a key of ``DATASETS``.
+        split: one of its splits.
+        folder: a temporary folder for the downloaded files.
+
+    Returns:
+        Images (N, H, W, C), uint8, in the shape of the dataset, and labels (N,), int64.
+    """
+    from torchvision import datasets
+
+    info = DATASETS[name]
+    options = {"train": split == "train"} if info.torchvision_class in ("CIFAR10", "MNIST") else {"split": split}
     with warnings.catch_warnings():
-        # The published pickles date from 2009; numpy 2.4 warns about the way they write a dtype.
+        # The published pickles of CIFAR-10 date from 2009; numpy 2.4 warns about the way they write a dtype.
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        dataset = CIFAR10(folder, train=split == "train", download=True)
-    return dataset.data, np.asarray(dataset.targets)
+        dataset = getattr(datasets, info.torchvision_class)(
+            folder, download=True, transform=lambda image: decode_image(image, info), **options
+        )
+    images, labels = zip(*(dataset[k] for k in range(len(dataset))), strict=True)
+    return np.stack(images), np.array(labels, np.int64)
 
 
-def _svhn(folder: Path, split: str) -> ImageArrays:
-    """Images and labels of SVHN, downloaded into a folder."""
-    from torchvision.datasets import SVHN
+def decode_image(image: Image.Image, info: DatasetInfo) -> np.ndarray:
+    """Return an image of a dataset as an array of the shape of the dataset.
 
-    dataset = SVHN(folder, split=split, download=True)
-    return dataset.data.transpose(0, 2, 3, 1), dataset.labels
+    Args:
+        image: an image as torchvision returns it.
+        info: the dataset.
 
-
-def _mnist(folder: Path, split: str) -> ImageArrays:
-    """Images and labels of MNIST, downloaded into a folder."""
-    from torchvision.datasets import MNIST
-
-    dataset = MNIST(folder, train=split == "train", download=True)
-    return dataset.data.numpy()[..., None], dataset.targets.numpy()
-
-
-def _gtsrb(folder: Path, split: str) -> ImageArrays:
-    """Images and labels of GTSRB, downloaded into a folder."""
-    from torchvision.datasets import GTSRB
-
-    return _decode(GTSRB(folder, split=split, download=True), crop=False)
-
-
-def _dtd(folder: Path, split: str) -> ImageArrays:
-    """Images and labels of DTD, downloaded into a folder."""
-    from torchvision.datasets import DTD
-
-    return _decode(DTD(folder, split=split, download=True), crop=True)
-
-
-def _decode(dataset: Any, crop: bool) -> ImageArrays:
-    """The images, scaled to 32×32 after an optional crop to the central square, and the labels."""
-    from PIL import Image
-
-    images, labels = [], []
-    for k in range(len(dataset)):
-        image, label = dataset[k]
-        if crop:
-            width, height = image.size
-            side = min(width, height)
-            left, top = (width - side) // 2, (height - side) // 2
-            image = image.crop((left, top, left + side, top + side))
-        # Pillow's bilinear filter widens with the reduction, which prevents aliasing.
-        images.append(np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)))
-        labels.append(label)
-    return np.stack(images), np.asarray(labels)
+    Returns:
+        Image (H, W, C), uint8.
+    """
+    height, width, channels = info.shape
+    if info.crop_to_square:
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    # Pillow's bilinear filter widens with the reduction, which prevents aliasing. An image of this size stays as it is.
+    image = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(info.shape)
 
 
 DIGIT_CLASSES = tuple("0123456789")
@@ -136,7 +122,7 @@ DATASETS = {
         splits={"train": SplitInfo(50_000, 170), "test": SplitInfo(10_000, 170)},
         shape=(32, 32, 3),
         host="https://www.cs.toronto.edu",
-        decode=_cifar10,
+        torchvision_class="CIFAR10",
         shared_download=True,
     ),
     # Netzer et al. 2011, "Reading digits in natural images with unsupervised feature learning".
@@ -145,7 +131,7 @@ DATASETS = {
         splits={"train": SplitInfo(73_257, 182), "test": SplitInfo(26_032, 64)},
         shape=(32, 32, 3),
         host="http://ufldl.stanford.edu",
-        decode=_svhn,
+        torchvision_class="SVHN",
     ),
     # Stallkamp et al. 2012, "Man vs. computer: benchmarking machine learning algorithms for traffic sign recognition".
     "gtsrb": DatasetInfo(
@@ -153,7 +139,7 @@ DATASETS = {
         splits={"train": SplitInfo(26_640, 187), "test": SplitInfo(12_630, 89)},
         shape=(32, 32, 3),
         host="https://sid.erda.dk",
-        decode=_gtsrb,
+        torchvision_class="GTSRB",
         resize_note="whole image scaled to 32×32, bilinear, antialiased",
     ),
     # Cimpoi et al. 2014, "Describing textures in the wild", arXiv:1311.3618.
@@ -162,8 +148,9 @@ DATASETS = {
         splits={"train": SplitInfo(1_880, 625), "val": SplitInfo(1_880, 625), "test": SplitInfo(1_880, 625)},
         shape=(32, 32, 3),
         host="https://www.robots.ox.ac.uk",
-        decode=_dtd,
+        torchvision_class="DTD",
         shared_download=True,
+        crop_to_square=True,
         resize_note="central square scaled to 32×32, bilinear, antialiased",
     ),
     # LeCun et al. 1998, "Gradient-based learning applied to document recognition".
@@ -172,7 +159,7 @@ DATASETS = {
         splits={"train": SplitInfo(60_000, 12), "test": SplitInfo(10_000, 12)},
         shape=(28, 28, 1),
         host="https://ossci-datasets.s3.amazonaws.com",
-        decode=_mnist,
+        torchvision_class="MNIST",
         shared_download=True,
     ),
 }

@@ -177,19 +177,6 @@ def composite(scene: Scene, *coverages: SignCoverage, poles: bool = True) -> Ren
     return RenderResult(image, sign * visible, glyph * visible)
 
 
-def render_scenes(scene: Scene, labels: Tensor) -> RenderResult:
-    """Return scenes rendered with one sign each.
-
-    Args:
-        scene: N scenes.
-        labels: sign of each scene (N,), on the CPU.
-
-    Returns:
-        Images and masks.
-    """
-    return composite(scene, rasterize_signs(labels, scene.pose, *scene.background.shape[-2:]))
-
-
 def iter_scene_batches(n: int, scene: Scene | None, **options: Any) -> Iterator[tuple[slice, Scene]]:
     """Generate the scenes of n images, a batch at a time.
 
@@ -290,7 +277,8 @@ def render(
         if pose is not None:
             full_pose = full_pose or pose.for_batch(len(labels), part.background)
             part = part.replace(pose=Pose(*(torch.as_tensor(field)[rows] for field in full_pose)))
-        batches.append(render_scenes(part, labels[rows]))
+        coverage = rasterize_signs(labels[rows], part.pose, *part.background.shape[-2:])
+        batches.append(composite(part, coverage))
     if not batches:
         raise ValueError("expected at least one label; give at least one sign to render")
     result = RenderResult(*map(torch.cat, zip(*batches, strict=True)))

@@ -153,17 +153,6 @@ class Scene:
         """
         return self._map(lambda tensor: tensor.repeat_interleave(times, 0))
 
-    def to(self, device: torch.device | str) -> "Scene":
-        """Return the scenes on a device.
-
-        Args:
-            device: the device.
-
-        Returns:
-            The moved scenes.
-        """
-        return self._map(lambda tensor: tensor.to(device))
-
 
 def one_over_f_noise(
     n: int,
@@ -201,9 +190,8 @@ def one_over_f_noise(
 def _color_variation(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
     """One color per image (n, 3, 1, 1): the base color with random brightness and a little random hue."""
     brightness = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
-    return (torch.tensor(base) * brightness + 0.35 * spread * torch.randn(n, 3, generator=generator)).clamp(0.02, 0.98)[
-        ..., None, None
-    ]
+    color = torch.tensor(base) * brightness + 0.35 * spread * torch.randn(n, 3, generator=generator)
+    return color.clamp(0.02, 0.98)[..., None, None]
 
 
 def _background(
@@ -330,10 +318,8 @@ def sample_scenes(
 
     background = _background(n, height, width, generator, device)
     dirt, clump, speckle = one_over_f_noise(n, (1.0, 1.1, 0.6), height, width, generator, device)
-    dark, bright = (
-        _color_variation((0.06, 0.12, 0.04), 0.02, n, generator).to(device),
-        _color_variation((0.30, 0.42, 0.15), 0.05, n, generator).to(device),
-    )
+    dark = _color_variation((0.06, 0.12, 0.04), 0.02, n, generator).to(device)
+    bright = _color_variation((0.30, 0.42, 0.15), 0.05, n, generator).to(device)
     return Scene(
         background=background,
         pose=pose,

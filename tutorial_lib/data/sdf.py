@@ -111,9 +111,8 @@ def arc(x: Tensor, y: Tensor, center: Point, radius: float, start: float, end: f
     """
     middle, half = radians((start + end) / 2), radians((end - start) / 2)
     dx, dy = x - center[0], y - center[1]
-    along = dx * cos(middle) + dy * sin(
-        middle
-    )  # rotates the middle of the arc onto the first axis, where the arc is symmetric
+    # The middle of the arc is rotated onto the first axis, about which the arc is symmetric.
+    along = dx * cos(middle) + dy * sin(middle)
     across = (dy * cos(middle) - dx * sin(middle)).abs()
     beyond = cos(half) * across > sin(half) * along if half < pi else torch.zeros_like(x, dtype=torch.bool)
     to_end = norm2d(across - radius * sin(half), along - radius * cos(half))

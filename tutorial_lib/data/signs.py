@@ -60,10 +60,8 @@ POINT_DOWN = pi  # rotation of a triangle that points down
 
 def _disk(x: Tensor, y: Tensor, face: str, rim: str | None = None) -> list[Layer]:
     """A round plate with an optional rim."""
-    layers = [Layer(circle(x, y, 1.0), "white")]
-    if rim is None:
-        return [*layers, Layer(circle(x, y, 0.94), face)]
-    return [*layers, Layer(circle(x, y, 0.97), rim), Layer(circle(x, y, 0.74), face)]
+    rings = [(0.94, face)] if rim is None else [(0.97, rim), (0.74, face)]
+    return [Layer(circle(x, y, radius), paint) for radius, paint in [(1.0, "white"), *rings]]
 
 
 def _triangle(x: Tensor, y: Tensor, rotation: float = 0, glyph: bool = False) -> list[Layer]:
@@ -80,14 +78,11 @@ def _stop(face: str, word: str) -> Design:
     """An octagon with a word."""
     cell, half_width = (0.27, 0.068) if len(word) == 4 else (0.40, 0.10)
 
-    def design(x: Tensor, y: Tensor) -> list[Layer]:
-        return [
-            Layer(regular_polygon(x, y, 8, 1.06, pi / 8, 0.03), "white"),
-            Layer(regular_polygon(x, y, 8, 0.98, pi / 8, 0.03), face),
-            Layer(text_sdf(x, y, word, cell, half_width), "white", True),
-        ]
-
-    return design
+    return lambda x, y: [
+        Layer(regular_polygon(x, y, 8, 1.06, pi / 8, 0.03), "white"),
+        Layer(regular_polygon(x, y, 8, 0.98, pi / 8, 0.03), face),
+        Layer(text_sdf(x, y, word, cell, half_width), "white", True),
+    ]
 
 
 def _speed(limit: str) -> Design:
@@ -107,12 +102,11 @@ def _turn(side: int) -> Design:
 def _no_turn(side: int) -> Design:
     """A crossed-out arrow that turns to the left (−1) or to the right (1)."""
     path = [(-0.22 * side, 0.5), (-0.22 * side, -0.12), (0.12 * side, -0.12)]
-
-    def design(x: Tensor, y: Tensor) -> list[Layer]:
-        bar = segment(x, y, (-0.55, -0.55), (0.55, 0.55)) - 0.09
-        return [*_disk(x, y, "white", "red"), Layer(arrow(x, y, path, 0.085, 0.3), "black", True), Layer(bar, "red")]
-
-    return design
+    return lambda x, y: [
+        *_disk(x, y, "white", "red"),
+        Layer(arrow(x, y, path, 0.085, 0.3), "black", True),
+        Layer(segment(x, y, (-0.55, -0.55), (0.55, 0.55)) - 0.09, "red"),
+    ]
 
 
 def _diamond(x: Tensor, y: Tensor, *rings: tuple[float, str], glyph: bool = False) -> list[Layer]:
@@ -120,22 +114,10 @@ def _diamond(x: Tensor, y: Tensor, *rings: tuple[float, str], glyph: bool = Fals
     return [Layer(regular_polygon(x, y, 4, radius, 0, 0.1 * radius), paint, glyph) for radius, paint in rings]
 
 
-def _no_overtaking(x: Tensor, y: Tensor) -> list[Layer]:
-    """Two cars next to each other."""
-    left, right = car(x, y, (-0.33, 0), 0.6), car(x, y, (0.33, 0), 0.6)
-    return [*_disk(x, y, "white", "red"), Layer(left, "red", True), Layer(right, "black", True)]
-
-
 def _hump(x: Tensor, y: Tensor) -> list[Layer]:
     """A bump in the road."""
     mound = torch.maximum(circle(x, y, 0.27, (0, 0.46)), y - 0.5)
     return [*_triangle(x, y), Layer(union(mound, box(x, y, 0.45, 0.05, (0, 0.47))), "black", True)]
-
-
-def _no_stopping(x: Tensor, y: Tensor) -> list[Layer]:
-    """A cross."""
-    cross = union(segment(x, y, (-0.55, -0.55), (0.55, 0.55)), segment(x, y, (-0.55, 0.55), (0.55, -0.55))) - 0.1
-    return [*_disk(x, y, "blue", "red"), Layer(cross, "red", True)]
 
 
 def _roundabout(x: Tensor, y: Tensor) -> list[Layer]:
@@ -151,18 +133,6 @@ def _roundabout(x: Tensor, y: Tensor) -> list[Layer]:
     return [*_disk(x, y, "blue"), Layer(union(ring, *[polygon(x, y, tip(a)) for a in (8, 128, 248)]), "white", True)]
 
 
-def _parking(x: Tensor, y: Tensor) -> list[Layer]:
-    """The letter P on a square plate."""
-    plate = [Layer(box(x, y, 0.95, 0.95, corner=0.12), "white"), Layer(box(x, y, 0.88, 0.88, corner=0.10), "blue")]
-    return [*plate, Layer(text_sdf(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True)]
-
-
-def _road_works(x: Tensor, y: Tensor) -> list[Layer]:
-    """An arrow on an orange diamond."""
-    plate = _diamond(x, y, (1.12, "black"), (1.05, "orange"))
-    return [*plate, Layer(arrow(x, y, [(0, 0.5), (0, -0.2)], 0.1, 0.32), "black", True)]
-
-
 _KNOWN_DESIGNS: dict[str, Design] = {
     "stop": _stop("red", "STOP"),
     "yield": lambda x, y: _triangle(x, y, POINT_DOWN, glyph=True),
@@ -170,7 +140,11 @@ _KNOWN_DESIGNS: dict[str, Design] = {
     "speed 30": _speed("30"),
     "speed 50": _speed("50"),
     "speed 80": _speed("80"),
-    "no overtaking": _no_overtaking,
+    "no overtaking": lambda x, y: [  # two cars next to each other
+        *_disk(x, y, "white", "red"),
+        Layer(car(x, y, (-0.33, 0), 0.6), "red", True),
+        Layer(car(x, y, (0.33, 0), 0.6), "black", True),
+    ],
     "no left": _no_turn(-1),
     "no right": _no_turn(+1),
     "hump": _hump,
@@ -189,10 +163,24 @@ _NOVEL_DESIGNS: dict[str, Design] = {
     "green go": _stop("green", "GO"),
     "turn left": _turn(-1),
     "speed 60": _speed("60"),
-    "parking": _parking,
-    "no stopping": _no_stopping,
+    "parking": lambda x, y: [
+        Layer(box(x, y, 0.95, 0.95, corner=0.12), "white"),
+        Layer(box(x, y, 0.88, 0.88, corner=0.10), "blue"),
+        Layer(text_sdf(x, y, "P", 0.55, 0.12, (0.02, 0)), "white", True),
+    ],
+    "no stopping": lambda x, y: [  # a cross
+        *_disk(x, y, "blue", "red"),
+        Layer(
+            union(segment(x, y, (-0.55, -0.55), (0.55, 0.55)), segment(x, y, (-0.55, 0.55), (0.55, -0.55))) - 0.1,
+            "red",
+            True,
+        ),
+    ],
     "roundabout": _roundabout,
-    "road works": _road_works,
+    "road works": lambda x, y: [
+        *_diamond(x, y, (1.12, "black"), (1.05, "orange")),
+        Layer(arrow(x, y, [(0, 0.5), (0, -0.2)], 0.1, 0.32), "black", True),
+    ],
     "no bicycle": lambda x, y: [*_disk(x, y, "white", "red"), Layer(bicycle(x, y, (0, 0.02), 0.62), "black", True)],
 }
 DESIGNS: list[Design] = [*_KNOWN_DESIGNS.values(), *_NOVEL_DESIGNS.values()]

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_counts
 from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.runtime import default_generator
 
@@ -40,8 +40,7 @@ def textures(
         torch.Size([2, 3, 48, 48])
     """
     check_choice(texture, TEXTURES, "texture")
-    if n < 1 or size < 1:
-        raise ValueError(f"expected at least one texture of one pixel, not n={n}, size={size}")
+    check_counts(n=n, size=size)
     generator = default_generator(generator)
     low, high = torch.rand(2, n, 3, 1, 1, generator=generator)
     if texture == "clouds":

@@ -1,15 +1,13 @@
 """A small network that predicts the quality of an image, as a number and as probabilities of several bins."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice
+from tutorial_lib.models._initialization import initialize_parameters
 from tutorial_lib.models.training import train
-from tutorial_lib.runtime import default_generator
 
 
 class QualityNetwork(nn.Module):
@@ -43,14 +41,7 @@ class QualityNetwork(nn.Module):
                 )
             )
             self.score, self.bins = nn.Linear(widths[-1], 1), nn.Linear(widths[-1], bins)
-        self.to_empty(device="cpu")
-        generator = default_generator(generator)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                weight, bias = module.parameters(recurse=False)
-                bound = (6 if isinstance(module, nn.Conv2d) else 1) ** 0.5 * weight[0].numel() ** -0.5
-                nn.init.uniform_(weight, -bound, bound, generator=generator)
-                nn.init.zeros_(bias)
+        initialize_parameters(self, generator, for_relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores and the logits of the bins.

@@ -1,7 +1,5 @@
 """A convolutional network that trains in seconds, for experiments with dozens of training runs."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

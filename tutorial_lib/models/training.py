@@ -78,13 +78,12 @@ def train(
     for _ in tqdm(range(epochs), desc="epochs", disable=not progress):
         total = 0.0
         for rows in torch.randperm(len(images), generator=generator)[: n_batches * batch_size].chunk(n_batches):
-            state = generator.get_state()
-            x = random_shift(images[rows], max_shift, generator).to(device)
-            y = targets[rows]
-            if y.ndim == images.ndim:
-                generator.set_state(state)
-                y = random_shift(y, max_shift, generator)
-            value = loss(model(x), y.to(device))
+            x, y = images[rows], targets[rows]
+            if y.ndim == x.ndim:  # images are shifted together with the inputs
+                x, y = random_shift(torch.cat([x, y], 1), max_shift, generator).tensor_split([x.shape[1]], 1)
+            else:
+                x = random_shift(x, max_shift, generator)
+            value = loss(model(x.to(device)), y.to(device))
             optimizer.zero_grad()
             value.backward()
             optimizer.step()

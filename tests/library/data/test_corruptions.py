@@ -5,7 +5,7 @@ from scipy.fft import dctn, idctn
 from scipy.ndimage import gaussian_filter
 
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt, render
-from tutorial_lib.data.corruptions import _gaussian_blur, compression_artifacts
+from tutorial_lib.data.corruptions import REFERENCE_HEIGHT, compression_artifacts, gaussian_blur
 
 IMAGES = render(torch.arange(28) % 14)
 
@@ -38,7 +38,7 @@ def test_corrupt_accepts_any_image_size_and_float64(kind, shape):
 
 
 def test_corruption_gaussian_blur_matches_scipy():
-    mine = _gaussian_blur(IMAGES[:1].double(), 1.6)[0, 0].numpy()
+    mine = gaussian_blur(IMAGES[:1].double(), 1.6 * REFERENCE_HEIGHT / IMAGES.shape[-2])[0, 0].numpy()
     theirs = gaussian_filter(IMAGES[0, 0].double().numpy(), 1.6, mode="mirror", truncate=2.5)
     assert numpy.abs(mine - theirs).max() < 1e-6
 

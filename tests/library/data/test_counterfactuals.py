@@ -131,5 +131,5 @@ def test_odd_one_out_arrays_rejects_invalid_input():
         odd_one_out_arrays("colr")
     with pytest.raises(ValueError, match="3×3 cells, so its size must be"):
         odd_one_out_arrays("size", size=100)
-    with pytest.raises(ValueError, match="expected at least 1 array"):
+    with pytest.raises(ValueError, match="n must be a whole number above 0"):
         odd_one_out_arrays("size", 0)

@@ -36,5 +36,5 @@ def test_textures_have_the_structure_of_their_name():
 def test_textures_rejects_invalid_input():
     with pytest.raises(ValueError, match="unknown texture 'cloud'; the nearest: 'clouds'"):
         textures("cloud", 2)
-    with pytest.raises(ValueError, match="at least one texture"):
+    with pytest.raises(ValueError, match="must be a whole number above 0"):
         textures("clouds", 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torchvision.models import get_model_weights
 
 from tests._http_server import serve_directory
 from tutorial_lib import _download
@@ -19,6 +20,7 @@ from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
 from tutorial_lib.models.pretrained import (
     HOSTS,
     PRETRAINED,
+    WeightFile,
     is_pretrained_available,
     load_pretrained,
     locate_weights,
@@ -51,6 +53,13 @@ def checkpoint(network):
     return content.getvalue()
 
 
+def replace_weights(monkeypatch, content, address="http://127.0.0.1"):
+    """Make ``content`` the published weights of the ResNet-20, downloaded from an address."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = WeightFile("resnet20.th", sha256, f"{address}/resnet20.th", "BSD 2-Clause")
+    monkeypatch.setitem(PRETRAINED, "cifar10/resnet20", (file,))
+
+
 @pytest.fixture
 def replaced_checkpoint(monkeypatch):
     """A ResNet-20 with random weights in place of the published one: its network and its file."""
@@ -58,7 +67,7 @@ def replaced_checkpoint(monkeypatch):
         torch.manual_seed(5)
         network = CifarResNet(20).eval()
     content = checkpoint(network)
-    monkeypatch.setitem(pretrained_module.CIFAR10, 20, ("resnet20.th", hashlib.sha256(content).hexdigest()))
+    replace_weights(monkeypatch, content)
     return network, content
 
 
@@ -127,29 +136,30 @@ def test_pretrained_model_rejects_images_of_wrong_shape(replaced_checkpoint, wei
         load_pretrained("cifar10/resnet20")(torch.zeros(shape))
 
 
-def test_pretrained_cifar10_classes_match_dataset():
-    assert pretrained_module._model_info("cifar10/resnet20").classes == DATASETS["cifar10"].classes
+def test_pretrained_classes_match_dataset_and_torchvision():
+    assert pretrained_module._build("cifar10/resnet20")[1] == DATASETS["cifar10"].classes
+    with torch.random.fork_rng(devices=[]):
+        assert len(pretrained_module._build("imagenet/squeezenet1_1")[1]) == 1000
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
-def test_model_info_has_file_hash_and_known_host(name):
-    card = pretrained_module._model_info(name)
-    first = card.files[0]
+def test_published_weights_have_full_hash_and_address_of_torchvision(name):
+    first = PRETRAINED[name][0]
     assert first.url.startswith(HOSTS) and first.url.endswith(first.name)
-    assert len(first.sha256) in (8, 64) and first.sha256[:8] in first.name and int(first.sha256, 16)
-    assert len(card.classes) == (10 if name.startswith("cifar10") else 1000)
+    assert len(first.sha256) == 64 and first.sha256[:8] in first.name and int(first.sha256, 16)
+    if name.startswith("imagenet/"):
+        assert first.url == get_model_weights(name.removeprefix("imagenet/")).IMAGENET1K_V1.url
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small"])
-def test_load_pretrained_accepts_torchvision_files_by_hash_prefix(monkeypatch, weights, name):
-    card = pretrained_module._model_info(f"imagenet/{name}")
+def test_load_pretrained_accepts_torchvision_files_in_half_precision(monkeypatch, weights, name):
     with torch.random.fork_rng(devices=[]):
-        network = card.build().eval()
+        network, _ = pretrained_module._build(f"imagenet/{name}")
     content = io.BytesIO()
-    torch.save(network.half().state_dict(), content)
+    torch.save(network.eval().half().state_dict(), content)
     sha256 = hashlib.sha256(content.getvalue()).hexdigest()
-    file = dataclasses.replace(card.files[0], sha256=sha256[:8])
-    monkeypatch.setattr(pretrained_module, "_model_info", lambda _: dataclasses.replace(card, files=(file,)))
+    file = dataclasses.replace(PRETRAINED[f"imagenet/{name}"][0], sha256=sha256)
+    monkeypatch.setitem(PRETRAINED, f"imagenet/{name}", (file,))
     weights.mkdir()
     (weights / file.name).write_bytes(content.getvalue())
     model = load_pretrained(f"imagenet/{name}")
@@ -205,7 +215,7 @@ def test_load_pretrained_rejects_corrupted_file_without_loading_it(replaced_chec
 
 def test_load_pretrained_does_not_execute_pickled_code(monkeypatch, weights):
     content = pickle.dumps(AbortOnUnpickle(), protocol=2)
-    monkeypatch.setitem(pretrained_module.CIFAR10, 20, ("resnet20.th", hashlib.sha256(content).hexdigest()))
+    replace_weights(monkeypatch, content)
     weights.mkdir()
     (weights / "resnet20.th").write_bytes(content)
     with pytest.raises(pickle.UnpicklingError):
@@ -229,7 +239,7 @@ def test_load_pretrained_explains_manual_download_when_offline(weights, no_netwo
 def test_load_pretrained_downloads_weights_only_once(replaced_checkpoint, weights, monkeypatch):
     network, content = replaced_checkpoint
     with serve_directory({"resnet20.th": content}) as address:
-        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        replace_weights(monkeypatch, replaced_checkpoint[1], address)
         model = load_pretrained("cifar10/resnet20")
     assert [path.name for path in weights.iterdir()] == ["resnet20.th"]
     assert (weights / "resnet20.th").read_bytes() == content
@@ -241,19 +251,24 @@ def test_load_pretrained_downloads_weights_only_once(replaced_checkpoint, weight
 @pytest.mark.parametrize("fault", ["another file", "cut short"])
 def test_load_pretrained_discards_corrupted_download(replaced_checkpoint, weights, monkeypatch, fault):
     content = replaced_checkpoint[1]
+    expected, message = {
+        "another file": (ValueError, "arrived damaged and was deleted"),
+        "cut short": (FileNotFoundError, "cannot be downloaded into .*Connection broken"),
+    }[fault]
     with serve_directory({"resnet20.th": content[::-1] if fault == "another file" else content},
                 cut=5000 if fault == "cut short" else None) as address:  # fmt: skip
-        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
-        with pytest.raises(ValueError, match="arrived damaged and was deleted") as error:
+        replace_weights(monkeypatch, content, address)
+        with pytest.raises(expected, match=message) as error:
             load_pretrained("cifar10/resnet20")
-    assert hashlib.sha256(content).hexdigest() in str(error.value) and "Try again" in str(error.value)
-    assert list(weights.iterdir()) == []
+    if fault == "another file":
+        assert hashlib.sha256(content).hexdigest() in str(error.value) and "Try again" in str(error.value)
+    assert "With a network" in str(error.value) and list(weights.iterdir()) == []
 
 
 def test_load_pretrained_reports_file_missing_on_host(replaced_checkpoint, weights, monkeypatch):
     with serve_directory({}) as address:
-        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
-        with pytest.raises(FileNotFoundError, match="HTTP Error 404"):
+        replace_weights(monkeypatch, replaced_checkpoint[1], address)
+        with pytest.raises(FileNotFoundError, match="404 Client Error"):
             load_pretrained("cifar10/resnet20")
     assert list(weights.iterdir()) == []
 
@@ -261,7 +276,7 @@ def test_load_pretrained_reports_file_missing_on_host(replaced_checkpoint, weigh
 def test_load_pretrained_times_out_on_silent_host(replaced_checkpoint, weights, monkeypatch):
     monkeypatch.setattr(_download, "CONNECT_TIMEOUT_S", 0.3)
     with serve_directory({}, silent=True) as address:
-        monkeypatch.setattr(pretrained_module, "_AKAMASTER", f"{address}/")
+        replace_weights(monkeypatch, replaced_checkpoint[1], address)
         with pytest.raises(FileNotFoundError, match="timed out"):
             load_pretrained("cifar10/resnet20")
     assert list(weights.iterdir()) == []
