@@ -91,9 +91,10 @@ def test_validate_ledger_reports_duplicate_claim_ids():
 
 
 def test_lookup_value_aggregates_stored_rows():
-    (row,) = load_result("trust_score").select(**ROW["where"])
-    assert claims.lookup_value(**ROW) == row["auroc"]
-    rows = load_result("introspection_signs").select(kind="head", trained="clean", head="cross_entropy")
+    where = "kind == 'trust' and network == 'cifar10/resnet20' and pictures == 'fair' and score == 'softmax'"
+    assert claims.lookup_value(**ROW) == load_result("trust_score").query(where)["auroc"].item()
+    table = load_result("introspection_signs")
+    rows = table.query("kind == 'head' and trained == 'clean' and head == 'cross_entropy'").to_dict("records")
     by_network = {}
     for r in rows:
         by_network.setdefault(r["network"], []).append(r["right"])

@@ -15,7 +15,9 @@ from statistics import mean, median
 from string import Formatter
 from typing import Any
 
-from tutorial_course.results import StoredResult, load_result
+import pandas as pd
+
+from tutorial_course.results import load_result
 
 LEDGER_FILE = Path(__file__).parent / "claims.yml"
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
@@ -155,16 +157,17 @@ def resolve_values(values: dict) -> dict[str, float]:
 
 
 @cache
-def load_table(study: str) -> StoredResult:
-    """Return a stored result, which is read once.
+def load_table(study: str) -> list[dict]:
+    """Return the rows of a stored result, which is read once.
 
     Args:
         study: name of the stored result.
 
     Returns:
-        The result.
+        The rows, without the columns in which they have no value.
     """
-    return load_result(study)
+    rows = load_result(study).to_dict("records")
+    return [{column: value for column, value in row.items() if pd.notna(value)} for row in rows]
 
 
 def lookup_value(
@@ -186,7 +189,7 @@ def lookup_value(
         LookupError: no row, too many rows, no such column, or no number in it.
     """
     allowed = {c: v if isinstance(v, list) else [v] for c, v in (where or {}).items()}
-    rows = [row for row in load_table(study).rows if all(c in row and row[c] in v for c, v in allowed.items())]
+    rows = [row for row in load_table(study) if all(c in row and row[c] in v for c, v in allowed.items())]
     if not rows or (take is None and len(rows) != 1):
         raise LookupError(
             f"{study}: {len(rows)} rows where {where}; {'say how to take them together' if rows else 'none to look up'}"
