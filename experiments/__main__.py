@@ -13,13 +13,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 import experiments
 from experiments._job_cache import CACHE_DIR, Job, make_jobs, read_cached
 from experiments._runner import run_jobs
 from experiments._study_api import data_sources, join_rows, load_study
-from tutorial_course.results import RESULTS_DIR, StoredResult, load_result, save_result
+from tutorial_course.results import RESULTS_DIR, load_result, save_result
 from tutorial_lib._validation import check_choice
 from tutorial_lib.models import WEIGHTS_DIR
 from tutorial_lib.runtime import best_device
@@ -53,26 +54,24 @@ def write_model_card() -> None:
     """Write the model card of the shipped networks from the stored tables."""
     from experiments.model_card import format_card
 
-    (WEIGHTS_DIR / "CARD.md").write_text(
-        format_card(
-            load_result(MODEL_CARD).rows, [row for name in TRAINING_STUDIES[:2] for row in load_result(name).rows]
-        )
-    )
+    card, signs, transformer = (load_result(n).to_dict("records") for n in (MODEL_CARD, *TRAINING_STUDIES[:2]))
+    (WEIGHTS_DIR / "CARD.md").write_text(format_card(card, signs + transformer))
 
 
 def missing_data(name: str, sources: list[dict], into: Path) -> list[str]:
     """Return the data sets of a stored table if some of them are missing now, so that a new table would lose rows."""
     file = into / f"{name}.json"
-    before = load_result(name, into).provenance["data"] if file.is_file() else []
+    before = load_result(name, into).attrs["provenance"]["data"] if file.is_file() else []
     return [source["subset"] for source in before] if len(before) > len(sources) else []
 
 
 def train_and_store(name: str, seed: int, device, into: Path) -> None:
     """Run an experiment that trains networks, always completely, and store its table."""
-    print(save_result(name, load_study(name).run(seed, device), device=device, seed=seed, folder=into))
+    table = save_result(name, load_study(name).run(seed, device), device=device, seed=seed, folder=into)
+    print(f"stored  {name}: {len(table)} rows")
 
 
-def assemble_table(name: str, jobs: list[Job], sources: list[dict], seed: int, device, into: Path) -> StoredResult:
+def assemble_table(name: str, jobs: list[Job], sources: list[dict], seed: int, device, into: Path) -> pd.DataFrame:
     """Join the stored parts, in the order of the experiment, and store the table."""
     cached = [read_cached(job.file) for job in jobs]
     rows = join_rows(load_study(name), [part["rows"] for part in cached])
@@ -123,7 +122,8 @@ def main() -> int:
         left[job.study] -= 1
         if not left[job.study]:
             try:
-                print(assemble_table(job.study, *plans[job.study], args.seed, device, into), flush=True)
+                table = assemble_table(job.study, *plans[job.study], args.seed, device, into)
+                print(f"stored  {job.study}: {len(table)} rows", flush=True)
             except Exception as error:
                 errors[job.study] = f"{type(error).__name__}: {error}"
 

@@ -1,12 +1,14 @@
-"""The ledger of claims follows its rules, its values are looked up in stored results, and each rule can be broken."""
+"""The claims follow their rules, their values come from stored results, and each rule can be broken."""
 
+import ast
+import inspect
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tutorial_course.results import claims, load_result
+from tutorial_course.results import claims
 from tutorial_course.widgets import claims_table as show
 
 ROOT = Path(__file__).parents[2]
@@ -22,96 +24,140 @@ def claim_by_id(id):
     return next(claim for claim in claims.load_claims() if claim.id == id)
 
 
-def validation_errors(claim):
-    return list(claims.validate_ledger(claims.load_sources(), [claim]))
-
-
-def test_validate_ledger_finds_no_problems():
-    assert list(claims.validate_ledger(claims.load_sources(), claims.load_claims())) == []
+def test_claim_ids_are_unique():
+    ids = [claim.id for claim in claims.CLAIMS]
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize(
     ("id", "change", "words"),
     [
-        ("purview", {"verdict": "confirmed"}, "unknown verdict 'confirmed'"),
-        ("purview", {"verdict": "open"}, "if and only if nothing was measured"),
-        ("purview", {"measures": ()}, "if and only if nothing was measured"),
-        ("gradtrust", {"differs": ()}, "must name the parts of the setting that differ"),
+        ("purview", {"stated": "confirmed"}, "unknown verdict 'confirmed'"),
+        ("purview", {"stated": "open"}, "if and only if nothing was measured"),
+        ("purview", {"measured": ()}, "if and only if nothing was measured"),
+        ("purview", {"stated": None}, "state a verdict or give evidence, not both"),
+        ("gradtrust", {"stated": claims.NOT_CONFIRMED_HERE}, "state a verdict or give evidence, not both"),
+        ("open-set", {"differs": ()}, "must name the parts of the setting that differ"),
         ("contrast", {"differs": ()}, "must name the parts of the setting that differ"),
-        ("contrast", {"differs": ("colour",)}, "a setting has the parts network, data"),
-        ("contrast", {"verdict": claims.CONFIRMED_IN_PAPER_SETTING}, "and yet the settings differ in network"),
-        ("contrast", {"paper": {"network": "VGG-16"}}, "missing: paper's data, paper's training"),
+        ("contrast", {"differs": ("colour",)}, "no part 'colour'; choose from: network; data"),
+        ("contrast", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "and yet the settings differ in"),
+        ("contrast", {"paper": None}, "describe the paper's setting and ours"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
-        ("purview", {"published": (claims.Published("hearsay", "9 %"),)}, "unknown certainty 'hearsay'"),
-        (
-            "purview",
-            {"published": (claims.Published("could not be checked", ".664"),)},
-            "that could not be checked is not printed",
-        ),
-        ("purview", {"published": (claims.Published("the abstract"),)}, "that could not be checked is not printed"),
     ],
 )
-def test_validate_ledger_names_each_broken_rule(id, change, words):
-    assert not validation_errors(claim_by_id(id))
-    assert any(words in complaint for complaint in validation_errors(replace(claim_by_id(id), **change)))
-
-
-ROW = {
-    "study": "trust_score",
-    "column": "auroc",
-    "where": {"kind": "trust", "network": "cifar10/resnet20", "pictures": "fair", "score": "softmax"},
-}
+def test_claim_names_each_broken_rule(id, change, words):
+    with pytest.raises(ValueError, match=words):
+        replace(claim_by_id(id), **change)
 
 
 @pytest.mark.parametrize(
-    ("text", "values", "words"),
+    ("figure", "words"),
     [
-        ("{a:.2f}", {}, "every field needs a value"),
-        ("{a:.2f}", {"a": ROW, "b": ROW}, "every value a field"),
-        ("better in 80% of scenes", {}, "without a number"),
-        ("{a:.2f}", {"a": ROW | {"column": "score"}}, "no number in column 'score'"),
-        ("{a:.2f}", {"a": ROW | {"column": "aurocs"}}, "no number in column 'aurocs'"),
-        ("{a:.2f}", {"a": ROW | {"where": {"kind": "trsut"}}}, "0 rows where {'kind': 'trsut'}; none to look up"),
-        ("{a:.2f}", {"a": ROW | {"where": {"kind": "trust"}}}, "say how to take them together"),
-        ("{a:.2f}", {"a": ROW | {"study": "trsut"}}, "unknown stored result 'trsut'; the nearest: 'trust_score'"),
-        ("{b:.2f}", {"a": ROW, "b": "a - c"}, "'a - c' holds c"),
-        ("{b:.2f}", {"a": ROW, "b": "a.real"}, "'a.real' holds a.real"),
-        ("{b:.2f}", {"a": ROW, "b": "max(a, 1)"}, "which is neither an earlier value"),
-        ("{a:s}", {"a": ROW}, "format code"),
+        (("hearsay", "9 %"), "unknown certainty 'hearsay'"),
+        (("could not be checked", ".664"), "that could not be checked is not printed"),
+        (("the abstract",), "that could not be checked is not printed"),
+        (("the abstract", "9 %", "nobody1999"), "unknown source 'nobody1999'"),
     ],
 )
-def test_validate_ledger_names_unresolvable_measures(text, values, words):
-    claim = replace(claim_by_id("purview"), measures=({"text": text, "values": values},))
-    assert any(words in complaint for complaint in validation_errors(claim)), validation_errors(claim)
+def test_published_names_each_broken_rule(figure, words):
+    with pytest.raises(ValueError, match=words):
+        claims.Published(*figure)
 
 
-def test_validate_ledger_reports_duplicate_claim_ids():
-    claim = claim_by_id("purview")
-    assert "purview: two claims of this name" in claims.validate_ledger(claims.load_sources(), [claim, claim])
+def test_setting_requires_all_parts():
+    with pytest.raises(TypeError, match="missing 4 required positional arguments: 'data', 'training'"):
+        claims.Setting(network="VGG-16")
 
 
-def test_lookup_value_aggregates_stored_rows():
-    (row,) = load_result("trust_score").select(**ROW["where"])
-    assert claims.lookup_value(**ROW) == row["auroc"]
-    rows = load_result("introspection_signs").select(kind="head", trained="clean", head="cross_entropy")
-    by_network = {}
-    for r in rows:
-        by_network.setdefault(r["network"], []).append(r["right"])
-    means = [sum(v) / len(v) for v in by_network.values()]
-    query = {
-        "study": "introspection_signs",
-        "column": "right",
-        "where": {"kind": "head", "trained": "clean", "head": "cross_entropy"},
+def test_estimate_difference_adds_squared_distances():
+    a, b = claims.Estimate(0.8, 0.7, 0.85), claims.Estimate(0.6, 0.5, 0.65)
+    assert tuple(a - b) == pytest.approx((0.2, 0.2 - (0.1**2 + 0.05**2) ** 0.5, 0.2 + (0.05**2 + 0.1**2) ** 0.5))
+    # Two symmetric intervals give the interval of the difference of two normal estimates.
+    a, b = claims.Estimate(1.0, 0.7, 1.3), claims.Estimate(0.5, 0.1, 0.9)
+    assert tuple(a - b) == pytest.approx((0.5, 0.0, 1.0))
+
+
+AHEAD, EQUAL, BEHIND, UNDECIDED = (
+    claims.Estimate(*lead) for lead in ((0.2, 0.1, 0.3), (0.0, -0.04, 0.04), (-0.2, -0.3, -0.1), (0.02, -0.1, 0.2))
+)
+
+
+@pytest.mark.parametrize(
+    ("leads", "expected"),
+    [
+        ([AHEAD], True),
+        ([AHEAD, UNDECIDED], True),
+        ([EQUAL], False),
+        ([BEHIND, EQUAL, UNDECIDED], False),
+        ([UNDECIDED], None),
+        ([AHEAD, BEHIND], None),
+        ([claims.Estimate(0.03, 0.01, 0.05)], False),  # above zero, and yet not ahead by more than the margin
+        ([], None),
+    ],
+)
+def test_is_ahead_requires_an_interval_above_zero_or_below_the_margin(leads, expected):
+    assert claims.is_ahead(leads, 0.05) is expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "differ", "verdict"),
+    [
+        ({"leads": [AHEAD]}, True, claims.CONFIRMED_HERE),
+        ({"leads": [AHEAD]}, False, claims.CONFIRMED_IN_PAPER_SETTING),
+        ({"leads": [AHEAD], "over_control": [AHEAD]}, True, claims.CONFIRMED_HERE),
+        ({"leads": [AHEAD], "over_control": [EQUAL]}, True, claims.CONTROL_AS_GOOD),
+        ({"leads": [AHEAD], "over_control": [BEHIND]}, False, claims.CONTROL_AS_GOOD),
+        ({"leads": [AHEAD], "over_control": [UNDECIDED]}, True, claims.NOT_TESTED_FAIRLY),
+        ({"leads": [], "over_control": [EQUAL]}, True, claims.CONTROL_AS_GOOD),
+        ({"leads": [EQUAL]}, True, claims.NOT_CONFIRMED_HERE),
+        ({"leads": [BEHIND], "over_control": [BEHIND]}, False, claims.NOT_CONFIRMED_IN_PAPER_SETTING),
+        ({"leads": [UNDECIDED]}, True, claims.NOT_TESTED_FAIRLY),
+        ({"leads": [EQUAL], "claims_lead": False}, True, claims.CONFIRMED_HERE),
+        ({"leads": [AHEAD], "claims_lead": False}, True, claims.NOT_CONFIRMED_HERE),
+    ],
+)
+def test_evidence_verdict_follows_rules(evidence, differ, verdict):
+    assert claims.Evidence(margin=0.05, **evidence).verdict(differ) == verdict
+
+
+@pytest.mark.parametrize("claim", [claim for claim in claims.CLAIMS if claim.computed], ids=lambda claim: claim.id)
+def test_computed_verdicts_come_from_stored_intervals(claim):
+    evidence = claim.evidence()
+    leads = [*evidence.leads, *evidence.over_control]
+    assert leads and all(lead.low <= lead.value <= lead.high for lead in leads)
+    assert claim.stated is None and claim.verdict in claims.VERDICTS
+
+
+def test_number_of_computed_verdicts():
+    computed = {claim.id for claim in claims.CLAIMS if claim.computed}
+    assert computed == {
+        "neighbours",
+        "voice-overlap",
+        "gradtrust",
+        "gradient-quality",
+        "unique",
+        "surprisal",
+        "implicit",
+        "implicit-semantic",
     }
-    assert claims.lookup_value(**query, take="mean", group_by="network") == pytest.approx(sum(means) / len(means))
-    assert claims.lookup_value(**query, take="mean") == pytest.approx(sum(r["right"] for r in rows) / len(rows))
-    assert len({len(v) for v in by_network.values()}) > 1  # otherwise the two means would be equal
-    assert claims.lookup_value(**query, take="count") == len(rows) and claims.lookup_value(**query, take="max") == max(
-        r["right"] for r in rows
-    )
-    several = query | {"where": query["where"] | {"network": list(by_network)[:2]}}
-    assert claims.lookup_value(**several, take="count") == sum(len(v) for v in list(by_network.values())[:2])
-    assert claims.evaluate_formula("100 * (a - b) / 2", {"a": 3.0, "b": 1.0}) == 100
+
+
+def measured_functions():
+    functions = {sentence for claim in claims.CLAIMS for sentence in claim.measured}
+    return sorted(functions, key=lambda function: function.__name__)
+
+
+@pytest.mark.parametrize("function", measured_functions(), ids=lambda function: function.__name__)
+def test_measured_sentences_contain_computed_numbers_and_no_typed_ones(function):
+    nodes = [*ast.walk(ast.parse(inspect.getsource(function)))]
+    fields = [node for node in nodes if isinstance(node, ast.FormattedValue)]
+    formats = [field.format_spec for field in fields]
+    texts = [node for node in nodes if isinstance(node, ast.JoinedStr) and node not in formats]
+    words = "".join(part.value for text in texts for part in text.values if isinstance(part, ast.Constant))
+    assert fields, "a measured sentence without a number"
+    assert not re.search(r"\d+\s*%|\d?\.\d", words), f"a typed number in '{words}'"
+    text = function(**dict.fromkeys(inspect.signature(function).parameters, 0.5))
+    assert re.search(r"\d", text) and "nan" not in text
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -125,9 +171,7 @@ def assert_table_lists_claims(markdown, claim_list):
     assert len(lines) == 2 + len(claim_list) and all(line.count("|") == 3 for line in lines)
     for claim, line in zip(claim_list, lines[2:], strict=True):
         assert (
-            f"**{claim.claim}**" in line
-            and f"**{claim.verdict}" in line
-            and claims.load_sources()[claim.source]["link"] in line
+            f"**{claim.claim}**" in line and f"**{claim.verdict}" in line and claims.SOURCES[claim.source].link in line
         )
         assert all(f"- {part}" in folded for part in claim.differs) and "nan" not in line
         assert all(figure.figure in line for figure in claim.published if figure.figure)
@@ -191,15 +235,13 @@ def test_claims_table_requires_exactly_the_measured_values():
 
 
 def test_measured_sentences_print_rounded_zero_without_sign():
-    claim = replace(claim_by_id("fisher"), measures=({"text": "{a:+.1f}, {b:+.1f}, {c:.0e}", "live": ["a", "b", "c"]},))
+    claim = replace(claim_by_id("fisher"), measured=(lambda a, b, c: f"{a:+.1f}, {b:+.1f}, {c:.0e}",))
     assert claim.measured_sentences(a=-0.02, b=-0.06, c=1e-7) == ["0.0, -0.1, 1e-07"]
 
 
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):
-    claim = replace(claim_by_id("purview"), measures=(), verdict=claims.OPEN)
-    assert not validation_errors(claim)
-    everything = claims.load_sources(), [claim]
-    monkeypatch.setattr(claims, "_load_ledger", lambda: everything)
+    claim = replace(claim_by_id("purview"), measured=(), stated=claims.OPEN)
+    monkeypatch.setattr(claims, "CLAIMS", (claim,))
     assert "| **open**: features do as well" in str(show(3))
 
 
@@ -207,13 +249,13 @@ def test_claim_sources_match_bibliography():
     used = {claim.source for claim in claims.load_claims()} | {
         f.source for claim in claims.load_claims() for f in claim.published if f.source
     }
-    assert used == set(claims.load_sources())
-    for key, source in claims.load_sources().items():
-        if source.get("bib", True):
+    assert used == set(claims.SOURCES)
+    for key, source in claims.SOURCES.items():
+        if source.in_bibliography:
             entry = re.search(rf"@\w+{{{key},(.*?)\n}}", BIB, re.S)
             assert entry, f"{key} is not in references.bib"
             number = re.search(r"eprint = {([^}]+)}", entry[1]) or re.search(r"url = {([^}]+)}", entry[1])
-            assert source["link"].endswith(number[1]), key
+            assert source.link.endswith(number[1]), key
 
 
 def test_claim_sections_exist_in_chapters():
@@ -225,10 +267,3 @@ def test_claim_sections_exist_in_chapters():
                 assert re.search(rf"#+ {re.escape(claim.section)} ", text), (
                     f"{claim.id}: no section {claim.section} in {file.name}"
                 )
-
-
-def test_ledger_file_contains_no_typed_results():
-    for claim in claims.load_claims():
-        for measure in claim.measures:
-            bare = re.sub(r"{[^}]*}", "", measure["text"])
-            assert not re.search(r"\d+\s*%|\d?\.\d", bare), f"{claim.id}: a typed number in '{measure['text']}'"

@@ -200,34 +200,28 @@ def test_attacks_table_is_complete():
     table = load_result("attacks")
     families = {"noise", "FGSM", "PGD", "PGD, L2", "PGD, first", "DeepFool"}
     for network in (*attacks.SIGNS, attacks.PHOTOS):
-        for attack in ("noise", "FGSM", "PGD"):
-            rows = table.select(kind="budget", network=network, attack=attack)
-            assert [row["budget"] for row in rows] == list(attacks.BUDGETS)
-            if attack == "PGD":  # a successful example within a small budget is also within a larger one
-                assert all(a["success"] <= b["success"] + 0.02 for a, b in zip(rows, rows[1:]))
-        noise, pgd = (table.select(kind="budget", network=network, attack=a, budget=8)[0] for a in ("noise", "PGD"))
-        assert pgd["success"] > noise["success"] + 0.5
-        assert {row["attack"] for row in table.select(kind="nearest", network=network)} == {
-            "DeepFool",
-            "Carlini-Wagner",
-        }
-        assert {row["family"] for row in table.select(kind="family", network=network)} == families
+        here = table[table["network"] == network].set_index("kind")
+        success = here.loc["budget"].pivot(index="budget", columns="attack", values="success")
+        assert success[["noise", "FGSM", "PGD"]].notna().all(axis=None)
+        assert success.index.tolist() == sorted(attacks.BUDGETS)
+        # A successful example within a small budget is also within a larger one.
+        assert (success["PGD"].diff().dropna() >= -0.02).all()
+        assert success.loc[8, "PGD"] > success.loc[8, "noise"] + 0.5
+        assert set(here.loc["nearest", "attack"]) == {"DeepFool", "Carlini-Wagner"}
+        assert set(here.loc["family", "family"]) == families
+        readings = here.loc["detector"].groupby("reading")
         for feature_set in (detectors.LOGIT_SCORES, detectors.FEATURES, detectors.GRADIENTS):
-            cells = table.select(kind="detector", network=network, reading=feature_set)
+            cells = readings.get_group(feature_set)
             assert len(cells) == len(families) ** 2 + len(families) - 1
-            assert all(
-                row["splits"] == detectors.SPLITS >= 3 and row["low"] <= row["auroc"] <= row["high"] for row in cells
-            )
+            assert (cells["splits"] == detectors.SPLITS).all() and detectors.SPLITS >= 3
+            assert cells["auroc"].between(cells["low"], cells["high"]).all()
         for feature_set in detectors.FITTED_FREE_SCORES:
-            assert {
-                row["tested"] for row in table.select(kind="detector", network=network, reading=feature_set)
-            } == families
-    assert len(table.select(kind="handed over")) == 27
+            assert set(readings.get_group(feature_set)["tested"]) == families
+    assert (table["kind"] == "handed over").sum() == 27
     for network in (attacks.SIGNS[0], attacks.PHOTOS):
-        attempts = {row["attack"] for row in table.select(kind="knowing", network=network)}
+        knowing = table.query("kind == 'knowing' and network == @network").set_index(["attack", "judge"])
         evaded = ("energy", "features", "gradients", "both", "a copy of features", "a copy of gradients")
-        assert attempts == {"FGSM", "PGD"} | {f"evading {detector}" for detector in evaded}
+        assert set(knowing.index.unique("attack")) == {"FGSM", "PGD"} | {f"evading {detector}" for detector in evaded}
         for detector in ("features", "gradients"):
-            (standard,) = table.select(kind="knowing", network=network, attack="PGD", judge=detector)
-            (adaptive,) = table.select(kind="knowing", network=network, attack=f"evading {detector}", judge=detector)
+            standard, adaptive = (knowing.loc[(attack, detector)] for attack in ("PGD", f"evading {detector}"))
             assert adaptive["auroc"] < standard["auroc"] and adaptive["success"] >= standard["success"] - 0.05

@@ -57,7 +57,7 @@ def test_blur_transfer_run_is_reproducible_and_table_complete(tiny):
     rows = study.run(0)
     assert rows == study.run(0)
     table = load_result("blur_transfer")
-    assert rows[0].keys() == table.rows[0].keys()
-    cells = {(r["world"], r["seed"], r["reads"], r["set"]) for r in table.rows}
-    assert len(cells) == len(table.rows) == 2 * 3 * 5 * 7  # data sets, seeds, feature sets, corruptions
-    assert all(0 <= r[name] <= 1 for r in table.rows for name in ("accuracy", "auroc"))
+    assert [*rows[0]] == [*table]
+    assert len(table) == 2 * 3 * 5 * 7  # data sets, seeds, feature sets, corruptions
+    assert not table.duplicated(["world", "seed", "reads", "set"]).any()
+    assert table["accuracy"].between(0, 1).all() and table["auroc"].between(0, 1).all()

@@ -65,10 +65,11 @@ def test_two_object_photos_have_expected_shape_and_range():
 def test_explanations_photos_table_is_complete():
     table = load_result("explanations_photos")
     for word in explanations_photos.CLASS_NAMES:
-        assert [row["row"] for row in table.select(kind="map", word=word)] == list(range(13))
+        assert table.query("kind == 'map' and word == @word")["row"].tolist() == list(range(13))
     for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
-        assert len(table.select(kind="side by side", network=network)) == 5
-        without_head = table.select(kind="forget", network=network, forgot=explanations_photos.LAYERS[network][0])
-        assert {row["method"]: row["magnitude"] for row in without_head}["edges of the picture"] == 1
-        assert table.select(kind="voice", network=network, score="1 − largest probability")
-    assert len(table.provenance["data"]) == 4
+        rows = table[table["network"] == network]
+        assert (rows["kind"] == "side by side").sum() == 5
+        without_head = rows[(rows["kind"] == "forget") & (rows["forgot"] == explanations_photos.LAYERS[network][0])]
+        assert without_head.set_index("method").loc["edges of the picture", "magnitude"] == 1
+        assert not rows.query("kind == 'voice' and score == '1 − largest probability'").empty
+    assert len(table.attrs["provenance"]["data"]) == 4

@@ -81,15 +81,17 @@ def test_explanations_signs_table_is_complete():
     table = load_result("explanations_signs")
     methods = set(explanations_signs.methods("block3"))
     for network in explanations_signs.NETWORKS:
-        assert {row["method"] for row in table.select(kind="twins", network=network, question="why P")} == methods
+        rows = table[table["network"] == network]
+        assert set(rows.query("kind == 'twins' and question == 'why P'")["method"]) == methods
         for stage in ("nothing", *explanations_signs.LAYERS, "head, drawn anew"):
-            rows = table.select(kind="forget", network=network, forgot=stage)
-            assert {row["method"] for row in rows} == methods | {
+            forget = rows.query("kind == 'forget' and forgot == @stage")
+            assert set(forget["method"]) == methods | {
                 "Grad-CAM, positive part",
                 "contrast",
                 "edges of the picture",
             }
-            assert all(-1 <= row["signed"] <= 1 and row["draws"] == explanations_signs.N_RANDOMIZATIONS for row in rows)
-        assert len(table.select(kind="jurors", network=network)) == len(methods) + 4
-        (uniform,) = table.select(kind="jurors", network=network, method="uniform")
-        assert uniform["drop"] == 0
+            assert forget["signed"].between(-1, 1).all()
+            assert (forget["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
+        jurors = rows.query("kind == 'jurors'").set_index("method")
+        assert len(jurors) == len(methods) + 4
+        assert jurors.loc["uniform", "drop"] == 0

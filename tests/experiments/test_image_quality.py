@@ -72,24 +72,20 @@ def test_image_quality_correlations_are_one_for_severity_itself():
 
 def test_image_quality_table_supports_statements_of_chapter_4():
     table = load_result("image_quality")
-    assert {row["set"] for row in table.select(kind="measure")} == {"signs", "photographs", "live"}
-    by_measure = {(row["set"], row["measure"]): row for row in table.select(kind="measure")}
+    measures = table.query("kind == 'measure'").set_index(["set", "measure"])
+    assert set(measures.index.unique("set")) == {"signs", "photographs", "live"}
     # The claims of the chapter, with tolerance for other machines.
-    assert by_measure["live", "PSNR"]["pooled"] >= 0.85
-    for name in ("signs", "photographs", "live"):
-        full = [row["within"] for (set_name, _), row in by_measure.items() if set_name == name and not row["blind"]]
-        assert (
-            min(full) > max(by_measure[name, "norm"]["within"], by_measure[name, "alignment"]["within"]) - 0.02
-            or name == "live"
-        )
+    assert measures.loc[("live", "PSNR"), "pooled"] >= 0.85
+    for name in ("signs", "photographs"):
+        rows = measures.xs(name)
+        assert rows.query("not blind")["within"].min() > rows.loc[["norm", "alignment"], "within"].max() - 0.02
 
 
 def test_quality_network_reproduces_stored_srcc_on_new_scenes():
-    table = load_result("train_quality_network")
-    (training,) = table.select(kind="training")
-    assert training["parameters"] == sum(p.numel() for p in load("signs/quality").parameters())
+    table = load_result("train_quality_network").set_index("kind")
+    assert table.loc["training", "parameters"] == sum(p.numel() for p in load("signs/quality").parameters())
     fresh = train_quality_network.scenes(7, 5_000)
     row = next(
         row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["damage"] == "all"
     )
-    assert abs(row["srcc"] - table.select(kind="judged", damage="all")[0]["srcc"]) < 0.12
+    assert abs(row["srcc"] - table.query("damage == 'all'")["srcc"].item()) < 0.12

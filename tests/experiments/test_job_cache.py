@@ -302,7 +302,7 @@ def test_job_cache_source_files_include_imports_and_weights():
     assert own == {f"experiments/{name}.py" for name in ("uncertainty", *others)}
     weights = "tutorial_lib/models/weights/signs-classifier-0.safetensors"
     assert {"tutorial_lib/gradients/per_sample.py", weights} <= names
-    assert not {"tutorial_course/widgets/markdown.py", "tutorial_course/results/claims.py"} & names
+    assert not {"tutorial_course/widgets/markdown.py", "tutorial_course/results/claims/rules.py"} & names
 
 
 def test_make_jobs_rejects_colliding_part_names(tmp_path):

@@ -70,15 +70,14 @@ def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
     rows = pseudo_unknown_transfer.run(0)
     assert rows == pseudo_unknown_transfer.run(0)
     table = load_result("pseudo_unknown_transfer")
-    assert rows[0].keys() == table.rows[0].keys() and {r["reads"] for r in rows} == {r["reads"] for r in table.rows}
+    assert [*rows[0]] == [*table] and {r["reads"] for r in rows} == set(table["reads"])
 
 
 def test_pseudo_unknown_transfer_table_is_complete():
     table = load_result("pseudo_unknown_transfer")
-    assert {r["split"] for r in table.rows} == set(range(pseudo_unknown_transfer.SPLITS)) and len(
-        table.rows
-    ) == 6 * pseudo_unknown_transfer.SPLITS
-    for row in table.rows:
+    assert set(table["split"]) == set(range(pseudo_unknown_transfer.SPLITS))
+    assert len(table) == 6 * pseudo_unknown_transfer.SPLITS
+    for row in table.to_dict("records"):
         names = row["players"].split(", ")
         assert len(names) == pseudo_unknown_transfer.N_PSEUDO_UNKNOWN and set(names) <= set(SIGNS)
         assert min(row["right, A"], row["right, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)

@@ -82,21 +82,19 @@ def test_prepare_map_rescales_to_unit_range_and_keeps_flat_maps():
 
 def test_saliency_table_is_complete_and_keeps_method_order():
     table = load_result("saliency")
-    arrays = {row["map"]: row for row in table.select(kind="arrays")}
-    assert arrays["local mismatch"]["count"] == 180
-    assert len(table.select(kind="array")) == len(saliency.NETWORKS) * 5 * len(arrays)
+    arrays = table.query("kind == 'arrays'").set_index("map")
+    assert arrays.loc["local mismatch", "count"] == 180
+    assert len(table.query("kind == 'array'")) == len(saliency.NETWORKS) * 5 * len(arrays)
     # Local mismatch locates the odd sign; Grad-CAM and implicit saliency locate the eight others.
-    assert arrays["local mismatch"]["found, low"] > 0.8 > arrays["spectral residual"]["found, high"]
-    assert (
-        arrays["Grad-CAM"]["auc among signs, high"] < arrays["implicit product, block2"]["auc among signs, high"] < 0.5
-    )
-    assert table.select(kind="opposed")[0]["correlation"] < -0.3
-    eyes = {(row["map"], row["prior"]): row for row in table.select(kind="eyes")}
-    assert 0.70 < eyes["centre prior", True]["auc"] < 0.76 < table.select(kind="people")[0]["auc"]
-    assert {row["layer"] for row in table.select(kind="layer")} == set(saliency.LAYERS)
-    assert {row["sd"] for row in table.select(kind="noise")} == set(saliency.NOISE)
+    assert arrays.loc["local mismatch", "found, low"] > 0.8 > arrays.loc["spectral residual", "found, high"]
+    high = arrays["auc among signs, high"]
+    assert high["Grad-CAM"] < high["implicit product, block2"] < 0.5
+    assert table.query("kind == 'opposed'")["correlation"].item() < -0.3
+    eyes = table.query("kind == 'eyes'").set_index(["map", "prior"])
+    assert 0.70 < eyes.loc[("centre prior", True), "auc"] < 0.76 < table.query("kind == 'people'")["auc"].item()
+    assert set(table.query("kind == 'layer'")["layer"]) == set(saliency.LAYERS)
+    assert set(table.query("kind == 'noise'")["sd"]) == set(saliency.NOISE)
     for name in saliency.PHOTOGRAPHS:
-        assert [row["row"] for row in table.select(kind="map", photograph=name, map="local mismatch")] == list(
-            range(saliency.GRID_CELLS)
-        )
-    assert len(table.provenance["data"]) == 2
+        rows = table.query("kind == 'map' and photograph == @name and map == 'local mismatch'")
+        assert rows["row"].tolist() == list(range(saliency.GRID_CELLS))
+    assert len(table.attrs["provenance"]["data"]) == 2

@@ -10,7 +10,7 @@ from experiments import _ood_detectors as detectors
 from experiments import _trust_and_open_set as answers
 from experiments import uncertainty as study
 from experiments._image_groups import CONTROL, NORMAL, make_generator
-from tutorial_course.results import load_result
+from tutorial_course.results import assert_reproduces, load_result
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import CORRUPTIONS, NOVEL_SIGNS, SEVERITIES, load
@@ -233,52 +233,49 @@ def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
     rows, _ = study.network_rows("signs/classifier", model, 0, "cpu")
     assert rows == study.network_rows("signs/classifier", model, 0, "cpu")[0]
     table = load_result("uncertainty")
-    here = {"kind": "score", "network": "signs/classifier", "level": 0}
+    here = table[table["network"] == "signs/classifier"]
     for kind in {r["kind"] for r in rows}:
         row = next(r for r in rows if r["kind"] == kind)
-        assert row.keys() <= table.select(kind=kind, network="signs/classifier")[0].keys(), kind
+        assert row.keys() <= set(here[here["kind"] == kind].dropna(axis="columns", how="all")), kind
     # The few images reproduce the stored results within their statistical uncertainty.
-    table.assert_reproduces(
-        [rows[0]["right"]],
-        [table.select(kind="network", network="signs/classifier")[0]["right"]],
-        n_fresh=56,
-        n_stored=1_000,
-    )
+    right = here.query("kind == 'network'")["right"]
+    assert_reproduces(table, [rows[0]["right"]], right, n_fresh=56, n_stored=1_000)
     areas = [r for r in rows if r["kind"] == "score"]
+    scores = here.query("kind == 'score' and level == 0").set_index("set")
     for name in NOVEL_SIGNS[:2]:
-        fresh, stored = (
-            next(r for r in score_rows if r["set"] == name) for score_rows in (areas, table.select(**here))
-        )
+        fresh, stored = next(r for r in areas if r["set"] == name), scores.loc[name]
         values = ([r[score] for score in ("max softmax", "energy", "GradNorm", "odin")] for r in (fresh, stored))
-        table.assert_reproduces(*values, n_fresh=56, n_stored=1_000)
+        assert_reproduces(table, *values, n_fresh=56, n_stored=1_000)
         with pytest.raises(AssertionError, match="python -m experiments uncertainty"):
-            table.assert_reproduces([1 - fresh["energy"]], [stored["energy"]], n_fresh=56, n_stored=1_000)
+            assert_reproduces(table, [1 - fresh["energy"]], [stored["energy"]], n_fresh=56, n_stored=1_000)
 
 
 def test_uncertainty_table_is_complete():
     table = load_result("uncertainty")
     networks = (*study.SIGN_NETWORKS, study.SECOND_MODEL, study.CIFAR)
-    assert [r["network"] for r in table.select(kind="network")] == list(networks)
+    assert table.query("kind == 'network'")["network"].tolist() == list(networks)
     for network in networks:
-        sets = table.select(kind="score", network=network, level=0)
-        families = {r["family"] for r in sets}
+        here = table[table["network"] == network]
+        scores = here.query("kind == 'score'")
+        sets = scores.query("level == 0")
+        families = set(sets["family"])
         assert families - {"novel"} == {"textures", "strangers", "weather", "attacks", CONTROL}
         assert ("novel" in families) == (network != study.CIFAR)
-        assert {r["set"] for r in sets if r["family"] == "weather"} == set(CORRUPTIONS)
+        assert set(sets.query("family == 'weather'")["set"]) == set(CORRUPTIONS)
         levels = len(SEVERITIES) if network in study.N_PER_GROUP else 0
-        assert len(table.select(kind="score", network=network, family="weather")) == 12 * (1 + levels)
+        assert len(scores.query("family == 'weather'")) == 12 * (1 + levels)
         for trained in ("own", "other families"):
-            rows = table.select(kind="detector", network=network, trained=trained, seeds=3)
-            assert {r["set"] for r in rows} == {r["set"] for r in sets if r["family"] != CONTROL}
-            assert all(r.keys() >= {"norms, ones", "norms, uniform", "six scores", "features"} for r in rows)
-        layers = table.select(kind="network", network=network)[0]["layers"]
-        assert len(table.select(kind="layer", network=network)) == 2 * layers
-        assert {r["set"] for r in table.select(kind="raw", network=network)} > {NORMAL, "one step", "dtd"} | families
-        assert {r["set"] for r in table.select(kind="one blur", network=network) if r["asked in 2019"]} == set(
-            detectors.TEST_CORRUPTIONS
-        )
+            rows = here.query("kind == 'detector' and trained == @trained and seeds == 3")
+            assert set(rows["set"]) == set(sets.query("family != @CONTROL")["set"])
+            assert rows[["norms, ones", "norms, uniform", "six scores", "features"]].notna().all(axis=None)
+        layers = here.query("kind == 'network'")["layers"].item()
+        assert (here["kind"] == "layer").sum() == 2 * layers
+        assert set(here.query("kind == 'raw'")["set"]) > {NORMAL, "one step", "dtd"} | families
+        asked = here[here["asked in 2019"].fillna(False)]
+        assert set(asked["set"]) == set(detectors.TEST_CORRUPTIONS)
     for network in (*study.SIGN_NETWORKS, study.CIFAR):
-        assert {r["pictures"] for r in table.select(kind="trust", network=network)} == {"fair", "level 3"}
-        assert table.select(kind="open set", network=network, score="answers all")
-    assert table.select(kind="trust", network=study.IMAGENET_MODEL)
-    assert len(table.provenance["data"]) >= 5
+        here = table[table["network"] == network]
+        assert set(here.query("kind == 'trust'")["pictures"]) == {"fair", "level 3"}
+        assert not here.query("kind == 'open set' and score == 'answers all'").empty
+    assert not table.query("kind == 'trust' and network == @study.IMAGENET_MODEL").empty
+    assert len(table.attrs["provenance"]["data"]) >= 5

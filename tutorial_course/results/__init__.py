@@ -1,87 +1,31 @@
-"""Stored results: precomputed numbers with their provenance.
+"""Stored results: precomputed tables with their provenance.
 
 A result is a small JSON file in this folder. It is stored because a laptop could not compute it while a chapter runs,
 or because it needs data that are not available everywhere; ``python -m experiments NAME`` computes it again.
+
+The file is an object with two fields, which :func:`load_result` and :func:`save_result` check:
+
+- ``provenance``: the ``date``, ``machine``, ``versions`` (by package) and ``command`` of the computation, and ``data``,
+  the ``subset`` and the ``sha256`` of each downloaded dataset; ``seconds`` by part for tables computed in parts;
+- ``rows``: an object per row. A value is a number, a string, true, false or null, or a list of numbers with one value
+  per image. The column ``X_se`` is the standard error of the column ``X`` of the same row. Rows of different kinds
+  have different columns.
 """
 
 import json
 import os
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tutorial_lib._validation import check_choice
 
 RESULTS_DIR = Path(__file__).parent
-
-
-@dataclass(frozen=True, repr=False)
-class StoredResult:
-    """A table with its provenance.
-
-    Attributes:
-        name: name of the result.
-        rows: a dict per row.
-        provenance: ``date``, ``machine``, ``versions``, ``data`` and ``command``; ``seconds`` by part for tables that
-            were computed in parts.
-    """
-
-    name: str
-    rows: list[dict]
-    provenance: dict
-
-    def select(self, **values: Any) -> list[dict]:
-        """Return the rows whose columns have these values.
-
-        Args:
-            **values: the value of each column.
-
-        Returns:
-            The rows.
-        """
-        return [row for row in self.rows if all(row[column] == value for column, value in values.items())]
-
-    def assert_reproduces(
-        self, fresh: Sequence[float], stored: Sequence[float], *, n_fresh: int, n_stored: int, slack: float = 0.02
-    ) -> None:
-        """Raise an error if recomputed fractions differ from the stored ones by more than chance.
-
-        Args:
-            fresh: recomputed fractions.
-            stored: the stored fractions, in the same order.
-            n_fresh: number of samples of the recomputed fractions.
-            n_stored: number of samples of the stored fractions.
-            slack: further difference that is allowed between machines.
-
-        Raises:
-            AssertionError: a pair differs by more than four standard deviations plus the slack.
-        """
-        for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
-            spread = (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5
-            if abs(a - b) > 4 * spread + slack:
-                raise AssertionError(
-                    f"{self.name}, fraction {i}: {a:.1%} now, {b:.1%} stored; compute it again with "
-                    f"`{self.provenance['command']}`"
-                )
-
-    @property
-    def provenance_note(self) -> str:
-        """The provenance in Markdown, with the details folded."""
-        p = self.provenance
-        data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "synthetic traffic signs"
-        versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
-        line = f"<strong>Stored result</strong> of {p['date']}, made by <code>{p['command']}</code>"
-        return f"<details><summary>{line}</summary>\n\n{data} · {p['machine']} · {versions}\n\n</details>"
-
-    def _repr_markdown_(self) -> str:
-        return self.provenance_note
-
-    def __repr__(self) -> str:
-        p = self.provenance
-        return f"Stored result {self.name}: {len(self.rows)} rows of {p['date']}, made by {p['command']}"
+PROVENANCE_FIELDS = ("date", "machine", "versions", "data", "command")
 
 
 def list_results(folder: Path | None = None) -> list[str]:
@@ -96,23 +40,114 @@ def list_results(folder: Path | None = None) -> list[str]:
     return sorted(file.stem for file in (folder or RESULTS_DIR).glob("*.json") if not file.stem.startswith("."))
 
 
-def load_result(name: str, folder: Path | None = None) -> StoredResult:
-    """Return a stored result with its provenance.
+def load_result(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return a stored result as a table.
 
     Args:
         name: name of the result.
         folder: folder of the files; None is the folder of this package.
 
     Returns:
-        The result.
+        The rows, in the order of the file. ``attrs`` has the ``name`` and the ``provenance``. Rows without a column
+        have no value there; columns of whole numbers and of booleans keep their type.
 
     Raises:
-        ValueError: unknown result; the message has the nearest names.
+        ValueError: unknown result, or a file that does not follow the schema; the message says what to do.
     """
     folder = folder or RESULTS_DIR
     file = folder / f"{check_choice(name, list_results(folder), 'stored result')}.json"
-    content = json.loads(file.read_text(encoding="utf-8"))
-    return StoredResult(name, content["rows"], content["provenance"])
+    return _make_table(name, json.loads(file.read_text(encoding="utf-8")))
+
+
+def _make_table(name: str, content: dict[str, Any]) -> pd.DataFrame:
+    """The table of the content of a file, which is checked."""
+    _check_schema(name, content)
+    table = pd.DataFrame(content["rows"])
+    for column in table.columns[table.isna().any()]:
+        types = {type(row[column]) for row in content["rows"] if row.get(column) is not None}
+        if types in ({int}, {bool}):
+            table[column] = table[column].astype("Int64" if types == {int} else "boolean")
+    table.attrs = {"name": name, "provenance": content["provenance"]}
+    return table
+
+
+def _check_schema(name: str, content: dict[str, Any]) -> None:
+    """Raise an error if the content of a file does not follow the schema in the docstring of this module."""
+    advice = f"; compute it again with `python -m experiments {name}`"
+    if set(content) != {"provenance", "rows"} or not content["rows"]:
+        raise ValueError(f"{name}: expected a provenance and one or more rows, got {sorted(content)}{advice}")
+    if missing := [field for field in PROVENANCE_FIELDS if field not in content["provenance"]]:
+        raise ValueError(f"{name}: expected a provenance with {', '.join(PROVENANCE_FIELDS)}, got no {missing}{advice}")
+    for number, row in enumerate(content["rows"]):
+        for column, value in row.items():
+            if complaint := _complaint(row, column, value):
+                raise ValueError(f"{name}, row {number}, column '{column}': {complaint}, got {value!r}{advice}")
+
+
+def _complaint(row: dict, column: str, value: Any) -> str | None:
+    """What the schema expects of a value that does not follow it; None if the value follows it."""
+    if isinstance(value, list):
+        follows = all(isinstance(v, int | float) for v in value)
+    else:
+        follows = isinstance(value, int | float | str | None)
+    if not follows:
+        return "expected a number, a string, true, false, null or a list of numbers"
+    if column.endswith("_se"):
+        if column.removesuffix("_se") not in row:
+            return f"expected a standard error of a column of the same row, which has no '{column.removesuffix('_se')}'"
+        if value is not None and not (isinstance(value, int | float) and value >= 0):
+            return "expected a standard error, a number of at least 0"
+    return None
+
+
+def provenance_note(*tables: pd.DataFrame) -> str:
+    """Return the provenance of stored results in Markdown, with the details folded.
+
+    Args:
+        *tables: tables of :func:`load_result`, or parts of them.
+
+    Returns:
+        One folded note per table.
+    """
+    notes = []
+    for table in tables:
+        p = table.attrs["provenance"]
+        data = "; ".join(f"{d['subset']} (sha256 {d['sha256'][:12]}…)" for d in p["data"]) or "synthetic traffic signs"
+        versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
+        line = f"<strong>Stored result</strong> of {p['date']}, made by <code>{p['command']}</code>"
+        notes.append(f"<details><summary>{line}</summary>\n\n{data} · {p['machine']} · {versions}\n\n</details>")
+    return "\n\n".join(notes)
+
+
+def assert_reproduces(
+    table: pd.DataFrame,
+    fresh: Iterable[float],
+    stored: Iterable[float],
+    *,
+    n_fresh: int,
+    n_stored: int,
+    slack: float = 0.02,
+) -> None:
+    """Raise an error if recomputed fractions differ from the stored ones by more than chance.
+
+    Args:
+        table: the stored result, which the error message names.
+        fresh: recomputed fractions.
+        stored: the stored fractions, in the same order.
+        n_fresh: number of samples of the recomputed fractions.
+        n_stored: number of samples of the stored fractions.
+        slack: further difference that is allowed between machines.
+
+    Raises:
+        AssertionError: a pair differs by more than four standard deviations plus the slack.
+    """
+    for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
+        spread = (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5
+        if abs(a - b) > 4 * spread + slack:
+            raise AssertionError(
+                f"{table.attrs['name']}, fraction {i}: {a:.1%} now, {b:.1%} stored; compute it again with "
+                f"`{table.attrs['provenance']['command']}`"
+            )
 
 
 def describe_machine(device: Any) -> str:
@@ -145,12 +180,12 @@ def save_result(
     date: str | None = None,
     seconds: dict[str, float] | None = None,
     folder: Path = RESULTS_DIR,
-) -> StoredResult:
+) -> pd.DataFrame:
     """Store rows under a name, with the date, the machine and the versions of the packages.
 
     Args:
         name: name of the result and of the experiment that computes it.
-        rows: a dict per row, of numbers and strings.
+        rows: a dict per row, with the values that the schema in the docstring of this module allows.
         device: the device on which they were computed.
         data: for each downloaded dataset its ``subset`` in words and the ``sha256`` of its arrays.
         seed: seed of the experiment.
@@ -159,7 +194,10 @@ def save_result(
         folder: folder of the files.
 
     Returns:
-        The stored result.
+        The table, as :func:`load_result` returns it.
+
+    Raises:
+        ValueError: the rows do not follow the schema; nothing is written.
     """
     import torch
     import torchvision
@@ -176,6 +214,7 @@ def save_result(
         "command": f"python -m experiments {name}" + f" --seed {seed}" * bool(seed),
     }
     provenance |= {"seconds": seconds} if seconds else {}
+    table = _make_table(name, {"provenance": provenance, "rows": rows})
     lines = ",\n".join("  " + json.dumps(row) for row in rows)  # one row per line, so that changes are readable
     # The file is replaced as a whole, because other processes may read or write it at the same time.
     unfinished = folder / f".{name}.{os.getpid()}.json"
@@ -183,4 +222,4 @@ def save_result(
         f'{{"provenance": {json.dumps(provenance, indent=1)},\n "rows": [\n{lines}\n]}}\n', encoding="utf-8"
     )
     os.replace(unfinished, folder / f"{name}.json")
-    return StoredResult(name, rows, provenance)
+    return table

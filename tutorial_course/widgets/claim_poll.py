@@ -8,8 +8,8 @@ from tutorial_course.results.claims import (
     CONFIRMED_HERE,
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
+    SOURCES,
     load_claims,
-    load_sources,
 )
 from tutorial_course.widgets.quiz import Question, Quiz, quiz
 from tutorial_lib._validation import check_choice
@@ -39,7 +39,7 @@ def claim_question(id: str) -> Question:
     claim = claims[check_choice(id, claims, "claim")]
     options = {CONFIRMED_IN_PAPER_SETTING: 0, CONFIRMED_HERE: 0, CONTROL_AS_GOOD: 1}
     verdict = ": ".join(filter(None, [claim.verdict_text, claim.note]))
-    text = f"{claim.claim} ({load_sources()[claim.source]['label']}, section {claim.section})"
+    text = f"{claim.claim} ({SOURCES[claim.source].label}, section {claim.section})"
     feedback = dict.fromkeys(POLL_OPTIONS, f"The ledger says: {verdict}.")
     return Question(text, feedback, options.get(claim.verdict, 2))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tutorial_course.results.claims import SETTING_FIELDS, VERDICTS, Claim, load_claims, load_sources
+from tutorial_course.results.claims import SETTING_FIELDS, SOURCES, VERDICTS, Claim, load_claims
 from tutorial_course.widgets.markdown import MarkdownText
 from tutorial_course.widgets.section_links import CHAPTER_TITLES
 from tutorial_lib._validation import check_choice
@@ -92,8 +92,8 @@ def _cell(text: str) -> str:
 
 def _link(key: str) -> str:
     """A link to a source, by its key."""
-    source = load_sources()[key]
-    return f"[{source['label']}]({source['link']})"
+    source = SOURCES[key]
+    return f"[{source.label}]({source.link})"
 
 
 def _published_cell(claim: Claim, with_section: bool) -> str:
@@ -118,5 +118,5 @@ def _settings(claim: Claim) -> str:
     lines = [f"*{_cell(claim.claim)}*", ""]
     for part in SETTING_FIELDS:
         difference = " · differs" * (part in claim.differs)
-        lines.append(f"- {part}{difference}: {claim.paper[part]} → {claim.ours[part]}")
+        lines.append(f"- {part}{difference}: {getattr(claim.paper, part)} → {getattr(claim.ours, part)}")
     return "\n".join(lines)

@@ -244,16 +244,17 @@ def test_stored_training_trajectory_ends_at_shipped_network():
     from tutorial_course.results import load_result
     from tutorial_lib import data, models
 
-    result = load_result("training_trajectory")
-    path, shares = result.select(kind="path"), result.select(kind="share", of="path")
-    assert {row["network"] for row in shares} == {name for name in models.MODELS if "classifier" in name}
-    assert all(row["apart"] < 1e-3 for row in shares)
-    assert (path[-1]["first"], path[-1]["second"]) == (0, 0) and path[0]["step"] == 0
+    result = load_result("training_trajectory").set_index("kind")
+    path, shares = result.loc["path"], result.query("kind == 'share' and of == 'path'")
+    first, last = path.iloc[0], path.iloc[-1]
+    assert set(shares["network"]) == {name for name in models.MODELS if "classifier" in name}
+    assert (shares["apart"] < 1e-3).all()
+    assert (last["first"], last["second"]) == (0, 0) and first["step"] == 0
     x, y = data.load("signs", "train", limit=280)
     network = models.load("signs/classifier")
     with torch.no_grad():
-        assert cross_entropy(network(x), y).item() == pytest.approx(path[-1]["frozen"], rel=0.05, abs=0.002)
+        assert cross_entropy(network(x), y).item() == pytest.approx(last["frozen"], rel=0.05, abs=0.002)
     batch = loss_surface(network, x, y, {}, a=[0], batch_norm_statistics="batch").item()
-    assert batch == pytest.approx(path[-1]["loss"], rel=0.05, abs=0.002)
-    lowest = min(result.select(kind="plane"), key=lambda row: row["loss"])
-    assert lowest["loss"] < 0.1 * path[0]["loss"] and (lowest["first"] ** 2 + lowest["second"] ** 2) ** 0.5 < 3
+    assert batch == pytest.approx(last["loss"], rel=0.05, abs=0.002)
+    lowest = result.loc["plane"].nsmallest(1, "loss").iloc[0]
+    assert lowest["loss"] < 0.1 * first["loss"] and (lowest["first"] ** 2 + lowest["second"] ** 2) ** 0.5 < 3

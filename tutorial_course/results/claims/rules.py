@@ -1,0 +1,307 @@
+"""The parts of a claim, and the rules by which its verdict is computed.
+
+A verdict is computed from the lead of a method over a reference, its 95% interval and a margin below which a difference
+does not matter, if the stored result has an interval. Otherwise it is stated.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from inspect import signature
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from tutorial_course.results import load_result
+from tutorial_course.results.claims.sources import SOURCES
+
+CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, CONFIRMED_HERE = (
+    "seen in the paper's setting",
+    "seen, and a control does as well",
+    "seen in ours, not tested in the paper's",
+)
+NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY = (
+    "not seen in ours",
+    "not seen in the paper's setting",
+    "not tested fairly yet",
+)
+OPEN = "open"
+VERDICTS = (
+    CONFIRMED_IN_PAPER_SETTING,
+    CONTROL_AS_GOOD,
+    CONFIRMED_HERE,
+    NOT_CONFIRMED_HERE,
+    NOT_CONFIRMED_IN_PAPER_SETTING,
+    NOT_TESTED_FAIRLY,
+    OPEN,
+)
+# The source of a published figure; figures without a source are not listed.
+FIGURE_SOURCES = AUTHORS_FILES, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED = (
+    "the authors' own files",
+    "a transcript of the paper",
+    "readers' notes",
+    "the abstract",
+    "could not be checked",
+)
+SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
+SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero has no sign
+AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.1  # differences that do not matter
+
+# Settings that several claims share.
+OWN_CODE = "ours, from the equations, held against naive loops and other libraries in the tests"
+OUR_NETWORKS = "three sign networks of ten layers; a published ResNet-20"
+OUR_DATA = "drawn signs; the part of CIFAR-10 that is at hand"
+OUR_TRAINING = "ten thousand drawn signs, eight epochs; published weights"
+
+# Networks of the stored results.
+SIGNS = ["signs/classifier", "signs/classifier/1", "signs/classifier/2"]
+CIFAR, IMAGENET = "cifar10/resnet20", "imagenet/squeezenet1_1"
+AUROC = ["auroc", "low", "high"]  # the columns of an estimate with its interval
+
+table: Callable[[str], pd.DataFrame] = cache(load_result)  # a stored result, which is read once
+
+
+class Estimate(NamedTuple):
+    """An estimate with its 95% interval.
+
+    Attributes:
+        value: the estimate.
+        low: lower end of the interval.
+        high: upper end of the interval.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """Return the difference of two estimates that are independent of each other.
+
+        The distances from the ends of the interval to the value are added as squares (Zou and Donner 2008,
+        doi:10.1002/sim.3095). If the estimates are positively correlated, because they come from the same images, the
+        interval is wider than a paired one.
+
+        Args:
+            other: the estimate that is subtracted.
+
+        Returns:
+            The difference with its 95% interval.
+        """
+        value = self.value - other.value
+        below = ((self.value - self.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
+        above = ((self.high - self.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
+        return Estimate(value, value - below, value + above)
+
+
+CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that decides nothing
+
+
+def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
+    """Return whether a method is ahead of a reference.
+
+    A lead decides it if its whole interval is at most the margin (not ahead), or else above zero (ahead).
+
+    Args:
+        leads: the lead of the method in each setting.
+        margin: difference that does not matter.
+
+    Returns:
+        Whether the method is ahead; None if no lead decides it, or if the leads that do disagree.
+    """
+    decided = {lead.high > margin for lead in leads if lead.high <= margin or lead.low > 0}
+    return decided.pop() if len(decided) == 1 else None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The stored intervals that decide a claim.
+
+    Attributes:
+        leads: the lead of the method over what the claim names, in each setting; empty if the claim states what was
+            observed without an interval.
+        margin: difference that does not matter.
+        claims_lead: whether the claim is that the method is ahead; False if it is that the method is not ahead.
+        over_control: the lead of the method over a control; empty without a control.
+    """
+
+    leads: Sequence[Estimate]
+    margin: float
+    claims_lead: bool = True
+    over_control: Sequence[Estimate] = ()
+
+    def verdict(self, settings_differ: bool) -> str:
+        """Return the verdict that follows.
+
+        Args:
+            settings_differ: whether our setting differs from that of the paper.
+
+        Returns:
+            One of ``VERDICTS``.
+        """
+        ahead = is_ahead(self.leads, self.margin) if self.leads else self.claims_lead
+        if ahead is not None and ahead != self.claims_lead:
+            return NOT_CONFIRMED_HERE if settings_differ else NOT_CONFIRMED_IN_PAPER_SETTING
+        ahead_of_control = is_ahead(self.over_control, self.margin) if self.over_control else True
+        if ahead is None or ahead_of_control is None:
+            return NOT_TESTED_FAIRLY
+        if not ahead_of_control:
+            return CONTROL_AS_GOOD
+        return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published figure.
+
+    Attributes:
+        certainty: where the figure comes from, one of ``FIGURE_SOURCES``.
+        figure: the figure as the paper states it; None if it could not be checked.
+        source: key of the work that published it; None if it is the source of the claim.
+    """
+
+    certainty: str
+    figure: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise an error if the figure breaks a rule."""
+        _require(self.certainty in FIGURE_SOURCES, f"unknown certainty '{self.certainty}'", FIGURE_SOURCES)
+        _require(
+            (self.certainty == NOT_CHECKED) == (self.figure is None),
+            "a figure that could not be checked is not printed, and one that was checked is",
+        )
+        _require(self.source is None or self.source in SOURCES, f"unknown source '{self.source}'", SOURCES)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The setting of a measurement.
+
+    Attributes:
+        network: which network.
+        data: which data.
+        training: how the network was trained.
+        protocol: what was measured, and how.
+        implementation: whose code.
+    """
+
+    network: str
+    data: str
+    training: str
+    protocol: str
+    implementation: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of the claims table.
+
+    Attributes:
+        id: identifier.
+        chapter: number of the chapter.
+        section: number of the section.
+        source: key of the paper.
+        claim: the claim in words.
+        stated: the verdict if it is not computed, one of ``VERDICTS``.
+        evidence: function that returns the intervals from which the verdict is computed; None if there are none.
+        published: the figures that were published.
+        paper: the setting of the paper.
+        ours: our setting.
+        differs: the parts in which the settings differ.
+        measured: functions that return what was measured, as a sentence; their arguments are the values that the
+            chapter computes while it runs.
+        note: a remark on the verdict.
+        merit: whether the claim is that a method is better than others.
+        identity: whether the claim is a mathematical identity, which has no setting.
+    """
+
+    id: str
+    chapter: int
+    section: str
+    source: str
+    claim: str
+    stated: str | None = None
+    evidence: Callable[[], Evidence] | None = None
+    published: tuple[Published, ...] = ()
+    paper: Setting | None = None
+    ours: Setting | None = None
+    differs: tuple[str, ...] = ()
+    measured: tuple[Callable[..., str], ...] = ()
+    note: str = ""
+    merit: bool = False
+    identity: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise an error if the claim breaks a rule."""
+        _require((self.stated is None) == self.computed, f"{self.id}: state a verdict or give evidence, not both")
+        _require(self.computed or self.stated in VERDICTS, f"{self.id}: unknown verdict '{self.stated}'", VERDICTS)
+        _require(
+            (self.stated == OPEN) == (not self.measured),
+            f"{self.id}: a claim is '{OPEN}' if and only if nothing was measured",
+        )
+        _require(self.source in SOURCES, f"{self.id}: unknown source '{self.source}'", SOURCES)
+        _require(
+            set(self.differs) <= set(SETTING_FIELDS),
+            f"{self.id}: a setting has no part {', '.join(map(repr, self.differs))}",
+            SETTING_FIELDS,
+        )
+        if self.stated == OPEN or self.identity:
+            return
+        _require(None not in (self.paper, self.ours), f"{self.id}: describe the paper's setting and ours")
+        if self.stated in (NOT_CONFIRMED_HERE, CONFIRMED_HERE):
+            _require(bool(self.differs), f"{self.id}: '{self.stated}' must name the parts of the setting that differ")
+        if self.stated in (CONFIRMED_IN_PAPER_SETTING, NOT_CONFIRMED_IN_PAPER_SETTING):
+            _require(not self.differs, f"{self.id}: '{self.stated}', and yet the settings differ in {self.differs}")
+
+    @property
+    def computed(self) -> bool:
+        """Whether the verdict is computed from stored intervals."""
+        return self.evidence is not None
+
+    @cached_property
+    def verdict(self) -> str:
+        """The verdict.
+
+        Returns:
+            One of ``VERDICTS``.
+        """
+        return self.stated or self.evidence().verdict(bool(self.differs))
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict, with the parts of the setting that differ if the claim is not confirmed."""
+        if self.verdict != NOT_CONFIRMED_HERE:
+            return self.verdict
+        parts = " and ".join(filter(None, [", ".join(self.differs[:-1]), *self.differs[-1:]]))
+        return f"{self.verdict}; the settings differ in {parts}"
+
+    @property
+    def live_names(self) -> set[str]:
+        """Names of the values that the chapter computes while it runs."""
+        return {name for sentence in self.measured for name in signature(sentence).parameters}
+
+    def measured_sentences(self, **live: Any) -> list[str]:
+        """Return what was measured, in sentences.
+
+        Args:
+            **live: values that the chapter has computed; a sentence without its values refers to the section instead.
+
+        Returns:
+            The sentences.
+        """
+        sentences = []
+        for sentence in self.measured:
+            names = signature(sentence).parameters
+            if set(names) <= set(live):
+                text = sentence(**{name: live[name] for name in names})
+            else:
+                text = f"computed whenever section {self.section} runs"
+            sentences.append(SIGNED_ZERO.sub(r"\1", text))
+        return sentences
+
+
+def _require(follows: bool, message: str, choices: Sequence[str] | dict = ()) -> None:
+    """Raise an error with the choices if a rule is broken."""
+    if not follows:
+        raise ValueError(message + f"; choose from: {'; '.join(choices)}" * bool(choices))
