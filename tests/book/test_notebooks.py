@@ -142,7 +142,6 @@ def test_notebooks_exist():
     assert NOTEBOOKS
 
 
-@pytest.mark.xfail(reason="`python -m tools.repo_url` writes the setup cells", strict=False)
 def test_notebook_setup_cell_is_up_to_date(notebook):
     sources = [text(cell) for cell in code(notebook) if repo_url.is_setup(cell)]
     assert sources == [repo_url.setup_cell(ROOT)], "`python -m tools.repo_url` writes the setup cells"

@@ -14,16 +14,6 @@ CHAPTERS = Path(__file__).parents[3] / "chapters"
 CHECK = re.compile(r"^check\((\w+), exercises\.\1\)$", re.M)
 SOLUTION = re.compile(r"<summary>Solution</summary>.*?```python\n(.*?)```", re.S)
 PACKAGES = [path.parent.name for path in (CHAPTERS.parent / "tutorial_lib").glob("*/__init__.py")]
-# Chapters that still show an earlier name of an argument or of an answer.
-RENAMED = {
-    "leave_one_group_out",
-    "pgd",
-    "rank_correlation",
-    "gradient_distance",
-    "place_on_map",
-    "verdict",
-    "report_at_threshold",
-}
 
 
 def shown_exercises():
@@ -48,12 +38,7 @@ def shown_exercises():
 SHOWN = shown_exercises()
 each_exercise = pytest.mark.parametrize(
     ("name", "chapter", "stub", "solution", "code"),
-    [
-        pytest.param(*one, marks=pytest.mark.xfail(reason="the chapter shows an earlier name", strict=False))
-        if one[0] in RENAMED
-        else one
-        for one in SHOWN
-    ],
+    SHOWN,
     ids=[one[0] for one in SHOWN],
 )
 
