@@ -78,7 +78,7 @@ def test_image_quality_table_supports_statements_of_chapter_4():
     assert measures.loc[("live", "PSNR"), "pooled"] >= 0.85
     for name in ("signs", "photographs"):
         rows = measures.xs(name)
-        assert rows.query("not blind")["within"].min() > rows.loc[["norm", "alignment"], "within"].max() - 0.02
+        assert rows.query("blind == False")["within"].min() > rows.loc[["norm", "alignment"], "within"].max() - 0.02
 
 
 def test_quality_network_reproduces_stored_srcc_on_new_scenes():

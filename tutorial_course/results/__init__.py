@@ -49,7 +49,7 @@ def load_result(name: str, folder: Path | None = None) -> pd.DataFrame:
 
     Returns:
         The rows, in the order of the file. ``attrs`` has the ``name`` and the ``provenance``. Rows without a column
-        have no value there; columns of whole numbers and of booleans keep their type.
+        have NaN there; beside it, whole numbers and booleans remain what they are, in a column of objects.
 
     Raises:
         ValueError: unknown result, or a file that does not follow the schema; the message says what to do.
@@ -62,11 +62,13 @@ def load_result(name: str, folder: Path | None = None) -> pd.DataFrame:
 def _make_table(name: str, content: dict[str, Any]) -> pd.DataFrame:
     """The table of the content of a file, which is checked."""
     _check_schema(name, content)
-    table = pd.DataFrame(content["rows"])
+    rows = content["rows"]
+    table = pd.DataFrame(rows)
     for column in table.columns[table.isna().any()]:
-        types = {type(row[column]) for row in content["rows"] if row.get(column) is not None}
-        if types in ({int}, {bool}):
-            table[column] = table[column].astype("Int64" if types == {int} else "boolean")
+        if {type(row[column]) for row in rows if row.get(column) is not None} in ({int}, {bool}):
+            # Floats would show 3 as 3.0, and with pandas' own nullable types `query` warns where numexpr is installed.
+            values = [float("nan") if row.get(column) is None else row[column] for row in rows]
+            table[column] = pd.Series(values, dtype=object)
     table.attrs = {"name": name, "provenance": content["provenance"]}
     return table
 

@@ -153,7 +153,7 @@ def implicit_evidence() -> Evidence:
 
 
 def implicit_noise() -> str:
-    rows = table("saliency").query("kind == 'noise' and not prior")
+    rows = table("saliency").query("kind == 'noise' and prior == False")
     nss = rows.pivot(index="map", columns="sd", values="nss")[[0.0, 0.4]]
     clean_and_noisy = {name: f"{clean:.2f}, {noisy:.2f}" for name, clean, noisy in nss.itertuples()}
     return (
@@ -165,7 +165,7 @@ def implicit_noise() -> str:
 
 def _layers(form: str) -> pd.DataFrame:
     """The agreement of the maps of each layer of SqueezeNet with fixations."""
-    return table("saliency").query("kind == 'layer' and form == @form and not prior").set_index("layer")
+    return table("saliency").query("kind == 'layer' and form == @form and prior == False").set_index("layer")
 
 
 def implicit_semantic() -> str:
