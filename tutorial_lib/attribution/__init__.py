@@ -25,7 +25,6 @@ from tutorial_lib.attribution.maps import l1_ratio, normalize_maps, reduce_chann
 from tutorial_lib.attribution.occlusion import occlusion, occlusion_windows
 from tutorial_lib.attribution.pixel import (
     convergence_delta,
-    input_x_gradient,
     integrated_gradients,
     saliency,
     smoothgrad,
@@ -53,7 +52,6 @@ __all__ = [
     "grad_cam_plus_plus",
     "guided_backprop",
     "guided_grad_cam",
-    "input_x_gradient",
     "insertion_curve",
     "integrated_gradients",
     "introspective_features",

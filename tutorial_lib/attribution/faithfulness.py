@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from tutorial_lib._tensor_ops import separable_convolution
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.attribution.maps import check_maps
 from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
@@ -183,36 +181,30 @@ def average_drop(
     return DropResult((log_O - log_Y).clamp(max=0).expm1().abs(), log_O > log_Y)
 
 
-def gaussian_blur(x: Tensor, *, sigma: float = 5.0, kernel: int = 11) -> Tensor:
-    """Return images without fine detail, convolved with a Gaussian; the borders are mirrored.
+def gaussian_blur(x: Tensor) -> Tensor:
+    """Return images without fine detail, convolved with a Gaussian of σ = 5 pixels.
+
+    The kernel is 11 pixels wide, and the borders are mirrored.
 
     Args:
-        x: images (N, C, H, W), floats.
-        sigma: standard deviation of the Gaussian in pixels, > 0.
-        kernel: width of the kernel in pixels, odd, and less than twice each side of the image.
+        x: images (N, C, H, W), floats, of at least 6 × 6 pixels.
 
     Returns:
         Images like x, without a graph.
 
     Raises:
-        ValueError: an even kernel, σ ≤ 0, or images that are too small for the kernel.
+        ValueError: x does not hold images, or images that are too small for the kernel.
 
     Example:
         >>> torch.allclose(gaussian_blur(torch.full((1, 3, 8, 8), 0.3)), torch.tensor(0.3))
         True
     """
+    from torchvision.transforms import functional
+
     check_shapes(x=(x, "floats N C H W"))
-    radius = kernel // 2
-    if not len(x):
-        return x.detach()
-    if kernel % 2 == 0 or sigma <= 0 or min(x.shape[-2:]) <= radius:
-        raise ValueError(
-            "expected an odd kernel, less than twice each side of the image, and sigma > 0; "
-            f"got kernel={kernel}, sigma={sigma} and images of {tuple(x.shape[-2:])}"
-        )
-    weights = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma).square() / 2)
-    weights = (weights / weights.sum()).to(x)
-    return separable_convolution(pad(x.detach(), (radius,) * 4, mode="reflect"), weights)
+    if min(x.shape[-2:]) < 6:
+        raise ValueError(f"expected images of at least 6 × 6 pixels for a kernel of 11 pixels, got {tuple(x.shape)}")
+    return functional.gaussian_blur(x.detach(), 11, 5.0) if len(x) else x.detach()
 
 
 def _perturbation_curve(

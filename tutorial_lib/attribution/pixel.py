@@ -44,37 +44,6 @@ def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, ba
     return input_gradient(model, x, objective, batch_size=batch_size)
 
 
-def input_x_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
-    """Return the input times its gradient, x ⊙ ∂z_c/∂x.
-
-    For a ReLU network without biases the attributions sum to the logit. They are relative to a black image: a black
-    pixel, x = 0, has attribution zero.
-
-    Args:
-        model: any module that takes x alone and returns one row per sample; it is left as it was.
-        x: samples (N, …), for example images (N, C, H, W), floats.
-        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
-            logit of the predicted class.
-        batch_size: samples per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Attributions like x, signed, in the unit of the objective, by default logits.
-
-    Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
-
-    References:
-        Shrikumar et al., 2016, arXiv:1605.01713.
-
-    Example:
-        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False))
-        >>> x = torch.rand(2, 3, 1, 1)
-        >>> torch.allclose(input_x_gradient(model, x, 0).flatten(1).sum(1), model(x)[:, 0], atol=1e-6)
-        True
-    """
-    return x.detach() * input_gradient(model, x, objective, batch_size=batch_size)
-
-
 def smoothgrad(
     model: nn.Module,
     x: Tensor,

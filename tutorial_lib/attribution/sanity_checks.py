@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import Layer, find_layer, layer_names
-from tutorial_lib.metrics import srcc
+from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator
 
 
@@ -111,10 +111,5 @@ def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Modu
 
 def _correlate_maps(before: Tensor, after: Tensor) -> list[tuple[float, float]]:
     """The rank correlations of signed maps and of their absolute values, for each image."""
-    return [(_rank_correlation(a, b), _rank_correlation(a.abs(), b.abs())) for a, b in zip(before, after, strict=True)]
-
-
-def _rank_correlation(a: Tensor, b: Tensor) -> float:
-    """Spearman's correlation, with a value for constant maps as well."""
-    constant = [bool((values == values[0]).all()) for values in (a, b)]
-    return srcc(a, b) if not any(constant) else float(all(constant))
+    pairs = zip(before, after, strict=True)
+    return [(srcc_or_constant(a, b), srcc_or_constant(a.abs(), b.abs())) for a, b in pairs]

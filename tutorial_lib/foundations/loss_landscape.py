@@ -54,13 +54,12 @@ def random_weight_direction(
         )
     noise = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
     if normalization == "filter":
-        scales: dict[str, Tensor | float] = {
-            name: _filter_norms(theta[name]) / _filter_norms(noise[name]) for name in weights
-        }
+        scales = {name: _filter_norms(theta[name]) / _filter_norms(noise[name]) for name in weights}
     else:
-        scale = (_global_norm({name: theta[name] for name in weights}) / _global_norm(noise)).item()
-        scales = dict.fromkeys(weights, scale)
-    return {name: scales[name] * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()}
+        scales = dict.fromkeys(weights, _global_norm({name: theta[name] for name in weights}) / _global_norm(noise))
+    return {
+        name: scales[name].to(p) * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()
+    }
 
 
 def _filter_norms(weight: Tensor) -> Tensor:
@@ -127,7 +126,6 @@ def loss_surface(
                 )
     if not len(x):
         raise ValueError("a loss is a mean over at least one sample, but x is empty")
-    losses: list[list[Tensor]] = []
 
     def message() -> str:
         return (
@@ -135,19 +133,19 @@ def loss_surface(
             f"{getattr(y, 'shape', type(y).__name__)}"
         )
 
+    def loss_at(a_i: float, b_j: float) -> Tensor:
+        state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
+        state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
+        # In training mode the running statistics are updated; copies protect those of the model.
+        state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+        return loss(functional_call(model, state, (x,)), y)
+
+    columns = b if second is not None else (0.0,)
     with eval_mode(model), translate_errors(message):
         if batch_norm_statistics == "batch":
             for module in model.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
-        for a_i in a:
-            losses.append([])
-            for b_j in b if second is not None else (0.0,):
-                state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
-                state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
-                # In training mode the running statistics are updated; copies protect those of the model.
-                state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
-                losses[-1].append(loss(functional_call(model, state, (x,)), y))
-    surface = torch.stack([torch.stack(row) for row in losses])
+        surface = torch.stack([torch.stack([loss_at(a_i, b_j) for b_j in columns]) for a_i in a])
     return surface if second is not None else surface[:, 0]
 
 
@@ -262,12 +260,10 @@ def _flatten_states(states: Sequence[Direction]) -> Tensor:
     """Every state as one row, in float64 on the CPU, because a path is long and its last steps are short."""
     if len(states) < 3:
         raise ValueError(f"a path of {len(states)} states does not span a plane; record three or more")
-    names = list(states[0])
-    if any(set(state) != set(names) for state in states):
-        raise ValueError("the states hold different parameters; record the same names at each time")
-    if any(state[name].shape != states[0][name].shape for state in states for name in names):
-        raise ValueError("the states hold parameters of different shapes; record those of a single network")
-    rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in names] for state in states]
+    shapes = [{name: t.shape for name, t in state.items()} for state in states]
+    if any(shape != shapes[0] for shape in shapes):
+        raise ValueError("the states hold different parameters or shapes; record the same names at each time")
+    rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in states[0]] for state in states]
     theta = torch.stack([torch.cat(row) for row in rows])
     if not theta.isfinite().all():
         raise ValueError("some states are not finite; end the path before the training diverges")

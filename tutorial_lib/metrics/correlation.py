@@ -56,6 +56,28 @@ def srcc(a: Tensor, b: Tensor) -> float:
     return float(scipy.stats.spearmanr(x, y).statistic)
 
 
+def srcc_or_constant(a: Tensor, b: Tensor) -> float:
+    """Return Spearman's correlation with a value for constant lists, which have no order.
+
+    Args:
+        a: numbers (N,), of any dtype.
+        b: numbers (N,).
+
+    Returns:
+        The correlation in [−1, 1]; 1 if both lists are constant, and 0 if one of them is.
+
+    Raises:
+        ValueError: the lists have different lengths, or are not finite.
+
+    Example:
+        >>> srcc_or_constant(torch.tensor([1., 1.]), torch.tensor([0., 3.]))
+        0.0
+    """
+    a, b = check_paired(a, b, constant=True)
+    constant = [bool((values == values[0]).all()) for values in (a, b)]
+    return srcc(a, b) if not any(constant) else float(all(constant))
+
+
 def krcc(a: Tensor, b: Tensor) -> float:
     """Return Kendall's rank correlation coefficient τ_b (KRCC).
 
@@ -132,7 +154,7 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     # Both lists are standardized, so that the same starting points fit every scale.
     (s_mean, s_std), (t_mean, t_std) = ((v.mean(), v.std()) for v in (s, t))
     u, v = (s - s_mean) / s_std, (t - t_mean) / t_std
-    curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0), (-1.0, 0.0, 1.0), [0.0], [0.0])
+    curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0, 32.0), (-1.5, -0.75, 0.0, 0.75, 1.5), [0.0], [0.0])
     starts = [(0.0, 1.0, 0.0, (u * v).mean().item(), 0.0), *curves]
 
     def residuals(beta):

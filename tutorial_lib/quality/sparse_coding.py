@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib.metrics import average_ranks
+from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator
 
 # Red, green, blue to luma, green, red-difference chroma: the channels of the published autoencoder.
@@ -294,16 +294,8 @@ def spearman_power_similarity(a: Tensor, b: Tensor) -> Tensor:
         >>> spearman_power_similarity(torch.tensor([[1., 2., 3.]]), torch.tensor([[10., 20., 90.]]))
         tensor([1.])
     """
-    correlations = []
-    for row_a, row_b in zip(a.flatten(1), b.flatten(1), strict=True):
-        u, v = (average_ranks(row.detach().cpu()) for row in (row_a, row_b))
-        if torch.equal(u, v):
-            correlations.append(1.0)
-            continue
-        u, v = u - u.mean(), v - v.mean()
-        norm = (u.square().sum() * v.square().sum()).sqrt()
-        correlations.append(float((u * v).sum() / norm) if norm > 0 else 0.0)
-    return a.new_tensor(correlations).abs().clamp(max=1) ** 10
+    correlations = [srcc_or_constant(u, v) for u, v in zip(a.flatten(1), b.flatten(1), strict=True)]
+    return a.new_tensor(correlations).abs() ** 10
 
 
 def _to_opponent_colors(x: Tensor) -> Tensor:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib.attribution import upsample
 from tutorial_lib.gradients import Layer, layer_gradient, reduced_class_jacobian
 
 
@@ -78,5 +78,4 @@ def implicit_saliency(
         _, logits, sums = reduced_class_jacobian(model, batch, layer, reduce_fn, classes=classes)
         return sums.sum(1) / (logits.shape[1] if classes is None else len(classes))
 
-    maps = run_in_batches(one_batch, x, batch_size=batch_size)
-    return F.interpolate(maps[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]
+    return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])

@@ -59,39 +59,19 @@ def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:
     return logits
 
 
-def is_adversarial(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
-    """Return a mask of the images whose predicted class makes an attack successful.
-
-    Args:
-        logits: logits (N, C) of the attacked images.
-        y: integer labels (N,).
-        targeted: False requires a prediction other than y; True requires the prediction y.
-
-    Returns:
-        Mask (N,) of bools.
-
-    Example:
-        >>> is_adversarial(torch.tensor([[2., 1.], [1., 2.]]), torch.tensor([0, 0]))
-        tensor([False,  True])
-    """
-    return (logits.argmax(1) == y) if targeted else (logits.argmax(1) != y)
-
-
 def attack_success(
     model: nn.Module,
     x: Tensor,
     adversarial: Tensor,
     y: Tensor | int | None = None,
     *,
-    targeted: bool = False,
     batch_size: int = 64,
 ) -> tuple[Tensor, Tensor]:
     """Return which images count in the success rate of an attack, and which attacks succeeded.
 
     An image counts if it was classified correctly before the attack, f(x) = y, because an image that was misclassified
-    already is not a success of the attack. The attack on an image that counts succeeds if f(x′) ≠ y. For a targeted
-    attack, an image counts if f(x) ≠ y, and the attack succeeds if f(x′) = y. The success rate is
-    ``succeeded[counted].float().mean()``.
+    already is not a success of the attack. The attack on an image that counts succeeds if f(x′) ≠ y. The success
+    rate is ``succeeded[counted].float().mean()``.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.
@@ -99,7 +79,6 @@ def attack_success(
         adversarial: attacked images x′, of the same shape as x.
         y: integer labels (N,), one class for all images, or None for the classes predicted at x; with None every image
             counts.
-        targeted: whether y is the class that the attack aims at, not the correct one.
         batch_size: images per pass; it bounds the memory and does not change the result.
 
     Returns:
@@ -117,5 +96,5 @@ def attack_success(
     if adversarial.shape != x.shape:
         raise ValueError(f"adversarial must have the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
     y = resolve_labels(model, x, y, batch_size)
-    counted = ~is_adversarial(check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y), y, targeted)
-    return counted, counted & is_adversarial(model_outputs(model, adversarial, batch_size=batch_size), y, targeted)
+    counted = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y).argmax(1) == y
+    return counted, counted & (model_outputs(model, adversarial, batch_size=batch_size).argmax(1) != y)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_shapes
@@ -130,7 +132,6 @@ class PurviewDetector:
             2019 has (40, 20).
         log: whether the logarithm of the features is taken first; False allows negative features.
         epochs: passes over the features, for hidden layers.
-        l2_penalty: weight of the penalty ½‖w‖² in the loss of the logistic regression, which is a sum over samples.
 
     References:
         Lee et al., IEEE Access 2023, arXiv:2304.02834; Kwon et al., ICIP 2019, arXiv:1908.09998 (the widths).
@@ -143,10 +144,10 @@ class PurviewDetector:
         True
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200, l2_penalty: float = 1.0):
-        if epochs < 1 or l2_penalty <= 0:
-            raise ValueError(f"at least one epoch and a strength above zero, not {epochs} and {l2_penalty}")
-        self.hidden, self.log, self.epochs, self.strength = tuple(hidden), log, epochs, l2_penalty
+    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200):
+        if epochs < 1:
+            raise ValueError(f"the training needs at least one epoch, not {epochs}")
+        self.hidden, self.log, self.epochs = tuple(hidden), log, epochs
         self.layers: list[tuple[Tensor, Tensor]] | None = None
 
     def fit(self, normal: Tensor, abnormal: Tensor, *, generator: torch.Generator | None = None) -> PurviewDetector:
@@ -163,47 +164,19 @@ class PurviewDetector:
         Raises:
             ValueError: features of other shapes, features that are not finite, or negative ones with ``log``.
         """
-        if (
-            normal.dim() != 2
-            or abnormal.dim() != 2
-            or normal.shape[1] != abnormal.shape[1]
-            or 0 in (len(normal), len(abnormal))
-        ):
-            raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
-        check_shapes(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
+        check_shapes(normal=(normal, "floats n F"), abnormal=(abnormal, "floats m F"))
         both = self._preprocess(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
         # A feature that never varies has no unit.
         self.spread = torch.where(spread > 0, spread, 1)
-        seed = (
-            0 if generator is None else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
-        )
-        self.layers = self._fit_sklearn((both - self.mean) / self.spread, len(normal), seed)
+        features, is_abnormal = ((both - self.mean) / self.spread).numpy(), np.arange(len(both)) >= len(normal)
+        if self.hidden:
+            seed = generator and int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+            weights, biases = _fit_mlp(features, is_abnormal, self.hidden, self.epochs, seed or 0)
+        else:
+            weights, biases = _fit_logistic_regression(features, is_abnormal)
+        self.layers = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(weights, biases, strict=True)]
         return self
-
-    def _fit_sklearn(self, features: Tensor, normal: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-        """Weights and biases, layer by layer; scikit-learn does the fitting."""
-        abnormal = len(features) - normal
-        given, said = features.numpy(), [0] * normal + [1] * abnormal
-        if not self.hidden:
-            from sklearn.linear_model import LogisticRegression
-
-            model = LogisticRegression(C=1 / self.strength, class_weight="balanced", max_iter=2000).fit(given, said)
-            return [(torch.from_numpy(model.coef_.T), torch.from_numpy(model.intercept_))]
-        from sklearn.neural_network import MLPClassifier
-
-        # It knows no class weights: the smaller side is repeated instead.
-        rows = [*range(len(features))]
-        rows += [rows[i % normal] for i in range(abnormal - normal)] + [
-            normal + i % abnormal for i in range(normal - abnormal)
-        ]
-        how = {"batch_size": min(64, len(rows)), "max_iter": self.epochs, "tol": 0.0, "n_iter_no_change": self.epochs}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it stops when it was told to
-            model = MLPClassifier(self.hidden, random_state=seed, **how).fit(given[rows], [said[i] for i in rows])
-        return [
-            (torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(model.coefs_, model.intercepts_, strict=True)
-        ]
 
     def score(self, features: Tensor) -> Tensor:
         """Return the log-odds that each sample is abnormal.
@@ -236,3 +209,30 @@ class PurviewDetector:
             raise ValueError("some features are negative and have no logarithm: take PurviewDetector(log=False)")
         # A norm of exactly zero is smaller than any that can be told from it.
         return fine.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+def _fit_logistic_regression(features: NDArray, is_abnormal: NDArray) -> tuple[list[NDArray], list[NDArray]]:
+    """The weights and biases of a logistic regression with equal weight for both sides."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(features, is_abnormal)
+    return [model.coef_.T], [model.intercept_]
+
+
+def _fit_mlp(
+    features: NDArray, is_abnormal: NDArray, hidden: tuple[int, ...], epochs: int, seed: int
+) -> tuple[list[NDArray], list[NDArray]]:
+    """The weights and biases of a multilayer perceptron, trained by Adam with equal weight for both sides."""
+    from sklearn.neural_network import MLPClassifier
+
+    # MLPClassifier has no class weights, so the samples of the smaller side are repeated instead.
+    sides = np.flatnonzero(~is_abnormal), np.flatnonzero(is_abnormal)
+    smaller, larger = sorted(sides, key=len)
+    rows = np.concatenate([*sides, np.resize(smaller, len(larger) - len(smaller))])
+    with warnings.catch_warnings():
+        # The training always ends by reaching the number of epochs, which scikit-learn warns about.
+        warnings.simplefilter("ignore")
+        model = MLPClassifier(
+            hidden, batch_size=min(64, len(rows)), max_iter=epochs, tol=0.0, n_iter_no_change=epochs, random_state=seed
+        ).fit(features[rows], is_abnormal[rows])
+    return model.coefs_, model.intercepts_

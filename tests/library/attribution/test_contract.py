@@ -22,7 +22,6 @@ def contrasts_of_all_classes(m, x, J, **k):
 
 METHODS = {
     "saliency": i.saliency,
-    "input_x_gradient": i.input_x_gradient,
     "smoothgrad": seeded(i.smoothgrad, n_samples=3),
     "smoothgrad square": seeded(i.smoothgrad, n_samples=3, reduction="square"),
     "smoothgrad variance": seeded(i.smoothgrad, n_samples=3, reduction="variance", noise_level=0.5),

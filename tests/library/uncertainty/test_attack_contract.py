@@ -13,19 +13,13 @@ ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.05, **k),
     "fgsm in L2": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.5, norm=2, **k),
     "bim": lambda m, x, y, **k: u.bim(m, x, y, eps=0.05, n_steps=4, **k),
-    "bim, the best": lambda m, x, y, **k: u.bim(m, x, y, eps=0.4, alpha=0.2, n_steps=4, return_point="best", **k),
     "bim, the first": lambda m, x, y, **k: u.bim(m, x, y, eps=0.2, alpha=0.004, n_steps=12, return_point="first", **k),
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.05, n_steps=4, generator=seeded(), **k),
-    "pgd in L2, restarts": lambda m, x, y, **k: u.pgd(
-        m, x, y, eps=0.3, norm=2, n_steps=3, restarts=3, generator=seeded(), **k
-    ),
+    "pgd in L2": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.3, norm=2, n_steps=3, generator=seeded(), **k),
     "deepfool": u.deepfool,
     "deepfool, two candidates": lambda m, x, y, **k: u.deepfool(m, x, y, n_candidates=2, n_steps=3, **k),
     "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(
         m, x, y, n_steps=20, binary_search_steps=3, initial_const=0.1, **k
-    ),
-    "carlini_wagner, confident": lambda m, x, y, **k: u.carlini_wagner(
-        m, x, y, n_steps=20, binary_search_steps=3, initial_const=1.0, confidence=0.5, **k
     ),
 }
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
