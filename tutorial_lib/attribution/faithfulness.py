@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._batching import expand_to_samples
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.attribution.maps import check_maps
 from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
@@ -87,7 +88,7 @@ def deletion_curve(
         (tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000]), torch.Size([3, 5]))
     """
     return _perturbation_curve(
-        model, x, _expand_to_images(baseline, x), x, maps, target, n_steps, batch_size, generator
+        model, x, expand_to_samples(baseline, x), x, maps, target, n_steps, batch_size, generator
     )
 
 
@@ -136,7 +137,7 @@ def insertion_curve(
         >>> insertion_curve(model, torch.rand(3, 3, 8, 8), torch.rand(3, 8, 8), n_steps=4).area.shape
         torch.Size([3])
     """
-    start_images = gaussian_blur(x) if start is None else _expand_to_images(start, x)
+    start_images = gaussian_blur(x) if start is None else expand_to_samples(start, x)
     return _perturbation_curve(model, x, x, start_images, maps, target, n_steps, batch_size, generator)
 
 
@@ -237,16 +238,4 @@ def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:
     values = maps.flatten(1)
     shuffled = torch.randperm(values.shape[1], generator=generator, device=generator.device).to(maps.device)
     order = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]
-    ranks = torch.arange(values.shape[1], device=maps.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, ranks).view_as(maps)
-
-
-def _expand_to_images(value: float | Tensor, x: Tensor) -> Tensor:
-    """A number, one image, or one image for each of x, expanded to the shape of x."""
-    value = torch.as_tensor(value, dtype=x.dtype, device=x.device).detach()
-    try:
-        return value.expand_as(x)
-    except RuntimeError:
-        raise ValueError(
-            f"expected a number, one image, or one for each of the images {tuple(x.shape)}, got {tuple(value.shape)}"
-        ) from None
+    return order.argsort(1).view_as(maps)

@@ -128,16 +128,9 @@ class MLPHead:
             ValueError: not one label per sample, a negative label, features that are not finite, or fewer than two
                 samples.
         """
-        check_shapes(labels=(labels, "whole N"))
-        if len(features) != len(labels) or len(labels) < 2 or features.dim() < 2 or not features.numel():
-            raise ValueError(
-                "expected features (N, …) and labels (N,) of at least two samples, "
-                f"got {tuple(features.shape)} and {tuple(labels.shape)}"
-            )
-        if (labels < 0).any():
-            raise ValueError("labels must be class indices ≥ 0, but some are negative")
-        if not features.isfinite().all():
-            raise ValueError("the features are not finite")
+        check_shapes(features=(_flatten_features(features), "floats n d"), labels=(labels, "whole n"))
+        if len(labels) < 2 or (labels < 0).any() or not features.isfinite().all():
+            raise ValueError("expected at least two samples, finite features, and labels that are class indices ≥ 0")
         generator = default_generator(generator)
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
             flat = _flatten_features(features).clone()
@@ -170,11 +163,8 @@ class MLPHead:
         """
         if self.network is None:
             raise ValueError("this MLPHead is not trained: call fit first")
-        if features.dim() < 2:
-            raise ValueError(f"expected features (N, …), one row per sample, got {tuple(features.shape)}")
         flat = _flatten_features(features)
-        if flat.shape[1] != len(self.mean):
-            raise ValueError(f"fitted on {len(self.mean)} features per sample, got {flat.shape[1]}")
+        check_shapes(features=(flat, "floats N d"), fitted_mean=(self.mean, "floats d"))
         with torch.no_grad():
             return self.network((flat - self.mean) / self.std)
 
@@ -264,6 +254,8 @@ class IntrospectiveClassifier:
 
 def _flatten_features(features: Tensor) -> Tensor:
     """Features as one row per sample, in single precision at least, since half precision is too coarse for training."""
+    if features.dim() < 2:
+        raise ValueError(f"expected features (N, …), one row per sample, got {tuple(features.shape)}")
     return features.detach().flatten(1).to(promote_to_float32(features))
 
 

@@ -36,9 +36,10 @@ def upsample(maps: Tensor, size: int | Sequence[int]) -> Tensor:
     """
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
         raise ValueError(f"maps must be floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
-    output_size = [size, size] if isinstance(size, int) else list(size)
     stacked = maps[:, None] if maps.dim() == 3 else maps
-    resized = F.interpolate(stacked, output_size, mode="bilinear", align_corners=False)
+    resized = F.interpolate(
+        stacked, size if isinstance(size, int) else list(size), mode="bilinear", align_corners=False
+    )
     return resized[:, 0] if maps.dim() == 3 else resized
 
 
@@ -66,7 +67,7 @@ def reduce_channels(maps: Tensor) -> Tensor:
     return maps.abs() if maps.dim() == 3 else maps.abs().amax(1)
 
 
-def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None) -> Tensor:
+def normalize_maps(maps: Tensor, *, scale: Tensor | None = None) -> Tensor:
     """Return maps for display, each divided by its largest absolute value.
 
     m / max(max|m|, floor), where the floor is 8 times the precision of the dtype, 1e-6 in single precision: the size of
@@ -77,8 +78,7 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None) -> Tens
 
     Args:
         maps: maps (N, …), floats.
-        scale: full scale instead of the largest absolute value of each map: that of each of N other maps (N, …), or a
-            number.
+        scale: other maps (N, …), whose largest absolute values are the full scale instead of those of the maps.
 
     Returns:
         Maps like the input, in [−1, 1], or in [0, 1] where m ≥ 0. With a ``scale`` they can lie beyond: the map is then
@@ -95,34 +95,13 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None) -> Tens
     """
     if not _flatten_maps(maps).isfinite().all():
         raise ValueError("the maps are not finite, so they cannot be normalized")
-    divisor = max_magnitude(maps)
-    if isinstance(scale, Tensor):
+    divisor = _flatten_maps(maps).abs().amax(1)
+    if scale is not None:
         if scale.dim() == 0 or len(scale) != len(maps):
             raise ValueError(f"scale must hold one map for each of the {len(maps)} maps, got {tuple(scale.shape)}")
-        divisor = max_magnitude(scale).to(maps)
-    elif scale is not None:
-        divisor = torch.full_like(divisor, scale)
+        divisor = _flatten_maps(scale).abs().amax(1).to(maps)
     divisor = divisor.clamp(min=ROUNDING_ULPS * torch.finfo(maps.dtype).eps)
     return maps / broadcast_per_sample(divisor, maps)
-
-
-def max_magnitude(maps: Tensor) -> Tensor:
-    """Return the largest absolute value of each map.
-
-    Args:
-        maps: maps (N, …), floats.
-
-    Returns:
-        Values (N,), ≥ 0.
-
-    Raises:
-        ValueError: maps that are not floats, or that have no values.
-
-    Example:
-        >>> max_magnitude(torch.tensor([[[0., -2.]]]))
-        tensor([2.])
-    """
-    return _flatten_maps(maps).abs().amax(1)
 
 
 def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:

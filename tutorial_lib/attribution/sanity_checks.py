@@ -34,7 +34,6 @@ def model_randomization_test(
     explain: Callable[[nn.Module, Tensor], Tensor],
     *,
     layers: Sequence[Layer] | None = None,
-    cascading: bool = True,
     generator: torch.Generator | None = None,
 ) -> RandomizationResult:
     """Return the similarity of maps before and after the weights are randomized.
@@ -55,7 +54,6 @@ def model_randomization_test(
             ``lambda model, x: saliency(model, x, 3)``. Fix the class, because the randomized network predicts another.
         layers: layers in the order in which they are randomized; all layers inside a block are randomized together.
             None selects every layer, the last registered first.
-        cascading: True leaves the layers of earlier stages randomized; False randomizes one layer at a time.
         generator: source of the permutations, on the CPU; None is a new generator with seed 0.
 
     Returns:
@@ -83,9 +81,8 @@ def model_randomization_test(
         stages = [(names[id(find_layer(model, layer))], layer_names(model, [layer])) for layer in layers]
     original_maps = _compute_maps(explain, model, x)
     randomized = copy.deepcopy(model)
-    correlations = [_correlate_maps(original_maps, _compute_maps(explain, randomized, x))]
-    for _, names_inside in stages:
-        randomized = randomized if cascading else copy.deepcopy(model)
+    correlations = []
+    for _, names_inside in [("", []), *stages]:
         for name in names_inside:
             _shuffle_parameters(find_layer(randomized, name), generator)
         correlations.append(_correlate_maps(original_maps, _compute_maps(explain, randomized, x)))
@@ -104,8 +101,10 @@ def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Modu
     """The maps of an explanation, checked, as one row each."""
     maps = explain(model, x)
     if not isinstance(maps, Tensor) or len(maps) != len(x) or maps.dim() < 2 or not maps.isfinite().all():
-        received = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise ValueError(f"explain(model, x) must return one finite map per image, ({len(x)}, …), not {received}")
+        raise ValueError(
+            f"explain(model, x) must return one finite map per image, ({len(x)}, …), "
+            f"not {tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__}"
+        )
     return maps.detach().flatten(1)
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import get_total_norm
 
-from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib._batching import sample_norms
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients._context import eval_mode, translate_errors
 from tutorial_lib.runtime import default_generator
@@ -54,22 +55,14 @@ def random_weight_direction(
         )
     noise = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
     if normalization == "filter":
-        scales = {name: _filter_norms(theta[name]) / _filter_norms(noise[name]) for name in weights}
+        scales = {name: sample_norms(theta[name]) / sample_norms(noise[name]) for name in weights}
     else:
-        scales = dict.fromkeys(weights, _global_norm({name: theta[name] for name in weights}) / _global_norm(noise))
+        scales = dict.fromkeys(
+            weights, get_total_norm([theta[name] for name in weights]) / get_total_norm(noise.values())
+        )
     return {
         name: scales[name].to(p) * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()
     }
-
-
-def _filter_norms(weight: Tensor) -> Tensor:
-    """The norm of every filter, that is, of the weights of one output: (out, …) -> (out, 1, …)."""
-    return broadcast_per_sample(weight.flatten(1).norm(dim=1), weight)
-
-
-def _global_norm(direction: Direction) -> Tensor:
-    """The Euclidean norm of all tensors together."""
-    return torch.stack([d.norm() for d in direction.values()]).norm()
 
 
 @torch.no_grad()
@@ -127,12 +120,6 @@ def loss_surface(
     if not len(x):
         raise ValueError("a loss is a mean over at least one sample, but x is empty")
 
-    def message() -> str:
-        return (
-            f"the model or the loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, "
-            f"{getattr(y, 'shape', type(y).__name__)}"
-        )
-
     def loss_at(a_i: float, b_j: float) -> Tensor:
         state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
         state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
@@ -140,8 +127,9 @@ def loss_surface(
         state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
         return loss(functional_call(model, state, (x,)), y)
 
+    received = f"x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
     columns = b if second is not None else (0.0,)
-    with eval_mode(model), translate_errors(message):
+    with eval_mode(model), translate_errors(lambda: f"the model or the loss do not fit {received}"):
         if batch_norm_statistics == "batch":
             for module in model.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)

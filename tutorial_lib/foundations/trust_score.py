@@ -55,8 +55,6 @@ class TrustScore:
             ValueError: shapes that do not belong together, features that are not finite, fewer than two classes, or a
                 class with too few samples for ``k`` and ``alpha``.
         """
-        if features.dim() > 2:
-            raise ValueError(f"features must be (n, d), not {tuple(features.shape)}; flatten images first")
         check_shapes(features=(features, "floats n d"), labels=(labels, "whole n"))
         if not features.isfinite().all():
             raise ValueError("the features are not finite; NaN would be the nearest neighbor of every sample")
@@ -64,10 +62,9 @@ class TrustScore:
         classes, counts = labels.unique(return_counts=True)
         min_count = self.k + 1 if self.alpha else 1
         if len(classes) < 2 or counts.min() < min_count:
-            samples_per_class = dict(zip(classes.tolist(), counts.tolist(), strict=True))
             raise ValueError(
                 f"expected two classes of at least {min_count} samples each, not these numbers of samples per class: "
-                f"{samples_per_class}"
+                f"{dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
             )
         # Distances do not depend on the origin, but their rounding errors do; these are smallest near the mean.
         self.origin = features.mean(0)
@@ -97,12 +94,7 @@ class TrustScore:
         """
         if not self.class_samples:
             raise ValueError("call fit(features, labels) first")
-        if features.dim() != 2 or features.shape[1] != len(self.origin):
-            raise ValueError(
-                f"fitted on samples of {len(self.origin)} numbers, so features must be (N, {len(self.origin)}), "
-                f"not {tuple(features.shape)}"
-            )
-        check_shapes(features=(features, "floats N d"))
+        check_shapes(features=(features, "floats N d"), fitted_mean=(self.origin, "floats d"))
 
         def one_batch(rows: Tensor) -> Tensor:
             centered = rows.detach().to(self.origin) - self.origin

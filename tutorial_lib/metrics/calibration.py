@@ -122,9 +122,7 @@ def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -
         >>> reliability_bins(torch.tensor([[.9, .1], [.6, .4]]), torch.tensor([0, 1]), bins=2).counts
         tensor([0., 2.], dtype=torch.float64)
     """
-    if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        received = f"{tuple(probabilities.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"expected probabilities (N, C) and labels (N,), N > 0, not {received}")
+    check_shapes(probabilities=(probabilities, "floats n C"), labels=(labels, "whole n"))
     if bins < 1:
         raise ValueError(f"expected at least one bin, not {bins}")
     p, labels = probabilities.detach().cpu(), labels.cpu()
@@ -197,11 +195,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         >>> round(2 / fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # z/T = log 3 gives probability ¾
         1.0986
     """
-    if logits.dim() != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(
-            f"expected logits (N, C) and labels (N,), N > 0, not {tuple(logits.shape)} and {tuple(labels.shape)}"
-        )
-    check_shapes(labels=(labels, "whole N"))
+    check_shapes(logits=(logits, "floats n C"), labels=(labels, "whole n"))
     z, labels = logits.detach().to("cpu", torch.float64), labels.cpu().long()
     if not z.isfinite().all() or not ((0 <= labels) & (labels < z.shape[1])).all():
         raise ValueError(f"logits must be finite, and labels lie in 0…{z.shape[1] - 1}")

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tutorial_lib._validation import check_shapes
+
 
 def auroc(normal: Tensor, abnormal: Tensor) -> float:
     """Return the area under the ROC curve (AUROC), P(a > n) + ½ P(a = n).
@@ -141,9 +143,7 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
         tensor([0.0000, 0.5000], dtype=torch.float64)
     """
     score = check_scores(score, "score")
-    if correct.shape != score.shape or correct.dtype != torch.bool:
-        received = f"{correct.dtype} {tuple(correct.shape)}"
-        raise ValueError(f"correct must be bool, one for each of the {len(score)} scores, not {received}")
+    check_shapes(score=(score, "floats n"), correct=(correct, "bools n"))
     _, index, counts = score.unique(return_inverse=True, return_counts=True)
     tie_errors = torch.zeros(len(counts), dtype=score.dtype).index_add_(0, index, (~correct.cpu()).to(score))
     # Within a tie every sample contributes the mean error of the tie.
@@ -180,8 +180,10 @@ def check_scores(values: Tensor, name: str) -> Tensor:
         tensor([1., 2.], dtype=torch.float64)
     """
     if not isinstance(values, Tensor) or values.dim() != 1 or not len(values):
-        received = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ValueError(f"{name} must be a tensor of at least one score, (N,), not {received}")
+        raise ValueError(
+            f"{name} must be a tensor of at least one score, (N,), "
+            f"not {tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__}"
+        )
     values = values.detach().to("cpu", torch.float64).contiguous()
     if values.isnan().any():
         raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number (NaN)")

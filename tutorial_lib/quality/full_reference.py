@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tutorial_lib._validation import check_shapes
+
 WINDOW_SIZE, WINDOW_SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, from fine to coarse
 
@@ -182,15 +184,10 @@ def _convolve(x: Tensor, window: Tensor) -> Tensor:
 
 def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
     """Raise unless x and reference are images of floats, alike, with at least ``min_size`` pixels per side."""
-    if x.dim() != 4 or x.shape != reference.shape or len(x) == 0:
+    check_shapes(x=(x, "floats n C H W"), reference=(reference, "floats n C H W"))
+    if x.dtype != reference.dtype:
         raise ValueError(
-            f"expected at least one image and its reference, alike in shape (N, C, H, W), not {tuple(x.shape)} and "
-            f"{tuple(reference.shape)}"
-        )
-    if not x.is_floating_point() or x.dtype != reference.dtype:
-        raise ValueError(
-            f"images and references must be floats of the same dtype, not {x.dtype} and {reference.dtype}; divide bytes "
-            "by 255, and use x.to(reference)"
+            f"images and references must have the same dtype, not {x.dtype} and {reference.dtype}: use x.to(reference)"
         )
     if min(x.shape[-2:]) < min_size:
         raise ValueError(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib._batching import batch_slices, run_in_batches
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 
@@ -67,10 +67,7 @@ def compare_gradients(
         >>> comparison.distance.shape
         torch.Size([2, 1])
     """
-    if x.shape != reference.shape:
-        raise ValueError(
-            f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
-        )
+    check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
 
     def one_batch(x: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         pairs = zip(
@@ -186,8 +183,6 @@ def reconstruction_gradient_norm(
         >>> reconstruction_gradient_norm(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2])
     """
-    if len(x) == 0:
-        raise ValueError("expected at least one image, but x is empty")
     return per_sample_gradient_norms(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size).norm(
         dim=1
     )

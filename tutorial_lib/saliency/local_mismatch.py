@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.attribution import upsample
 from tutorial_lib.gradients import Layer, bind_per_sample, model_outputs, spatial_gradients, spatial_logits
 
@@ -41,7 +42,7 @@ def local_loss(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8
         _, z, local = spatial_logits(model, x, layer)
         return -(z.softmax(1)[:, :, None, None] * local.detach().log_softmax(1)).sum(1)
 
-    _check_images(x)
+    check_shapes(x=(x, "floats N C H W"))
     return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])
 
 
@@ -84,11 +85,5 @@ def local_mismatch(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int
         A, _, g = spatial_gradients(model, x, layer, J)
         return (A * g).abs().sum(1)
 
-    _check_images(x)
+    check_shapes(x=(x, "floats N C H W"))
     return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])
-
-
-def _check_images(x: Tensor) -> None:
-    """Raise unless x is a batch of images."""
-    if x.dim() != 4:
-        raise ValueError(f"expected images (N, C, H, W), not {tuple(x.shape)}; for a single image, pass x[None]")

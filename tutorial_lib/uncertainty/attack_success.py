@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import logit, model_outputs
+from tutorial_lib.gradients import fix_predicted_class, logit, model_outputs
 
 
 def resolve_labels(model: nn.Module, x: Tensor, y: Tensor | int | None, batch_size: int = 64) -> Tensor:
@@ -27,15 +27,8 @@ def resolve_labels(model: nn.Module, x: Tensor, y: Tensor | int | None, batch_si
         >>> resolve_labels(nn.Flatten(), torch.tensor([[2., 1.], [1., 2.]]), None)
         tensor([0, 1])
     """
-    if y is None:
-        return model_outputs(model, x, batch_size=batch_size).argmax(1)
-    if isinstance(y, int):
-        return torch.full((len(x),), y, device=x.device)
-    if y.is_floating_point() or y.dtype == torch.bool or y.shape != x.shape[:1]:
-        received = f"{y.dtype} of shape {tuple(y.shape)}"
-        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {received}")
-    y = y.detach().to(x.device, torch.int64)
-    return y.clone() if y.is_inference() else y
+    (label,) = fix_predicted_class(model, x, logit(y), batch_size=batch_size).bound
+    return torch.as_tensor(label, device=x.device).expand(len(x))
 
 
 def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:

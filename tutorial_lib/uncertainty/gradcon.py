@@ -61,7 +61,7 @@ class GradCon:
         >>> from tutorial_lib.models import StridedAutoencoder
         >>> normal = torch.rand(20, 3, 1, 1).expand(-1, -1, 28, 28)
         >>> detector = GradCon(StridedAutoencoder(widths=(4, 4, 8, 8))).fit(normal, epochs=1)
-        >>> detector.score(normal[:5]).shape, detector.alignment(normal[:5]).shape
+        >>> detector.score(normal[:5]).shape, detector.gradient_statistics(normal[:5])[1].shape
         (torch.Size([5]), torch.Size([5, 4]))
     """
 
@@ -112,12 +112,11 @@ class GradCon:
         Raises:
             ValueError: no images, epochs < 1, or images that are not floats.
         """
-        if len(images) == 0 or epochs < 1:
+        if len(images) == 0 or epochs < 1 or not images.is_floating_point():
             raise ValueError(
-                f"GradCon needs at least one step of training, not {epochs} epochs of {len(images)} images"
+                "GradCon needs at least one step of training on float images in [0, 1], "
+                f"not {epochs} epochs of {len(images)} images of {images.dtype}"
             )
-        if not images.is_floating_point():
-            raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
         generator = default_generator(generator)
         self.history = []
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):

@@ -18,7 +18,6 @@ from tutorial_lib.gradients import (
     per_sample_gradient_norms,
 )
 from tutorial_lib.gradients.layers import Layer
-from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
 def confounding_gradient_norms(
@@ -109,10 +108,7 @@ def confounding_norms_from_gram(
         <BLANKLINE>
                 [[1.7678]]])
     """
-    if labels.dim() != 2 or not len(labels) or labels.shape[1] != check_logits(logits).shape[1]:
-        raise ValueError(
-            f"expected labels (Q, C) and logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}"
-        )
+    check_shapes(labels=(labels, "floats Q C"), logits=(logits, "floats N C"))
     # δ depends on the logits alone, so the logits also stand in for the features, which are not used.
     delta = [
         last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels
@@ -171,10 +167,17 @@ class PurviewDetector:
         self.spread = torch.where(spread > 0, spread, 1)
         features, is_abnormal = ((both - self.mean) / self.spread).numpy(), np.arange(len(both)) >= len(normal)
         if self.hidden:
-            seed = generator and int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
-            weights, biases = _fit_mlp(features, is_abnormal, self.hidden, self.epochs, seed or 0)
+            seed = (
+                0
+                if generator is None
+                else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+            )
+            weights, biases = _fit_mlp(features, is_abnormal, self.hidden, self.epochs, seed)
         else:
-            weights, biases = _fit_logistic_regression(features, is_abnormal)
+            from sklearn.linear_model import LogisticRegression
+
+            model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(features, is_abnormal)
+            weights, biases = [model.coef_.T], [model.intercept_]
         self.layers = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(weights, biases, strict=True)]
         return self
 
@@ -192,8 +195,7 @@ class PurviewDetector:
         """
         if self.layers is None:
             raise ValueError("nothing has been learned yet: call fit(normal, abnormal) first")
-        if features.dim() != 2 or features.shape[1] != len(self.mean):
-            raise ValueError(f"fitted on features (N, {len(self.mean)}), these are {tuple(features.shape)}")
+        check_shapes(features=(features, "floats N F"), fitted_mean=(self.mean, "floats F"))
         found = (self._preprocess(features) - self.mean) / self.spread
         for i, (weight, bias) in enumerate(self.layers):
             found = (found.relu() if i else found) @ weight + bias
@@ -209,14 +211,6 @@ class PurviewDetector:
             raise ValueError("some features are negative and have no logarithm: take PurviewDetector(log=False)")
         # A norm of exactly zero is smaller than any that can be told from it.
         return fine.clamp(min=torch.finfo(torch.float32).tiny).log()
-
-
-def _fit_logistic_regression(features: NDArray, is_abnormal: NDArray) -> tuple[list[NDArray], list[NDArray]]:
-    """The weights and biases of a logistic regression with equal weight for both sides."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(features, is_abnormal)
-    return [model.coef_.T], [model.intercept_]
 
 
 def _fit_mlp(

@@ -159,7 +159,7 @@ def test_mlp_head_rejects_invalid_input():
     for bad, wrong, message in [(features, labels[:-1], "labels"), (features / 0, labels, "finite"), few]:
         with pytest.raises(ValueError, match=message):
             stage.fit(bad, wrong)
-    with pytest.raises(ValueError, match="fitted on 3 features per sample, got 2"):
+    with pytest.raises(ValueError, match="expected features: floats"):
         stage.logits(features[:, :2])
 
 

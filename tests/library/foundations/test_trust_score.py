@@ -127,11 +127,11 @@ def test_trust_score_accepts_arbitrary_integer_labels(samples_and_predictions):
     [
         (lambda s, y, h, p: TrustScore(k=0), "starts at 1"),
         (lambda s, y, h, p: TrustScore(alpha=1.0), "alpha"),
-        (lambda s, y, h, p: TrustScore().fit(s[:, :, None], y), "flatten"),
+        (lambda s, y, h, p: TrustScore().fit(s[:, :, None], y), r"expected features: floats \(n, d\)"),
         (lambda s, y, h, p: TrustScore().fit(s, 0 * y), "two classes"),
         (lambda s, y, h, p: TrustScore(alpha=0.1, k=50).fit(s, y), "at least 51"),
         (lambda s, y, h, p: TrustScore().score(h, p), "fit"),
-        (lambda s, y, h, p: TrustScore().fit(s, y).score(h[:, :3], p), "fitted on samples of 5"),
+        (lambda s, y, h, p: TrustScore().fit(s, y).score(h[:, :3], p), "expected features: floats"),
         (lambda s, y, h, p: TrustScore().fit(s, y).score(h, p + 9), "among the fitted"),
         (lambda s, y, h, p: TrustScore().fit(s, y).score(h, p[:4]), "predictions"),
     ],

@@ -147,7 +147,7 @@ def test_risk_coverage_of_perfect_and_constant_scores():
     assert risk_coverage(torch.zeros(4), correct).risk.tolist() == [0.25] * 4
     with pytest.raises(ValueError, match="bool"):
         risk_coverage(torch.zeros(4), correct.float())
-    with pytest.raises(ValueError, match="one for each of the 3"):
+    with pytest.raises(ValueError, match="expected score: floats"):
         risk_coverage(torch.zeros(3), correct)
 
 

@@ -78,5 +78,5 @@ def test_local_loss_and_mismatch_reject_invalid_input(f, pooled):
     assert f(pooled, x, "0").shape == (3, 8, 8)
     with pytest.raises(ValueError, match="not the same at every position"):
         f(models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2")
-    with pytest.raises(ValueError, match="expected images \\(N, C, H, W\\)"):
+    with pytest.raises(ValueError, match=r"expected x: floats \(N, C, H, W\)"):
         f(pooled, x[0], "1")

@@ -124,10 +124,10 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
 def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labels):
     x, y = images, correct_labels
     message = {
-        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, and keep normalization inside the model",
+        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, keep normalization inside the model",
         "integer": "must be float",
         "empty": "at least one sample",
-        "labels": "y must be integer labels",
+        "labels": "bound to [0-9]+ rows, x has 5 samples",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch",
     }[wrong]
     x = {"range": 2 * x, "integer": (255 * x).to(torch.uint8), "empty": x[:0]}.get(wrong, x)

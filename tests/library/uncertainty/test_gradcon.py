@@ -194,7 +194,7 @@ def test_gradcon_rejects_invalid_input(network, images):
         GradCon(network, alpha=-1)
     with pytest.raises(ValueError, match="unknown layer 'decodr'"):
         GradCon(network, decoder="decodr")
-    for bad, message in ((images[:0], "at least one step"), ((255 * images).byte(), "must be float")):
+    for bad, message in ((images[:0], "at least one step"), ((255 * images).byte(), "float images")):
         with pytest.raises(ValueError, match=message):
             GradCon(network).fit(bad)
 

@@ -221,7 +221,7 @@ def test_purview_detector_accepts_zero_norms_and_constant_features():
         (lambda a, b: PurviewDetector().fit(-a, b), r"PurviewDetector\(log=False\)"),
         (lambda a, b: PurviewDetector().fit(a / 0, b), "not finite"),
         (lambda a, b: PurviewDetector().score(a), "call fit"),
-        (lambda a, b: PurviewDetector().fit(a, b).score(a[:, :2]), "fitted on features"),
+        (lambda a, b: PurviewDetector().fit(a, b).score(a[:, :2]), "expected features: floats"),
     ],
 )
 def test_purview_detector_rejects_invalid_input(broken, message):
@@ -237,7 +237,7 @@ def test_confounding_gradient_norms_rejects_invalid_input(signs, images):
     ):
         with pytest.raises(ValueError, match=message):
             confounding_gradient_norms(signs, images, **options)
-    with pytest.raises(ValueError, match=r"labels \(Q, C\)"):
+    with pytest.raises(ValueError, match=r"expected labels: floats \(Q, C\)"):
         confounding_norms_from_gram(torch.eye(2)[None, None], torch.zeros(1, 2), torch.ones(2))
 
 
