@@ -95,13 +95,32 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | None = None) -> Tensor:
     """
     if not _flatten_maps(maps).isfinite().all():
         raise ValueError("the maps are not finite, so they cannot be normalized")
-    divisor = _flatten_maps(maps).abs().amax(1)
+    divisor = max_magnitude(maps)
     if scale is not None:
         if scale.dim() == 0 or len(scale) != len(maps):
             raise ValueError(f"scale must hold one map for each of the {len(maps)} maps, got {tuple(scale.shape)}")
-        divisor = _flatten_maps(scale).abs().amax(1).to(maps)
+        divisor = max_magnitude(scale).to(maps)
     divisor = divisor.clamp(min=ROUNDING_ULPS * torch.finfo(maps.dtype).eps)
     return maps / broadcast_per_sample(divisor, maps)
+
+
+def max_magnitude(maps: Tensor) -> Tensor:
+    """Return the largest absolute value of each map.
+
+    Args:
+        maps: maps (N, …), floats.
+
+    Returns:
+        Values (N,), ≥ 0.
+
+    Raises:
+        ValueError: maps that are not floats, or that have no values.
+
+    Example:
+        >>> max_magnitude(torch.tensor([[[0., -2.]]]))
+        tensor([2.])
+    """
+    return _flatten_maps(maps).abs().amax(1)
 
 
 def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:

@@ -234,14 +234,14 @@ def _gradient_moments(
         for rows in batch_slices(len(x), batch_size):
             points = (origin[rows] + coefficient * displacement[rows]).flatten(0, 1)
             index = torch.arange(len(x))[rows].repeat(k)
-            gradient = input_gradient(model, points, J.select(index), batch_size=batch_size).unflatten(0, (k, -1))
-            values = gradient.to(mean.dtype)
-            batch_mean = values.mean(0)
-            difference = batch_mean - mean[rows]
+            gradients = input_gradient(model, points, J.select(index), batch_size=batch_size).to(mean.dtype)
+            batch = gradients.unflatten(0, (k, -1))
+            difference = batch.mean(0) - mean[rows]
             mean[rows] += difference * (k / (start + k))
             if with_variance:
                 # Two groups are merged without the squares of large numbers (Chan, Golub, LeVeque, 1979).
-                squares[rows] += (values - batch_mean).square().sum(0)
-                squares[rows] += difference.square() * (start * k / (start + k))
-            del points, gradient  # so that they are not in memory during the next pass
+                squares[rows] += (batch - batch.mean(0)).square().sum(0) + difference.square() * (
+                    start * k / (start + k)
+                )
+            del points, gradients, batch  # so that they are not in memory during the next pass
     return mean, squares / n_points

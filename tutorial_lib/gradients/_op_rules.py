@@ -174,6 +174,10 @@ def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
     return TrackedCall(run, p.new_empty(()).expand(shape), [(p, GivenGradientRule(p.shape))], False)
 
 
+_BROADCAST_OPS = (
+    *(getattr(module, name) for module in (torch, Tensor) for name in ("add", "sub", "mul", "div")),
+    *(getattr(Tensor, f"__{prefix}{name}__") for prefix in ("", "r", "i") for name in ("add", "sub", "mul", "truediv")),
+)
 # From a torch function to its rule.
 OP_RULES: dict[Callable, Callable[..., TrackedCall | None]] = {
     F.linear: _linear_rule,
@@ -184,8 +188,5 @@ OP_RULES: dict[Callable, Callable[..., TrackedCall | None]] = {
     F.layer_norm: _layer_norm_rule,
     F.embedding: _embedding_rule,
     Tensor.expand: _broadcast_rule,
+    **dict.fromkeys(_BROADCAST_OPS, _broadcast_rule),
 }
-for _name in ("add", "sub", "mul", "div", "truediv"):
-    _spellings = [getattr(module, _name, None) for module in (torch, Tensor)]
-    _spellings += [getattr(Tensor, f"__{prefix}{_name}__", None) for prefix in ("", "r", "i")]
-    OP_RULES |= {op: _broadcast_rule for op in _spellings if op}
