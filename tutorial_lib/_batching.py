@@ -81,6 +81,50 @@ def broadcast_per_sample(values: Tensor, x: Tensor) -> Tensor:
     return values.view(-1, *(1,) * (x.dim() - 1))
 
 
+def sample_norms(x: Tensor) -> Tensor:
+    """Return the L2 norm of each sample in a shape that broadcasts against the samples.
+
+    Args:
+        x: samples (N, …), at least one axis besides the first.
+
+    Returns:
+        Norms (N, 1, …), with as many axes as x.
+
+    Example:
+        >>> sample_norms(torch.tensor([[3., 4.], [0., 2.]]))
+        tensor([[5.],
+                [2.]])
+    """
+    return broadcast_per_sample(x.flatten(1).norm(dim=1), x)
+
+
+def expand_to_samples(value: float | Tensor, x: Tensor) -> Tensor:
+    """Return a number, one sample or one value for each sample in the shape of the samples.
+
+    Args:
+        value: a number, or a tensor that broadcasts against x.
+        x: samples (N, …), floats.
+
+    Returns:
+        A tensor of the shape, dtype and device of x, without a graph.
+
+    Raises:
+        ValueError: a tensor of another shape.
+
+    Example:
+        >>> expand_to_samples(0.5, torch.zeros(2, 1))
+        tensor([[0.5000],
+                [0.5000]])
+    """
+    value = torch.as_tensor(value, dtype=x.dtype, device=x.device).detach()
+    try:
+        return value.expand_as(x)
+    except RuntimeError:
+        raise ValueError(
+            f"expected a number, one sample, or one for each of the samples {tuple(x.shape)}, got {tuple(value.shape)}"
+        ) from None
+
+
 def _select(argument: Any, rows: slice) -> Any:
     """Some rows of an argument."""
     return argument[rows] if isinstance(argument, Tensor) else argument.select(rows)

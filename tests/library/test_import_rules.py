@@ -22,10 +22,10 @@ ALLOWED_IMPORTS = {
     "metrics": BASE_MODULES,
     "gradients": BASE_MODULES,
     "foundations": ENGINE,
-    "saliency": ENGINE,
     "attribution": ENGINE,
+    "saliency": ENGINE | {"attribution"},
     "uncertainty": ENGINE,
-    "quality": ENGINE,
+    "quality": ENGINE | {"attribution"},
 }
 
 

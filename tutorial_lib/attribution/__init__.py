@@ -18,20 +18,19 @@ from tutorial_lib.attribution.faithfulness import (
     insertion_curve,
 )
 from tutorial_lib.attribution.fisher import LastLayerFisher, last_layer_fisher
-from tutorial_lib.attribution.guided_backprop import guided_backprop
 from tutorial_lib.attribution.introspection import IntrospectiveClassifier, MLPHead, introspective_features
 from tutorial_lib.attribution.localization import energy_pointing_game, pointing_game
 from tutorial_lib.attribution.maps import l1_ratio, normalize_maps, reduce_channels, upsample
 from tutorial_lib.attribution.occlusion import occlusion, occlusion_windows
 from tutorial_lib.attribution.pixel import (
     convergence_delta,
-    input_x_gradient,
     integrated_gradients,
     saliency,
     smoothgrad,
 )
 from tutorial_lib.attribution.sanity_checks import RandomizationResult, model_randomization_test
 from tutorial_lib.attribution.voice import map_iou, map_snr, voice_map
+from tutorial_lib.gradients.relu_rules import guided_backprop
 
 __all__ = [
     "DropResult",
@@ -53,7 +52,6 @@ __all__ = [
     "grad_cam_plus_plus",
     "guided_backprop",
     "guided_grad_cam",
-    "input_x_gradient",
     "insertion_curve",
     "integrated_gradients",
     "introspective_features",

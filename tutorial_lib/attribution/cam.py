@@ -13,12 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice
-from tutorial_lib.attribution.guided_backprop import guided_backprop
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.attribution.maps import upsample
 from tutorial_lib.attribution.spatial_layout import (
     Grid,
-    check_images,
     gradient_maps,
     spatial_activations_and_gradients,
     spatial_layout,
@@ -31,6 +29,7 @@ from tutorial_lib.gradients import (
     logit_difference,
     reduced_class_jacobian,
 )
+from tutorial_lib.gradients.relu_rules import guided_backprop
 
 # From the activation and the gradient, (N, K, h, w) each, to the weight of each channel, (N, K).
 ChannelWeighting = Callable[[Tensor, Tensor], Tensor]
@@ -324,7 +323,7 @@ def all_class_cams(
         >>> torch.allclose(maps.sum((2, 3)) + model[3].bias, logits, atol=1e-6)
         True
     """
-    check_images(x)
+    check_shapes(x=(x, "floats N C H W"))
 
     def mean_over_positions(g: Tensor) -> Tensor:
         return gradient_maps(g, spatial_layout(g.shape[1:], x.shape[-2:], grid)).mean((-2, -1))
@@ -356,12 +355,7 @@ def all_contrast_cams(logits: Tensor, maps: Tensor) -> Tensor:
         >>> all_contrast_cams(torch.zeros(1, 2), torch.tensor([1., 3.]).view(1, 2, 1, 1)).flatten()
         tensor([ 1., -1.])
     """
-    if logits.dim() != 2 or maps.shape[:2] != logits.shape:
-        raise ValueError(
-            f"expected logits (N, C) and the maps of all C classes, got {tuple(logits.shape)} and {tuple(maps.shape)}"
-        )
-    if not (logits.is_floating_point() and maps.is_floating_point()):
-        raise ValueError(f"logits and maps must be floats, not {logits.dtype} and {maps.dtype}")
+    check_shapes(logits=(logits, "floats N C"), maps=(maps, "floats N C h w"))
     return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
 
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from tutorial_lib._tensor_ops import separable_convolution
+from tutorial_lib._batching import expand_to_samples
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.attribution.maps import check_maps
 from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
@@ -89,7 +88,7 @@ def deletion_curve(
         (tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000]), torch.Size([3, 5]))
     """
     return _perturbation_curve(
-        model, x, _expand_to_images(baseline, x), x, maps, target, n_steps, batch_size, generator
+        model, x, expand_to_samples(baseline, x), x, maps, target, n_steps, batch_size, generator
     )
 
 
@@ -138,7 +137,7 @@ def insertion_curve(
         >>> insertion_curve(model, torch.rand(3, 3, 8, 8), torch.rand(3, 8, 8), n_steps=4).area.shape
         torch.Size([3])
     """
-    start_images = gaussian_blur(x) if start is None else _expand_to_images(start, x)
+    start_images = gaussian_blur(x) if start is None else expand_to_samples(start, x)
     return _perturbation_curve(model, x, x, start_images, maps, target, n_steps, batch_size, generator)
 
 
@@ -183,36 +182,30 @@ def average_drop(
     return DropResult((log_O - log_Y).clamp(max=0).expm1().abs(), log_O > log_Y)
 
 
-def gaussian_blur(x: Tensor, *, sigma: float = 5.0, kernel: int = 11) -> Tensor:
-    """Return images without fine detail, convolved with a Gaussian; the borders are mirrored.
+def gaussian_blur(x: Tensor) -> Tensor:
+    """Return images without fine detail, convolved with a Gaussian of σ = 5 pixels.
+
+    The kernel is 11 pixels wide, and the borders are mirrored.
 
     Args:
-        x: images (N, C, H, W), floats.
-        sigma: standard deviation of the Gaussian in pixels, > 0.
-        kernel: width of the kernel in pixels, odd, and less than twice each side of the image.
+        x: images (N, C, H, W), floats, of at least 6 × 6 pixels.
 
     Returns:
         Images like x, without a graph.
 
     Raises:
-        ValueError: an even kernel, σ ≤ 0, or images that are too small for the kernel.
+        ValueError: x does not hold images, or images that are too small for the kernel.
 
     Example:
         >>> torch.allclose(gaussian_blur(torch.full((1, 3, 8, 8), 0.3)), torch.tensor(0.3))
         True
     """
+    from torchvision.transforms import functional
+
     check_shapes(x=(x, "floats N C H W"))
-    radius = kernel // 2
-    if not len(x):
-        return x.detach()
-    if kernel % 2 == 0 or sigma <= 0 or min(x.shape[-2:]) <= radius:
-        raise ValueError(
-            "expected an odd kernel, less than twice each side of the image, and sigma > 0; "
-            f"got kernel={kernel}, sigma={sigma} and images of {tuple(x.shape[-2:])}"
-        )
-    weights = torch.exp(-(torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma).square() / 2)
-    weights = (weights / weights.sum()).to(x)
-    return separable_convolution(pad(x.detach(), (radius,) * 4, mode="reflect"), weights)
+    if min(x.shape[-2:]) < 6:
+        raise ValueError(f"expected images of at least 6 × 6 pixels for a kernel of 11 pixels, got {tuple(x.shape)}")
+    return functional.gaussian_blur(x.detach(), 11, 5.0) if len(x) else x.detach()
 
 
 def _perturbation_curve(
@@ -245,16 +238,4 @@ def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:
     values = maps.flatten(1)
     shuffled = torch.randperm(values.shape[1], generator=generator, device=generator.device).to(maps.device)
     order = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]
-    ranks = torch.arange(values.shape[1], device=maps.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, ranks).view_as(maps)
-
-
-def _expand_to_images(value: float | Tensor, x: Tensor) -> Tensor:
-    """A number, one image, or one image for each of x, expanded to the shape of x."""
-    value = torch.as_tensor(value, dtype=x.dtype, device=x.device).detach()
-    try:
-        return value.expand_as(x)
-    except RuntimeError:
-        raise ValueError(
-            f"expected a number, one image, or one for each of the images {tuple(x.shape)}, got {tuple(value.shape)}"
-        ) from None
+    return order.argsort(1).view_as(maps)

@@ -104,7 +104,5 @@ def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
         >>> last_layer_fisher(torch.zeros(1, 2), torch.tensor([[3., 4.]])).trace
         tensor([12.5000])
     """
-    check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
-    if not len(logits):
-        raise ValueError("the Fisher information needs at least one sample")
+    check_shapes(logits=(logits, "floats n C"), features=(features, "floats n d"))
     return LastLayerFisher(logits.detach(), features.detach().to(logits))

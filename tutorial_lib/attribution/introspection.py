@@ -13,16 +13,15 @@ from torch.nn.functional import cross_entropy
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
-from tutorial_lib.gradients import Layer, penultimate_features, reduced_class_jacobian
+from tutorial_lib.gradients import penultimate_features
 from tutorial_lib.runtime import default_generator
 
-# The gradient δ of each loss J(Q) with respect to the logits z, as a function of z and of the target logit M. Its
-# entries at c ≠ Q have one formula for every Q, δ_Q has another: (first formula, δ_Q, first formula at Q minus δ_Q).
-LogitGradients = Callable[[Tensor, float], tuple[Tensor, Tensor, float]]
-LOSSES: dict[str, LogitGradients] = {
-    "cross_entropy": lambda z, M: (z.softmax(1), -complement_probabilities(z), 1.0),
-    "sigmoid": lambda z, M: (z.sigmoid() / z.shape[1], -(-z).sigmoid() / z.shape[1], 1 / z.shape[1]),
-    "squared": lambda z, M: (2 * z / z.shape[1], 2 * (z - M) / z.shape[1], 2 * M / z.shape[1]),
+# The entry Q of the gradient of each loss J(Q) with respect to the logits, for every class Q, as a function of the logits
+# and of the target logit M.
+LOSSES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "cross_entropy": lambda z, M: -complement_probabilities(z),
+    "sigmoid": lambda z, M: -(-z).sigmoid() / z.shape[1],
+    "squared": lambda z, M: 2 * (z - M) / z.shape[1],
 }
 
 
@@ -31,43 +30,34 @@ def introspective_features(
     x: Tensor,
     *,
     loss: str = "cross_entropy",
-    weight_rows: str = "own",
-    layer: Layer | None = None,
     target_logit: float = 1.0,
     batch_size: int = 64,
 ) -> Tensor:
     """Return the gradients of the loss to every class Q, with respect to the last layer.
 
-    r_Q = ∂J(Q)/∂W is the gradient that answers "Why P, rather than Q?" for the prediction P. With the logits z, the
-    features h, the probabilities p and C classes, the losses J(Q) are:
+    ∂J(Q)/∂W is the gradient that answers "Why P, rather than Q?" for the prediction P. The result r_Q is its row Q,
+    which belongs to the logit of Q. With the logits z, the features h, the probabilities p and C classes, it is
 
-    - "cross_entropy": −log p_Q. The gradient is (p − e_Q) hᵀ, and its row Q is (p_Q − 1) h.
-    - "sigmoid": the binary cross-entropy to e_Q, averaged over the classes. Row Q is (σ(z_Q) − 1) h / C, as for a
-      single loss to a label of ones.
-    - "squared": (z − M e_Q)², averaged over the classes. Row Q is 2 (z_Q − M) h / C.
+    - "cross_entropy": (p_Q − 1) h for J(Q) = −log p_Q;
+    - "sigmoid": (σ(z_Q) − 1) h / C for the binary cross-entropy to e_Q, averaged over the classes, as for a single loss
+      to a label of ones;
+    - "squared": 2 (z_Q − M) h / C for (z − M e_Q)², averaged over the classes.
 
     These closed forms need one forward pass and no backward pass. They are functions of h and z, so they hold no
-    further information about the image. With ``layer``, the result is ∂J(Q)/∂A at the activation A of that layer, from
-    one forward pass and one backward pass per class down to the layer. The gradient for Q = P is small if the network
-    is confident.
+    further information about the image. The gradient for Q = P is small if the network is confident.
 
     Args:
-        model: classifier that takes x alone; it is left as it was. Without ``layer``, its logits must be the output of
-            a Linear layer.
+        model: classifier that takes x alone, whose logits are the output of a Linear layer; it is left as it was.
         x: samples (N, …).
         loss: "cross_entropy", "sigmoid" or "squared".
-        weight_rows: rows of ∂J(Q)/∂W at the last layer: "own" is row Q alone, "all" are all C rows.
-        layer: dotted name or module; None is the weight of the last layer.
         target_logit: M, the target value of z_Q in the squared loss; the other losses do not use it.
         batch_size: samples per pass; it bounds the memory and does not change the result.
 
     Returns:
-        Gradients, signed, one row per class Q: (N, C, d), with ``weight_rows="all"`` (N, C, C, d), and with ``layer``
-        (N, C, …) like the activation.
+        Gradients (N, C, d), signed, one row per class Q.
 
     Raises:
-        ValueError: an unknown loss, choice of rows or layer; ``weight_rows="all"`` together with a layer; a model whose
-            logits are not the output of a Linear layer.
+        ValueError: an unknown loss, or a model whose logits are not the output of a Linear layer.
 
     References:
         Prabhushankar and AlRegib, NeurIPS 2022, arXiv:2209.08425.
@@ -77,33 +67,13 @@ def introspective_features(
         >>> introspective_features(model, torch.rand(4, 3)).shape
         torch.Size([4, 2, 3])
     """
-    logit_gradients = LOSSES[check_choice(loss, LOSSES, "loss")]
-    all_rows = check_choice(weight_rows, ["own", "all"], "weight_rows") == "all"
-    if all_rows and layer is not None:
-        raise ValueError('only the last layer has one row of weights per class: omit weight_rows="all" or layer')
+    own_entries = LOSSES[check_choice(loss, LOSSES, "loss")]
 
     def one_batch(x: Tensor) -> Tensor:
-        if layer is not None:
-            return _layer_features(model, x, layer, logit_gradients, target_logit)
         z, h = penultimate_features(model, x)
-        at_others, at_own, _ = logit_gradients(z, target_logit)
-        if not all_rows:
-            return at_own[..., None] * h[:, None]
-        delta = at_others[:, None].expand(-1, z.shape[1], -1).clone()
-        delta.diagonal(dim1=1, dim2=2).copy_(at_own)
-        return delta[..., None] * h[:, None, None]
+        return own_entries(z, target_logit)[..., None] * h[:, None]
 
     return run_in_batches(one_batch, x, batch_size=batch_size)
-
-
-def _layer_features(
-    model: nn.Module, x: Tensor, layer: Layer, logit_gradients: LogitGradients, target_logit: float
-) -> Tensor:
-    """∂J(Q)/∂A for every class Q, (N, C, …)."""
-    _, z, J = reduced_class_jacobian(model, x, layer, lambda gradients: gradients)
-    at_others, _, difference = logit_gradients(z, target_logit)
-    # ∂J(Q)/∂A = Σ_c δ_c ∂z_c/∂A − difference · ∂z_Q/∂A, with the formula for c ≠ Q: only the last term depends on Q.
-    return torch.einsum("nc,nc...->n...", at_others, J)[:, None] - difference * J
 
 
 class MLPHead:
@@ -158,16 +128,9 @@ class MLPHead:
             ValueError: not one label per sample, a negative label, features that are not finite, or fewer than two
                 samples.
         """
-        check_shapes(labels=(labels, "whole N"))
-        if len(features) != len(labels) or len(labels) < 2 or features.dim() < 2 or not features.numel():
-            raise ValueError(
-                "expected features (N, …) and labels (N,) of at least two samples, "
-                f"got {tuple(features.shape)} and {tuple(labels.shape)}"
-            )
-        if (labels < 0).any():
-            raise ValueError("labels must be class indices ≥ 0, but some are negative")
-        if not features.isfinite().all():
-            raise ValueError("the features are not finite")
+        check_shapes(features=(_flatten_features(features), "floats n d"), labels=(labels, "whole n"))
+        if len(labels) < 2 or (labels < 0).any() or not features.isfinite().all():
+            raise ValueError("expected at least two samples, finite features, and labels that are class indices ≥ 0")
         generator = default_generator(generator)
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
             flat = _flatten_features(features).clone()
@@ -200,11 +163,8 @@ class MLPHead:
         """
         if self.network is None:
             raise ValueError("this MLPHead is not trained: call fit first")
-        if features.dim() < 2:
-            raise ValueError(f"expected features (N, …), one row per sample, got {tuple(features.shape)}")
         flat = _flatten_features(features)
-        if flat.shape[1] != len(self.mean):
-            raise ValueError(f"fitted on {len(self.mean)} features per sample, got {flat.shape[1]}")
+        check_shapes(features=(flat, "floats N d"), fitted_mean=(self.mean, "floats d"))
         with torch.no_grad():
             return self.network((flat - self.mean) / self.std)
 
@@ -294,6 +254,8 @@ class IntrospectiveClassifier:
 
 def _flatten_features(features: Tensor) -> Tensor:
     """Features as one row per sample, in single precision at least, since half precision is too coarse for training."""
+    if features.dim() < 2:
+        raise ValueError(f"expected features (N, …), one row per sample, got {tuple(features.shape)}")
     return features.detach().flatten(1).to(promote_to_float32(features))
 
 

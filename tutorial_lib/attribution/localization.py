@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from tutorial_lib._validation import promote_to_float32
+from tutorial_lib._validation import check_shapes, promote_to_float32
 from tutorial_lib.attribution.maps import check_maps
 
 
@@ -87,9 +87,5 @@ def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
 def _flatten_maps_and_masks(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Maps and masks, checked, (N, H·W) each."""
     values = check_maps(maps, masks.shape, "masks").flatten(1)
-    if masks.dtype != torch.bool or not len(masks):
-        raise ValueError(
-            f"expected at least one mask of bools, got {masks.dtype} {tuple(masks.shape)}; "
-            "threshold a soft mask: mask > 0.5"
-        )
+    check_shapes(masks=(masks, "bools n H W"))
     return values, masks.flatten(1)

@@ -2,67 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib._batching import broadcast_per_sample
-from tutorial_lib._validation import check_choice, check_shapes
+from tutorial_lib._validation import check_shapes
 
-# The default floor of normalize_maps: rounding errors of terms of order one stay below it, in units of the precision.
+# The floor of normalize_maps: rounding errors of terms of order one stay below it, in units of the precision.
 ROUNDING_ULPS = 8
 
-CHANNEL_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "max": lambda maps: maps.abs().amax(1),
-    "sum": lambda maps: maps.abs().sum(1),
-    "norm": lambda maps: maps.norm(dim=1),
-}
 
-
-def upsample(maps: Tensor, size: int | Sequence[int], mode: str = "bilinear") -> Tensor:
-    """Return maps resized to the size of the image.
+def upsample(maps: Tensor, size: int | Sequence[int]) -> Tensor:
+    """Return maps resized bilinearly to the size of the image.
 
     Corners are not aligned, so that each value stays at the center of the region it belongs to. Nothing is rescaled.
 
     Args:
         maps: maps (N, h, w) or (N, C, h, w), floats.
         size: (H, W), or an int for both.
-        mode: "bilinear" or "nearest".
 
     Returns:
         Maps (N, H, W) or (N, C, H, W), in the unit of the input, signed as it is.
 
     Raises:
-        ValueError: an unknown mode, or maps with another number of axes.
+        ValueError: maps with another number of axes.
 
     Example:
         >>> upsample(torch.tensor([[[0., 1.]]]), (1, 4))
         tensor([[[0.0000, 0.2500, 0.7500, 1.0000]]])
     """
-    bilinear = check_choice(mode, ["bilinear", "nearest"], "mode") == "bilinear"
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
         raise ValueError(f"maps must be floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
-    output_size = [size, size] if isinstance(size, int) else list(size)
     stacked = maps[:, None] if maps.dim() == 3 else maps
-    resized = F.interpolate(stacked, output_size, mode=mode, align_corners=False if bilinear else None)
+    resized = F.interpolate(
+        stacked, size if isinstance(size, int) else list(size), mode="bilinear", align_corners=False
+    )
     return resized[:, 0] if maps.dim() == 3 else resized
 
 
-def reduce_channels(maps: Tensor, over: str = "max") -> Tensor:
-    """Return the magnitude of maps, reduced over the color channels.
+def reduce_channels(maps: Tensor) -> Tensor:
+    """Return the largest absolute value over the color channels: the classical saliency map.
 
     Args:
         maps: maps (N, h, w), or attributions of images (N, C, H, W), floats.
-        over: reduction over the channels: "max" is the largest absolute value (the classical saliency map), "sum" the
-            sum of the absolute values, "norm" the Euclidean norm. It has no effect on maps without channels.
 
     Returns:
         Maps (N, h, w) or (N, H, W), ≥ 0; the sign is lost.
 
     Raises:
-        ValueError: an unknown reduction, or maps with another number of axes.
+        ValueError: maps with another number of axes.
 
     References:
         Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
@@ -71,33 +62,30 @@ def reduce_channels(maps: Tensor, over: str = "max") -> Tensor:
         >>> reduce_channels(torch.tensor([-3., 2.]).view(1, 2, 1, 1))
         tensor([[[3.]]])
     """
-    check_choice(over, CHANNEL_REDUCTIONS, "reduction")
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
         raise ValueError(f"maps must be floats (N, h, w) or (N, C, H, W), not {maps.dtype} {tuple(maps.shape)}")
-    return maps.abs() if maps.dim() == 3 else CHANNEL_REDUCTIONS[over](maps)
+    return maps.abs() if maps.dim() == 3 else maps.abs().amax(1)
 
 
-def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None, floor: float | None = None) -> Tensor:
+def normalize_maps(maps: Tensor, *, scale: Tensor | None = None) -> Tensor:
     """Return maps for display, each divided by its largest absolute value.
 
-    m / max(max|m|, floor). Zero stays zero, because nothing is shifted. A map that is zero up to rounding is not
+    m / max(max|m|, floor), where the floor is 8 times the precision of the dtype, 1e-6 in single precision: the size of
+    rounding errors where terms of order one cancel. Zero stays zero, because nothing is shifted. A map that is zero up to rounding is not
     stretched to full contrast: below the floor it stays as faint as it is. The values of a map alone cannot tell
     rounding errors from weak evidence, but the maps from which it was computed can. Contrast and counterfactual maps
     are therefore best displayed on a common ``scale``.
 
     Args:
         maps: maps (N, …), floats.
-        scale: full scale instead of the largest absolute value of each map: that of each of N other maps (N, …), or a
-            number.
-        floor: smallest divisor, in the unit of the maps. None is 8 times the precision of their dtype, 1e-6 in single
-            precision: the size of rounding errors where terms of order one cancel.
+        scale: other maps (N, …), whose largest absolute values are the full scale instead of those of the maps.
 
     Returns:
         Maps like the input, in [−1, 1], or in [0, 1] where m ≥ 0. With a ``scale`` they can lie beyond: the map is then
         stronger than the maps it is compared with.
 
     Raises:
-        ValueError: maps that are not finite, a negative floor, or a scale with another number of maps.
+        ValueError: maps that are not finite, or a scale with another number of maps.
 
     Example:
         >>> normalize_maps(torch.tensor([[[0., -2.]], [[0., 1e-9]]])).abs() > 0.5
@@ -107,18 +95,12 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | float | None = None, floor: 
     """
     if not _flatten_maps(maps).isfinite().all():
         raise ValueError("the maps are not finite, so they cannot be normalized")
-    if floor is None:
-        floor = ROUNDING_ULPS * torch.finfo(maps.dtype).eps
-    if floor < 0:
-        raise ValueError(f"floor must be ≥ 0, not {floor}")
     divisor = max_magnitude(maps)
-    if isinstance(scale, Tensor):
+    if scale is not None:
         if scale.dim() == 0 or len(scale) != len(maps):
             raise ValueError(f"scale must hold one map for each of the {len(maps)} maps, got {tuple(scale.shape)}")
         divisor = max_magnitude(scale).to(maps)
-    elif scale is not None:
-        divisor = torch.full_like(divisor, scale)
-    divisor = divisor.clamp(min=max(floor, torch.finfo(maps.dtype).tiny))
+    divisor = divisor.clamp(min=ROUNDING_ULPS * torch.finfo(maps.dtype).eps)
     return maps / broadcast_per_sample(divisor, maps)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
+from tutorial_lib._batching import batch_slices, expand_to_samples
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, objective_values
 
 
@@ -53,14 +54,12 @@ def occlusion(
         >>> torch.allclose(decrease.flatten(), model[1].weight[0], atol=1e-6)
         True
     """
-    if x.dim() != 4:
-        raise ValueError(f"occlusion needs images (N, C, H, W), got {tuple(x.shape)}")
+    check_shapes(x=(x, "floats N C H W"))
     x = x.detach()
     windows = occlusion_windows(x.shape[-2:], window, stride)
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
     uncovered = objective_values(model, x, J, batch_size=batch_size)
-    with torch.no_grad():
-        filler = x.mean((2, 3), keepdim=True).expand_as(x) if fill is None else torch.as_tensor(fill).to(x).expand_as(x)
+    filler = expand_to_samples(x.mean((2, 3), keepdim=True) if fill is None else fill, x)
     # At each pixel, the number of patches that cover it and the sum of their decreases.
     counts, sums = x.new_zeros(x.shape[-2:]), torch.zeros_like(x[:, 0])
     windows_per_batch = max(1, batch_size // len(x))

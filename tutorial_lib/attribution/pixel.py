@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices, broadcast_per_sample
+from tutorial_lib._batching import batch_slices, broadcast_per_sample, expand_to_samples
 from tutorial_lib._validation import check_choice, check_floating, promote_to_float32
 from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, input_gradient, objective_values
 from tutorial_lib.runtime import default_generator
@@ -42,37 +42,6 @@ def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, ba
         True
     """
     return input_gradient(model, x, objective, batch_size=batch_size)
-
-
-def input_x_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
-    """Return the input times its gradient, x ⊙ ∂z_c/∂x.
-
-    For a ReLU network without biases the attributions sum to the logit. They are relative to a black image: a black
-    pixel, x = 0, has attribution zero.
-
-    Args:
-        model: any module that takes x alone and returns one row per sample; it is left as it was.
-        x: samples (N, …), for example images (N, C, H, W), floats.
-        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
-            logit of the predicted class.
-        batch_size: samples per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Attributions like x, signed, in the unit of the objective, by default logits.
-
-    Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
-
-    References:
-        Shrikumar et al., 2016, arXiv:1605.01713.
-
-    Example:
-        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1, bias=False))
-        >>> x = torch.rand(2, 3, 1, 1)
-        >>> torch.allclose(input_x_gradient(model, x, 0).flatten(1).sum(1), model(x)[:, 0], atol=1e-6)
-        True
-    """
-    return x.detach() * input_gradient(model, x, objective, batch_size=batch_size)
 
 
 def smoothgrad(
@@ -188,7 +157,7 @@ def integrated_gradients(
     if n_steps < 1:
         raise ValueError(f"integrated_gradients needs at least one step, not {n_steps}")
     x = x.detach()
-    origin = _expand_baseline(x, baseline)
+    origin = expand_to_samples(baseline, x)
     # The midpoints of S equal parts of the path.
     fractions = ((torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps).to(x).view(-1, 1, *(1,) * (x.dim() - 1))
     path = x - origin
@@ -234,7 +203,7 @@ def convergence_delta(
         raise ValueError(f"the attribution must have the shape of x, {tuple(x.shape)}, not {tuple(attribution.shape)}")
     J = fix_predicted_class(model, x, objective, batch_size=batch_size)
     J_x, J_baseline = (
-        objective_values(model, samples, J, batch_size=batch_size) for samples in (x, _expand_baseline(x, baseline))
+        objective_values(model, samples, J, batch_size=batch_size) for samples in (x, expand_to_samples(baseline, x))
     )
     return attribution.flatten(1).sum(1) - (J_x - J_baseline)
 
@@ -265,29 +234,14 @@ def _gradient_moments(
         for rows in batch_slices(len(x), batch_size):
             points = (origin[rows] + coefficient * displacement[rows]).flatten(0, 1)
             index = torch.arange(len(x))[rows].repeat(k)
-            gradient = input_gradient(model, points, J.select(index), batch_size=batch_size).unflatten(0, (k, -1))
-            _update_moments(mean[rows], squares[rows] if with_variance else None, gradient.to(mean.dtype), start)
-            del points, gradient  # so that they are not in memory during the next pass
+            gradients = input_gradient(model, points, J.select(index), batch_size=batch_size).to(mean.dtype)
+            batch = gradients.unflatten(0, (k, -1))
+            difference = batch.mean(0) - mean[rows]
+            mean[rows] += difference * (k / (start + k))
+            if with_variance:
+                # Two groups are merged without the squares of large numbers (Chan, Golub, LeVeque, 1979).
+                squares[rows] += (batch - batch.mean(0)).square().sum(0) + difference.square() * (
+                    start * k / (start + k)
+                )
+            del points, gradients, batch  # so that they are not in memory during the next pass
     return mean, squares / n_points
-
-
-def _update_moments(mean: Tensor, squares: Tensor | None, values: Tensor, n_previous: int) -> None:
-    """Update the mean and the sum of squared deviations of ``n_previous`` values with k more (k, …), in place."""
-    k, batch_mean = len(values), values.mean(0)
-    difference = batch_mean - mean
-    mean += difference * (k / (n_previous + k))
-    if squares is not None:
-        # The two groups are merged without the squares of large numbers (Chan, Golub, LeVeque, 1979).
-        squares += (values - batch_mean).square().sum(0) + difference.square() * (n_previous * k / (n_previous + k))
-
-
-def _expand_baseline(x: Tensor, baseline: float | Tensor) -> Tensor:
-    """A number, one sample, or one for each sample of x, expanded to the shape of x."""
-    if not isinstance(baseline, Tensor):
-        return torch.full_like(x, baseline)
-    if baseline.shape not in (x.shape, x.shape[1:]):
-        raise ValueError(
-            f"baseline must be a number, one sample {tuple(x.shape[1:])} or one for each sample, "
-            f"not {tuple(baseline.shape)}"
-        )
-    return baseline.detach().to(x).expand_as(x)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients import Layer, find_layer, layer_names
-from tutorial_lib.metrics import srcc
+from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator
 
 
@@ -34,7 +34,6 @@ def model_randomization_test(
     explain: Callable[[nn.Module, Tensor], Tensor],
     *,
     layers: Sequence[Layer] | None = None,
-    cascading: bool = True,
     generator: torch.Generator | None = None,
 ) -> RandomizationResult:
     """Return the similarity of maps before and after the weights are randomized.
@@ -55,7 +54,6 @@ def model_randomization_test(
             ``lambda model, x: saliency(model, x, 3)``. Fix the class, because the randomized network predicts another.
         layers: layers in the order in which they are randomized; all layers inside a block are randomized together.
             None selects every layer, the last registered first.
-        cascading: True leaves the layers of earlier stages randomized; False randomizes one layer at a time.
         generator: source of the permutations, on the CPU; None is a new generator with seed 0.
 
     Returns:
@@ -83,9 +81,8 @@ def model_randomization_test(
         stages = [(names[id(find_layer(model, layer))], layer_names(model, [layer])) for layer in layers]
     original_maps = _compute_maps(explain, model, x)
     randomized = copy.deepcopy(model)
-    correlations = [_correlate_maps(original_maps, _compute_maps(explain, randomized, x))]
-    for _, names_inside in stages:
-        randomized = randomized if cascading else copy.deepcopy(model)
+    correlations = []
+    for _, names_inside in [("", []), *stages]:
         for name in names_inside:
             _shuffle_parameters(find_layer(randomized, name), generator)
         correlations.append(_correlate_maps(original_maps, _compute_maps(explain, randomized, x)))
@@ -104,17 +101,14 @@ def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Modu
     """The maps of an explanation, checked, as one row each."""
     maps = explain(model, x)
     if not isinstance(maps, Tensor) or len(maps) != len(x) or maps.dim() < 2 or not maps.isfinite().all():
-        received = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise ValueError(f"explain(model, x) must return one finite map per image, ({len(x)}, …), not {received}")
+        raise ValueError(
+            f"explain(model, x) must return one finite map per image, ({len(x)}, …), "
+            f"not {tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__}"
+        )
     return maps.detach().flatten(1)
 
 
 def _correlate_maps(before: Tensor, after: Tensor) -> list[tuple[float, float]]:
     """The rank correlations of signed maps and of their absolute values, for each image."""
-    return [(_rank_correlation(a, b), _rank_correlation(a.abs(), b.abs())) for a, b in zip(before, after, strict=True)]
-
-
-def _rank_correlation(a: Tensor, b: Tensor) -> float:
-    """Spearman's correlation, with a value for constant maps as well."""
-    constant = [bool((values == values[0]).all()) for values in (a, b)]
-    return srcc(a, b) if not any(constant) else float(all(constant))
+    pairs = zip(before, after, strict=True)
+    return [(srcc_or_constant(a, b), srcc_or_constant(a.abs(), b.abs())) for a, b in pairs]

@@ -8,6 +8,7 @@ from math import isqrt
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import Layer, ObjectiveLike, as_objective, layer_gradient
 
 Grid = tuple[int, int]
@@ -91,29 +92,12 @@ def spatial_activations_and_gradients(
         [(2, 4, 6, 6), (1, 4, 6, 6)]
     """
     bound = as_objective(objective, x)
-    check_images(x)
+    check_shapes(x=(x, "floats N C H W"))
     # Without images there is one empty batch, so that the engine raises its own error.
     for rows in batch_slices(max(1, len(x)), batch_size):
         A, g = layer_gradient(model, x[rows], layer, bound.select(rows))
         to_maps = spatial_layout(A.shape, x.shape[-2:], grid)
         yield to_maps(A), gradient_maps(g, to_maps)
-
-
-def check_images(x: Tensor) -> None:
-    """Raise an error unless x is a batch of images.
-
-    Args:
-        x: images (N, C, H, W).
-
-    Raises:
-        ValueError: x has another number of axes.
-
-    Example:
-        >>> import torch
-        >>> check_images(torch.zeros(1, 3, 8, 8))
-    """
-    if x.dim() != 4:
-        raise ValueError(f"a class activation map needs images (N, C, H, W), got {tuple(x.shape)}")
 
 
 def gradient_maps(gradient: Tensor, to_maps: Layout) -> Tensor:

@@ -119,8 +119,6 @@ def map_iou(first: Tensor, second: Tensor, *, threshold: float = 0.1) -> Tensor:
         >>> map_iou(torch.tensor([[[0., 1., 1., 0.]]]), torch.tensor([[[0., 0., 2., 2.]]]))
         tensor([0.3333])
     """
-    if first.shape != second.shape:
-        raise ValueError(f"both maps must have the same shape, got {tuple(first.shape)} and {tuple(second.shape)}")
     check_shapes(first=(first, "floats N h w"), second=(second, "floats N h w"))
     a, b = (min_max_normalize(m).flatten(1) for m in (first, second))
     # NaN is on neither side of the threshold, and would look like a position that is not highlighted.
@@ -153,9 +151,7 @@ def map_snr(maps: Tensor) -> Tensor:
     """
     check_shapes(maps=(maps, "floats N h w"))
     values = min_max_normalize(maps).flatten(1)
-    if values.shape[1] < 2 or not len(values):
-        return torch.zeros_like(values[:, 0])
-    std = values.std(1)
+    std = values.std(1, correction=min(1, values.shape[1] - 1))
     return torch.where(std == 0, 0, values.mean(1) / torch.where(std == 0, 1, std))
 
 

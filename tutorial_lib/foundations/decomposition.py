@@ -42,10 +42,7 @@ def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Ten
         tensor([[[ 3.,  1.],
                  [-3., -1.]]])
     """
-    if logit_gradients.dim() != 2 or features.dim() != 2 or len(logit_gradients) != len(features):
-        raise ValueError(
-            f"expected factors (N, C) and (N, d), not {tuple(logit_gradients.shape)} and {tuple(features.shape)}"
-        )
+    check_shapes(logit_gradients=(logit_gradients, "floats N C"), features=(features, "floats N d"))
     return logit_gradients[:, :, None] * torch.cat([features, torch.ones_like(features[:, :1])], 1)[:, None]
 
 
@@ -68,9 +65,7 @@ def class_mean_gradients(gradients: Tensor, labels: Tensor) -> Tensor:
         tensor([[2.],
                 [5.]])
     """
-    if labels.shape != gradients.shape[:1]:
-        raise ValueError(f"{len(gradients)} gradients need as many labels, (N,), not {tuple(labels.shape)}")
-    check_shapes(labels=(labels, "whole N"))
+    check_shapes(gradients=(gradients[:, None].flatten(1), "floats N D"), labels=(labels, "whole N"))
     if (labels < 0).any():
         raise ValueError("labels must be at least 0: a negative label does not stand for a class")
     labels = labels.long()
@@ -106,22 +101,20 @@ def decompose_gradients(gradients: Tensor, learned: Tensor) -> Decomposition:
         >>> decompose_gradients(torch.tensor([[2., 0., 2.]]), torch.tensor([[1., 0., 0.], [0., 1., 0.]]))
         Decomposition(coefficients=tensor([[2., 0.]]), residual_share=tensor([0.5000]))
     """
-    if gradients.shape[1:] != learned.shape[1:]:
+    if (
+        gradients.shape[1:] != learned.shape[1:]
+        or gradients.dim() < 2
+        or not len(learned)
+        or not (gradients.is_floating_point() and learned.is_floating_point())
+    ):
         raise ValueError(
-            f"the gradients and the learned gradients must have the same shape per row, "
-            f"not {tuple(gradients.shape[1:])} against {tuple(learned.shape[1:])}"
-        )
-    if not (gradients.is_floating_point() and learned.is_floating_point()) or gradients.dim() < 2 or not len(learned):
-        raise ValueError(
-            f"expected gradients (N, …) of floats and at least one learned gradient, not {gradients.dtype} "
-            f"{tuple(gradients.shape)} and {learned.dtype} {tuple(learned.shape)}"
+            "expected gradients (N, …) of floats and at least one learned gradient of the same shape per row, not "
+            f"{gradients.dtype} {tuple(gradients.shape)} and {learned.dtype} {tuple(learned.shape)}"
         )
     g, B = (t.flatten(1).to(promote_to_float32(gradients, learned)) for t in (gradients, learned))
-    if len(B) > B.shape[1]:
-        raise ValueError(f"{len(B)} learned gradients of {B.shape[1]} numbers each are linearly dependent")
     Q, R = torch.linalg.qr(B.T)
     diagonal = R.diagonal().abs()
-    if diagonal.min() <= diagonal.max() * torch.finfo(B.dtype).eps * len(B.T):
+    if len(B) > B.shape[1] or diagonal.min() <= diagonal.max() * torch.finfo(B.dtype).eps * len(B.T):
         raise ValueError("the learned gradients are linearly dependent, so their coefficients are not unique")
     projections = g @ Q
     coefficients = torch.linalg.solve_triangular(R, projections.T, upper=True).T

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import log_prob, model_outputs, per_sample_gradients
-from tutorial_lib.gradients._context import eval_mode
 
 
 def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dict[str, Tensor]:
@@ -44,10 +44,8 @@ def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dic
     total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in model.named_parameters()}
     for rows in batch_slices(len(x), batch_size):
         batch = x[rows]
-        with eval_mode(model):
-            logits = model_outputs(model, batch)
-        if logits.dim() != 2:
-            raise ValueError(f"expected logits (N, C), not {tuple(logits.shape)}")
+        logits = model_outputs(model, batch)
+        check_shapes(logits=(logits, "floats n C"))
         for c, p in enumerate(logits.softmax(1).unbind(1)):
             for name, gradient in per_sample_gradients(model, batch, log_prob(c), batch_size=batch_size).items():
                 total[name] += torch.einsum("n,n...->...", p, gradient.square())

@@ -5,36 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tutorial_lib.gradients import input_gradient
+from tutorial_lib.gradients._context import detach_for_autograd, grad_or_zero
 from tutorial_lib.runtime import default_generator
 
 SurfaceFunction = Callable[[Tensor], Tensor]
-
-
-class _SurfaceModule(nn.Module):
-    """A surface as a module whose input is a point of the parameter space.
-
-    Args:
-        surface: L, (N, d) -> (N,).
-    """
-
-    def __init__(self, surface: SurfaceFunction):
-        super().__init__()
-        self.surface = surface
-
-    def forward(self, theta: Tensor) -> Tensor:
-        """Return the values of the surface, made finite.
-
-        Args:
-            theta: points (N, d).
-
-        Returns:
-            Values (N,).
-        """
-        # A loss that has overflowed gets gradient zero: its path stops, and the other paths of the batch continue.
-        return torch.nan_to_num(self.surface(theta))
 
 
 def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
@@ -54,18 +30,20 @@ def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
         >>> surface_gradient(lambda theta: theta.square().sum(1), torch.tensor([[1., -2.]]))
         tensor([[ 2., -4.]])
     """
-    if theta.dim() != 2:
-        raise ValueError(f"points must be (N, d), not {tuple(theta.shape)}; for a single point, pass theta[None]")
-    return input_gradient(_SurfaceModule(surface), theta, _check_per_point, batch_size=len(theta))
-
-
-def _check_per_point(value: Tensor) -> Tensor:
-    """The values, unchanged, after checking that there is one per point."""
-    if value.dim() != 1:
+    if theta.dim() != 2 or not theta.is_floating_point():
         raise ValueError(
-            f"a surface must return one number for each point, (N,), not {tuple(value.shape)}; sum over the other axes"
+            f"points must be floats (N, d), not {theta.dtype} {tuple(theta.shape)}; for a single point, pass theta[None]"
         )
-    return value
+    with torch.inference_mode(False), torch.enable_grad():
+        leaf = detach_for_autograd(theta).requires_grad_()
+        values = surface(leaf)
+        if values.shape != theta.shape[:1]:
+            raise ValueError(
+                f"a surface must return one number for each point, ({len(theta)},), not {tuple(values.shape)}; "
+                "sum over the other axes"
+            )
+        # A loss that has overflowed gets gradient zero: its path stops, and the other paths of the batch continue.
+        return grad_or_zero(torch.nan_to_num(values).sum(), leaf)
 
 
 def numerical_hessian(surface: SurfaceFunction, theta: Tensor, *, eps: float | None = None) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import get_total_norm
 
-from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib._batching import sample_norms
 from tutorial_lib._validation import check_choice
 from tutorial_lib.gradients._context import eval_mode, translate_errors
 from tutorial_lib.runtime import default_generator
@@ -54,23 +55,14 @@ def random_weight_direction(
         )
     noise = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
     if normalization == "filter":
-        scales: dict[str, Tensor | float] = {
-            name: _filter_norms(theta[name]) / _filter_norms(noise[name]) for name in weights
-        }
+        scales = {name: sample_norms(theta[name]) / sample_norms(noise[name]) for name in weights}
     else:
-        scale = (_global_norm({name: theta[name] for name in weights}) / _global_norm(noise)).item()
-        scales = dict.fromkeys(weights, scale)
-    return {name: scales[name] * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()}
-
-
-def _filter_norms(weight: Tensor) -> Tensor:
-    """The norm of every filter, that is, of the weights of one output: (out, …) -> (out, 1, …)."""
-    return broadcast_per_sample(weight.flatten(1).norm(dim=1), weight)
-
-
-def _global_norm(direction: Direction) -> Tensor:
-    """The Euclidean norm of all tensors together."""
-    return torch.stack([d.norm() for d in direction.values()]).norm()
+        scales = dict.fromkeys(
+            weights, get_total_norm([theta[name] for name in weights]) / get_total_norm(noise.values())
+        )
+    return {
+        name: scales[name].to(p) * noise[name] if name in noise else torch.zeros_like(p) for name, p in theta.items()
+    }
 
 
 @torch.no_grad()
@@ -127,27 +119,21 @@ def loss_surface(
                 )
     if not len(x):
         raise ValueError("a loss is a mean over at least one sample, but x is empty")
-    losses: list[list[Tensor]] = []
 
-    def message() -> str:
-        return (
-            f"the model or the loss do not fit x, {tuple(x.shape)} of {x.dtype}, and y, "
-            f"{getattr(y, 'shape', type(y).__name__)}"
-        )
+    def loss_at(a_i: float, b_j: float) -> Tensor:
+        state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
+        state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
+        # In training mode the running statistics are updated; copies protect those of the model.
+        state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
+        return loss(functional_call(model, state, (x,)), y)
 
-    with eval_mode(model), translate_errors(message):
+    received = f"x, {tuple(x.shape)} of {x.dtype}, and y, {getattr(y, 'shape', type(y).__name__)}"
+    columns = b if second is not None else (0.0,)
+    with eval_mode(model), translate_errors(lambda: f"the model or the loss do not fit {received}"):
         if batch_norm_statistics == "batch":
             for module in model.modules():
                 module.training = isinstance(module, nn.modules.batchnorm._BatchNorm)
-        for a_i in a:
-            losses.append([])
-            for b_j in b if second is not None else (0.0,):
-                state = {name: p + a_i * first[name] if name in first else p for name, p in theta.items()}
-                state |= {name: state[name] + b_j * d for name, d in (second or {}).items()}
-                # In training mode the running statistics are updated; copies protect those of the model.
-                state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
-                losses[-1].append(loss(functional_call(model, state, (x,)), y))
-    surface = torch.stack([torch.stack(row) for row in losses])
+        surface = torch.stack([torch.stack([loss_at(a_i, b_j) for b_j in columns]) for a_i in a])
     return surface if second is not None else surface[:, 0]
 
 
@@ -262,12 +248,10 @@ def _flatten_states(states: Sequence[Direction]) -> Tensor:
     """Every state as one row, in float64 on the CPU, because a path is long and its last steps are short."""
     if len(states) < 3:
         raise ValueError(f"a path of {len(states)} states does not span a plane; record three or more")
-    names = list(states[0])
-    if any(set(state) != set(names) for state in states):
-        raise ValueError("the states hold different parameters; record the same names at each time")
-    if any(state[name].shape != states[0][name].shape for state in states for name in names):
-        raise ValueError("the states hold parameters of different shapes; record those of a single network")
-    rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in names] for state in states]
+    shapes = [{name: t.shape for name, t in state.items()} for state in states]
+    if any(shape != shapes[0] for shape in shapes):
+        raise ValueError("the states hold different parameters or shapes; record the same names at each time")
+    rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in states[0]] for state in states]
     theta = torch.stack([torch.cat(row) for row in rows])
     if not theta.isfinite().all():
         raise ValueError("some states are not finite; end the path before the training diverges")

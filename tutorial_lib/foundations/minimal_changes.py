@@ -12,12 +12,7 @@ def _margin(
     W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """P and Q as labels (N,), w_P − w_Q (N, d), and the margin z_P − z_Q (N,), after checking the arguments."""
-    if W.dim() != 2 or features.dim() != 2 or b.shape != W.shape[:1] or features.shape[1] != W.shape[1]:
-        raise ValueError(
-            f"expected W (C, d), b (C,) and features (N, d), not {tuple(W.shape)}, {tuple(b.shape)} and "
-            f"{tuple(features.shape)}"
-        )
-    P, Q = (torch.full_like(features[:, 0], c, dtype=torch.int64) if isinstance(c, int) else c for c in (P, Q))
+    P, Q = (torch.full((len(features),), c) if isinstance(c, int) else c for c in (P, Q))
     check_shapes(
         W=(W, "floats C d"), b=(b, "floats C"), features=(features, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N")
     )

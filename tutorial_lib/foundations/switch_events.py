@@ -8,8 +8,6 @@ from torch import Tensor
 from tutorial_lib._validation import check_choice
 from tutorial_lib.runtime import default_generator
 
-COMPONENTS = ("higher", "lower")
-
 
 def switch_events(predictions: Tensor) -> Tensor:
     """Return how often the predicted class of each image changed between epochs.
@@ -70,7 +68,9 @@ def gaussian_switch_sampling(
         >>> gaussian_switch_sampling(torch.tensor([0, 9, 0, 8, 0]), 2).sort().values
         tensor([1, 3])
     """
-    check_choice(component, COMPONENTS, "component")
+    from sklearn.mixture import GaussianMixture
+
+    check_choice(component, ["higher", "lower"], "component")
     if events.dim() != 1 or not 0 < n <= len(events):
         raise ValueError(
             f"cannot choose {n} of events of shape {tuple(events.shape)}; events are (N,), and n is 1 to N"
@@ -79,7 +79,11 @@ def gaussian_switch_sampling(
     counts = events.detach().cpu().double()
     if counts.min() == counts.max():
         return torch.randperm(len(counts), generator=generator)[:n].to(events.device)
-    responsibility = _component_responsibility(counts, component, generator)
+    seed = int(torch.randint(2**31, (), generator=generator))
+    mixture = GaussianMixture(n_components=2, max_iter=1000, random_state=seed).fit(counts[:, None].numpy())
+    means = mixture.means_[:, 0]
+    index = means.argmax() if component == "higher" else means.argmin()
+    responsibility = torch.from_numpy(mixture.predict_proba(counts[:, None].numpy())[:, index])
     members = (responsibility > 0.5).nonzero()[:, 0]
     if len(members) > n:
         chosen = members[torch.multinomial(responsibility[members], n, generator=generator)]
@@ -88,13 +92,3 @@ def gaussian_switch_sampling(
         order = counts[shuffled].argsort(descending=component == "higher", stable=True)
         chosen = shuffled[order[:n]]
     return chosen.to(events.device)
-
-
-def _component_responsibility(counts: Tensor, component: str, generator: torch.Generator) -> Tensor:
-    """The posterior probability (N,) that each count belongs to the selected component of the mixture."""
-    from sklearn.mixture import GaussianMixture
-
-    seed = int(torch.randint(2**31, (), generator=generator))
-    mixture = GaussianMixture(n_components=2, max_iter=1000, random_state=seed).fit(counts[:, None].numpy())
-    index = mixture.means_[:, 0].argmax() if component == "higher" else mixture.means_[:, 0].argmin()
-    return torch.from_numpy(mixture.predict_proba(counts[:, None].numpy())[:, index])

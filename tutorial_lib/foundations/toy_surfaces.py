@@ -51,8 +51,7 @@ def quadratic(H: Tensor) -> Callable[[Tensor], Tensor]:
         >>> quadratic(torch.diag(torch.tensor([1., 20.])))(torch.tensor([[2., 1.]]))
         tensor([12.])
     """
-    if H.dim() != 2 or H.shape[0] != H.shape[1]:
-        raise ValueError(f"H must be square, (d, d), not {tuple(H.shape)}")
+    check_shapes(H=(H, "floats d d"))
 
     def loss(theta: Tensor) -> Tensor:
         check_shapes(H=(H, "floats d d"), theta=(theta, "floats N d"))

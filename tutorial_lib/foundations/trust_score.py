@@ -12,18 +12,17 @@ from tutorial_lib._validation import check_shapes, promote_to_float32
 class TrustScore:
     """Trust Score: distance to the nearest other class divided by that to the predicted class.
 
-    ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P), where P is the predicted class. H_c holds the fitted samples of
-    class c, without the fraction ``alpha`` whose k-th nearest neighbor in the class is farthest away. The parameters
-    ``k`` and ``alpha`` affect this density filter alone.
+    ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P), where P is the predicted class and d the distance to the nearest
+    sample of a set. H_c holds the fitted samples of class c, without the fraction ``alpha`` whose k-th nearest neighbor
+    in the class is farthest away. The parameters ``k`` and ``alpha`` affect this density filter alone. The authors' code
+    takes the second nearest sample, so that the nearest neighbor of a fitted sample is not the sample itself.
 
     Args:
         k: neighbor whose distance measures the density around a fitted sample, ≥ 1; not used if ``alpha`` is 0.
         alpha: fraction of the samples of each class that is removed, in [0, 1); 0 keeps all of them.
-        n_neighbor: d is the distance to this nearest sample of a set, ≥ 1. The authors' code uses 2, so that the
-            nearest neighbor of a fitted sample is not the sample itself.
 
     Raises:
-        ValueError: k or n_neighbor below 1, or alpha outside [0, 1).
+        ValueError: k below 1, or alpha outside [0, 1).
 
     References:
         Jiang, Kim, Guan, Gupta, NeurIPS 2018, arXiv:1805.11783.
@@ -34,12 +33,10 @@ class TrustScore:
         tensor([3.0000, 0.3333])
     """
 
-    def __init__(self, k: int = 10, alpha: float = 0.0, n_neighbor: int = 1):
-        if k < 1 or n_neighbor < 1 or not 0 <= alpha < 1:
-            raise ValueError(
-                f"k and n_neighbor start at 1, alpha lies in [0, 1): not k={k}, n_neighbor={n_neighbor}, alpha={alpha}"
-            )
-        self.k, self.alpha, self.n_neighbor = k, alpha, n_neighbor
+    def __init__(self, k: int = 10, alpha: float = 0.0):
+        if k < 1 or not 0 <= alpha < 1:
+            raise ValueError(f"k starts at 1, and alpha lies in [0, 1): not k={k}, alpha={alpha}")
+        self.k, self.alpha = k, alpha
         self.class_samples: dict[int, Tensor] = {}
 
     def fit(self, features: Tensor, labels: Tensor) -> TrustScore:
@@ -56,21 +53,18 @@ class TrustScore:
 
         Raises:
             ValueError: shapes that do not belong together, features that are not finite, fewer than two classes, or a
-                class with too few samples for ``k``, ``alpha`` and ``n_neighbor``.
+                class with too few samples for ``k`` and ``alpha``.
         """
-        if features.dim() > 2:
-            raise ValueError(f"features must be (n, d), not {tuple(features.shape)}; flatten images first")
         check_shapes(features=(features, "floats n d"), labels=(labels, "whole n"))
         if not features.isfinite().all():
             raise ValueError("the features are not finite; NaN would be the nearest neighbor of every sample")
         features = features.detach().to(promote_to_float32(features))
         classes, counts = labels.unique(return_counts=True)
-        min_count = max(self.n_neighbor, self.k + 1 if self.alpha else 1)
+        min_count = self.k + 1 if self.alpha else 1
         if len(classes) < 2 or counts.min() < min_count:
-            samples_per_class = dict(zip(classes.tolist(), counts.tolist(), strict=True))
             raise ValueError(
                 f"expected two classes of at least {min_count} samples each, not these numbers of samples per class: "
-                f"{samples_per_class}"
+                f"{dict(zip(classes.tolist(), counts.tolist(), strict=True))}"
             )
         # Distances do not depend on the origin, but their rounding errors do; these are smallest near the mean.
         self.origin = features.mean(0)
@@ -83,10 +77,7 @@ class TrustScore:
             return points
         # k + 1, because the nearest point of all is the point itself.
         radius = torch.cat([torch.cdist(rows, points).kthvalue(self.k + 1, 1).values for rows in points.split(1024)])
-        dense = points[radius <= radius.quantile(1 - self.alpha)]
-        if len(dense) < self.n_neighbor:
-            raise ValueError(f"alpha={self.alpha} leaves {len(dense)} samples of a class; choose a smaller alpha")
-        return dense
+        return points[radius <= radius.quantile(1 - self.alpha)]
 
     def distances(self, features: Tensor, batch_size: int = 1024) -> Tensor:
         """Return the distance of each sample to each fitted class.
@@ -103,23 +94,15 @@ class TrustScore:
         """
         if not self.class_samples:
             raise ValueError("call fit(features, labels) first")
-        if features.dim() != 2 or features.shape[1] != len(self.origin):
-            raise ValueError(
-                f"fitted on samples of {len(self.origin)} numbers, so features must be (N, {len(self.origin)}), "
-                f"not {tuple(features.shape)}"
-            )
-        check_shapes(features=(features, "floats N d"))
+        check_shapes(features=(features, "floats N d"), fitted_mean=(self.origin, "floats d"))
 
         def one_batch(rows: Tensor) -> Tensor:
             centered = rows.detach().to(self.origin) - self.origin
-            return torch.stack([self._distance(centered, points) for points in self.class_samples.values()], 1).to(rows)
+            return torch.stack([torch.cdist(centered, points).amin(1) for points in self.class_samples.values()], 1).to(
+                rows
+            )
 
         return run_in_batches(one_batch, features, batch_size=batch_size)
-
-    def _distance(self, rows: Tensor, points: Tensor) -> Tensor:
-        """The distance (N,) of each row to its ``n_neighbor``-th nearest point."""
-        distances = torch.cdist(rows, points)
-        return distances.amin(1) if self.n_neighbor == 1 else distances.kthvalue(self.n_neighbor, 1).values
 
     def score(self, features: Tensor, predictions: Tensor, *, batch_size: int = 1024) -> Tensor:
         """Return the Trust Score of each prediction.

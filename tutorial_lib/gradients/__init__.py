@@ -53,7 +53,6 @@ from tutorial_lib.gradients.per_sample import (
     per_sample_gradients,
 )
 from tutorial_lib.gradients.reduced_jacobian import reduced_class_jacobian
-from tutorial_lib.gradients.relu_rules import relu_rule_gradient
 from tutorial_lib.gradients.second_order import input_gradient_of_norms
 from tutorial_lib.gradients.spatial import SpatialLogits, spatial_gradients, spatial_logits
 
@@ -96,7 +95,6 @@ __all__ = [
     "per_sample_gradients",
     "reconstruction_mse",
     "reduced_class_jacobian",
-    "relu_rule_gradient",
     "spatial_gradients",
     "spatial_logits",
     "split_forward",

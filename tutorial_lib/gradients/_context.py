@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -58,17 +58,12 @@ def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
         ValueError: an empty batch, images of whole numbers, a module whose result depends on the batch or on chance
             (BatchNorm or dropout in training mode), or parameters made in inference mode.
     """
-    _check_samples(x)
-    _check_samples_are_independent(model)
-    _check_differentiable(model)
+    _check_model_and_samples(model, x)
     attributes = [(module, dict(vars(module))) for module in model.modules()]
     device = x.device.type
     accelerators = [] if device == "cpu" else [x.device]
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(accelerators, device_type=device if accelerators else "cuda"))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.autocast(device, enabled=False))
+    fork = torch.random.fork_rng(accelerators, device_type=device if accelerators else "cuda")
+    with fork, torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
         try:
             yield
         finally:
@@ -79,16 +74,12 @@ def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
                 vars(module).update(before)
 
 
-def _check_samples(x: Any) -> None:
-    """Raise unless x is a tensor of at least one sample; images must be floats."""
+def _check_model_and_samples(model: nn.Module, x: Any) -> None:
+    """Raise unless autograd can differentiate the model, and each sample has a gradient of its own."""
     if not isinstance(x, Tensor) or x.dim() == 0 or len(x) == 0:
         raise ValueError("x must be a tensor of at least one sample, batch first")
     if x.dim() > 2 and not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"images must be float in [0, 1], not {x.dtype}: divide by the largest value first")
-
-
-def _check_samples_are_independent(model: nn.Module) -> None:
-    """Raise if a module computes statistics of the batch or random numbers."""
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.training or module.running_mean is None):
             raise ValueError(
@@ -99,10 +90,6 @@ def _check_samples_are_independent(model: nn.Module) -> None:
             raise ValueError(
                 f"{type(module).__name__} {name!r} is random in training mode: call inside `with eval_mode(model):`"
             )
-
-
-def _check_differentiable(model: nn.Module) -> None:
-    """Raise if autograd cannot differentiate with respect to the parameters at all."""
     if any(p.is_inference() for p in model.parameters()):
         raise ValueError(
             "the parameters were made in inference mode, where nothing can be differentiated: build the model outside it"
@@ -166,8 +153,10 @@ def checked_forward(model: nn.Module, x: Tensor) -> Tensor:
     with translate_errors(message):
         outputs = model(x)
     if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
-        received = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise ValueError(f"the model must return a tensor of one row per sample, ({len(x)}, …), not {received}")
+        raise ValueError(
+            f"the model must return a tensor of one row per sample, ({len(x)}, …), "
+            f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
+        )
     finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
     if not finite.all():
         raise ValueError(f"the model's outputs are not finite for rows {(~finite).nonzero().flatten().tolist()[:8]}")

@@ -44,28 +44,6 @@ class TrackedCall:
     batch_axis_known: bool
 
 
-OpRule = Callable[..., TrackedCall | None]
-OP_RULES: dict[Callable, OpRule] = {}
-
-
-def register_rule(*ops: Callable) -> Callable[[OpRule], OpRule]:
-    """Register the decorated function as the rule of some torch operations.
-
-    Args:
-        *ops: functions as they are called: ``F.linear``, ``Tensor.add``.
-
-    Returns:
-        A decorator.
-    """
-
-    def register(rule: OpRule) -> OpRule:
-        OP_RULES.update(dict.fromkeys(ops, rule))
-        return rule
-
-    return register
-
-
-@register_rule(F.linear)
 def _linear_rule(op, n, parameter_ids, input, weight, bias=None):
     """y = W a + b for the last axis of a."""
     if input.dim() < 2:
@@ -75,7 +53,6 @@ def _linear_rule(op, n, parameter_ids, input, weight, bias=None):
     return TrackedCall(lambda tap: tap(op(input, weight, bias)), a, rules, input.dim() == 2)
 
 
-@register_rule(F.conv1d, F.conv2d)
 def _conv_rule(op, n, parameter_ids, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y = W ∗ a + b over one or two spatial axes."""
     k = weight.dim() - 2
@@ -111,7 +88,6 @@ def _padding(padding: Any, size: tuple[int, ...], dilation: tuple[int, ...]) -> 
     return tuple(p for pair in reversed(around) for p in pair)
 
 
-@register_rule(F.batch_norm)
 def _batch_norm_rule(
     op, n, parameter_ids, input, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
 ):
@@ -125,55 +101,35 @@ def _batch_norm_rule(
     def normalize(a):
         return (a - mean.to(a).view(shape)).mul_((var.to(a) + eps).rsqrt().view(shape))
 
-    def run():
-        return op(input, mean, var, weight, bias, False, momentum, eps)
-
-    return _norm_affine_rule(input, run, weight, bias, normalize, _positions_after_channels(input), True)
+    output = lambda: op(input, mean, var, weight, bias, False, momentum, eps)
+    return _norm_affine_rule(input, output, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
 
 
-@register_rule(F.group_norm)
 def _group_norm_rule(op, n, parameter_ids, input, num_groups, weight=None, bias=None, eps=1e-5):
     """y = γ x̂ + β with the statistics of each group of channels."""
-
-    def normalize(a):
-        return F.group_norm(a, num_groups, eps=eps)
-
-    def run():
-        return op(input, num_groups, weight, bias, eps)
-
-    return _norm_affine_rule(input, run, weight, bias, normalize, _positions_after_channels(input), True)
+    normalize = lambda a: F.group_norm(a, num_groups, eps=eps)
+    output = lambda: op(input, num_groups, weight, bias, eps)
+    return _norm_affine_rule(input, output, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
 
 
-@register_rule(F.layer_norm)
 def _layer_norm_rule(op, n, parameter_ids, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """y = γ x̂ + β with the statistics of the last axes, along which the parameters lie."""
     last = len(normalized_shape)
     if input.dim() == last:
         return None
-
-    def normalize(a):
-        return F.layer_norm(a, normalized_shape, eps=eps)
-
-    def run():
-        return op(input, normalized_shape, weight, bias, eps)
-
+    normalize = lambda a: F.layer_norm(a, normalized_shape, eps=eps)
+    output = lambda: op(input, normalized_shape, weight, bias, eps)
     positions = tuple(range(2, input.dim() - last + 1))
-    return _norm_affine_rule(input, run, weight, bias, normalize, positions, input.dim() == last + 1)
+    return _norm_affine_rule(input, output, weight, bias, normalize, positions, input.dim() == last + 1)
 
 
-def _positions_after_channels(input: Tensor) -> tuple[int, ...]:
-    """The axes of the positions in G (n, C, channels, …)."""
-    return tuple(range(3, input.dim() + 1))
-
-
-def _norm_affine_rule(input, run, weight, bias, normalize, positions, batch_axis_known):
+def _norm_affine_rule(input, output, weight, bias, normalize, positions, batch_axis_known):
     """A normalization with scale and shift; ``positions``: the axes of G over which the parameters are shared."""
     a = input.detach()
     rules = [(weight, NormScaleRule(a, normalize, positions)), (bias, BiasRule(positions))]
-    return TrackedCall(lambda tap: tap(run()), a, rules, batch_axis_known)
+    return TrackedCall(lambda tap: tap(output()), a, rules, batch_axis_known)
 
 
-@register_rule(F.embedding)
 def _embedding_rule(
     op,
     n,
@@ -198,14 +154,6 @@ def _embedding_rule(
     return TrackedCall(lambda tap: tap(op(input, weight)), input, [(weight, rule)], input.dim() == 1)
 
 
-_EXPAND_OPS = (Tensor.expand,)
-_BROADCAST_OPS = (
-    *(getattr(module, name) for module in (torch, Tensor) for name in ("add", "sub", "mul", "div")),
-    *(getattr(Tensor, f"__{prefix}{name}__") for prefix in ("", "r", "i") for name in ("add", "sub", "mul", "truediv")),
-)
-
-
-@register_rule(*_EXPAND_OPS, *_BROADCAST_OPS)
 def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
     """A parameter added, multiplied or repeated over the batch: each sample gets its own copy, which is tapped."""
     places = [i for i, argument in enumerate(args) if id(argument) in parameter_ids]
@@ -213,7 +161,8 @@ def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
         return None
     (place,) = places
     p: Tensor = args[place]
-    shape = _expanded_shape(p, args[1:]) if op in _EXPAND_OPS else _shape(args[1 - place])
+    # The shape of the result; a number has no shape.
+    shape = p.detach().expand(*args[1:]).shape if op is Tensor.expand else getattr(args[1 - place], "shape", ())
     same_dim = p.dim() == len(shape)
     if len(shape) < max(p.dim(), 1) or shape[0] != n or (same_dim and p.shape[0] != 1):
         return None
@@ -225,12 +174,19 @@ def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
     return TrackedCall(run, p.new_empty(()).expand(shape), [(p, GivenGradientRule(p.shape))], False)
 
 
-def _shape(value: object) -> tuple[int, ...]:
-    """The shape of a tensor; a number has none."""
-    return value.shape if isinstance(value, Tensor) else ()
-
-
-def _expanded_shape(p: Tensor, sizes: tuple) -> torch.Size:
-    """The shape that ``p.expand(*sizes)`` has; −1 keeps a size."""
-    new = sizes[0] if isinstance(sizes[0], list | tuple) else sizes
-    return torch.Size(size if size >= 0 else p.shape[i - len(new)] for i, size in enumerate(new))
+_BROADCAST_OPS = (
+    *(getattr(module, name) for module in (torch, Tensor) for name in ("add", "sub", "mul", "div")),
+    *(getattr(Tensor, f"__{prefix}{name}__") for prefix in ("", "r", "i") for name in ("add", "sub", "mul", "truediv")),
+)
+# From a torch function to its rule.
+OP_RULES: dict[Callable, Callable[..., TrackedCall | None]] = {
+    F.linear: _linear_rule,
+    F.conv1d: _conv_rule,
+    F.conv2d: _conv_rule,
+    F.batch_norm: _batch_norm_rule,
+    F.group_norm: _group_norm_rule,
+    F.layer_norm: _layer_norm_rule,
+    F.embedding: _embedding_rule,
+    Tensor.expand: _broadcast_rule,
+    **dict.fromkeys(_BROADCAST_OPS, _broadcast_rule),
+}

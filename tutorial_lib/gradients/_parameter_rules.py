@@ -18,6 +18,7 @@ References:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -44,9 +45,10 @@ def batched_gram(M: Tensor, N: Tensor) -> Tensor:
     return torch.linalg.vecdot(M, N)[..., None] if M.shape[1] == 1 else M @ N.mT
 
 
-class ParameterRule:
+class ParameterRule(ABC):
     """How one operation uses one parameter."""
 
+    @abstractmethod
     def gradient(self, G: Tensor) -> Tensor:
         """Return the gradients with respect to the parameter.
 
@@ -55,11 +57,7 @@ class ParameterRule:
 
         Returns:
             M (n, C, *parameter).
-
-        Raises:
-            NotImplementedError: this is the base class.
         """
-        raise NotImplementedError
 
     def gram(self, G: Tensor) -> Tensor:
         """Return the inner products of the gradients.
@@ -161,6 +159,7 @@ class MatmulRule(ParameterRule):
     activations: Tensor
     groups = 1
 
+    @abstractmethod
     def matmul_sizes(self, G: Tensor) -> tuple[int, int, int]:
         """Return the sizes of the product in one group.
 
@@ -169,12 +168,9 @@ class MatmulRule(ParameterRule):
 
         Returns:
             T, d, p: the numbers of positions, inputs and outputs.
-
-        Raises:
-            NotImplementedError: this is the base class.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def flatten_positions(self, G: Tensor) -> Tensor:
         """Return G with its positions along the last axis.
 
@@ -183,12 +179,9 @@ class MatmulRule(ParameterRule):
 
         Returns:
             (n, groups, C, p, T).
-
-        Raises:
-            NotImplementedError: this is the base class.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def input_gram(self, dtype: torch.dtype) -> Tensor:
         """Return the inner products of what enters at two positions.
 
@@ -197,11 +190,7 @@ class MatmulRule(ParameterRule):
 
         Returns:
             A = UᵀU (n, groups, T, T).
-
-        Raises:
-            NotImplementedError: this is the base class.
         """
-        raise NotImplementedError
 
     def use_ghost(self, G: Tensor) -> bool:
         """Return whether the ghost norm is cheaper than the gradient.

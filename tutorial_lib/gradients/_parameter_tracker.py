@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._gradient_tap import tap_gradient
 from tutorial_lib.gradients._op_rules import OP_RULES, TrackedCall
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule, ParameterRule
@@ -90,18 +91,15 @@ class ParameterUseTracker(TorchFunctionMode):
             # The input was overwritten in place after the operation: nothing can be computed from it.
             self.unsupported.update(rules)
         # Half precision is too coarse to add squares in.
-        G = G.detach().to(torch.promote_types(G.dtype, torch.float32)).transpose(0, 1)
+        G = G.detach().to(promote_to_float32(G)).transpose(0, 1)
         for name, rule in rules.items():
-            if name not in self.unsupported:
-                self._record(name, rule, G)
-
-    def _record(self, name: str, rule: ParameterRule, G: Tensor) -> None:
-        """Compute the statistic of one use from G (n, C, …); of several uses, the gradients are added up first."""
-        if len(self.input_shapes[name]) == 1:
-            self.statistics[name] = self._in_chunks(self.statistic, rule, G)
-            return
-        gradient = self._in_chunks(lambda rule, G: rule.gradient(G), rule, G)
-        self.gradient_sums[name] = self.gradient_sums[name] + gradient if name in self.gradient_sums else gradient
+            if name in self.unsupported:
+                continue
+            if len(self.input_shapes[name]) == 1:
+                self.statistics[name] = self._in_chunks(self.statistic, rule, G)
+            else:
+                gradient = self._in_chunks(lambda rule, G: rule.gradient(G), rule, G)
+                self.gradient_sums[name] = self.gradient_sums.get(name, 0) + gradient
 
     def _in_chunks(self, statistic: Statistic, rule: ParameterRule, G: Tensor) -> Tensor:
         """A statistic, computed for as many samples at a time as fit into the cache."""
@@ -131,13 +129,16 @@ class ParameterUseTracker(TorchFunctionMode):
         summed = {name: self.statistic(GivenGradientRule(M.shape[2:]), M) for name, M in self.gradient_sums.items()}
         return {name: value for name, value in (self.statistics | summed).items() if name not in self.unsupported}
 
-    def unsupported_parameters(self) -> set[str]:
-        """Return the names of the parameters that need another method.
+    def is_supported(self, name: str) -> bool:
+        """Return whether each use of a parameter has a rule, and at least one use is recorded.
+
+        Args:
+            name: name of the parameter.
 
         Returns:
-            The parameters with a use that has no rule, and those without any recorded use.
+            False if the parameter needs another method.
         """
-        return self.unsupported | (set(self.names.values()) - self.input_shapes.keys())
+        return name in self.input_shapes and name not in self.unsupported
 
 
 def _flatten_arguments(values: Iterable) -> Iterator:

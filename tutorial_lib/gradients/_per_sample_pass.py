@@ -11,7 +11,7 @@ from tutorial_lib._validation import check_classes
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule
 from tutorial_lib.gradients._parameter_tracker import ParameterUseTracker, Statistic
-from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_class_statistics, vmap_loss_statistics
+from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_statistics
 from tutorial_lib.gradients.objectives import Objective
 
 # The backward passes of all classes are run together; more of them would need too much memory.
@@ -70,10 +70,10 @@ class PerSamplePass:
         if J.requires_grad:
             torch.autograd.grad(J, tracker.anchor, allow_unused=True)
 
-        def fallback(parameters: Parameters) -> dict[str, Tensor]:
-            return vmap_loss_statistics(self.model, x, resolved, parameters, self.statistic)
+        def values(outputs: Tensor, *rows: Tensor) -> Tensor:
+            return resolved.rebind(row[None] for row in rows)(outputs)
 
-        return self._collect(tracker, outputs, 1, fallback)
+        return self._collect(tracker, x, outputs, values, resolved.tensors, 1)
 
     def of_classes(self, x: Tensor, classes: Sequence[int] | None) -> dict[str, Tensor]:
         """Return the statistics of ∂z_c/∂θ for several classes c, C = len(classes).
@@ -97,12 +97,11 @@ class PerSamplePass:
             raise ValueError(f"{len(indices)} classes: name up to {MAX_CLASSES} of them with `classes`")
         z = outputs.sum(0)[indices]
         if z.requires_grad:
-            _backward_together(z, tracker.anchor)
-
-        def fallback(parameters: Parameters) -> dict[str, Tensor]:
-            return vmap_class_statistics(self.model, x, indices, parameters, self.statistic)
-
-        return self._collect(tracker, outputs, len(indices), fallback)
+            with ignore_vmap_warning():
+                torch.func.vmap(
+                    lambda v: torch.autograd.grad(z, tracker.anchor, v, allow_unused=True, materialize_grads=True)
+                )(torch.eye(len(z)).to(z))
+        return self._collect(tracker, x, outputs, lambda outputs: outputs[0, indices], [], len(indices))
 
     def _forward(self, x: Tensor) -> tuple[Tensor, ParameterUseTracker]:
         """The outputs, and a tracker that saw every use of a parameter, with confirmed batch axes."""
@@ -119,27 +118,19 @@ class PerSamplePass:
     def _collect(
         self,
         tracker: ParameterUseTracker,
+        x: Tensor,
         outputs: Tensor,
-        n_directions: int,
-        fallback: Callable[[Parameters], dict[str, Tensor]],
+        values: Callable[..., Tensor],
+        bound: Sequence[Tensor],
+        n_values: int,
     ) -> dict[str, Tensor]:
         """The statistic of every parameter: by its rules, by torch.func, or of the gradient zero."""
         results = tracker.results()
-        unsupported = tracker.unsupported_parameters()
-        if unsupported:
-            results |= fallback({name: p for name, p in self.parameters.items() if name in unsupported})
+        others = {name: p for name, p in self.parameters.items() if not tracker.is_supported(name)}
+        if others:
+            results |= vmap_statistics(self.model, x, values, bound, n_values, self.statistic, others)
         for name in self.parameters.keys() - results.keys():  # not reached by the loss
             p = self.parameters[name]
-            zero = outputs.new_zeros(len(outputs), n_directions, *p.shape, dtype=p.dtype)
+            zero = outputs.new_zeros(len(outputs), n_values, *p.shape, dtype=p.dtype)
             results[name] = self.statistic(GivenGradientRule(p.shape), zero)
         return {name: results[name].detach().to(outputs.dtype) for name in self.parameters}
-
-
-def _backward_together(z: Tensor, anchor: Tensor) -> None:
-    """The backward passes of all entries of z (C,), vectorized into one."""
-
-    def backward(v: Tensor):
-        return torch.autograd.grad(z, anchor, v, allow_unused=True, materialize_grads=True)
-
-    with ignore_vmap_warning():
-        torch.func.vmap(backward)(torch.eye(len(z)).to(z))

@@ -13,99 +13,61 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vjp, vmap
+from torch.func import functional_call, vjp, vmap
 from torch.utils._pytree import tree_map
 
+from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._context import translate_errors
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule
 from tutorial_lib.gradients._parameter_tracker import Statistic
-from tutorial_lib.gradients.objectives import Objective
 
 # How many numbers of per-sample gradients are held at a time.
 CHUNK_NUMEL = 2**26
 
-Gradients = dict[str, Tensor]
 
-
-def vmap_loss_statistics(
-    model: nn.Module, x: Tensor, objective: Objective, parameters: dict[str, nn.Parameter], statistic: Statistic
+def vmap_statistics(
+    model: nn.Module,
+    x: Tensor,
+    values: Callable[..., Tensor],
+    bound: Sequence[Tensor],
+    n_values: int,
+    statistic: Statistic,
+    parameters: dict[str, nn.Parameter],
 ) -> dict[str, Tensor]:
-    """Return the statistics of every sample's ∂J/∂θ, C = 1.
+    """Return the statistics of every sample's gradients of C values: one objective, or several logits.
 
     Args:
         model: any module that takes x alone.
         x: samples (n, …).
-        objective: the objective of these samples, resolved.
-        parameters: name -> parameter, those to differentiate with respect to.
+        values: ``values(outputs, *rows) -> (C,)`` of the outputs (1, …) of a single sample, and of its bound rows.
+        bound: tensors (n, …) of one row per sample.
+        n_values: C.
         statistic: what is computed from each gradient.
+        parameters: name -> parameter, those to differentiate with respect to.
 
     Returns:
         name -> statistic (n, …).
     """
     theta = {name: parameter.detach() for name, parameter in parameters.items()}
 
-    def sample_gradients(row: Tensor, *bound: Tensor) -> Gradients:
-        J = objective.rebind(b[None] for b in bound)
-        M = grad(lambda theta: J(functional_call(model, theta, (row[None],)))[0])(theta)
-        return {name: m[None] for name, m in M.items()}
-
-    return _statistics(model, sample_gradients, x, objective.tensors, theta, 1, statistic)
-
-
-def vmap_class_statistics(
-    model: nn.Module, x: Tensor, classes: Sequence[int], parameters: dict[str, nn.Parameter], statistic: Statistic
-) -> dict[str, Tensor]:
-    """Return the statistics of every sample's ∂z_c/∂θ, C = len(classes).
-
-    Args:
-        model: any module that takes x alone.
-        x: samples (n, …).
-        classes: class indices.
-        parameters: name -> parameter, those to differentiate with respect to.
-        statistic: what is computed from each gradient.
-
-    Returns:
-        name -> statistic (n, …).
-    """
-    theta = {name: parameter.detach() for name, parameter in parameters.items()}
-
-    def sample_gradients(row: Tensor) -> Gradients:
-        z, vector_jacobian = vjp(lambda theta: functional_call(model, theta, (row[None],))[0, classes], theta)[:2]
-        # One class after the other: vmap inside vmap gives wrong numbers for PReLU, without an error (torch 2.15).
-        M = [vector_jacobian(e)[0] for e in torch.eye(len(classes)).to(z)]
+    def sample_gradients(row: Tensor, *rows: Tensor) -> dict[str, Tensor]:
+        J, vector_jacobian = vjp(lambda theta: values(functional_call(model, theta, (row[None],)), *rows), theta)[:2]
+        # One value after the other: vmap inside vmap gives wrong numbers for PReLU, without an error (torch 2.15).
+        M = [vector_jacobian(e)[0] for e in torch.eye(n_values).to(J)]
         return {name: torch.stack([m[name] for m in M]) for name in theta}
 
-    return _statistics(model, sample_gradients, x, [], theta, len(classes), statistic)
+    def one_chunk(x: Tensor, *bound: Tensor) -> dict[str, Tensor]:
+        with translate_errors(
+            lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"
+        ):
+            M = vmap_or_loop(sample_gradients, x, *bound)
+        return {name: statistic(GivenGradientRule(m.shape[2:]), m.to(promote_to_float32(m))) for name, m in M.items()}
 
-
-def _statistics(
-    model: nn.Module,
-    sample_gradients: Callable[..., Gradients],
-    x: Tensor,
-    bound: list[Tensor],
-    theta: dict[str, Tensor],
-    n_directions: int,
-    statistic: Statistic,
-) -> dict[str, Tensor]:
-    """name -> statistic (n, …), from a function that gives one sample's gradients, name -> (C, *parameter)."""
-    step = max(1, CHUNK_NUMEL // (n_directions * sum(t.numel() for t in theta.values())))
-    chunks = []
+    step = max(1, CHUNK_NUMEL // (n_values * sum(t.numel() for t in theta.values())))
     # Without a graph around them, or it would record the parameters, which are constants here.
     with torch.no_grad(), ignore_vmap_warning():
-        for i in range(0, len(x), step):
-            with translate_errors(
-                lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"
-            ):
-                M = vmap_or_loop(sample_gradients, *(t[i : i + step] for t in (x, *bound)))
-            chunks.append(
-                {name: statistic(GivenGradientRule(m.shape[2:]), _at_least_float32(m)) for name, m in M.items()}
-            )
-    return {name: torch.cat([chunk[name] for chunk in chunks]) for name in theta}
-
-
-def _at_least_float32(m: Tensor) -> Tensor:
-    """Half precision is too coarse to add squares in."""
-    return m.to(torch.promote_types(m.dtype, torch.float32))
+        return run_in_batches(one_chunk, x, *bound, batch_size=step)
 
 
 def vmap_or_loop(function: Callable[..., Any], *batch: Tensor) -> Any:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
-from tutorial_lib.gradients.layers import Layer, parameters_by_layer
+from tutorial_lib.gradients.layers import Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
@@ -47,7 +47,7 @@ def loss_and_gradients(
         >>> second  # ∂²(w² (2² + 4²) / 2) / ∂w²
         tensor([[20.]])
     """
-    parameters = {name: p for group in parameters_by_layer(model, layers).values() for name, p in group.items()}
+    parameters = flatten_layers(parameters_by_layer(model, layers))
     frozen = [name for name, p in parameters.items() if not p.requires_grad]
     if frozen:
         raise ValueError(

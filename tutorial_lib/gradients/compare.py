@@ -28,30 +28,19 @@ class ComparisonRow:
 
 
 class Comparison(tuple[ComparisonRow, ...]):
-    """The rows of a comparison; it prints as a table, and is shown as one in a notebook."""
+    """The rows of a comparison; it prints as a Markdown table, which a notebook renders."""
 
     @property
     def all_close(self) -> bool:
         """Whether every computation is exact or close."""
         return all(row.verdict != "different" for row in self)
 
-    def table_rows(self) -> list[list[str]]:
-        """Return the cells of the table.
-
-        Returns:
-            Rows of strings, the header first.
-        """
-        header = ["", "dtype", "largest difference", "relative", "verdict"]
-        return [header, *([r.name, r.dtype, f"{r.difference:.1e}", f"{r.relative:.1e}", r.verdict] for r in self)]
-
     def __repr__(self) -> str:
-        rows = self.table_rows()
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
+        header = ["| | dtype | largest difference | relative | verdict |", "|---|---|---:|---:|---|"]
+        rows = (f"| {r.name} | {r.dtype} | {r.difference:.1e} | {r.relative:.1e} | {r.verdict} |" for r in self)
+        return "\n".join([*header, *rows])
 
-    def _repr_markdown_(self) -> str:
-        header, *lines = ("| " + " | ".join(row) + " |" for row in self.table_rows())
-        return "\n".join([header, "|---|---|---:|---:|---|", *lines])
+    _repr_markdown_ = __repr__
 
 
 def compare_tensors(**tensors: Tensor) -> Comparison:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib.gradients.layers import Layer, parameters_by_layer
+from tutorial_lib.gradients.layers import Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 from tutorial_lib.gradients.per_sample import per_sample_gradients
 from tutorial_lib.runtime import default_generator
@@ -64,11 +64,10 @@ def gradient_sketch(
         raise ValueError(f"a sketch needs a sketch_dim of at least 1, not {sketch_dim}")
     generator = default_generator(generator)
     hashes = {}
-    for parameters in parameters_by_layer(model, layers).values():
-        for name, p in parameters.items():
-            place = torch.randint(sketch_dim, (p.numel(),), generator=generator)
-            sign = 2.0 * torch.randint(2, (p.numel(),), generator=generator) - 1
-            hashes[name] = place.to(x.device), sign.to(x)
+    for name, p in flatten_layers(parameters_by_layer(model, layers)).items():
+        place = torch.randint(sketch_dim, (p.numel(),), generator=generator)
+        sign = 2.0 * torch.randint(2, (p.numel(),), generator=generator) - 1
+        hashes[name] = place.to(x.device), sign.to(x)
 
     def one_batch(x: Tensor, objective: Objective) -> Tensor:
         gradients = per_sample_gradients(model, x, objective, layers=layers, batch_size=batch_size)

@@ -89,14 +89,7 @@ def fix_predicted_class(
         >>> objective_values(nn.Flatten(), torch.tensor([[[7., 2.]]]), J)
         tensor([2.])
     """
-
-    def bound_tensors(x: Tensor, objective: Objective) -> tuple[Tensor, ...]:
-        return tuple(objective.resolve(checked_forward(model, detach_for_autograd(x))).tensors)
-
     bound = as_objective(objective, x)
-    with preserve_model(model, x), torch.no_grad():
-        if not bound.uses_predicted_class:
-            return bound
-        tensors = iter(run_in_batches(bound_tensors, x, bound, batch_size=batch_size))
-    resolved = (b if isinstance(b, int) else next(tensors) for b in bound.bound)
-    return Objective(bound.fn, *resolved, classes=bound.classes)
+    # The context checks the model and the samples, also if no pass is needed.
+    with preserve_model(model, x):
+        return bound.resolve(model_outputs(model, x, batch_size=batch_size)) if bound.uses_predicted_class else bound

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_classes, check_floating
+from tutorial_lib._validation import check_classes, check_floating, check_shapes
 from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model
 from tutorial_lib.gradients.layers import Layer, split_forward
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
@@ -182,10 +182,7 @@ def outputs_and_class_gradients(
         (True, True)
     """
     check_floating(x)
-    if classes.dim() != 2 or len(classes) != len(x) or not classes.shape[1]:
-        raise ValueError(f"classes must be one row per sample, ({len(x)}, K), not {tuple(classes.shape)}")
-    if classes.is_floating_point() or classes.dtype == torch.bool:
-        raise ValueError(f"classes are integers, not {classes.dtype}")
+    check_shapes(x=(x[:, None].flatten(1), "floats N D"), classes=(classes, "whole N K"))
     every_class = classes.long()
 
     def one_batch(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:

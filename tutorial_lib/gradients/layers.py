@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +86,18 @@ def parameters_by_layer(
     return selected
 
 
+def flatten_layers(by_layer: dict[str, dict[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
+    """Return the parameters of all layers in one dictionary.
+
+    Args:
+        by_layer: layer name -> parameter name -> parameter, from :func:`parameters_by_layer`.
+
+    Returns:
+        Parameter name -> parameter.
+    """
+    return {name: p for parameters in by_layer.values() for name, p in parameters.items()}
+
+
 def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None, group_by: str = "layer") -> list[str]:
     """Return the names of the layers with parameters: the columns of per-layer results.
 
@@ -108,7 +121,7 @@ def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None,
     by_layer = parameters_by_layer(model, layers)
     if check_choice(group_by, GROUPINGS, "grouping") == "layer":
         return list(by_layer)
-    return [name for parameters in by_layer.values() for name in parameters]
+    return list(flatten_layers(by_layer))
 
 
 def split_forward(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
@@ -151,12 +164,8 @@ def split_forward(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Te
         return activations[0].clone()
 
     module = find_layer(model, layer)
-    with preserve_model(model, x), torch.no_grad():
-        handle = module.register_forward_hook(split)
-        try:
-            logits = checked_forward(model, detach_for_autograd(x))
-        finally:
-            handle.remove()
+    with preserve_model(model, x), torch.no_grad(), module.register_forward_hook(split):
+        logits = checked_forward(model, detach_for_autograd(x))
     if not activations:
         raise ValueError(f"layer {name!r} is not reached in a forward pass")
     return activations[0], logits
@@ -207,14 +216,13 @@ def last_linear_layer(model: nn.Module, x: Tensor) -> nn.Linear:
 def _find_last_linear_call(model: nn.Module, x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
     """The last linear layer, its output z and its input h."""
     calls: list[tuple[nn.Linear, Tensor, Tensor]] = []
-    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    with preserve_model(model, x), torch.no_grad():
-        handles = [m.register_forward_hook(lambda m, inputs, z: calls.append((m, z, inputs[0]))) for m in linears]
-        try:
-            logits = checked_forward(model, detach_for_autograd(x))
-        finally:
-            for handle in handles:
-                handle.remove()
+    with preserve_model(model, x), torch.no_grad(), ExitStack() as hooks:
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                hooks.enter_context(
+                    module.register_forward_hook(lambda linear, inputs, z: calls.append((linear, z, inputs[0])))
+                )
+        logits = checked_forward(model, detach_for_autograd(x))
     for linear, z, h in reversed(calls):
         if z.data_ptr() == logits.data_ptr() and z.shape == logits.shape and h.dim() == 2:
             return linear, logits, h

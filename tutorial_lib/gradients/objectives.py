@@ -122,7 +122,19 @@ class Objective:
         if 0 in outputs.shape[1:]:
             raise ValueError(f"an objective needs at least one output per sample, not {tuple(outputs.shape)}")
         resolved = Objective(self.fn, *(self._resolve_bound(b, outputs) for b in self.bound), classes=self.classes)
-        resolved._check_result(outputs)
+
+        def message() -> str:
+            bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in resolved.tensors)
+            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{bound}"
+
+        with torch.no_grad(), translate_errors(message):
+            result = self.fn(outputs, *resolved.bound)
+        if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
+            raise ValueError(
+                f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
+                f"not {tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__}: "
+                "bind batch tensors with bind_per_sample, and reduce every axis but the first"
+            )
         return resolved
 
     def _resolve_bound(self, b: Target, outputs: Tensor) -> int | Tensor:
@@ -143,23 +155,6 @@ class Objective:
         if self.classes and not ((0 <= b) & (b < outputs.shape[-1])).all():
             raise ValueError(f"labels must lie in 0…{outputs.shape[-1] - 1}")
         return b
-
-    def _check_result(self, outputs: Tensor) -> None:
-        """Raise unless the function of a resolved objective accepts the outputs and returns one number per row."""
-
-        def message() -> str:
-            bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in self.tensors)
-            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{bound}"
-
-        with torch.no_grad(), translate_errors(message):
-            result = self.fn(outputs, *self.bound)
-        if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
-            received = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
-            raise ValueError(
-                f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
-                f"not {received}: "
-                "bind batch tensors with bind_per_sample, and reduce every axis but the first"
-            )
 
 
 ObjectiveLike: TypeAlias = Objective | Callable[[Tensor], Tensor] | int | Tensor | None

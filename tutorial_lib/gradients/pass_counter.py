@@ -76,7 +76,8 @@ class _PassCounterMode(TorchDispatchMode):
         before = {storage._cdata for storage in self._storages((args, kwargs))}
         result = func(*args, **(kwargs or {}))
         for storage in self._storages(result):
-            if storage._cdata not in before:  # the memory of an argument was not made here
+            # The memory of an argument was not made here, and other results may share memory.
+            if storage._cdata not in before and storage._cdata not in self.alive:
                 self._hold(storage)
         return result
 
@@ -88,8 +89,6 @@ class _PassCounterMode(TorchDispatchMode):
     def _hold(self, storage: torch.UntypedStorage) -> None:
         """Count the bytes of a storage until it is released."""
         key, size = storage._cdata, storage.nbytes()
-        if key in self.alive:
-            return
 
         def release(_, key=key, size=size):
             if self.alive.pop(key, None) is not None:
@@ -129,9 +128,5 @@ def count_passes(model: nn.Module) -> Iterator[PassCounts]:
         counter.outputs_per_sample = max(1, prod(outputs.shape[1:]))
         return _MarkBackward.apply(outputs) if outputs.requires_grad else outputs
 
-    handle = model.register_forward_hook(mark)
-    try:
-        with counter:
-            yield counts
-    finally:
-        handle.remove()
+    with model.register_forward_hook(mark), counter:
+        yield counts

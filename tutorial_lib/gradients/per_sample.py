@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.gradients._context import detach_for_autograd, preserve_model
 from tutorial_lib.gradients._parameter_tracker import Statistic
 from tutorial_lib.gradients._per_sample_pass import PerSamplePass
-from tutorial_lib.gradients.layers import GROUPINGS, Layer, parameters_by_layer
+from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
@@ -57,10 +57,8 @@ def per_sample_gradients(
                  [0., 0.]]])
     """
 
-    def gradient(rule, G):
-        return rule.gradient(G)[:, 0]
-
-    return _loss_statistics(model, x, objective, parameters_by_layer(model, layers), gradient, batch_size)
+    by_layer = parameters_by_layer(model, layers)
+    return _loss_statistics(model, x, objective, by_layer, lambda rule, G: rule.gradient(G)[:, 0], batch_size)
 
 
 def per_sample_gradient_norms(
@@ -151,11 +149,8 @@ def class_gradient_gram(
                   [ 0., 25.]]]])
     """
 
-    def gram(rule, G):
-        return rule.gram(G)
-
     by_layer = parameters_by_layer(model, layers)
-    one_pass = PerSamplePass(model, _flatten(by_layer), gram)
+    one_pass = PerSamplePass(model, flatten_layers(by_layer), lambda rule, G: rule.gram(G))
     with preserve_model(model, x):
         K = run_in_batches(lambda x: one_pass.of_classes(x, classes), x, batch_size=batch_size)
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
@@ -180,15 +175,14 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
         >>> gradient_norms_from_gram(25 * torch.eye(2)[None, None], torch.tensor([[0.6, -0.8]]))
         tensor([[5.]])
     """
-    K, delta = gram, logit_gradients
-    if K.dim() != 4 or delta.shape[-2:] != K.shape[::3][:2] or K.shape[2] != K.shape[3]:
+    check_shapes(gram=(gram, "floats N L C C"))
+    if not logit_gradients.is_floating_point() or logit_gradients.shape[-2:] != gram.shape[::3]:
         raise ValueError(
-            f"gram must be (N, L, C, C) and logit_gradients (…, N, C), not {tuple(K.shape)} and {tuple(delta.shape)}"
+            f"expected logit_gradients of floats (…, N, C) for gram (N, L, C, C), {tuple(gram.shape)}, got "
+            f"{logit_gradients.dtype} {tuple(logit_gradients.shape)}"
         )
-    if not (K.is_floating_point() and delta.is_floating_point()):
-        raise ValueError(f"gram and logit_gradients must be floats, not {K.dtype} and {delta.dtype}")
-    dtype = torch.promote_types(K.dtype, delta.dtype)
-    K, delta = K.to(dtype), delta.to(dtype)
+    dtype = torch.promote_types(gram.dtype, logit_gradients.dtype)
+    K, delta = gram.to(dtype), logit_gradients.to(dtype)
     return torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
 
 
@@ -216,9 +210,7 @@ def last_layer_gradient_factors(
         >>> delta, delta.norm() * h.norm()
         (tensor([[1., 0.]]), tensor(5.))
     """
-    if logits.dim() != 2 or features.dim() != 2 or len(logits) != len(features) or not logits.is_floating_point():
-        received = f"{logits.dtype} {tuple(logits.shape)} and {tuple(features.shape)}"
-        raise ValueError(f"expected logits (N, C) of floats and features (N, d), not {received}")
+    check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
     with torch.inference_mode(False), torch.enable_grad():
         z = detach_for_autograd(logits).requires_grad_()
         J = as_objective(objective).resolve(z)(z)
@@ -236,11 +228,6 @@ def _loss_statistics(
 ) -> dict[str, Tensor]:
     """Parameter name -> statistic (N, …) of every sample's own gradient of the objective."""
     bound = as_objective(objective, x)
-    one_pass = PerSamplePass(model, _flatten(by_layer), statistic)
+    one_pass = PerSamplePass(model, flatten_layers(by_layer), statistic)
     with preserve_model(model, x):
         return run_in_batches(one_pass.of_loss, x, bound, batch_size=batch_size)
-
-
-def _flatten(by_layer: dict[str, dict[str, nn.Parameter]]) -> dict[str, nn.Parameter]:
-    """Parameter name -> parameter, of all layers."""
-    return {name: p for parameters in by_layer.values() for name, p in parameters.items()}

@@ -33,21 +33,23 @@ IS_RELU_NODE: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def relu_rule_gradient(
+def guided_backprop(
     model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, rule: str = "guided", batch_size: int = 64
 ) -> Tensor:
-    """Return ∂J/∂x with another backward rule at every ReLU of the graph.
+    """Return ∂J/∂x, backpropagated with a modified rule at every ReLU.
 
     A ReLU with input a, reached by the gradient g, passes on g·1[a > 0] by the ordinary rule, g·1[a > 0]·1[g > 0] by
-    "guided", and g·1[g > 0] by "deconvolution". Other activations keep their own gradient. Compiled networks hide their
-    graph, and so their ReLUs.
+    "guided", and g·1[g > 0] by "deconvolution". The rule applies to every ReLU of the graph: modules, functions, in
+    place, or used twice. Other activations keep their own gradient. Compiled networks hide their graph, and so their
+    ReLUs. The map is sharp but not trustworthy, because it restores the edges of
+    the image, and hardly changes when the last layers are re-initialized at random.
 
     Args:
-        model: any module with a ReLU that takes x alone; it is left as it was.
+        model: any module with a ReLU that takes x alone and returns one row per sample; it is left as it was.
         x: samples (N, …), floats.
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
-        rule: "guided" or "deconvolution".
+        rule: "guided" or "deconvolution" (the deconvnet).
         batch_size: samples per pass; it bounds the memory and does not change the result.
 
     Returns:
@@ -58,13 +60,14 @@ def relu_rule_gradient(
             objective does not give one number per row.
 
     References:
-        Springenberg et al., 2014, arXiv:1412.6806 (guided); Zeiler, Fergus, 2013, arXiv:1311.2901 (deconvolution).
+        Springenberg et al., 2014, arXiv:1412.6806; Zeiler and Fergus, 2013, arXiv:1311.2901; its failure: Adebayo et
+        al., NeurIPS 2018, arXiv:1810.03292.
 
     Example:
         >>> import torch
-        >>> x = torch.tensor([[-1., 2.]])
-        >>> relu_rule_gradient(nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), x, 0)[0, 0]
-        tensor(0.)
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> guided_backprop(model, torch.rand(5, 3, 1, 1), 1).shape
+        torch.Size([5, 3, 1, 1])
     """
     bound = as_objective(objective, x)
     backward_rule = RELU_BACKWARD_RULES[check_choice(rule, RELU_BACKWARD_RULES, "rule")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice, check_floating
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
-from tutorial_lib.gradients.layers import GROUPINGS, Layer, parameters_by_layer
+from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
@@ -58,31 +59,10 @@ def input_gradient_of_norms(
     check_choice(group_by, GROUPINGS, "grouping")
     check_floating(x)
     bound, by_layer = as_objective(objective, x), parameters_by_layer(model, layers)
-    theta = {name: p.detach() for parameters in by_layer.values() for name, p in parameters.items()}
+    theta = {name: p.detach() for name, p in flatten_layers(by_layer).items()}
     groups = [list(names) for names in by_layer.values()] if group_by == "layer" else [[name] for name in theta]
 
-    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        x = detach_for_autograd(x)
-        with torch.no_grad():
-            resolved = objective.resolve(checked_forward(model, x))
-            with ignore_vmap_warning(), math_attention():
-                return _norms_and_gradients(model, x, resolved, theta, groups, reduce_fn)
-
-    with preserve_model(model, x):
-        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
-
-
-def _norms_and_gradients(
-    model: nn.Module,
-    x: Tensor,
-    objective: Objective,
-    theta: dict[str, Tensor],
-    groups: list[list[str]],
-    reduce_fn: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, Tensor]:
-    """The norms (n, L) of each sample and the gradient of their reduction, like x."""
-
-    def reduced_norms(row: Tensor, *bound: Tensor) -> tuple[Tensor, Tensor]:
+    def reduced_norms(objective: Objective, row: Tensor, *bound: Tensor) -> tuple[Tensor, Tensor]:
         J = objective.rebind(b[None] for b in bound)
         M = grad(lambda theta: J(functional_call(model, theta, (row[None],)))[0])(theta)
         norms = torch.stack([torch.cat([M[name].flatten() for name in names]).norm() for names in groups])
@@ -93,5 +73,13 @@ def _norms_and_gradients(
             )
         return number[0], norms
 
-    gradient, (_, norms) = vmap_or_loop(grad_and_value(reduced_norms, has_aux=True), x, *objective.tensors)
-    return norms.detach(), gradient.detach()
+    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+        x = detach_for_autograd(x)
+        with torch.no_grad(), ignore_vmap_warning(), math_attention():
+            resolved = objective.resolve(checked_forward(model, x))
+            function = grad_and_value(partial(reduced_norms, resolved), has_aux=True)
+            gradient, (_, norms) = vmap_or_loop(function, x, *resolved.tensors)
+        return norms.detach(), gradient.detach()
+
+    with preserve_model(model, x):
+        return run_in_batches(one_batch, x, bound, batch_size=batch_size)

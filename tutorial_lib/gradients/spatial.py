@@ -122,8 +122,8 @@ def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: st
         torch.set_grad_enabled(True)
         return cells.clone()
 
-    with preserve_model(model, x), torch.no_grad():
-        handle = find_layer(model, layer).register_forward_hook(replace_activation)
+    module = find_layer(model, layer)
+    with preserve_model(model, x), torch.no_grad(), module.register_forward_hook(replace_activation):
         try:
             local = model(detach_for_autograd(x))
         except RuntimeError as error:
@@ -131,8 +131,6 @@ def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: st
                 f"what follows layer {name!r} cannot be run position by position ({str(error).splitlines()[0][:120]}): take the "
                 "layer just before the average pooling; a network that flattens its maps has no local logits"
             ) from None
-        finally:
-            handle.remove()
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):
         raise ValueError(f"what follows layer {name!r} mixes positions: take the layer just before the average pooling")
     return local

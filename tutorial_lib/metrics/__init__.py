@@ -15,7 +15,7 @@ from tutorial_lib.metrics.calibration import (
     reliability_bins,
 )
 from tutorial_lib.metrics.correlation import average_ranks, krcc, logistic_fit, plcc, rmse, srcc
-from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, detection_error, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, fpr_at_tpr, risk_coverage
 from tutorial_lib.metrics.saliency import (
     auc_judd,
     cc,
@@ -27,7 +27,7 @@ from tutorial_lib.metrics.saliency import (
     shuffled_auc,
     sim,
 )
-from tutorial_lib.metrics.significance import CorrelationTest, outlier_ratio, steiger_test
+from tutorial_lib.metrics.significance import CorrelationTest, steiger_test
 
 __all__ = [
     "ConfidenceInterval",
@@ -42,7 +42,6 @@ __all__ = [
     "bootstrap_interval",
     "cc",
     "center_bias_map",
-    "detection_error",
     "expected_calibration_error",
     "fit_temperature",
     "fixation_density",
@@ -54,7 +53,6 @@ __all__ = [
     "logistic_fit",
     "macro_f1",
     "nss",
-    "outlier_ratio",
     "plcc",
     "random_map",
     "reliability_bins",

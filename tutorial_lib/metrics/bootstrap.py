@@ -84,7 +84,5 @@ def bootstrap_interval(
         rows = [random_rows(len(samples[0]))] * len(samples) if paired else [random_rows(len(s)) for s in samples]
         values.append(float(statistic(*(s[r.to(s.device)] for s, r in zip(samples, rows)))))
     tail = (1 - confidence_level) / 2
-    low, high = (
-        torch.tensor(values, dtype=torch.float64).quantile(torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
-    )
-    return ConfidenceInterval(low, high)
+    levels = torch.tensor([tail, 1 - tail], dtype=torch.float64)
+    return ConfidenceInterval(*torch.tensor(values, dtype=torch.float64).quantile(levels).tolist())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
+import scipy
 import torch
 from torch import Tensor
 
@@ -27,19 +29,8 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
         >>> accuracy(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 2, 2]))
         0.75
     """
-    is_table = predictions.dim() == 2
-    if (
-        predictions.shape[:1] != labels.shape
-        or labels.dim() != 1
-        or not predictions.numel()
-        or (not is_table and predictions.dim() != 1)
-    ):
-        received = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"expected predictions (N,) or (N, C) and labels (N,), N > 0, not {received}")
-    if is_table and predictions.dtype == torch.bool or predictions.isnan().any():
-        raise ValueError("expected classes, logits or probabilities as predictions, not bools or NaN")
-    classes = predictions.argmax(1) if is_table else predictions
-    return (classes == labels.to(classes.device)).double().mean().item()
+    predicted, labels = _predicted_classes(predictions, labels)
+    return (predicted == labels).double().mean().item()
 
 
 def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) -> float:
@@ -68,16 +59,29 @@ def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) ->
         >>> macro_f1(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), classes=2) < 0.5
         True
     """
-    accuracy(predictions, labels)
-    predicted = (predictions.argmax(1) if predictions.dim() == 2 else predictions).cpu()
-    labels = labels.cpu()
+    from sklearn.metrics import f1_score
+
+    predicted, labels = _predicted_classes(predictions, labels)
     counted = torch.cat([predicted, labels]).unique() if classes is None else torch.arange(classes)
     if torch.cat([predicted, labels]).min() < 0 or torch.cat([predicted, labels]).max() > counted.max():
         raise ValueError(f"classes must lie in 0…{int(counted.max())}")
-    true_positives = torch.stack([((predicted == c) & (labels == c)).sum() for c in counted]).double()
-    # 2 TP + FP + FN = times predicted + times true
-    denominator = torch.stack([(predicted == c).sum() + (labels == c).sum() for c in counted]).double()
-    return (2 * true_positives / denominator.clamp(min=1)).mean().item()
+    return float(f1_score(labels, predicted, labels=counted, average="macro", zero_division=0))
+
+
+def _predicted_classes(predictions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The predicted classes (N,) and the labels on the CPU, after checking both."""
+    is_table = predictions.dim() == 2
+    if (
+        predictions.shape[:1] != labels.shape
+        or labels.dim() != 1
+        or not predictions.numel()
+        or (not is_table and predictions.dim() != 1)
+    ):
+        received = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"expected predictions (N,) or (N, C) and labels (N,), N > 0, not {received}")
+    if is_table and predictions.dtype == torch.bool or predictions.isnan().any():
+        raise ValueError("expected classes, logits or probabilities as predictions, not bools or NaN")
+    return (predictions.argmax(1) if is_table else predictions).cpu(), labels.cpu()
 
 
 class ReliabilityBins(NamedTuple):
@@ -118,9 +122,7 @@ def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -
         >>> reliability_bins(torch.tensor([[.9, .1], [.6, .4]]), torch.tensor([0, 1]), bins=2).counts
         tensor([0., 2.], dtype=torch.float64)
     """
-    if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
-        received = f"{tuple(probabilities.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"expected probabilities (N, C) and labels (N,), N > 0, not {received}")
+    check_shapes(probabilities=(probabilities, "floats n C"), labels=(labels, "whole n"))
     if bins < 1:
         raise ValueError(f"expected at least one bin, not {bins}")
     p, labels = probabilities.detach().cpu(), labels.cpu()
@@ -131,10 +133,10 @@ def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -
     # The edges have the precision of the confidence, so that 0.2 in float32 equals the edge 3/15.
     edges = (torch.arange(1, bins, dtype=torch.float64) / bins).to(p.dtype)
     bin_of = torch.bucketize(confidence, edges)
-    counts, confidence_sums, correct = torch.zeros(3, bins, dtype=torch.float64)
-    counts.index_add_(0, bin_of, torch.ones(len(p), dtype=torch.float64))
-    confidence_sums.index_add_(0, bin_of, confidence.double())
-    correct.index_add_(0, bin_of, (predicted == labels).double())
+    counts, confidence_sums, correct = (
+        torch.bincount(bin_of, weights.double(), bins)
+        for weights in (torch.ones_like(confidence), confidence, predicted == labels)
+    )
     return ReliabilityBins(counts, confidence_sums / counts.clamp(min=1), correct / counts.clamp(min=1))
 
 
@@ -193,11 +195,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         >>> round(2 / fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # z/T = log 3 gives probability ¾
         1.0986
     """
-    if logits.dim() != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(
-            f"expected logits (N, C) and labels (N,), N > 0, not {tuple(logits.shape)} and {tuple(labels.shape)}"
-        )
-    check_shapes(labels=(labels, "whole N"))
+    check_shapes(logits=(logits, "floats n C"), labels=(labels, "whole n"))
     z, labels = logits.detach().to("cpu", torch.float64), labels.cpu().long()
     if not z.isfinite().all() or not ((0 <= labels) & (labels < z.shape[1])).all():
         raise ValueError(f"logits must be finite, and labels lie in 0…{z.shape[1] - 1}")
@@ -213,22 +211,11 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
             "the logits favor other classes than the labels, so no T > 0 is best; do they belong together?"
         )
 
-    def slope(beta: float) -> tuple[float, float]:
-        p = (beta * z).softmax(1)
-        mean = (p * z).sum(1)
-        return (mean - z_y).mean().item(), ((p * z * z).sum(1) - mean.square()).mean().item()
+    # The derivative of the loss with respect to β = 1/T: it increases with β, and is negative at 0.
+    def slope(beta: float) -> float:
+        return (((beta * z).softmax(1) * z).sum(1) - z_y).mean().item()
 
-    low, high = 0.0, 1.0
-    while slope(high)[0] < 0:
-        low, high = high, 2 * high
-    beta = (low + high) / 2
-    # Newton's method, kept inside the interval that contains the zero.
-    for _ in range(100):
-        value, curvature = slope(beta)
-        low, high = (low, beta) if value > 0 else (beta, high)
-        next_beta = beta - value / curvature if curvature > 0 else low
-        next_beta = next_beta if low < next_beta < high else (low + high) / 2
-        if abs(next_beta - beta) <= 1e-12 * beta:
-            break
-        beta = next_beta
-    return 1 / beta
+    high = 1.0
+    while slope(high) < 0:
+        high *= 2
+    return 1 / scipy.optimize.brentq(slope, 0.0, high, xtol=sys.float_info.min, rtol=1e-14, maxiter=2000)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Callable
 
+import scipy
 import torch
 from torch import Tensor
 
@@ -25,13 +26,11 @@ def plcc(a: Tensor, b: Tensor) -> float:
         ValueError: the lists have different lengths, are not finite, or are constant.
 
     Example:
-        >>> plcc(torch.tensor([1., 2., 3.]), torch.tensor([5., 7., 9.]))
+        >>> round(plcc(torch.tensor([1., 2., 3.]), torch.tensor([5., 7., 9.])), 12)
         1.0
     """
-    a, b = (v - v.mean() for v in check_paired(a, b))
-    # Scaled first, because squares of very small numbers underflow.
-    a, b = a / a.abs().max(), b / b.abs().max()
-    return max(-1.0, min(1.0, ((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt()).item()))
+    x, y = (v.numpy() for v in check_paired(a, b))
+    return float(scipy.stats.pearsonr(x, y).statistic)
 
 
 def srcc(a: Tensor, b: Tensor) -> float:
@@ -53,8 +52,30 @@ def srcc(a: Tensor, b: Tensor) -> float:
         >>> srcc(torch.tensor([1., 2., 3.]), torch.tensor([1., 10., 100.]))
         1.0
     """
-    a, b = check_paired(a, b)
-    return plcc(average_ranks(a), average_ranks(b))
+    x, y = (v.numpy() for v in check_paired(a, b))
+    return float(scipy.stats.spearmanr(x, y).statistic)
+
+
+def srcc_or_constant(a: Tensor, b: Tensor) -> float:
+    """Return Spearman's correlation with a value for constant lists, which have no order.
+
+    Args:
+        a: numbers (N,), of any dtype.
+        b: numbers (N,).
+
+    Returns:
+        The correlation in [−1, 1]; 1 if both lists are constant, and 0 if one of them is.
+
+    Raises:
+        ValueError: the lists have different lengths, or are not finite.
+
+    Example:
+        >>> srcc_or_constant(torch.tensor([1., 1.]), torch.tensor([0., 3.]))
+        0.0
+    """
+    a, b = check_paired(a, b, constant=True)
+    constant = [bool((values == values[0]).all()) for values in (a, b)]
+    return srcc(a, b) if not any(constant) else float(all(constant))
 
 
 def krcc(a: Tensor, b: Tensor) -> float:
@@ -74,16 +95,11 @@ def krcc(a: Tensor, b: Tensor) -> float:
         ValueError: the lists have different lengths, are not finite, or are constant.
 
     Example:
-        >>> krcc(torch.tensor([1., 2., 3.]), torch.tensor([1., 3., 2.]))
-        0.3333333333333333
+        >>> round(krcc(torch.tensor([1., 2., 3.]), torch.tensor([1., 3., 2.])), 4)
+        0.3333
     """
-    a, b = check_paired(a, b)
-    agreement = untied_a = untied_b = 0.0
-    for rows in torch.arange(len(a)).split(512):
-        sign_a, sign_b = (torch.sign(v[rows, None] - v) for v in (a, b))
-        agreement += (sign_a * sign_b).sum().item()
-        untied_a, untied_b = untied_a + sign_a.abs().sum().item(), untied_b + sign_b.abs().sum().item()
-    return agreement / math.sqrt(untied_a * untied_b)
+    x, y = (v.numpy() for v in check_paired(a, b))
+    return float(scipy.stats.kendalltau(x, y).statistic)
 
 
 def rmse(a: Tensor, b: Tensor) -> float:
@@ -138,16 +154,14 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     # Both lists are standardized, so that the same starting points fit every scale.
     (s_mean, s_std), (t_mean, t_std) = ((v.mean(), v.std()) for v in (s, t))
     u, v = (s - s_mean) / s_std, (t - t_mean) / t_std
-    slope = (u * v).mean().item()
-    starts = [[0.0, 1.0, 0.0, slope, 0.0]]
-    starts += [
-        [height, steepness, center, 0.0, 0.0]
-        for height in (2.0, -2.0)
-        for steepness in (0.5, 2.0, 8.0)
-        for center in (-1.0, 0.0, 1.0)
-    ]
-    fits = [_levenberg_marquardt(u, v, torch.tensor(start, dtype=torch.float64)) for start in starts]
-    beta = min(fits, key=lambda b: _sum_of_squares(u, v, b))
+    curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0, 32.0), (-1.5, -0.75, 0.0, 0.75, 1.5), [0.0], [0.0])
+    starts = [(0.0, 1.0, 0.0, (u * v).mean().item(), 0.0), *curves]
+
+    def residuals(beta):
+        return (_logistic(u, torch.from_numpy(beta)) - v).numpy()
+
+    fits = [scipy.optimize.least_squares(residuals, start, method="lm", xtol=1e-15, ftol=1e-15) for start in starts]
+    beta = torch.from_numpy(min(fits, key=lambda fit: fit.cost).x)
 
     def curve(scores: Tensor) -> Tensor:
         u = (scores.detach().to("cpu", torch.float64) - s_mean) / s_std
@@ -161,34 +175,6 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
 def _logistic(s: Tensor, b: Tensor) -> Tensor:
     """The logistic curve with the parameters b (5,) at standardized scores."""
     return b[0] * (torch.sigmoid(b[1] * (s - b[2])) - 0.5) + b[3] * s + b[4]
-
-
-def _sum_of_squares(s: Tensor, t: Tensor, b: Tensor) -> float:
-    """The sum of squared residuals of the curve with the parameters b."""
-    return (_logistic(s, b) - t).square().sum().item()
-
-
-def _levenberg_marquardt(s: Tensor, t: Tensor, b: Tensor) -> Tensor:
-    """The parameters (5,) of the curve after least squares from the starting point b."""
-    damping, error = 1e-2, _sum_of_squares(s, t, b)
-    for _ in range(200):
-        q = torch.sigmoid(b[1] * (s - b[2]))
-        slope = b[0] * q * (1 - q)
-        jacobian = torch.stack([q - 0.5, slope * (s - b[2]), -slope * b[1], s, torch.ones_like(s)], 1)
-        normal, right = jacobian.T @ jacobian, jacobian.T @ (t - _logistic(s, b))
-        # For a flat curve the normal matrix has rows of zeros and is singular, so it is not solved but pseudo-inverted.
-        step = torch.linalg.pinv(normal + damping * torch.diag(normal.diagonal() + 1e-9), hermitian=True) @ right
-        new_error = _sum_of_squares(s, t, b + step)
-        if new_error < error:
-            converged = error - new_error <= 1e-14 * error
-            b, error, damping = b + step, new_error, damping / 3
-            if converged:
-                break
-        else:
-            damping *= 4
-            if damping > 1e12:
-                break
-    return b
 
 
 def average_ranks(values: Tensor) -> Tensor:
@@ -209,10 +195,7 @@ def average_ranks(values: Tensor) -> Tensor:
     """
     if values.dim() != 1 or values.isnan().any():
         raise ValueError(f"expected numbers (N,) without NaN to rank, not {values.dtype} {tuple(values.shape)}")
-    ordered, order = values.sort()
-    _, counts = ordered.unique_consecutive(return_counts=True)
-    ranks = (counts.cumsum(0).double() - (counts - 1) / 2).repeat_interleave(counts)
-    return torch.empty_like(ranks).scatter(0, order, ranks)
+    return torch.from_numpy(scipy.stats.rankdata(values.detach().cpu().double().numpy())).to(values.device)
 
 
 def check_paired(a: Tensor, b: Tensor, *, constant: bool = False) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from tutorial_lib._validation import check_shapes
 
 
 def auroc(normal: Tensor, abnormal: Tensor) -> float:
@@ -63,9 +66,9 @@ def aupr(normal: Tensor, abnormal: Tensor) -> float:
         >>> aupr(torch.tensor([0., 1.]), torch.tensor([2., 3.]))
         1.0
     """
-    false, true = roc_counts(check_scores(normal, "normal"), check_scores(abnormal, "abnormal"))
-    recall, precision = true[1:] / true[-1], true[1:] / (true + false)[1:]
-    return (recall.diff(prepend=recall.new_zeros(1)) * precision).sum().item()
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(*_labels_and_ranks(normal, abnormal)))
 
 
 def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
@@ -92,38 +95,12 @@ def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
         >>> fpr_at_tpr(torch.tensor([0., 1., 2., 3.]), torch.tensor([2., 4.]), tpr=1)
         0.5
     """
+    from sklearn.metrics import roc_curve
+
     if not 0 < tpr <= 1:
         raise ValueError(f"tpr is a share, above 0 and at most 1, not {tpr}")
-    false, true = roc_counts(check_scores(normal, "normal"), check_scores(abnormal, "abnormal"))
-    first = (true / true[-1] >= tpr).nonzero()[0, 0]
-    return (false[first] / false[-1]).item()
-
-
-def detection_error(normal: Tensor, abnormal: Tensor) -> float:
-    """Return the smallest error of any threshold, min ½ (FPR + FNR).
-
-    Normal and abnormal samples count equally. The threshold is selected on the same samples, so the result is a lower
-    bound, not an estimate of the error on new samples.
-
-    Args:
-        normal: scores of normal samples (N,).
-        abnormal: scores of abnormal samples (M,).
-
-    Returns:
-        Error in [0, ½]; lower is better, and chance level is ½.
-
-    Raises:
-        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN.
-
-    References:
-        Liang, Li, Srikant, ICLR 2018, arXiv:1706.02690.
-
-    Example:
-        >>> detection_error(torch.tensor([0., 1., 2., 3.]), torch.tensor([3., 4.]))
-        0.125
-    """
-    false, true = roc_counts(check_scores(normal, "normal"), check_scores(abnormal, "abnormal"))
-    return (false / false[-1] + 1 - true / true[-1]).min().item() / 2
+    false, true, _ = roc_curve(*_labels_and_ranks(normal, abnormal), drop_intermediate=False)
+    return float(false[true >= tpr].min())
 
 
 class RiskCoverage(NamedTuple):
@@ -166,9 +143,7 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
         tensor([0.0000, 0.5000], dtype=torch.float64)
     """
     score = check_scores(score, "score")
-    if correct.shape != score.shape or correct.dtype != torch.bool:
-        received = f"{correct.dtype} {tuple(correct.shape)}"
-        raise ValueError(f"correct must be bool, one for each of the {len(score)} scores, not {received}")
+    check_shapes(score=(score, "floats n"), correct=(correct, "bools n"))
     _, index, counts = score.unique(return_inverse=True, return_counts=True)
     tie_errors = torch.zeros(len(counts), dtype=score.dtype).index_add_(0, index, (~correct.cpu()).to(score))
     # Within a tie every sample contributes the mean error of the tie.
@@ -178,22 +153,13 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
     return RiskCoverage(k / len(score), risk, risk.mean().item())
 
 
-def roc_counts(normal: Tensor, abnormal: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the numbers of false and true positives at every threshold.
+def _labels_and_ranks(normal: Tensor, abnormal: Tensor) -> tuple[list[int], NDArray]:
+    """The labels of normal samples, 0, and abnormal samples, 1, and the ranks of their scores, as scikit-learn expects.
 
-    Args:
-        normal: scores of normal samples (N,), float64 on the CPU.
-        abnormal: scores of abnormal samples (M,).
-
-    Returns:
-        False positives and true positives, (K + 1,) each, for K different scores: from no detection to the lowest
-        threshold, at which all samples are detected.
+    The detection metrics depend on the order of the scores alone, and scikit-learn rejects infinite scores.
     """
-    values, index = torch.cat([normal, abnormal]).unique(return_inverse=True)
-    counts = torch.zeros(2, len(values) + 1, dtype=torch.float64)
-    for count, group_index in zip(counts, index.split([len(normal), len(abnormal)])):
-        count[1:] = torch.bincount(group_index, minlength=len(values)).flip(0).cumsum(0)
-    return counts[0], counts[1]
+    scores = torch.cat([check_scores(normal, "normal"), check_scores(abnormal, "abnormal")])
+    return [0] * len(normal) + [1] * len(abnormal), scores.unique(return_inverse=True)[1].numpy()
 
 
 def check_scores(values: Tensor, name: str) -> Tensor:
@@ -214,8 +180,10 @@ def check_scores(values: Tensor, name: str) -> Tensor:
         tensor([1., 2.], dtype=torch.float64)
     """
     if not isinstance(values, Tensor) or values.dim() != 1 or not len(values):
-        received = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ValueError(f"{name} must be a tensor of at least one score, (N,), not {received}")
+        raise ValueError(
+            f"{name} must be a tensor of at least one score, (N,), "
+            f"not {tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__}"
+        )
     values = values.detach().to("cpu", torch.float64).contiguous()
     if values.isnan().any():
         raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number (NaN)")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import check_shapes
+from tutorial_lib.metrics.baseline_maps import map_size
 from tutorial_lib.metrics.correlation import plcc
 from tutorial_lib.metrics.detection import auroc
 
@@ -267,9 +269,7 @@ def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
         >>> gaussian_smooth(torch.tensor([[0., 0., 9., 0., 0.]]), 0.5).round(decimals=2)
         tensor([[0.0000, 0.9600, 7.0800, 0.9600, 0.0000]])
     """
-    if maps.dim() < 2 or not maps.is_floating_point() or not maps.numel():
-        raise ValueError(f"expected a map of floats (…, H, W), not {maps.dtype} {tuple(maps.shape)}")
-    rows, columns = (gaussian_kernels(n, blur, maps) for n in maps.shape[-2:])
+    rows, columns = (gaussian_kernels(n, blur, maps) for n in map_size(maps))
     return rows @ maps @ columns.T
 
 
@@ -314,12 +314,9 @@ def sample_at(saliency: Tensor, fixations: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: the map is not (H, W) or not finite, there are no fixations, or one lies outside the map.
     """
     values = check_map(saliency)
-    is_points = isinstance(fixations, Tensor) and fixations.dim() == 2 and fixations.shape[1] == 2 and len(fixations)
-    if not is_points or fixations.is_floating_point() or fixations.dtype == torch.bool:
-        received = (
-            f"{fixations.dtype} {tuple(fixations.shape)}" if isinstance(fixations, Tensor) else type(fixations).__name__
-        )
-        raise ValueError(f"expected at least one fixation, (K, 2) whole numbers, row and column, not {received}")
+    check_shapes(fixations=(fixations, "whole K axes"))
+    if fixations.shape[1] != 2:
+        raise ValueError(f"expected fixations (K, 2), row and column, not {tuple(fixations.shape)}")
     rows, columns = fixations.detach().cpu().long().T
     H, W = values.shape
     if not ((rows >= 0) & (rows < H) & (columns >= 0) & (columns < W)).all():
@@ -386,8 +383,10 @@ def check_map(values: Tensor) -> Tensor:
         ValueError: the map is not (H, W), or not finite.
     """
     if not isinstance(values, Tensor) or values.dim() != 2 or not values.numel():
-        received = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise ValueError(f"expected one map, (H, W), not {received}")
+        raise ValueError(
+            "expected one map, (H, W), "
+            f"not {tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__}"
+        )
     precision = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
     values = values.detach().to("cpu", torch.float64)
     if not values.isfinite().all():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from tutorial_lib.metrics.correlation import check_paired, plcc
+from tutorial_lib.metrics.correlation import plcc
 
 
 class CorrelationTest(NamedTuple):
@@ -21,41 +20,6 @@ class CorrelationTest(NamedTuple):
 
     difference: float
     p: float
-
-
-def outlier_ratio(predicted: Tensor, opinions: Tensor, spread: Tensor | float) -> float:
-    """Return the share of images whose prediction misses the mean opinion score.
-
-    A prediction is an outlier if |predicted − opinion| > 2 · spread.
-
-    Args:
-        predicted: predicted scores (N,), after the fit, in the unit of the opinions.
-        opinions: mean opinion scores (N,).
-        spread: standard deviation of the human ratings of each image (N,), or one number for all; positive.
-
-    Returns:
-        Share in [0, 1]; lower is better.
-
-    Raises:
-        ValueError: different lengths, numbers that are not finite, or a spread that is not positive.
-
-    References:
-        Video Quality Experts Group, final report on the validation of objective models of video quality assessment,
-        2000.
-
-    Example:
-        >>> outlier_ratio(torch.tensor([1., 2., 9.]), torch.tensor([1., 2., 3.]), 1.0)
-        0.3333333333333333
-    """
-    predicted, opinions = check_paired(predicted, opinions, constant=True)
-    spread = torch.as_tensor(spread, dtype=torch.float64).detach().cpu()
-    if spread.dim() and spread.shape != opinions.shape:
-        raise ValueError(
-            f"expected one spread for all images, or one for each, ({len(opinions)},), not {tuple(spread.shape)}"
-        )
-    if not (spread > 0).all():
-        raise ValueError("the spread of opinions must be positive; remove images that were rated only once")
-    return ((predicted - opinions).abs() > 2 * spread).double().mean().item()
 
 
 def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
@@ -82,6 +46,7 @@ def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
         Steiger, Psychological Bulletin 87(2), 1980, doi:10.1037/0033-2909.87.2.245.
 
     Example:
+        >>> import torch
         >>> t = torch.arange(30.)
         >>> test = steiger_test(t + t.sin(), t + 20 * (3 * t).sin(), t)
         >>> test.difference > 0.1, test.p < 0.01

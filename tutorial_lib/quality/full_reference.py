@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._tensor_ops import separable_convolution
+from tutorial_lib._validation import check_shapes
 
 WINDOW_SIZE, WINDOW_SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, from fine to coarse
@@ -169,22 +169,22 @@ def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) ->
     window = torch.exp(-t.square() / (2 * WINDOW_SIGMA**2))
     window = window / window.sum()
     products = (x, reference, x * x, reference * reference, x * reference)
-    a, b, aa, bb, ab = (separable_convolution(v, window) for v in products)
+    a, b, aa, bb, ab = (_convolve(v, window) for v in products)
     # σ² = E[v²] − (E v)²
     xx, rr, xr = aa - a * a, bb - b * b, ab - a * b
     C1, C2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     return (2 * a * b + C1) / (a * a + b * b + C1), (2 * xr + C2) / (xx + rr + C2)
 
 
+def _convolve(x: Tensor, window: Tensor) -> Tensor:
+    """Each channel of the images, convolved with w wᵀ where it lies inside the image, for a symmetric window w (k,)."""
+    rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
+    return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
+
+
 def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
     """Raise unless x and reference are images of floats, alike, with at least ``min_size`` pixels per side."""
-    if x.dim() != 4 or x.shape != reference.shape or len(x) == 0:
-        raise ValueError(
-            f"expected at least one image and its reference, alike in shape (N, C, H, W), not {tuple(x.shape)} and "
-            f"{tuple(reference.shape)}"
-        )
-    if not (x.is_floating_point() and reference.is_floating_point()):
-        raise ValueError(f"expected images of floats, not {x.dtype} and {reference.dtype}; divide bytes by 255")
+    check_shapes(x=(x, "floats n C H W"), reference=(reference, "floats n C H W"))
     if x.dtype != reference.dtype:
         raise ValueError(
             f"images and references must have the same dtype, not {x.dtype} and {reference.dtype}: use x.to(reference)"

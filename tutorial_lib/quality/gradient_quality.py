@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib._batching import batch_slices, run_in_batches
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_shapes
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 
@@ -67,10 +67,7 @@ def compare_gradients(
         >>> comparison.distance.shape
         torch.Size([2, 1])
     """
-    if x.shape != reference.shape:
-        raise ValueError(
-            f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
-        )
+    check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
 
     def one_batch(x: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
         pairs = zip(
@@ -122,36 +119,6 @@ def gradient_distance(
     return (comparison.distance / comparison.reference_norm).mean(1)
 
 
-def gradient_cosine(
-    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
-) -> Tensor:
-    """Return the cosine similarity of the gradients of images and references.
-
-    1/L Σ_l cos(g_l(x), g_l(r)) with the gradients g_l = ∂L/∂θ_l of the reconstruction error. It compares directions
-    only, and ignores the norms on which :func:`gradient_distance` depends as well.
-
-    Args:
-        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
-        x: images (N, C, H, W), floats.
-        reference: reference images r, like x.
-        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Mean cosines (N,) in [−1, 1]; higher is better, and equal images have 1.
-
-    Raises:
-        ValueError: x and reference have different shapes; an unknown layer, BatchNorm or dropout in training mode, or
-            reconstructions of the wrong shape.
-
-    Example:
-        >>> x = torch.rand(2, 3, 8, 8)
-        >>> gradient_cosine(nn.Conv2d(3, 3, 1), x, x).round(decimals=4)
-        tensor([1., 1.])
-    """
-    return compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size).cosine.mean(1)
-
-
 def gradient_quality(
     autoencoder: nn.Module,
     x: Tensor,
@@ -163,7 +130,8 @@ def gradient_quality(
 ) -> Tensor:
     """Return the full-reference quality of images from their gradients.
 
-    The negative :func:`gradient_distance`, or the :func:`gradient_cosine`.
+    The negative :func:`gradient_distance`, or the cosine similarity 1/L Σ_l cos(g_l(x), g_l(r)) of the gradients g_l =
+    ∂L/∂θ_l of the reconstruction error, which compares directions only.
 
     Args:
         autoencoder: maps images to reconstructions of the same shape; it is left as it was.
@@ -186,7 +154,7 @@ def gradient_quality(
         tensor([True])
     """
     if check_choice(metric, ["distance", "cosine"], "metric") == "cosine":
-        return gradient_cosine(autoencoder, x, reference, layers=layers, batch_size=batch_size)
+        return compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size).cosine.mean(1)
     return -gradient_distance(autoencoder, x, reference, layers=layers, batch_size=batch_size)
 
 
@@ -215,8 +183,6 @@ def reconstruction_gradient_norm(
         >>> reconstruction_gradient_norm(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2])
     """
-    if len(x) == 0:
-        raise ValueError("expected at least one image, but x is empty")
     return per_sample_gradient_norms(autoencoder, x, reconstruction_mse(x), layers=layers, batch_size=batch_size).norm(
         dim=1
     )

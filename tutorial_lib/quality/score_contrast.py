@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import Layer, Objective, ObjectiveLike, bind_per_sample, layer_gradient
+from tutorial_lib.attribution import grad_cam
+from tutorial_lib.gradients import Layer, Objective, ObjectiveLike, bind_per_sample
 
 
 def score_contrast_loss(contrast_score: float | Tensor) -> Objective:
@@ -26,6 +26,7 @@ def score_contrast_loss(contrast_score: float | Tensor) -> Objective:
         Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv:2008.00178; the identity of the maps is our own result.
 
     Example:
+        >>> import torch
         >>> score_contrast_loss(1.0)(torch.tensor([[0.5], [1.0]]))
         tensor([0.2500, 0.0000])
     """
@@ -65,14 +66,9 @@ def score_contrast_cam(model: nn.Module, x: Tensor, layer: Layer, objective: Obj
         Prabhushankar, Kwon, Temel, AlRegib, ICIP 2020, arXiv:2008.00178.
 
     Example:
+        >>> import torch
         >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
         >>> score_contrast_cam(model, torch.rand(2, 3, 8, 8), "0", score_contrast_loss(1.0)).shape
         torch.Size([2, 6, 6])
     """
-    A, gradient = layer_gradient(model, x, layer, objective)
-    if A.dim() != 4:
-        raise ValueError(
-            f"expected a layer with spatial positions, (N, K, h, w), but this one returns {tuple(A.shape)}; "
-            "take a convolutional layer"
-        )
-    return torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), A)
+    return grad_cam(model, x, layer, objective)

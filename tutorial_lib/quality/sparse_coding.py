@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib.metrics import average_ranks
+from tutorial_lib._validation import check_shapes
+from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator
 
 # Red, green, blue to luma, green, red-difference chroma: the channels of the published autoencoder.
@@ -20,15 +21,16 @@ class SparseAutoencoder(nn.Module):
     Args:
         patch: number of values of a patch, D.
         hidden: number of hidden units, K.
+        device: device of the parameters.
 
     Example:
         >>> SparseAutoencoder(patch=12, hidden=5).encode(torch.zeros(2, 12)).shape
         torch.Size([2, 5])
     """
 
-    def __init__(self, patch: int = 192, hidden: int = 400):
+    def __init__(self, patch: int = 192, hidden: int = 400, device: torch.device | str | None = None):
         super().__init__()
-        self.encoder, self.decoder = nn.Linear(patch, hidden), nn.Linear(hidden, patch)
+        self.encoder, self.decoder = nn.Linear(patch, hidden, device=device), nn.Linear(hidden, patch, device=device)
 
     def encode(self, patches: Tensor) -> Tensor:
         """Return the codes of patches.
@@ -129,9 +131,7 @@ class UNIQUEQuality:
         X = self._sample_patches(images, patches, generator)
         mean = X.mean(0)
         X = (X - mean) @ _zca_matrix(X - mean, self.eps)
-        with torch.device("meta"):
-            coder = SparseAutoencoder(X.shape[1], self.hidden)
-        coder.to_empty(device="cpu")
+        coder = nn.utils.skip_init(SparseAutoencoder, X.shape[1], self.hidden)
         bound = (6 / (X.shape[1] + self.hidden + 1)) ** 0.5
         for linear in (coder.encoder, coder.decoder):
             nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
@@ -247,10 +247,7 @@ class UNIQUEQuality:
             ValueError: :meth:`fit` was not called; x and reference have different shapes, are not color images of
                 floats, are empty or not finite, or are too small for two patches.
         """
-        if x.shape != reference.shape:
-            raise ValueError(
-                f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
-            )
+        check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
         return spearman_power_similarity(
             self.codes(x, batch_size=batch_size), self.codes(reference, batch_size=batch_size)
         )
@@ -294,16 +291,8 @@ def spearman_power_similarity(a: Tensor, b: Tensor) -> Tensor:
         >>> spearman_power_similarity(torch.tensor([[1., 2., 3.]]), torch.tensor([[10., 20., 90.]]))
         tensor([1.])
     """
-    correlations = []
-    for row_a, row_b in zip(a.flatten(1), b.flatten(1), strict=True):
-        u, v = (average_ranks(row.detach().cpu()) for row in (row_a, row_b))
-        if torch.equal(u, v):
-            correlations.append(1.0)
-            continue
-        u, v = u - u.mean(), v - v.mean()
-        norm = (u.square().sum() * v.square().sum()).sqrt()
-        correlations.append(float((u * v).sum() / norm) if norm > 0 else 0.0)
-    return a.new_tensor(correlations).abs().clamp(max=1) ** 10
+    correlations = [srcc_or_constant(u, v) for u, v in zip(a.flatten(1), b.flatten(1), strict=True)]
+    return a.new_tensor(correlations).abs() ** 10
 
 
 def _to_opponent_colors(x: Tensor) -> Tensor:
@@ -321,9 +310,8 @@ def _zca_matrix(centered: Tensor, eps: float) -> Tensor:
 
 def _check_rgb(x: Tensor, min_size: int) -> None:
     """Raise unless x holds finite color images with at least ``min_size`` pixels per side."""
-    if x.dim() != 4 or x.shape[1] != 3 or len(x) == 0 or not x.is_floating_point():
-        raise ValueError(f"expected at least one color image of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
-    if min(x.shape[-2:]) < min_size:
-        raise ValueError(f"images must be at least {min_size}×{min_size}, not {x.shape[-2]}×{x.shape[-1]}")
+    check_shapes(x=(x, "floats n C H W"))
+    if x.shape[1] != 3 or min(x.shape[-2:]) < min_size:
+        raise ValueError(f"expected color images (N, 3, H, W) of at least {min_size}×{min_size}, not {tuple(x.shape)}")
     if not x.isfinite().all():
         raise ValueError("images must be finite, without NaN and infinite values")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
 from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_similarity
 
@@ -48,10 +49,7 @@ def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_siz
         >>> surprisal(quality, x, x)
         tensor([1.])
     """
-    if x.shape != reference.shape:
-        raise ValueError(
-            f"every image needs a reference of its shape, not {tuple(x.shape)} and {tuple(reference.shape)}"
-        )
+    check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
     coder = quality.check_fitted()
 
     def one_batch(x: Tensor, reference: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_shapes
+from tutorial_lib.attribution import upsample
 from tutorial_lib.gradients import Layer, layer_gradient, reduced_class_jacobian
 
 
@@ -58,16 +59,14 @@ def implicit_saliency(
         >>> implicit_saliency(model, torch.rand(2, 3, 8, 8), "1").shape
         torch.Size([2, 8, 8])
     """
-    if x.dim() != 4:
-        raise ValueError(f"expected images (N, C, H, W), not {tuple(x.shape)}; for a single image, pass x[None]")
+    check_shapes(x=(x, "floats N C H W"))
 
     def one_batch(batch: Tensor) -> Tensor:
         # ∂ log Σ exp z / ∂A = Σ_c p_c ∂z_c/∂A, the term that is common to all labels.
         A, common = layer_gradient(model, batch, layer, lambda z: z.logsumexp(1))
         if A.dim() != 4:
-            name = layer if isinstance(layer, str) else type(layer).__name__
             raise ValueError(
-                f"layer {name!r} has no feature maps (N, K, h, w), but returns {tuple(A.shape)}; take an earlier layer"
+                f"the layer has no feature maps (N, K, h, w), but returns {tuple(A.shape)}; take an earlier layer"
             )
 
         def reduce_fn(g: Tensor) -> Tensor:
@@ -78,5 +77,4 @@ def implicit_saliency(
         _, logits, sums = reduced_class_jacobian(model, batch, layer, reduce_fn, classes=classes)
         return sums.sum(1) / (logits.shape[1] if classes is None else len(classes))
 
-    maps = run_in_batches(one_batch, x, batch_size=batch_size)
-    return F.interpolate(maps[:, None], tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0]
+    return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])

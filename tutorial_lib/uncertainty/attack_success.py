@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients import logit, model_outputs
+from tutorial_lib.gradients import fix_predicted_class, logit, model_outputs
 
 
 def resolve_labels(model: nn.Module, x: Tensor, y: Tensor | int | None, batch_size: int = 64) -> Tensor:
@@ -27,15 +27,8 @@ def resolve_labels(model: nn.Module, x: Tensor, y: Tensor | int | None, batch_si
         >>> resolve_labels(nn.Flatten(), torch.tensor([[2., 1.], [1., 2.]]), None)
         tensor([0, 1])
     """
-    if y is None:
-        return model_outputs(model, x, batch_size=batch_size).argmax(1)
-    if isinstance(y, int):
-        return torch.full((len(x),), y, device=x.device)
-    if y.is_floating_point() or y.dtype == torch.bool or y.shape != x.shape[:1]:
-        received = f"{y.dtype} of shape {tuple(y.shape)}"
-        raise ValueError(f"y must be integer labels of shape ({len(x)},), a class or None, not {received}")
-    y = y.detach().to(x.device, torch.int64)
-    return y.clone() if y.is_inference() else y
+    (label,) = fix_predicted_class(model, x, logit(y), batch_size=batch_size).bound
+    return torch.as_tensor(label, device=x.device).expand(len(x))
 
 
 def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:
@@ -59,39 +52,19 @@ def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:
     return logits
 
 
-def is_adversarial(logits: Tensor, y: Tensor, targeted: bool = False) -> Tensor:
-    """Return a mask of the images whose predicted class makes an attack successful.
-
-    Args:
-        logits: logits (N, C) of the attacked images.
-        y: integer labels (N,).
-        targeted: False requires a prediction other than y; True requires the prediction y.
-
-    Returns:
-        Mask (N,) of bools.
-
-    Example:
-        >>> is_adversarial(torch.tensor([[2., 1.], [1., 2.]]), torch.tensor([0, 0]))
-        tensor([False,  True])
-    """
-    return (logits.argmax(1) == y) if targeted else (logits.argmax(1) != y)
-
-
 def attack_success(
     model: nn.Module,
     x: Tensor,
     adversarial: Tensor,
     y: Tensor | int | None = None,
     *,
-    targeted: bool = False,
     batch_size: int = 64,
 ) -> tuple[Tensor, Tensor]:
     """Return which images count in the success rate of an attack, and which attacks succeeded.
 
     An image counts if it was classified correctly before the attack, f(x) = y, because an image that was misclassified
-    already is not a success of the attack. The attack on an image that counts succeeds if f(x′) ≠ y. For a targeted
-    attack, an image counts if f(x) ≠ y, and the attack succeeds if f(x′) = y. The success rate is
-    ``succeeded[counted].float().mean()``.
+    already is not a success of the attack. The attack on an image that counts succeeds if f(x′) ≠ y. The success
+    rate is ``succeeded[counted].float().mean()``.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.
@@ -99,7 +72,6 @@ def attack_success(
         adversarial: attacked images x′, of the same shape as x.
         y: integer labels (N,), one class for all images, or None for the classes predicted at x; with None every image
             counts.
-        targeted: whether y is the class that the attack aims at, not the correct one.
         batch_size: images per pass; it bounds the memory and does not change the result.
 
     Returns:
@@ -117,5 +89,5 @@ def attack_success(
     if adversarial.shape != x.shape:
         raise ValueError(f"adversarial must have the shape of x, {tuple(x.shape)}, not {tuple(adversarial.shape)}")
     y = resolve_labels(model, x, y, batch_size)
-    counted = ~is_adversarial(check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y), y, targeted)
-    return counted, counted & is_adversarial(model_outputs(model, adversarial, batch_size=batch_size), y, targeted)
+    counted = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y).argmax(1) == y
+    return counted, counted & (model_outputs(model, adversarial, batch_size=batch_size).argmax(1) != y)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices, broadcast_per_sample
+from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
+from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
 
 # The usual constants of Adam.
@@ -23,21 +22,18 @@ def carlini_wagner(
     x: Tensor,
     y: Tensor | int | None = None,
     *,
-    confidence: float = 0.0,
     n_steps: int = 100,
     binary_search_steps: int = 6,
     lr: float = 0.01,
     initial_const: float = 0.01,
     early_stop: bool = True,
-    targeted: bool = False,
     bounds: Bounds = (0.0, 1.0),
     batch_size: int = 64,
 ) -> Tensor:
     """Return adversarial images of Carlini and Wagner, with a change of small L2 norm.
 
-    min_w ‖x′ − x‖² + c · max(m(x′), −κ) with x′ = ½ (1 + tanh w), scaled to ``bounds``, so that x′ stays within them
-    for every w. The margin is m = z_y − max_{i≠y} z_i, or its negative if ``targeted``, and κ is the ``confidence``.
-    Adam minimizes over w, and a search over c repeats this minimization. Each image has its own c and keeps the
+    min_w ‖x′ − x‖² + c · max(m(x′), 0) with x′ = ½ (1 + tanh w), scaled to ``bounds``, so that x′ stays within them
+    for every w. The margin is m = z_y − max_{i≠y} z_i. Adam minimizes over w, and a search over c repeats this minimization. Each image has its own c and keeps the
     smallest successful change. At the end, bisection on the line back to x shortens this change as long as the attack
     succeeds.
 
@@ -45,7 +41,6 @@ def carlini_wagner(
         model: classifier, images (N, …) to logits (N, C); it is left as it was.
         x: images (N, …), floats within ``bounds``.
         y: integer labels (N,), one class for all images, or None for the classes predicted at x.
-        confidence: κ ≥ 0, in logits: the margin by which the prediction must be wrong (``targeted``: must be y).
         n_steps: steps of Adam for each value of c, ≥ 1.
         binary_search_steps: number of values of c for each image, ≥ 1. The next c is ten times larger until an attack
             has succeeded, and then halfway between the largest c that failed and the smallest that succeeded.
@@ -53,7 +48,6 @@ def carlini_wagner(
         initial_const: the first c, > 0.
         early_stop: whether the minimization for an image ends once its loss has not decreased over two tenths of the
             steps.
-        targeted: whether y is the class that the attack aims at, not the one it moves away from.
         bounds: smallest and largest valid pixel value.
         batch_size: images per pass; it bounds the memory and does not change the result.
 
@@ -62,9 +56,8 @@ def carlini_wagner(
         step, or never succeeds, is returned unchanged.
 
     Raises:
-        ValueError: x is not float, contains NaN or leaves the bounds; n_steps < 1, binary_search_steps < 1,
-            initial_const ≤ 0 or confidence < 0; labels that do not fit; a targeted attack without ``y``; outputs that
-            are not finite.
+        ValueError: x is not float, contains NaN or leaves the bounds; n_steps < 1, binary_search_steps < 1 or
+            initial_const ≤ 0; labels that do not fit; outputs that are not finite.
 
     References:
         Carlini and Wagner, IEEE S&P 2017, arXiv:1608.04644.
@@ -76,67 +69,38 @@ def carlini_wagner(
         >>> (carlini_wagner(model, x) - x).norm().item() < 0.15
         True
     """
-    if n_steps < 1 or binary_search_steps < 1 or initial_const <= 0 or confidence < 0:
+    if n_steps < 1 or binary_search_steps < 1 or initial_const <= 0:
         raise ValueError(
-            "carlini_wagner needs n_steps ≥ 1, binary_search_steps ≥ 1, initial_const > 0 and confidence ≥ 0, "
-            f"not {n_steps}, {binary_search_steps}, {initial_const} and {confidence}"
+            "carlini_wagner needs n_steps ≥ 1, binary_search_steps ≥ 1 and initial_const > 0, "
+            f"not {n_steps}, {binary_search_steps} and {initial_const}"
         )
-    if targeted and y is None:
-        raise ValueError("a targeted attack needs y, the class that it aims at")
     x = check_bounds(x, bounds)
-    y = resolve_labels(model, x, y, batch_size)
-    best, J = x.clone(), _cw_margin(y, targeted)
-    for batch in batch_slices(max(1, len(x)), batch_size):
-        rows = torch.arange(len(x), device=x.device)[batch]
+    y, best = resolve_labels(model, x, y, batch_size), x.clone()
+    for rows in torch.arange(len(x), device=x.device).split(batch_size):
         logits = check_labels_in_range(model_outputs(model, x[rows], batch_size=batch_size), y[rows])
-        rows = rows[~_is_adversarial_with_margin(logits, y[rows], J.select(rows), confidence, targeted)]
+        rows = rows[logits.argmax(1) == y[rows]]
         if len(rows):
             best[rows] = _minimize_perturbation(
-                model,
-                x[rows],
-                y[rows],
-                J.select(rows),
-                confidence,
-                n_steps,
-                binary_search_steps,
-                lr,
-                initial_const,
-                early_stop,
-                targeted,
-                bounds,
+                model, x[rows], y[rows], n_steps, binary_search_steps, lr, initial_const, early_stop, bounds
             )
     return best
 
 
-def _cw_margin(y: Tensor, targeted: bool) -> Objective:
-    """The margin of class y over the other classes (``targeted``: of the other classes over y), (n, C) -> (n,)."""
-
-    def margin(z: Tensor, y: Tensor) -> Tensor:
-        own = z.gather(1, y[:, None])[:, 0]
-        # Masked by −∞: after a product with zero, the largest of negative logits would be 0.
-        others = z.scatter(1, y[:, None], -torch.inf).amax(1)
-        return others - own if targeted else own - others
-
-    return Objective(margin, y, classes=True)
-
-
-def _is_adversarial_with_margin(logits: Tensor, y: Tensor, J: Objective, confidence: float, targeted: bool) -> Tensor:
-    """Mask (n,) of the images whose attack succeeds with a margin of at least ``confidence``."""
-    return is_adversarial(logits, y, targeted) & (J(logits) <= -confidence)
+def _cw_margin(z: Tensor, y: Tensor) -> Tensor:
+    """The margin of the label over the other classes: its logit minus their largest one."""
+    # Masked by −∞: after a product with zero, the largest of negative logits would be 0.
+    return z.gather(1, y[:, None])[:, 0] - z.scatter(1, y[:, None], -torch.inf).amax(1)
 
 
 def _minimize_perturbation(
     model: nn.Module,
     x: Tensor,
     y: Tensor,
-    J: Objective,
-    confidence: float,
     n_steps: int,
     binary_search_steps: int,
     lr: float,
     initial_const: float,
     early_stop: bool,
-    targeted: bool,
     bounds: Bounds,
 ) -> Tensor:
     """The adversarial images with the smallest change; an image whose attack never succeeds is returned unchanged."""
@@ -145,15 +109,11 @@ def _minimize_perturbation(
     start = ((x - middle) / half * (1 - 1e-6)).atanh()
     best, best_norms = x.clone(), x.new_full((len(x),), torch.inf)
     low, high, const = (torch.full_like(best_norms, value) for value in (0.0, torch.inf, initial_const))
-    check_interval = math.ceil(n_steps / 10)
+    J, check_interval = Objective(_cw_margin, y, classes=True), math.ceil(n_steps / 10)
     for _ in range(binary_search_steps):
         w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
-        active, previous_loss, n_stalled = (
-            torch.arange(len(x), device=x.device),
-            torch.full_like(best_norms, torch.inf),
-            torch.zeros_like(best_norms),
-        )
-        succeeded = torch.zeros_like(best_norms, dtype=torch.bool)
+        active, succeeded = torch.arange(len(x), device=x.device), torch.zeros_like(best_norms, dtype=torch.bool)
+        previous_loss, n_stalled = torch.full_like(best_norms, torch.inf), torch.zeros_like(best_norms)
         for t in range(1, n_steps + 1):
             tanh_w = w.tanh()
             adversarial = middle + half * tanh_w
@@ -161,13 +121,12 @@ def _minimize_perturbation(
                 model, adversarial, J.select(active), batch_size=len(adversarial)
             )
             change, margin = adversarial - x[active], J.select(active)(logits)
-            squared_norms, insufficient = change.flatten(1).square().sum(1), margin > -confidence
-            success = _is_adversarial_with_margin(logits, y[active], J.select(active), confidence, targeted)
+            squared_norms, success = change.flatten(1).square().sum(1), logits.argmax(1) != y[active]
             smaller = success & (squared_norms.sqrt() < best_norms[active])
             succeeded[active] |= success
             best[active[smaller]], best_norms[active[smaller]] = adversarial[smaller], squared_norms[smaller].sqrt()
             # d/dw of the sum, by the chain rule: dx′/dw = half · (1 − tanh² w).
-            margin_weight = broadcast_per_sample(const[active] * insufficient, x)
+            margin_weight = broadcast_per_sample(const[active] * (margin > 0), x)
             g = (2 * change + margin_weight * margin_gradient) * half * (1 - tanh_w.square())
             first_moment.mul_(ADAM_BETA1).add_(g, alpha=1 - ADAM_BETA1)
             second_moment.mul_(ADAM_BETA2).addcmul_(g, g, value=1 - ADAM_BETA2)
@@ -176,7 +135,7 @@ def _minimize_perturbation(
             )
             if early_stop and (t - 1) % check_interval == 0:
                 # Each image stops by itself, after two checks without progress; the other images are not affected.
-                loss = squared_norms + const[active] * (margin + confidence).clamp(min=0)
+                loss = squared_norms + const[active] * margin.clamp(min=0)
                 n_stalled = torch.where(loss <= 0.9999 * previous_loss, 0, n_stalled + 1)
                 previous_loss, in_progress = loss, n_stalled < 2
                 if not in_progress.any():
@@ -188,24 +147,15 @@ def _minimize_perturbation(
                     )
         high, low = torch.where(succeeded, const, high), torch.where(succeeded, low, const)
         const = torch.where(high.isinf(), 10 * const, (low + high) / 2)
-    return _bisect_towards_original(
-        x,
-        best,
-        lambda adversarial: _is_adversarial_with_margin(
-            model_outputs(model, adversarial, batch_size=len(adversarial)), y, J, confidence, targeted
-        ),
-    )
+    return _bisect_towards_original(model, x, y, best)
 
 
-def _bisect_towards_original(x: Tensor, best: Tensor, succeeds: Callable[[Tensor], Tensor]) -> Tensor:
-    """The successful point nearest to x on the line from ``best`` back to x, by bisection.
-
-    Gradient descent with a fixed step length cannot find a change that is smaller than its first step. Only forward
-    passes are needed.
-    """
+def _bisect_towards_original(model: nn.Module, x: Tensor, y: Tensor, best: Tensor) -> Tensor:
+    """The points nearest to x, on the lines from x to ``best``, whose attack still succeeds."""
     low, high = (torch.full((len(x), *(1,) * (x.dim() - 1)), fraction).to(x) for fraction in (0.0, 1.0))
     for _ in range(BISECTION_STEPS):
         fraction = (low + high) / 2
-        success = succeeds(x + fraction * (best - x)).view_as(fraction)
+        logits = model_outputs(model, x + fraction * (best - x), batch_size=len(x))
+        success = (logits.argmax(1) != y).view_as(fraction)
         low, high = torch.where(success, low, fraction), torch.where(success, fraction, high)
     return torch.where(high < 1, x + high * (best - x), best)

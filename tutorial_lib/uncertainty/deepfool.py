@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, is_adversarial, resolve_labels
+from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
 
 # Near a curved boundary, steps to the linearized boundary become ever smaller and stop just before it. Every step after
@@ -64,7 +64,7 @@ def deepfool(
     x = check_bounds(x, bounds)
     y = resolve_labels(model, x, y, batch_size)
     logits = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y)
-    adversarial, steps, active = x.clone(), torch.zeros_like(x), (~is_adversarial(logits, y)).nonzero()[:, 0]
+    adversarial, steps, active = x.clone(), torch.zeros_like(x), (logits.argmax(1) == y).nonzero()[:, 0]
     # First the class itself, even if others have an equal logit, then the other classes by decreasing logit.
     classes = logits.scatter(1, y[:, None], torch.inf).topk(min(n_candidates + 1, logits.shape[1])).indices
     for n in range(n_steps):
@@ -78,7 +78,8 @@ def deepfool(
                 logits, jacobian, classes[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if n else 0.0
             )
         adversarial[active] = (x[active] + (1 + overshoot) * steps[active]).clamp(*bounds)
-        active = active[~is_adversarial(model_outputs(model, adversarial[active], batch_size=batch_size), y[active])]
+        logits = model_outputs(model, adversarial[active], batch_size=batch_size)
+        active = active[logits.argmax(1) == y[active]]
     return adversarial
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate_features
 from tutorial_lib.runtime import default_generator
 
@@ -63,8 +64,7 @@ def decompose_uncertainty(logits: Tensor) -> PredictiveUncertainty:
         >>> decompose_uncertainty(torch.tensor(uncertain)).mutual_information
         tensor([0.])
     """
-    if logits.dim() != 3 or not len(logits) or not logits.shape[2] or not logits.is_floating_point():
-        raise ValueError(f"expected logits (T, N, C) of floats with T ≥ 1, not {logits.dtype} {tuple(logits.shape)}")
+    check_shapes(logits=(logits, "floats T N C"))
     log_p = logits.log_softmax(2)
     log_mean = log_p.logsumexp(0) - math.log(len(logits))
     p, mean = log_p.exp(), log_p.exp().mean(0)
@@ -101,8 +101,10 @@ def deep_ensemble(models: Sequence[nn.Module], x: Tensor, *, batch_size: int = 2
     """
     logits = [model_outputs(model, x, batch_size=batch_size) for model in models]
     if not logits or any(z.dim() != 2 or z.shape != logits[0].shape for z in logits):
-        shapes = [tuple(z.shape) for z in logits]
-        raise ValueError(f"an ensemble needs at least one model, and logits (N, C) of one shape, not {shapes}")
+        raise ValueError(
+            "an ensemble needs at least one model, and logits (N, C) of one shape, "
+            f"not {[tuple(z.shape) for z in logits]}"
+        )
     return decompose_uncertainty(torch.stack(logits))
 
 

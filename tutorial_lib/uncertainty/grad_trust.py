@@ -101,14 +101,6 @@ def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor 
     delta = delta / scale
     if gram is None:
         return scale[..., 0] * delta.norm(dim=2)
-    if (
-        gram.dim() != 4
-        or not gram.is_floating_point()
-        or gram.shape[0] != len(logits)
-        or gram.shape[2:] != (logits.shape[1],) * 2
-    ):
-        raise ValueError(
-            f"logits {tuple(logits.shape)} need a Gram matrix (N, L, C, C) of floats, not {tuple(gram.shape)}"
-        )
+    check_shapes(logits=(logits, "floats N C"), gram=(gram, "floats N L C C"))
     K = gram.sum(1).to(delta)
     return scale[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()

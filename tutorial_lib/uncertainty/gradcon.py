@@ -17,7 +17,6 @@ from tutorial_lib.gradients import (
     per_sample_gradients,
     reconstruction_mse,
 )
-from tutorial_lib.gradients._context import checked_forward
 from tutorial_lib.gradients.layers import Layer
 from tutorial_lib.runtime import default_generator
 
@@ -62,7 +61,7 @@ class GradCon:
         >>> from tutorial_lib.models import StridedAutoencoder
         >>> normal = torch.rand(20, 3, 1, 1).expand(-1, -1, 28, 28)
         >>> detector = GradCon(StridedAutoencoder(widths=(4, 4, 8, 8))).fit(normal, epochs=1)
-        >>> detector.score(normal[:5]).shape, detector.alignment(normal[:5]).shape
+        >>> detector.score(normal[:5]).shape, detector.gradient_statistics(normal[:5])[1].shape
         (torch.Size([5]), torch.Size([5, 4]))
     """
 
@@ -113,12 +112,11 @@ class GradCon:
         Raises:
             ValueError: no images, epochs < 1, or images that are not floats.
         """
-        if len(images) == 0 or epochs < 1:
+        if len(images) == 0 or epochs < 1 or not images.is_floating_point():
             raise ValueError(
-                f"GradCon needs at least one step of training, not {epochs} epochs of {len(images)} images"
+                "GradCon needs at least one step of training on float images in [0, 1], "
+                f"not {epochs} epochs of {len(images)} images of {images.dtype}"
             )
-        if not images.is_floating_point():
-            raise ValueError(f"images must be float in [0, 1], not {images.dtype}: divide by the largest value first")
         generator = default_generator(generator)
         self.history = []
         with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
@@ -130,21 +128,16 @@ class GradCon:
             for _ in range(epochs):
                 step_values = []
                 for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch_size):
-                    x, cosine = images[rows], None
-                    if self.alpha and k:
-                        L, loss_gradients = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
-                        cosine = _cosines(loss_gradients, mean_gradients).mean()
-                        J = L - self.alpha * cosine
-                    else:
-                        J = L = reconstruction_mse(x)(checked_forward(network, x)).mean()
+                    x = images[rows]
+                    L, loss_gradients = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
+                    # In the first step the mean gradient is zero, and therefore the cosine and its gradient are zero.
+                    cosine = _cosines(loss_gradients, mean_gradients).mean()
                     optimizer.zero_grad()
-                    J.backward()
-                    gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
-                    if cosine is None:
-                        cosine = _cosines(gradients, mean_gradients).mean()  # J is L here, so this is its gradient
+                    (L - self.alpha * cosine).backward()
                     k += 1
-                    for name in mean_gradients:
-                        mean_gradients[name] += (gradients[name] - mean_gradients[name]) / k
+                    gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
+                    for name, mean in mean_gradients.items():
+                        mean += (gradients[name] - mean) / k
                     optimizer.step()
                     step_values.append((L.item(), cosine.item()))
                 self.history.append(tuple(sum(column) / len(column) for column in zip(*step_values, strict=True)))
@@ -177,21 +170,6 @@ class GradCon:
 
         return run_in_batches(one_batch, x, batch_size=self.batch_size)
 
-    def alignment(self, x: Tensor) -> Tensor:
-        """Return the cosine of each image's gradient with the mean gradient, per layer.
-
-        Args:
-            x: images (N, C, H, W).
-
-        Returns:
-            cos(ḡ_i, ∂L(x)/∂φ_i) (N, L) in [−1, 1]; higher means more normal.
-
-        Raises:
-            ValueError: the detector is not fitted, an empty batch, or reconstructions that are not finite or not of the
-                shape of x.
-        """
-        return self.gradient_statistics(x)[1]
-
     def score(self, x: Tensor, kind: str = "both") -> Tensor:
         """Return the abnormality score of each image.
 
@@ -215,7 +193,7 @@ class GradCon:
         if kind != "alignment":
             scores = scores + objective_values(self._fitted(), x, reconstruction_mse(x), batch_size=self.batch_size)
         if kind != "reconstruction":
-            scores = scores - (self.beta if kind == "both" else 1) * self.alignment(x).mean(1)
+            scores = scores - (self.beta if kind == "both" else 1) * self.gradient_statistics(x)[1].mean(1)
         return scores
 
     def _fitted(self) -> nn.Module:

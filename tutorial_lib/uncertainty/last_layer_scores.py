@@ -7,7 +7,7 @@ from torch import Tensor
 from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes
 from tutorial_lib.gradients import kl_from_uniform, last_layer_gradient_factors
-from tutorial_lib.uncertainty.logit_scores import check_logits, check_temperature
+from tutorial_lib.uncertainty.logit_scores import check_temperature
 
 
 def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -37,10 +37,7 @@ def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0
         >>> gradnorm_score(torch.tensor([[0., 0.], [100., 0.]]), torch.tensor([[1., 2.], [1., 2.]]))
         tensor([-0., -3.])
     """
-    check_shapes(features=(features, "floats N d"))
-    delta, features = last_layer_gradient_factors(
-        check_logits(logits), features, kl_from_uniform(check_temperature(temperature))
-    )
+    delta, features = last_layer_gradient_factors(logits, features, kl_from_uniform(check_temperature(temperature)))
     # ‖δhᵀ‖₁ = ‖δ‖₁ ‖h‖₁
     return -delta.abs().sum(1) * features.abs().sum(1)
 
@@ -69,6 +66,6 @@ def exgrad_score(logits: Tensor, features: Tensor) -> Tensor:
         >>> exgrad_score(torch.zeros(1, 2), torch.tensor([[1., -2.]]))
         tensor([3.])
     """
-    check_shapes(logits=(check_logits(logits), "floats N C"), features=(features, "floats N d"))
+    check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
     # 1 − ‖p‖² = Σ_c p_c (1 − p_c), a sum without cancellation.
     return 2 * (logits.softmax(1) * complement_probabilities(logits)).sum(1) * features.abs().sum(1)

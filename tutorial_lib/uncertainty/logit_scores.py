@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
+from tutorial_lib._validation import check_shapes
 
 
 def msp_score(logits: Tensor) -> Tensor:
@@ -128,11 +129,7 @@ def check_logits(logits: Tensor) -> Tensor:
         >>> check_logits(torch.zeros(1, 2))
         tensor([[0., 0.]])
     """
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or not logits.is_floating_point() or not logits.shape[1]:
-        received = f"{logits.dtype} {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"expected logits (N, C) of floats, not {received}; gradients.model_outputs(model, x) returns them"
-        )
+    check_shapes(logits=(logits, "floats N C"))
     return logits
 
 

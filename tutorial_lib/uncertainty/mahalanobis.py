@@ -55,10 +55,9 @@ class MahalanobisDetector:
             raise ValueError("the features are not finite")
         # Small variances next to large ones need double precision, which Apple's GPUs do not support.
         h, labels = features.detach().to("cpu", torch.float64), labels.cpu()
-        means, centered = [], h.clone()
-        for c in labels.unique():
-            means.append(h[labels == c].mean(0))
-            centered[labels == c] -= means[-1]
+        classes, class_of = labels.unique(return_inverse=True)
+        means = torch.stack([h[labels == c].mean(0) for c in classes])
+        centered = h - means[class_of]
         covariance = centered.T @ centered / len(centered)
         covariance += self.regularization * covariance.diagonal().mean() * torch.eye(len(covariance)).to(covariance)
         factor, failed = torch.linalg.cholesky_ex(covariance)
@@ -67,7 +66,7 @@ class MahalanobisDetector:
                 "some direction of the features never varies within a class: set regularization above zero"
             )
         whitening = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
-        self.means, self.whitening = torch.stack(means).to(features), whitening.to(features)
+        self.means, self.whitening = means.to(features), whitening.to(features)
         return self
 
     def score(self, features: Tensor, *, batch_size: int = 4096) -> Tensor:
@@ -85,11 +84,7 @@ class MahalanobisDetector:
         """
         if self.means is None:
             raise ValueError("the detector is not fitted: call fit(features, labels) first")
-        if features.dim() != 2 or features.shape[1] != self.means.shape[1]:
-            raise ValueError(
-                f"the detector was fitted on features (n, {self.means.shape[1]}), not {tuple(features.shape)}"
-            )
-        check_shapes(features=(features, "floats N d"))
+        check_shapes(features=(features, "floats N d"), class_means=(self.means, "floats C d"))
         means, whitening = self.means.to(features), self.whitening.to(features)
 
         def one_batch(h: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.metrics.detection import check_scores
 from tutorial_lib.runtime import default_generator
-from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
 def split_pseudo_unknown_classes(
@@ -93,8 +93,7 @@ def open_set_predict(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
         >>> open_set_predict(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
         tensor([0, 2])
     """
-    if score.shape != check_logits(logits).shape[:1]:
-        raise ValueError(f"score must hold one number for each of the {len(logits)} rows, not {tuple(score.shape)}")
+    check_shapes(logits=(logits, "floats N C"), score=(score, "floats N"))
     if logits.isnan().any() or score.isnan().any():
         raise ValueError("some logits or scores are NaN, so that no class can be predicted from them")
     return torch.where(score <= threshold, logits.argmax(1), logits.shape[1])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib._batching import broadcast_per_sample, sample_norms
 from tutorial_lib.runtime import default_generator
 
 NormOrder = float | str
@@ -31,13 +30,9 @@ def norm_order(norm: NormOrder) -> float:
         >>> norm_order("inf"), norm_order(2)
         (inf, 2.0)
     """
-    try:
-        p = float(norm)
-    except ValueError:
-        p = math.nan
-    if p not in (2.0, math.inf):
+    if str(norm) not in ("inf", "2", "2.0"):
         raise ValueError(f"norm is 'inf' (each pixel by at most eps) or 2 (the whole image by eps), not {norm!r}")
-    return p
+    return float(norm)
 
 
 def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
@@ -63,12 +58,9 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
         )
     x = x.detach()
     if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
-        if x.isnan().any():
-            rows = x.isnan().flatten(1).any(1).nonzero().flatten().tolist()
-            raise ValueError(f"images {rows[:8]} contain NaN")
         raise ValueError(
-            f"the images lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: "
-            "pass their true bounds, and keep normalization inside the model"
+            f"the images lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: pass their true "
+            "bounds, keep normalization inside the model, and remove images with NaN"
         )
     return x
 
@@ -81,11 +73,6 @@ def _per_image(value: float | Tensor, x: Tensor) -> Any:
     if value.shape != x.shape[:1]:
         raise ValueError(f"eps is one number for all images or one per image, ({len(x)},), not {tuple(value.shape)}")
     return broadcast_per_sample(value.to(x), x)
-
-
-def _l2_norms(change: Tensor) -> Tensor:
-    """The L2 norm of each image's change, (N, 1, …)."""
-    return broadcast_per_sample(change.flatten(1).norm(dim=1), change)
 
 
 def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds: Bounds = (0.0, 1.0)) -> Tensor:
@@ -114,7 +101,7 @@ def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds:
     """
     change, radius = at - x, _per_image(eps, x)
     if norm_order(norm) == 2:
-        norms = _l2_norms(change)
+        norms = sample_norms(change)
         change = torch.where(norms > radius, change * (radius / norms), change)
     else:
         change = change.clamp(-radius, radius)
@@ -142,7 +129,7 @@ def normalized_gradient(gradient: Tensor, norm: NormOrder) -> Tensor:
         (tensor([[ 0.6000, -0.8000]]), tensor([[ 1., -1.]]))
     """
     if norm_order(norm) == 2:
-        norms = _l2_norms(gradient)
+        norms = sample_norms(gradient)
         return torch.where(norms > 0, gradient / norms.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
     return gradient.sign()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_shapes
@@ -16,7 +18,6 @@ from tutorial_lib.gradients import (
     per_sample_gradient_norms,
 )
 from tutorial_lib.gradients.layers import Layer
-from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
 def confounding_gradient_norms(
@@ -107,10 +108,7 @@ def confounding_norms_from_gram(
         <BLANKLINE>
                 [[1.7678]]])
     """
-    if labels.dim() != 2 or not len(labels) or labels.shape[1] != check_logits(logits).shape[1]:
-        raise ValueError(
-            f"expected labels (Q, C) and logits (N, C), not {tuple(labels.shape)} and {tuple(logits.shape)}"
-        )
+    check_shapes(labels=(labels, "floats Q C"), logits=(logits, "floats N C"))
     # δ depends on the logits alone, so the logits also stand in for the features, which are not used.
     delta = [
         last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels
@@ -130,7 +128,6 @@ class PurviewDetector:
             2019 has (40, 20).
         log: whether the logarithm of the features is taken first; False allows negative features.
         epochs: passes over the features, for hidden layers.
-        l2_penalty: weight of the penalty ½‖w‖² in the loss of the logistic regression, which is a sum over samples.
 
     References:
         Lee et al., IEEE Access 2023, arXiv:2304.02834; Kwon et al., ICIP 2019, arXiv:1908.09998 (the widths).
@@ -143,10 +140,10 @@ class PurviewDetector:
         True
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200, l2_penalty: float = 1.0):
-        if epochs < 1 or l2_penalty <= 0:
-            raise ValueError(f"at least one epoch and a strength above zero, not {epochs} and {l2_penalty}")
-        self.hidden, self.log, self.epochs, self.strength = tuple(hidden), log, epochs, l2_penalty
+    def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200):
+        if epochs < 1:
+            raise ValueError(f"the training needs at least one epoch, not {epochs}")
+        self.hidden, self.log, self.epochs = tuple(hidden), log, epochs
         self.layers: list[tuple[Tensor, Tensor]] | None = None
 
     def fit(self, normal: Tensor, abnormal: Tensor, *, generator: torch.Generator | None = None) -> PurviewDetector:
@@ -163,47 +160,26 @@ class PurviewDetector:
         Raises:
             ValueError: features of other shapes, features that are not finite, or negative ones with ``log``.
         """
-        if (
-            normal.dim() != 2
-            or abnormal.dim() != 2
-            or normal.shape[1] != abnormal.shape[1]
-            or 0 in (len(normal), len(abnormal))
-        ):
-            raise ValueError(f"features (N, F) and (M, F), not {tuple(normal.shape)} and {tuple(abnormal.shape)}")
-        check_shapes(normal=(normal, "floats N F"), abnormal=(abnormal, "floats M F"))
+        check_shapes(normal=(normal, "floats n F"), abnormal=(abnormal, "floats m F"))
         both = self._preprocess(torch.cat([normal, abnormal.to(normal)]))
         self.mean, spread = both.mean(0), both.std(0)
         # A feature that never varies has no unit.
         self.spread = torch.where(spread > 0, spread, 1)
-        seed = (
-            0 if generator is None else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
-        )
-        self.layers = self._fit_sklearn((both - self.mean) / self.spread, len(normal), seed)
-        return self
-
-    def _fit_sklearn(self, features: Tensor, normal: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-        """Weights and biases, layer by layer; scikit-learn does the fitting."""
-        abnormal = len(features) - normal
-        given, said = features.numpy(), [0] * normal + [1] * abnormal
-        if not self.hidden:
+        features, is_abnormal = ((both - self.mean) / self.spread).numpy(), np.arange(len(both)) >= len(normal)
+        if self.hidden:
+            seed = (
+                0
+                if generator is None
+                else int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+            )
+            weights, biases = _fit_mlp(features, is_abnormal, self.hidden, self.epochs, seed)
+        else:
             from sklearn.linear_model import LogisticRegression
 
-            model = LogisticRegression(C=1 / self.strength, class_weight="balanced", max_iter=2000).fit(given, said)
-            return [(torch.from_numpy(model.coef_.T), torch.from_numpy(model.intercept_))]
-        from sklearn.neural_network import MLPClassifier
-
-        # It knows no class weights: the smaller side is repeated instead.
-        rows = [*range(len(features))]
-        rows += [rows[i % normal] for i in range(abnormal - normal)] + [
-            normal + i % abnormal for i in range(normal - abnormal)
-        ]
-        how = {"batch_size": min(64, len(rows)), "max_iter": self.epochs, "tol": 0.0, "n_iter_no_change": self.epochs}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it stops when it was told to
-            model = MLPClassifier(self.hidden, random_state=seed, **how).fit(given[rows], [said[i] for i in rows])
-        return [
-            (torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(model.coefs_, model.intercepts_, strict=True)
-        ]
+            model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(features, is_abnormal)
+            weights, biases = [model.coef_.T], [model.intercept_]
+        self.layers = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(weights, biases, strict=True)]
+        return self
 
     def score(self, features: Tensor) -> Tensor:
         """Return the log-odds that each sample is abnormal.
@@ -219,8 +195,7 @@ class PurviewDetector:
         """
         if self.layers is None:
             raise ValueError("nothing has been learned yet: call fit(normal, abnormal) first")
-        if features.dim() != 2 or features.shape[1] != len(self.mean):
-            raise ValueError(f"fitted on features (N, {len(self.mean)}), these are {tuple(features.shape)}")
+        check_shapes(features=(features, "floats N F"), fitted_mean=(self.mean, "floats F"))
         found = (self._preprocess(features) - self.mean) / self.spread
         for i, (weight, bias) in enumerate(self.layers):
             found = (found.relu() if i else found) @ weight + bias
@@ -236,3 +211,22 @@ class PurviewDetector:
             raise ValueError("some features are negative and have no logarithm: take PurviewDetector(log=False)")
         # A norm of exactly zero is smaller than any that can be told from it.
         return fine.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+def _fit_mlp(
+    features: NDArray, is_abnormal: NDArray, hidden: tuple[int, ...], epochs: int, seed: int
+) -> tuple[list[NDArray], list[NDArray]]:
+    """The weights and biases of a multilayer perceptron, trained by Adam with equal weight for both sides."""
+    from sklearn.neural_network import MLPClassifier
+
+    # MLPClassifier has no class weights, so the samples of the smaller side are repeated instead.
+    sides = np.flatnonzero(~is_abnormal), np.flatnonzero(is_abnormal)
+    smaller, larger = sorted(sides, key=len)
+    rows = np.concatenate([*sides, np.resize(smaller, len(larger) - len(smaller))])
+    with warnings.catch_warnings():
+        # The training always ends by reaching the number of epochs, which scikit-learn warns about.
+        warnings.simplefilter("ignore")
+        model = MLPClassifier(
+            hidden, batch_size=min(64, len(rows)), max_iter=epochs, tol=0.0, n_iter_no_change=epochs, random_state=seed
+        ).fit(features[rows], is_abnormal[rows])
+    return model.coefs_, model.intercepts_

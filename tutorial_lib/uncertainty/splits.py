@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import check_shapes
 from tutorial_lib.metrics import auroc
 from tutorial_lib.runtime import default_generator
 
@@ -32,10 +33,7 @@ def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
         >>> columnwise_auroc(torch.tensor([[0., 5.], [1., 6.]]), torch.tensor([[2., 1.]]))
         tensor([1., 0.], dtype=torch.float64)
     """
-    if normal.dim() != 2 or abnormal.dim() != 2 or normal.shape[1] != abnormal.shape[1]:
-        raise ValueError(
-            f"expected (N, L) and (M, L) with the same columns, not {tuple(normal.shape)} and {tuple(abnormal.shape)}"
-        )
+    check_shapes(normal=(normal, "floats n L"), abnormal=(abnormal, "floats m L"))
     return torch.tensor([auroc(a, b) for a, b in zip(normal.T, abnormal.T, strict=True)], dtype=torch.float64)
 
 
@@ -125,8 +123,6 @@ def leave_one_group_out(
         >>> [(fold.group, groups[fold.train].unique().tolist(), groups[fold.test].unique().tolist()) for fold in folds]
         [(1, [0, 2], [0, 1]), (2, [0, 1], [0, 2])]
     """
-    if len(groups.unique()) < 3:
-        raise ValueError("at least two groups besides the normal one are needed: one to train on, one to leave out")
     return _folds(
         groups,
         image_ids,
@@ -196,7 +192,7 @@ def _folds(
         train, test = in_train & (normal | trained_on(group)), ~in_train & (normal | (groups == group))
         if not all((side & part).any() for side in (train, test) for part in (normal, ~normal)):
             raise ValueError(
-                f"group {group}: a side has no normal or no abnormal samples; use more images or another train_size"
+                f"group {group}: a side has no normal or no abnormal samples; use more images, more groups or another train_size"
             )
         folds.append(Fold(group, train.nonzero()[:, 0], test.nonzero()[:, 0]))
     return folds

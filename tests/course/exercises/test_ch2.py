@@ -65,7 +65,7 @@ def test_counterfactual_cam_exercise_reference_matches_library(network, images):
         lambda A, g: F.relu(-torch.einsum("nkij,nk->nij", A, g.flatten(2).mean(2))),
         lambda A, g: np.maximum(0, -(g.numpy().mean((2, 3), keepdims=True) * A.numpy()).sum(1)),
         lambda A, g: attribution.normalize_maps(
-            (-g.mean((2, 3), keepdim=True) * A).sum(1).relu(), scale=1.0, floor=0.0
+            (-g.mean((2, 3), keepdim=True) * A).sum(1).relu(), scale=torch.ones(len(A))
         ),
     ],
     ids=["loops", "float32", "einsum", "numpy", "a common scale"],

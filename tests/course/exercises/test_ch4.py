@@ -117,9 +117,7 @@ class Head(nn.Module):
 def by_grad_cam(A, W, Q):
     with torch.random.fork_rng([]):
         model = Head(W)
-    return attribution.normalize_maps(
-        attribution.grad_cam(model, A, "body", gradients.logit_difference(Q)), floor=1e-12
-    )
+    return attribution.normalize_maps(attribution.grad_cam(model, A, "body", gradients.logit_difference(Q)))
 
 
 def in_closed_form(A, W, Q):

@@ -22,7 +22,6 @@ def contrasts_of_all_classes(m, x, J, **k):
 
 METHODS = {
     "saliency": i.saliency,
-    "input_x_gradient": i.input_x_gradient,
     "smoothgrad": seeded(i.smoothgrad, n_samples=3),
     "smoothgrad square": seeded(i.smoothgrad, n_samples=3, reduction="square"),
     "smoothgrad variance": seeded(i.smoothgrad, n_samples=3, reduction="variance", noise_level=0.5),
@@ -131,7 +130,7 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
     x, batch_size = images, {}
     message = {
         "not finite": r"outputs are not finite for rows \[2",
-        "integer": "must be float|needs floats",
+        "integer": "must be float|needs floats|expected x: floats",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, "
         "so no sample has a gradient of its own",

@@ -88,7 +88,7 @@ def test_localization_rejects_invalid_maps_and_masks(measure, masks):
     for bad, mask, message in [
         (maps[:, :6], masks, "upsample"),
         (maps[:, None], masks, "reduce_channels"),
-        (maps, masks.double(), "mask > 0.5"),
+        (maps, masks.double(), "expected masks: bools"),
         (maps / 0, masks, "not finite"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -181,14 +181,13 @@ def test_average_drop_matches_definition(signs, images, labels):
 
 def test_faithfulness_gaussian_blur_matches_scipy():
     x = uniform(2, 3, 14, 15)
-    bell = np.exp(-((np.arange(-5, 6) / 3.0) ** 2) / 2)
+    bell = np.exp(-((np.arange(-5, 6) / 5.0) ** 2) / 2)
     for axis in (-2, -1):
         x_ = x.numpy() if axis == -2 else x_  # noqa: F821
         x_ = ndimage.convolve1d(x_, bell / bell.sum(), axis=axis, mode="mirror")
-    np.testing.assert_allclose(info.gaussian_blur(x, sigma=3), x_, atol=1e-14)
-    for options in ({"kernel": 4}, {"sigma": 0}, {"kernel": 31}):
-        with pytest.raises(ValueError, match="odd kernel"):
-            info.gaussian_blur(x, **options)
+    np.testing.assert_allclose(info.gaussian_blur(x), x_, atol=1e-14)
+    with pytest.raises(ValueError, match="at least 6 × 6 pixels"):
+        info.gaussian_blur(x[..., :5])
 
 
 METHODS = {
@@ -265,12 +264,10 @@ def test_model_randomization_test_matches_definition(signs, images):
 
 def test_model_randomization_test_supports_single_layers_and_blocks(signs, images):
     explain = lambda model, x: input_gradient(model, x, 3)
-    separate = info.model_randomization_test(signs, images, explain, layers=["left", signs.head], cascading=False)
-    assert separate.layers == ["", "left", "head"]
-    generator = torch.Generator().manual_seed(0)
-    info.model_randomization_test(signs, images, explain, layers=["left"], generator=generator)
-    head_only = info.model_randomization_test(signs, images, explain, layers=["head"], generator=generator)
-    assert torch.equal(separate.similarity[2], head_only.similarity[1])
+    result = info.model_randomization_test(signs, images, explain, layers=["left", signs.head])
+    assert result.layers == ["", "left", "head"]
+    left_only = info.model_randomization_test(signs, images, explain, layers=["left"])
+    assert torch.equal(result.similarity[:2], left_only.similarity)
     with torch.random.fork_rng():
         inner = nn.Sequential(nn.Flatten(), nn.Linear(432, 4), nn.ReLU(), nn.Linear(4, 4))
         block = nn.Sequential(inner, nn.Linear(4, 3)).double()

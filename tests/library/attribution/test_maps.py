@@ -28,13 +28,10 @@ def test_upsample_is_bilinear_between_cell_centers(maps):
 
 
 def test_upsample_matches_captum(maps):
-    for mode in ("bilinear", "nearest"):
-        theirs = LayerAttribution.interpolate(maps[:, None], (10, 20), mode)[:, 0]
-        torch.testing.assert_close(i.upsample(maps, (10, 20), mode), theirs, rtol=1e-12, atol=1e-14)
+    theirs = LayerAttribution.interpolate(maps[:, None], (10, 20), "bilinear")[:, 0]
+    torch.testing.assert_close(i.upsample(maps, (10, 20)), theirs, rtol=1e-12, atol=1e-14)
     many = torch.stack([maps, 2 * maps], 1)
     assert torch.equal(i.upsample(many, 14)[:, 1], 2 * i.upsample(maps, 14))
-    with pytest.raises(ValueError, match="unknown mode"):
-        i.upsample(maps, 14, "cubic")
     with pytest.raises(ValueError, match="maps must be floats"):
         i.upsample(maps[0], 14)
 
@@ -43,11 +40,7 @@ def test_reduce_channels_matches_definition(maps):
     gradient = torch.stack([maps, -3 * maps, maps.flip(0)], 1)
     stacked = torch.stack([maps.abs(), 3 * maps.abs(), maps.flip(0).abs()])
     assert torch.equal(i.reduce_channels(gradient), stacked.amax(0))
-    torch.testing.assert_close(i.reduce_channels(gradient, "sum"), stacked.sum(0))
-    torch.testing.assert_close(i.reduce_channels(gradient, "norm"), stacked.square().sum(0).sqrt())
     assert torch.equal(i.reduce_channels(maps), maps.abs())
-    with pytest.raises(ValueError, match="unknown reduction 'mean'"):
-        i.reduce_channels(gradient, "mean")
     with pytest.raises(ValueError, match="maps must be floats"):
         i.reduce_channels(maps[0])
 
@@ -76,9 +69,7 @@ def test_normalize_maps_does_not_amplify_rounding_errors(dtype):
         torch.testing.assert_close(normalized, torch.full_like(normalized, min(share, 1)))
 
 
-def test_normalize_maps_amplifies_faint_maps_on_request(maps):
-    torch.testing.assert_close(i.normalize_maps(1e-30 * maps, floor=0), i.normalize_maps(maps))
-    assert not i.normalize_maps(0 * maps, floor=0).any()
+def test_normalize_maps_does_not_amplify_faint_maps(maps):
     assert i.normalize_maps(1e-30 * maps).abs().max() < 1e-10
 
 
@@ -87,13 +78,10 @@ def test_normalize_maps_accepts_a_common_scale(maps):
     faint = 1e-4 * maps.flip(1)
     torch.testing.assert_close(i.normalize_maps(faint, scale=maps), faint / peaks)
     torch.testing.assert_close(i.normalize_maps(faint, scale=i.upsample(maps, 30)).sign(), faint.sign())
-    torch.testing.assert_close(i.normalize_maps(maps, scale=2.0), maps / 2)
     with pytest.raises(ValueError, match="one map for each of the 4 maps"):
         i.normalize_maps(maps, scale=maps[:2])
     with pytest.raises(ValueError, match="not finite"):
         i.normalize_maps(maps / 0)
-    with pytest.raises(ValueError, match="floor must be"):
-        i.normalize_maps(maps, floor=-1)
 
 
 def test_l1_ratio_matches_definition(maps):

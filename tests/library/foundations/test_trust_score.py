@@ -9,7 +9,7 @@ from sklearn.neighbors import KDTree
 from tutorial_lib.foundations import TrustScore
 
 
-def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, n_neighbor=1):
+def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0):
     """Return the trust scores by the formula, point by point."""
     sets = {}
     for c in sorted(set(labels.tolist())):
@@ -22,9 +22,7 @@ def trust_score_by_loop(stored, labels, h, predictions, *, k=10, alpha=0.0, n_ne
         sets[c] = points
     scores = []
     for x, P in zip(h, predictions.tolist(), strict=True):
-        nearest = {
-            c: sorted((points - x).square().sum(1).sqrt().tolist())[n_neighbor - 1] for c, points in sets.items()
-        }
+        nearest = {c: min((points - x).square().sum(1).sqrt().tolist()) for c, points in sets.items()}
         scores.append(min(d for c, d in nearest.items() if c != P) / nearest[P])
     return torch.tensor(scores, dtype=h.dtype)
 
@@ -39,9 +37,7 @@ def samples_and_predictions():
     return stored, labels, h, torch.randint(3, (40,), generator=generator)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"alpha": 0.2, "k": 4}, {"n_neighbor": 2}, {"alpha": 0.1, "k": 2, "n_neighbor": 3}]
-)
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.2, "k": 4}, {"alpha": 0.1, "k": 2}])
 def test_trust_score_matches_naive_loop(samples_and_predictions, options):
     stored, labels, h, predictions = samples_and_predictions
     scores = TrustScore(**options).fit(stored, labels).score(h, predictions, batch_size=7)
@@ -129,14 +125,13 @@ def test_trust_score_accepts_arbitrary_integer_labels(samples_and_predictions):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (lambda s, y, h, p: TrustScore(k=0), "start at 1"),
+        (lambda s, y, h, p: TrustScore(k=0), "starts at 1"),
         (lambda s, y, h, p: TrustScore(alpha=1.0), "alpha"),
-        (lambda s, y, h, p: TrustScore(n_neighbor=0), "n_neighbor"),
-        (lambda s, y, h, p: TrustScore().fit(s[:, :, None], y), "flatten"),
+        (lambda s, y, h, p: TrustScore().fit(s[:, :, None], y), r"expected features: floats \(n, d\)"),
         (lambda s, y, h, p: TrustScore().fit(s, 0 * y), "two classes"),
         (lambda s, y, h, p: TrustScore(alpha=0.1, k=50).fit(s, y), "at least 51"),
         (lambda s, y, h, p: TrustScore().score(h, p), "fit"),
-        (lambda s, y, h, p: TrustScore().fit(s, y).score(h[:, :3], p), "fitted on samples of 5"),
+        (lambda s, y, h, p: TrustScore().fit(s, y).score(h[:, :3], p), "expected features: floats"),
         (lambda s, y, h, p: TrustScore().fit(s, y).score(h, p + 9), "among the fitted"),
         (lambda s, y, h, p: TrustScore().fit(s, y).score(h, p[:4]), "predictions"),
     ],

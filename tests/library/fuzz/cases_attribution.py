@@ -68,13 +68,9 @@ CASES = {
     "grad_cam_plus_plus": layered(i.grad_cam_plus_plus),
     "guided_backprop": Case(i.guided_backprop, MODEL_ARGUMENTS, MODEL_ROWS),
     "guided_grad_cam": layered(i.guided_grad_cam),
-    "input_x_gradient": Case(i.input_x_gradient, MODEL_ARGUMENTS, MODEL_ROWS),
     "insertion_curve": Case(lambda **k: i.insertion_curve(n_steps=3, **k)[1:], MAP_ARGUMENTS, MAP_ROWS, blind="maps"),
     "integrated_gradients": Case(lambda **k: i.integrated_gradients(n_steps=3, **k), MODEL_ARGUMENTS, MODEL_ROWS),
     "introspective_features": Case(i.introspective_features, {"model": MODEL, "x": X, "batch_size": 64}),
-    "introspective_features of a layer": Case(
-        lambda **k: i.introspective_features(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 64}
-    ),
     "reduce_channels": Case(i.reduce_channels, {"maps": X}, "maps"),
     "energy_pointing_game": Case(i.energy_pointing_game, {"maps": MAPS, "masks": MASKS}, "maps masks"),
     "l1_ratio": Case(i.l1_ratio, {"maps": MAPS, "to": MORE_MAPS}, "maps to", far="beside an empty map"),

@@ -100,7 +100,6 @@ CASES = {
     ),
     "spatial_logits": Case(lambda model, x: g.spatial_logits(model, x, "4"), {"model": MODEL, "x": X}),
     "reconstruction_mse": of_outputs(lambda y: g.reconstruction_mse(y), "y", y=noise(N, C, seed=9)),
-    "relu_rule_gradient": Case(g.relu_rule_gradient, MODEL_ARGUMENTS, MODEL_ROWS),
     "split_forward": Case(lambda model, x: g.split_forward(model, x, "3"), {"model": MODEL, "x": X}),
     "kl_from_uniform": of_outputs(lambda: g.kl_from_uniform()),
     "objective_values": Case(g.objective_values, MODEL_ARGUMENTS, MODEL_ROWS),

@@ -26,7 +26,6 @@ CASES = {
     "center_bias_map": Case(m.center_bias_map, {"like": MAPS}, "like", blind="like", skip={"an axis less"}),
     "steiger_test": Case(lambda a, b, c: m.steiger_test(a, b, c), {**PAIR, "c": noise(8, seed=3)}, "a b c", each=False),
     "cc": Case(m.cc, {"saliency": MAP, "density": DENSITY}, **NOT_PER_ROW),
-    "detection_error": Case(m.detection_error, TWO_SAMPLES, **NOT_PER_ROW),
     "expected_calibration_error": Case(
         m.expected_calibration_error,
         {"probabilities": PREDICTED_LOGITS.softmax(1), "labels": TRUE_LABELS},
@@ -47,12 +46,6 @@ CASES = {
         m.macro_f1, {"predictions": PREDICTED_LOGITS, "labels": TRUE_LABELS}, "predictions labels", each=False
     ),
     "nss": Case(m.nss, {"saliency": MAP, "fixations": POINTS}, **NOT_PER_ROW),
-    "outlier_ratio": Case(
-        m.outlier_ratio,
-        {"predicted": PAIR["a"], "opinions": PAIR["b"], "spread": 0.1 + PAIR["a"]},
-        "predicted opinions spread",
-        each=False,
-    ),
     "plcc": Case(m.plcc, PAIR, "a b", each=False),
     "random_map": Case(m.random_map, {"like": MAPS}, "like", each=False, blind="like"),
     "average_ranks": Case(m.average_ranks, {"values": SCORES}, **NOT_PER_ROW),

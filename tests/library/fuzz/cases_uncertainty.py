@@ -49,7 +49,6 @@ CASES = {
         lambda a, b: u.PurviewDetector().fit(a, b).score(a), {"a": NORMS, "b": 2 * NORMS}, **NOT_PER_ROW
     ),
     "bim": attack(u.bim, eps=0.1, n_steps=2),
-    "bim, the best": attack(u.bim, eps=0.1, n_steps=2, return_point="best"),
     "bim, the first": attack(u.bim, eps=0.1, n_steps=2, return_point="first", norm=2),
     "carlini_wagner": attack(u.carlini_wagner, n_steps=4, binary_search_steps=2, lr=0.1),
     "counterfactual_gradient_norms": Case(
@@ -117,7 +116,7 @@ CASES = {
         each=False,
     ),
     "pgd": attack(u.pgd, eps=0.1, n_steps=2),
-    "pgd, twice": attack(u.pgd, eps=0.1, n_steps=2, restarts=2, norm=2),
+    "pgd in L2": attack(u.pgd, eps=0.1, n_steps=2, norm=2),
     "random_noise": Case(
         lambda x, eps: u.random_noise(x, eps=eps), {"x": X, "eps": 0.1 * noise(N)}, "x eps", each=False
     ),

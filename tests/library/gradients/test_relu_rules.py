@@ -8,6 +8,7 @@ from torch import nn
 
 from tests._reference import init_with_seed
 from tutorial_lib import gradients as g
+from tutorial_lib.gradients.relu_rules import guided_backprop
 
 
 class NaiveReLURule(torch.autograd.Function):
@@ -56,31 +57,31 @@ class Reused(nn.Module):
 
 @pytest.mark.parametrize("rule", ["guided", "deconvolution"])
 @pytest.mark.parametrize("name", RELU_VARIANTS)
-def test_relu_rule_gradient_covers_every_form_of_relu(name, rule, images, assert_unchanged):
+def test_guided_backprop_covers_every_form_of_relu(name, rule, images, assert_unchanged):
     naive = init_with_seed(
         Reused(lambda a: NaiveReLURule.apply(a, rule, 6.0 if name.startswith("six") else torch.inf)).double()
     )
     model = assert_unchanged(init_with_seed(Reused(RELU_VARIANTS[name]).double()))
     leaf = images.clone().requires_grad_()
     (expected,) = torch.autograd.grad(naive(leaf)[:, 2].sum(), leaf)
-    gradient = g.relu_rule_gradient(model, images, 2, rule=rule)
+    gradient = guided_backprop(model, images, 2, rule=rule)
     torch.testing.assert_close(gradient, expected, rtol=1e-12, atol=1e-15)
     assert (gradient - g.input_gradient(model, images, 2)).norm() > 0.01 * gradient.norm()
 
 
-def test_relu_rule_gradient_does_not_treat_unit_clamp_as_relu(images, assert_unchanged):
+def test_guided_backprop_does_not_treat_unit_clamp_as_relu(images, assert_unchanged):
     act = lambda a: a.clamp(0, 1)
     with pytest.raises(ValueError, match="no ReLU was found on the way through this Reused"):
-        g.relu_rule_gradient(assert_unchanged(init_with_seed(Reused(act).double())), images, 2)
+        guided_backprop(assert_unchanged(init_with_seed(Reused(act).double())), images, 2)
 
 
 @pytest.mark.parametrize("act", [nn.GELU(), nn.SiLU(), torch.tanh, nn.LeakyReLU()])
-def test_relu_rule_gradient_rejects_model_without_relu(act, images, assert_unchanged):
+def test_guided_backprop_rejects_model_without_relu(act, images, assert_unchanged):
     with pytest.raises(ValueError, match="no ReLU was found"):
-        g.relu_rule_gradient(assert_unchanged(init_with_seed(Reused(act).double())), images)
+        guided_backprop(assert_unchanged(init_with_seed(Reused(act).double())), images)
 
 
-def test_relu_rule_gradient_does_not_apply_to_the_objective(images, labels, assert_unchanged):
+def test_guided_backprop_does_not_apply_to_the_objective(images, labels, assert_unchanged):
     model = assert_unchanged(init_with_seed(Reused(nn.ReLU()).double()))
     hinge = g.bind_per_sample(
         lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).relu() - z.gather(1, y[:, None])[:, 0], labels % 4
@@ -88,16 +89,16 @@ def test_relu_rule_gradient_does_not_apply_to_the_objective(images, labels, asse
     plain = g.bind_per_sample(
         lambda z, y: -(1 - z.gather(1, y[:, None])[:, 0]).clamp(0, 9) - z.gather(1, y[:, None])[:, 0], labels % 4
     )
-    assert torch.equal(g.relu_rule_gradient(model, images, hinge), g.relu_rule_gradient(model, images, plain))
+    assert torch.equal(guided_backprop(model, images, hinge), guided_backprop(model, images, plain))
 
 
-def test_relu_rule_gradient_rejects_invalid_arguments(signs, images):
+def test_guided_backprop_rejects_invalid_arguments(signs, images):
     with pytest.raises(ValueError, match="unknown rule 'guide'; the nearest: 'guided'"):
-        g.relu_rule_gradient(signs, images, rule="guide")
+        guided_backprop(signs, images, rule="guide")
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
-        g.relu_rule_gradient(signs, images, batch_size=0)
+        guided_backprop(signs, images, batch_size=0)
     blind = g.bind_per_sample(lambda z, t: t, torch.ones(5, dtype=torch.float64))
-    assert not g.relu_rule_gradient(signs, images, blind).any()
+    assert not guided_backprop(signs, images, blind).any()
 
 
 @pytest.mark.parametrize("layer", ["stem", "left", "last"])

@@ -1,9 +1,9 @@
-"""Correlations, compared with loops and SciPy; and the logistic fit, compared with SciPy's."""
+"""Correlations, compared with loops; and the logistic fit, compared with the true curve and with another fit."""
 
 import numpy as np
 import pytest
 import torch
-from scipy import optimize, stats
+from scipy import optimize
 
 from tutorial_lib.metrics import average_ranks, krcc, logistic_fit, plcc, rmse, srcc
 
@@ -20,11 +20,18 @@ cases = pytest.mark.parametrize("a, b", CASES, ids=["continuous", "ties", "few t
 
 
 @cases
-def test_correlations_match_scipy(a, b):
-    assert plcc(a, b) == pytest.approx(stats.pearsonr(a, b).statistic, abs=1e-12)
-    assert srcc(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
-    assert average_ranks(a).tolist() == stats.rankdata(a).tolist()
+def test_plcc_srcc_and_ranks_match_loops(a, b):
+    def correlation(u, v):
+        u, v = [x - sum(u) / len(u) for x in u], [x - sum(v) / len(v) for x in v]
+        return sum(x * y for x, y in zip(u, v)) / (sum(x * x for x in u) * sum(y * y for y in v)) ** 0.5
+
+    def ranks(values):
+        return [sum(w < v for w in values) + (1 + sum(w == v for w in values)) / 2 for v in values]
+
+    A, B, (a, b) = a, b, (a.tolist(), b.tolist())
+    assert plcc(A, B) == pytest.approx(correlation(a, b), abs=1e-12)
+    assert srcc(A, B) == pytest.approx(correlation(ranks(a), ranks(b)), abs=1e-12)
+    assert average_ranks(A).tolist() == ranks(a)
 
 
 @cases
@@ -37,18 +44,13 @@ def test_krcc_and_rmse_match_loops(a, b):
     assert rmse(A, B) == pytest.approx((sum((p - q) ** 2 for p, q in zip(a, b)) / len(a)) ** 0.5, abs=1e-12)
 
 
-def test_krcc_matches_scipy_beyond_one_block():
-    a, b = sample_scores(4, levels=3, n=1300)
-    assert krcc(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
-
-
 @pytest.mark.parametrize("measure", [plcc, srcc, krcc])
 def test_correlations_are_symmetric_and_invariant_to_scale_and_dtype(measure):
     a, b = sample_scores(0)
     assert measure(a, b) == pytest.approx(measure(b, a), abs=1e-14)
     assert measure(1e-200 * a, 1e150 * b - 3) == pytest.approx(measure(a, b), abs=1e-10)
     assert measure(a.float(), b.float()) == pytest.approx(measure(a, b), abs=1e-6)
-    assert measure(a, a) == 1 and measure(a, -a) == -1
+    assert measure(a, a) == pytest.approx(1, abs=1e-15) and measure(a, -a) == pytest.approx(-1, abs=1e-15)
 
 
 @pytest.mark.parametrize("measure", [plcc, srcc, krcc])

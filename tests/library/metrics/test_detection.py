@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, detection_error, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, fpr_at_tpr, risk_coverage
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
@@ -74,14 +74,7 @@ def test_fpr_at_tpr_with_roles_swapped_matches_other_convention(normal, abnormal
     )
 
 
-@cases
-def test_detection_error_matches_threshold_loop(normal, abnormal):
-    thresholds = [*torch.cat([normal, abnormal]), torch.tensor(torch.inf)]
-    errors = [(fraction(normal >= t) + fraction(abnormal < t)) / 2 for t in thresholds]
-    assert detection_error(normal, abnormal) == pytest.approx(min(errors), abs=1e-15)
-
-
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
 def test_detection_metrics_are_invariant_to_monotonic_transforms(measure):
     normal, abnormal = sample_scores(5, levels=4)
     assert measure(normal.exp(), abnormal.exp()) == measure(normal, abnormal)
@@ -89,7 +82,7 @@ def test_detection_metrics_are_invariant_to_monotonic_transforms(measure):
     assert measure(1e6 * normal + 1e9, 1e6 * abnormal + 1e9) == measure(normal, abnormal)
 
 
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int64])
 def test_detection_metrics_accept_any_dtype_and_return_floats(measure, dtype):
     normal, abnormal = (s.to(dtype) for s in sample_scores(6, levels=1))
@@ -102,10 +95,11 @@ def test_detection_metrics_accept_any_dtype_and_return_floats(measure, dtype):
 def test_detection_metrics_handle_infinite_scores_and_signed_zeros():
     inf = torch.inf
     assert auroc(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == (3 - 0.5 + 1 + 0.5) / 6
-    assert detection_error(torch.tensor([0.0]), torch.tensor([-0.0])) == 0.5
+    assert aupr(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == 0.5
+    assert fpr_at_tpr(torch.tensor([0.0, -inf]), torch.tensor([-0.0, inf])) == 0.5
 
 
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr, detection_error])
+@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
 def test_detection_metrics_reject_invalid_input(measure):
     good = torch.ones(3)
     nan = torch.tensor([torch.nan])
@@ -153,7 +147,7 @@ def test_risk_coverage_of_perfect_and_constant_scores():
     assert risk_coverage(torch.zeros(4), correct).risk.tolist() == [0.25] * 4
     with pytest.raises(ValueError, match="bool"):
         risk_coverage(torch.zeros(4), correct.float())
-    with pytest.raises(ValueError, match="one for each of the 3"):
+    with pytest.raises(ValueError, match="expected score: floats"):
         risk_coverage(torch.zeros(3), correct)
 
 
@@ -201,7 +195,7 @@ def test_bootstrap_interval_rejects_invalid_input():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_detection_metrics_on_gpu_match_cpu():
     normal, abnormal = sample_scores(2, levels=3)
-    for measure in (auroc, aupr, fpr_at_tpr, detection_error):
+    for measure in (auroc, aupr, fpr_at_tpr):
         assert measure(normal.to("cuda"), abnormal.to("cuda", torch.float32)) == measure(normal, abnormal.float())
     correct = normal > 0
     assert torch.equal(risk_coverage(normal.to("cuda"), correct.to("cuda")).risk, risk_coverage(normal, correct).risk)

@@ -225,9 +225,12 @@ def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
     [
         (lambda m, p: M.nss(m[None], p), r"expected one map, \(H, W\), not \(1, 9, 12\)"),
         (lambda m, p: M.nss(m / 0, p), "the map is not finite"),
-        (lambda m, p: M.nss(m, p[:0]), "expected at least one fixation"),
-        (lambda m, p: M.nss(m, p.double()), "whole numbers, row and column, not torch.float64"),
-        (lambda m, p: M.nss(m, torch.ones(H, W, dtype=torch.bool)), "row and column, not torch.bool"),
+        (lambda m, p: M.nss(m, p[:0]), "expected fixations: whole numbers"),
+        (lambda m, p: M.nss(m, p.double()), r"expected fixations: whole numbers \(K, axes\); got float64"),
+        (
+            lambda m, p: M.nss(m, torch.ones(H, W, dtype=torch.bool)),
+            r"expected fixations: whole numbers \(K, axes\); got bool",
+        ),
         (lambda m, p: M.auc_judd(m, p + 1), "a fixation lies outside the map of 9 × 12"),
         (lambda m, p: M.auc_judd(m, -p), "outside the map"),
         (lambda m, p: M.auc_judd(m, torch.ones(H, W).nonzero()), "every pixel has a fixation"),

@@ -22,7 +22,7 @@ QUALITIES = {
     "ssim": (lambda m, x, r: e.ssim(x, r), False),
     "ms_ssim": (lambda m, x, r: e.ms_ssim(x, r, scales=1), False),
     "gradient_distance": (lambda m, x, r, **k: e.gradient_distance(m, x, r, **k), True),
-    "gradient_cosine": (lambda m, x, r, **k: e.gradient_cosine(m, x, r, **k), True),
+    "gradient_quality of cosines": (lambda m, x, r, **k: e.gradient_quality(m, x, r, metric="cosine", **k), True),
     "gradient_quality": (lambda m, x, r, **k: e.gradient_quality(m, x, r, **k), True),
     "change_norm": (lambda m, x, r, **k: e.reconstruction_gradient_norm(m, x, **k), True),
     "gradient_alignment": (

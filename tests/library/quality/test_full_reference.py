@@ -113,10 +113,10 @@ def test_to_luma_matches_bt601_weights():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, r: (x, r[:1]), "alike"),
-        (lambda x, r: (x[0], r[0]), "alike"),
-        (lambda x, r: (x[:0], r[:0]), "at least one"),
-        (lambda x, r: ((255 * x).byte(), r), "divide bytes by 255"),
+        (lambda x, r: (x, r[:1]), r"expected x: floats \(n, C, H, W\), reference: floats"),
+        (lambda x, r: (x[0], r[0]), r"expected x: floats \(n, C, H, W\), reference: floats"),
+        (lambda x, r: (x[:0], r[:0]), "expected x: floats"),
+        (lambda x, r: ((255 * x).byte(), r), "got uint8"),
     ],
 )
 def test_full_reference_metrics_reject_invalid_pairs(measure, change, message):

@@ -31,7 +31,9 @@ def test_compare_gradients_matches_naive_loop(autoencoder, images, references):
     torch.testing.assert_close(
         e.gradient_distance(autoencoder, images, references), (result.distance / result.reference_norm).mean(1)
     )
-    torch.testing.assert_close(e.gradient_cosine(autoencoder, images, references), result.cosine.mean(1))
+    torch.testing.assert_close(
+        e.gradient_quality(autoencoder, images, references, metric="cosine"), result.cosine.mean(1)
+    )
     torch.testing.assert_close(
         e.reconstruction_gradient_norm(autoencoder, images), result.distorted_norm.square().sum(1).sqrt()
     )
@@ -89,7 +91,7 @@ def test_gradient_distance_increases_with_distortion_severity(kind):
 
 
 def test_gradient_quality_rejects_invalid_input(autoencoder, images, references):
-    with pytest.raises(ValueError, match="every image needs a reference"):
+    with pytest.raises(ValueError, match=r"expected x: floats \(N, C, H, W\), reference"):
         e.gradient_distance(autoencoder, images, references[:2])
     with pytest.raises(ValueError, match="unknown metric 'distence'; the nearest: 'distance'"):
         e.gradient_quality(autoencoder, images, references, metric="distence")
@@ -143,5 +145,5 @@ def test_score_contrast_cam_rejects_invalid_input(quality_network, images):
         e.score_contrast_cam(quality_network, images, "body", e.score_contrast_loss(1.0))
     with torch.random.fork_rng([]):
         flat = init_with_seed(SmallSignNet()).double()
-    with pytest.raises(ValueError, match="a layer with spatial positions"):
+    with pytest.raises(ValueError, match="a map needs spatial positions"):
         e.score_contrast_cam(flat, images, "head", gradients.logit(1))

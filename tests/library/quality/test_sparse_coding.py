@@ -138,13 +138,13 @@ def test_surprisal_matches_released_code(quality, images):
     [
         (lambda q, x: e.UNIQUEQuality().score(x, x), "call fit first"),
         (lambda q, x: e.surprisal(e.UNIQUEQuality(), x, x), "call fit first"),
-        (lambda q, x: q.score(x, x[:1]), "every image needs a reference"),
-        (lambda q, x: e.surprisal(q, x, x[:1]), "every image needs a reference"),
+        (lambda q, x: q.score(x, x[:1]), r"expected x: floats \(N, C, H, W\), reference"),
+        (lambda q, x: e.surprisal(q, x, x[:1]), r"expected x: floats \(N, C, H, W\), reference"),
         (lambda q, x: q.score(x[:, :1], x[:, :1]), "color image"),
         (lambda q, x: q.score(x[..., :6, :6], x[..., :6, :6]), "at least two patches of 6×6"),
         (lambda q, x: q.score(x * torch.nan, x), "finite"),
         (lambda q, x: e.UNIQUEQuality(8, 6).fit(x[..., :4, :4]), "at least 6×6"),
-        (lambda q, x: e.UNIQUEQuality(8, 6).fit(x[:0]), "at least one"),
+        (lambda q, x: e.UNIQUEQuality(8, 6).fit(x[:0]), "expected x: floats"),
     ],
 )
 def test_unique_quality_and_surprisal_reject_invalid_input(call, message, quality, images):

@@ -39,7 +39,6 @@ MAPS = {
     "implicit_saliency product": lambda m, x, **k: saliency.implicit_saliency(m, x, m.maps, times_activation=True, **k),
     "local_loss": lambda m, x, **k: saliency.local_loss(m, x, "maps", **k),
     "local_mismatch": lambda m, x, **k: saliency.local_mismatch(m, x, "maps", **k),
-    "local_mismatch of a class": lambda m, x, **k: saliency.local_mismatch(m, x, "maps", 2, **k),
     "spectral_residual": lambda m, x, **k: saliency.spectral_residual(x, **k),
 }
 every_map = pytest.mark.parametrize("name", MAPS)

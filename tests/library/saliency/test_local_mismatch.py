@@ -40,17 +40,13 @@ def naive(model, x, expected):
     ]
 
 
-@pytest.mark.parametrize("target", [None, 2, torch.tensor([3, 0, 1])], ids=["p", "a class", "labels"])
-def test_local_loss_and_mismatch_match_loop_over_positions(target, pooled):
+def test_local_loss_and_mismatch_match_loop_over_positions(pooled):
     x = torch.rand(3, 3, 8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
         p = pooled(x).softmax(1)
-    expected = (
-        p if target is None else F.one_hot(torch.full((3,), target) if isinstance(target, int) else target, 4).double()
-    )
-    loss, size = naive(pooled, x, expected)
-    torch.testing.assert_close(E.local_loss(pooled, x, "1", target), loss, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(E.local_mismatch(pooled, x, "1", target), size, rtol=1e-9, atol=1e-12)
+    loss, size = naive(pooled, x, p)
+    torch.testing.assert_close(E.local_loss(pooled, x, "1"), loss, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(E.local_mismatch(pooled, x, "1"), size, rtol=1e-9, atol=1e-12)
 
 
 def test_local_mismatch_matches_softmax_difference_formula(pooled):
@@ -82,9 +78,5 @@ def test_local_loss_and_mismatch_reject_invalid_input(f, pooled):
     assert f(pooled, x, "0").shape == (3, 8, 8)
     with pytest.raises(ValueError, match="not the same at every position"):
         f(models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2")
-    with pytest.raises(ValueError, match="class 4 of a network with 4 outputs"):
-        f(pooled, x, "1", 4)
-    with pytest.raises(ValueError, match="one label for each of the 3 images"):
-        f(pooled, x, "1", torch.tensor([1, 2]))
-    with pytest.raises(ValueError, match="expected images \\(N, C, H, W\\)"):
+    with pytest.raises(ValueError, match=r"expected x: floats \(N, C, H, W\)"):
         f(pooled, x[0], "1")

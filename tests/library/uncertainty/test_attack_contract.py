@@ -13,19 +13,13 @@ ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.05, **k),
     "fgsm in L2": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.5, norm=2, **k),
     "bim": lambda m, x, y, **k: u.bim(m, x, y, eps=0.05, n_steps=4, **k),
-    "bim, the best": lambda m, x, y, **k: u.bim(m, x, y, eps=0.4, alpha=0.2, n_steps=4, return_point="best", **k),
     "bim, the first": lambda m, x, y, **k: u.bim(m, x, y, eps=0.2, alpha=0.004, n_steps=12, return_point="first", **k),
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.05, n_steps=4, generator=seeded(), **k),
-    "pgd in L2, restarts": lambda m, x, y, **k: u.pgd(
-        m, x, y, eps=0.3, norm=2, n_steps=3, restarts=3, generator=seeded(), **k
-    ),
+    "pgd in L2": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.3, norm=2, n_steps=3, generator=seeded(), **k),
     "deepfool": u.deepfool,
     "deepfool, two candidates": lambda m, x, y, **k: u.deepfool(m, x, y, n_candidates=2, n_steps=3, **k),
     "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(
         m, x, y, n_steps=20, binary_search_steps=3, initial_const=0.1, **k
-    ),
-    "carlini_wagner, confident": lambda m, x, y, **k: u.carlini_wagner(
-        m, x, y, n_steps=20, binary_search_steps=3, initial_const=1.0, confidence=0.5, **k
     ),
 }
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -130,10 +124,10 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
 def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labels):
     x, y = images, correct_labels
     message = {
-        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, and keep normalization inside the model",
+        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, keep normalization inside the model",
         "integer": "must be float",
         "empty": "at least one sample",
-        "labels": "y must be integer labels",
+        "labels": "bound to [0-9]+ rows, x has 5 samples",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch",
     }[wrong]
     x = {"range": 2 * x, "integer": (255 * x).to(torch.uint8), "empty": x[:0]}.get(wrong, x)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from tests.library.uncertainty._peers import import_peer, seeded
-from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.uncertainty.perturbations import random_start_point
 
@@ -85,10 +84,8 @@ def test_bim_matches_foolbox(model, images, correct_labels):
 ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, **k),
     "bim": lambda m, x, y, **k: u.bim(m, x, y, **k),
-    "bim best": lambda m, x, y, **k: u.bim(m, x, y, return_point="best", **k),
     "bim first": lambda m, x, y, **k: u.bim(m, x, y, return_point="first", n_steps=5, **k),
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, generator=seeded(), **k),
-    "pgd restarts": lambda m, x, y, **k: u.pgd(m, x, y, restarts=3, n_steps=4, generator=seeded(), **k),
 }
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 
@@ -158,27 +155,6 @@ def test_bim_first_point_is_first_success_of_naive_loop(model, images, correct_l
     torch.testing.assert_close(adversarial, paths[first, torch.arange(5)], rtol=0, atol=1e-12)
 
 
-def test_bim_best_point_has_largest_loss_of_naive_loop(model, images, correct_labels):
-    adversarial = u.bim(model, images, correct_labels, eps=0.5, alpha=0.25, n_steps=6, return_point="best")
-    paths = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.5, 0.25, t) for t in range(1, 7)])
-    losses = torch.stack([g.cross_entropy(correct_labels)(model(at)) for at in paths])
-    assert (losses.argmax(0) < 6).any(), "long steps should overshoot somewhere"
-    torch.testing.assert_close(adversarial, paths[losses.argmax(0), torch.arange(5)], rtol=0, atol=1e-12)
-
-
-def test_pgd_restarts_keep_best_run_per_image(model, images, correct_labels):
-    generator = seeded(3)
-    runs = torch.stack(
-        [u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, generator=generator) for _ in range(4)]
-    )
-    logits = torch.stack([model(a) for a in runs])
-    losses = torch.stack([g.cross_entropy(correct_labels)(z) for z in logits])
-    rank = losses + 1e6 * (logits.argmax(2) != correct_labels)
-    assert len(rank.argmax(0).unique()) > 1, "no run should be the best for all images"
-    best = u.pgd(model, images, correct_labels, eps=0.03, n_steps=2, restarts=4, generator=seeded(3))
-    assert torch.equal(best, runs[rank.argmax(0), torch.arange(5)])
-
-
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_random_start_is_uniform_in_the_norm_ball(norm, images):
     x, generator = images[:1, :1, :2, :2], seeded()
@@ -199,34 +175,13 @@ def test_pgd_is_seeded(model, images, correct_labels):
     assert not torch.equal(u.pgd(model, images, correct_labels, eps=EPS, n_steps=2, generator=generator), first)
 
 
-# Targets and objectives.
-
-
-def test_bim_targeted_increases_target_probability(model, images):
-    target = (model(images).argmax(1) + 3) % 10
-    before, after = model(images), model(u.bim(model, images, target, eps=0.2, targeted=True))
-    rise = lambda z: g.log_prob(target)(z)
-    assert (rise(after) > rise(before)).all() and (after.argmax(1) == target).any()
-    away = model(u.bim(model, images, target, eps=0.2))
-    assert (rise(away) < rise(before)).all()
+# Labels.
 
 
 def test_gradient_attacks_without_labels_use_clean_predictions(model, images, correct_labels):
     for attack in ATTACKS.values():
         assert torch.equal(attack(model, images, None, eps=EPS), attack(model, images, correct_labels, eps=EPS))
     assert torch.equal(u.bim(model, images, 3, eps=EPS), u.bim(model, images, torch.full((5,), 3), eps=EPS))
-
-
-def test_bim_maximizes_any_objective(model, images, correct_labels):
-    default = u.bim(model, images, correct_labels, eps=EPS, objective=g.cross_entropy(correct_labels))
-    assert torch.equal(default, u.bim(model, images, correct_labels, eps=EPS))
-    increased = u.bim(model, images, correct_labels, eps=EPS, objective=lambda z: z.logsumexp(1))
-    assert (model(increased).logsumexp(1) > model(images).logsumexp(1)).all()
-    fixed = u.bim(
-        model, images, correct_labels, eps=0.2, objective=lambda z: -z.amax(1)
-    )  # not "the class predicted", which changes
-    fixed_label = g.Objective(lambda z, c: -z.gather(1, c[:, None])[:, 0], None)
-    assert not torch.equal(fixed, u.bim(model, images, correct_labels, eps=0.2, objective=fixed_label))
 
 
 def test_attack_success_counts_only_correctly_classified_images(model, images, correct_labels):
@@ -240,9 +195,6 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
     assert counts.tolist() == [False, True, True, True, True] and fell.tolist() == [False, True, True, False, False]
     counts, fell = u.attack_success(model, images, adversarial)
     assert counts.all() and fell.sum() == 3
-    target = model(adversarial).argmax(1)
-    counts, fell = u.attack_success(model, images, adversarial, target, targeted=True)
-    assert counts.tolist() == [True, True, True, False, False] and torch.equal(counts, fell)
 
 
 @pytest.mark.parametrize(
@@ -250,17 +202,14 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
     [
         (lambda m, x: u.fgsm(m, 2 * x, eps=0.1), r"outside the bounds \(0\.0, 1\.0\): pass their true bounds"),
         (lambda m, x: u.fgsm(m, (255 * x).to(torch.uint8), eps=0.1), "must be float"),
-        (lambda m, x: u.fgsm(m, x / 0 * 0, eps=0.1), r"images \[0, 1, 2, 3, 4\] contain NaN"),
+        (lambda m, x: u.fgsm(m, x / 0 * 0, eps=0.1), r"the images lie in \[nan, nan\]"),
         (lambda m, x: u.fgsm(m, x, eps=0.1, norm=1), "norm is 'inf'"),
         (lambda m, x: u.fgsm(m, x, eps=0.1, norm="max"), "norm is 'inf'"),
-        (lambda m, x: u.fgsm(m, x, torch.arange(4), eps=0.1), "y must be integer labels"),
+        (lambda m, x: u.fgsm(m, x, torch.arange(4), eps=0.1), "bound to 4 rows, x has 5 samples"),
         (lambda m, x: u.fgsm(m, x, torch.full((5,), 10), eps=0.1), "labels must lie in 0…9"),
-        (lambda m, x: u.fgsm(m, x, eps=0.1, targeted=True), "needs y"),
         (lambda m, x: u.bim(m, x, eps=0.1, n_steps=0), "at least one step"),
         (lambda m, x: u.fgsm(m, x, eps=-0.1), "eps ≥ 0"),
-        (lambda m, x: u.bim(m, x, eps=0.1, return_point="worst"), "unknown return_point"),
-        (lambda m, x: u.pgd(m, x, eps=0.1, restarts=0), "restarts must be at least 1"),
-        (lambda m, x: u.pgd(m, x, eps=0.1, restarts=2, random_start=False), "needs random_start=True"),
+        (lambda m, x: u.bim(m, x, eps=0.1, return_point="best"), "unknown return_point"),
         (lambda m, x: u.attack_success(m, x, x[1:]), "must have the shape of x"),
         (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all images or one per image"),
     ],

@@ -33,11 +33,7 @@ def purview_score(m, x, **k):
     normal, abnormal = (
         u.confounding_gradient_norms(m, part, group_by="tensor") for part in (learned[:20], learned[20:].square())
     )
-    return (
-        u.PurviewDetector(l2_penalty=50)
-        .fit(normal, abnormal)
-        .score(u.confounding_gradient_norms(m, x, group_by="tensor", **k))
-    )
+    return u.PurviewDetector().fit(normal, abnormal).score(u.confounding_gradient_norms(m, x, group_by="tensor", **k))
 
 
 def grad_trust_from_gram(m, x, **k):

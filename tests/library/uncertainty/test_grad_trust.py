@@ -104,13 +104,13 @@ def test_grad_trust_increases_with_confidence(options):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (lambda z: grad_trust(z[0]), r"expected logits \(N, C\) of floats"),
+        (lambda z: grad_trust(z[0]), r"expected logits: floats \(N, C\)"),
         (lambda z: grad_trust(z[:, :1]), "two classes"),
         (lambda z: grad_trust(z, n_counterfactuals=0), "must lie in 1…3 for 4 classes, not 0"),
         (lambda z: grad_trust(z, n_counterfactuals=4), "must lie in 1…3"),
         (lambda z: grad_trust(z, gram=torch.ones(2, 1, 4, 4)), "requires n_counterfactuals=k"),
-        (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(2, 1, 3, 3)), r"a Gram matrix \(N, L, C, C\)"),
-        (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(3, 1, 4, 4)), r"a Gram matrix \(N, L, C, C\)"),
+        (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(2, 1, 3, 3)), r"gram: floats \(N, L, C, C\)"),
+        (lambda z: grad_trust(z, n_counterfactuals=1, gram=torch.ones(3, 1, 4, 4)), r"gram: floats \(N, L, C, C\)"),
     ],
 )
 def test_grad_trust_rejects_invalid_input(broken, message):

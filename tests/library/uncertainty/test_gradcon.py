@@ -102,7 +102,7 @@ def test_gradcon_matches_closed_form_for_linear_decoder():
     each = 2 / 6 * (z @ model.decoder.weight.detach().T - x)[:, :, None] * z[:, None]
     torch.testing.assert_close(detector.mean_gradients["decoder.weight"], each.mean(0), rtol=1e-8, atol=1e-9)
     expected = torch.stack([cosine(g, each.mean(0)) for g in each])
-    torch.testing.assert_close(detector.alignment(x)[:, 0], expected, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(detector.gradient_statistics(x)[1][:, 0], expected, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("read", ["reconstruction", "alignment", "both"])
@@ -115,22 +115,22 @@ def test_gradcon_score_is_independent_of_batch_size(fitted, images, read):
 
 
 def test_gradcon_alignment_is_bounded_and_subtracted_from_error(fitted, images):
-    cosines = fitted.alignment(torch.cat([images, torch.zeros_like(images[:1])]))
+    cosines = fitted.gradient_statistics(torch.cat([images, torch.zeros_like(images[:1])]))[1]
     assert cosines.shape == (11, 4) and cosines.abs().max() <= 1 + 1e-12
     error = fitted.score(images, "reconstruction")
-    torch.testing.assert_close(fitted.score(images), error - 0.12 * fitted.alignment(images).mean(1))
+    torch.testing.assert_close(fitted.score(images), error - 0.12 * fitted.gradient_statistics(images)[1].mean(1))
 
 
 def test_gradcon_cosine_of_tiny_gradients_does_not_underflow(network, images):
     """The smallest gradients still have a direction, and a gradient of zero has none."""
     images = images.float()
     detector = GradCon(network).fit(images, **FIT_OPTIONS)
-    before, directions = detector.alignment(images), detector.mean_gradients
+    before, directions = detector.gradient_statistics(images)[1], detector.mean_gradients
     for size in (1e-15, 1e-30):
         detector.mean_gradients = {name: size * d for name, d in directions.items()}
-        torch.testing.assert_close(detector.alignment(images), before, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(detector.gradient_statistics(images)[1], before, rtol=1e-3, atol=1e-4)
     detector.mean_gradients = {name: 0 * d for name, d in directions.items()}
-    assert torch.equal(detector.alignment(images), torch.zeros(10, 4))
+    assert torch.equal(detector.gradient_statistics(images)[1], torch.zeros(10, 4))
 
 
 def test_gradcon_fit_is_seeded_and_restarts_from_scratch(network, images):
@@ -172,7 +172,7 @@ def test_gradcon_cosines_stay_bounded_for_saturated_network(network, images):
     """Where the sigmoid saturates, every gradient is nearly zero, and the score must not divide by it."""
     network.float().decoder[6].bias.data -= 55.0
     detector = GradCon(network, alpha=0.0).fit(images.float(), **FIT_OPTIONS)
-    assert detector.alignment(images.float()).abs().max() <= 1 + 1e-5
+    assert detector.gradient_statistics(images.float())[1].abs().max() <= 1 + 1e-5
     assert all(abs(cosine) <= 1 + 1e-5 for _, cosine in detector.history)
 
 
@@ -194,7 +194,7 @@ def test_gradcon_rejects_invalid_input(network, images):
         GradCon(network, alpha=-1)
     with pytest.raises(ValueError, match="unknown layer 'decodr'"):
         GradCon(network, decoder="decodr")
-    for bad, message in ((images[:0], "at least one step"), ((255 * images).byte(), "must be float")):
+    for bad, message in ((images[:0], "at least one step"), ((255 * images).byte(), "float images")):
         with pytest.raises(ValueError, match=message):
             GradCon(network).fit(bad)
 

@@ -223,9 +223,9 @@ def test_mc_dropout_supports_linear_layer_without_bias(assert_unchanged):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (lambda m, x: u.msp_score(x), r"expected logits \(N, C\) of floats, not torch.float64 \(5, 3, 12, 12\)"),
-        (lambda m, x: u.entropy_score(torch.ones(2, 3, dtype=torch.int64)), r"expected logits \(N, C\) of floats"),
-        (lambda m, x: u.energy_score([[1.0]]), r"expected logits \(N, C\) of floats"),
+        (lambda m, x: u.msp_score(x), r"expected logits: floats \(N, C\); got float64 \(5, 3, 12, 12\)"),
+        (lambda m, x: u.entropy_score(torch.ones(2, 3, dtype=torch.int64)), r"expected logits: floats \(N, C\)"),
+        (lambda m, x: u.energy_score([[1.0]]), r"expected logits: floats \(N, C\)"),
         (lambda m, x: u.energy_score(torch.ones(2, 3), 0.0), "temperature must be above zero"),
         (lambda m, x: u.margin_score(torch.ones(2, 1)), "two classes"),
         (lambda m, x: u.gradnorm_score(torch.ones(2, 3), torch.ones(3, 3)), "expected"),

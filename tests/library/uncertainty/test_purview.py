@@ -126,9 +126,9 @@ def normal_and_abnormal_features(n=80, m=60, features=5, seed=0):
 
 def test_purview_detector_matches_sklearn_logistic_regression():
     normal, abnormal = normal_and_abnormal_features()
-    detector = PurviewDetector(l2_penalty=0.5).fit(normal[:50], abnormal[:40])
+    detector = PurviewDetector().fit(normal[:50], abnormal[:40])
     both, targets = torch.cat([normal[:50], abnormal[:40]]).log().numpy(), [0] * 50 + [1] * 40
-    log_odds = LogisticRegression(C=2.0, class_weight="balanced", max_iter=5000, tol=1e-9)
+    log_odds = LogisticRegression(class_weight="balanced", max_iter=5000, tol=1e-9)
     theirs = make_pipeline(StandardScaler(), log_odds).fit(both, targets)
     for part in (normal[50:], abnormal[40:]):
         # StandardScaler divides by n, the detector by n − 1.
@@ -213,13 +213,15 @@ def test_purview_detector_accepts_zero_norms_and_constant_features():
     "broken, message",
     [
         (lambda a, b: PurviewDetector(epochs=0), "at least one epoch"),
-        (lambda a, b: PurviewDetector(l2_penalty=0.0), "strength above zero"),
-        (lambda a, b: PurviewDetector().fit(a, b[:, :3]), r"features \(N, F\) and \(M, F\)"),
-        (lambda a, b: PurviewDetector().fit(a, b[:0]), r"features \(N, F\) and \(M, F\)"),
+        (
+            lambda a, b: PurviewDetector().fit(a, b[:, :3]),
+            r"expected normal: floats \(n, F\), abnormal: floats \(m, F\)",
+        ),
+        (lambda a, b: PurviewDetector().fit(a, b[:0]), r"expected normal: floats \(n, F\), abnormal: floats \(m, F\)"),
         (lambda a, b: PurviewDetector().fit(-a, b), r"PurviewDetector\(log=False\)"),
         (lambda a, b: PurviewDetector().fit(a / 0, b), "not finite"),
         (lambda a, b: PurviewDetector().score(a), "call fit"),
-        (lambda a, b: PurviewDetector().fit(a, b).score(a[:, :2]), "fitted on features"),
+        (lambda a, b: PurviewDetector().fit(a, b).score(a[:, :2]), "expected features: floats"),
     ],
 )
 def test_purview_detector_rejects_invalid_input(broken, message):
@@ -235,7 +237,7 @@ def test_confounding_gradient_norms_rejects_invalid_input(signs, images):
     ):
         with pytest.raises(ValueError, match=message):
             confounding_gradient_norms(signs, images, **options)
-    with pytest.raises(ValueError, match=r"labels \(Q, C\)"):
+    with pytest.raises(ValueError, match=r"expected labels: floats \(Q, C\)"):
         confounding_norms_from_gram(torch.eye(2)[None, None], torch.zeros(1, 2), torch.ones(2))
 
 
