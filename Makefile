@@ -56,7 +56,7 @@ test: slides
 test-lib: .venv/.ready
 	$(PYTEST) tests/library tutorial_lib -m "not slow" --doctest-modules
 
-test-slow: slides .venv/.snakemake
+test-slow: slides
 	$(PYTEST) tests -m slow --dist loadfile
 
 lint: .venv/.ready
