@@ -83,11 +83,14 @@ store-outputs: .venv/.ready
 	$(PY) -m docs_ext.advanced_sections chapters/*.ipynb
 
 weights: .venv/.ready
-	$(PY) -m experiments weights
+	for study in train_sign_networks train_sign_transformer train_quality_network model_card; do \
+		$(PY) -m experiments $$study || exit 1; \
+	done
 
-# It can be interrupted at any time: the same command resumes where it stopped.
-reproduce: .venv/.ready
-	$(PY) -m experiments $(or $(STUDIES),all) $(if $(JOBS),--jobs $(JOBS)) $(if $(SMALL),--small) $(if $(DEVICE),--device $(DEVICE))
+# It can be interrupted at any time: the same command resumes where it stopped. SNAKEMAKE=… passes further options.
+reproduce: .venv/.snakemake
+	$(PY) -m snakemake --snakefile experiments/Snakefile --jobs $(or $(JOBS),1) $(SNAKEMAKE) \
+		--config studies="$(or $(STUDIES),all)" $(if $(SMALL),small=1) $(if $(DEVICE),device=$(DEVICE))
 
 bench: .venv/.ready
 	$(PY) -m benchmarks
@@ -109,6 +112,12 @@ release: .venv/.ready
 clean:
 	rm -rf _build chapters/_api .pytest_cache dist *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# Snakemake, in versions that leave the packages of the course as they are.
+.venv/.snakemake: .venv/.ready requirements-experiments.lock
+	$(PY) -m uv pip install --quiet --python $(PY) --no-deps -r requirements-experiments.lock || \
+		$(PY) -m pip install --disable-pip-version-check --no-deps -r requirements-experiments.lock
+	@touch $@
 
 # The environment is created once, and again when the lock file or pyproject.toml changes.
 # uv installs much faster than pip; where uv fails (for example with a mirror that only pip is configured for), pip is used.

@@ -156,11 +156,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     return rows
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]
-
-
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     sets = [load("digits", split) for split in ("train", "test")]

@@ -240,11 +240,6 @@ def question_map_rows(model: nn.Module, x: Tensor, labels: Tensor, seed: int) ->
     return rows + accuracy_under_randomization(model.name, model, images, P, *options[1:4])
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]
-
-
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     cifar = load("cifar10", "test")

@@ -244,8 +244,3 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     x, _, _, p, q = sign_scenes(N_RANDOMIZED, seed + 2, device)
     rows += randomization_rows(name, model, x, p, q, "block3", LAYERS, seed, N_RANDOMIZATIONS)
     return rows + accuracy_under_randomization(name, model, x, p, LAYERS, seed, N_RANDOMIZATIONS)
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]

@@ -267,11 +267,6 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
     return rows + [row for i, row in enumerate(sizes) if row not in sizes[:i]]
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return join_parts([run_part(part, seed, device) for part in part_names()])
-
-
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     sets = [load("cifar10", "train"), load("cifar10", "test"), load("mnist", "test")]

@@ -314,11 +314,6 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
     return sorted((row for rows in parts for row in rows), key=lambda row: DISTORTION_GROUPS.index(row["kind"]))
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return join_parts([run_part(part, seed, device) for part in part_names()])
-
-
 def shipped_network_row(device="cpu") -> dict:
     """Return the row of the shipped autoencoder on few scenes, which the chapter recomputes and compares."""
     network, pairs = (

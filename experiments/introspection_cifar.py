@@ -8,7 +8,7 @@ from experiments.introspection_signs import (
     augmented,
     compare_heads,
     corrupted_outputs,
-    join_parts,
+    join_parts,  # noqa: F401, because its parts are joined in the same way
     model_outputs,
 )
 from tutorial_lib.data import is_available, load
@@ -66,11 +66,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             row | ({"right on these": accuracy} if row["head"] == NO_CORRUPTION and row["kind"] == "head" else {})
         )
     return rows
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return join_parts([run_part(part, seed, device) for part in part_names()])
 
 
 def data_sources() -> list[dict]:

@@ -250,8 +250,3 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         base = {"network": name, "trained": training_set, "pictures": len(trained[training_set].labels)}
         rows += [{**row, **base} for row in head_rows if row["kind"] == "head" or heads is None]
     return rows
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return join_parts([run_part(part, seed, device) for part in part_names()])

@@ -267,8 +267,3 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return explanations(seed, device)
     name = part.rpartition(" ")[2]
     return adaptive_attack_rows(name, seed, device) if part.startswith("knowing") else sketch_rows(name, seed, device)
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]

@@ -144,8 +144,3 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             seed + split,
         )
     ]
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]

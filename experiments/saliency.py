@@ -377,11 +377,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     return rows + store_example_maps(load_pretrained(IMAGENET_MODELS, device), layers, device)
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the arrays for three sign networks, and of OSIE and photographs for an ImageNet network."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]
-
-
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     if "eyes" not in part_names():

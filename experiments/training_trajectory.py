@@ -136,8 +136,3 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
 def join_parts(parts: list[list[dict]]) -> list[dict]:
     """Return the rows with the explained variances of all networks first."""
     return sorted((row for rows in parts for row in rows), key=lambda row: row["kind"] != "share")
-
-
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return join_parts([run_part(part, seed, device) for part in part_names()])

@@ -319,11 +319,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     return rows + open_set_rows(part, normal, unknown, statistics, detectors)
 
 
-def run(seed: int = 0, device="cpu") -> list[dict]:
-    """Return the rows of the table."""
-    return [row for part in part_names() for row in run_part(part, seed, device)]
-
-
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     if not is_available("cifar10"):

@@ -53,11 +53,23 @@ def test_api_page_lists_every_package():
     assert all(is_importable(name) or import_module(f"tutorial_lib.{name}") for name in listed)
 
 
+def package_names(requirements):
+    return {re.match(r"[\w.-]+", name)[0].lower() for name in requirements}
+
+
 def test_requirements_lock_covers_all_dependencies():
-    required = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
-    locked = set(re.findall(r"^([\w.-]+)==", LOCK, re.M))
-    assert {re.match(r"[\w.-]+", name)[0].lower() for name in required} - locked == {PROJECT["name"]}
+    extras = {extra: names for extra, names in PROJECT["optional-dependencies"].items() if extra != "experiments"}
+    locked = package_names(LOCK.splitlines())
+    required = package_names(PROJECT["dependencies"] + [name for names in extras.values() for name in names])
+    assert required - locked == {PROJECT["name"]}
     assert "://" not in LOCK
+
+
+def test_experiments_lock_covers_snakemake_and_changes_no_package_of_the_course():
+    lock = (ROOT / "requirements-experiments.lock").read_text(encoding="utf-8")
+    versions, added = (dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.M)) for text in (LOCK, lock))
+    assert package_names(PROJECT["optional-dependencies"]["experiments"]) <= set(added)
+    assert all(version == versions.get(name, version) for name, version in added.items()) and "://" not in lock
 
 
 def test_pyproject_dependencies_are_not_pinned():

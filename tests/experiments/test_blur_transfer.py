@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from experiments import blur_transfer as study
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 from tutorial_lib.metrics import auroc
 
@@ -54,8 +55,8 @@ def test_transfer_rows_average_over_severities(tiny):
 
 
 def test_blur_transfer_run_is_reproducible_and_table_complete(tiny):
-    rows = study.run(0)
-    assert rows == study.run(0)
+    rows = run_study(study)
+    assert rows == run_study(study)
     table = load_result("blur_transfer")
     assert [*rows[0]] == [*table]
     assert len(table) == 2 * 3 * 5 * 7  # data sets, seeds, feature sets, corruptions

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from experiments import continual_learning
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 from tutorial_lib.models import SmallCNN
 
@@ -57,8 +58,8 @@ def test_continual_learning_small_run_is_reproducible(monkeypatch):
         "STRENGTHS": (10,),
     }.items():
         monkeypatch.setattr(continual_learning, name, value)
-    rows = continual_learning.run(0)
-    assert rows == continual_learning.run(0)
+    rows = run_study(continual_learning)
+    assert rows == run_study(continual_learning)
     table = load_result("continual_learning")
     assert [*rows[0]] == [*table] and {r["repair"] for r in rows} == set(table["repair"])
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from experiments import curriculum
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 
 
@@ -49,8 +50,8 @@ def test_curriculum_small_run_is_reproducible(monkeypatch):
     monkeypatch.setattr(curriculum, "EPOCHS", 2)
     monkeypatch.setattr(curriculum, "INITIAL_SIZE", 5)
     monkeypatch.setattr(curriculum, "STAGES", (2, 1))
-    rows = curriculum.run(0)
-    assert rows == curriculum.run(0)
+    rows = run_study(curriculum)
+    assert rows == run_study(curriculum)
     table = load_result("curriculum")
     assert [*rows[0]] == [*table]
     assert {(r["part"], r["name"]) for r in rows} == set(table.groupby(["part", "name"]).groups)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from experiments import gradcon as study
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS
 from tutorial_lib.gradients import objective_values
@@ -80,8 +81,8 @@ def test_corruption_rows_compare_with_clean_images(tiny):
 
 
 def test_gradcon_experiment_small_run_is_reproducible(tiny):
-    rows = study.run(0)
-    assert rows == study.run(0)
+    rows = run_study(study)
+    assert rows == run_study(study)
     table = load_result("gradcon")
     for kind, stored in table.groupby("kind"):
         row = next(r for r in rows if r["kind"] == kind)

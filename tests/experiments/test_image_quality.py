@@ -5,6 +5,7 @@ import torch
 
 from experiments import image_quality as study
 from experiments import train_quality_network
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 from tutorial_lib import quality as e
 from tutorial_lib.data import QualityDataset, make_distortion_dataset
@@ -24,7 +25,7 @@ def tiny(monkeypatch):
 
 
 def test_image_quality_rows_match_measures(tiny):
-    rows = study.run()
+    rows = run_study(study)
     pairs = study.load_quality_set("signs")
     x, r = pairs.as_batch()
     by_measure = {row["measure"]: row for row in rows if row["kind"] == "measure"}

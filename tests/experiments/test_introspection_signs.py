@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from experiments import introspection_signs
+from experiments._parts import run_study
 from experiments.introspection_signs import ModelOutputs, format_grid
 from tutorial_course.results import load_result
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, load
@@ -110,8 +111,8 @@ def test_introspection_signs_small_run_is_reproducible(monkeypatch):
     monkeypatch.setattr(
         introspection_signs, "load", lambda name, split, device: load(name, split, limit=70, device=device)
     )
-    rows = introspection_signs.run(0)
-    assert rows == introspection_signs.run(0)
+    rows = run_study(introspection_signs)
+    assert rows == run_study(introspection_signs)
     table = load_result("introspection_signs")
     stored = table[table["kind"] == rows[0]["kind"]].dropna(axis="columns", how="all")
     assert rows[0].keys() == set(stored)

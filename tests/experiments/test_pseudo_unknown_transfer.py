@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from experiments import pseudo_unknown_transfer
+from experiments._parts import run_study
 from tutorial_course.results import load_result
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import SIGNS
@@ -67,8 +68,8 @@ def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
     }
     for name, value in small.items():
         monkeypatch.setattr(pseudo_unknown_transfer, name, value)
-    rows = pseudo_unknown_transfer.run(0)
-    assert rows == pseudo_unknown_transfer.run(0)
+    rows = run_study(pseudo_unknown_transfer)
+    assert rows == run_study(pseudo_unknown_transfer)
     table = load_result("pseudo_unknown_transfer")
     assert [*rows[0]] == [*table] and {r["reads"] for r in rows} == set(table["reads"])
 

@@ -180,6 +180,7 @@ def save_result(
     data: Sequence[dict] = (),
     seed: int = 0,
     date: str | None = None,
+    machine: str | None = None,
     seconds: dict[str, float] | None = None,
     folder: Path = RESULTS_DIR,
 ) -> pd.DataFrame:
@@ -192,6 +193,7 @@ def save_result(
         data: for each downloaded dataset its ``subset`` in words and the ``sha256`` of its arrays.
         seed: seed of the experiment.
         date: date of the computation; None is today.
+        machine: description of the machine; None describes the device on this machine.
         seconds: seconds by part; None stores none.
         folder: folder of the files.
 
@@ -206,7 +208,7 @@ def save_result(
 
     provenance = {
         "date": date or datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": describe_machine(device),
+        "machine": machine or describe_machine(device),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
