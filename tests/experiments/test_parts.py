@@ -254,7 +254,7 @@ def test_check_sources_rejects_missing_data_sets(toy):
 
 def test_python_m_experiments_runs_all_parts_and_checks_inputs(toy):
     code, output = toy.run_alone("--small", "--seed", "2")
-    assert code == 0 and "Stored result toy: 4 rows" in output
+    assert code == 0 and "stored toy: 4 rows" in output
     assert [row.get("third") for row in toy.table] == [None, 2 / 3, 1, 4 / 3]
     command = json.loads((toy.results / "toy.json").read_text())["provenance"]["command"]
     assert command == "python -m experiments toy --seed 2"
