@@ -56,7 +56,7 @@ test: slides
 test-lib: .venv/.ready
 	$(PYTEST) tests/library tutorial_lib -m "not slow" --doctest-modules
 
-test-slow: slides
+test-slow: slides .venv/.snakemake
 	$(PYTEST) tests -m slow --dist loadfile
 
 lint: .venv/.ready
@@ -110,7 +110,7 @@ release: .venv/.ready
 	$(if $(findstring .dev,$(VERSION)),,@echo 'Publish it: make test && git commit -am "Version $(VERSION)" && git tag v$(VERSION) && git push origin HEAD v$(VERSION)')
 
 clean:
-	rm -rf _build chapters/_api .pytest_cache dist *.egg-info
+	rm -rf _build .snakemake chapters/_api .pytest_cache dist *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # Snakemake, in versions that leave the packages of the course as they are.

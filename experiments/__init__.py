@@ -2,9 +2,9 @@
 
 A short experiment has ``run(seed, device)``, which returns the rows. A long experiment is made of parts instead:
 ``part_names()`` returns their names and ``run_part(part, seed, device)`` the rows of one. ``join_parts(rows_by_part)``
-returns the table; without it, the rows are concatenated in the order of the parts. ``data_sources()`` describes the data
-sets that the table depends on, and ``SMALL`` holds the constants of a small trial run, for example ``{"N_IMAGES": 28,
-"_image_groups.NOVEL_SIGNS": …}``.
+returns the table; without it, the rows are concatenated in the order of the parts. ``data_sources()`` describes the
+data sets that the table depends on, and ``SMALL`` holds the constants of a small trial run, for example ``{"N_IMAGES":
+28, "_image_groups.NOVEL_SIGNS": …}``.
 """
 
 from pathlib import Path

@@ -218,7 +218,8 @@ def write_table(plan: Plan, files: list[Path], into: Path) -> pd.DataFrame:
     machines = {f"{part['machine']}, {part['processor']}" for part in parts}
     if len(machines) > 1:
         raise RuntimeError(
-            f"the parts of a table must come from one kind of machine, because another one rounds differently, but those "
+            "the parts of a table must come from one kind of machine, because another one rounds differently, but "
+            "those "
             f"of {plan.name} come from {' and '.join(sorted(machines))}; delete {files[0].parent} and start again"
         )
     return save_result(

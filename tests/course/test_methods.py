@@ -163,7 +163,10 @@ def test_method_cost_tests_cover_the_overview():
 def test_method_cost_names_missing_symbol():
     with pytest.raises(
         ValueError,
-        match=r"several steps costs C·S \+ 1: pass a value for C \(classes\), S \(samples, steps or layers, one after the other\)",
+        match=(
+            r"several steps costs C·S \+ 1: pass a value for C \(classes\), S \(samples, steps or layers, one after "
+            r"the other\)"
+        ),
     ):
         Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost()
     assert Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost(C=3, S=5) == 16

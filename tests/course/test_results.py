@@ -134,7 +134,9 @@ def test_assert_reproduces_compares_fresh_with_stored_proportions():
     assert_reproduces(stored, [0.92, 0.50], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(
         AssertionError,
-        match="model_card, fraction 1: 30.0% now, 52.0% stored; compute it again with `python -m experiments model_card`",
+        match=(
+            "model_card, fraction 1: 30.0% now, 52.0% stored; compute it again with `python -m experiments model_card`"
+        ),
     ):
         assert_reproduces(stored.query("level > 0"), [0.92, 0.30], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(ValueError):

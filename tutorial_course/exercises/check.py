@@ -77,7 +77,8 @@ def check(function: Callable, exercise: Exercise) -> CheckResult:
         The result: whether the check has passed, what is correct, the first problem and a next step.
 
     Example:
-        >>> double = Exercise("double", lambda a: 2 * a, [(1.5,), (3.0,)], {"That is a square. Look at 3.": lambda a: a**2})
+        >>> mistakes = {"That is a square. Look at 3.": lambda a: a**2}
+        >>> double = Exercise("double", lambda a: 2 * a, [(1.5,), (3.0,)], mistakes)
         >>> check(lambda a: a + a, double).passed
         True
         >>> check(lambda a: a * a, double).hint

@@ -45,7 +45,8 @@ def claims_table(
     if set(measured) - names or (chapter is not None and names - set(measured)):
         missing, unknown = sorted(names - set(measured)), sorted(set(measured) - names)
         raise ValueError(
-            f"the claims table of chapter {chapter} needs values for {sorted(names)}; missing: {missing}; unknown: {unknown}"
+            f"the claims table of chapter {chapter} needs values for {sorted(names)}; missing: {missing}; unknown: "
+            f"{unknown}"
         )
     if chapter is not None or only is not None:
         return MarkdownText(_table(rows, measured, chapter is None))

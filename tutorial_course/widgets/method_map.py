@@ -47,35 +47,29 @@ NO_CLAIM = "no claim of its own in the claims table"
 ON_MAP = [method for method in METHODS.values() if method.cell]
 
 _STYLE = """<style>
-.course-map{margin:1.2em 0;padding:0 3px;font-size:.86em;line-height:1.3}
-.course-map .grid{display:grid;grid-template-columns:1.25fr repeat(4,1fr);gap:5px}
-.course-map .head,.course-map .of,.course-map .corner{padding:.45em .5em;opacity:.85}
-.course-map .head{font-weight:600;align-self:end}
-.course-map .corner{font-size:.85em;align-self:end}
-.course-map .cell{border-radius:7px;border:1px solid rgba(128,128,128,.28);padding:.45em .5em;min-height:3.1em}
-.course-map .cell.empty{border-style:dashed;border-color:rgba(128,128,128,.22)}
-.course-map .cell.lit,.course-map .axis{box-shadow:0 0 0 2px var(--c,currentColor)}
-.course-map .axis{border-radius:7px}
-.course-map .line{display:flex;gap:.45em}
-.course-map .line+.line{margin-top:.35em}
-.course-map .number{flex:none;width:1.5em;height:1.5em;border-radius:50%;margin-top:.08em;text-align:center;line-height:1.5;
+.course-map{margin:1.2em 0;padding:0 3px;font-size:.86em;line-height:1.3} .course-map
+.grid{display:grid;grid-template-columns:1.25fr repeat(4,1fr);gap:5px} .course-map .head,.course-map .of,.course-map
+.corner{padding:.45em .5em;opacity:.85} .course-map .head{font-weight:600;align-self:end} .course-map
+.corner{font-size:.85em;align-self:end} .course-map .cell{border-radius:7px;border:1px solid
+rgba(128,128,128,.28);padding:.45em .5em;min-height:3.1em} .course-map
+.cell.empty{border-style:dashed;border-color:rgba(128,128,128,.22)} .course-map .cell.lit,.course-map .axis{box-shadow:0
+0 0 2px var(--c,currentColor)} .course-map .axis{border-radius:7px} .course-map .line{display:flex;gap:.45em}
+.course-map .line+.line{margin-top:.35em} .course-map
+.number{flex:none;width:1.5em;height:1.5em;border-radius:50%;margin-top:.08em;text-align:center;line-height:1.5;
  font-size:.8em;font-weight:700;color:#fff}
-.course-map .later{opacity:.7}
-.course-map .wrt{display:none}
-.course-map figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left}
-.cost-map .grid{grid-template-columns:.85fr repeat(4,1fr)}
-.cost-map .cell:not(.empty){display:flex;flex-direction:column;gap:4px;border:0;padding:0}
-.cost-map .method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1}
-.cost-map .top{display:flex;gap:.35em;align-items:baseline}
-.cost-map .mark{flex:none;width:1em;text-align:center}
-.cost-map a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px}
-.cost-map .cost{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;
+.course-map .later{opacity:.7} .course-map .wrt{display:none} .course-map
+figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left} .cost-map .grid{grid-template-columns:.85fr
+repeat(4,1fr)} .cost-map .cell:not(.empty){display:flex;flex-direction:column;gap:4px;border:0;padding:0} .cost-map
+.method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1} .cost-map
+.top{display:flex;gap:.35em;align-items:baseline} .cost-map .mark{flex:none;width:1em;text-align:center} .cost-map
+a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px} .cost-map
+.cost{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;
  font-variant-numeric:tabular-nums}
-.cost-map code{display:block;font-size:.8em;background:none;border:0;padding:.15em 0 0;color:inherit;opacity:.85;white-space:normal}
-.cost-map .legend{display:flex;flex-wrap:wrap;gap:.2em 1.1em;margin-top:.35em}
-@media (max-width:700px){.course-map .grid{grid-template-columns:1fr}
-.course-map .head,.course-map .corner,.course-map .cell.empty{display:none}
-.course-map .of{font-weight:600;margin-top:.6em;padding-bottom:0}.course-map .wrt{display:block;font-size:.85em;opacity:.75}
+.cost-map code{display:block;font-size:.8em;background:none;border:0;padding:.15em 0
+0;color:inherit;opacity:.85;white-space:normal} .cost-map .legend{display:flex;flex-wrap:wrap;gap:.2em
+1.1em;margin-top:.35em} @media (max-width:700px){.course-map .grid{grid-template-columns:1fr} .course-map
+.head,.course-map .corner,.course-map .cell.empty{display:none} .course-map
+.of{font-weight:600;margin-top:.6em;padding-bottom:0}.course-map .wrt{display:block;font-size:.85em;opacity:.75}
 .course-map .cell{min-height:0}}
 </style>"""
 
@@ -83,8 +77,8 @@ _STYLE = """<style>
 def _figure(cell: Callable[[list[Method]], tuple[str, str]], caption: str, kind: str = "", axis: str = "") -> str:
     """The overview as HTML that can be read aloud; on a phone it is a list.
 
-    ``cell`` returns the attributes and the content of a cell from its methods; ``kind`` and ``axis`` are further classes
-    of the figure and of the labels of the axes.
+    ``cell`` returns the attributes and the content of a cell from its methods; ``kind`` and ``axis`` are further
+    classes of the figure and of the labels of the axes.
     """
 
     def cell_html(row: int, column: int) -> str:

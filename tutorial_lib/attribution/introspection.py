@@ -16,8 +16,8 @@ from tutorial_lib._validation import check_choice, check_shapes, promote_to_floa
 from tutorial_lib.gradients import penultimate_features
 from tutorial_lib.runtime import default_generator
 
-# The entry Q of the gradient of each loss J(Q) with respect to the logits, for every class Q, as a function of the logits
-# and of the target logit M.
+# The entry Q of the gradient of each loss J(Q) with respect to the logits, for every class Q, as a function of the
+# logits and of the target logit M.
 LOSSES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "cross_entropy": lambda z, M: -complement_probabilities(z),
     "sigmoid": lambda z, M: -(-z).sigmoid() / z.shape[1],

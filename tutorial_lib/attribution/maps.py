@@ -71,10 +71,10 @@ def normalize_maps(maps: Tensor, *, scale: Tensor | None = None) -> Tensor:
     """Return maps for display, each divided by its largest absolute value.
 
     m / max(max|m|, floor), where the floor is 8 times the precision of the dtype, 1e-6 in single precision: the size of
-    rounding errors where terms of order one cancel. Zero stays zero, because nothing is shifted. A map that is zero up to rounding is not
-    stretched to full contrast: below the floor it stays as faint as it is. The values of a map alone cannot tell
-    rounding errors from weak evidence, but the maps from which it was computed can. Contrast and counterfactual maps
-    are therefore best displayed on a common ``scale``.
+    rounding errors where terms of order one cancel. Zero stays zero, because nothing is shifted. A map that is zero up
+    to rounding is not stretched to full contrast: below the floor it stays as faint as it is. The values of a map alone
+    cannot tell rounding errors from weak evidence, but the maps from which it was computed can. Contrast and
+    counterfactual maps are therefore best displayed on a common ``scale``.
 
     Args:
         maps: maps (N, …), floats.

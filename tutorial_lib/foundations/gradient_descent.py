@@ -32,7 +32,8 @@ def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
     """
     if theta.dim() != 2 or not theta.is_floating_point():
         raise ValueError(
-            f"points must be floats (N, d), not {theta.dtype} {tuple(theta.shape)}; for a single point, pass theta[None]"
+            f"points must be floats (N, d), not {theta.dtype} {tuple(theta.shape)}; for a single point, pass "
+            "theta[None]"
         )
     with torch.inference_mode(False), torch.enable_grad():
         leaf = detach_for_autograd(theta).requires_grad_()

@@ -14,8 +14,8 @@ class TrustScore:
 
     ξ(x) = min over c ≠ P of d(x, H_c) / d(x, H_P), where P is the predicted class and d the distance to the nearest
     sample of a set. H_c holds the fitted samples of class c, without the fraction ``alpha`` whose k-th nearest neighbor
-    in the class is farthest away. The parameters ``k`` and ``alpha`` affect this density filter alone. The authors' code
-    takes the second nearest sample, so that the nearest neighbor of a fitted sample is not the sample itself.
+    in the class is farthest away. The parameters ``k`` and ``alpha`` affect this density filter alone. The authors'
+    code takes the second nearest sample, so that the nearest neighbor of a fitted sample is not the sample itself.
 
     Args:
         k: neighbor whose distance measures the density around a fitted sample, ≥ 1; not used if ``alpha`` is 0.

@@ -83,7 +83,8 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.training or module.running_mean is None):
             raise ValueError(
-                f"{type(module).__name__} {name!r} uses the statistics of the batch, so no sample has a gradient of its own: "
+                f"{type(module).__name__} {name!r} uses the statistics of the batch, so no sample has a gradient of "
+                "its own: "
                 "keep running statistics, and call inside `with eval_mode(model):`"
             )
         if isinstance(module, nn.modules.dropout._DropoutNd) and module.training and module.p > 0:
@@ -92,7 +93,8 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
             )
     if any(p.is_inference() for p in model.parameters()):
         raise ValueError(
-            "the parameters were made in inference mode, where nothing can be differentiated: build the model outside it"
+            "the parameters were made in inference mode, where nothing can be differentiated: build the model "
+            "outside it"
         )
 
 

@@ -78,7 +78,8 @@ def guided_backprop(
         nodes = list(find_relu_nodes(outputs))
         if not nodes:
             raise ValueError(
-                f"no ReLU was found on the way through this {type(model).__name__}: guided backpropagation is a rule for "
+                f"no ReLU was found on the way through this {type(model).__name__}: guided backpropagation is a rule "
+                "for "
                 "ReLUs (GELU, SiLU and the like are not); use saliency or smoothgrad, or a network that is not compiled"
             )
         for node in nodes:

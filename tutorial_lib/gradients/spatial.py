@@ -71,9 +71,12 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
     error, size = (local.detach().mean((2, 3)) - logits.detach()).abs().max(), logits.detach().abs().max()
     if not error <= torch.finfo(logits.dtype).eps ** 0.5 * (1 + size):
         raise ValueError(
-            f"what follows layer {name!r} is not the same at every position and then averaged: the mean of the positions' "
-            f"logits is {float(error):.2g} away from the image's. Take the layer just before the average pooling; a network "
-            "that flattens its maps, or has more than one layer with a nonlinearity after the pooling, has no local logits"
+            f"what follows layer {name!r} is not the same at every position and then averaged: the mean of the "
+            "positions' "
+            f"logits is {float(error):.2g} away from the image's. Take the layer just before the average pooling; a "
+            "network "
+            "that flattens its maps, or has more than one layer with a nonlinearity after the pooling, has no local "
+            "logits"
         )
     return SpatialLogits(activation, logits.detach(), local)
 
@@ -128,7 +131,8 @@ def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: st
             local = model(detach_for_autograd(x))
         except RuntimeError as error:
             raise ValueError(
-                f"what follows layer {name!r} cannot be run position by position ({str(error).splitlines()[0][:120]}): take the "
+                f"what follows layer {name!r} cannot be run position by position "
+                f"({str(error).splitlines()[0][:120]}): take the "
                 "layer just before the average pooling; a network that flattens its maps has no local logits"
             ) from None
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):

@@ -31,8 +31,8 @@ def fgsm(
 ) -> Tensor:
     """Return adversarial images of the fast gradient sign method (FGSM), one step of length ε.
 
-    x′ = clip(x + ε sign(g)) for ``norm="inf"`` and x′ = clip(x + ε g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x is the gradient of the cross-entropy loss against ``y``, and clip
-    restricts the pixels to ``bounds``.
+    x′ = clip(x + ε sign(g)) for ``norm="inf"`` and x′ = clip(x + ε g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x is the
+    gradient of the cross-entropy loss against ``y``, and clip restricts the pixels to ``bounds``.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.
@@ -78,8 +78,8 @@ def bim(
     """Return adversarial images of the basic iterative method (BIM).
 
     Several small steps along the gradient:     x′ ← Π(x′ + α sign(g)) for ``norm="inf"`` and x′ ← Π(x′ + α g/‖g‖₂) for
-    ``norm=2``, where g = ∂J/∂x′ is the gradient of the cross-entropy loss against ``y``. The first point is x, and Π projects each point back onto the ε-ball around x and into
-    ``bounds``. One step with α = ε is :func:`fgsm`.
+    ``norm=2``, where g = ∂J/∂x′ is the gradient of the cross-entropy loss against ``y``. The first point is x, and Π
+    projects each point back onto the ε-ball around x and into ``bounds``. One step with α = ε is :func:`fgsm`.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.
@@ -132,9 +132,10 @@ def pgd(
     """Return adversarial images of projected gradient descent (PGD).
 
     Small steps along the gradient from a random point: x′ ← Π(x′ + α sign(g)) for ``norm="inf"`` and x′ ← Π(x′ + α
-    g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x′ is the gradient of the cross-entropy loss against ``y``. The first point is uniform in the ε-ball around x, and Π projects each
-    point back onto this ball and into ``bounds``. All images start with the same offset from their original, so that
-    the result for an image depends on the generator, but neither on the other images nor on the batch size.
+    g/‖g‖₂) for ``norm=2``, where g = ∂J/∂x′ is the gradient of the cross-entropy loss against ``y``. The first point is
+    uniform in the ε-ball around x, and Π projects each point back onto this ball and into ``bounds``. All images start
+    with the same offset from their original, so that the result for an image depends on the generator, but neither on
+    the other images nor on the batch size.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.

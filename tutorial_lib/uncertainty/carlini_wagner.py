@@ -32,10 +32,10 @@ def carlini_wagner(
 ) -> Tensor:
     """Return adversarial images of Carlini and Wagner, with a change of small L2 norm.
 
-    min_w ‖x′ − x‖² + c · max(m(x′), 0) with x′ = ½ (1 + tanh w), scaled to ``bounds``, so that x′ stays within them
-    for every w. The margin is m = z_y − max_{i≠y} z_i. Adam minimizes over w, and a search over c repeats this minimization. Each image has its own c and keeps the
-    smallest successful change. At the end, bisection on the line back to x shortens this change as long as the attack
-    succeeds.
+    min_w ‖x′ − x‖² + c · max(m(x′), 0) with x′ = ½ (1 + tanh w), scaled to ``bounds``, so that x′ stays within them for
+    every w. The margin is m = z_y − max_{i≠y} z_i. Adam minimizes over w, and a search over c repeats this
+    minimization. Each image has its own c and keeps the smallest successful change. At the end, bisection on the line
+    back to x shortens this change as long as the attack succeeds.
 
     Args:
         model: classifier, images (N, …) to logits (N, C); it is left as it was.

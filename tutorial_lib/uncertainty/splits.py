@@ -192,7 +192,8 @@ def _folds(
         train, test = in_train & (normal | trained_on(group)), ~in_train & (normal | (groups == group))
         if not all((side & part).any() for side in (train, test) for part in (normal, ~normal)):
             raise ValueError(
-                f"group {group}: a side has no normal or no abnormal samples; use more images, more groups or another train_size"
+                f"group {group}: a side has no normal or no abnormal samples; use more images, more groups or "
+                "another train_size"
             )
         folds.append(Fold(group, train.nonzero()[:, 0], test.nonzero()[:, 0]))
     return folds

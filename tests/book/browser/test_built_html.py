@@ -221,8 +221,9 @@ def axe_violations(tab):
     ]
 
 
-# First wide and then narrow in the light theme, the other way round in the dark one, because a page must fit both widths
-# and adapt to the change. The pages of the API reference have one structure, so each width is tested in one theme only.
+# First wide and then narrow in the light theme, the other way round in the dark one, because a page must fit both
+# widths and adapt to the change. The pages of the API reference have one structure, so each width is tested in one
+# theme only.
 @pytest.mark.parametrize(
     ("page", "theme", "widths"),
     [

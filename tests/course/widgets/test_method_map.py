@@ -50,7 +50,8 @@ def test_method_cost_map_shows_link_and_cost_of_every_method():
     for method in METHODS.values():
         if method.cell:
             costs = re.findall(
-                rf'<a href="{re.escape(section_url(method.section))}"[^>]*>{re.escape(method.name)}</a><span class="cost"[^>]*>([^<]*)</span>',
+                rf'<a href="{re.escape(section_url(method.section))}"[^>]*>{re.escape(method.name)}</a>'
+                '<span class="cost"[^>]*>([^<]*)</span>',
                 html,
             )
             assert costs == [method.backward_passes], method.name

@@ -153,7 +153,8 @@ def introspection_calibrated() -> str:
     rows = rows.query("kind == 'head' and trained == 'clean' and seed == 0").set_index(["network", "head"])
     signs, photos = rows.loc[SIGNS[0]], rows.loc[CIFAR]
     return (
-        f"error of calibration: signs {signs.loc['feed-forward', 'ece']:.2f} → {signs.loc['cross_entropy', 'ece']:.2f}, "
+        f"error of calibration: signs {signs.loc['feed-forward', 'ece']:.2f} → "
+        f"{signs.loc['cross_entropy', 'ece']:.2f}, "
         f"CIFAR-10 {photos.loc['feed-forward', 'ece']:.2f} → {photos.loc['cross_entropy', 'ece']:.2f}; with one "
         f"temperature {photos.loc['feed-forward', 'scaled ece']:.2f}"
     )
@@ -314,7 +315,8 @@ CLAIMS = (
         published=(
             Published(
                 TRANSCRIPT,
-                "ImageNet 36.84 against 46.56 %; VOC 2007 19.53 against 28.54 %, where Grad-CAM has the higher increase in confidence, 21.43 against 18.96 %",
+                "ImageNet 36.84 against 46.56 %; VOC 2007 19.53 against 28.54 %, where Grad-CAM has the higher "
+                "increase in confidence, 21.43 against 18.96 %",
             ),
         ),
         paper=Setting(

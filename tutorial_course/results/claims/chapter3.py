@@ -162,7 +162,8 @@ def ingredients() -> str:
     factors = rows.query("kind == 'raw' and set in ('gtsrb', 'mnist')")[["auroc of h", "auroc of delta, uniform"]]
     h, p = 1 - factors.mean()
     return (
-        f"strangers of CIFAR-10: GradNorm {norm:.2f}, its factor of features alone {h:.2f}, its factor of probabilities "
+        f"strangers of CIFAR-10: GradNorm {norm:.2f}, its factor of features alone {h:.2f}, its factor of "
+        "probabilities "
         f"alone {p:.2f}"
     )
 
@@ -171,7 +172,8 @@ def one_blur() -> str:
     accuracy = table("blur_transfer").query("not shown").groupby(["world", "reads"])["accuracy"].mean()
     signs, photos = accuracy["signs"], accuracy["gtsrb"]
     return (
-        f"six conditions, signs: both gradients {signs['both']:.2f}, code {signs['code']:.2f}, three scores that need no "
+        f"six conditions, signs: both gradients {signs['both']:.2f}, code {signs['code']:.2f}, three scores that "
+        "need no "
         f"gradient {signs['cheap scores']:.2f}; photographs of signs: {photos['both']:.2f}, {photos['code']:.2f}, "
         f"{photos['cheap scores']:.2f}"
     )
@@ -339,7 +341,8 @@ CLAIMS = (
         published=(
             Published(
                 AUTHORS_FILES,
-                "AUROC, mean over classes: MNIST .953 against .230 (reconstruction) and .718 (latent); CIFAR-10 .582 against .542 and .562",
+                "AUROC, mean over classes: MNIST .953 against .230 (reconstruction) and .718 (latent); CIFAR-10 .582 "
+                "against .542 and .562",
             ),
         ),
         paper=Setting(
@@ -478,7 +481,10 @@ CLAIMS = (
         ours=GRADNORM_HERE,
         differs=SETTING_FIELDS,
         measured=(gradnorm,),
-        note="our ResNet-20 answers strangers with smaller features; the sign networks do not, and there it is near chance",
+        note=(
+            "our ResNet-20 answers strangers with smaller features; the sign networks do not, and there it is near "
+            "chance"
+        ),
     ),
     Claim(
         id="ingredients",
@@ -509,7 +515,10 @@ CLAIMS = (
         chapter=3,
         section="3.C",
         source="kwon2019distorted",
-        claim="A detector that learned one mild blur from a variational autoencoder's gradients tells other conditions, better than one that learned from its code",
+        claim=(
+            "A detector that learned one mild blur from a variational autoencoder's gradients tells other "
+            "conditions, better than one that learned from its code"
+        ),
         stated=CONFIRMED_HERE,
         paper=Setting(
             network="a variational autoencoder",
@@ -522,7 +531,10 @@ CLAIMS = (
             network="the published layers",
             data="drawn signs; small photographs of signs (GTSRB); the same six kinds of condition",
             training="six thousand steps on 1,400 pictures",
-            protocol="the mean of both rates of right verdicts, three seeds; the mildest blur that changes a picture of 28 pixels",
+            protocol=(
+                "the mean of both rates of right verdicts, three seeds; the mildest blur that changes a picture of "
+                "28 pixels"
+            ),
             implementation="ours, from the text and the authors' code; first decoder layer, last of the encoder",
         ),
         differs=(
