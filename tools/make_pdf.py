@@ -152,8 +152,8 @@ def assemble_html(root, numbers, leaves):
     title = f'<header class="title"><h1>{name}</h1><p>{escape(subtitle.get_text()) if subtitle else ""}</p>'
     title += f'<img src="{cover["src"]}" alt="{escape(cover.get("alt", ""))}">' if cover else ""
     title += f"""<p class="small">The printed course, version {tutorial_lib.__version__}, from the last build of its
-pages. A figure with sliders is shown in its initial state. The interactive figures, the plotting code and the reference of the
-library are on the pages of the book and in the notebooks.</p>"""
+pages. A figure with sliders is shown in its initial state. The interactive figures, the plotting code and the reference
+of the library are on the pages of the book and in the notebooks.</p>"""
     title += f'<p class="small">{escape(settings["html"]["extra_footer"])}</p></header>'
     return head + title + table(parts, leaves, numbers) + "\n".join(map(str, leaves.values())) + "</body></html>"
 
