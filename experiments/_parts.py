@@ -73,7 +73,7 @@ def run_study(study: ModuleType, seed: int = 0, device="cpu") -> list[dict]:
 
 
 def source_files(name: str) -> Iterator[Path]:
-    """Yield the files that the rows of an experiment depend on: the library, the weights and its own modules."""
+    """Yield the files that the rows of an experiment depend on: the library, the weights and its modules."""
     yield from sorted((ROOT / "tutorial_lib").rglob("*.py"))
     yield from sorted(WEIGHTS_DIR.glob("*.safetensors"))
     queue, visited = [name], set()
@@ -88,6 +88,10 @@ def source_files(name: str) -> Iterator[Path]:
                 for names in re.findall(r"^from experiments import (.+)", text, re.M)
                 for n in re.findall(r"\b_\w+", names)
             ]
+            modules = re.findall(r"^from tutorial_course\.(\w+) import", text, re.M)
+            visited |= set((ROOT / "tutorial_course").glob("*.py")) & {
+                ROOT / f"tutorial_course/{m}.py" for m in modules
+            }
     yield from sorted(visited)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from tutorial_course.pass_counter import count_passes
 from tutorial_lib import attribution, data, gradients, models, saliency, uncertainty
 
 N_IMAGES, N_REPEATS = {"signs/classifier": 32, "resnet18": 4}, 5
@@ -81,7 +82,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             seconds.setdefault(name, []).extend([now - start] if turn else [])
     rows = []
     for name, way in ways.items():
-        with gradients.count_passes(model) as passes:
+        with count_passes(model) as passes:
             way()
         time_ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds["forward pass"], strict=True))
         rows.append(

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tutorial_course.methods import COST_SYMBOLS, METHODS, Method
+from tutorial_course.pass_counter import count_passes
 from tutorial_course.results.claims import VERDICTS, load_claims
 from tutorial_course.widgets.method_map import method_verdict
 from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES, section_link, section_url
 from tutorial_lib import attribution, data, foundations, gradients, models, quality, saliency, uncertainty
-from tutorial_lib.gradients import count_passes
 
 ROOT = Path(__file__).parents[2]
 BIB = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")

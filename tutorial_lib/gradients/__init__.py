@@ -11,7 +11,6 @@ function of the outputs, ``(n, …) -> (n,)``, that treats each row alone.
 
 from tutorial_lib.gradients._context import eval_mode
 from tutorial_lib.gradients.batch import loss_and_gradients
-from tutorial_lib.gradients.compare import compare_tensors
 from tutorial_lib.gradients.count_sketch import gradient_sketch
 from tutorial_lib.gradients.forward import fix_predicted_class, model_outputs, objective_values
 from tutorial_lib.gradients.inputs import (
@@ -44,7 +43,6 @@ from tutorial_lib.gradients.objectives import (
     reconstruction_mse,
 )
 from tutorial_lib.gradients.objectives import ObjectiveLike as ObjectiveLike
-from tutorial_lib.gradients.pass_counter import PassCounts, count_passes
 from tutorial_lib.gradients.per_sample import (
     class_gradient_gram,
     gradient_norms_from_gram,
@@ -58,17 +56,14 @@ from tutorial_lib.gradients.spatial import SpatialLogits, spatial_gradients, spa
 
 __all__ = [
     "Objective",
-    "PassCounts",
     "SpatialLogits",
     "as_objective",
     "bernoulli_nll",
     "bind_per_sample",
     "class_gradient_gram",
     "class_jacobian",
-    "compare_tensors",
     "confounding_label_loss",
     "contrast_loss",
-    "count_passes",
     "cross_entropy",
     "eval_mode",
     "find_layer",

@@ -10,6 +10,7 @@ from tutorial_course.exercises import check
 from tutorial_course.exercises.ch5.method_map import PLACES, ObjectiveOf, ReadOut, WithRespectTo
 from tutorial_course.exercises.ch5.verdict import VerdictCode
 from tutorial_course.methods import METHODS
+from tutorial_course.pass_counter import count_passes
 from tutorial_lib import attribution, gradients, models, uncertainty
 
 # The place of a method in the course overview.
@@ -88,7 +89,7 @@ def test_backward_pass_count_exercise_reference_matches_counter():
         lambda: uncertainty.pgd(network, x, y, eps=0.1, n_steps=S),
     )
     for computation, expected in zip(computations, exercises.backward_pass_count.reference(C, N, S), strict=True):
-        with gradients.count_passes(network) as passes:
+        with count_passes(network) as passes:
             computation()
         assert passes.backward == expected
 

@@ -36,9 +36,6 @@ CASES = {
     "reduced_class_jacobian": Case(
         lambda model, x: g.reduced_class_jacobian(model, x, "3", lambda J: J.mean((3, 4))), {"model": MODEL, "x": X}
     ),
-    "compare_tensors": Case(
-        lambda a, b: [row.difference for row in g.compare_tensors(a=a, b=b)], {"a": H, "b": 2 * H}, "", each=False
-    ),
     "confounding_label_loss": of_outputs(
         lambda labels: g.confounding_label_loss(labels), "labels", labels=noise(N, C, seed=8), skip={"an axis less"}
     ),
@@ -106,9 +103,7 @@ CASES = {
 }
 LEFT_OUT = {
     "Objective": "what the objectives are made of; called by all of them",
-    "PassCounts": "a record",
     "SpatialLogits": "a record",
-    "count_passes": "a context, takes a model alone",
     "eval_mode": "a context, takes a model alone",
     "find_layer": "takes a model and a name",
     "layer_names": "takes a model and names",

@@ -85,5 +85,6 @@ backward_pass_count = Exercise(
         ),
     },
     fallback_hint="take one method, one image and two classes, and count every gradient that starts at the logits",
-    success_message="`gradients.count_passes` counts the same passes while a method runs: use it for any new method.",
+    success_message="`tutorial_course.pass_counter.count_passes` counts the same passes while a method runs. Use "
+    "it for any new method.",
 )
