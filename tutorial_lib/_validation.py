@@ -17,6 +17,7 @@ DTYPE_CHECKS: dict[str, Callable[[Tensor], bool]] = {
     "bools": lambda t: t.dtype == torch.bool,
 }
 DTYPE_NAMES = {"floats": "floats", "whole": "whole numbers", "bools": "bools"}
+CONVERSIONS = {"floats": ".float()", "whole": ".long()", "bools": " > 0.5"}
 
 
 def check_choice(name: str, names: Iterable[str], kind: str) -> str:
@@ -80,7 +81,8 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
         **specs: argument name -> (tensor, specification).
 
     Raises:
-        ValueError: one of the tensors does not fit; the message lists what was expected and what was received.
+        ValueError: one of the tensors does not fit; the message lists what was expected and what was received, and how
+            to convert an argument of another type or without an axis for the samples.
 
     Example:
         >>> check_shapes(h=(torch.zeros(3, 2), "floats N d"), labels=(torch.zeros(3).long(), "whole N"))
@@ -98,7 +100,22 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
             valid = valid and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
     if not valid:
         expected = ", ".join(f"{name}: {_format_spec(*spec.split())}" for name, (_, spec) in specs.items())
-        raise ValueError(f"expected {expected}; got {', '.join(format_tensor(tensor) for tensor, _ in specs.values())}")
+        received = ", ".join(format_tensor(tensor) for tensor, _ in specs.values())
+        remedies = dict.fromkeys(_remedy(name, *argument) for name, argument in specs.items())
+        raise ValueError("; ".join([f"expected {expected}", f"got {received}", *filter(None, remedies)]))
+
+
+def _remedy(name: str, value: object, spec: str) -> str:
+    """What to do about one argument of another type or number of axes; empty if that is not known."""
+    kind, *axes = spec.split()
+    if not isinstance(value, Tensor):
+        return f"pass a tensor: torch.as_tensor({name})"
+    if not DTYPE_CHECKS[kind](value):
+        bytes_to_floats = " / 255" * (kind == "floats" and value.dtype == torch.uint8)
+        return f"convert it: {name}{CONVERSIONS[kind]}{bytes_to_floats}"
+    if value.dim() == len(axes) - 1 and axes[0] == "N":
+        return f"add an axis for the samples: {name}[None]"
+    return ""
 
 
 def _format_spec(kind: str, *axes: str) -> str:

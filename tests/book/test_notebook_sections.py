@@ -4,6 +4,8 @@ The advanced sections come last in a chapter (``advanced_sections.split_chapter`
 use their names.
 """
 
+import ast
+import builtins
 import copy
 import json
 import re
@@ -89,6 +91,28 @@ def chapter_parts():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_advanced_sections_are_ordered_and_state_what_they_add_to(path):
     assert silent_sections(read(path)) == []
+
+
+def undefined_names(cells):
+    """Return the names that code cells use, but neither define nor import."""
+    code = "\n".join(advanced_sections.text(cell) for cell in cells if cell["cell_type"] == "code")
+    nodes = [*ast.walk(ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", code)))]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    defined = {*dir(builtins), "display"} | {name.id for name in names if not isinstance(name.ctx, ast.Load)}
+    defined |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler)}
+    defined |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    defined |= {node.asname or node.name.partition(".")[0] for node in nodes if isinstance(node, ast.alias)}
+    return {name.id for name in names} - defined
+
+
+@pytest.mark.parametrize("cells", [*chapter_parts()])
+def test_chapter_part_defines_every_name_that_it_uses(cells):
+    assert undefined_names(cells) == set()
+
+
+def test_undefined_names_finds_name_of_another_cell():
+    cells = [{"cell_type": "code", "source": "%pip list\nimport os.path\ntotal = sum(other for n in range(3))"}]
+    assert undefined_names(cells) == {"other"}
 
 
 @pytest.mark.slow
