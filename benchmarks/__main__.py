@@ -1,17 +1,22 @@
-"""Run benchmarks, print and store the measurements, and rewrite the table.
+"""Run benchmarks in several processes, print and store the measurements, and rewrite the table.
 
-Usage: ``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7] [SUBJECT …]``
+Usage: ``python -m benchmarks [--threads 1] [--device cpu] [--rounds 7] [--processes 3] [SUBJECT …]``
 """
 
 import argparse
 import datetime
 import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import torch
 
 from benchmarks import attacks, attribution, gradients, rendering, uncertainty
-from benchmarks.report import RESULTS, table
-from benchmarks.timing import machine
+from benchmarks.report import RESULTS, merge, table
+from benchmarks.timing import WARM_ALLOCATOR, machine
 from tutorial_lib._validation import check_choice
 
 SUBJECTS = {
@@ -30,25 +35,42 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="measure in this process and write the rows to FILE")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
+    if args.rows:
+        (subject,) = args.subjects
+        args.rows.write_text(json.dumps(SUBJECTS[subject](device, args.rounds)))
+        return
     machine_info = machine(device)
     print(machine_info)
     for subject in args.subjects or SUBJECTS:
-        rows = SUBJECTS[check_choice(subject, SUBJECTS, "subject")](device, args.rounds)
+        check_choice(subject, SUBJECTS, "subject")
         content = {
             "subject": subject,
             "machine": machine_info,
             "date": str(datetime.date.today()),
             "rounds": args.rounds,
-            "rows": rows,
+            "processes": args.processes,
+            "rows": merge([run_process(subject, args) for _ in range(args.processes)]),
         }
         threads = f"-{args.threads}-threads" if device.type == "cpu" else ""
         (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(
             json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         )
     (RESULTS / "TABLE.md").write_text(table())
+
+
+def run_process(subject: str, args: argparse.Namespace) -> list[dict]:
+    """Return the rows that a new process measures, whose allocator keeps the memory that was released."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.json"
+        options = ["--threads", args.threads, "--device", args.device, "--rounds", args.rounds, "--rows", file]
+        command = [sys.executable, "-m", "benchmarks", subject, *map(str, options)]
+        subprocess.run(command, check=True, env={**os.environ, **WARM_ALLOCATOR})
+        return json.loads(file.read_text())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Render the stored measurements as Markdown, for the page on speed."""
 
 import json
+import statistics
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -13,12 +14,27 @@ TITLES = {
 }
 
 
+def merge(processes: list[list[dict]]) -> list[dict]:
+    """Return one row for each measurement: its median over the processes, the lowest and the highest value."""
+    rows = []
+    for row, *others in zip(*processes, strict=True):
+        values = [r["measured"] for r in (row, *others)]
+        merged = {**row, "measured": statistics.median(values), "low": min(values), "high": max(values)}
+        if "target" in row:
+            measured, target = merged["measured"], row["target"]
+            merged["met"] = measured >= target if row["least"] else measured <= target
+        rows.append(merged)
+    return rows
+
+
 def format_row(row: dict) -> str:
     """Return a measurement as a row of a Markdown table."""
+    digits = ".2f" if row["unit"] == "×" else ".3g"
     target = f"{'≥' if row['least'] else '≤'}\u00a0{row['target']:g}" if "target" in row else ""
-    measured = f"{row['measured']:.2f}" if row["unit"] == "×" else f"{row['measured']:.3g}"
+    measured = f"{row['measured']:{digits}}\u00a0{row['unit']}"
+    spread = f"{row['low']:{digits}} to {row['high']:{digits}}" if "low" in row else ""
     verdict = {True: "met", False: "**missed**"}[row["met"]] if "target" in row else ""
-    return f"| {row['what']} | {measured}\u00a0{row['unit']} | {target} | {verdict} |"
+    return f"| {row['what']} | {measured} | {spread} | {target} | {verdict} |"
 
 
 def table(folder: Path = RESULTS) -> str:
@@ -36,8 +52,10 @@ def table(folder: Path = RESULTS) -> str:
             )
             lines += [
                 f"{description}; torch {machine['torch']}, Python {machine['python']}; "
-                f"{run['date']}, medians of {run['rounds']} rounds.",
+                f"{run['date']}, medians of {run['rounds']} rounds"
+                + (f" in each of {run['processes']} processes with a warm allocator." if "processes" in run else "."),
                 "",
             ]
-            lines += ["| what | measured | target | |", "|---|---|---|---|", *map(format_row, run["rows"]), ""]
+            header = ["| what | measured | range | aim | |", "|---|---|---|---|---|"]
+            lines += [*header, *map(format_row, run["rows"]), ""]
     return "\n".join(lines)

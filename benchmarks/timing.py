@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
+
+# Settings of the memory allocator of Linux (glibc). By default it returns large blocks to the system at once, so that a
+# library that allocates much spends most of its time on new pages. In longer runs no memory is returned.
+WARM_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**36)}
 
 
 def machine(device: torch.device) -> dict[str, str]:
@@ -56,6 +61,12 @@ def ratio(seconds: dict[str, list[float]], way: str, to: str) -> float:
     return statistics.median(a / b for a, b in zip(seconds[way], seconds[to]))
 
 
+def fastest(ways: dict[str, Callable[[], object]], device: torch.device, rounds: int = 2) -> str:
+    """Return the name of the method with the shortest median time, for example the best setting of a library."""
+    seconds = time_interleaved(ways, rounds, device)
+    return min(ways, key=lambda name: statistics.median(seconds[name]))
+
+
 def peak_memory(build: Callable[[], dict[str, Callable]], way: str, device: torch.device) -> float:
     """Return the peak memory that a method allocates, in MiB; on a CPU it is measured in a new process."""
     if device.type == "cuda":
@@ -65,8 +76,13 @@ def peak_memory(build: Callable[[], dict[str, Callable]], way: str, device: torc
         before = torch.cuda.memory_allocated(device)
         run()
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_resident_bytes, (build, way, torch.get_num_threads()))
+    # With the allocator's defaults, because memory that it keeps would count as well.
+    warm = {name: os.environ.pop(name) for name in WARM_ALLOCATOR if name in os.environ}
+    try:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return pool.apply(_resident_bytes, (build, way, torch.get_num_threads()))
+    finally:
+        os.environ.update(warm)
 
 
 def _resident_bytes(build, way, threads):

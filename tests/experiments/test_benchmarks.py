@@ -6,8 +6,8 @@ import json
 import pytest
 import torch
 
-from benchmarks import attacks, attribution, gradients, rendering, uncertainty
-from benchmarks.report import RESULTS, table
+from benchmarks import attacks, attribution, gradients, rendering, timing, uncertainty
+from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import ratio, time_interleaved
 
 
@@ -25,8 +25,34 @@ def test_benchmark_report_marks_missed_targets(tmp_path):
     run = {"subject": "world", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
     (tmp_path / "world-cpu-1-threads.json").write_text(json.dumps(run))
     markdown = table(tmp_path).replace("\u00a0", " ")
-    assert "| fast | 5.00 × | ≥ 4.5 | met |" in markdown and "| slow | 3 s | ≤ 1.5 | **missed** |" in markdown
-    assert "| plain | 0.123 ms |  |  |" in markdown and "a machine, 1 thread;" in markdown
+    assert "| fast | 5.00 × |  | ≥ 4.5 | met |" in markdown and "| slow | 3 s |  | ≤ 1.5 | **missed** |" in markdown
+    assert "| plain | 0.123 ms |  |  |  |" in markdown and "a machine, 1 thread;" in markdown
+
+
+def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
+    def rows(*measured):
+        return [{"what": w, "measured": m, "unit": "×", "target": 2, "least": True, "met": True} for w, m in measured]
+
+    merged = merge([rows(("a", 1.0), ("b", 5.0)), rows(("a", 3.0), ("b", 6.0)), rows(("a", 1.5), ("b", 2.0))])
+    assert [(row["measured"], row["low"], row["high"], row["met"]) for row in merged] == [
+        (1.5, 1.0, 3.0, False),
+        (5.0, 2.0, 6.0, True),
+    ]
+    run = {
+        "subject": "world",
+        "machine": {"processor": "p", "threads": "2", "torch": "2", "python": "3"},
+        "rows": merged,
+    }
+    (tmp_path / "world.json").write_text(json.dumps({**run, "date": "2026-01-01", "rounds": 7, "processes": 3}))
+    markdown = table(tmp_path).replace("\u00a0", " ")
+    assert "| a | 1.50 × | 1.00 to 3.00 | ≥ 2 | **missed** |" in markdown
+    assert "medians of 7 rounds in each of 3 processes with a warm allocator." in markdown
+
+
+def test_fastest_returns_method_with_shortest_median_time(monkeypatch):
+    seconds = {"slow": [2.0, 3.0, 2.0], "fast": [1.0, 9.0, 1.0]}
+    monkeypatch.setattr(timing, "time_interleaved", lambda ways, rounds, device: {name: seconds[name] for name in ways})
+    assert timing.fastest(dict.fromkeys(seconds), torch.device("cpu"), rounds=3) == "fast"
 
 
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
@@ -47,7 +73,7 @@ def test_time_interleaved_alternates_between_methods():
 
 def test_benchmark_gradient_norm_methods_agree():
     norms = [way() for name, way in gradients.norm_methods(n=2).items() if name != "forward and backward"]
-    assert len(norms) == 4, "BackPACK is in the extra `test`"
+    assert len(norms) == 3, "BackPACK is in the extra `test`"
     for other in norms[1:]:
         assert torch.allclose(other.sort(1).values, norms[0].sort(1).values, rtol=1e-3)
 
