@@ -316,7 +316,7 @@ def route_slides(plan, name, chapters, welcome=None):
     for step in guide.route_steps(plan, name):
         if "what" in step:
             what, _, more = step["what"].partition(": ")
-            image = f'<img src="{welcome[0]}" alt="{escape(welcome[1])}">' if welcome and what == "Doors" else ""
+            image = f'<img src="{welcome[0]}" alt="{escape(welcome[1])}">' if welcome and what == "Welcome" else ""
             more = html(more[:1].upper() + more[1:]) if more else ""
             begin([what, more + image, [], "step", f"{step['minutes']} min" if step["minutes"] else ""])
             clock += step["minutes"]

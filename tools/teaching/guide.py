@@ -232,7 +232,7 @@ class Guide:
             "sections": self.sections(),
             "elastic sections": self.elastic(),
             "questions": self.questions(),
-            "deeper sections": self.advanced(),
+            "further sections": self.advanced(),
             "mistakes": self.mistakes(),
         }
 
@@ -259,7 +259,7 @@ def fill_page(app, docname, source):
         if placeholder(name) not in text:
             raise ValueError(f"{PAGE} needs the line {placeholder(name)}, where a table goes")
         text = text.replace(placeholder(name), content)
-    for table in ("run cards", "costs"):
+    for table in ("last runs", "costs"):
         text = text.replace(placeholder(table), f'<div class="teaching-measured" data-table="{table}"></div>')
     source[0] = text
     for file in [root / "chapters" / "teaching.yml", *sorted((root / "chapters").glob("[0-9]*.ipynb"))]:
@@ -288,7 +288,7 @@ def fill_measured(app, doctree, docname):
             if measured:
                 html = (
                     compute_costs.run_table(measured)
-                    if marker[1] == "run cards"
+                    if marker[1] == "last runs"
                     else compute_costs.cost_table(measured, app.srcdir)
                 )
             raw.replace_self(nodes.raw("", html, format="html"))

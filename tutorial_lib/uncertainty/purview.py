@@ -196,10 +196,10 @@ class PurviewDetector:
         if self.layers is None:
             raise ValueError("nothing has been learned yet: call fit(normal, abnormal) first")
         check_shapes(features=(features, "floats N F"), fitted_mean=(self.mean, "floats F"))
-        found = (self._preprocess(features) - self.mean) / self.spread
+        h = (self._preprocess(features) - self.mean) / self.spread
         for i, (weight, bias) in enumerate(self.layers):
-            found = (found.relu() if i else found) @ weight + bias
-        return found[:, 0].to(features)
+            h = (h.relu() if i else h) @ weight + bias
+        return h[:, 0].to(features)
 
     def _preprocess(self, features: Tensor) -> Tensor:
         fine = features.detach().to("cpu", torch.float64)
@@ -209,7 +209,7 @@ class PurviewDetector:
             return fine
         if (fine < 0).any():
             raise ValueError("some features are negative and have no logarithm: take PurviewDetector(log=False)")
-        # A norm of exactly zero is smaller than any that can be told from it.
+        # A norm of zero has no logarithm, and is replaced by the smallest positive number of single precision.
         return fine.clamp(min=torch.finfo(torch.float32).tiny).log()
 
 
