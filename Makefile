@@ -24,7 +24,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
 BUMP := bump-my-version@1.8.1
-PYTEST := $(PY) -m pytest --timeout=600 -n 2
+PYTEST := $(PY) -m pytest --timeout=600 -n 2 --durations=30
 # Set once, when the environment is created, and stored there.
 TORCH ?= $(shell cat .venv/torch 2>/dev/null)
 

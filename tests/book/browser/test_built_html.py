@@ -222,8 +222,8 @@ def axe_violations(tab):
 
 
 # First wide and then narrow in the light theme, the other way round in the dark one, because a page must fit both
-# widths and adapt to the change. The pages of the API reference have one structure, so each width is tested in one
-# theme only.
+# widths and adapt to the change. Accessibility is tested at the first width, so that each width and each theme has its
+# turn. The pages of the API reference have one structure, so each width is tested in one theme only.
 @pytest.mark.parametrize(
     ("page", "theme", "widths"),
     [
@@ -247,9 +247,9 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
     tab.goto(site + page)
     tab.wait_for_function(FORMULAS_DRAWN)
     tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+    assert axe_violations(tab) == []
     for width in widths:
         tab.set_viewport_size({"width": width, "height": 900})
-        assert axe_violations(tab) == [], width
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
             f"the page scrolls sideways at {width}"
         )
