@@ -77,7 +77,7 @@ def neighbours_evidence() -> Evidence:
 
 def nothing_stored() -> str:
     kept = table("trust_score").query("kind == 'trust'")["stored"].max()
-    return f"stored training images: the Trust Score, for comparison, up to {kept:,.0f}"
+    return f"number of stored training images: Trust Score (for comparison) up to {kept:,.0f}"
 
 
 def local_information() -> str:

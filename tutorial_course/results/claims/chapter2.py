@@ -256,8 +256,8 @@ CLAIMS = (
             contrast_photographs,
         ),
         note=(
-            "The map does not answer this question for mirrored signs, because feature maps summed over channels "
-            "indicate which strokes are present but not their orientation"
+            "The exception is mirrored signs, because feature maps summed over channels indicate which strokes are "
+            "present but not their orientation"
         ),
     ),
     Claim(
@@ -435,8 +435,8 @@ CLAIMS = (
         section="2.7",
         source="prabhushankar2022introspective",
         claim=(
-            "An introspective second stage, whose inputs are contrast gradients, is more robust on noisy images than "
-            "the base classifier"
+            "A second stage on contrast gradients (introspective learning) makes a classifier more robust on noisy "
+            "images"
         ),
         stated=NOT_CONFIRMED_HERE,
         published=(Published(ABSTRACT, "4 % more robust on noisy data"),),
@@ -452,8 +452,8 @@ CLAIMS = (
         section="2.7",
         source="prabhushankar2022introspective",
         claim=(
-            "An introspective second stage, whose inputs are contrast gradients, has a lower calibration error on "
-            "noisy images than the base classifier"
+            "A second stage on contrast gradients (introspective learning) reduces the calibration error on noisy "
+            "images"
         ),
         stated=NOT_CONFIRMED_HERE,
         published=(Published(ABSTRACT, "42 % fewer calibration errors on noisy data"),),

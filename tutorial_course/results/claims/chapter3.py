@@ -73,8 +73,9 @@ def smaller_norms() -> str:
     rows = table("uncertainty").query("kind == 'raw'")
     auroc = rows.groupby(["network", "family"])["auroc of sum, ones"].mean()
     return (
-        "AUROC of the sum of squared norms (above chance level, norms are larger for unknown inputs): CIFAR-10 against "
-        f"OOD images {auroc[CIFAR, 'strangers']:.2f}, known against novel signs {auroc[SIGNS[0], 'novel']:.2f}"
+        "AUROC of the sum of squared norms, where a value above chance level means larger norms for unknown inputs: "
+        f"CIFAR-10 against OOD images {auroc[CIFAR, 'strangers']:.2f}, signs of known classes against signs of novel "
+        f"classes {auroc[SIGNS[0], 'novel']:.2f}"
     )
 
 
@@ -114,7 +115,7 @@ def gradcon_direction() -> str:
 
 def gradcon_small() -> str:
     weights = table("gradcon").query("kind == 'size' and world == 'cifar10'")["weights"].max()
-    return f"number of parameters: the autoencoder of GradCon {weights:,.0f}"
+    return f"number of parameters: GradCon autoencoder {weights:,.0f}"
 
 
 def novelty_vae() -> str:
@@ -191,10 +192,10 @@ def open_set() -> str:
     auroc = table("pseudo_unknown_transfer").groupby("reads")[columns].mean()
     norms, softmax = auroc.loc["norms, ones"], auroc.loc["max softmax"]
     return (
-        f"AUROC on proxy unknown classes: gradient norms {norms.iloc[0]:.2f}, maximum softmax {softmax.iloc[0]:.2f}; "
-        f"on novel signs: gradient norms {norms.iloc[1]:.2f}, maximum softmax {softmax.iloc[1]:.2f}; on novel signs, "
-        f"with the network trained on all known classes: gradient norms {norms.iloc[2]:.2f}, maximum softmax "
-        f"{softmax.iloc[2]:.2f}"
+        f"AUROC on known classes held out as proxy unknowns: gradient norms {norms.iloc[0]:.2f}, maximum softmax "
+        f"{softmax.iloc[0]:.2f}; on signs of novel classes: gradient norms {norms.iloc[1]:.2f}, maximum softmax "
+        f"{softmax.iloc[1]:.2f}; on signs of novel classes, with the network trained on all known classes: gradient "
+        f"norms {norms.iloc[2]:.2f}, maximum softmax {softmax.iloc[2]:.2f}"
     )
 
 
