@@ -40,7 +40,7 @@ def test_claim_ids_are_unique():
         ("open-set", {"differs": ()}, "must name the parts of the setting that differ"),
         ("contrast", {"differs": ()}, "must name the parts of the setting that differ"),
         ("contrast", {"differs": ("colour",)}, "no part 'colour'; choose from: network; data"),
-        ("contrast", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "and yet the settings differ in"),
+        ("contrast", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "needs equal settings, but they differ in"),
         ("contrast", {"paper": None}, "describe the paper's setting and ours"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
     ],
@@ -212,8 +212,8 @@ def test_claims_table_filters_by_verdict_or_claim_ids():
 def test_claims_table_shows_conflicting_published_figures():
     whole = str(show())
     for figure in (
-        "86.31 against 79.29",
-        "54.90 and 57.55 against 88.03 and 90.73",
+        "GradNorm 86.31, maximum softmax 79.29",
+        "near-OOD: GradNorm 54.90, maximum softmax 88.03; far-OOD: GradNorm 57.55, maximum softmax 90.73",
         "a figure that could not be checked",
         ".616 and .622",
     ):
@@ -230,8 +230,8 @@ def test_claims_table_requires_exactly_the_measured_values():
         show(2, **placeholder_values(2), fuond=1)
     with pytest.raises(ValueError, match="chapter 9 has no claims"):
         show(9)
-    assert "peaks on the other sign's side in 93% of scenes" in str(show(2, found=0.93, alone=0.1, zero=1e-9))
-    assert "computed whenever section 2.2 runs" in str(show())
+    assert "the map peaks on the side of the other sign in 93%" in str(show(2, found=0.93, alone=0.1, zero=1e-9))
+    assert "computed when section 2.2 is run" in str(show())
 
 
 def test_measured_sentences_print_rounded_zero_without_sign():
@@ -242,7 +242,7 @@ def test_measured_sentences_print_rounded_zero_without_sign():
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):
     claim = replace(claim_by_id("purview"), measured=(), stated=claims.OPEN)
     monkeypatch.setattr(claims, "CLAIMS", (claim,))
-    assert "| **open**: features do as well" in str(show(3))
+    assert "| **open**: A detector on features does as well" in str(show(3))
 
 
 def test_claim_sources_match_bibliography():

@@ -188,8 +188,9 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_4,
     ),
     Question(
-        "“Contrasts average to nothing, and their covariance is the Fisher information.” The verdict of the claims "
-        "table: seen in the paper's setting. But the networks were our own. How can that be?",
+        "“The probability-weighted mean of the contrast gradients is zero, and their covariance is the Fisher "
+        "information.” The verdict of the claims table: seen in the paper's setting. But the networks were our own. "
+        "How can that be?",
         {
             "The networks are similar enough to the paper's.": (
                 "Similarity is not a rule of the claims table. Where parts of the setting differ, it names them: "
@@ -353,8 +354,8 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_2,
     ),
     Question(
-        "“Gradient norms tell abnormal pictures from normal ones, better than other scores.” What is the verdict of "
-        "the claims table?",
+        "“Gradient norms separate abnormal images from normal ones better than other scores do.” What is the verdict "
+        "of the claims table?",
         {
             "Not seen: the norms are near chance.": (
                 "If trained on the type of anomaly in the test, they are very good on both datasets."

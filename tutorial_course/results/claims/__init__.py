@@ -1,7 +1,8 @@
-"""The claims table: what papers claim, what we measured, and a verdict that follows rules.
+"""The claims table: what papers claim, what we measured, and a verdict that follows from fixed rules.
 
 A claim is a frozen dataclass with the settings, the published figures with their source, and functions that compute our
-figures from stored results. What a chapter computes is passed to ``Claim.measured_sentences`` by name.
+figures from stored results. Values that a chapter computes while it runs are passed to ``Claim.measured_sentences`` by
+name.
 """
 
 from tutorial_course.results.claims import chapter1, chapter2, chapter3, chapter4

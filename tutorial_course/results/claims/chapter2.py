@@ -1,7 +1,7 @@
 """Claims of chapter 2: explanations.
 
-A function named after a claim returns what was measured, as a sentence; a function whose name ends in ``_evidence``
-returns the intervals that decide the verdict.
+A function named after a claim returns the measured values as text, "condition: method value, method value"; a function
+whose name ends in ``_evidence`` returns the intervals that decide the verdict.
 """
 
 import pandas as pd
@@ -33,25 +33,25 @@ from tutorial_course.results.claims.rules import (
 )
 
 INTROSPECTION = Setting(
-    network="ResNets; a second stage of three layers",
+    network="ResNets, with a second stage of three layers",
     data="CIFAR-10-C",
-    training="the second stage on clean pictures",
-    protocol="accuracy and calibration over corruptions and levels",
-    implementation="not public for this part",
+    training="the second stage on clean images",
+    protocol="accuracy and calibration error over corruptions and severities",
+    implementation="the authors' code, which is not public for this part",
 )
 SECOND_LOOK = Setting(
-    network="three sign networks; a ResNet-20 with 64 features",
-    data="drawn signs; 700 CIFAR-10 test pictures, under our twelve challenges",
-    training="the second stage on clean pictures, on CIFAR-10 on 4,000 of them",
-    protocol="the mean over challenges and levels, with the same head on features as control",
+    network="three sign classifiers; a ResNet-20 with 64 features",
+    data="synthetic signs and 700 CIFAR-10 test images, with our twelve corruptions",
+    training="the second stage on clean images (4,000 for CIFAR-10)",
+    protocol="mean over corruptions and severities, with the same second stage on features as the control",
     implementation="ours, from the equations",
 )
 
 
 def counterfactual_signs(found: float, alone: float) -> str:
     return (
-        f"peaks on the other sign's side in {found:.0%} of scenes of two signs; with one sign its mass is {alone:.2f} "
-        "of Grad-CAM's"
+        f"scenes of two signs: the map peaks on the side of the other sign in {found:.0%} of scenes; scenes of one "
+        f"sign: the total positive value of the map is {alone:.2f} times that of Grad-CAM (median)"
     )
 
 
@@ -59,7 +59,8 @@ def counterfactual_photographs() -> str:
     rows = table("explanations_photos").query("kind == 'side by side' and question == 'what if not P'")
     point = rows.set_index("network")["point"]
     return (
-        f"photographs in pairs: on the other half in {point[CIFAR]:.0%} (CIFAR-10) and {point[IMAGENET]:.0%} (ImageNet)"
+        "pairs of photographs side by side: the map peaks on the other photograph in "
+        f"{point[CIFAR]:.0%} (CIFAR-10) and {point[IMAGENET]:.0%} (ImageNet) of pairs"
     )
 
 
@@ -67,16 +68,25 @@ def contrast_signs() -> str:
     rows = table("explanations_signs").query("kind == 'twins' and method == 'Grad-CAM'")
     mass = rows.pivot(index="network", columns="question", values="mass")
     shares = zip(mass["why P"], mass["why P, rather than Q"], strict=True)
-    return f"mass on the differing pixels {', '.join(f'{a:.1%} → {b:.1%}' for a, b in shares)} (three networks)"
+    return (
+        "share of the map's total positive value on the pixels that differ, Grad-CAM → contrast map, three networks: "
+        f"{', '.join(f'{a:.1%} → {b:.1%}' for a, b in shares)}"
+    )
 
 
 def contrast_photographs() -> str:
     rows = table("explanations_photos").query("kind == 'side by side' and question == 'why P, rather than Q'")
-    return f"photographs in pairs: right half in {rows.set_index('network').loc[IMAGENET, 'point']:.0%}"
+    return (
+        "pairs of ImageNet photographs side by side: the map peaks on the photograph of class P in "
+        f"{rows.set_index('network').loc[IMAGENET, 'point']:.0%} of pairs"
+    )
 
 
 def fisher(zero: float) -> str:
-    return f"to {zero:.0e} of their size, and to the last digits"
+    return (
+        f"largest deviation of the probability-weighted mean from zero: {zero:.0e}; the covariance equals the closed "
+        "form of the Fisher information up to rounding"
+    )
 
 
 def sanity() -> str:
@@ -86,8 +96,9 @@ def sanity() -> str:
     guided = rows.loc["guided backpropagation"].loc[layers, "magnitude"]
     grad_cam = rows.loc["Grad-CAM"].loc[layers, "signed"]
     return (
-        f"left of guided backpropagation {', '.join(f'{v:.2f}' for v in guided)}, of Grad-CAM, signed, "
-        f"{', '.join(f'{v:.2f}' for v in grad_cam)} (signs, CIFAR-10, ImageNet)"
+        "rank correlation of the maps before and after the last layer is re-initialised, on signs, CIFAR-10 and "
+        f"ImageNet: guided backpropagation (magnitudes) {', '.join(f'{v:.2f}' for v in guided)}; Grad-CAM (signed "
+        f"values) {', '.join(f'{v:.2f}' for v in grad_cam)}"
     )
 
 
@@ -95,7 +106,7 @@ def pointing() -> str:
     rows = table("explanations_signs").query("kind == 'jurors'")
     point = rows.groupby("method")["point sign"].mean()
     return (
-        f"the peak lies on the sign in {point['Grad-CAM']:.0%}; that of a bright centre, which asks no network, in "
+        f"accuracy in the pointing game: Grad-CAM {point['Grad-CAM']:.0%}, a centre prior that ignores the network "
         f"{point['centre']:.0%}"
     )
 
@@ -104,8 +115,8 @@ def average_drop() -> str:
     rows = table("explanations_signs").query("kind == 'jurors'")
     drop = rows.groupby("method")["drop"].mean()
     return (
-        f"average drop {drop['Grad-CAM++']:.0%} against {drop['Grad-CAM']:.0%}; of a bright centre, which asks no "
-        f"network, {drop['centre']:.0%}"
+        f"average drop (lower is better): Grad-CAM++ {drop['Grad-CAM++']:.0%}, Grad-CAM {drop['Grad-CAM']:.0%}, a "
+        f"centre prior that ignores the network {drop['centre']:.0%}"
     )
 
 
@@ -113,13 +124,13 @@ def voice_overlap() -> str:
     rows = table("explanations_photos").query("score == 'overlap, as published'")
     wrong, right = rows["on wrong"], rows["on right"]
     return (
-        f"overlap on wrong answers {wrong.min():.2f} to {wrong.max():.2f}, on right ones {right.min():.2f} to "
-        f"{right.max():.2f} (six settings)"
+        "intersection over union of explanation and uncertainty, range over six settings: wrong predictions "
+        f"{wrong.min():.2f} to {wrong.max():.2f}, correct predictions {right.min():.2f} to {right.max():.2f}"
     )
 
 
 def voice_overlap_evidence() -> Evidence:
-    # The control is the overlap on right answers; the AUROC compares it with the overlap on wrong ones.
+    # The control is the overlap for correct predictions; the AUROC compares it with the overlap for wrong ones.
     rows = table("explanations_photos").query("score == 'overlap, as published'")
     return Evidence(
         [], AUROC_MARGIN, over_control=[Estimate(*row) - CHANCE for row in rows[AUROC].itertuples(index=False)]
@@ -128,11 +139,14 @@ def voice_overlap_evidence() -> Evidence:
 
 def voice_epistemic() -> str:
     auroc = table("explanations_photos").query("score == 'signal to noise, as published'")["auroc"]
-    return f"signal to noise of wrong against right answers, AUROC {auroc.min():.2f} to {auroc.max():.2f}"
+    return (
+        "signal-to-noise ratio of the uncertainty as a score for wrong predictions, range over all settings: AUROC "
+        f"{auroc.min():.2f} to {auroc.max():.2f}"
+    )
 
 
 def _mean_right(name: str, trained: str) -> pd.Series:
-    """The accuracy of each head in percent, the mean over networks, which have equal weight."""
+    """The accuracy on corrupted images of each head in percent, the mean over networks of equal weight."""
     rows = table(name).query("kind == 'head' and trained == @trained")
     return 100 * rows.groupby(["head", "network"])["right"].mean().groupby("head").mean()
 
@@ -141,10 +155,12 @@ def introspection_robust() -> str:
     signs, photos = _mean_right("introspection_signs", "clean"), _mean_right("introspection_cifar", "clean")
     spoiled = _mean_right("introspection_signs", "augmented")
     return (
-        f"trained on clean, points over the first look: {signs['cross_entropy'] - signs['feed-forward']:+.1f} (signs), "
-        f"{photos['cross_entropy'] - photos['feed-forward']:+.1f} (CIFAR-10); over the control on h: "
-        f"{signs['cross_entropy'] - signs['h']:+.1f}, {photos['cross_entropy'] - photos['h']:+.1f}, and "
-        f"{spoiled['cross_entropy'] - spoiled['h']:+.1f} where trained on spoiled signs"
+        "difference in accuracy on corrupted images, in percentage points: second stage trained on clean images, minus "
+        f"base classifier {signs['cross_entropy'] - signs['feed-forward']:+.1f} (signs), "
+        f"{photos['cross_entropy'] - photos['feed-forward']:+.1f} (CIFAR-10), minus control on h "
+        f"{signs['cross_entropy'] - signs['h']:+.1f} (signs), {photos['cross_entropy'] - photos['h']:+.1f} (CIFAR-10); "
+        "second stage trained on corrupted signs, minus control on h "
+        f"{spoiled['cross_entropy'] - spoiled['h']:+.1f} (signs)"
     )
 
 
@@ -153,10 +169,10 @@ def introspection_calibrated() -> str:
     rows = rows.query("kind == 'head' and trained == 'clean' and seed == 0").set_index(["network", "head"])
     signs, photos = rows.loc[SIGNS[0]], rows.loc[CIFAR]
     return (
-        f"error of calibration: signs {signs.loc['feed-forward', 'ece']:.2f} → "
-        f"{signs.loc['cross_entropy', 'ece']:.2f}, "
-        f"CIFAR-10 {photos.loc['feed-forward', 'ece']:.2f} → {photos.loc['cross_entropy', 'ece']:.2f}; with one "
-        f"temperature {photos.loc['feed-forward', 'scaled ece']:.2f}"
+        "expected calibration error on corrupted images, signs: base classifier "
+        f"{signs.loc['feed-forward', 'ece']:.2f}, second stage {signs.loc['cross_entropy', 'ece']:.2f}; CIFAR-10: base "
+        f"classifier {photos.loc['feed-forward', 'ece']:.2f}, second stage {photos.loc['cross_entropy', 'ece']:.2f}, "
+        f"base classifier with temperature scaling {photos.loc['feed-forward', 'scaled ece']:.2f}"
     )
 
 
@@ -164,8 +180,8 @@ def introspection_one_pass() -> str:
     rows = table("introspection_signs").query("network == 'signs/classifier' and trained == 'clean' and seed == 0")
     weights = rows.set_index("head")["weights"]
     return (
-        f"only the second stage is trained: {weights['cross_entropy']:,.0f} weights on contrasts; the control on h has "
-        f"{weights['h']:,.0f}"
+        f"number of trained weights, all in the second stage: on contrast gradients {weights['cross_entropy']:,.0f}, "
+        f"on the features h (control) {weights['h']:,.0f}"
     )
 
 
@@ -175,20 +191,22 @@ CLAIMS = (
         chapter=2,
         section="2.2",
         source="selvaraju2020gradcam",
-        claim="The negated gradient shows what would have to go",
+        claim=(
+            "The negated gradient highlights what would have to be removed from an image for the prediction to change"
+        ),
         stated=CONFIRMED_HERE,
         paper=Setting(
             network="VGG-16",
-            data="photographs with two things",
+            data="photographs with two objects",
             training="published weights",
-            protocol="single pictures shown",
+            protocol="examples of single images",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks; ResNet-20 and SqueezeNet",
+            network="three sign classifiers; ResNet-20 and SqueezeNet",
             data="scenes of two signs; pairs of photographs side by side",
             training=OUR_TRAINING,
-            protocol="on whose side does the peak lie?",
+            protocol="share of maps that peak on the side of the other sign or photograph",
             implementation=OWN_CODE,
         ),
         differs=(
@@ -201,27 +219,30 @@ CLAIMS = (
             counterfactual_signs,
             counterfactual_photographs,
         ),
-        note="empty with one sign",
+        note=(
+            "The map is nearly empty if a scene has one sign only, because hardly any region lowers the score of the "
+            "predicted class"
+        ),
     ),
     Claim(
         id="contrast",
         chapter=2,
         section="2.3",
         source="prabhushankar2020contrastive",
-        claim="A contrast answers *why P, rather than Q?*",
+        claim="A contrastive explanation map answers the question “Why P, rather than Q?”",
         stated=CONFIRMED_HERE,
         paper=Setting(
             network="not known to us",
-            data="photographs, alike classes, seismic sections",
+            data="photographs, visually similar classes, seismic sections",
             training="not known to us",
-            protocol="single pictures shown",
+            protocol="examples of single images",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks; SqueezeNet",
-            data="exact twins of drawn signs; pairs of photographs",
+            network="three sign classifiers; SqueezeNet",
+            data="counterfactual pairs of synthetic signs; pairs of photographs side by side",
             training=OUR_TRAINING,
-            protocol="mass on the pixels that differ",
+            protocol="share of the map's total positive value on the pixels that differ",
             implementation=OWN_CODE,
         ),
         differs=(
@@ -234,17 +255,23 @@ CLAIMS = (
             contrast_signs,
             contrast_photographs,
         ),
-        note="not for mirrored drawings",
+        note=(
+            "The exception is mirrored signs, because feature maps summed over channels indicate which strokes are "
+            "present but not their orientation"
+        ),
     ),
     Claim(
         id="fisher",
         chapter=2,
         section="2.4",
         source="alregib2023tutorial",
-        claim="Contrasts average to nothing, and their covariance is the Fisher information",
+        claim=(
+            "The probability-weighted mean of the contrast gradients is zero, and their covariance is the Fisher "
+            "information"
+        ),
         stated=CONFIRMED_IN_PAPER_SETTING,
         measured=(fisher,),
-        note="an identity",
+        note="The claim is a mathematical identity",
         identity=True,
     ),
     Claim(
@@ -252,20 +279,23 @@ CLAIMS = (
         chapter=2,
         section="2.5",
         source="adebayo2018sanity",
-        claim="Guided backpropagation does not notice randomised weights; Grad-CAM does",
+        claim=(
+            "Maps of guided backpropagation hardly change if the weights are randomised, whereas Grad-CAM maps do "
+            "change"
+        ),
         stated=CONFIRMED_HERE,
         paper=Setting(
             network="Inception v3 and small networks",
             data="ImageNet, Fashion-MNIST, MNIST",
             training="published weights; from scratch",
-            protocol="cascading randomisation, rank correlation and others",
+            protocol="cascading randomisation of the layers, measured by rank correlation and other similarities",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks, ResNet-20, SqueezeNet",
-            data="drawn signs, CIFAR-10, ImageNet photographs",
+            network="three sign classifiers, ResNet-20, SqueezeNet",
+            data="synthetic signs, CIFAR-10, ImageNet photographs",
             training=OUR_TRAINING,
-            protocol="the last layer drawn anew, rank correlation",
+            protocol="re-initialisation of the last layer, measured by rank correlation",
             implementation=OWN_CODE,
         ),
         differs=(
@@ -274,32 +304,36 @@ CLAIMS = (
             "implementation",
         ),
         measured=(sanity,),
-        note="published networks on real pictures among ours; Grad-CAM notices by its sign",
+        note=(
+            "Our networks include published ones on real photographs; the change of Grad-CAM is clear in its signed "
+            "values, but smaller in their magnitudes"
+        ),
     ),
     Claim(
         id="pointing",
         chapter=2,
         section="2.B",
         source="selvaraju2020gradcam",
-        claim="Grad-CAM points at the object",
+        claim="A Grad-CAM map has its peak on the object that is classified",
         stated=CONTROL_AS_GOOD,
         published=(
             Published(
-                READERS_NOTES, "pointing game 70.58 %, against 60.30 % of contrastive excitation backpropagation"
+                READERS_NOTES,
+                "accuracy in the pointing game: Grad-CAM 70.58 %, contrastive excitation backpropagation 60.30 %",
             ),
         ),
         paper=Setting(
             network="VGG-16",
             data="ImageNet validation",
             training="published weights",
-            protocol="pointing game with a box",
+            protocol="pointing game with the bounding box of the object",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks",
-            data="one drawn sign a picture",
-            training="ten thousand drawn signs, eight epochs",
-            protocol="pointing game with the sign's mask",
+            network="three sign classifiers",
+            data="one synthetic sign per image",
+            training="ten thousand synthetic signs, eight epochs",
+            protocol="pointing game with the mask of the sign",
             implementation=OWN_CODE,
         ),
         differs=SETTING_FIELDS,
@@ -310,26 +344,27 @@ CLAIMS = (
         chapter=2,
         section="2.B",
         source="chattopadhay2018gradcampp",
-        claim="Grad-CAM++ has a lower average drop than Grad-CAM",
+        claim="Grad-CAM++ has a lower (better) average drop in confidence than Grad-CAM",
         stated=CONTROL_AS_GOOD,
         published=(
             Published(
                 TRANSCRIPT,
-                "ImageNet 36.84 against 46.56 %; VOC 2007 19.53 against 28.54 %, where Grad-CAM has the higher "
-                "increase in confidence, 21.43 against 18.96 %",
+                "average drop (lower is better), ImageNet: Grad-CAM++ 36.84 %, Grad-CAM 46.56 %; VOC 2007: "
+                "Grad-CAM++ 19.53 %, Grad-CAM 28.54 %; increase in confidence (higher is better), VOC 2007: "
+                "Grad-CAM++ 18.96 %, Grad-CAM 21.43 %",
             ),
         ),
         paper=Setting(
             network="VGG-16",
             data="ImageNet and PASCAL VOC 2007 validation",
             training="published weights",
-            protocol="average drop on the picture weighted by the map",
+            protocol="average drop in confidence if the image is weighted by the map",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks",
-            data="one drawn sign a picture",
-            training="ten thousand drawn signs, eight epochs",
+            network="three sign classifiers",
+            data="one synthetic sign per image",
+            training="ten thousand synthetic signs, eight epochs",
             protocol="the same",
             implementation=OWN_CODE,
         ),
@@ -346,20 +381,20 @@ CLAIMS = (
         chapter=2,
         section="2.C",
         source="prabhushankar2024voice",
-        claim="Under wrong predictions the uncertainty of an explanation overlaps with it (VOICE)",
+        claim="For wrong predictions, the uncertainty of an explanation overlaps with the explanation (VOICE)",
         evidence=voice_overlap_evidence,
         paper=Setting(
             network="six architectures",
             data="ImageNet and CIFAR-10-C",
             training="not known to us",
-            protocol="four techniques",
+            protocol="four explanation techniques",
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks, ResNet-20, SqueezeNet",
-            data="drawn signs, CIFAR-10 fair and challenged, ImageNet photographs",
+            network="three sign classifiers, ResNet-20, SqueezeNet",
+            data="synthetic signs; CIFAR-10, clean and corrupted; ImageNet photographs",
             training=OUR_TRAINING,
-            protocol="one technique, wrong answers beside right ones",
+            protocol="one explanation technique; wrong predictions compared with correct ones",
             implementation=OWN_CODE,
         ),
         differs=(
@@ -369,7 +404,7 @@ CLAIMS = (
             "implementation",
         ),
         measured=(voice_overlap,),
-        note="as large under right answers",
+        note="The overlap is equally large for correct predictions",
     ),
     Claim(
         id="voice-epistemic",
@@ -386,10 +421,10 @@ CLAIMS = (
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="three sign networks, ResNet-20, SqueezeNet",
-            data="drawn signs, CIFAR-10 fair and challenged, ImageNet photographs",
+            network="three sign classifiers, ResNet-20, SqueezeNet",
+            data="synthetic signs; CIFAR-10, clean and corrupted; ImageNet photographs",
             training=OUR_TRAINING,
-            protocol="wrong answers against right ones, which is another question",
+            protocol="AUROC of wrong against correct predictions, which answers a different question",
             implementation=OWN_CODE,
         ),
         measured=(voice_epistemic,),
@@ -399,23 +434,29 @@ CLAIMS = (
         chapter=2,
         section="2.7",
         source="prabhushankar2022introspective",
-        claim="A second look at contrasts is more robust on noisy pictures",
+        claim=(
+            "A second stage on contrast gradients (introspective learning) makes a classifier more robust on noisy "
+            "images"
+        ),
         stated=NOT_CONFIRMED_HERE,
-        published=(Published(ABSTRACT, "4 % more robust"),),
+        published=(Published(ABSTRACT, "4 % more robust on noisy data"),),
         paper=INTROSPECTION,
         ours=SECOND_LOOK,
         differs=SETTING_FIELDS,
         measured=(introspection_robust,),
-        note="a small lead over the control on h is seen",
+        note="We measured only a small gain over the control, a second stage on the features h",
     ),
     Claim(
         id="introspection-calibrated",
         chapter=2,
         section="2.7",
         source="prabhushankar2022introspective",
-        claim="… and errs less in its calibration",
+        claim=(
+            "A second stage on contrast gradients (introspective learning) reduces the calibration error on noisy "
+            "images"
+        ),
         stated=NOT_CONFIRMED_HERE,
-        published=(Published(ABSTRACT, "42 % fewer calibration errors"),),
+        published=(Published(ABSTRACT, "42 % fewer calibration errors on noisy data"),),
         paper=INTROSPECTION,
         ours=SECOND_LOOK,
         differs=SETTING_FIELDS,
@@ -426,10 +467,10 @@ CLAIMS = (
         chapter=2,
         section="2.7",
         source="prabhushankar2022introspective",
-        claim="All contrasts follow from one forward pass, and the network stays as it is",
+        claim="All contrast gradients of an image follow from one forward pass, and the network is not changed",
         stated=CONFIRMED_IN_PAPER_SETTING,
         measured=(introspection_one_pass,),
-        note="by the closed form of the last layer",
+        note="The claim follows from the closed form of the gradient of the last layer",
         merit=True,
         identity=True,
     ),

@@ -1,7 +1,7 @@
 """The parts of a claim, and the rules by which its verdict is computed.
 
-A verdict is computed from the lead of a method over a reference, its 95% interval and a margin below which a difference
-does not matter, if the stored result has an interval. Otherwise it is stated.
+If the stored result has an interval, the verdict is computed from the lead of a method over a reference (the difference
+of their results), its 95% interval, and a margin below which a difference does not matter. Otherwise it is stated.
 """
 
 import re
@@ -36,7 +36,7 @@ VERDICTS = (
     NOT_TESTED_FAIRLY,
     OPEN,
 )
-# The source of a published figure; figures without a source are not listed.
+# Where a published figure comes from; a figure without a source is not listed.
 FIGURE_SOURCES = AUTHORS_FILES, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED = (
     "the authors' own files",
     "a transcript of the paper",
@@ -45,21 +45,21 @@ FIGURE_SOURCES = AUTHORS_FILES, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED
     "could not be checked",
 )
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
-SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero has no sign
+SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero is printed without + or -
 AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.1  # differences that do not matter
 
 # Settings that several claims share.
-OWN_CODE = "ours, from the equations, held against naive loops and other libraries in the tests"
-OUR_NETWORKS = "three sign networks of ten layers; a published ResNet-20"
-OUR_DATA = "drawn signs; the part of CIFAR-10 that is at hand"
-OUR_TRAINING = "ten thousand drawn signs, eight epochs; published weights"
+OWN_CODE = "ours, from the equations, compared with simple loops and other libraries in the tests"
+OUR_NETWORKS = "three sign classifiers with ten layers; a published ResNet-20"
+OUR_DATA = "synthetic traffic signs; the part of CIFAR-10 that was available to us"
+OUR_TRAINING = "ten thousand synthetic signs, eight epochs; published weights"
 
 # Networks of the stored results.
 SIGNS = ["signs/classifier", "signs/classifier/1", "signs/classifier/2"]
 CIFAR, IMAGENET = "cifar10/resnet20", "imagenet/squeezenet1_1"
 AUROC = ["auroc", "low", "high"]  # the columns of an estimate with its interval
 
-table: Callable[[str], pd.DataFrame] = cache(load_result)  # a stored result, which is read once
+table: Callable[[str], pd.DataFrame] = cache(load_result)  # a stored result, which is loaded once
 
 
 class Estimate(NamedTuple):
@@ -94,20 +94,21 @@ class Estimate(NamedTuple):
         return Estimate(value, value - below, value + above)
 
 
-CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that decides nothing
+CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that does not separate the groups
 
 
 def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
-    """Return whether a method is ahead of a reference.
+    """Return whether the result of a method is higher than that of a reference.
 
-    A lead decides it if its whole interval is at most the margin (not ahead), or else above zero (ahead).
+    A lead is the difference of the two results. It decides the question if its whole interval is at most the margin
+    (the method is not ahead), or else above zero (the method is ahead).
 
     Args:
         leads: the lead of the method in each setting.
         margin: difference that does not matter.
 
     Returns:
-        Whether the method is ahead; None if no lead decides it, or if the leads that do disagree.
+        Whether the method is ahead; None if no lead decides the question, or if the leads that decide it disagree.
     """
     decided = {lead.high > margin for lead in leads if lead.high <= margin or lead.low > 0}
     return decided.pop() if len(decided) == 1 else None
@@ -121,8 +122,8 @@ class Evidence:
         leads: the lead of the method over what the claim names, in each setting; empty if the claim states what was
             observed without an interval.
         margin: difference that does not matter.
-        claims_lead: whether the claim is that the method is ahead; False if it is that the method is not ahead.
-        over_control: the lead of the method over a control; empty without a control.
+        claims_lead: True if the claim says that the method is ahead; False if it says that the method is not ahead.
+        over_control: the lead of the method over a control, in each setting; empty if there is no control.
     """
 
     leads: Sequence[Estimate]
@@ -131,7 +132,7 @@ class Evidence:
     over_control: Sequence[Estimate] = ()
 
     def verdict(self, settings_differ: bool) -> str:
-        """Return the verdict that follows.
+        """Return the verdict that follows from the intervals.
 
         Args:
             settings_differ: whether our setting differs from that of the paper.
@@ -156,7 +157,7 @@ class Published:
 
     Attributes:
         certainty: where the figure comes from, one of ``FIGURE_SOURCES``.
-        figure: the figure as the paper states it; None if it could not be checked.
+        figure: the published values, with the metric and its unit; None if they could not be checked.
         source: key of the work that published it; None if it is the source of the claim.
     """
 
@@ -169,7 +170,7 @@ class Published:
         _require(self.certainty in FIGURE_SOURCES, f"unknown certainty '{self.certainty}'", FIGURE_SOURCES)
         _require(
             (self.certainty == NOT_CHECKED) == (self.figure is None),
-            "a figure that could not be checked is not printed, and one that was checked is",
+            "the text of a figure that could not be checked is not printed, and every other figure needs a text",
         )
         _require(self.source is None or self.source in SOURCES, f"unknown source '{self.source}'", SOURCES)
 
@@ -179,11 +180,11 @@ class Setting:
     """The setting of a measurement.
 
     Attributes:
-        network: which network.
-        data: which data.
+        network: the network that was evaluated.
+        data: the data on which it was evaluated.
         training: how the network was trained.
         protocol: what was measured, and how.
-        implementation: whose code.
+        implementation: whose code was used.
     """
 
     network: str
@@ -202,16 +203,16 @@ class Claim:
         chapter: number of the chapter.
         section: number of the section.
         source: key of the paper.
-        claim: the claim in words.
+        claim: the claim as one full sentence, without the final period.
         stated: the verdict if it is not computed, one of ``VERDICTS``.
         evidence: function that returns the intervals from which the verdict is computed; None if there are none.
         published: the figures that were published.
         paper: the setting of the paper.
         ours: our setting.
         differs: the parts in which the settings differ.
-        measured: functions that return what was measured, as a sentence; their arguments are the values that the
-            chapter computes while it runs.
-        note: a remark on the verdict.
+        measured: functions that return the measured values as text; their arguments are the values that the chapter
+            computes while it runs.
+        note: a sentence that explains the verdict, without the final period.
         merit: whether the claim is that a method is better than others.
         identity: whether the claim is a mathematical identity, which has no setting.
     """
@@ -252,7 +253,9 @@ class Claim:
         if self.stated in (NOT_CONFIRMED_HERE, CONFIRMED_HERE):
             _require(bool(self.differs), f"{self.id}: '{self.stated}' must name the parts of the setting that differ")
         if self.stated in (CONFIRMED_IN_PAPER_SETTING, NOT_CONFIRMED_IN_PAPER_SETTING):
-            _require(not self.differs, f"{self.id}: '{self.stated}', and yet the settings differ in {self.differs}")
+            _require(
+                not self.differs, f"{self.id}: '{self.stated}' needs equal settings, but they differ in {self.differs}"
+            )
 
     @property
     def computed(self) -> bool:
@@ -282,13 +285,14 @@ class Claim:
         return {name for sentence in self.measured for name in signature(sentence).parameters}
 
     def measured_sentences(self, **live: Any) -> list[str]:
-        """Return what was measured, in sentences.
+        """Return the measured values as texts.
 
         Args:
-            **live: values that the chapter has computed; a sentence without its values refers to the section instead.
+            **live: values that the chapter has computed; if the values of a text are missing, it refers to the section
+                in which they are computed.
 
         Returns:
-            The sentences.
+            The texts.
         """
         sentences = []
         for sentence in self.measured:
@@ -296,12 +300,12 @@ class Claim:
             if set(names) <= set(live):
                 text = sentence(**{name: live[name] for name in names})
             else:
-                text = f"computed whenever section {self.section} runs"
+                text = f"computed when section {self.section} is run"
             sentences.append(SIGNED_ZERO.sub(r"\1", text))
         return sentences
 
 
 def _require(follows: bool, message: str, choices: Sequence[str] | dict = ()) -> None:
-    """Raise an error with the choices if a rule is broken."""
+    """Raise an error with the possible choices if a rule is broken."""
     if not follows:
         raise ValueError(message + f"; choose from: {'; '.join(choices)}" * bool(choices))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """A work.
+    """A cited work.
 
     Attributes:
         label: how the work is cited in a sentence.
-        link: address of the work.
-        in_bibliography: whether the bibliography has an entry of it.
+        link: web address of the work.
+        in_bibliography: whether the bibliography has an entry for it.
     """
 
     label: str
