@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import attacks, attribution, gradients, rendering, uncertainty
+from benchmarks import attacks, attribution, busy_machine, gradients, rendering, uncertainty
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import WARM_ALLOCATOR, machine
 from tutorial_lib._validation import check_choice
 
 SUBJECTS = {
     "gradients": gradients.run,
+    "busy machine": busy_machine.run,
     "information": attribution.run,
     "uncertainty": uncertainty.run,
     "attacks": attacks.run,
@@ -57,7 +58,7 @@ def main() -> None:
             "rows": merge([run_process(subject, args) for _ in range(args.processes)]),
         }
         threads = f"-{args.threads}-threads" if device.type == "cpu" else ""
-        (RESULTS / f"{subject}-{device.type}{threads}.json").write_text(
+        (RESULTS / f"{subject.replace(' ', '-')}-{device.type}{threads}.json").write_text(
             json.dumps(content, indent=1, ensure_ascii=False) + "\n"
         )
     (RESULTS / "TABLE.md").write_text(table())

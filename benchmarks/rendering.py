@@ -18,7 +18,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     ways = {
         "a picture of 48×48": lambda: render(labels, device=device),
         "a picture of 96×96": lambda: render(labels, size=96, device=device),
-        "a counterfactual pair of 48×48": lambda: counterfactual_pairs(labels, (labels + 1) % len(SIGNS), device=device),
+        "a counterfactual pair of 48×48": lambda: counterfactual_pairs(
+            labels, (labels + 1) % len(SIGNS), device=device
+        ),
     } | {f"{kind}, level 3": lambda kind=kind: corrupt(images, kind, 3) for kind in CORRUPTIONS}
     rows = []
     for name, seconds in time_interleaved(ways, rounds, device).items():

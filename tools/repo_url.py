@@ -25,6 +25,7 @@ if not importlib.util.find_spec("tutorial_course"):  # on Colab, or in a bare cl
     if not os.path.exists("../pyproject.toml"):
         source = "tutorial-lib[course] @ git+{url}@{branch}"
     %pip install -q "{{source}}"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads leave the processor
 from tutorial_lib import runtime
 
 device = runtime.setup_device()"""

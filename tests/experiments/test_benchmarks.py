@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import attacks, attribution, gradients, rendering, timing, uncertainty
+from benchmarks import attacks, attribution, busy_machine, gradients, rendering, timing, uncertainty
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import ratio, time_interleaved
 
@@ -69,6 +69,13 @@ def test_time_interleaved_alternates_between_methods():
     seconds = time_interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3, torch.device("cpu"))
     assert order == ["a", "b"] * 4 and len(seconds["a"]) == 3
     assert ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0]}, "a", "b") == 2
+
+
+def test_busy_processes_run_inside_the_block_only():
+    with pytest.raises(ZeroDivisionError), busy_machine.busy_processes(2) as processes:
+        assert len(processes) == 2 and all(process.poll() is None for process in processes)
+        raise ZeroDivisionError
+    assert all(process.poll() is not None for process in processes)
 
 
 def test_benchmark_gradient_norm_methods_agree():
