@@ -203,6 +203,16 @@ def test_built_page_tables_are_rendered(book, page):
     assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
 
 
+# After a change of the width: wait for the new layout, and for the sidebars to slide into place.
+WAIT_FOR_LAYOUT_SCRIPT = """async width => {
+  const frame = () => new Promise(requestAnimationFrame);
+  while (innerWidth !== width) await frame();
+  await frame();
+  await frame();
+  await Promise.allSettled(document.getAnimations().map(animation => animation.finished));
+}"""
+
+
 def overflowing_elements(tab):
     """Return the elements that extend beyond the window and cannot be scrolled to."""
     return tab.evaluate(OVERFLOWING_ELEMENTS_SCRIPT)
@@ -250,6 +260,7 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
     assert axe_violations(tab) == []
     for width in widths:
         tab.set_viewport_size({"width": width, "height": 900})
+        tab.evaluate(WAIT_FOR_LAYOUT_SCRIPT, width)
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
             f"the page scrolls sideways at {width}"
         )
