@@ -1,6 +1,9 @@
 """Tests that the chapters work in the book, in Jupyter and on Colab, and contain nothing that becomes outdated."""
 
+import ast
 import copy
+import importlib
+import importlib.util
 import json
 import re
 import symtable
@@ -375,3 +378,50 @@ def test_notebook_collapse_check_detects_open_advanced_sections(metadata, colab)
     with pytest.raises(AssertionError):
         test_notebook_advanced_sections_are_collapsed(notebook)
     test_notebook_advanced_sections_are_collapsed(advanced_sections.collapse(notebook))
+
+
+# Names of the packages.
+
+
+def missing_names(notebook):
+    """Return the names that code cells, and code in the text, take from our packages although they do not exist."""
+    cells = notebook["cells"]
+    code = "\n".join(advanced_sections.text(cell) for cell in cells if cell["cell_type"] == "code")
+    nodes = [*ast.walk(ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", code)))]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module.startswith("tutorial_")]
+    imported = {(alias.asname or alias.name): (node.module, alias.name) for node in imports for alias in node.names}
+    used = {(*imported[n.value.id], n.attr) for n in nodes if isinstance(n, ast.Attribute) and name_of(n) in imported}
+    text = "\n".join(advanced_sections.text(cell) for cell in cells if cell["cell_type"] == "markdown")
+    packages = "|".join(path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py"))
+    used |= {("tutorial_lib", *match) for match in re.findall(rf"`(?:tutorial_lib\.)?({packages})\.(\w+)", text)}
+    return sorted(".".join(path) for path in {*imported.values(), *used} if not exists(*path))
+
+
+def name_of(attribute):
+    """Return the name of which an attribute is taken, or None if it is not a name."""
+    return attribute.value.id if isinstance(attribute.value, ast.Name) else None
+
+
+def exists(module, name, *attributes):
+    """Return whether a module contains a name, and if the name is a module, whether that contains the attributes."""
+    owner = importlib.import_module(module)
+    if not hasattr(owner, name):
+        if not importlib.util.find_spec(f"{module}.{name}"):
+            return False
+        owner = importlib.import_module(f"{module}.{name}")
+    else:
+        owner = getattr(owner, name)
+    return type(owner).__name__ != "module" or all(hasattr(owner, attribute) for attribute in attributes)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_uses_only_existing_names_of_our_packages(path):
+    assert missing_names(json.loads(path.read_text(encoding="utf-8"))) == []
+
+
+def test_missing_names_finds_imports_attributes_and_names_in_text():
+    code = "from tutorial_lib import gradients, nothing\ngradients.input_gradient, gradients.no_such_function"
+    text = "Call `gradients.another` or `gradients.logit`."
+    cells = [{"cell_type": "code", "source": code}, {"cell_type": "markdown", "source": text}]
+    expected = ["gradients.another", "gradients.no_such_function", "nothing"]
+    assert missing_names({"cells": cells}) == [f"tutorial_lib.{name}" for name in expected]
