@@ -54,7 +54,7 @@ def table(folder: Path = RESULTS) -> str:
             lines += [
                 f"{description}; torch {machine['torch']}, Python {machine['python']}; "
                 f"{run['date']}, medians of {run['rounds']} rounds"
-                + (f" in each of {run['processes']} processes with a warm allocator." if "processes" in run else "."),
+                + (f"; processes with a warm allocator: {run['processes']}." if "processes" in run else "."),
                 "",
             ]
             header = ["| what | measured | range | aim | |", "|---|---|---|---|---|"]

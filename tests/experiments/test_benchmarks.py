@@ -46,7 +46,7 @@ def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
     (tmp_path / "world.json").write_text(json.dumps({**run, "date": "2026-01-01", "rounds": 7, "processes": 3}))
     markdown = table(tmp_path).replace("\u00a0", " ")
     assert "| a | 1.50 × | 1.00 to 3.00 | ≥ 2 | **missed** |" in markdown
-    assert "medians of 7 rounds in each of 3 processes with a warm allocator." in markdown
+    assert "medians of 7 rounds; processes with a warm allocator: 3." in markdown
 
 
 def test_fastest_returns_method_with_shortest_median_time(monkeypatch):
