@@ -16,11 +16,12 @@ TITLES = {
 
 
 def merge(processes: list[list[dict]]) -> list[dict]:
-    """Return one row for each measurement: its median over the processes, the lowest and the highest value."""
+    """Return one row for each measurement: its median over the processes, and their range if there are several."""
     rows = []
     for row, *others in zip(*processes, strict=True):
         values = [r["measured"] for r in (row, *others)]
-        merged = {**row, "measured": statistics.median(values), "low": min(values), "high": max(values)}
+        merged = {**row, "measured": statistics.median(values)}
+        merged |= {"low": min(values), "high": max(values)} if others else {}
         if "target" in row:
             measured, target = merged["measured"], row["target"]
             merged["met"] = measured >= target if row["least"] else measured <= target
