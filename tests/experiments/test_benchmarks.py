@@ -38,6 +38,7 @@ def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
         (1.5, 1.0, 3.0, False),
         (5.0, 2.0, 6.0, True),
     ]
+    assert "low" not in merge([rows(("a", 1.0))])[0], "one process has no range"
     run = {
         "subject": "world",
         "machine": {"processor": "p", "threads": "2", "torch": "2", "python": "3"},
