@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import numpy as np
 import scipy
 import torch
 from torch import Tensor
@@ -160,8 +161,16 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     def residuals(beta):
         return (_logistic(u, torch.from_numpy(beta)) - v).numpy()
 
-    fits = [scipy.optimize.least_squares(residuals, start, method="lm", xtol=1e-15, ftol=1e-15) for start in starts]
-    beta = torch.from_numpy(min(fits, key=lambda fit: fit.cost).x)
+    def jacobian(beta):
+        sigmoid = scipy.special.expit(beta[1] * (u.numpy() - beta[2]))
+        slope = beta[0] * sigmoid * (1 - sigmoid)
+        return np.stack([sigmoid - 0.5, slope * (u.numpy() - beta[2]), -slope * beta[1], u.numpy(), np.ones(len(u))], 1)
+
+    # All starts at the usual tolerance; then the best of them as exactly as float64 allows.
+    rough = [scipy.optimize.least_squares(residuals, start, jacobian, method="lm") for start in starts]
+    best = min(rough, key=lambda fit: fit.cost).x
+    exact = scipy.optimize.least_squares(residuals, best, jacobian, method="lm", xtol=1e-15, ftol=1e-15)
+    beta = torch.from_numpy(exact.x)
 
     def curve(scores: Tensor) -> Tensor:
         u = (scores.detach().to("cpu", torch.float64) - s_mean) / s_std
