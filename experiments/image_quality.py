@@ -35,6 +35,7 @@ TRAIN_DISTORTIONS = {"signs": ("signs", "train"), "photographs": ("cifar10", "tr
 N_TRAIN_IMAGES, PRISTINE = 2_000, 300  # training images, and how many of them for the mean gradient
 CODER = {"hidden": 196, "patches": 8_000, "steps": 80}
 NO_REFERENCE = ("error", "norm", "alignment")
+N_RESAMPLES = 200  # bootstrap samples of an interval
 CONTROLS = ("UNIQUE, untrained", "whitened patches")
 N_REPEATS = (
     "distance",
@@ -57,6 +58,7 @@ DISTORTION_GROUPS = (
 )  # kinds of rows, in the order of the table
 SMALL = {
     "SEEDS": (0,),
+    "N_RESAMPLES": 20,
     "SCENES": 2,
     "N_FEW": 1,
     "IMAGE_SIZE": 48,
@@ -190,7 +192,9 @@ def correlations(scores: Tensor, pairs: QualityDataset) -> dict:
         ("within", mean_correlation, (scores, pairs.quality, kinds)),
         ("pooled", srcc, (scores, pairs.quality)),
     ):
-        low, high = bootstrap_interval(statistic, *data, paired=True, n_resamples=200, generator=make_generator(0))
+        low, high = bootstrap_interval(
+            statistic, *data, paired=True, n_resamples=N_RESAMPLES, generator=make_generator(0)
+        )
         intervals |= {f"{name} low": low, f"{name} high": high}
     row = {
         "within": mean(map(abs, by_kind.values())),

@@ -13,7 +13,7 @@ from tutorial_lib.gradients import objective_values, reconstruction_mse
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
 
-TINY = {"SEEDS": (0, 1), "SCENES": 2, "N_FEW": 2, "EPOCHS": 1, "N_TRAIN_IMAGES": 64, "PRISTINE": 8}
+TINY = {"SEEDS": (0, 1), "N_RESAMPLES": 20, "SCENES": 2, "N_FEW": 2, "EPOCHS": 1, "N_TRAIN_IMAGES": 64, "PRISTINE": 8}
 
 
 @pytest.fixture

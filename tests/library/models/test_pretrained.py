@@ -12,7 +12,6 @@ from torch import nn
 from torchvision.models import get_model_weights
 
 from tests._http_server import serve_directory
-from tutorial_lib import _download
 from tutorial_lib.data.loading import is_available, load
 from tutorial_lib.data.registry import DATASETS
 from tutorial_lib.models import pretrained as pretrained_module
@@ -274,7 +273,7 @@ def test_load_pretrained_reports_file_missing_on_host(replaced_checkpoint, weigh
 
 
 def test_load_pretrained_times_out_on_silent_host(replaced_checkpoint, weights, monkeypatch):
-    monkeypatch.setattr(_download, "CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(pretrained_module, "CONNECT_TIMEOUT_S", 0.3)
     with serve_directory({}, silent=True) as address:
         replace_weights(monkeypatch, replaced_checkpoint[1], address)
         with pytest.raises(FileNotFoundError, match="timed out"):
