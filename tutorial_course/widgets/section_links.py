@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 from html import escape
 from urllib.parse import quote
 
-from tutorial_course.widgets.interactive_figure import BOOK_ENV_VAR
+from tutorial_course._display import is_book_build
 from tutorial_lib._validation import check_choice
 
 CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4: "04-expectancy", 5: "05-conclusion"}
@@ -77,6 +75,22 @@ SECTION_TITLES = {
 }
 
 
+def section_label(section: str) -> str:
+    """Return the label of a section, an address that does not depend on its title.
+
+    Args:
+        section: the number of the section, such as "2.2".
+
+    Returns:
+        The id of the anchor above its heading.
+
+    Example:
+        >>> section_label("2.A")
+        'section-2-a'
+    """
+    return f"section-{section.replace('.', '-').lower()}"
+
+
 def section_url(section: str) -> str:
     """Return the relative address of a section.
 
@@ -97,10 +111,8 @@ def section_url(section: str) -> str:
     """
     title = SECTION_TITLES[check_choice(section, SECTION_TITLES, "section")]
     name = CHAPTER_FILES[int(section[0])]
-    if os.environ.get(BOOK_ENV_VAR):
-        # As docutils makes an id: runs of other characters become a hyphen, and the id begins with a letter.
-        words = re.sub(r"[^a-z0-9]+", "-", f"{section} {title}".lower())
-        return f"{name}.html#{re.sub(r'^[-0-9]+|-+$', '', words)}"
+    if is_book_build():
+        return f"{name}.html#{section_label(section)}"
     return f"{name}.ipynb#{quote(f'{section} {title}'.replace(' ', '-'))}"
 
 
