@@ -134,7 +134,7 @@ def accuracy_by_corruption(predict: Callable[[ModelOutputs], Tensor], corrupted:
     """Return accuracy and ECE for each severity and for each corruption."""
     z, labels = format_grid(predict(corrupted)), format_grid(corrupted.labels)
     parts = [("level", level, z[i], labels[i]) for i, level in enumerate(SEVERITIES)]
-    parts += [("challenge", kind, z[:, i], labels[:, i]) for i, kind in enumerate(CORRUPTIONS)]
+    parts += [("corruption", kind, z[:, i], labels[:, i]) for i, kind in enumerate(CORRUPTIONS)]
     rows = []
     for kind, value, a, b in parts:
         a, b = a.flatten(0, 1), b.flatten()
@@ -247,6 +247,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         head_rows = compare_heads(
             model.head, trained[training_set], clean, corrupted, calibration_outputs, heads=heads, seeds=seeds
         )
-        base = {"network": name, "trained": training_set, "pictures": len(trained[training_set].labels)}
+        base = {"network": name, "trained": training_set, "images": len(trained[training_set].labels)}
         rows += [{**row, **base} for row in head_rows if row["kind"] == "head" or heads is None]
     return rows

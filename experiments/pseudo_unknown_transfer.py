@@ -93,12 +93,12 @@ def transfer_steps(
                     )
                 )
             aurocs = {
-                "shown players": auroc(normal_scores, score(pseudo_unknown[~train_pseudo])),
-                "a player not shown": mean(left_out),
+                "pseudo-unknown, trained": auroc(normal_scores, score(pseudo_unknown[~train_pseudo])),
+                "pseudo-unknown, left out": mean(left_out),
                 "novel": auroc(normal_scores, score(novel)),
             }
             aurocs["novel, through B"] = auroc(score(features_b["known"][name]), score(features_b["novel"][name]))
-            row = {"reads": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
+            row = {"input": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
             rows.append(row | {k: round(v, 4) for k, v in aurocs.items()})
     return rows
 
@@ -131,7 +131,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     metadata = {
         "split": split,
         "network B": NETWORKS[split % len(NETWORKS)],
-        "players": ", ".join(SIGNS[c] for c in pseudo_classes),
+        "pseudo-unknown classes": ", ".join(SIGNS[c] for c in pseudo_classes),
     }
     metadata |= {"right, A": round(accuracy_a, 4), "right, B": round(accuracy(g.model_outputs(B, normal), labels), 4)}
     return [

@@ -67,7 +67,14 @@ def component_shares(network: str, seed: int, states: list[dict[str, Tensor]], m
         generator = torch.Generator().manual_seed(1000 * seed + i)
         walk = trajectory_pca(random_walk_like(states, generator=generator)).explained_variance_ratio[:3].tolist()
         rows.append(
-            {"kind": "share", "network": network, "of": "walk", "first": walk[0], "second": walk[1], "third": walk[2]}
+            {
+                "kind": "share",
+                "network": network,
+                "of": "random walk",
+                "first": walk[0],
+                "second": walk[1],
+                "third": walk[2],
+            }
         )
         plane = [random_weight_direction(model, generator=generator) for _ in range(2)]
         rows.append(

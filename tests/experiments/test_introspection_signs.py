@@ -93,7 +93,7 @@ def test_evaluate_head_reports_accuracy_by_severity(last_layer):
     assert row["right where not shown"] == pytest.approx(0.8) and row["temperature"] > 1
     parts = introspection_signs.accuracy_by_corruption(lambda outputs: 30 * outputs.z, wrong_at_3)
     assert [p["right"] for p in parts if p["kind"] == "level"] == [1, 1, 0, 1, 1]
-    assert all(p["right"] == pytest.approx(0.8) for p in parts if p["kind"] == "challenge") and len(parts) == 17
+    assert all(p["right"] == pytest.approx(0.8) for p in parts if p["kind"] == "corruption") and len(parts) == 17
 
 
 def test_introspection_join_parts_averages_parts_but_not_heads():
@@ -137,5 +137,5 @@ def test_introspection_tables_are_complete(name):
         assert (heads["right"] > 0.5).all() and (heads["right"] < heads["clean"]).all() and (heads["clean"] <= 1).all()
         assert heads["ece"].between(0, 0.5, inclusive="neither").all()
         for head in introspection_signs.PARTS:
-            parts = trained.loc["challenge"].query("head == @head")
+            parts = trained.loc["corruption"].query("head == @head")
             assert parts["value"].tolist() == list(CORRUPTIONS) and set(parts["runs"]) <= {1, 3}

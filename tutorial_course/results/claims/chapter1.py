@@ -33,7 +33,7 @@ def rotated_objects() -> str:
 
 
 def novel_first() -> str:
-    rows = table("curriculum").query("world == 'signs' and part == 'order'")
+    rows = table("curriculum").query("dataset == 'signs' and part == 'order'")
     right = rows.groupby(["name", "stage"])["everyday"].mean()
     return (
         "accuracy on clean signs after training on an eighth of the pool: most novel first "
@@ -45,8 +45,8 @@ def novel_first() -> str:
 
 
 def forgetting() -> str:
-    rows = table("continual_learning").query("setting == 'new classes' and lap == 22")
-    old = rows.groupby(["repair", "strength"])["old"].mean()
+    rows = table("continual_learning").query("setting == 'new classes' and epoch == 22")
+    old = rows.groupby(["method", "strength"])["old"].mean()
     return (
         f"accuracy on the old signs after training on the new ones: without replay {old['none', 0]:.0%}, with replay "
         f"of a tenth of the old images {old['replay', 0.1]:.0%}"
@@ -55,7 +55,7 @@ def forgetting() -> str:
 
 def _challenged_photographs() -> pd.DataFrame:
     """The AUROC of correct against wrong predictions, of the softmax and of the Trust Score with all stored images."""
-    rows = table("trust_score").query("network == 'cifar10/resnet20' and pictures == 'challenged'")
+    rows = table("trust_score").query("network == 'cifar10/resnet20' and images == 'corrupted'")
     return rows.query("score == 'softmax' or (stored == 4000 and alpha == 0)").set_index("score")
 
 
@@ -81,8 +81,8 @@ def nothing_stored() -> str:
 
 
 def local_information() -> str:
-    rows = table("linearization").query("network == 'signs/classifier' and question == 'shrug'")
-    median = rows.query("step == 'picture'").set_index("group")["median"]
+    rows = table("linearization").query("network == 'signs/classifier' and question == 'uniform target'")
+    median = rows.query("step == 'image'").set_index("group")["median"]
     return (
         "distance up to which the linear approximation is accurate, median in grey levels per pixel: signs of known "
         f"classes {median['known']:.2g}, signs of novel classes {median['novel']:.2g}"

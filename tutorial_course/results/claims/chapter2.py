@@ -65,7 +65,7 @@ def counterfactual_photographs() -> str:
 
 
 def contrast_signs() -> str:
-    rows = table("explanations_signs").query("kind == 'twins' and method == 'Grad-CAM'")
+    rows = table("explanations_signs").query("kind == 'counterfactual pairs' and method == 'Grad-CAM'")
     mass = rows.pivot(index="network", columns="question", values="mass")
     shares = zip(mass["why P"], mass["why P, rather than Q"], strict=True)
     return (
@@ -91,8 +91,13 @@ def fisher(zero: float) -> str:
 
 def sanity() -> str:
     tables = table("explanations_signs"), table("explanations_photos")
-    rows = pd.concat(tables).query("kind == 'forget'").groupby(["method", "forgot"])[["signed", "magnitude"]].mean()
-    layers = [f"{layer}, drawn anew" for layer in ("head", "network.linear", "network.classifier.1")]
+    rows = (
+        pd.concat(tables)
+        .query("kind == 'randomization'")
+        .groupby(["method", "randomized"])[["signed", "magnitude"]]
+        .mean()
+    )
+    layers = [f"{layer}, re-initialized" for layer in ("head", "network.linear", "network.classifier.1")]
     guided = rows.loc["guided backpropagation"].loc[layers, "magnitude"]
     grad_cam = rows.loc["Grad-CAM"].loc[layers, "signed"]
     return (
@@ -103,7 +108,7 @@ def sanity() -> str:
 
 
 def pointing() -> str:
-    rows = table("explanations_signs").query("kind == 'jurors'")
+    rows = table("explanations_signs").query("kind == 'metrics'")
     point = rows.groupby("method")["point sign"].mean()
     return (
         f"accuracy in the pointing game: Grad-CAM {point['Grad-CAM']:.0%}, a centre prior that ignores the network "
@@ -112,7 +117,7 @@ def pointing() -> str:
 
 
 def average_drop() -> str:
-    rows = table("explanations_signs").query("kind == 'jurors'")
+    rows = table("explanations_signs").query("kind == 'metrics'")
     drop = rows.groupby("method")["drop"].mean()
     return (
         f"average drop (lower is better): Grad-CAM++ {drop['Grad-CAM++']:.0%}, Grad-CAM {drop['Grad-CAM']:.0%}, a "

@@ -138,12 +138,12 @@ def quality_contrast(gap: float, score: float, bins: float) -> str:
 
 def _eyes() -> pd.DataFrame:
     """The agreement of each map with fixations, with and without the centre prior."""
-    return table("saliency").query("kind == 'eyes'").set_index(["map", "prior"])
+    return table("saliency").query("kind == 'fixations'").set_index(["map", "prior"])
 
 
 def implicit() -> str:
     auc = _eyes()["auc"]
-    people = table("saliency").query("kind == 'people'")["auc"].item()
+    people = table("saliency").query("kind == 'viewers'")["auc"].item()
     return (
         f"AUC of predicting human fixations: implicit saliency {auc['implicit', False]:.2f}, gradient times activation "
         f"{auc['implicit product', False]:.2f}, centre prior {auc['centre prior', True]:.2f}, magnitude of the "
