@@ -113,18 +113,18 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     split = int(part)
     normal, labels = load("signs", "test", limit=N_NORMAL, device=device)
     novel = load("signs", "novel", limit=N_NOVEL, device=device).images
-    kept_classes, pseudo_classes = u.split_pseudo_unknown_classes(
+    known_classes, pseudo_classes = u.split_pseudo_unknown_classes(
         len(SIGNS), N_PSEUDO_UNKNOWN, generator=make_generator(seed + split)
     )
-    A, B = train_on_classes(kept_classes, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
+    A, B = train_on_classes(known_classes, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
     train_labels = torch.arange(N_TRAIN_IMAGES) % len(SIGNS)
     train_images = render(train_labels, generator=make_generator(4_000 + seed + split), device=device)
-    is_known = torch.isin(train_labels, kept_classes)
+    is_known = torch.isin(train_labels, known_classes)
     # The signs alternate, and whole periods are used for training or for the test, so that both contain all signs.
     train = torch.arange(N_TRAIN_IMAGES) // len(SIGNS) % 2 == 0
     images = {"known": train_images[is_known], "pseudo-unknown": train_images[~is_known], "novel": novel}
     accuracy_a = accuracy(
-        g.model_outputs(A, images["known"]).cpu(), torch.searchsorted(kept_classes, train_labels[is_known])
+        g.model_outputs(A, images["known"]).cpu(), torch.searchsorted(known_classes, train_labels[is_known])
     )
     features_a = {name: feature_sets(A, x) for name, x in images.items()}
     features_b = {"known": feature_sets(B, normal), "novel": feature_sets(B, novel)}

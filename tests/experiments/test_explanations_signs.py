@@ -92,6 +92,6 @@ def test_explanations_signs_table_is_complete():
             }
             assert forget["signed"].between(-1, 1).all()
             assert (forget["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
-        jurors = rows.query("kind == 'metrics'").set_index("method")
-        assert len(jurors) == len(methods) + 4
-        assert jurors.loc["uniform", "drop"] == 0
+        metrics = rows.query("kind == 'metrics'").set_index("method")
+        assert len(metrics) == len(methods) + 4
+        assert metrics.loc["uniform", "drop"] == 0

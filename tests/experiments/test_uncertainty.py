@@ -271,8 +271,8 @@ def test_uncertainty_table_is_complete():
         layers = here.query("kind == 'network'")["layers"].item()
         assert (here["kind"] == "layer").sum() == 2 * layers
         assert set(here.query("kind == 'raw'")["set"]) > {NORMAL, "one step", "dtd"} | families
-        asked = here[here["in the 2019 paper"] == True]  # noqa: E712
-        assert set(asked["set"]) == set(detectors.TEST_CORRUPTIONS)
+        tested = here[here["in the 2019 paper"] == True]  # noqa: E712
+        assert set(tested["set"]) == set(detectors.TEST_CORRUPTIONS)
     for network in (*study.SIGN_NETWORKS, study.CIFAR):
         here = table[table["network"] == network]
         assert set(here.query("kind == 'trust'")["images"]) == {"clean", "level 3"}
