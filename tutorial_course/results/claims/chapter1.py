@@ -53,14 +53,14 @@ def forgetting() -> str:
     )
 
 
-def _challenged_photographs() -> pd.DataFrame:
+def _corrupted_photographs() -> pd.DataFrame:
     """The AUROC of correct against wrong predictions, of the softmax and of the Trust Score with all stored images."""
     rows = table("trust_score").query("network == 'cifar10/resnet20' and images == 'corrupted'")
     return rows.query("score == 'softmax' or (stored == 4000 and alpha == 0)").set_index("score")
 
 
 def neighbours() -> str:
-    auroc = _challenged_photographs()["auroc"]
+    auroc = _corrupted_photographs()["auroc"]
     return (
         "corrupted CIFAR-10 images, AUROC of correct against wrong predictions: maximum softmax "
         f"{auroc['softmax']:.2f}, Trust Score on features {auroc['features']:.2f}, Trust Score on pixels "
@@ -69,15 +69,15 @@ def neighbours() -> str:
 
 
 def neighbours_evidence() -> Evidence:
-    rows = _challenged_photographs()
+    rows = _corrupted_photographs()
     softmax = Estimate(*rows.loc["softmax", AUROC])
     leads = [Estimate(*rows.loc[space, AUROC]) - softmax for space in ("features", "pixels")]
     return Evidence(leads, AUROC_MARGIN, claims_lead=False)
 
 
 def nothing_stored() -> str:
-    kept = table("trust_score").query("kind == 'trust'")["stored"].max()
-    return f"number of stored training images: Trust Score (for comparison) up to {kept:,.0f}"
+    n_stored = table("trust_score").query("kind == 'trust'")["stored"].max()
+    return f"number of stored training images: Trust Score (for comparison) up to {n_stored:,.0f}"
 
 
 def local_information() -> str:

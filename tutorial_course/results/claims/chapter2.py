@@ -16,8 +16,8 @@ from tutorial_course.results.claims.rules import (
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
     IMAGENET,
+    INCONCLUSIVE,
     NOT_CONFIRMED_HERE,
-    NOT_TESTED_FAIRLY,
     OUR_TRAINING,
     OWN_CODE,
     READERS_NOTES,
@@ -48,9 +48,9 @@ SECOND_LOOK = Setting(
 )
 
 
-def counterfactual_signs(found: float, alone: float) -> str:
+def counterfactual_signs(hit_rate: float, alone: float) -> str:
     return (
-        f"scenes of two signs: the map peaks on the side of the other sign in {found:.0%} of scenes; scenes of one "
+        f"scenes of two signs: the map peaks on the side of the other sign in {hit_rate:.0%} of scenes; scenes of one "
         f"sign: the total positive value of the map is {alone:.2f} times that of Grad-CAM (median)"
     )
 
@@ -417,7 +417,7 @@ CLAIMS = (
         section="2.C",
         source="prabhushankar2024voice",
         claim="The uncertainty of an explanation behaves like epistemic uncertainty",
-        stated=NOT_TESTED_FAIRLY,
+        stated=INCONCLUSIVE,
         paper=Setting(
             network="six architectures",
             data="ImageNet and CIFAR-10-C",

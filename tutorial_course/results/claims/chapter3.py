@@ -14,9 +14,9 @@ from tutorial_course.results.claims.rules import (
     CIFAR,
     CONFIRMED_HERE,
     CONTROL_AS_GOOD,
+    INCONCLUSIVE,
     NOT_CHECKED,
     NOT_CONFIRMED_HERE,
-    NOT_TESTED_FAIRLY,
     OUR_DATA,
     OUR_NETWORKS,
     OUR_TRAINING,
@@ -61,11 +61,13 @@ def purview_own_family() -> str:
 
 def purview_other_families() -> str:
     rows = table("uncertainty").query("kind == 'detector' and trained == 'other families'")
-    attacks, weather = (_signs_and_photos(rows[rows["family"] == f], "norms, ones") for f in ("attacks", "corruptions"))
+    attacks, corruptions = (
+        _signs_and_photos(rows[rows["family"] == f], "norms, ones") for f in ("attacks", "corruptions")
+    )
     return (
         "AUROC of gradient norms on the type of anomaly left out of training, which the papers do not report, signs: "
-        f"attacks {attacks[0]:.2f}, corruptions {weather[0]:.2f}; CIFAR-10: attacks {attacks[1]:.2f}, corruptions "
-        f"{weather[1]:.2f}"
+        f"attacks {attacks[0]:.2f}, corruptions {corruptions[0]:.2f}; CIFAR-10: attacks {attacks[1]:.2f}, corruptions "
+        f"{corruptions[1]:.2f}"
     )
 
 
@@ -97,7 +99,7 @@ def gradcon_both() -> str:
     )
 
 
-def gradcon_weather() -> str:
+def gradcon_corruptions() -> str:
     auroc = table("gradcon").query("kind == 'corruption'").groupby("alpha")[["both", "reconstruction"]].mean()
     return (
         f"AUROC on corrupted images of the normal sign: GradCon {auroc.loc[0.03, 'both']:.2f}, reconstruction error "
@@ -330,7 +332,7 @@ CLAIMS = (
         ),
         measured=(
             gradcon_both,
-            gradcon_weather,
+            gradcon_corruptions,
             gradcon_direction,
         ),
         note=(
@@ -344,7 +346,7 @@ CLAIMS = (
         section="3.4",
         source="kwon2020gradcon",
         claim="GradCon needs few parameters compared with other methods of anomaly detection",
-        stated=NOT_TESTED_FAIRLY,
+        stated=INCONCLUSIVE,
         published=(Published(ABSTRACT, "other methods need at least 27 times more parameters"),),
         paper=Setting(
             network="a strided autoencoder",
