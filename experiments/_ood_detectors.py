@@ -164,7 +164,7 @@ def blur_transfer_rows(
                     accuracies.setdefault((name, level), []).append(accuracy.item())
         for name in tested:
             row = {
-                "kind": "one blur",
+                "kind": "mild blur",
                 "network": network,
                 "input": feature_set,
                 "set": name,

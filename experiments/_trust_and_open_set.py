@@ -84,7 +84,8 @@ def open_set_metrics(
     row = {"kind": "open set", "network": network, "threshold": threshold_name, "score": score}
     row |= {"known": len(known.z), "unknown": len(unknown.z)}
     accepted = {
-        f"{side} passed": (s <= threshold).double().mean() for side, s in zip(("known", "unknown"), scores, strict=True)
+        f"{side} accepted": (s <= threshold).double().mean()
+        for side, s in zip(("known", "unknown"), scores, strict=True)
     }
     metrics = {
         "accuracy": accuracy(predictions, truth),

@@ -116,7 +116,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         "dataset": dataset,
         "seed": own_seed,
         "steps": STEPS,
-        "learned": len(train_images),
+        "training images": len(train_images),
         "tested": len(test_images),
         "error": round(error, 5),
     }

@@ -27,7 +27,7 @@ def accuracy_and_confidence(model: nn.Module, images: Tensor, labels: Tensor | N
     accuracy = None if labels is None else round(float((predicted == labels).float().mean()), 4)
     return {
         "images": len(images),
-        "right": accuracy,
+        "accuracy": accuracy,
         "confidence": round(float(confidence.mean()), 4),
         "confident": round(float((confidence > CONFIDENT).float().mean()), 4),
     }

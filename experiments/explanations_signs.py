@@ -204,9 +204,9 @@ def accuracy_under_randomization(
         # The first call evaluates the original model.
         for stage, accuracy in zip(result.layers, accuracies[1:], strict=True):
             stages.setdefault(stage, []).append(accuracy)
-    row = {"kind": "right", "network": name, "images": len(x), "draws": draws}
+    row = {"kind": "accuracy", "network": name, "images": len(x), "draws": draws}
     return [
-        {**row, "randomized": stage or "nothing", "right": mean(torch.tensor(values))}
+        {**row, "randomized": stage or "nothing", "accuracy": mean(torch.tensor(values))}
         for stage, values in stages.items()
     ]
 

@@ -126,7 +126,7 @@ def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
         "reconstruction": error,
         "alignment": -cosines.mean(1),
         "both": both,
-        "length": norms.square().sum(1).sqrt(),
+        "norm": norms.square().sum(1).sqrt(),
     }
 
 
@@ -165,7 +165,7 @@ def fit_novelty_classifier(
             "unlikely": cheap_scores[:, 1],
             "divergence": cheap_scores[:, 2],
             "bound": cheap_scores[:, 1] + cheap_scores[:, 2],
-            "length": gradient.norm(dim=1),
+            "norm": gradient.norm(dim=1),
             "classifier on gradients": gradient_classifier.score(gradient),
             "classifier on cheap scores": cheap_classifier.score(cheap_scores),
         }
@@ -250,7 +250,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         rows += corruption_table("corruption, novelty scores", score) + corruption_table(
             "corruption, mean image", mean_distance
         )
-    counts = {"learned": len(images), "normal images": len(same), "abnormal images": len(others)}
+    counts = {"training images": len(images), "normal images": len(same), "abnormal images": len(others)}
     models = {"weights": detector.network, "weights, VAE": network}
     weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
     return [*rows, {"kind": "size", "dataset": dataset, "normal": normal, **counts, **weights}]

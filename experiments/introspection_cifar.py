@@ -63,7 +63,12 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     for row in head_rows:
         row |= {"network": NETWORK, "trained": part, "images": len(train_labels)}
         rows.append(
-            row | ({"right on these": accuracy} if row["head"] == NO_CORRUPTION and row["kind"] == "head" else {})
+            row
+            | (
+                {"accuracy on training images": accuracy}
+                if row["head"] == NO_CORRUPTION and row["kind"] == "head"
+                else {}
+            )
         )
     return rows
 

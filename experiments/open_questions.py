@@ -161,7 +161,14 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
         score = class_direction_basis(gradients["known"], labels)
         scores = {key: score(v) for key, v in gradients.items()}
         error = (cosines(gradients["usual"], gradients["known"]) - exact).square().mean().sqrt()
-        row = {"kind": "sketch", "network": name, "way": method, "size": size, "draw": draw, "off": format_value(error)}
+        row = {
+            "kind": "sketch",
+            "network": name,
+            "method": method,
+            "size": size,
+            "draw": draw,
+            "error": format_value(error),
+        }
         return row | {
             family: format_value(auroc(scores["usual"], scores[family])) for family in ("novel sign", "texture")
         }

@@ -133,7 +133,10 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         "network B": NETWORKS[split % len(NETWORKS)],
         "pseudo-unknown classes": ", ".join(SIGNS[c] for c in pseudo_classes),
     }
-    metadata |= {"right, A": round(accuracy_a, 4), "right, B": round(accuracy(g.model_outputs(B, normal), labels), 4)}
+    metadata |= {
+        "accuracy, A": round(accuracy_a, 4),
+        "accuracy, B": round(accuracy(g.model_outputs(B, normal), labels), 4),
+    }
     return [
         metadata | row
         for row in transfer_steps(

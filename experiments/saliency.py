@@ -129,7 +129,12 @@ def array_rows(seed: int, device) -> list[dict]:
         ("local mismatch", "implicit product, block2"),
     ]
     rows += [
-        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(scores_by_map[a], scores_by_map[b])}
+        {
+            "kind": "arrays, difference",
+            "map": a,
+            "compared with": b,
+            **paired_differences(scores_by_map[a], scores_by_map[b]),
+        }
         for a, b in pairs
     ]
     return [
@@ -297,7 +302,7 @@ def fixation_rows(seed: int, device) -> list[dict]:
     for with_prior in (False, True):
         for a, b in pairs:
             extra = paired_differences(scores_by_map[a, with_prior], scores_by_map[b, with_prior])
-            rows.append({"kind": "fixations, difference", "map": a, "beside": b, "prior": with_prior, **extra})
+            rows.append({"kind": "fixations, difference", "map": a, "compared with": b, "prior": with_prior, **extra})
 
     noise_evaluator = FixationEvaluator(dataset, test_indices[::NOISY], pool)
     for sd in NOISE:

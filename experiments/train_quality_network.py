@@ -72,7 +72,7 @@ def evaluate(network: torch.nn.Module, rated: QualityDataset, device) -> list[di
             "network": NAME,
             "distortion": kind,
             "images": int(of_kind.sum()),
-            "bin right": round(bin_accuracy, 4),
+            "bin accuracy": round(bin_accuracy, 4),
         }
         rows.append(
             {

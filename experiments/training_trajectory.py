@@ -131,12 +131,12 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         for kind in ("batch", "frozen")
     ]
     rows += [
-        {"kind": "line", "way": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
+        {"kind": "line", "fraction": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
         for s, u, v in zip(fractions, *line, strict=True)
     ]
     return [
         *rows,
-        {"kind": "length", "weights": round(float(weight_norm), 4), "parameters": sum(p.numel() for p in end.values())},
+        {"kind": "norm", "weights": round(float(weight_norm), 4), "parameters": sum(p.numel() for p in end.values())},
     ]
 
 

@@ -65,7 +65,7 @@ def trust_score_rows(
         predicted = logits.argmax(1)
         correct = predicted == labels
         row = {"kind": "trust", "network": name, "images": title, "count": len(images)}
-        row["right"] = round(float(correct.float().mean()), 4)
+        row["accuracy"] = round(float(correct.float().mean()), 4)
         rows.append({**row, "score": "softmax", "stored": 0, **auroc(correct, logits.softmax(1).amax(1), generator)})
         spaces = {"features": (stored_h, h)}
         if pixels:

@@ -231,7 +231,7 @@ def network_rows(network: str, model: nn.Module, seed: int, device, **options) -
     summary = {
         "kind": "network",
         "network": network,
-        "right": accuracy(normal.z, normal.labels),
+        "accuracy": accuracy(normal.z, normal.labels),
         "normal": len(normal.z),
     }
     attempted = next(len(s.z) for s in sets if s.family == CONTROL)

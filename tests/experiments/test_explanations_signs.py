@@ -57,8 +57,8 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
     accuracy_rows = explanations_signs.accuracy_under_randomization("here", model, x, p, ("head",), 0, 2)
     assert [row["randomized"] for row in accuracy_rows] == ["nothing", "head"]
     assert (
-        accuracy_rows[0]["right"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
-        and accuracy_rows[1]["right"] < accuracy_rows[0]["right"]
+        accuracy_rows[0]["accuracy"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
+        and accuracy_rows[1]["accuracy"] < accuracy_rows[0]["accuracy"]
     )
 
 

@@ -58,7 +58,7 @@ def test_gradcon_experiment_aurocs_match_detector_scores(tiny):
     norms = torch.stack(
         [study.layer_gradient_features(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1
     )
-    torch.testing.assert_close(study.gradcon_scores(detector, same)["length"], norms.norm(dim=1))
+    torch.testing.assert_close(study.gradcon_scores(detector, same)["norm"], norms.norm(dim=1))
 
 
 def test_fit_novelty_classifier_scores_match_vae(tiny):

@@ -81,6 +81,6 @@ def test_pseudo_unknown_transfer_table_is_complete():
     for row in table.to_dict("records"):
         names = row["pseudo-unknown classes"].split(", ")
         assert len(names) == pseudo_unknown_transfer.N_PSEUDO_UNKNOWN and set(names) <= set(SIGNS)
-        assert min(row["right, A"], row["right, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)
+        assert min(row["accuracy, A"], row["accuracy, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)
         if not row["learns"]:
             assert abs(row["pseudo-unknown, trained"] - row["pseudo-unknown, left out"]) < 0.02

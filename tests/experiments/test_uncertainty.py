@@ -205,14 +205,14 @@ def test_open_set_rows_choose_threshold_on_held_out_half(group_features):
     assert all(r["known"] == 30 and r["unknown"] == 30 for r in rows)
     by_score = {(r["score"], r["threshold"]): r for r in rows}
     no_threshold = by_score["answers all", "none"]
-    assert no_threshold["accuracy"] <= 0.5 and no_threshold["unknown passed"] == 1
+    assert no_threshold["accuracy"] <= 0.5 and no_threshold["unknown accepted"] == 1
     perfect = by_score["detector, ideal", "published"]
-    assert perfect["auroc"] == 1 and perfect["unknown passed"] == 0
+    assert perfect["auroc"] == 1 and perfect["unknown accepted"] == 0
     assert perfect["accuracy"] == pytest.approx(no_threshold["accuracy"] + 0.5, abs=2e-3)
     half = u.group_train_mask(normal.image_ids, generator=make_generator(0))
     threshold = u.threshold_at_tpr(u.energy_score(normal.z.double()[half]), answers.PASS_RATE)
     accepted = (u.energy_score(normal.z.double()[~half]) <= threshold).double().mean().item()
-    assert by_score["energy", "95% of normal"]["known passed"] == pytest.approx(accepted, abs=1e-3)
+    assert by_score["energy", "95% of normal"]["known accepted"] == pytest.approx(accepted, abs=1e-3)
 
 
 def test_autoencoder_features_have_expected_shapes():
@@ -238,8 +238,8 @@ def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
         row = next(r for r in rows if r["kind"] == kind)
         assert row.keys() <= set(here[here["kind"] == kind].dropna(axis="columns", how="all")), kind
     # The few images reproduce the stored results within their statistical uncertainty.
-    right = here.query("kind == 'network'")["right"]
-    assert_reproduces(table, [rows[0]["right"]], right, n_fresh=56, n_stored=1_000)
+    right = here.query("kind == 'network'")["accuracy"]
+    assert_reproduces(table, [rows[0]["accuracy"]], right, n_fresh=56, n_stored=1_000)
     areas = [r for r in rows if r["kind"] == "score"]
     scores = here.query("kind == 'score' and level == 0").set_index("set")
     for name in NOVEL_SIGNS[:2]:

@@ -27,8 +27,8 @@ def rotated_objects() -> str:
     rows = table("cifar_rotation_hue").query("amount == 135").set_index("kind")
     roll, control = rows.loc["roll"], rows.loc["there and back"]
     return (
-        f"CIFAR-10 images rotated by {roll['amount']} degrees: accuracy {roll['right']:.0%}, mean confidence "
-        f"{roll['confidence']:.0%}; control, rotated by half the angle and back: accuracy {control['right']:.0%}"
+        f"CIFAR-10 images rotated by {roll['amount']} degrees: accuracy {roll['accuracy']:.0%}, mean confidence "
+        f"{roll['confidence']:.0%}; control, rotated by half the angle and back: accuracy {control['accuracy']:.0%}"
     )
 
 

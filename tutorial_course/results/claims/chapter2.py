@@ -153,7 +153,7 @@ def voice_epistemic() -> str:
 def _mean_right(name: str, trained: str) -> pd.Series:
     """The accuracy on corrupted images of each head in percent, the mean over networks of equal weight."""
     rows = table(name).query("kind == 'head' and trained == @trained")
-    return 100 * rows.groupby(["head", "network"])["right"].mean().groupby("head").mean()
+    return 100 * rows.groupby(["head", "network"])["accuracy"].mean().groupby("head").mean()
 
 
 def introspection_robust() -> str:

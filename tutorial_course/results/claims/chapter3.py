@@ -123,7 +123,7 @@ def gradcon_small() -> str:
 def novelty_vae() -> str:
     rows = table("gradcon").query("kind == 'novelty'")
     auroc = rows.groupby("dataset")[["classifier on gradients", "squared error", "divergence"]].mean()
-    digits, photos, signs = (auroc.loc[world] for world in ("mnist", "cifar10", "signs"))
+    digits, photos, signs = (auroc.loc[dataset] for dataset in ("mnist", "cifar10", "signs"))
     return (
         f"AUROC on images of other classes, digits: classifier on gradients {digits.iloc[0]:.2f}, squared error "
         f"{digits.iloc[1]:.2f}, KL divergence {digits.iloc[2]:.2f}; CIFAR-10: classifier on gradients "
