@@ -41,7 +41,7 @@ for (const store of document.querySelectorAll('figure.explore > script[type="app
   let later;
   const show = () => {
     const place = inputs.reduce((sum, input, i) => sum * data.labels[i].length + Number(input.value), 0);
-    image.src = data.pictures[data.frames[place][0]];
+    image.src = data.images[data.frames[place][0]];
     image.alt = data.frames[place][1];
     inputs.forEach((input, i) => {
       outputs[i].textContent = data.labels[i][input.value];
@@ -128,7 +128,7 @@ def slider_html(
         "labels": list(labels.values()),
         "start": start,
         "frames": [[numbers[frame.image], frame.alt] for frame in frames],
-        "pictures": images,
+        "images": images,
     }
     # Four characters of base64 encode three bytes, and the compression of the server removes the difference.
     if (n_bytes := sum(map(len, images)) * 3 // 4) > MAX_BYTES:

@@ -4,11 +4,28 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import docutils_namespace
 
-PAGES = {
-    "index": '# First\n\n[later](#section-1-2), [other](second.md#section-2-1)\n\n<a id="section-1-2"></a>\n## 1.2 Any wording\n\nText.'
-    "\n\n```{toctree}\nsecond\n```\n",
-    "second": '# Second\n\nText.\n\n<a id="section-2-1"></a>\n## 2.1 Another wording\n\n[back](index.md#section-1-2)\n',
-}
+FIRST = """# First
+
+[later](#section-1-2), [other](second.md#section-2-1)
+
+<a id="section-1-2"></a>
+## 1.2 Any wording
+
+Text.
+
+```{toctree}
+second
+```
+"""
+SECOND = """# Second
+
+Text.
+
+<a id="section-2-1"></a>
+## 2.1 Another wording
+
+[back](index.md#section-1-2)
+"""
 
 
 def build(folder, pages):
@@ -28,7 +45,7 @@ def build(folder, pages):
 
 
 def test_explicit_labels_are_targets_inside_and_between_pages(tmp_path):
-    html = build(tmp_path, PAGES)
+    html = build(tmp_path, {"index": FIRST, "second": SECOND})
     for name, label in (("index", "section-1-2"), ("second", "section-2-1")):
         target = html[name].find(id=label)
         assert target.find_parent("section").find("h2") and not html[name].find("a", id=label)

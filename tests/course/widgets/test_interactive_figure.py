@@ -150,7 +150,7 @@ def test_interactive_figure_supports_reused_matplotlib_figure():
 
     images = embedded_data(
         interactive_figure(draw, lambda color: f"A page all in {color}.", color=list(COLOURS)).static_html()
-    )["pictures"]
+    )["images"]
     assert [
         np.abs(center_color(image) - rgb).max() < 6 for image, rgb in zip(images, COLOURS.values(), strict=True)
     ] == [True] * 3
@@ -181,12 +181,12 @@ def test_static_html_holds_every_frame_with_alt_text():
     combinations = [(color, at) for color in COLOURS for at in [0, 1.0, 0.1 + 0.2, 4]]
     assert [alt for _, alt in data["frames"]] == [solid_color_alt_text(*values) for values in combinations]
     for (number, _), (color, at) in zip(data["frames"], combinations, strict=True):
-        assert np.abs(center_color(data["pictures"][number]) - np.array(COLOURS[color]) * (1 - 0.1 * at)).max() < 6
+        assert np.abs(center_color(data["images"][number]) - np.array(COLOURS[color]) * (1 - 0.1 * at)).max() < 6
     page = BeautifulSoup(html, "html.parser")
     assert len(page.find_all("figure")) == len(page.find_all("img")) == 1
     assert (
         page.img["alt"] == solid_color_alt_text("green", 1.0)
-        and page.img["src"] == data["pictures"][data["frames"][5][0]]
+        and page.img["src"] == data["images"][data["frames"][5][0]]
     )
     assert page.find(class_="sliders").has_attr("hidden") and not page.figcaption.has_attr("hidden")
     (slider,) = page.find_all("input", type="range")
@@ -206,7 +206,7 @@ def test_static_html_stores_equal_frames_once():
             b=[0, 5],
         ).static_html()
     )
-    assert len(data["pictures"]) == 2 and [number for number, _ in data["frames"]] == [0, 1, 0, 1, 0, 1]
+    assert len(data["images"]) == 2 and [number for number, _ in data["frames"]] == [0, 1, 0, 1, 0, 1]
 
 
 def test_static_html_frames_have_equal_size():
@@ -217,7 +217,7 @@ def test_static_html_frames_have_equal_size():
 
     images = embedded_data(
         interactive_figure(draw, lambda digits: f"An axis up to {10**digits}.", digits=[1, 5, 9]).static_html()
-    )["pictures"]
+    )["images"]
     assert {decode_image(image).shape for image in images} == {(240, 360, 3)}
 
 
@@ -233,7 +233,7 @@ def test_static_html_keeps_line_drawings_small():
 
     images = embedded_data(
         interactive_figure(draw, lambda step: f"A path of steps of {step}.", step=[0.1, 0.2, 0.3]).static_html()
-    )["pictures"]
+    )["images"]
     assert max(map(len, images)) * 3 / 4 <= 25_000
 
 
