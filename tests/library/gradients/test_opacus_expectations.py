@@ -326,6 +326,32 @@ def test_recurrent_layer(layer, settings, assert_unchanged):
     assert_matches_loop(assert_unchanged(model), randn(N, 3, 4))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.RNN,
+        nn.GRU,
+        pytest.param(
+            nn.LSTM,
+            marks=pytest.mark.xfail(
+                torch.backends.mkldnn.is_available(),
+                strict=True,
+                raises=ValueError,
+                reason="torch.func cannot differentiate the LSTM of oneDNN",
+            ),
+        ),
+    ],
+)
+def test_recurrent_layer_in_single_precision(layer, assert_unchanged):
+    """On processors torch runs an LSTM in single precision by another library than one in double precision."""
+    model = assert_unchanged(build(lambda: FirstResult(layer(4, 5, batch_first=True))).float())
+    x = randn(N, 3, 4).float()
+    expected = per_sample_gradients_by_loop(model, x, squared_outputs())
+    gradients = g.per_sample_gradients(model, x, squared_outputs())
+    for name, value in expected.items():
+        torch.testing.assert_close(gradients[name], value)
+
+
 class PackedSequences(nn.Module):
     """Sequences of different lengths, packed: zeros after the end of a sequence say how long it is."""
 
