@@ -104,7 +104,7 @@ SEQUENCES = [(N, 4, 10), (N, 1, 10), (N, N, 10), (N, 4, 2, 10)]
     ids=str,
 )
 @pytest.mark.parametrize("bias", [True, False])
-def test_linear_layer_over_sequences(shape, samples_first, bias, assert_unchanged):
+def test_linear_layer_over_sequences_matches_loop(shape, samples_first, bias, assert_unchanged):
     """A sequence as long as the batch must not be taken for the batch."""
     layer = build(nn.Linear, 10, 12, bias=bias)
     assert_matches_loop(assert_unchanged(layer if samples_first else SamplesSecond(layer)), randn(*shape))
@@ -129,7 +129,7 @@ class SequenceBiasSamplesSecond(SequenceBias):
 
 @pytest.mark.parametrize("network", [SequenceBias, SequenceBiasSamplesSecond])
 @pytest.mark.parametrize("length", [N, 5])
-def test_bias_appended_to_sequence(network, length, assert_unchanged):
+def test_bias_appended_to_sequence_matches_loop(network, length, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(network, 4)), randn(N, length, 4))
 
 
@@ -141,7 +141,7 @@ PADDINGS_1D = [(2, 1, 0), (3, 2, 1), (2, 2, 2), (3, 1, "same"), (2, 1, "same"), 
 @pytest.mark.parametrize("kernel, stride, padding", PADDINGS_1D)
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("channels, out, groups", [(1, 2, 1), (3, 6, 3), (6, 3, 3), (4, 2, 2)])
-def test_conv1d(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
+def test_conv1d_matches_loop(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
     layer = build(nn.Conv1d, channels, out, kernel, stride, padding, dilation, groups)
     assert_matches_loop(assert_unchanged(layer), randn(N, channels, 8))
 
@@ -149,12 +149,12 @@ def test_conv1d(kernel, stride, padding, dilation, channels, out, groups, assert
 @pytest.mark.parametrize("kernel, stride, padding", [(2, 1, 0), (3, 2, 2), (4, 2, 2), (2, 1, "same"), (4, 2, "valid")])
 @pytest.mark.parametrize("dilation", [1, 3])
 @pytest.mark.parametrize("channels, out, groups", [(1, 2, 1), (3, 6, 3), (4, 2, 2)])
-def test_conv2d(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
+def test_conv2d_matches_loop(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
     layer = build(nn.Conv2d, channels, out, kernel, stride, padding, dilation, groups)
     assert_matches_loop(assert_unchanged(layer), randn(N, channels, 11, 12))
 
 
-def test_conv2d_with_dilation_along_one_axis(assert_unchanged):
+def test_conv2d_with_dilation_along_one_axis_matches_loop(assert_unchanged):
     """A kernel of one column, dilated along the rows, over an image of one column."""
     layer = build(nn.Conv2d, 1, 1, (3, 1), dilation=(3, 1), bias=False)
     assert_matches_loop(assert_unchanged(layer), randn(N, 1, 8, 1))
@@ -171,7 +171,7 @@ def test_conv2d_with_dilation_along_one_axis(assert_unchanged):
     ],
 )
 @pytest.mark.parametrize("channels, out, groups", [(1, 2, 1), (3, 6, 3), (4, 2, 2)])
-def test_conv3d(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
+def test_conv3d_matches_loop(kernel, stride, padding, dilation, channels, out, groups, assert_unchanged):
     layer = build(nn.Conv3d, channels, out, kernel, stride, padding, dilation, groups)
     assert_matches_loop(assert_unchanged(layer), randn(N, channels, 3, 6, 7))
 
@@ -193,13 +193,13 @@ def test_conv3d(kernel, stride, padding, dilation, channels, out, groups, assert
     ],
     ids=str,
 )
-def test_layer_and_rms_norm(layer, shape, normalized, assert_unchanged):
+def test_layer_and_rms_norm_matches_loop(layer, shape, normalized, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(layer, normalized)), randn(*shape))
 
 
 @pytest.mark.parametrize("channels, groups", [(4, 1), (8, 4), (6, 6), (1, 1)])
 @pytest.mark.parametrize("size", [(5, 4), (6,), (2, 3, 4)], ids=str)
-def test_group_norm(channels, groups, size, assert_unchanged):
+def test_group_norm_matches_loop(channels, groups, size, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(nn.GroupNorm, groups, channels)), randn(N, channels, *size))
 
 
@@ -207,7 +207,7 @@ def test_group_norm(channels, groups, size, assert_unchanged):
     "layer, size", [(nn.InstanceNorm1d, (5,)), (nn.InstanceNorm2d, (5, 4)), (nn.InstanceNorm3d, (2, 5, 4))]
 )
 @pytest.mark.parametrize("channels", [1, 3])
-def test_instance_norm(layer, size, channels, assert_unchanged):
+def test_instance_norm_matches_loop(layer, size, channels, assert_unchanged):
     norm = build(layer, channels, affine=True, track_running_stats=False)
     assert_matches_loop(assert_unchanged(norm), randn(N, channels, *size))
 
@@ -219,7 +219,7 @@ def test_batch_norm_in_training_mode_is_rejected():
 
 
 @pytest.mark.xfail(strict=True, reason="in training mode the running statistics of the instance norm are changed")
-def test_instance_norm_with_running_statistics_is_rejected_or_unchanged(assert_unchanged):
+def test_instance_norm_with_running_statistics_is_rejected_or_unchanged():
     """Opacus refuses this layer, because its running statistics depend on all samples."""
     model = build(nn.InstanceNorm1d, 3, affine=True, track_running_stats=True).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -251,7 +251,7 @@ indices_of_more_axes = pytest.mark.xfail(
     ids=str,
 )
 @pytest.mark.parametrize("rows", [2, 32])
-def test_embedding(shape, rows, assert_unchanged):
+def test_embedding_matches_loop(shape, rows, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(nn.Embedding, rows, 10)), integers(rows, *shape))
 
 
@@ -284,7 +284,7 @@ def test_embedding_norms_match_numbers_of_opacus(indices, gradients, expected, a
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 @pytest.mark.parametrize("padding", [None, 0])
-def test_embedding_bag(mode, padding, assert_unchanged):
+def test_embedding_bag_matches_loop(mode, padding, assert_unchanged):
     """Opacus takes bags of different lengths with offsets; here a bag is a row, and the padding index shortens it."""
     bags = torch.tensor([[3, 1, 7, 7, 0], [2, 0, 0, 0, 0], [9, 8, 7, 1, 4]])
     assert_matches_loop(assert_unchanged(build(nn.EmbeddingBag, 10, 6, mode=mode, padding_idx=padding)), bags)
@@ -302,7 +302,7 @@ class BagsWithOffsets(nn.Module):
         return self.bag(x[x >= 0], lengths.cumsum(0) - lengths)
 
 
-def test_embedding_bag_with_offsets(assert_unchanged):
+def test_embedding_bag_with_offsets_matches_loop(assert_unchanged):
     bags = torch.tensor([[3, 1, 7, 7, 0], [2, -1, -1, -1, -1], [9, 8, 7, -1, -1]])
     assert_matches_loop(assert_unchanged(build(BagsWithOffsets)), bags)
 
@@ -320,7 +320,7 @@ def test_embedding_bag_with_offsets(assert_unchanged):
     ],
     ids=str,
 )
-def test_recurrent_layer(layer, settings, assert_unchanged):
+def test_recurrent_layer_matches_loop(layer, settings, assert_unchanged):
     rnn = FirstResult(layer(4, 5, **{"batch_first": True, **settings}))
     model = build(lambda: rnn if rnn.layer.batch_first else SamplesSecond(rnn))
     assert_matches_loop(assert_unchanged(model), randn(N, 3, 4))
@@ -342,7 +342,7 @@ def test_recurrent_layer(layer, settings, assert_unchanged):
         ),
     ],
 )
-def test_recurrent_layer_in_single_precision(layer, assert_unchanged):
+def test_recurrent_layer_in_single_precision_matches_loop(layer, assert_unchanged):
     """On processors torch runs an LSTM in single precision by another library than one in double precision."""
     model = assert_unchanged(build(lambda: FirstResult(layer(4, 5, batch_first=True))).float())
     x = randn(N, 3, 4).float()
@@ -370,7 +370,7 @@ class PackedSequences(nn.Module):
 )
 @pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("lengths", [(4, 3, 1), (1, 4, 2)], ids=str)
-def test_recurrent_layer_on_packed_sequences(layer, lengths, assert_unchanged):
+def test_recurrent_layer_on_packed_sequences_matches_loop(layer, lengths, assert_unchanged):
     x = randn(N, 4, 4)
     for row, length in zip(x, lengths):
         row[length:] = 0
@@ -408,7 +408,7 @@ class Attention(nn.Module):
     ],
     ids=str,
 )
-def test_multihead_attention(settings, assert_unchanged):
+def test_multihead_attention_matches_loop(settings, assert_unchanged):
     """The sequences are as long as the batch, so that the two axes could be confused."""
     assert_matches_loop(assert_unchanged(build(Attention, **settings)), randn(N, N, 12))
 
@@ -430,13 +430,13 @@ class SampleNetwork(nn.Module):
         return self.fc2(F.relu(self.fc1(x.view(-1, 6 * 4 * 4))))
 
 
-def test_network_with_functional_pooling(assert_unchanged):
+def test_network_with_functional_pooling_matches_loop(assert_unchanged):
     """Opacus measures the absolute error of the outputs; the loss of one sample is its mean over the classes."""
     model = assert_unchanged(build(SampleNetwork))
     assert_matches_loop(model, randn(N, 3, 28, 28), g.as_objective(lambda z: z.abs().mean(1)))
 
 
-def test_outputs_and_state_are_not_altered(assert_unchanged):
+def test_network_is_not_altered(assert_unchanged):
     model, x = assert_unchanged(build(SampleNetwork)), randn(N, 3, 28, 28)
     before = model(x).detach()
     g.per_sample_gradients(model, x, squared_outputs())
@@ -456,7 +456,7 @@ class FreeParameter(nn.Module):
 
 
 @pytest.mark.parametrize("shape", [(N, 4), (N, N, 4)], ids=str)
-def test_parameter_outside_of_known_layers(shape, assert_unchanged):
+def test_parameter_outside_of_known_layers_matches_loop(shape, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(FreeParameter)), randn(*shape))
 
 
@@ -474,7 +474,7 @@ class SharedWeights(nn.Module):
 
 
 @pytest.mark.parametrize("shape", [(N, 4), (N, 5, 4)], ids=str)
-def test_shared_weights(shape, assert_unchanged):
+def test_shared_weights_matches_loop(shape, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(SharedWeights)), randn(*shape))
 
 
@@ -491,7 +491,7 @@ class TiedEmbedding(nn.Module):
 
 
 @pytest.mark.parametrize("length", [N, 6])
-def test_embedding_tied_to_last_layer(length, assert_unchanged):
+def test_embedding_tied_to_last_layer_matches_loop(length, assert_unchanged):
     assert_matches_loop(assert_unchanged(build(TiedEmbedding)), integers(8, N, length))
 
 
@@ -534,7 +534,7 @@ def test_empty_batch_is_rejected(function, assert_unchanged):
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_one_sample_and_two_samples(n, assert_unchanged):
+def test_one_sample_and_two_samples_matches_loop(n, assert_unchanged):
     """A batch of one must not lose its axis."""
     assert_matches_loop(assert_unchanged(build(SampleNetwork)), randn(n, 3, 28, 28))
 
