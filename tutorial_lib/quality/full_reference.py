@@ -178,8 +178,9 @@ def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) ->
 
 def _convolve(x: Tensor, window: Tensor) -> Tensor:
     """Each channel of the images, convolved with w wᵀ where it lies inside the image, for a symmetric window w (k,)."""
-    rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
-    return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
+    with torch.autocast(x.device.type, enabled=False):
+        rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
+        return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
 
 
 def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
