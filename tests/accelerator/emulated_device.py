@@ -2,7 +2,8 @@
 
 Its tensors are ordinary tensors that report another device and refuse to meet CPU tensors, CPU generators and NumPy, as
 CUDA tensors do. Therefore, a machine without a GPU can test that code follows the device of its input. The emulation
-says nothing about the speed and the rounding of a GPU, and little about operations that CUDA does not implement.
+says nothing about the speed and the rounding of a GPU, and little about operations that CUDA does not implement. In one
+respect it differs: ``model.to`` replaces the parameters by new ones, where CUDA only changes their data.
 """
 
 import copy
@@ -30,23 +31,19 @@ TAKE_CPU_INDICES = {"index", "_unsafe_index", "index_put", "index_put_", "_unsaf
 # CUDA does not multiply matrices of integers.
 MATRIX_PRODUCTS = {"mm", "bmm", "addmm", "addmm_", "baddbmm", "baddbmm_", "mv", "addmv", "addmv_", "dot"}
 # Autocast computes these in the lower precision.
-LOWER_PRECISION = [
-    getattr(getattr(aten, name), overload)
-    for name, overload in (
-        ("conv1d", "default"),
-        ("conv2d", "default"),
-        ("conv2d", "padding"),
-        ("conv_transpose2d", "input"),
-        ("linear", "default"),
-        ("matmul", "default"),
-        ("mm", "default"),
-        ("bmm", "default"),
-        ("addmm", "default"),
-    )
-]
+LOWER_PRECISION = (
+    aten.conv1d.default,
+    aten.conv2d.default,
+    aten.conv2d.padding,
+    aten.conv_transpose2d.input,
+    aten.linear.default,
+    aten.matmul.default,
+    aten.mm.default,
+    aten.bmm.default,
+    aten.addmm.default,
+)
 
-# PyTorch forgets what a library registers when the library is deleted.
-libraries = []
+tensor_deep_copy = torch.Tensor.__deepcopy__
 
 
 class EmulatedBackend:
@@ -117,7 +114,10 @@ def share_memory(t, dlpack_device):
     capsule = torch._C._to_dlpack(t)
     code = ctypes.c_int32.from_address(capsule_pointer(capsule, b"dltensor") + DLPACK_CODE_OFFSET)
     code.value = dlpack_device
-    return torch._C._from_dlpack(capsule)
+    shared = torch._C._from_dlpack(capsule)
+    # A conjugate and a negative share their memory with the original, and are only marked.
+    shared = shared.conj() if t.is_conj() else shared
+    return torch._neg_view(shared) if t.is_neg() else shared
 
 
 def to_cpu_twin(t):
@@ -190,13 +190,14 @@ def copy_between_devices(source, target, non_blocking=False):
 
 
 def in_lower_precision(op):
-    """Return the form of an operation that autocast runs: floats of at least single precision are rounded first."""
+    """Return the form of an operation that autocast runs: its arguments are rounded first, unless they are doubles."""
 
     def run(*args, **kwargs):
         dtype = torch.get_autocast_dtype(NAME)
 
         def lower(value):
-            return value.to(dtype) if is_emulated(value) and value.dtype == torch.float32 else value
+            rounds = is_emulated(value) and value.is_floating_point() and value.dtype != torch.float64
+            return value.to(dtype) if rounds else value
 
         with torch.autocast(NAME, enabled=False):
             return op(*map_leaves(lower, args), **{name: map_leaves(lower, value) for name, value in kwargs.items()})
@@ -214,15 +215,12 @@ def deep_copy(t, memo):
     return result
 
 
-tensor_deep_copy = torch.Tensor.__deepcopy__
-
-
 def register():
     """Register the device for this process, once, and before the first backward pass, which counts the devices."""
     backend = EmulatedBackend()
     backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=backend)
     everything, operations = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
-    libraries.extend((everything, operations))
+    backend.libraries = everything, operations  # PyTorch forgets what a library registers when the library is deleted
 
     def run(op, *args, **kwargs):
         return run_on_cpu(backend, op, *args, **kwargs)
@@ -238,6 +236,8 @@ def register():
 
     everything.fallback(run, "PrivateUse1")
     operations.impl("_copy_from", copy_between_devices, "PrivateUse1")
+    for key in ("Conjugate", "Negative"):
+        operations.impl("_copy_from", torch.library.fallthrough_kernel, key)
     operations.impl("convolution_overrideable", convolution, "PrivateUse1")
     operations.impl("convolution_backward_overrideable", convolution_backward, "PrivateUse1")
     operations.impl("_efficientzerotensor", torch.zeros, "PrivateUse1")  # of the forward mode; the values are the same

@@ -38,7 +38,7 @@ def x(accelerator):
     ],
 )
 def test_device_refuses_cpu_tensors(mix, x):
-    with pytest.raises(RuntimeError, match="same device"):
+    with pytest.raises(RuntimeError, match="same"):
         mix(x)
 
 
@@ -82,6 +82,8 @@ def test_device_copies_values_to_the_cpu_and_back(x, accelerator):
         assert torch.equal(there.cpu(), CPU.to(dtype))
     assert torch.equal(x.to("cpu", torch.int64), CPU.long()) and x.tolist() == CPU.tolist()
     assert x.sum().item() == 15 and f"{x.sum():.1f}" == "15.0" and str(x.device) in repr(x)
+    z = x + 1j * x
+    assert torch.equal((z.conj() * 2).cpu(), (CPU - 1j * CPU) * 2) and torch.equal(z.conj().imag.cpu(), -CPU)
     assert torch.empty(0, 3, device=accelerator).cpu().shape == (0, 3)
     assert numpy.array_equal(x.numpy(force=True), CPU.numpy())
 
@@ -160,7 +162,7 @@ def test_device_function_transforms_match_cpu(x):
         lambda x: torch.func.jvp(f, (x,), (torch.ones_like(x),))[1],
     ):
         assert transform(x).device == x.device
-        torch.testing.assert_close(transform(x).cpu(), transform(CPU))
+        torch.testing.assert_close(transform(x).cpu(), transform(CPU), rtol=1e-4, atol=1e-5)
 
 
 def test_device_autocast_lowers_the_precision_of_products(x, accelerator):
