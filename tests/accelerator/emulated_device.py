@@ -245,3 +245,11 @@ def register():
     for op in LOWER_PRECISION:
         operations.impl(op, in_lower_precision(op), "AutocastPrivateUse1")
     torch.Tensor.__deepcopy__ = deep_copy
+
+
+def find_accelerator():
+    """Return the CUDA device, or without one the emulated device, which is registered for this process."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    register()
+    return torch.device(NAME, 0)

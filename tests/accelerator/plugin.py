@@ -1,8 +1,8 @@
 """A plugin of pytest that registers the emulated device where CUDA is absent: `pytest -p tests.accelerator.plugin`."""
 
-import torch
-
 from tests.accelerator import emulated_device
 
-if emulated_device.AVAILABLE and not torch.cuda.is_available():
-    emulated_device.register()
+
+def pytest_configure():
+    if emulated_device.AVAILABLE:
+        emulated_device.find_accelerator()

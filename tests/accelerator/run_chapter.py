@@ -19,11 +19,10 @@ ROOT = Path(__file__).parents[2]
 SETUP = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-import torch
-from tests.accelerator import plugin
+from tests.accelerator import emulated_device
 from tutorial_lib import runtime
 
-device = torch.device("cuda" if torch.cuda.is_available() else "emulated", 0)
+device = emulated_device.find_accelerator()
 """
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.accelerator import emulated_device, run_chapter
 
 CELLS = [
-    "images = torch.zeros(2, device=device)\nassert device.type != 'cpu'",
+    "import torch\nimages = torch.zeros(2, device=device)\nassert device.type != 'cpu'",
     "images.numpy()",
     "images.sum().item()",
     "class Broken:\n    def _repr_html_(self):\n        return images.numpy()\n\nBroken()",
