@@ -61,7 +61,7 @@ test-lib: .venv/.ready
 
 # In processes of their own, because PyTorch registers a device for a whole process, and before its first backward pass.
 test-gpu: .venv/.ready
-	$(PYTEST) -p tests.accelerator.plugin -m gpu $$(grep -rlw accelerator --include='test_*.py' tests)
+	$(PYTEST) -p tests.accelerator.plugin -m gpu $$(grep -rl 'accelerator[,)]' --include='test_*.py' tests)
 
 test-accelerator: .venv/.ready
 	$(PY) -m tests.accelerator.run_chapter chapters/*.ipynb
