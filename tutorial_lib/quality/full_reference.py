@@ -160,7 +160,8 @@ def to_luma(x: Tensor) -> Tensor:
     """
     if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
         raise ValueError(f"expected color images of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
-    return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
 
 
 def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
