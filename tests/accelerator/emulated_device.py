@@ -9,6 +9,7 @@ respect it differs: ``model.to`` replaces the parameters by new ones, where CUDA
 import copy
 import ctypes
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch.utils import backend_registration
@@ -240,6 +241,9 @@ def register():
         operations.impl("_copy_from", torch.library.fallthrough_kernel, key)
     operations.impl("convolution_overrideable", convolution, "PrivateUse1")
     operations.impl("convolution_backward_overrideable", convolution_backward, "PrivateUse1")
+    # Inside torch.tensor(…, device=…), a mode of PyTorch finds these operations only under their own names.
+    for op in (aten.empty.memory_format, aten.empty_strided.default, aten._local_scalar_dense.default):
+        operations.impl(op, partial(run, op), "PrivateUse1")
     operations.impl("_efficientzerotensor", torch.zeros, "PrivateUse1")  # of the forward mode; the values are the same
     everything.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
     for op in LOWER_PRECISION:

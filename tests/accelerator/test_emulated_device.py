@@ -6,6 +6,7 @@ import numpy
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 CPU = torch.arange(6.0).reshape(2, 3)
 
@@ -122,6 +123,23 @@ def test_device_has_its_own_random_state(accelerator):
         a = torch.rand(3, device=accelerator)
         torch.manual_seed(3)
         assert torch.equal(torch.rand(3, device=accelerator), a)
+
+
+class CountingMode(TorchDispatchMode):
+    calls = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_device_runs_inside_dispatch_modes(x, accelerator):
+    with CountingMode() as mode:
+        assert x[torch.tensor([1], device=accelerator)].tolist() == CPU[1:].tolist()
+        assert torch.tensor([x.sum(), x.amax()], device=accelerator).tolist() == [15, 5]
+        with pytest.raises(RuntimeError, match="same device"):
+            x + CPU
+    assert mode.calls > 3
 
 
 class Network(nn.Module):
