@@ -185,6 +185,17 @@ def test_overlay_maps_rejects_size_mismatch():
         plots.overlay_maps(torch.rand(1, 3, 8, 8), {"why": torch.rand(1, 2, 2)})
 
 
+def test_image_plots_accept_tensors_on_gpu(accelerator):
+    images, maps = torch.rand(2, 3, 8, 8, device=accelerator), torch.randn(2, 8, 8, device=accelerator)
+    confidence, scale = torch.rand(2, device=accelerator), maps.abs().amax((1, 2))
+    for figure in (
+        plots.image_grid(images),
+        plots.prediction_grid(images, ["stop", "yield"], confidence, ["stop", "stop"]),
+        plots.overlay_maps(images, {"saliency": maps}, outline_masks=maps > 0, scale=scale),
+    ):
+        assert sum(len(axis.images) for axis in figure.axes) >= 2
+
+
 # Text that can be read, and colors that can be told apart.
 
 
