@@ -4,6 +4,8 @@
 #   make test                build the course, then test the library, the notebooks and the pages
 #   make test-lib            test the library alone, in about two minutes and without a build
 #   make lint                check format, style, types, docstrings and spelling
+#   make test-gpu            run the tests marked `gpu` on a GPU with CUDA, or without one on an emulated device, as `make test` does
+#   make test-accelerator    run all chapters on a GPU with CUDA, or without one on an emulated device
 #   make test-slow           build the course, then run the slow tests that `make test` omits
 #   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller; this download was not tested
 #   make slides              write a slide deck for each chapter and each route, from the outputs of the last build
@@ -33,7 +35,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test test-lib test-slow lint slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
+.PHONY: book test test-lib test-gpu test-accelerator test-slow lint slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -48,13 +50,21 @@ pdf: book
 bundle: slides
 	$(PY) -m tools.make_bundle
 
-# Doctests of the library and, with nbval, every cell of every chapter, in one run of pytest with one summary.
+# Doctests of the library and, with nbval, every cell of every chapter, in one run of pytest with one summary; then the tests for a GPU.
 test: slides
-	$(PYTEST) tests tutorial_lib chapters -m "not slow" --dist loadfile --doctest-modules \
+	$(PYTEST) tests tutorial_lib chapters -m "not slow and not gpu" --dist loadfile --doctest-modules \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=180
+	$(MAKE) test-gpu
 
 test-lib: .venv/.ready
-	$(PYTEST) tests/library tutorial_lib -m "not slow" --doctest-modules
+	$(PYTEST) tests/library tutorial_lib -m "not slow and not gpu" --doctest-modules
+
+# In processes of their own, because PyTorch registers a device for a whole process, and before its first backward pass.
+test-gpu: .venv/.ready
+	$(PYTEST) -p tests.accelerator.plugin -m gpu $$(grep -rl 'accelerator[,)]' --include='test_*.py' tests)
+
+test-accelerator: .venv/.ready
+	$(PY) -m tests.accelerator.run_chapter chapters/*.ipynb
 
 test-slow: slides .venv/.snakemake
 	$(PYTEST) tests -m slow --dist loadfile

@@ -115,7 +115,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         seconds = against(ways, "pgd", name)
         if not rows:
             usual = round(statistics.median(seconds["pgd"]), 4)
-            rows.append({"what": "pgd, 10 steps, 16 pictures, ResNet-18", "measured": usual, "unit": "s"})
+            rows.append({"what": "pgd, 10 steps, 16 images, ResNet-18", "measured": usual, "unit": "s"})
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         row(f"PGD, 10 steps: time of {name} to ours", ratio(seconds, name, "pgd"), aim, True)
 

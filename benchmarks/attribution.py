@@ -164,7 +164,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     seconds = against(ways, "grad_cam", "forward, no_grad")
     for name, times in seconds.items():
         rows.append(
-            {"what": f"{name}, 8 pictures, ResNet-50", "measured": round(statistics.median(times), 4), "unit": "s"}
+            {"what": f"{name}, 8 images, ResNet-50", "measured": round(statistics.median(times), 4), "unit": "s"}
         )
         print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
     row(

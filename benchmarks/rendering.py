@@ -16,8 +16,8 @@ def run(device: torch.device, rounds: int) -> list[dict]:
     labels = torch.arange(N_IMAGES) % len(SIGNS)
     images = render(labels, device=device)
     ways = {
-        "a picture of 48×48": lambda: render(labels, device=device),
-        "a picture of 96×96": lambda: render(labels, size=96, device=device),
+        "an image of 48×48": lambda: render(labels, device=device),
+        "an image of 96×96": lambda: render(labels, size=96, device=device),
         "a counterfactual pair of 48×48": lambda: counterfactual_pairs(
             labels, (labels + 1) % len(SIGNS), device=device
         ),

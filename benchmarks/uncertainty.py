@@ -95,7 +95,7 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         seconds, passes = time_interleaved(peer, rounds, device), time_interleaved(forward, rounds, device)
         for way, durations in (passes | seconds).items():
             taken = round(statistics.median(durations), 4)
-            rows.append({"what": f"{way}, {N_IMAGES[name]} pictures, {name}", "measured": taken, "unit": "s"})
+            rows.append({"what": f"{way}, {N_IMAGES[name]} images, {name}", "measured": taken, "unit": "s"})
             print(f"{rows[-1]['what']:85} {rows[-1]['measured']:8.3f} s", flush=True)
         times = ratio(seconds, "pytorch-ood GradUncertainty", "confounding_norms")
         row(f"norms, {name}: time of pytorch-ood GradUncertainty to ours", times, least, True)

@@ -5,7 +5,7 @@ cell tagged ``state``, then sections that begin ``### 1.A …``, ``### 1.B …``
 cell and the state cell, so that a reader may run any of them alone.
 
 This module is not an extension: in the book, _static/advanced_sections.js collapses the sections. Notebook editors
-collapse headings by a metadata key of their own, which this command writes: ``python docs_ext/advanced_sections.py
+collapse headings by a metadata key of their own, which this command writes: ``python -m docs_ext.advanced_sections
 chapters/*.ipynb``.
 """
 
@@ -14,6 +14,8 @@ import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+from docs_ext.explicit_labels import without_anchors
 
 DIVIDER = re.compile(r"## Go deeper\s*$", re.M)
 SECTION = re.compile(r"### (\d+)\.([A-Z]) \S")
@@ -37,8 +39,8 @@ def text(cell):
 
 
 def markdown(cell):
-    """Return the source of a Markdown cell, and an empty string for any other cell."""
-    return text(cell) if cell["cell_type"] == "markdown" else ""
+    """Return the source of a Markdown cell without its anchors, and an empty string for any other cell."""
+    return without_anchors(text(cell)) if cell["cell_type"] == "markdown" else ""
 
 
 def find_dividers(notebook):
@@ -67,7 +69,9 @@ def split_chapter(notebook):
     for cell in cells[at:]:
         # The heading of the divider or of a section is the first line of its cell; another heading of these ranks would
         # end the section.
-        first = len(text(cell).splitlines()[0]) if DIVIDER.match(markdown(cell)) or SECTION.match(markdown(cell)) else 0
+        first = (
+            len(markdown(cell).splitlines()[0]) if DIVIDER.match(markdown(cell)) or SECTION.match(markdown(cell)) else 0
+        )
         other = HEADING.search(FENCED.sub("", markdown(cell)[first:]))
         if other:
             raise ValueError(

@@ -23,8 +23,8 @@ GLOSSARY, NOTATION, BIBLIOGRAPHY = "chapters/glossary", "chapters/notation", "ch
 # lines: a hover card there would be wrong.
 AMBIGUOUS_TERMS = {
     "budget",
-    "challenge",
     "contrast",
+    "corruption",
     "detector",
     "novel",
     "pass",
@@ -34,7 +34,7 @@ AMBIGUOUS_TERMS = {
     "t",
     r"\alpha",
 }
-GENERIC_SYMBOLS = ("Pictures and labels", "Networks", "Gradients")
+GENERIC_SYMBOLS = ("Images and labels", "Networks", "Gradients")
 NUMBER = re.compile(r"(\d\.\w+) ")
 # A link that is only a formula has no accessible name.
 UNNAMED_SYMBOLS = re.compile(r'(<a class="term[^>]*)>(?=<span class="math[^>]*>\\\((.+?)\\\)</span></a>)')

@@ -3,18 +3,16 @@
 The page holds a placeholder, which becomes the meaning of the cost symbols and one table of methods for each chapter.
 """
 
-import re
 from pathlib import Path
 
 PAGE, PLACEHOLDER = "chapters/methods", "<!-- methods -->"
 
 
 def section_link(section):
-    """Return a Markdown link to a section; MyST makes the anchor from the heading, in lower case with hyphens."""
-    from tutorial_course.widgets.section_links import CHAPTER_FILES, SECTION_TITLES
+    """Return a Markdown link to a section."""
+    from tutorial_course.widgets.section_links import CHAPTER_FILES, section_label
 
-    slug = re.sub(r"[^\w\- ]", "", f"{section} {SECTION_TITLES[section]}".lower()).replace(" ", "-")
-    return f"[{section}]({CHAPTER_FILES[int(section[0])]}.ipynb#{slug})"
+    return f"[{section}]({CHAPTER_FILES[int(section[0])]}.ipynb#{section_label(section)})"
 
 
 def table_row(method):

@@ -124,10 +124,10 @@ def transfer_matrix(name: str, inputs: DetectorInputs, seed: int) -> list[dict]:
     return [
         {
             **base,
-            "reading": r,
-            "taught": t,
+            "input": r,
+            "trained on": t,
             "tested": tested_on,
-            "pictures": int(inputs.of(tested_on).sum()),
+            "images": int(inputs.of(tested_on).sum()),
             **spread(v),
         }
         for (r, t, tested_on), v in cells.items()
@@ -273,10 +273,10 @@ def adaptive_attack_rows(
     for attack, (images, success) in attempts.items():
         success = model_outputs(model, images).argmax(1) != y if success is None else success
         row = {
-            "kind": "knowing",
+            "kind": "adaptive",
             "network": name,
             "attack": attack,
-            "pictures": len(x),
+            "images": len(x),
             "success": format_value(success.double().mean()),
         }
         for detector, score_and_gradient in evaluated_detectors.items():
@@ -286,9 +286,9 @@ def adaptive_attack_rows(
             rows.append(
                 {
                     **row,
-                    "judge": detector,
+                    "detector": detector,
                     "auroc": format_value(auroc(normal[detector], score)),
-                    "caught": format_value(detected),
+                    "detected": format_value(detected),
                 }
             )
     return rows

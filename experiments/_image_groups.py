@@ -72,7 +72,7 @@ def corruption_groups(images: Tensor, labels: Tensor, seed: int, each: int) -> I
         for i, level in enumerate(SEVERITIES):
             at = torch.arange(i * each, (i + 1) * each) % len(images)
             corrupted = corrupt(images[at], kind, level, generator=make_generator(seed))
-            levels.append(make_group(kind, "weather", corrupted, labels[at], at, level))
+            levels.append(make_group(kind, "corruptions", corrupted, labels[at], at, level))
         yield concat_groups(levels)
 
 

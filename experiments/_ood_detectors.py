@@ -125,7 +125,7 @@ def attack_transfer_rows(
                     areas.setdefault(b.name, []).append(
                         auroc(usual_scores, detector.score(inputs[b.name][feature_set][0][~train_mask(b)]))
                     )
-            row = {"kind": "attack transfer", "network": network, "reads": feature_set, "trained on": a.name}
+            row = {"kind": "attack transfer", "network": network, "input": feature_set, "trained on": a.name}
             rows.append(row | round_values({name: mean(values_of) for name, values_of in areas.items()}))
     return rows
 
@@ -147,7 +147,7 @@ def blur_transfer_rows(
     rows = []
     for feature_set, (log, hidden) in feature_sets.items():
         clean, mild = value(normal, feature_set), value(blurred, feature_set)
-        tested = {s.name: (s, value(s, feature_set)) for s in sets if s.family == "weather"}
+        tested = {s.name: (s, value(s, feature_set)) for s in sets if s.family == "corruptions"}
         aurocs, accuracies = {}, {}
         for i in range(seed, seed + SEEDS):
             train = u.group_train_mask(normal.image_ids, generator=make_generator(i))
@@ -164,11 +164,11 @@ def blur_transfer_rows(
                     accuracies.setdefault((name, level), []).append(accuracy.item())
         for name in tested:
             row = {
-                "kind": "one blur",
+                "kind": "mild blur",
                 "network": network,
-                "reads": feature_set,
+                "input": feature_set,
                 "set": name,
-                "asked in 2019": name in TEST_CORRUPTIONS,
+                "in the 2019 paper": name in TEST_CORRUPTIONS,
             }
             row |= {
                 title: mean(mean(scores[name, v]) for v in SEVERITIES)

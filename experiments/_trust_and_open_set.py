@@ -15,7 +15,7 @@ PUBLISHED_SETTING = 0.95  # the probability above which the published detector r
 
 def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, Tensor]:
     """Return scores of trust in a prediction; higher means more trustworthy."""
-    z, n_rivals = z.double(), min(5, z.shape[1] - 1)
+    z, n_counterfactuals = z.double(), min(5, z.shape[1] - 1)
     scores = {
         "max softmax": -u.msp_score(z),
         "margin": -u.margin_score(z),
@@ -23,8 +23,8 @@ def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, 
         "energy": -u.energy_score(z),
         "largest logit": z.amax(1),
         "GradTrust, demonstration": u.grad_trust(z),
-        "GradTrust, 1 rival": u.grad_trust(z, n_counterfactuals=1),
-        f"GradTrust, {n_rivals} rivals": u.grad_trust(z, n_counterfactuals=n_rivals),
+        "GradTrust, 1 counterfactual": u.grad_trust(z, n_counterfactuals=1),
+        f"GradTrust, {n_counterfactuals} counterfactuals": u.grad_trust(z, n_counterfactuals=n_counterfactuals),
     }
     if h is not None:
         scores["change of the last layer"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True))[
@@ -35,9 +35,9 @@ def trust_scores(z: Tensor, h: Tensor | None, gram: Tensor | None) -> dict[str, 
         scores["change of all layers"] = -u.counterfactual_gradient_norms(z, z.argmax(1, keepdim=True), gram.double())[
             :, 0
         ]
-        scores["GradTrust, 1 rival, all layers"] = u.grad_trust(z, n_counterfactuals=1, gram=gram.double())
-        scores[f"GradTrust, {n_rivals} rivals, all layers"] = u.grad_trust(
-            z, n_counterfactuals=n_rivals, gram=gram.double()
+        scores["GradTrust, 1 counterfactual, all layers"] = u.grad_trust(z, n_counterfactuals=1, gram=gram.double())
+        scores[f"GradTrust, {n_counterfactuals} counterfactuals, all layers"] = u.grad_trust(
+            z, n_counterfactuals=n_counterfactuals, gram=gram.double()
         )
     return scores
 
@@ -52,7 +52,7 @@ def trust_rows(
         return rows
     for name, trust in trust_scores(z, h, gram).items():
         low, high = bootstrap_interval(auroc, trust[~correct], trust[correct], paired=False, n_resamples=300)
-        row = {"kind": "trust", "network": network, "pictures": title, "trust": name}
+        row = {"kind": "trust", "network": network, "images": title, "trust": name}
         row |= {"count": len(z), "wrong": int((~correct).sum())}
         # The error rate of the most trusted half, and its average over all coverages.
         curve = risk_coverage(-trust, correct)
@@ -84,7 +84,8 @@ def open_set_metrics(
     row = {"kind": "open set", "network": network, "threshold": threshold_name, "score": score}
     row |= {"known": len(known.z), "unknown": len(unknown.z)}
     accepted = {
-        f"{side} passed": (s <= threshold).double().mean() for side, s in zip(("known", "unknown"), scores, strict=True)
+        f"{side} accepted": (s <= threshold).double().mean()
+        for side, s in zip(("known", "unknown"), scores, strict=True)
     }
     metrics = {
         "accuracy": accuracy(predictions, truth),

@@ -76,10 +76,13 @@ def success_by_budget(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: i
             success, confidence = z.argmax(1) != y, z.softmax(1).amax(1)
             # The score distinguishes two probabilities that both round to 1.
             adversarial_scores, normal_scores = U.msp_score(z)[success], U.msp_score(before)
-            row = {"kind": "budget", "network": name, "attack": attack, "budget": budget, "pictures": len(x)}
+            row = {"kind": "budget", "network": name, "attack": attack, "budget": budget, "images": len(x)}
             row |= {"success": mean(success)}
-            row |= {"sure before": mean(before.softmax(1).amax(1)), "sure of the wrong": mean(confidence[success])}
-            row |= {"surer than before": mean(adversarial_scores < normal_scores[success])}
+            row |= {
+                "confidence before": mean(before.softmax(1).amax(1)),
+                "confidence in the wrong class": mean(confidence[success]),
+            }
+            row |= {"more confident than before": mean(adversarial_scores < normal_scores[success])}
             area = format_value(auroc(normal_scores, adversarial_scores)) if success.sum() >= MINIMAL_ATTACKS else None
             rows.append({**row, "max softmax": area, "L2": mean(perturbation_norms(adversarial, x))})
     return rows
@@ -94,9 +97,9 @@ def minimal_perturbations(name: str, model: nn.Module, x: Tensor, y: Tensor, see
         z, size = model_outputs(model, adversarial), perturbation_norms(adversarial, x)
         success = z.argmax(1) != y
         noise = U.random_noise(x, eps=size, norm=2, generator=make_generator(seed))
-        row = {"kind": "nearest", "network": name, "attack": attack, "pictures": len(x), "success": mean(success)}
+        row = {"kind": "nearest", "network": name, "attack": attack, "images": len(x), "success": mean(success)}
         row |= {"L2": mean(size[success]), "median": format_value(size[success].median())}
-        row |= {"sure of the wrong": mean(z.softmax(1).amax(1)[success])}
+        row |= {"confidence in the wrong class": mean(z.softmax(1).amax(1)[success])}
         rows.append({**row, "noise": mean(model_outputs(model, noise).argmax(1) != y)})
     return rows
 
@@ -116,11 +119,11 @@ def transferability(models: dict[str, nn.Module], x: Tensor, y: Tensor, seed: in
                 both = correct[name] & correct[other]
                 success = model_outputs(other_model, adversarial[both]).argmax(1) != y[both]
                 row = {
-                    "kind": "handed over",
+                    "kind": "transfer",
                     "network": name,
                     "to": other,
                     "attack": attack,
-                    "pictures": int(both.sum()),
+                    "images": int(both.sum()),
                 }
                 rows.append({**row, "success": mean(success)})
     return rows
@@ -146,9 +149,9 @@ def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, attacked
     for family, adversarial in attacked.items():
         z, change = model_outputs(model, adversarial), adversarial - x
         success = z.argmax(1) != y
-        row = {"kind": "family", "network": name, "family": family, "pictures": len(x), "success": mean(success)}
+        row = {"kind": "family", "network": name, "family": family, "images": len(x), "success": mean(success)}
         row |= {
-            "sure of the wrong": mean(z.softmax(1).amax(1)[success]),
+            "confidence in the wrong class": mean(z.softmax(1).amax(1)[success]),
             "L2": mean(perturbation_norms(adversarial, x)[success]),
         }
         rows.append({**row, "largest of 255": mean(255 * change.flatten(1).abs().amax(1)[success])})
@@ -158,13 +161,13 @@ def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, attacked
 def part_names() -> list[str]:
     """Return the names of the parts: budgets and detectors of each network, and the transfer between networks."""
     networks = (*SIGNS, *([PHOTOS] if is_available("cifar10") else []))
-    return [f"{kind}, {name}" for name in networks for kind in ("budgets", "detectors")] + ["handed over"]
+    return [f"{kind}, {name}" for name in networks for kind in ("budgets", "detectors")] + ["transfer"]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one part."""
     kind, _, name = part.partition(", ")
-    if kind == "handed over":
+    if kind == "transfer":
         x, y = load("signs", "test", limit=N_IMAGES, device=device)[:2]
         return transferability({name: network_of(name, device) for name in SIGNS}, x, y, seed)
     model, x, y = select_correct(name, N_DETECTED, device)

@@ -113,16 +113,16 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     with torch.no_grad():
         error = (vae(test_images) - test_images).square().mean().item()
     base = {
-        "world": dataset,
+        "dataset": dataset,
         "seed": own_seed,
         "steps": STEPS,
-        "learned": len(train_images),
-        "judged": len(test_images),
+        "training images": len(train_images),
+        "tested": len(test_images),
         "error": round(error, 5),
     }
     results = transfer_rows(vae, train_images, test_images, own_seed)
     return [
-        {**base, "reads": feature_set, "set": kind, "shown": kind == TRAIN_CORRUPTION[0], **round_values(v)}
+        {**base, "input": feature_set, "set": kind, "trained": kind == TRAIN_CORRUPTION[0], **round_values(v)}
         for (feature_set, kind), v in results.items()
     ]
 

@@ -26,10 +26,10 @@ def accuracy_and_confidence(model: nn.Module, images: Tensor, labels: Tensor | N
     confidence, predicted = probabilities(model, images).max(1)
     accuracy = None if labels is None else round(float((predicted == labels).float().mean()), 4)
     return {
-        "pictures": len(images),
-        "right": accuracy,
+        "images": len(images),
+        "accuracy": accuracy,
         "confidence": round(float(confidence.mean()), 4),
-        "very sure": round(float((confidence > CONFIDENT).float().mean()), 4),
+        "confident": round(float((confidence > CONFIDENT).float().mean()), 4),
     }
 
 
@@ -56,7 +56,7 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
     for name in OOD_DATASETS:
         if is_available(name):
             ood_images = load(name, "test", size=32, device=device).images
-            rows.append({"kind": "stranger", "amount": name, **accuracy_and_confidence(model, ood_images, None)})
+            rows.append({"kind": "OOD", "amount": name, **accuracy_and_confidence(model, ood_images, None)})
     return rows
 
 

@@ -56,7 +56,7 @@ def settings(seed: int) -> dict[str, dict]:
             "new": (signs(high, N_IMAGES, 20 + a), signs(high, TEST, 20 + b)),
             "classes": 14,
         },
-        "new weather": {
+        "new corruption": {
             "old": (signs(every, N_IMAGES, a), signs(every, TEST, b)),
             "new": (signs(every, N_IMAGES, 20 + a, CORRUPTION), signs(every, TEST, 20 + b, CORRUPTION)),
             "classes": 14,
@@ -131,9 +131,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         old_classes = old[1].unique()
 
         def add_row(method, strength, epoch, model):
-            key = {"setting": setting, "seed": own_seed, "repair": method, "strength": strength, "lap": epoch}
+            key = {"setting": setting, "seed": own_seed, "method": method, "strength": strength, "epoch": epoch}
             scores = {"old": task_accuracy(model, old_test), "new": task_accuracy(model, new_test)}
-            scores["old, told"] = task_accuracy(model, old_test, old_classes)
+            scores["old, old classes only"] = task_accuracy(model, old_test, old_classes)
             rows.append({**key, **{name: round(value, 4) for name, value in scores.items()}})
 
         model, generator = SmallCNN(classes, generator=make_generator(own_seed)).to(device), make_generator(own_seed)

@@ -138,7 +138,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         classes = int(pool[1].max()) + 1
 
         def add_row(part, name, stage, images, n_effective, values):
-            key = {"world": dataset, "seed": own_seed, "part": part, "name": name, "stage": stage, "pictures": images}
+            key = {"dataset": dataset, "seed": own_seed, "part": part, "name": name, "stage": stage, "images": images}
             rows.append({**key, "classes": round(n_effective, 2), **values})
 
         def new_model(offset):

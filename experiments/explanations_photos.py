@@ -89,7 +89,12 @@ def pairwise_localization(
         "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half),
         "random": (random_map(cam(L["P"])), half),
     }
-    row = {"kind": "side by side", "network": name, "pictures": len(P), "one of the two is said": mean(predicts_either)}
+    row = {
+        "kind": "side by side",
+        "network": name,
+        "images": len(P),
+        "one of the two is predicted": mean(predicts_either),
+    }
     result_rows = []
     for question, (map, mask) in questions.items():
         nonempty = map.relu().flatten(1).any(1)
@@ -98,7 +103,7 @@ def pairwise_localization(
             "mass": mean(I.energy_pointing_game(map, mask)[nonempty]),
         }
         ratio = mean(I.l1_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
-        result_rows.append({**row, "question": question, **scores, "answered": mean(nonempty), "beside why P": ratio})
+        result_rows.append({**row, "question": question, **scores, "nonempty": mean(nonempty), "ratio to why P": ratio})
     return result_rows
 
 
@@ -137,7 +142,7 @@ def explanation_uncertainty_rows(
         area = float(roc_auc_score(wrong, values)) if 0 < wrong.sum() < len(wrong) else None
         interval = bootstrap_auroc(wrong, values)
         means = {"on wrong": mean(values[wrong]), "on right": mean(values[~wrong])}
-        row = {"kind": "voice", "network": name, "pictures": title, "count": len(x), "wrong": int(wrong.sum())}
+        row = {"kind": "voice", "network": name, "images": title, "count": len(x), "wrong": int(wrong.sum())}
         rows.append({**row, "score": score, **means, "auroc": None if area is None else round(area, 4), **interval})
     return rows
 
@@ -174,15 +179,15 @@ def store_example_maps(model: nn.Module, layer: str, device) -> list[dict]:
     with torch.no_grad():
         p = model(x).softmax(1)[0]
     rows = []
-    for word in CLASS_NAMES:
-        (map,) = I.grad_cam(model, x, layer, model.classes.index(word))
+    for target in CLASS_NAMES:
+        (map,) = I.grad_cam(model, x, layer, model.classes.index(target))
         row = {
             "kind": "map",
             "network": model.name,
-            "word": word,
-            "probability": round(float(p[model.classes.index(word)]), 4),
+            "target": target,
+            "probability": round(float(p[model.classes.index(target)]), 4),
         }
-        row |= {"said": model.classes[int(p.argmax())], "of the word said": round(float(p.max()), 4)}
+        row |= {"predicted": model.classes[int(p.argmax())], "probability of predicted": round(float(p.max()), 4)}
         rows += [
             {**row, "row": i, **{f"c{j}": round(v, 4) for j, v in enumerate(line)}}
             for i, line in enumerate(map.tolist())
@@ -194,9 +199,9 @@ def part_names() -> list[str]:
     """Return the names of the parts."""
     question_parts = [f"questions, {name}" for name in (PHOTOS, IMAGENET_MODELS)]
     titles_by_network = {
-        PHOTOS: ("test pictures", "challenged"),
+        PHOTOS: ("test images", "corrupted"),
         IMAGENET_MODELS: ("every second photograph",),
-        **dict.fromkeys(NETWORKS, ("challenged",)),
+        **dict.fromkeys(NETWORKS, ("corrupted",)),
     }
     return [
         "maps",
@@ -222,7 +227,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return question_map_rows(model, x, labels, seed)
     if name == IMAGENET_MODELS:
         return explanation_uncertainty_rows(name, model, CAM[name], title, x[::2], labels[::2], raw_too=False)
-    x, labels = corrupted_copies(x, labels, seed, N_CORRUPTED["photographs"]) if title == "challenged" else (x, labels)
+    x, labels = corrupted_copies(x, labels, seed, N_CORRUPTED["photographs"]) if title == "corrupted" else (x, labels)
     return explanation_uncertainty_rows(name, model, CAM[name], title, x, labels)
 
 

@@ -57,7 +57,7 @@ def baseline_maps(x: Tensor) -> dict[str, Tensor]:
     """Return maps that do not depend on the network."""
     like = x[:, 0]
     baselines = {"random": random_map(like), "uniform": uniform_map(like), "centre": center_bias_map(like)}
-    return {**baselines, "edges of the picture": edge_detector_map(x)}
+    return {**baselines, "edges of the image": edge_detector_map(x)}
 
 
 def mean(values: Tensor) -> float:
@@ -94,7 +94,14 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
             "better": None,
         }
         rows.append(
-            {"kind": "twins", "network": name, "method": method, "question": "none", "pictures": len(x), **scores}
+            {
+                "kind": "counterfactual pairs",
+                "network": name,
+                "method": method,
+                "question": "none",
+                "images": len(x),
+                **scores,
+            }
         )
     for method, explain in methods("block3").items():
         shares = {}
@@ -103,7 +110,14 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
             shares[question] = I.energy_pointing_game(maps, mask)
             scores = {"mass": mean(shares[question]), "point": mean(I.pointing_game(maps, mask)), "better": None}
             rows.append(
-                {"kind": "twins", "network": name, "method": method, "question": question, "pictures": len(x), **scores}
+                {
+                    "kind": "counterfactual pairs",
+                    "network": name,
+                    "method": method,
+                    "question": question,
+                    "images": len(x),
+                    **scores,
+                }
             )
         rows[-1]["better"] = mean(shares["why P, rather than Q"] > shares["why P"])
     return rows
@@ -147,7 +161,7 @@ def randomization_rows(
         **{method: partial(explain, J=target) for method, explain in methods(layer).items()},
         "Grad-CAM, positive part": lambda m, x: I.upsample(I.grad_cam(m, x, layer, target, relu=True), x.shape[-2:]),
         "contrast": lambda m, x: I.upsample(I.grad_cam(m, x, layer, contrast), x.shape[-2:]),
-        "edges of the picture": lambda m, x: edge_detector_map(x),
+        "edges of the image": lambda m, x: edge_detector_map(x),
     }
     for method in [m for m in candidates if m not in skip]:
         explain, similarities = candidates[method], {}
@@ -163,12 +177,12 @@ def randomization_rows(
                 sum(rank_correlation(*both)) / len(x)
                 for both in ((maps, reinitialized), (maps.abs(), reinitialized.abs()))
             ]
-            similarities.setdefault(f"{layers[0]}, drawn anew", []).append(pair)
+            similarities.setdefault(f"{layers[0]}, re-initialized", []).append(pair)
         for stage, pairs in similarities.items():
             signed, magnitude = (torch.tensor(column) for column in zip(*pairs, strict=True))
             spread = {"low": round(float(magnitude.min()), 4), "high": round(float(magnitude.max()), 4)}
-            row = {"kind": "forget", "network": name, "method": method, "forgot": stage or "nothing"}
-            row |= {"pictures": len(x), "draws": draws}
+            row = {"kind": "randomization", "network": name, "method": method, "randomized": stage or "nothing"}
+            row |= {"images": len(x), "draws": draws}
             rows.append({**row, "signed": mean(signed), "magnitude": mean(magnitude), **spread})
     return rows
 
@@ -190,9 +204,10 @@ def accuracy_under_randomization(
         # The first call evaluates the original model.
         for stage, accuracy in zip(result.layers, accuracies[1:], strict=True):
             stages.setdefault(stage, []).append(accuracy)
-    row = {"kind": "right", "network": name, "pictures": len(x), "draws": draws}
+    row = {"kind": "accuracy", "network": name, "images": len(x), "draws": draws}
     return [
-        {**row, "forgot": stage or "nothing", "right": mean(torch.tensor(values))} for stage, values in stages.items()
+        {**row, "randomized": stage or "nothing", "accuracy": mean(torch.tensor(values))}
+        for stage, values in stages.items()
     ]
 
 
@@ -210,7 +225,7 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
     }
     rows = []
     for method, maps in candidates.items():
-        row = {"kind": "jurors", "network": name, "method": method, "pictures": len(x)}
+        row = {"kind": "metrics", "network": name, "method": method, "images": len(x)}
         for region, mask in {"sign": sign, "glyph": glyph}.items():
             row |= {
                 f"point {region}": mean(I.pointing_game(maps, mask)),
@@ -231,14 +246,14 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
 
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    return [f"{kind}, {name}" for kind in ("twins", "jurors") for name in NETWORKS]
+    return [f"{kind}, {name}" for kind in ("counterfactual pairs", "metrics") for name in NETWORKS]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one part."""
     kind, _, name = part.partition(", ")
     model = load(name, device)
-    if kind == "jurors":
+    if kind == "metrics":
         return faithfulness_rows(name, model, seed, device, N_EVALUATED)
     rows = counterfactual_localization(name, model, seed, device, N_PAIRS)
     x, _, _, p, q = sign_scenes(N_RANDOMIZED, seed + 2, device)

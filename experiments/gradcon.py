@@ -126,7 +126,7 @@ def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
         "reconstruction": error,
         "alignment": -cosines.mean(1),
         "both": both,
-        "length": norms.square().sum(1).sqrt(),
+        "norm": norms.square().sum(1).sqrt(),
     }
 
 
@@ -165,9 +165,9 @@ def fit_novelty_classifier(
             "unlikely": cheap_scores[:, 1],
             "divergence": cheap_scores[:, 2],
             "bound": cheap_scores[:, 1] + cheap_scores[:, 2],
-            "length": gradient.norm(dim=1),
-            "judge of gradients": gradient_classifier.score(gradient),
-            "judge of cheap scores": cheap_classifier.score(cheap_scores),
+            "norm": gradient.norm(dim=1),
+            "classifier on gradients": gradient_classifier.score(gradient),
+            "classifier on cheap scores": cheap_classifier.score(cheap_scores),
         }
 
     return score
@@ -188,7 +188,7 @@ def corruption_rows(score: Callable[[Tensor], dict[str, Tensor]], clean: Tensor,
         scores = score(torch.cat(levels))
         for i, level in enumerate(SEVERITIES):
             severity_scores = {name: values[i * N_CORRUPTED : (i + 1) * N_CORRUPTED] for name, values in scores.items()}
-            rows.append({"challenge": kind, "level": level, **aurocs(normal, severity_scores)})
+            rows.append({"corruption": kind, "level": level, **aurocs(normal, severity_scores)})
     return rows
 
 
@@ -220,9 +220,9 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     dataset, normal, own_seed = part.split(", ")
     rows, own_seed = [], seed + int(own_seed)
     images, same, others = DATASETS[dataset][0](normal, own_seed, device)
-    base = {"world": dataset, "normal": normal, "seed": own_seed}
+    base = {"dataset": dataset, "normal": normal, "seed": own_seed}
     # Baselines without a network: the distance to the mean normal image, and the error of a black image.
-    mean_distance = lambda x, center=images.mean(0): {"mean picture": (x - center).square().flatten(1).mean(1)}
+    mean_distance = lambda x, center=images.mean(0): {"mean image": (x - center).square().flatten(1).mean(1)}
 
     def corruption_table(
         kind: str, score: Callable[[Tensor], dict[str, Tensor]], alpha: float | None = None
@@ -242,16 +242,18 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         row = {"kind": "class", **base, "alpha": alpha, "steps": steps, **areas, **baselines}
         rows.append({**row, "error": round(error, 5), "cosine": round(cosine, 4)})
         if dataset == "signs" and steps == STEPS:
-            rows += corruption_table("challenge", lambda x, d=detector: gradcon_scores(d, x), alpha)
+            rows += corruption_table("corruption", lambda x, d=detector: gradcon_scores(d, x), alpha)
     network = train_vae(images, own_seed, VAE_STEPS)
     score = fit_novelty_classifier(network, images, own_seed)
     rows.append({"kind": "novelty", **base, "steps": VAE_STEPS, **aurocs(score(same), score(others))})
     if dataset == "signs":
-        rows += corruption_table("novelty challenge", score) + corruption_table("blind challenge", mean_distance)
-    counts = {"learned": len(images), "normal pictures": len(same), "abnormal pictures": len(others)}
+        rows += corruption_table("corruption, novelty scores", score) + corruption_table(
+            "corruption, mean image", mean_distance
+        )
+    counts = {"training images": len(images), "normal images": len(same), "abnormal images": len(others)}
     models = {"weights": detector.network, "weights, VAE": network}
     weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
-    return [*rows, {"kind": "size", "world": dataset, "normal": normal, **counts, **weights}]
+    return [*rows, {"kind": "size", "dataset": dataset, "normal": normal, **counts, **weights}]
 
 
 def join_parts(parts: list[list[dict]]) -> list[dict]:
@@ -260,9 +262,9 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
     for row in (row for rows in parts for row in rows):
         of_kinds.setdefault(row["kind"], []).append(row)
     rows, sizes = of_kinds["class"] + of_kinds["novelty"], of_kinds["size"]
-    for kind in ("challenge", "novelty challenge", "blind challenge"):
+    for kind in ("corruption", "corruption, novelty scores", "corruption, mean image"):
         kind_rows = of_kinds.get(kind, [])
-        rows += average_rows(kind_rows, "kind", "alpha", "challenge", "level")
+        rows += average_rows(kind_rows, "kind", "alpha", "corruption", "level")
         rows += [{**row, "kind": f"{kind}, by sign"} for row in average_rows(kind_rows, "alpha", "normal", "seed")]
     return rows + [row for i, row in enumerate(sizes) if row not in sizes[:i]]
 

@@ -51,9 +51,9 @@ DISTORTION_GROUPS = (
     "measure",
     "shipped",
     "seed",
-    "damage",
+    "distortion",
     "protocol",
-    "picture",
+    "image",
     "set",
 )  # kinds of rows, in the order of the table
 SMALL = {
@@ -272,7 +272,14 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
                 single.append({"set": part, "measure": measure, "seed": own_seed, **correlations(s, pairs)})
                 values = {k: round(v, 4) for k, v in within_content_correlation(s, pairs).items()}
                 by_kind += [
-                    {"kind": "damage", "set": part, "measure": measure, "seed": own_seed, "damage": k, "srcc": v}
+                    {
+                        "kind": "distortion",
+                        "set": part,
+                        "measure": measure,
+                        "seed": own_seed,
+                        "distortion": k,
+                        "srcc": v,
+                    }
                     for k, v in values.items()
                 ]
         if own_seed == seed + SEEDS[0]:
@@ -283,19 +290,19 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
                 ):
                     values = {k: round(v[i].item(), 5) for k, v in scores.items()}
                     rows = {
-                        "kind": "picture",
+                        "kind": "image",
                         "set": part,
                         "reference": reference,
-                        "damage": kind,
+                        "distortion": kind,
                         "dmos": round(rating, 3),
                     }
                     per_image.append({**rows, **values})
             description = {
                 "kind": "set",
                 "set": part,
-                "pictures": len(pairs),
+                "images": len(pairs),
                 "references": len(set(pairs.references)),
-                "damages": len(set(pairs.distortion_types)),
+                "distortions": len(set(pairs.distortion_types)),
                 "score": pairs.score_description,
                 "learned from": " ".join(TRAIN_DISTORTIONS[part]),
                 "to learn from": len(images),

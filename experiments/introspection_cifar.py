@@ -61,9 +61,14 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     # The accuracy of the network on the training images of its heads, where the method requires few errors.
     accuracy, rows = round(float((train_outputs.z.argmax(1) == train_labels).float().mean()), 4), []
     for row in head_rows:
-        row |= {"network": NETWORK, "trained": part, "pictures": len(train_labels)}
+        row |= {"network": NETWORK, "trained": part, "images": len(train_labels)}
         rows.append(
-            row | ({"right on these": accuracy} if row["head"] == NO_CORRUPTION and row["kind"] == "head" else {})
+            row
+            | (
+                {"accuracy on training images": accuracy}
+                if row["head"] == NO_CORRUPTION and row["kind"] == "head"
+                else {}
+            )
         )
     return rows
 

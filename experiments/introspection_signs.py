@@ -119,9 +119,9 @@ def evaluate_head(
     row = {
         "clean": accuracy(clean_logits, clean.labels),
         "clean ece": expected_calibration_error(clean_logits.softmax(1), clean.labels),
-        "right": correct.mean().item(),
-        "right where not shown": correct[:, unseen_corruptions].mean().item(),
-        "right at level 3": correct[SEVERITIES.index(3)].mean().item(),
+        "accuracy": correct.mean().item(),
+        "accuracy on unseen corruptions": correct[:, unseen_corruptions].mean().item(),
+        "accuracy at level 3": correct[SEVERITIES.index(3)].mean().item(),
         "ece": ece(z, labels),
         "nll": cross_entropy(z, labels).item(),
         "temperature": temperature,
@@ -134,12 +134,12 @@ def accuracy_by_corruption(predict: Callable[[ModelOutputs], Tensor], corrupted:
     """Return accuracy and ECE for each severity and for each corruption."""
     z, labels = format_grid(predict(corrupted)), format_grid(corrupted.labels)
     parts = [("level", level, z[i], labels[i]) for i, level in enumerate(SEVERITIES)]
-    parts += [("challenge", kind, z[:, i], labels[:, i]) for i, kind in enumerate(CORRUPTIONS)]
+    parts += [("corruption", kind, z[:, i], labels[:, i]) for i, kind in enumerate(CORRUPTIONS)]
     rows = []
     for kind, value, a, b in parts:
         a, b = a.flatten(0, 1), b.flatten()
         error = expected_calibration_error(a.softmax(1), b)
-        rows.append({"kind": kind, "value": value, "right": round(accuracy(a, b), 4), "ece": round(error, 4)})
+        rows.append({"kind": kind, "value": value, "accuracy": round(accuracy(a, b), 4), "ece": round(error, 4)})
     return rows
 
 
@@ -185,7 +185,7 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
         else:
             groups.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
     for (kind, value, trained, head), group in groups.items():
-        means = {column: round(mean(row[column] for row in group), 4) for column in ("right", "ece")}
+        means = {column: round(mean(row[column] for row in group), 4) for column in ("accuracy", "ece")}
         head_rows.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(group), **means})
     return head_rows
 
@@ -247,6 +247,6 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         head_rows = compare_heads(
             model.head, trained[training_set], clean, corrupted, calibration_outputs, heads=heads, seeds=seeds
         )
-        base = {"network": name, "trained": training_set, "pictures": len(trained[training_set].labels)}
+        base = {"network": name, "trained": training_set, "images": len(trained[training_set].labels)}
         rows += [{**row, **base} for row in head_rows if row["kind"] == "head" or heads is None]
     return rows

@@ -31,7 +31,7 @@ def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: in
     generator, rows = torch.Generator().manual_seed(seed), []
     weight_norm = torch.cat([p.detach().flatten() for p in model.parameters()]).norm()
     for title, images in groups.items():
-        for objective_name, objective in {"shrug": kl_from_uniform(), "logit of P": None}.items():
+        for objective_name, objective in {"uniform target": kl_from_uniform(), "logit of P": None}.items():
             gray_level = images[0].numel() ** 0.5 / 255
             distances = gray_level * torch.logspace(-2.5, 1.8, DISTANCES)
             r = (
@@ -43,7 +43,7 @@ def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: in
                     "network": name,
                     "group": title,
                     "question": objective_name,
-                    "step": "picture",
+                    "step": "image",
                     **quantiles(r, generator),
                 }
             )

@@ -89,7 +89,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             {
                 "network": part,
                 "method": name,
-                "pictures": len(x),
+                "images": len(x),
                 "forward": round(passes.forward / len(x), 2),
                 "backward": round(passes.backward / len(x), 2),
                 "milliseconds": float(f"{1000 * statistics.median(seconds[name]) / len(x):.3g}"),

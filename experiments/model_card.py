@@ -48,9 +48,9 @@ def run(seed: int = 0, device: torch.device | str = "cpu") -> list[dict]:
             rows.append(
                 {
                     "network": name,
-                    "challenge": corruption,
+                    "corruption": corruption,
                     "level": severity,
-                    "pictures": len(x),
+                    "images": len(x),
                     "measure": "accuracy" if is_classifier else "squared error",
                     "value": round(accuracy(model, x, y) if is_classifier else squared_error(model, x), 5),
                 }
@@ -68,8 +68,8 @@ def format_card(rows: list[dict], training: list[dict]) -> str:
     Returns:
         The text; every number comes from the rows.
     """
-    value = {(r["network"], r["challenge"], r["level"]): r["value"] for r in rows}
-    n_images = {r["challenge"] == "none": r["pictures"] for r in rows}
+    value = {(r["network"], r["corruption"], r["level"]): r["value"] for r in rows}
+    n_images = {r["corruption"] == "none": r["images"] for r in rows}
     lines = [
         'The networks were trained on scenes of the distribution "wild", with all signs equally often. They were',
         f"tested on scenes outside the training set: {n_images[True]:,} clean images, "
@@ -84,7 +84,7 @@ def format_card(rows: list[dict], training: list[dict]) -> str:
         corrupted = [value[name, corruption, severity] for corruption in CORRUPTIONS for severity in SEVERITIES]
         clean, mean = as_text(value[name, "none", 0]), as_text(sum(corrupted) / len(corrupted))
         lines.append(
-            f"| {name} | {t['seed']} | {t['parameters']:,} | {t['pictures']:,} | {t['epochs']} | {clean} | {mean} |"
+            f"| {name} | {t['seed']} | {t['parameters']:,} | {t['images']:,} | {t['epochs']} | {clean} | {mean} |"
         )
     lines += [
         "",

@@ -111,7 +111,7 @@ def explanations(seed: int, device) -> list[dict]:
     for name in loaded_models:
         maps, scores = explanation_uncertainty_scores(loaded_models, name, x, P, Q, seed)
         missed = attribution.pointing_game(maps, truth, tolerance=2) < 0.5
-        base = {"kind": "explanation", "network": name, "pictures": len(x), "wrong": int(missed.sum())}
+        base = {"kind": "explanation", "network": name, "images": len(x), "wrong": int(missed.sum())}
         rows += [{**base, "score": score, **auroc_of(s[~missed], s[missed])} for score, s in scores.items()]
     return rows
 
@@ -161,7 +161,14 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
         score = class_direction_basis(gradients["known"], labels)
         scores = {key: score(v) for key, v in gradients.items()}
         error = (cosines(gradients["usual"], gradients["known"]) - exact).square().mean().sqrt()
-        row = {"kind": "sketch", "network": name, "way": method, "size": size, "draw": draw, "off": format_value(error)}
+        row = {
+            "kind": "sketch",
+            "network": name,
+            "method": method,
+            "size": size,
+            "draw": draw,
+            "error": format_value(error),
+        }
         return row | {
             family: format_value(auroc(scores["usual"], scores[family])) for family in ("novel sign", "texture")
         }
@@ -217,7 +224,7 @@ def gradient_regularization(model: nn.Module, images: Tensor, labels: Tensor) ->
     detector = uncertainty.PurviewDetector().fit(normal_norms, attacked)
     return {
         "distance": lambda norms: ((norms.clamp(min=1e-30).log() - mean) / std).square().mean(1),
-        "taught": lambda norms: log_odds(detector, norms),
+        "trained": lambda norms: log_odds(detector, norms),
     }
 
 
@@ -237,12 +244,12 @@ def adaptive_attack_rows(name: str, seed: int, device) -> list[dict]:
             adversarial = regularized_step(model, x, y, score, weight)
             valid, success = uncertainty.attack_success(model, x, adversarial, y)
             row = {
-                "kind": "knowing",
+                "kind": "adaptive",
                 "network": name,
-                "judge": detector,
+                "detector": detector,
                 "weight": weight,
-                "pictures": int(valid.sum()),
-                "fooled": int(success.sum()),
+                "images": int(valid.sum()),
+                "successes": int(success.sum()),
             }
             row["success"] = format_value(success.sum() / valid.sum())
             if success.sum() >= 5:  # too few otherwise
@@ -258,7 +265,7 @@ def adaptive_attack_rows(name: str, seed: int, device) -> list[dict]:
 def part_names() -> list[str]:
     """Return the names of the parts."""
     sketched = [f"sketches of {name}" for name in (*CLASSIFIERS, TRANSFORMER)]
-    return ["explanations", *sketched, *(f"knowing {name}" for name in (CLASSIFIERS[0], CLASSIFIERS[1], TRANSFORMER))]
+    return ["explanations", *sketched, *(f"adaptive {name}" for name in (CLASSIFIERS[0], CLASSIFIERS[1], TRANSFORMER))]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
@@ -266,4 +273,4 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if part == "explanations":
         return explanations(seed, device)
     name = part.rpartition(" ")[2]
-    return adaptive_attack_rows(name, seed, device) if part.startswith("knowing") else sketch_rows(name, seed, device)
+    return adaptive_attack_rows(name, seed, device) if part.startswith("adaptive") else sketch_rows(name, seed, device)

@@ -93,12 +93,12 @@ def transfer_steps(
                     )
                 )
             aurocs = {
-                "shown players": auroc(normal_scores, score(pseudo_unknown[~train_pseudo])),
-                "a player not shown": mean(left_out),
+                "pseudo-unknown, trained": auroc(normal_scores, score(pseudo_unknown[~train_pseudo])),
+                "pseudo-unknown, left out": mean(left_out),
                 "novel": auroc(normal_scores, score(novel)),
             }
             aurocs["novel, through B"] = auroc(score(features_b["known"][name]), score(features_b["novel"][name]))
-            row = {"reads": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
+            row = {"input": name + ", hidden layers" * bool(hidden), "learns": known.shape[1] > 1}
             rows.append(row | {k: round(v, 4) for k, v in aurocs.items()})
     return rows
 
@@ -113,27 +113,30 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     split = int(part)
     normal, labels = load("signs", "test", limit=N_NORMAL, device=device)
     novel = load("signs", "novel", limit=N_NOVEL, device=device).images
-    kept_classes, pseudo_classes = u.split_pseudo_unknown_classes(
+    known_classes, pseudo_classes = u.split_pseudo_unknown_classes(
         len(SIGNS), N_PSEUDO_UNKNOWN, generator=make_generator(seed + split)
     )
-    A, B = train_on_classes(kept_classes, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
+    A, B = train_on_classes(known_classes, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
     train_labels = torch.arange(N_TRAIN_IMAGES) % len(SIGNS)
     train_images = render(train_labels, generator=make_generator(4_000 + seed + split), device=device)
-    is_known = torch.isin(train_labels, kept_classes)
+    is_known = torch.isin(train_labels, known_classes)
     # The signs alternate, and whole periods are used for training or for the test, so that both contain all signs.
     train = torch.arange(N_TRAIN_IMAGES) // len(SIGNS) % 2 == 0
     images = {"known": train_images[is_known], "pseudo-unknown": train_images[~is_known], "novel": novel}
     accuracy_a = accuracy(
-        g.model_outputs(A, images["known"]).cpu(), torch.searchsorted(kept_classes, train_labels[is_known])
+        g.model_outputs(A, images["known"]).cpu(), torch.searchsorted(known_classes, train_labels[is_known])
     )
     features_a = {name: feature_sets(A, x) for name, x in images.items()}
     features_b = {"known": feature_sets(B, normal), "novel": feature_sets(B, novel)}
     metadata = {
         "split": split,
         "network B": NETWORKS[split % len(NETWORKS)],
-        "players": ", ".join(SIGNS[c] for c in pseudo_classes),
+        "pseudo-unknown classes": ", ".join(SIGNS[c] for c in pseudo_classes),
     }
-    metadata |= {"right, A": round(accuracy_a, 4), "right, B": round(accuracy(g.model_outputs(B, normal), labels), 4)}
+    metadata |= {
+        "accuracy, A": round(accuracy_a, 4),
+        "accuracy, B": round(accuracy(g.model_outputs(B, normal), labels), 4),
+    }
     return [
         metadata | row
         for row in transfer_steps(

@@ -84,7 +84,7 @@ def array_scores(map: Tensor, odd: Tensor, signs: Tensor, place: int) -> dict[st
         "nss": M.nss(map, points),
         "auc": M.auc_judd(map, points),
         "auc among signs": M.auroc(M.saliency.check_map(map)[is_other], M.saliency.check_map(map)[is_odd]),
-        "found": (place in best) / len(best),
+        "hit rate": (place in best) / len(best),
     }
 
 
@@ -129,7 +129,12 @@ def array_rows(seed: int, device) -> list[dict]:
         ("local mismatch", "implicit product, block2"),
     ]
     rows += [
-        {"kind": "arrays, difference", "map": a, "beside": b, **paired_differences(scores_by_map[a], scores_by_map[b])}
+        {
+            "kind": "arrays, difference",
+            "map": a,
+            "compared with": b,
+            **paired_differences(scores_by_map[a], scores_by_map[b]),
+        }
         for a, b in pairs
     ]
     return [
@@ -240,10 +245,8 @@ class FixationEvaluator:
                 own, rest = (self.dataset.fixations(i, N_TEST, **{key: viewer}) for key in ("viewer", "without"))
                 if len(own) and len(rest):
                     map = M.fixation_density(rest, N_TEST, blur=PIXELS_PER_DEGREE)
-                    scores.append({"picture": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
-        by_image = [
-            [{k: row[k] for k in ("auc", "nss")} for row in scores if row["picture"] == i] for i in self.indices
-        ]
+                    scores.append({"image": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
+        by_image = [[{k: row[k] for k in ("auc", "nss")} for row in scores if row["image"] == i] for i in self.indices]
         return [mean_rows(rows) for rows in by_image if rows]
 
 
@@ -280,7 +283,7 @@ def fixation_rows(seed: int, device) -> list[dict]:
         extra = {"layer": best[title]["layer"]} if title in best else {}
         rows.append(
             {
-                "kind": "eyes",
+                "kind": "fixations",
                 "map": title,
                 "prior": with_prior,
                 "count": len(scores),
@@ -289,17 +292,17 @@ def fixation_rows(seed: int, device) -> list[dict]:
             }
         )
     viewers = evaluator.human_ceiling()
-    rows.append({"kind": "people", "count": len(viewers), **bootstrap_rows(viewers)})
+    rows.append({"kind": "viewers", "count": len(viewers), **bootstrap_rows(viewers)})
     prior = scores_by_map["uniform", True]
     for (title, with_prior), scores in scores_by_map.items():
         if with_prior and title != "uniform":
-            rows.append({"kind": "beside the prior", "map": title, **paired_differences(scores, prior)})
+            rows.append({"kind": "difference to the prior", "map": title, **paired_differences(scores, prior)})
     pairs = [("local mismatch", "local loss")]
     pairs += [("implicit product", other) for other in ("local loss", "edges", "activation", "activation, same layer")]
     for with_prior in (False, True):
         for a, b in pairs:
             extra = paired_differences(scores_by_map[a, with_prior], scores_by_map[b, with_prior])
-            rows.append({"kind": "eyes, difference", "map": a, "beside": b, "prior": with_prior, **extra})
+            rows.append({"kind": "fixations, difference", "map": a, "compared with": b, "prior": with_prior, **extra})
 
     noise_evaluator = FixationEvaluator(dataset, test_indices[::NOISY], pool)
     for sd in NOISE:
@@ -363,7 +366,10 @@ def store_example_maps(model: nn.Module, layers: dict[str, str], device) -> list
 
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    return ["arrays", *(["eyes"] if fixations_available("osie") and is_pretrained_available(IMAGENET_MODELS) else [])]
+    return [
+        "arrays",
+        *(["fixations"] if fixations_available("osie") and is_pretrained_available(IMAGENET_MODELS) else []),
+    ]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
@@ -372,14 +378,16 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return array_rows(seed, device)
     rows = fixation_rows(seed, device)
     layers = {
-        row["map"]: f"network.features.{row['layer']}" for row in rows if row.get("layer") and row["kind"] == "eyes"
+        row["map"]: f"network.features.{row['layer']}"
+        for row in rows
+        if row.get("layer") and row["kind"] == "fixations"
     }
     return rows + store_example_maps(load_pretrained(IMAGENET_MODELS, device), layers, device)
 
 
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
-    if "eyes" not in part_names():
+    if "fixations" not in part_names():
         return []
     dataset, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS)
     return [

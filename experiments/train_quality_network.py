@@ -43,13 +43,13 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
     images, scores = training_images(scenes(N_SCENES, seed))
     history = network.fit(images, scores, epochs=EPOCHS, generator=make_generator(seed))
     state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
-    save_file(state, WEIGHTS_DIR / MODELS[NAME][1], metadata={"seed": str(seed), "pictures": str(len(images))})
+    save_file(state, WEIGHTS_DIR / MODELS[NAME][1], metadata={"seed": str(seed), "images": str(len(images))})
     training = {
         "kind": "training",
         "network": NAME,
         "seed": seed,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "pictures": len(images),
+        "images": len(images),
         "epochs": EPOCHS,
         "last loss": round(history[-1], 4),
         "seconds": round(time.perf_counter() - start, 1),
@@ -68,11 +68,11 @@ def evaluate(network: torch.nn.Module, rated: QualityDataset, device) -> list[di
         low, high = bootstrap_interval(srcc, score[of_kind], quality[of_kind], paired=True, n_resamples=200)
         bin_accuracy = accuracy(outputs[of_kind, 1:], score_to_bin(quality[of_kind]))
         row = {
-            "kind": "judged",
+            "kind": "test",
             "network": NAME,
-            "damage": kind,
-            "pictures": int(of_kind.sum()),
-            "bin right": round(bin_accuracy, 4),
+            "distortion": kind,
+            "images": int(of_kind.sum()),
+            "bin accuracy": round(bin_accuracy, 4),
         }
         rows.append(
             {

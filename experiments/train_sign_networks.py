@@ -49,12 +49,12 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
 def save_weights(name: str, model, seed: int, n_images: int, history: list[float], seconds: float) -> dict:
     """Write the weights of a network, and return a row that describes the training."""
     state = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-    save_file(state, WEIGHTS_DIR / MODELS[name][1], metadata={"seed": str(seed), "pictures": str(n_images)})
+    save_file(state, WEIGHTS_DIR / MODELS[name][1], metadata={"seed": str(seed), "images": str(n_images)})
     return {
         "network": name,
         "seed": seed,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "pictures": n_images,
+        "images": n_images,
         "epochs": len(history),
         "last loss": round(history[-1], 5),
         "seconds": round(seconds, 1),

@@ -67,7 +67,14 @@ def component_shares(network: str, seed: int, states: list[dict[str, Tensor]], m
         generator = torch.Generator().manual_seed(1000 * seed + i)
         walk = trajectory_pca(random_walk_like(states, generator=generator)).explained_variance_ratio[:3].tolist()
         rows.append(
-            {"kind": "share", "network": network, "of": "walk", "first": walk[0], "second": walk[1], "third": walk[2]}
+            {
+                "kind": "share",
+                "network": network,
+                "of": "random walk",
+                "first": walk[0],
+                "second": walk[1],
+                "third": walk[2],
+            }
         )
         plane = [random_weight_direction(model, generator=generator) for _ in range(2)]
         rows.append(
@@ -124,12 +131,12 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         for kind in ("batch", "frozen")
     ]
     rows += [
-        {"kind": "line", "way": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
+        {"kind": "line", "fraction": s, "loss": round(float(u), 4), "frozen": round(float(v), 4)}
         for s, u, v in zip(fractions, *line, strict=True)
     ]
     return [
         *rows,
-        {"kind": "length", "weights": round(float(weight_norm), 4), "parameters": sum(p.numel() for p in end.values())},
+        {"kind": "norm", "weights": round(float(weight_norm), 4), "parameters": sum(p.numel() for p in end.values())},
     ]
 
 

@@ -57,15 +57,15 @@ def trust_score_rows(
     generator, rows = torch.Generator().manual_seed(seed), []
     stored_h = model_outputs(model, train.images)[1]
     trials = {
-        "fair": (test.images, test.labels),
-        "challenged": corrupted_copies(test.images, test.labels, seed, N_PER_GROUP),
+        "clean": (test.images, test.labels),
+        "corrupted": corrupted_copies(test.images, test.labels, seed, N_PER_GROUP),
     }
     for title, (images, labels) in trials.items():
         logits, h = model_outputs(model, images)
         predicted = logits.argmax(1)
         correct = predicted == labels
-        row = {"kind": "trust", "network": name, "pictures": title, "count": len(images)}
-        row["right"] = round(float(correct.float().mean()), 4)
+        row = {"kind": "trust", "network": name, "images": title, "count": len(images)}
+        row["accuracy"] = round(float(correct.float().mean()), 4)
         rows.append({**row, "score": "softmax", "stored": 0, **auroc(correct, logits.softmax(1).amax(1), generator)})
         spaces = {"features": (stored_h, h)}
         if pixels:
@@ -133,7 +133,7 @@ def decomposition_rows(
     rows = [
         {
             **base,
-            "stranger": "none",
+            "OOD set": "none",
             "count": len(test_gradients.h),
             "median": round(float(known_scores[""].median()), 4),
         }
@@ -143,7 +143,7 @@ def decomposition_rows(
     for title, images in gradients.items():
         ood_scores = scores(images)
         is_ood = torch.cat([torch.zeros(len(test_gradients.h)), torch.ones(len(images.h))]).bool()
-        row = {**base, "stranger": title, "count": len(images.h), "median": round(float(ood_scores[""].median()), 4)}
+        row = {**base, "OOD set": title, "count": len(images.h), "median": round(float(ood_scores[""].median()), 4)}
         for score in ood_scores:
             area = auroc(is_ood, torch.cat([known_scores[score], ood_scores[score]]), generator, 200)
             row |= {f"{score}{key}": value for key, value in area.items()}

@@ -24,7 +24,7 @@ from tutorial_lib.models import load as network_of
 
 SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 SECOND_MODEL, CIFAR, IMAGENET_MODEL = "signs, sigmoid", "cifar10/resnet20", "imagenet/squeezenet1_1"
-OOD_DATASETS = {"gtsrb": "strangers", "mnist": "strangers", "dtd": "textures"}
+OOD_DATASETS = {"gtsrb": "other datasets", "mnist": "other datasets", "dtd": "textures"}
 NORMALS, TRAIN, N_ATTACKED, N_FAR_OOD = 1_000, 1_000, 300, 240
 N_PER_GROUP = {SIGN_NETWORKS[0]: 60, CIFAR: 60}  # images of a corruption at a severity; half as many for other networks
 MILD_SEVERITY = ("gaussian blur", 1)
@@ -45,7 +45,9 @@ def score_rows(
     """Return the AUROC of every untrained score on every group, for some networks also by severity."""
     normal_scores, rows = f.unsupervised_scores(normal, statistics), []
     for group in sets:
-        levels = [0, *group.level.unique().tolist()] if group.family == "weather" and network in N_PER_GROUP else [0]
+        levels = (
+            [0, *group.level.unique().tolist()] if group.family == "corruptions" and network in N_PER_GROUP else [0]
+        )
         for level in levels:
             part = group.rows(group.level == level) if level else group
             scores = f.unsupervised_scores(part, statistics)
@@ -229,11 +231,11 @@ def network_rows(network: str, model: nn.Module, seed: int, device, **options) -
     summary = {
         "kind": "network",
         "network": network,
-        "right": accuracy(normal.z, normal.labels),
+        "accuracy": accuracy(normal.z, normal.labels),
         "normal": len(normal.z),
     }
     attempted = next(len(s.z) for s in sets if s.family == CONTROL)
-    summary |= {f"fooled by {s.name}": len(s.z) / attempted for s in sets if s.family == "attacks"}
+    summary |= {f"success of {s.name}": len(s.z) / attempted for s in sets if s.family == "attacks"}
     rows = [
         round_values(
             summary | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]}
@@ -272,7 +274,7 @@ def misclassification_rows(
     network: str, model: nn.Module, normal: GroupFeatures, sets: list[GroupFeatures], seed: int, device, deep: bool
 ) -> list[dict]:
     """Return trust scores on clean images and at severity 3; ``deep`` adds scores from gradients of all layers."""
-    corrupted = pool_groups([s for s in sets if s.family == "weather"], lambda s: s.level == 3)
+    corrupted = pool_groups([s for s in sets if s.family == "corruptions"], lambda s: s.level == 3)
     K = (None, None)
     if deep:
         images, labels = load("cifar10" if network == CIFAR else "signs", "test", limit=NORMALS, device=device)
@@ -280,7 +282,7 @@ def misclassification_rows(
             class_gradient_grams(model, images),
             class_gradient_grams(model, corrupted_copies(images, labels, seed, N_PER_GROUP[network])[0]),
         )
-    rows = trust_rows(network, "fair", normal.z, normal.labels, normal.h, K[0])
+    rows = trust_rows(network, "clean", normal.z, normal.labels, normal.h, K[0])
     return rows + trust_rows(network, "level 3", corrupted.z, corrupted.labels, corrupted.h, K[1])
 
 

@@ -9,16 +9,16 @@ class ModelState:
     """The observable state of a model: flags, attributes, hooks, parameters with their gradients, buffers."""
 
     def __init__(self, model):
-        self.model, self.random = model, self._random()
-        self.modules = [(m, m.training, self._attributes(m)) for m in model.modules()]
         tensors = [*model.parameters(), *model.buffers()]
+        self.model, self.devices = model, {t.device for t in tensors} - {torch.device("cpu")}
+        self.random = self._random()
+        self.modules = [(m, m.training, self._attributes(m)) for m in model.modules()]
         self.tensors = [
             (t, t.detach().clone(), t.requires_grad, t.grad, self._copy(t.grad), dict(t.__dict__)) for t in tensors
         ]
 
-    @staticmethod
-    def _random():
-        return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+    def _random(self):
+        return [torch.get_rng_state(), *(torch.get_device_module(d).get_rng_state(d) for d in self.devices)]
 
     @staticmethod
     def _copy(t):

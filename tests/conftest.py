@@ -27,15 +27,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.book)
         if "chromium_path" in fixtures:
             item.add_marker(pytest.mark.browser)
+        if "accelerator" in fixtures:
+            item.add_marker(pytest.mark.gpu)
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.notebook)
 
 
-# The built book and the browser.
+# The built book, the browser and the accelerator.
 
 
 def skip_or_fail_on_ci(reason):
-    """Skip on a machine without a browser, but fail in continuous integration."""
+    """Skip on a machine without what the test needs, but fail in continuous integration."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
@@ -100,6 +102,22 @@ def new_tab(browser):
             return context.new_page()
 
         yield open_tab
+
+
+@pytest.fixture(scope="session")
+def accelerator():
+    """The CUDA device, or without one the emulated device that the plugin tests.accelerator.plugin registers."""
+    import torch
+
+    from tests.accelerator import emulated_device
+
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if not emulated_device.AVAILABLE:
+        skip_or_fail_on_ci(f"no CUDA device, and PyTorch {torch.__version__} cannot register an emulated one")
+    if not hasattr(torch, emulated_device.NAME):
+        skip_or_fail_on_ci("no CUDA device; `make test-gpu` emulates one")
+    return torch.device(emulated_device.NAME, 0)
 
 
 # Networks, images and labels for the tests of the gradients and of the methods that use them.

@@ -17,6 +17,7 @@ SETTING = re.compile(r"^repository:\n  url: (\S+)\n  branch: (\S+)$", re.M)
 BUTTONS = ("repository_url", "launch_buttons", "use_repository_button", "use_edit_page_button", "use_issues_button")
 
 SETUP_CELL = """\
+# @title Set up: install the course where it is missing, and choose the processor or the GPU
 import importlib.util
 import os
 

@@ -35,7 +35,7 @@ def batch_slices(n: int, batch_size: int) -> list[slice]:
 
 
 def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: Any, batch_size: int) -> Result:
-    """Return ``function(x, *row_arguments)``, computed on a few samples at a time.
+    """Return ``function(x, *row_arguments)``, computed on a few samples at a time and without autocast.
 
     Args:
         function: maps some rows of x, and the same rows of the other arguments, to a tensor, or to a tuple or a
@@ -57,8 +57,9 @@ def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: A
         (tensor([0, 2, 4]), tensor([0, 1, 4]))
     """
     pieces = []
-    for rows in batch_slices(max(1, len(x)), batch_size):
-        pieces.append(function(x[rows], *(_select(argument, rows) for argument in row_arguments)))
+    with torch.autocast(x.device.type, enabled=False):  # so that the precision is that of x
+        for rows in batch_slices(max(1, len(x)), batch_size):
+            pieces.append(function(x[rows], *(_select(argument, rows) for argument in row_arguments)))
     return _concatenate(pieces)
 
 

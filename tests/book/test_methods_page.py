@@ -23,7 +23,7 @@ def test_methods_page_lists_every_method_and_cost_symbol():
     assert [name for name in METHODS if f"\n| {name}" not in tables] == []
     assert tables.count("\n| ") == len(METHODS) + 4 and tables.count("our own experiment") == 2
     assert all(f"${letter}$: {meaning}." in tables for letter, meaning in COST_SYMBOLS.items())
-    row = "| ODIN | `uncertainty.odin_score` | [3.A](03-uncertainty.ipynb#3a-"
+    row = "| ODIN | `uncertainty.odin_score` | [3.A](03-uncertainty.ipynb#section-3-a)"
     assert row in tables and ") | 1 | {cite:t}`liang2018odin` |" in tables
 
 
@@ -56,5 +56,5 @@ def test_glossary_page_terms_are_sorted_and_unique():
 
 
 def test_section_link_of_methods_page_follows_myst_anchors():
-    assert methods_page.section_link("2.2") == "[2.2](02-information.ipynb#22-what-if-not-p)"
-    assert methods_page.section_link("3.6") == "[3.6](03-uncertainty.ipynb#36--and-detect-it)"
+    assert methods_page.section_link("2.2") == "[2.2](02-information.ipynb#section-2-2)"
+    assert methods_page.section_link("3.6") == "[3.6](03-uncertainty.ipynb#section-3-6)"

@@ -17,7 +17,7 @@ from tools import repo_url
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
-# `id` is the name by which Colab collapses the advanced sections; only `python docs_ext/advanced_sections.py` may write
+# `id` is the name by which Colab collapses the advanced sections; only `python -m docs_ext.advanced_sections` may write
 # it.
 ALLOWED_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed", "id"}
 TITLE = re.compile(r"# @title \S.*")
@@ -65,10 +65,7 @@ def partly_collapsed_cells(notebook):
     """Return code cells collapsed in some frontends only, or with a title but not collapsed, or the reverse."""
 
     def marks(cell):
-        # The setup cell is the same in every chapter and has no title.
-        return {*collapsed_headings(cell)} | (
-            set() if repo_url.is_setup(cell) else {bool(TITLE.fullmatch(text(cell).partition("\n")[0]))}
-        )
+        return {*collapsed_headings(cell), bool(TITLE.fullmatch(text(cell).partition("\n")[0]))}
 
     return [text(cell) for cell in code(notebook) if len(marks(cell)) > 1]
 
@@ -172,7 +169,7 @@ def test_notebook_cells_collapse_in_every_frontend_or_none(notebook):
 
 def test_notebook_advanced_sections_are_collapsed(notebook):
     assert advanced_sections.collapse(copy.deepcopy(notebook)) == notebook, (
-        "`python docs_ext/advanced_sections.py chapters/*.ipynb` collapses them"
+        "`python -m docs_ext.advanced_sections chapters/*.ipynb` collapses them"
     )
 
 
@@ -302,8 +299,7 @@ def test_partly_collapsed_cells_ignores_consistent_cells(source):
         == partly_collapsed_cells(cell(""))
         == []
     )
-    setup = COLLAPSED_METADATA | {"tags": ["setup", "remove-cell"]}
-    assert partly_collapsed_cells(cell("x = 1", **setup)) == partly_collapsed_cells(cell("x = 1", tags=["setup"])) == []
+    assert partly_collapsed_cells(cell(source, **COLLAPSED_METADATA | {"tags": ["setup", "remove-cell"]})) == []
 
 
 @pytest.mark.parametrize(

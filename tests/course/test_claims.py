@@ -107,11 +107,11 @@ def test_is_ahead_requires_an_interval_above_zero_or_below_the_margin(leads, exp
         ({"leads": [AHEAD], "over_control": [AHEAD]}, True, claims.CONFIRMED_HERE),
         ({"leads": [AHEAD], "over_control": [EQUAL]}, True, claims.CONTROL_AS_GOOD),
         ({"leads": [AHEAD], "over_control": [BEHIND]}, False, claims.CONTROL_AS_GOOD),
-        ({"leads": [AHEAD], "over_control": [UNDECIDED]}, True, claims.NOT_TESTED_FAIRLY),
+        ({"leads": [AHEAD], "over_control": [UNDECIDED]}, True, claims.INCONCLUSIVE),
         ({"leads": [], "over_control": [EQUAL]}, True, claims.CONTROL_AS_GOOD),
         ({"leads": [EQUAL]}, True, claims.NOT_CONFIRMED_HERE),
         ({"leads": [BEHIND], "over_control": [BEHIND]}, False, claims.NOT_CONFIRMED_IN_PAPER_SETTING),
-        ({"leads": [UNDECIDED]}, True, claims.NOT_TESTED_FAIRLY),
+        ({"leads": [UNDECIDED]}, True, claims.INCONCLUSIVE),
         ({"leads": [EQUAL], "claims_lead": False}, True, claims.CONFIRMED_HERE),
         ({"leads": [AHEAD], "claims_lead": False}, True, claims.NOT_CONFIRMED_HERE),
     ],
@@ -223,14 +223,15 @@ def test_claims_table_shows_conflicting_published_figures():
 
 def test_claims_table_requires_exactly_the_measured_values():
     with pytest.raises(
-        ValueError, match=r"chapter 2 needs values for \['alone', 'found', 'zero'\]; missing: \['alone', 'found'\]"
+        ValueError,
+        match=r"chapter 2 needs values for \['alone', 'hit_rate', 'zero'\]; missing: \['alone', 'hit_rate'\]",
     ):
         show(2, zero=1e-9)
-    with pytest.raises(ValueError, match=r"unknown: \['fuond'\]"):
-        show(2, **placeholder_values(2), fuond=1)
+    with pytest.raises(ValueError, match=r"unknown: \['hit_rat'\]"):
+        show(2, **placeholder_values(2), hit_rat=1)
     with pytest.raises(ValueError, match="chapter 9 has no claims"):
         show(9)
-    assert "the map peaks on the side of the other sign in 93%" in str(show(2, found=0.93, alone=0.1, zero=1e-9))
+    assert "the map peaks on the side of the other sign in 93%" in str(show(2, hit_rate=0.93, alone=0.1, zero=1e-9))
     assert "computed when section 2.2 is run" in str(show())
 
 

@@ -36,11 +36,13 @@ def test_success_by_budget_grows_and_exceeds_noise(attack_case, monkeypatch):
     model, x, y = attack_case
     success = U.attack_success(model, x, U.fgsm(model, x, y, eps=16 / 255), y)[1]
     assert by_attack["FGSM", 16]["success"] == pytest.approx(success.double().mean().item(), abs=1e-4)
-    assert by_attack["noise", 1]["sure of the wrong"] is None
+    assert by_attack["noise", 1]["confidence in the wrong class"] is None
     confidence = lambda z: z.softmax(1).amax(1).double()
     z = model_outputs(model, U.fgsm(model, x, y, eps=16 / 255))
     increased = (confidence(z) > confidence(model_outputs(model, x)))[success]
-    assert by_attack["FGSM", 16]["surer than before"] == pytest.approx(increased.double().mean().item(), abs=1e-4)
+    assert by_attack["FGSM", 16]["more confident than before"] == pytest.approx(
+        increased.double().mean().item(), abs=1e-4
+    )
 
 
 def test_minimal_perturbations_noise_control_has_equal_norm(attack_case, monkeypatch):
@@ -65,7 +67,7 @@ def test_transferability_counts_images_correct_for_both_models(attack_case):
     correct = {name: model_outputs(m, x).argmax(1) == y for name, m in models.items()}
     assert not correct["a"][:4].any()
     by_pair = {(r["network"], r["to"], r["attack"]): r for r in rows}
-    assert len(by_pair) == 12 and by_pair["a", "b", "PGD"]["pictures"] == (correct["a"] & correct["b"]).sum()
+    assert len(by_pair) == 12 and by_pair["a", "b", "PGD"]["images"] == (correct["a"] & correct["b"]).sum()
     assert (
         by_pair["a", "a", "PGD"]["success"]
         > by_pair["a", "b", "PGD"]["success"]
@@ -90,7 +92,7 @@ def test_transfer_matrix_separates_own_from_other_attacks(monkeypatch):
         detectors, "fit_detector", lambda feature_set: U.PurviewDetector(log=feature_set == detectors.GRADIENTS)
     )
     rows = detectors.transfer_matrix("here", synthetic_features(3.0), 0)
-    by_cell = {(row["reading"], row["taught"], row["tested"]): row for row in rows}
+    by_cell = {(row["input"], row["trained on"], row["tested"]): row for row in rows}
     for feature_set in (detectors.LOGIT_SCORES, detectors.FEATURES, detectors.GRADIENTS):
         assert by_cell[feature_set, "up", "up"]["auroc"] > 0.9 and by_cell[feature_set, "down", "down"]["auroc"] > 0.9
         assert (
@@ -209,7 +211,7 @@ def test_attacks_table_is_complete():
         assert success.loc[8, "PGD"] > success.loc[8, "noise"] + 0.5
         assert set(here.loc["nearest", "attack"]) == {"DeepFool", "Carlini-Wagner"}
         assert set(here.loc["family", "family"]) == families
-        readings = here.loc["detector"].groupby("reading")
+        readings = here.loc["detector"].groupby("input")
         for feature_set in (detectors.LOGIT_SCORES, detectors.FEATURES, detectors.GRADIENTS):
             cells = readings.get_group(feature_set)
             assert len(cells) == len(families) ** 2 + len(families) - 1
@@ -217,9 +219,9 @@ def test_attacks_table_is_complete():
             assert cells["auroc"].between(cells["low"], cells["high"]).all()
         for feature_set in detectors.FITTED_FREE_SCORES:
             assert set(readings.get_group(feature_set)["tested"]) == families
-    assert (table["kind"] == "handed over").sum() == 27
+    assert (table["kind"] == "transfer").sum() == 27
     for network in (attacks.SIGNS[0], attacks.PHOTOS):
-        knowing = table.query("kind == 'knowing' and network == @network").set_index(["attack", "judge"])
+        knowing = table.query("kind == 'adaptive' and network == @network").set_index(["attack", "detector"])
         evaded = ("energy", "features", "gradients", "both", "a copy of features", "a copy of gradients")
         assert set(knowing.index.unique("attack")) == {"FGSM", "PGD"} | {f"evading {detector}" for detector in evaded}
         for detector in ("features", "gradients"):

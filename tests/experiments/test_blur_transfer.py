@@ -60,5 +60,5 @@ def test_blur_transfer_run_is_reproducible_and_table_complete(tiny):
     table = load_result("blur_transfer")
     assert [*rows[0]] == [*table]
     assert len(table) == 2 * 3 * 5 * 7  # data sets, seeds, feature sets, corruptions
-    assert not table.duplicated(["world", "seed", "reads", "set"]).any()
+    assert not table.duplicated(["dataset", "seed", "input", "set"]).any()
     assert table["accuracy"].between(0, 1).all() and table["auroc"].between(0, 1).all()

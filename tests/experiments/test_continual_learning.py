@@ -61,14 +61,14 @@ def test_continual_learning_small_run_is_reproducible(monkeypatch):
     rows = run_study(continual_learning)
     assert rows == run_study(continual_learning)
     table = load_result("continual_learning")
-    assert [*rows[0]] == [*table] and {r["repair"] for r in rows} == set(table["repair"])
+    assert [*rows[0]] == [*table] and {r["method"] for r in rows} == set(table["method"])
 
 
 def test_continual_learning_table_is_complete():
     table = load_result("continual_learning")
     last = continual_learning.EPOCHS + continual_learning.EXTRA_EPOCHS
-    counts = table[table["lap"] == last].groupby(["setting", "repair"]).size() / len(continual_learning.SEEDS)
-    for setting in ("new classes", "new weather", "digits, new classes"):
+    counts = table[table["epoch"] == last].groupby(["setting", "method"]).size() / len(continual_learning.SEEDS)
+    for setting in ("new classes", "new corruption", "digits, new classes"):
         assert counts[setting].to_dict() == {
             "none": 1,
             "replay": 5,

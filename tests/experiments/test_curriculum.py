@@ -59,6 +59,6 @@ def test_curriculum_small_run_is_reproducible(monkeypatch):
 
 def test_curriculum_table_is_complete():
     table = load_result("curriculum")
-    assert set(table["seed"]) == set(curriculum.SEEDS) and set(table["world"]) == {"signs", "digits"}
+    assert set(table["seed"]) == set(curriculum.SEEDS) and set(table["dataset"]) == {"signs", "digits"}
     last = table[(table["part"] == "order") & (table["stage"] == len(curriculum.STAGES))]
-    assert (last["world"].value_counts() == 11 * len(curriculum.SEEDS)).all() and last["everyday"].min() > 0.6
+    assert (last["dataset"].value_counts() == 11 * len(curriculum.SEEDS)).all() and last["everyday"].min() > 0.6

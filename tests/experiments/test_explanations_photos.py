@@ -39,7 +39,7 @@ def test_pairwise_localization_finds_known_halves():
     for question in ("why P", "what if not P", "why P, rather than Q", "why Q, rather than P"):
         # Upsampling blurs a little across the boundary.
         assert by_question[question]["point"] == 1 and by_question[question]["mass"] > 0.99
-    assert by_question["what if not P"]["beside why P"] == pytest.approx(1, abs=0.2)
+    assert by_question["what if not P"]["ratio to why P"] == pytest.approx(1, abs=0.2)
     assert 0.3 < by_question["random"]["mass"] < 0.7
 
 
@@ -65,11 +65,13 @@ def test_two_object_photos_have_expected_shape_and_range():
 def test_explanations_photos_table_is_complete():
     table = load_result("explanations_photos")
     for word in explanations_photos.CLASS_NAMES:
-        assert table.query("kind == 'map' and word == @word")["row"].tolist() == list(range(13))
+        assert table.query("kind == 'map' and target == @word")["row"].tolist() == list(range(13))
     for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
         rows = table[table["network"] == network]
         assert (rows["kind"] == "side by side").sum() == 5
-        without_head = rows[(rows["kind"] == "forget") & (rows["forgot"] == explanations_photos.LAYERS[network][0])]
-        assert without_head.set_index("method").loc["edges of the picture", "magnitude"] == 1
+        without_head = rows[
+            (rows["kind"] == "randomization") & (rows["randomized"] == explanations_photos.LAYERS[network][0])
+        ]
+        assert without_head.set_index("method").loc["edges of the image", "magnitude"] == 1
         assert not rows.query("kind == 'voice' and score == '1 − largest probability'").empty
     assert len(table.attrs["provenance"]["data"]) == 4

@@ -52,13 +52,13 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
     rows = explanations_signs.randomization_rows("here", model, x, p, q, "block3", ("head",), 0, 1, skip=slow)
     assert not {row["method"] for row in rows} & set(slow)
     for row in rows:
-        if row["forgot"] == "nothing" or row["method"] == "edges of the picture":
+        if row["randomized"] == "nothing" or row["method"] == "edges of the image":
             assert row["signed"] == pytest.approx(1) and row["magnitude"] == pytest.approx(1)
     accuracy_rows = explanations_signs.accuracy_under_randomization("here", model, x, p, ("head",), 0, 2)
-    assert [row["forgot"] for row in accuracy_rows] == ["nothing", "head"]
+    assert [row["randomized"] for row in accuracy_rows] == ["nothing", "head"]
     assert (
-        accuracy_rows[0]["right"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
-        and accuracy_rows[1]["right"] < accuracy_rows[0]["right"]
+        accuracy_rows[0]["accuracy"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
+        and accuracy_rows[1]["accuracy"] < accuracy_rows[0]["accuracy"]
     )
 
 
@@ -73,7 +73,7 @@ def test_counterfactual_localization_averages_over_correct_pairs(model):
     maps = attribution.reduce_channels(attribution.guided_backprop(model, x[valid], p[valid])).double()
     share = sum((m * k).sum() / m.sum() for m, k in zip(maps, mask[valid])) / valid.sum()
     (row,) = [r for r in rows if r["method"] == "guided backpropagation" and r["question"] == "why P"]
-    assert row["pictures"] == valid.sum() and row["mass"] == pytest.approx(share.item(), abs=1e-3)
+    assert row["images"] == valid.sum() and row["mass"] == pytest.approx(share.item(), abs=1e-3)
     assert {r["question"] for r in rows if r["method"] == "uniform"} == {"none"}
 
 
@@ -82,16 +82,16 @@ def test_explanations_signs_table_is_complete():
     methods = set(explanations_signs.methods("block3"))
     for network in explanations_signs.NETWORKS:
         rows = table[table["network"] == network]
-        assert set(rows.query("kind == 'twins' and question == 'why P'")["method"]) == methods
-        for stage in ("nothing", *explanations_signs.LAYERS, "head, drawn anew"):
-            forget = rows.query("kind == 'forget' and forgot == @stage")
+        assert set(rows.query("kind == 'counterfactual pairs' and question == 'why P'")["method"]) == methods
+        for stage in ("nothing", *explanations_signs.LAYERS, "head, re-initialized"):
+            forget = rows.query("kind == 'randomization' and randomized == @stage")
             assert set(forget["method"]) == methods | {
                 "Grad-CAM, positive part",
                 "contrast",
-                "edges of the picture",
+                "edges of the image",
             }
             assert forget["signed"].between(-1, 1).all()
             assert (forget["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
-        jurors = rows.query("kind == 'jurors'").set_index("method")
-        assert len(jurors) == len(methods) + 4
-        assert jurors.loc["uniform", "drop"] == 0
+        metrics = rows.query("kind == 'metrics'").set_index("method")
+        assert len(metrics) == len(methods) + 4
+        assert metrics.loc["uniform", "drop"] == 0

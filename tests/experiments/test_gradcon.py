@@ -58,7 +58,7 @@ def test_gradcon_experiment_aurocs_match_detector_scores(tiny):
     norms = torch.stack(
         [study.layer_gradient_features(detector.network, same, layer).norm(dim=1) for layer in detector.layers], 1
     )
-    torch.testing.assert_close(study.gradcon_scores(detector, same)["length"], norms.norm(dim=1))
+    torch.testing.assert_close(study.gradcon_scores(detector, same)["norm"], norms.norm(dim=1))
 
 
 def test_fit_novelty_classifier_scores_match_vae(tiny):
@@ -73,11 +73,11 @@ def test_fit_novelty_classifier_scores_match_vae(tiny):
 def test_corruption_rows_compare_with_clean_images(tiny):
     clean = study.cropped_signs(["stop"] * 4, 1_000)
     rows = study.corruption_rows(lambda x: {"mean": x.flatten(1).mean(1), "nothing": torch.zeros(len(x))}, clean, 0)
-    assert [(r["challenge"], r["level"]) for r in rows] == [
+    assert [(r["corruption"], r["level"]) for r in rows] == [
         (kind, level) for kind in CORRUPTIONS for level in SEVERITIES
     ]
     assert all(r["nothing"] == 0.5 for r in rows)
-    assert [r["mean"] for r in rows if r["challenge"] == "darkening"][-1] == 0  # darker than any clean image
+    assert [r["mean"] for r in rows if r["corruption"] == "darkening"][-1] == 0  # darker than any clean image
 
 
 def test_gradcon_experiment_small_run_is_reproducible(tiny):
@@ -98,15 +98,15 @@ def test_gradcon_table_is_complete():
     for dataset, (_, normals) in study.DATASETS.items():
         for normal in normals:
             for alpha in study.ALPHAS:
-                rows = table.query("kind == 'class' and world == @dataset and normal == @normal and alpha == @alpha")
+                rows = table.query("kind == 'class' and dataset == @dataset and normal == @normal and alpha == @alpha")
                 assert rows.query("steps == @study.STEPS")["seed"].tolist() == list(study.SEEDS)
-            novelty = table.query("kind == 'novelty' and world == @dataset and normal == @normal")
+            novelty = table.query("kind == 'novelty' and dataset == @dataset and normal == @normal")
             assert len(novelty) == len(study.SEEDS)
-        weights = table.query("kind == 'size' and world == @dataset")["weights"]
+        weights = table.query("kind == 'size' and dataset == @dataset")["weights"]
         assert (weights == (230_721 if dataset == "mnist" else 232_771)).all()
     for alpha in study.ALPHAS:
-        rows = table.query("kind == 'challenge' and alpha == @alpha")
-        assert [*zip(rows["challenge"], rows["level"], strict=True)] == [
+        rows = table.query("kind == 'corruption' and alpha == @alpha")
+        assert [*zip(rows["corruption"], rows["level"], strict=True)] == [
             (kind, level) for kind in CORRUPTIONS for level in SEVERITIES
         ]
         assert set(rows["runs"]) == {len(study.DATASETS["signs"][1]) * len(study.SEEDS)}

@@ -39,7 +39,7 @@ def test_image_quality_rows_match_measures(tiny):
     )
     for row in by_measure.values():
         assert row["pooled least"] <= row["pooled"] <= row["pooled most"] and row["within low"] <= row["within high"]
-    assert len([row for row in rows if row["kind"] == "damage" and row["measure"] == "SSIM"]) == 8
+    assert len([row for row in rows if row["kind"] == "distortion" and row["measure"] == "SSIM"]) == 8
 
 
 def test_gradient_measures_match_library(tiny):
@@ -87,6 +87,6 @@ def test_quality_network_reproduces_stored_srcc_on_new_scenes():
     assert table.loc["training", "parameters"] == sum(p.numel() for p in load("signs/quality").parameters())
     fresh = train_quality_network.scenes(7, 5_000)
     row = next(
-        row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["damage"] == "all"
+        row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["distortion"] == "all"
     )
-    assert abs(row["srcc"] - table.query("damage == 'all'")["srcc"].item()) < 0.12
+    assert abs(row["srcc"] - table.query("distortion == 'all'")["srcc"].item()) < 0.12

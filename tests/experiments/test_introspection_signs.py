@@ -89,18 +89,18 @@ def test_evaluate_head_reports_accuracy_by_severity(last_layer):
         labels=torch.where(torch.arange(each) % 10 == 0, (outputs.labels + 1) % 5, outputs.labels)
     )
     row = introspection_signs.evaluate_head(lambda outputs: 30 * outputs.z, outputs, wrong_at_3, mostly_correct)
-    assert row["clean"] == 1 and row["right at level 3"] == 0 and row["right"] == pytest.approx(0.8)
-    assert row["right where not shown"] == pytest.approx(0.8) and row["temperature"] > 1
+    assert row["clean"] == 1 and row["accuracy at level 3"] == 0 and row["accuracy"] == pytest.approx(0.8)
+    assert row["accuracy on unseen corruptions"] == pytest.approx(0.8) and row["temperature"] > 1
     parts = introspection_signs.accuracy_by_corruption(lambda outputs: 30 * outputs.z, wrong_at_3)
-    assert [p["right"] for p in parts if p["kind"] == "level"] == [1, 1, 0, 1, 1]
-    assert all(p["right"] == pytest.approx(0.8) for p in parts if p["kind"] == "challenge") and len(parts) == 17
+    assert [p["accuracy"] for p in parts if p["kind"] == "level"] == [1, 1, 0, 1, 1]
+    assert all(p["accuracy"] == pytest.approx(0.8) for p in parts if p["kind"] == "corruption") and len(parts) == 17
 
 
 def test_introspection_join_parts_averages_parts_but_not_heads():
     part = {"kind": "level", "value": 1, "trained": "clean", "head": "h", "ece": 0.1}
-    rows = [{**part, "right": 0.2}, {**part, "right": 0.4}, {"kind": "head", "right": 0.3}]
+    rows = [{**part, "accuracy": 0.2}, {**part, "accuracy": 0.4}, {"kind": "head", "accuracy": 0.3}]
     head, level = introspection_signs.join_parts([rows])
-    assert head == rows[2] and level["right"] == pytest.approx(0.3) and level["runs"] == 2
+    assert head == rows[2] and level["accuracy"] == pytest.approx(0.3) and level["runs"] == 2
 
 
 def test_introspection_signs_small_run_is_reproducible(monkeypatch):
@@ -134,8 +134,12 @@ def test_introspection_tables_are_complete(name):
         runs = heads.drop_duplicates(["head", "network", "seed"])["head"].value_counts()
         assert set(runs.index) == all_heads
         assert (runs.drop(introspection_signs.NO_CORRUPTION) >= 3).all()
-        assert (heads["right"] > 0.5).all() and (heads["right"] < heads["clean"]).all() and (heads["clean"] <= 1).all()
+        assert (
+            (heads["accuracy"] > 0.5).all()
+            and (heads["accuracy"] < heads["clean"]).all()
+            and (heads["clean"] <= 1).all()
+        )
         assert heads["ece"].between(0, 0.5, inclusive="neither").all()
         for head in introspection_signs.PARTS:
-            parts = trained.loc["challenge"].query("head == @head")
+            parts = trained.loc["corruption"].query("head == @head")
             assert parts["value"].tolist() == list(CORRUPTIONS) and set(parts["runs"]) <= {1, 3}

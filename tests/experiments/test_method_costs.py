@@ -23,7 +23,7 @@ def test_method_costs_passes_match_stored_table(fresh):
     assert [row["method"] for row in fresh] == stored.index.tolist()
     for row in fresh:
         assert [row["forward"], row["backward"]] == stored.loc[row["method"], ["forward", "backward"]].tolist()
-        assert row["pictures"] == 2 and row["milliseconds"] > 0 and row["MiB"] > 0
+        assert row["images"] == 2 and row["milliseconds"] > 0 and row["MiB"] > 0
 
 
 @pytest.mark.parametrize("name", SIZES)

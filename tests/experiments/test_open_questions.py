@@ -86,15 +86,15 @@ def test_regularized_step_raises_loss_or_lowers_detector_score(classifier, signs
 
 def test_open_questions_table_is_complete():
     table = load_result("open_questions")
-    cells = ["kind", "network", "score", "way", "size", "draw", "judge", "weight"]
+    cells = ["kind", "network", "score", "method", "size", "draw", "detector", "weight"]
     assert not table.duplicated(cells).any()
     assert table["kind"].value_counts().to_dict() == {
         "explanation": 3 * 7,
-        "knowing": 3 * 2 * len(study.WEIGHTS),
+        "adaptive": 3 * 2 * len(study.WEIGHTS),
         "sketch": 4 * (2 + study.N_DRAWS * len(study.SIZES) + 6),
     }
-    exact, random = table.query("way == 'whole'"), table.query("way == 'random'")
-    assert (exact["off"] < 1e-3).all() and exact["size"].tolist() == [78302] * 3 + [87198]
-    assert (random["off"] <= 1.6 / random["size"] ** 0.5).all()
+    exact, random = table.query("method == 'whole'"), table.query("method == 'random'")
+    assert (exact["error"] < 1e-3).all() and exact["size"].tolist() == [78302] * 3 + [87198]
+    assert (random["error"] <= 1.6 / random["size"] ** 0.5).all()
     intervals = table.dropna(subset="low")
     assert intervals["auroc"].between(intervals["low"], intervals["high"]).all()

@@ -10,7 +10,7 @@ from tutorial_lib import uncertainty as u
 from tutorial_lib.data import SIGNS
 from tutorial_lib.models import load
 
-STEPS = ("shown players", "a player not shown", "novel", "novel, through B")
+STEPS = ("pseudo-unknown, trained", "pseudo-unknown, left out", "novel", "novel, through B")
 
 
 def synthetic_features(n: int, shift: float, seed: int) -> dict[str, torch.Tensor]:
@@ -34,8 +34,8 @@ def test_transfer_steps_miss_opposite_pseudo_unknown_class():
         0,
     )
     (trained, untrained) = rows
-    assert trained["learns"] and not untrained["learns"] and trained["a player not shown"] < 0.02
-    assert untrained["shown players"] == pytest.approx(0.5, abs=0.12)
+    assert trained["learns"] and not untrained["learns"] and trained["pseudo-unknown, left out"] < 0.02
+    assert untrained["pseudo-unknown, trained"] == pytest.approx(0.5, abs=0.12)
 
 
 def test_fit_score_returns_single_scores_unchanged():
@@ -71,7 +71,7 @@ def test_pseudo_unknown_transfer_small_run_is_reproducible(monkeypatch):
     rows = run_study(pseudo_unknown_transfer)
     assert rows == run_study(pseudo_unknown_transfer)
     table = load_result("pseudo_unknown_transfer")
-    assert [*rows[0]] == [*table] and {r["reads"] for r in rows} == set(table["reads"])
+    assert [*rows[0]] == [*table] and {r["input"] for r in rows} == set(table["input"])
 
 
 def test_pseudo_unknown_transfer_table_is_complete():
@@ -79,8 +79,8 @@ def test_pseudo_unknown_transfer_table_is_complete():
     assert set(table["split"]) == set(range(pseudo_unknown_transfer.SPLITS))
     assert len(table) == 6 * pseudo_unknown_transfer.SPLITS
     for row in table.to_dict("records"):
-        names = row["players"].split(", ")
+        names = row["pseudo-unknown classes"].split(", ")
         assert len(names) == pseudo_unknown_transfer.N_PSEUDO_UNKNOWN and set(names) <= set(SIGNS)
-        assert min(row["right, A"], row["right, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)
+        assert min(row["accuracy, A"], row["accuracy, B"]) > 0.9 and all(0 <= row[step] <= 1 for step in STEPS)
         if not row["learns"]:
-            assert abs(row["shown players"] - row["a player not shown"]) < 0.02
+            assert abs(row["pseudo-unknown, trained"] - row["pseudo-unknown, left out"]) < 0.02

@@ -14,11 +14,13 @@ def test_array_scores_are_extreme_for_perfect_and_negated_maps():
     arrays = odd_one_out_arrays("class", 2, generator=torch.Generator().manual_seed(0))
     for mask, signs, place in zip(arrays.mask[:, 0], arrays.signs[:, 0], arrays.odd_index.tolist(), strict=True):
         perfect = saliency.array_scores(mask, mask, signs, place)
-        assert perfect["auc among signs"] == perfect["found"] == 1 and perfect["auc"] > 0.99 and perfect["nss"] > 2
+        assert perfect["auc among signs"] == perfect["hit rate"] == 1 and perfect["auc"] > 0.99 and perfect["nss"] > 2
         negated = saliency.array_scores(-mask, mask, signs, place)
-        assert negated["auc among signs"] == negated["found"] == 0 and negated["nss"] == pytest.approx(-perfect["nss"])
+        assert negated["auc among signs"] == negated["hit rate"] == 0 and negated["nss"] == pytest.approx(
+            -perfect["nss"]
+        )
         uniform = saliency.array_scores(torch.ones_like(mask), mask, signs, place)
-        assert uniform == {"nss": 0, "auc": 0.5, "auc among signs": 0.5, "found": pytest.approx(1 / 9)}
+        assert uniform == {"nss": 0, "auc": 0.5, "auc among signs": 0.5, "hit rate": pytest.approx(1 / 9)}
 
 
 def test_bootstrap_rows_contain_mean_and_differences_are_paired():
@@ -86,12 +88,12 @@ def test_saliency_table_is_complete_and_keeps_method_order():
     assert arrays.loc["local mismatch", "count"] == 180
     assert len(table.query("kind == 'array'")) == len(saliency.NETWORKS) * 5 * len(arrays)
     # Local mismatch locates the odd sign; Grad-CAM and implicit saliency locate the eight others.
-    assert arrays.loc["local mismatch", "found, low"] > 0.8 > arrays.loc["spectral residual", "found, high"]
+    assert arrays.loc["local mismatch", "hit rate, low"] > 0.8 > arrays.loc["spectral residual", "hit rate, high"]
     high = arrays["auc among signs, high"]
     assert high["Grad-CAM"] < high["implicit product, block2"] < 0.5
     assert table.query("kind == 'opposed'")["correlation"].item() < -0.3
-    eyes = table.query("kind == 'eyes'").set_index(["map", "prior"])
-    assert 0.70 < eyes.loc[("centre prior", True), "auc"] < 0.76 < table.query("kind == 'people'")["auc"].item()
+    eyes = table.query("kind == 'fixations'").set_index(["map", "prior"])
+    assert 0.70 < eyes.loc[("centre prior", True), "auc"] < 0.76 < table.query("kind == 'viewers'")["auc"].item()
     assert set(table.query("kind == 'layer'")["layer"]) == set(saliency.LAYERS)
     assert set(table.query("kind == 'noise'")["sd"]) == set(saliency.NOISE)
     for name in saliency.PHOTOGRAPHS:

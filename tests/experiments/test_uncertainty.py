@@ -53,7 +53,7 @@ def group_features():
     sets = [
         f.make_group(
             "grey",
-            "strangers",
+            "other datasets",
             0.5 * torch.rand(40, 1, 8, 8, generator=make_generator(1)).expand(-1, 3, -1, -1).clone(),
         )
     ]
@@ -73,11 +73,11 @@ def test_corruption_groups_keep_image_ids():
     corrupted = f.corrupt(x[torch.arange(4, 8)], "noise", 2, generator=make_generator(0))
     torch.testing.assert_close(noise.images[4:8], corrupted)
     far = [
-        f.make_group(name, "strangers", x) for name in ("gtsrb", "mnist", "tsrgb")
+        f.make_group(name, "other datasets", x) for name in ("gtsrb", "mnist", "tsrgb")
     ]  # the last name is an anagram of the first
     image_ids = torch.cat([s.image_ids for s in (*far, sets[0])])
     assert len(image_ids.unique()) == 3 * 12 + 12 and torch.equal(
-        far[0].image_ids, f.make_group("gtsrb", "strangers", x).image_ids
+        far[0].image_ids, f.make_group("gtsrb", "other datasets", x).image_ids
     )
 
 
@@ -117,7 +117,7 @@ def test_score_rows_match_sklearn_auroc(group_features):
         assert row["energy"] == pytest.approx(roc_auc_score(is_abnormal, energy), abs=1e-3)
         assert (row["normal"], row["abnormal"]) == (len(normal.z), len(s.z))
     assert {r["level"] for r in study.score_rows("here", normal, sets, statistics)} == {0}
-    corruption_rows = [r for r in rows if r["family"] == "weather"]
+    corruption_rows = [r for r in rows if r["family"] == "corruptions"]
     assert len(corruption_rows) == 2 * (1 + len(SEVERITIES)) and {r["abnormal"] for r in corruption_rows} == {30, 6}
 
 
@@ -129,12 +129,12 @@ def test_layer_and_raw_score_rows_match_norms(group_features):
     head = lambda s: s.ones[:, 2:].square().sum(1)
     (row,) = [r for r in rows if (r["label"], r["layer"]) == ("ones", "head")]
     expected = roc_auc_score([0] * 60 + [1] * 40, torch.cat([head(normal), head(grey)]))
-    assert row["strangers"] == pytest.approx(expected, abs=1e-3)
+    assert row["other datasets"] == pytest.approx(expected, abs=1e-3)
     raw = {r["set"]: r for r in study.raw_score_rows("here", normal, sets)}
     assert raw[NORMAL]["auroc of sum, ones"] == 0.5
-    assert raw["strangers"]["median h"] == pytest.approx(grey.h.norm(dim=1).median().item(), rel=1e-3)
+    assert raw["other datasets"]["median h"] == pytest.approx(grey.h.norm(dim=1).median().item(), rel=1e-3)
     delta = (grey.z.sigmoid() - 1) / 3
-    assert raw["strangers"]["median delta, ones"] == pytest.approx(delta.norm(dim=1).median().item(), rel=1e-3)
+    assert raw["other datasets"]["median delta, ones"] == pytest.approx(delta.norm(dim=1).median().item(), rel=1e-3)
     # The norm of the last layer's gradient is the product of both norms.
     last = grey.ones[:, 2].double()
     delta, h = (grey.z.double().sigmoid() - 1) / 3, grey.h.double()
@@ -188,14 +188,14 @@ def test_blur_and_attack_transfer_rows_are_complete(group_features):
 def test_trust_rows_separate_correct_from_wrong():
     z = torch.tensor([[4.0, 0, 0], [3, 0, 0], [0, 2, 0], [0.2, 0, 0.1]])
     rows = study.trust_rows("here", "synthetic", z, torch.tensor([0, 0, 1, 1]))
-    assert {r["auroc"] for r in rows if r["trust"] in ("max softmax", "margin", "GradTrust, 1 rival")} == {1.0}
+    assert {r["auroc"] for r in rows if r["trust"] in ("max softmax", "margin", "GradTrust, 1 counterfactual")} == {1.0}
     assert all(r["wrong"] == 1 and r["risk"] == 0.25 and r["low"] <= r["auroc"] <= r["high"] for r in rows)
     assert {r["risk at half"] for r in rows if r["trust"] == "margin"} == {0.0}
     assert study.trust_rows("here", "synthetic", z, z.argmax(1)) == []
     K = 2 * torch.eye(3).expand(4, 1, 3, 3)
     rows = study.trust_rows("here", "synthetic", z, torch.tensor([0, 0, 1, 1]), torch.ones(4, 2), K)
     with_gram = {r["trust"]: r["auroc"] for r in rows}
-    assert with_gram["GradTrust, 1 rival, all layers"] == with_gram["GradTrust, 1 rival"] == 1.0
+    assert with_gram["GradTrust, 1 counterfactual, all layers"] == with_gram["GradTrust, 1 counterfactual"] == 1.0
 
 
 def test_open_set_rows_choose_threshold_on_held_out_half(group_features):
@@ -205,14 +205,14 @@ def test_open_set_rows_choose_threshold_on_held_out_half(group_features):
     assert all(r["known"] == 30 and r["unknown"] == 30 for r in rows)
     by_score = {(r["score"], r["threshold"]): r for r in rows}
     no_threshold = by_score["answers all", "none"]
-    assert no_threshold["accuracy"] <= 0.5 and no_threshold["unknown passed"] == 1
+    assert no_threshold["accuracy"] <= 0.5 and no_threshold["unknown accepted"] == 1
     perfect = by_score["detector, ideal", "published"]
-    assert perfect["auroc"] == 1 and perfect["unknown passed"] == 0
+    assert perfect["auroc"] == 1 and perfect["unknown accepted"] == 0
     assert perfect["accuracy"] == pytest.approx(no_threshold["accuracy"] + 0.5, abs=2e-3)
     half = u.group_train_mask(normal.image_ids, generator=make_generator(0))
     threshold = u.threshold_at_tpr(u.energy_score(normal.z.double()[half]), answers.PASS_RATE)
     accepted = (u.energy_score(normal.z.double()[~half]) <= threshold).double().mean().item()
-    assert by_score["energy", "95% of normal"]["known passed"] == pytest.approx(accepted, abs=1e-3)
+    assert by_score["energy", "95% of normal"]["known accepted"] == pytest.approx(accepted, abs=1e-3)
 
 
 def test_autoencoder_features_have_expected_shapes():
@@ -238,8 +238,8 @@ def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
         row = next(r for r in rows if r["kind"] == kind)
         assert row.keys() <= set(here[here["kind"] == kind].dropna(axis="columns", how="all")), kind
     # The few images reproduce the stored results within their statistical uncertainty.
-    right = here.query("kind == 'network'")["right"]
-    assert_reproduces(table, [rows[0]["right"]], right, n_fresh=56, n_stored=1_000)
+    right = here.query("kind == 'network'")["accuracy"]
+    assert_reproduces(table, [rows[0]["accuracy"]], right, n_fresh=56, n_stored=1_000)
     areas = [r for r in rows if r["kind"] == "score"]
     scores = here.query("kind == 'score' and level == 0").set_index("set")
     for name in NOVEL_SIGNS[:2]:
@@ -259,11 +259,11 @@ def test_uncertainty_table_is_complete():
         scores = here.query("kind == 'score'")
         sets = scores.query("level == 0")
         families = set(sets["family"])
-        assert families - {"novel"} == {"textures", "strangers", "weather", "attacks", CONTROL}
+        assert families - {"novel"} == {"textures", "other datasets", "corruptions", "attacks", CONTROL}
         assert ("novel" in families) == (network != study.CIFAR)
-        assert set(sets.query("family == 'weather'")["set"]) == set(CORRUPTIONS)
+        assert set(sets.query("family == 'corruptions'")["set"]) == set(CORRUPTIONS)
         levels = len(SEVERITIES) if network in study.N_PER_GROUP else 0
-        assert len(scores.query("family == 'weather'")) == 12 * (1 + levels)
+        assert len(scores.query("family == 'corruptions'")) == 12 * (1 + levels)
         for trained in ("own", "other families"):
             rows = here.query("kind == 'detector' and trained == @trained and seeds == 3")
             assert set(rows["set"]) == set(sets.query("family != @CONTROL")["set"])
@@ -271,11 +271,11 @@ def test_uncertainty_table_is_complete():
         layers = here.query("kind == 'network'")["layers"].item()
         assert (here["kind"] == "layer").sum() == 2 * layers
         assert set(here.query("kind == 'raw'")["set"]) > {NORMAL, "one step", "dtd"} | families
-        asked = here[here["asked in 2019"] == True]  # noqa: E712
-        assert set(asked["set"]) == set(detectors.TEST_CORRUPTIONS)
+        tested = here[here["in the 2019 paper"] == True]  # noqa: E712
+        assert set(tested["set"]) == set(detectors.TEST_CORRUPTIONS)
     for network in (*study.SIGN_NETWORKS, study.CIFAR):
         here = table[table["network"] == network]
-        assert set(here.query("kind == 'trust'")["pictures"]) == {"fair", "level 3"}
+        assert set(here.query("kind == 'trust'")["images"]) == {"clean", "level 3"}
         assert not here.query("kind == 'open set' and score == 'answers all'").empty
     assert not table.query("kind == 'trust' and network == @study.IMAGENET_MODEL").empty
     assert len(table.attrs["provenance"]["data"]) >= 5

@@ -8,10 +8,14 @@ import ast
 import json
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from importlib import import_module
 from pathlib import Path
 
 from mdit_py_plugins.anchors.index import slugify
+
+from docs_ext.explicit_labels import without_anchors
+from tutorial_course.widgets.section_links import section_label
 
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
@@ -44,7 +48,8 @@ class Section:
     @property
     def link(self):
         """Markdown link to the section."""
-        return f"[{self.title}]({self.page}#{slugify(self.title)})"
+        anchor = section_label(self.number) if self.number else slugify(self.title)
+        return f"[{self.title}]({self.page}#{anchor})"
 
     @property
     def words(self):
@@ -87,6 +92,7 @@ def sections(notebook, page):
             if outline:
                 outline[-1].cells.append((cell, text))
             continue
+        text = without_anchors(text)
         # Code blocks are blanked, not removed, so that positions in both texts agree.
         without_code = FENCED.sub(lambda code: " " * len(code[0]), text)
         cuts = [m for m in HEADING.finditer(without_code) if len(m[1]) <= 3]
@@ -120,11 +126,13 @@ def numbered_sections(lesson):
 
 def predictions(lesson):
     """Return (place, question) of every prediction of a chapter."""
-    return [
-        (arguments[0], named.get("ask", ""))
-        for section in lesson
-        for arguments, named in section.calls("ask_prediction")
-    ]
+    return [(arguments[0], arguments[1]) for section in lesson for arguments, _ in section.calls("ask_prediction")]
+
+
+def measured_in_table(html):
+    """Return {place of the prediction: measured result} of the table at the end of a chapter."""
+    rows = re.findall(r'<tr data-place="([^"]+)">.*?<td class="measured">(.*?)</td>', html, re.S)
+    return {unescape(place): unescape(re.sub("<[^>]+>", "", result)) for place, result in rows if result != "–"}
 
 
 def measured_results(lesson):
@@ -132,13 +140,9 @@ def measured_results(lesson):
     results = {}
     for section in lesson:
         for cell, text in section.cells:
-            if cell["cell_type"] != "code" or "compare_predictions(" not in text:
-                continue
-            for output in cell.get("outputs", []):
-                for line in "".join(output.get("data", {}).get("text/markdown", "")).splitlines():
-                    row = [entry.strip().replace("\\|", "|") for entry in re.split(r"(?<!\\)\|", line)[1:-1]]
-                    if len(row) == 4 and row[3] not in ("measured", "---", "–"):
-                        results[row[0]] = row[3]
+            if cell["cell_type"] == "code" and "compare_predictions(" in text:
+                for output in cell.get("outputs", []):
+                    results |= measured_in_table("".join(output.get("data", {}).get("text/html", "")))
     return results
 
 

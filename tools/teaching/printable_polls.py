@@ -83,18 +83,10 @@ def fill_page(app, docname, source):
 
 
 def measured(doctree):
-    """Return (place, measured result) of every prediction, from the table at the end of a chapter."""
-    tables = [
-        [[entry.astext() for entry in row] for row in table.findall(nodes.row)]
-        for table in doctree.findall(nodes.table)
-    ]
-    return [
-        (row[0], row[3])
-        for head, *rows in tables
-        if head[2:] == ["your prediction", "measured"]
-        for row in rows
-        if row[3] != "–"
-    ]
+    """Return {place: measured result} of every prediction, from the table at the end of a chapter."""
+    return {
+        k: v for raw in doctree.findall(nodes.raw) for k, v in notebook_outline.measured_in_table(raw.astext()).items()
+    }
 
 
 def fill_measured(app, doctree, docname):
@@ -104,7 +96,7 @@ def fill_measured(app, doctree, docname):
     for raw in list(doctree.findall(nodes.raw)):
         if marker := re.search(r'class="polls-measured" data-chapter="([^"]+)"', raw.astext()):
             results = nodes.bullet_list()
-            for where, value in measured(app.env.get_doctree(f"chapters/{marker[1]}")):
+            for where, value in measured(app.env.get_doctree(f"chapters/{marker[1]}")).items():
                 results += nodes.list_item(
                     "", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}"))
                 )

@@ -1,4 +1,7 @@
-"""The checker of the exercises: it reports what is correct so far, one problem, and a next step."""
+"""The checker of the exercises: it reports what is correct so far, one problem, and a next step.
+
+The book is built from exercises that nobody has started, so that it shows no feedback on them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from tutorial_course._display import is_book_build
 from tutorial_course.exercises.comparison import all_agree, describe_difference, to_results
 from tutorial_course.exercises.exercise import CallRecord, Exercise, record_call
 
@@ -52,6 +56,8 @@ class CheckResult:
         return "\n".join([head, *(f"  {label}: {text}" if label else f"  {text}" for label, text in lines)])
 
     def _repr_markdown_(self) -> str:
+        if is_book_build() and not self.passed:
+            return f"✎ *In the notebook, this cell checks your* `{self.name}`*.*"
         head, lines = self._lines()
         return "\n".join([f"**{head}**\n", *(f"- *{label}:* {text}" if label else text for label, text in lines)])
 

@@ -85,8 +85,8 @@ FACT_QUESTIONS = (
         topic=TOPIC_CHAPTER_3,
     ),
     Question(
-        "A network predicts a sign with a confidence of {sure:.3%}. The gradient of its *probability* with respect to "
-        "the image has the norm {small:.1g}, that of its *logit* {large:.2g}. So …",
+        "A network predicts a sign with a confidence of {confidence:.3%}. The gradient of its *probability* with "
+        "respect to the image has the norm {small:.1g}, that of its *logit* {large:.2g}. So …",
         {
             "the prediction does not depend on any pixel.": (
                 "Its logit clearly depends on the pixels. Only the softmax is flat here."
@@ -189,8 +189,8 @@ JUDGEMENT_QUESTIONS = (
     ),
     Question(
         "“The probability-weighted mean of the contrast gradients is zero, and their covariance is the Fisher "
-        "information.” The verdict of the claims table: seen in the paper's setting. But the networks were our own. "
-        "How can that be?",
+        "information.” The verdict of the claims table: confirmed in the paper's setting. But the networks were our "
+        "own. How can that be?",
         {
             "The networks are similar enough to the paper's.": (
                 "Similarity is not a rule of the claims table. Where parts of the setting differ, it names them: "
@@ -357,13 +357,15 @@ JUDGEMENT_QUESTIONS = (
         "“Gradient norms separate abnormal images from normal ones better than other scores do.” What is the verdict "
         "of the claims table?",
         {
-            "Not seen: the norms are near chance.": (
+            "Not confirmed: the norms are near chance.": (
                 "If trained on the type of anomaly in the test, they are very good on both datasets."
             ),
-            "Seen, and a control does as well.": (
+            "Confirmed, and a control does as well.": (
                 "On photographs the same detector on features, without a gradient, does as well: section 3.3."
             ),
-            "Seen in the paper's setting.": "All five parts of the setting differ, and the claims table names them.",
+            "Confirmed in the paper's setting.": (
+                "All five parts of the setting differ, and the claims table names them."
+            ),
             "Open: nothing was measured.": (
                 "It was measured in two columns: on the type that it was trained on, and on types that it was not."
             ),

@@ -14,7 +14,7 @@ QUIZ = (
         "`shape()`: eight images with three color channels, averaged over height and width. What shape is left?",
         {
             "`{pooled}`": "One number per image and channel. The course always writes shapes batch first.",
-            "`{kept}`": "That would keep the two dimensions, each of length one. It takes `keepdim=True`.",
+            "`{with_dimensions}`": "That would keep the two dimensions, each of length one. It takes `keepdim=True`.",
             "`{across}`": (
                 "Here the batch and the channels are averaged, and one mean image is left. `dim` names what disappears."
             ),
@@ -151,12 +151,12 @@ QUIZ = (
         topic=TOPIC_NETWORKS,
     ),
     Question(
-        "`bent()`: the gradient of ReLU(x) at x = −2 and at x = 5.",
+        "`relu_gradient()`: the gradient of ReLU(x) at x = −2 and at x = 5.",
         {
             "`{outputs}`": "These are its values. Its slopes are those of two straight lines.",
             "`{signs}`": "That is the polarity of the input. A ReLU never decreases, so its slope is never negative.",
             "`{passing}`": "That is the slope without a ReLU: below zero the function is constant.",
-            "`{bent}`": (
+            "`{relu_slopes}`": (
                 "Below zero the slope is 0, above zero it is 1. Section 2.5 shows a method that passes on less of the "
                 "gradient, and what that costs."
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,19 @@ class ComparisonRow:
 
 
 class Comparison(tuple[ComparisonRow, ...]):
-    """The rows of a comparison; it prints as a Markdown table, which a notebook renders."""
+    """The rows of a comparison; it prints as a Markdown table, which a notebook renders.
+
+    Attributes:
+        first: the name of the tensor that every other one is compared with.
+    """
+
+    first: str
+
+    def __new__(cls, first: str, rows: Iterable[ComparisonRow]) -> Comparison:
+        """Create the rows, and store what they are compared with."""
+        comparison = super().__new__(cls, rows)
+        comparison.first = first
+        return comparison
 
     @property
     def all_close(self) -> bool:
@@ -36,7 +49,10 @@ class Comparison(tuple[ComparisonRow, ...]):
         return all(row.verdict != "different" for row in self)
 
     def __repr__(self) -> str:
-        header = ["| | dtype | largest difference | relative | verdict |", "|---|---|---:|---:|---|"]
+        header = [
+            f"| compared with {self.first} | dtype | largest difference | relative | verdict |",
+            "|---|---|---:|---:|---|",
+        ]
         rows = (f"| {r.name} | {r.dtype} | {r.difference:.1e} | {r.relative:.1e} | {r.verdict} |" for r in self)
         return "\n".join([*header, *rows])
 
@@ -54,21 +70,21 @@ def compare_tensors(**tensors: Tensor) -> Comparison:
         **tensors: name -> tensor, at least two, all of the same shape.
 
     Returns:
-        One row per tensor, with the largest difference and its size relative to the largest value of the first.
+        One row per further tensor, with the largest difference and its size relative to the largest value of the first.
 
     Raises:
         ValueError: fewer than two tensors, or different shapes.
 
     Example:
         >>> table = compare_tensors(by_hand=torch.tensor([1., 2.]), autograd=torch.tensor([1., 2.]))
-        >>> table[1].verdict, table.all_close
+        >>> table[0].verdict, table.all_close
         ('exact', True)
     """
     if len(tensors) < 2:
         raise ValueError("a comparison needs at least two tensors")
-    first, *_ = tensors.values()
+    (reference, first), *others = tensors.items()
     rows = []
-    for name, tensor in tensors.items():
+    for name, tensor in others:
         if tensor.shape != first.shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the first {tuple(first.shape)}")
         a, b = (t.detach().to("cpu", torch.float64) for t in (first, tensor))
@@ -77,4 +93,4 @@ def compare_tensors(**tensors: Tensor) -> Comparison:
         tolerance = max(torch.finfo(t.dtype).eps if t.is_floating_point() else 0.0 for t in (first, tensor)) ** 0.5
         verdict = "exact" if difference == 0 else "close" if relative <= tolerance else "different"
         rows.append(ComparisonRow(name, str(tensor.dtype).removeprefix("torch."), difference, relative, verdict))
-    return Comparison(rows)
+    return Comparison(reference, rows)

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
@@ -44,6 +45,35 @@ RC_PARAMS: dict[Any, Any] = {
     "xtick.color": "#555555",
     "ytick.color": "#555555",
 }
+
+
+# The width of the text column on a screen 1440 pixels wide, and the smallest text that is readable there.
+COLUMN_WIDTH_PX = 790
+MIN_TEXT_POINTS = 8.0
+
+
+def enlarge_small_text(figure: Figure) -> None:
+    """Enlarge every text of a figure that would be smaller than 8 points in the text column of the book.
+
+    Args:
+        figure: a Matplotlib figure; text that is large enough is left as it is.
+
+    Example:
+        >>> figure = Figure(figsize=(4, 3))
+        >>> small, large = figure.text(0, 0, "a", fontsize=6), figure.text(0, 1, "b", fontsize=12)
+        >>> enlarge_small_text(figure)
+        >>> small.get_fontsize(), large.get_fontsize()
+        (8.0, 12.0)
+    """
+    # Labels outside the axes make the saved figure up to 6% wider, and so its text smaller.
+    smallest = MIN_TEXT_POINTS * max(1.0, 1.06 * 96 * figure.get_figwidth() / COLUMN_WIDTH_PX)
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if any(label.get_fontsize() < smallest for label in axis.get_ticklabels(which="both")):
+                axis.set_tick_params(which="both", labelsize=smallest)
+    for text in figure.findobj(Text):
+        if text.get_fontsize() < smallest:
+            text.set_fontsize(smallest)
 
 
 @dataclass(eq=False, repr=False)
@@ -99,6 +129,7 @@ def with_alt_text(figure: Figure, alt: str) -> FigureWithAltText:
     """
     if len(alt.split()) < 4:
         raise ValueError(f"{alt!r} does not describe the figure; say in a sentence what it shows")
+    enlarge_small_text(figure)
     return FigureWithAltText(figure, alt)
 
 

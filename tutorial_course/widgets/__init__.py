@@ -5,7 +5,7 @@ from tutorial_course.widgets.claims_table import claims_table
 from tutorial_course.widgets.interactive_figure import interactive_figure
 from tutorial_course.widgets.markdown import markdown
 from tutorial_course.widgets.method_map import method_cost_map, method_map
-from tutorial_course.widgets.predictions import ask_prediction, compare_predictions
+from tutorial_course.widgets.predictions import ask_prediction, compare_predictions, show_prediction
 from tutorial_course.widgets.quiz import Question, quiz
 from tutorial_course.widgets.section_links import section_link
 
@@ -21,4 +21,5 @@ __all__ = [
     "method_map",
     "quiz",
     "section_link",
+    "show_prediction",
 ]

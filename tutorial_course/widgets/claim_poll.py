@@ -14,7 +14,11 @@ from tutorial_course.results.claims import (
 from tutorial_course.widgets.quiz import Question, Quiz, quiz
 from tutorial_lib._validation import check_choice
 
-POLL_OPTIONS = ("Seen.", "Seen, and a control does as well.", "Not seen here, or not tested fairly.")
+POLL_OPTIONS = (
+    "Confirmed.",
+    "Confirmed, and a control does as well.",
+    "Not confirmed here, or not tested conclusively.",
+)
 
 
 def claim_question(id: str) -> Question:
@@ -33,14 +37,14 @@ def claim_question(id: str) -> Question:
 
     Example:
         >>> POLL_OPTIONS[claim_question("contrast").correct]
-        'Seen.'
+        'Confirmed.'
     """
     claims = {claim.id: claim for claim in load_claims()}
     claim = claims[check_choice(id, claims, "claim")]
     options = {CONFIRMED_IN_PAPER_SETTING: 0, CONFIRMED_HERE: 0, CONTROL_AS_GOOD: 1}
     verdict = ": ".join(filter(None, [claim.verdict_text, claim.note]))
     text = f"{claim.claim} ({SOURCES[claim.source].label}, section {claim.section})"
-    feedback = dict.fromkeys(POLL_OPTIONS, f"The ledger says: {verdict}.")
+    feedback = dict.fromkeys(POLL_OPTIONS, f"The claims table says: {verdict}.")
     return Question(text, feedback, options.get(claim.verdict, 2))
 
 
@@ -58,6 +62,6 @@ def claim_poll(ids: Sequence[str]) -> Quiz:
 
     Example:
         >>> print(str(claim_poll(["contrast"])).splitlines()[1])
-           a) Seen.
+           a) Confirmed.
     """
     return quiz([claim_question(id) for id in ids])

@@ -1,11 +1,10 @@
 """A figure with sliders: redrawn at every move of a slider in a notebook, precomputed frames in the book.
 
-A kernel cannot know where its output will be shown. The build of the book therefore sets the environment variable
-TUTORIAL_BOOK, and gets all frames with a short script. Everywhere else (Jupyter, Colab, tests) the result is a widget
-and one frame, so that only one frame is drawn and notebooks stay small.
+The build of the book gets all frames with a short script. Everywhere else (Jupyter, Colab, tests) the result is a
+widget and one frame, so that only one frame is drawn and notebooks stay small. An option with words as values is
+chosen from a menu, because words have no order that a slider could show.
 """
 
-import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from tutorial_course.plots import FigureWithAltText, style
+from tutorial_course._display import is_book_build, widget_bundle
+from tutorial_course.plots import FigureWithAltText, enlarge_small_text, style
 from tutorial_course.widgets.static_sliders import Frame, slider_html, static_fallback
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
-BOOK_ENV_VAR = "TUTORIAL_BOOK"
 MAX_FRAMES = 100
 
 
@@ -59,10 +58,11 @@ class InteractiveFigure:
             texts.index(_format_value(start[name])) if name in start else 0 for name, texts in labels.items()
         )
         self.labels = {name.replace("_", " "): texts for name, texts in labels.items()}
+        self.menus = {name.replace("_", " ") for name, values in options.items() if isinstance(values[0], str)}
         # Drawn here and not when it is displayed: an error during display would leave a traceback on the page, although
         # the cell counts as executed.
         self.first = self.frame(self.start)
-        self.page = self.static_html() if os.environ.get(BOOK_ENV_VAR) else None
+        self.page = self.static_html() if is_book_build() else None
         self.box: VBox | None = None
 
     def frame(self, positions: Sequence[int]) -> Frame:
@@ -90,6 +90,7 @@ class InteractiveFigure:
                 "a figure needs an alternative text: pass alt=lambda …: 'what the figure shows', "
                 "or let draw return plots.with_alt_text(…)"
             )
+        enlarge_small_text(figure)
         alt = self.alt(**values) if self.alt else result.alt
         if not isinstance(alt, str) or len(alt.split()) < 4:
             raise ValueError(f"{alt!r} does not describe the figure; say in a sentence what it shows for {values}")
@@ -110,7 +111,10 @@ class InteractiveFigure:
         """
         positions = product(*(range(len(texts)) for texts in self.labels.values()))
         return slider_html(
-            [self.first if place == self.start else self.frame(place) for place in positions], self.labels, self.start
+            [self.first if place == self.start else self.frame(place) for place in positions],
+            self.labels,
+            self.start,
+            self.menus,
         )
 
     def widget(self) -> "VBox":
@@ -129,7 +133,9 @@ class InteractiveFigure:
         width = f"{2 + 0.65 * max(map(len, self.labels)):.1f}em"
         look = {"style": {"description_width": width}, "layout": {"width": "min(100%, 32em)"}}
         sliders = [
-            ipywidgets.SelectionSlider(options=texts, value=texts[at], description=name, **look)
+            (ipywidgets.Dropdown if name in self.menus else ipywidgets.SelectionSlider)(
+                options=texts, value=texts[at], description=name, **look
+            )
             for (name, texts), at in zip(self.labels.items(), self.start, strict=True)
         ]
 
@@ -146,13 +152,8 @@ class InteractiveFigure:
         return self.box
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        if self.page:
-            return {"text/html": self.page, "text/plain": repr(self)}
-        # Written by hand, because the version of ipywidgets on Colab builds its bundle by another method than later
-        # ones.
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
-        fallback = static_fallback(self.first, self.labels, self.start)
-        return {"application/vnd.jupyter.widget-view+json": view, "text/html": fallback, "text/plain": repr(self)}
+        html = self.page or static_fallback(self.first, self.labels, self.start)
+        return widget_bundle(self.widget, html, repr(self))
 
     def __repr__(self) -> str:
         ranges = ", ".join(f"{name} {texts[0]} … {texts[-1]}" for name, texts in self.labels.items())

@@ -1,5 +1,7 @@
 """Text as Markdown: sentences with computed numbers, and cells of tables."""
 
+import re
+from html import escape
 from string import Formatter
 from typing import Any
 
@@ -54,3 +56,20 @@ def escape_table_cell(text: object) -> str:
         P \| Q
     """
     return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def inline_html(text: object) -> str:
+    """Return text as HTML, with `code` and *emphasis*.
+
+    Args:
+        text: any object; it is converted to a string.
+
+    Returns:
+        HTML without block elements.
+
+    Example:
+        >>> inline_html("call `x < 2` *now*")
+        'call <code>x &lt; 2</code> <em>now</em>'
+    """
+    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(str(text)))
+    return re.sub(r"(?<!\w)\*([^*\s](?:[^*]*[^*\s])?)\*(?!\w)", r"<em>\1</em>", html)

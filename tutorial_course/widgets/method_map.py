@@ -13,9 +13,9 @@ from tutorial_course.results.claims import (
     CONFIRMED_HERE,
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
+    INCONCLUSIVE,
     NOT_CONFIRMED_HERE,
     NOT_CONFIRMED_IN_PAPER_SETTING,
-    NOT_TESTED_FAIRLY,
     OPEN,
     load_claims,
 )
@@ -38,7 +38,7 @@ VERDICT_MARKS = {
     CONTROL_AS_GOOD: ("◑", "#B38600"),
     NOT_CONFIRMED_HERE: ("○", "#C2410C"),
     NOT_CONFIRMED_IN_PAPER_SETTING: ("✕", "#C2410C"),
-    NOT_TESTED_FAIRLY: ("?", "#777777"),
+    INCONCLUSIVE: ("?", "#777777"),
     OPEN: ("…", "#777777"),
     None: ("", "#888888"),
 }

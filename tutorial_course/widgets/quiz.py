@@ -10,6 +10,7 @@ from html import escape
 from string import Formatter, ascii_lowercase
 from typing import Any
 
+from tutorial_course.widgets.markdown import inline_html
 from tutorial_course.widgets.section_links import SECTION_TITLES, section_link
 
 # The style alone decides which feedback is visible. Where a notebook removes styles, all feedback is visible.
@@ -120,11 +121,11 @@ class Quiz:
             options.append(
                 f'<div class="option" style="--place:{place}">'
                 f'<input type="radio" name="{name}-{number}" id="{input_id}" value="{"right" if correct else "wrong"}">'
-                f'<label for="{input_id}">{_inline_html(option)}</label>'
+                f'<label for="{input_id}">{inline_html(option)}</label>'
                 f'<div class="says" aria-live="polite"><div class="feedback{" right" if correct else ""}">'
-                f"<p><strong>{mark}</strong> {_link_sections(_inline_html(feedback))}</p></div></div></div>"
+                f"<p><strong>{mark}</strong> {_link_sections(inline_html(feedback))}</p></div></div></div>"
             )
-        legend = f"<legend>{number}. {_inline_html(question.text)}</legend>"
+        legend = f"<legend>{number}. {inline_html(question.text)}</legend>"
         topic = f' data-topic="{escape(question.topic)}"' if question.topic else ""
         return f'<fieldset{topic}>{legend}<div class="options">{"".join(options)}</div></fieldset>'
 
@@ -178,17 +179,6 @@ def quiz(questions: Sequence[Question], **values: Any) -> Quiz:
         return replace(question, text=question.text.format(**values), options=options)
 
     return Quiz([filled(question) for question in questions])
-
-
-def _inline_html(text: str) -> str:
-    """Text as HTML, with `code` and *emphasis*.
-
-    Example:
-        >>> _inline_html("call `x < 2` *now*")
-        'call <code>x &lt; 2</code> <em>now</em>'
-    """
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"(?<!\w)\*([^*\s](?:[^*]*[^*\s])?)\*(?!\w)", r"<em>\1</em>", text)
 
 
 def _link_sections(html: str) -> str:

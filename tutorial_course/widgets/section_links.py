@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 from html import escape
 from urllib.parse import quote
 
-from tutorial_course.widgets.interactive_figure import BOOK_ENV_VAR
+from tutorial_course._display import is_book_build
 from tutorial_lib._validation import check_choice
 
 CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4: "04-expectancy", 5: "05-conclusion"}
@@ -30,22 +28,22 @@ SECTION_TITLES = {
     "2.2": "What if not P?",
     "2.3": "Why P, rather than Q?",
     "2.4": "One Jacobian, three questions",
-    "2.5": "A jury for explanations",
+    "2.5": "Sanity checks for explanations",
     "2.6": "On real images",
     "2.7": "Look twice",
     "2.A": "Cleaner maps",
-    "2.B": "More jurors",
+    "2.B": "More faithfulness metrics",
     "2.C": "The uncertainty of an explanation",
     "2.D": "Introspection in full",
     "2.E": "Fisher information in closed form",
     "2.F": "A map of explanations",
     "3.1": "How sure should it be?",
     "3.2": "The change it would need",
-    "3.3": "From bars to a detector, fairly",
+    "3.3": "From layer norms to a detector",
     "3.4": "Not how much, but which way",
     "3.5": "Engineer an adversarial example",
     "3.6": "… and detect it",
-    "3.A": "More scores that have seen no stranger",
+    "3.A": "More scores that need no OOD images",
     "3.B": "The last layer in closed form",
     "3.C": "Corruption",
     "3.D": "Open-set recognition",
@@ -54,7 +52,7 @@ SECTION_TITLES = {
     "3.G": "The required change on a generative model",
     "4.1": "Expectation and mismatch",
     "4.2": "What is a quality score worth?",
-    "4.3": "The change the damage asks for",
+    "4.3": "The change that a distortion requires",
     "4.4": "Why this score, rather than Q?",
     "4.5": "Where would you look?",
     "4.A": "SSIM and MS-SSIM by hand",
@@ -65,16 +63,32 @@ SECTION_TITLES = {
     "4.F": "Without a reference? Our own trial",
     "4.G": "A score that can be contrasted",
     "5.1": "The map, complete",
-    "5.2": "The ledger, after a vote",
+    "5.2": "The claims table, after a poll",
     "5.3": "Choosing",
     "5.4": "What is open",
     "5.A": "Can an explanation say that it is wrong?",
     "5.B": "Intervene",
     "5.C": "The same calls on a transformer",
     "5.D": "Small gradients",
-    "5.E": "The attacker who knows",
-    "5.F": "Other pictures, other hands",
+    "5.E": "The adaptive attacker",
+    "5.F": "Other images, other users",
 }
+
+
+def section_label(section: str) -> str:
+    """Return the label of a section, an address that does not depend on its title.
+
+    Args:
+        section: the number of the section, such as "2.2".
+
+    Returns:
+        The id of the anchor above its heading.
+
+    Example:
+        >>> section_label("2.A")
+        'section-2-a'
+    """
+    return f"section-{section.replace('.', '-').lower()}"
 
 
 def section_url(section: str) -> str:
@@ -97,10 +111,8 @@ def section_url(section: str) -> str:
     """
     title = SECTION_TITLES[check_choice(section, SECTION_TITLES, "section")]
     name = CHAPTER_FILES[int(section[0])]
-    if os.environ.get(BOOK_ENV_VAR):
-        # As docutils makes an id: runs of other characters become a hyphen, and the id begins with a letter.
-        words = re.sub(r"[^a-z0-9]+", "-", f"{section} {title}".lower())
-        return f"{name}.html#{re.sub(r'^[-0-9]+|-+$', '', words)}"
+    if is_book_build():
+        return f"{name}.html#{section_label(section)}"
     return f"{name}.ipynb#{quote(f'{section} {title}'.replace(' ', '-'))}"
 
 

@@ -6,7 +6,7 @@ else has the colors of the page.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from itertools import product
 from typing import NamedTuple
@@ -22,11 +22,13 @@ _STYLE = """<style>
 .explore .sliders label{display:contents}
 .explore .sliders input{width:100%;min-height:1.6em;margin:0;accent-color:#0072B2}
 .explore .sliders output{font-variant-numeric:tabular-nums}
+.explore .sliders select{width:max-content;max-width:100%;padding:.2em .4em;font:inherit}
+.explore .sliders select+output{visibility:hidden}
 .explore figcaption{margin:.5em 0 0;font-size:.9em;color:inherit;text-align:left}
 .explore .spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:600px){.explore .screen img{min-width:0!important}}
 @media (max-height:500px){.explore .screen img{max-height:50vh;width:auto!important;min-width:0!important}}
-@media print{.explore .sliders input{display:none}}
+@media print{.explore .sliders :is(input,select){display:none}.explore .sliders select+output{visibility:visible}}
 </style>"""
 
 # Every figure contains the same script, which starts the figures that have not been started: no figure needs an id.
@@ -35,15 +37,15 @@ for (const store of document.querySelectorAll('figure.explore > script[type="app
   store.dataset.awake = "";
   const figure = store.parentElement, data = JSON.parse(store.textContent);
   const [image, sliders, spoken] = ["img", ".sliders", ".spoken"].map(part => figure.querySelector(part));
-  const inputs = [...sliders.querySelectorAll("input")], outputs = [...sliders.querySelectorAll("output")];
+  const inputs = [...sliders.querySelectorAll("input, select")], outputs = [...sliders.querySelectorAll("output")];
   let later;
   const show = () => {
-    const place = inputs.reduce((sum, input, i) => sum * data.labels[i].length + input.valueAsNumber, 0);
-    image.src = data.pictures[data.frames[place][0]];
+    const place = inputs.reduce((sum, input, i) => sum * data.labels[i].length + Number(input.value), 0);
+    image.src = data.images[data.frames[place][0]];
     image.alt = data.frames[place][1];
     inputs.forEach((input, i) => {
-      outputs[i].textContent = data.labels[i][input.valueAsNumber];
-      input.setAttribute("aria-valuetext", outputs[i].textContent);
+      outputs[i].textContent = data.labels[i][input.value];
+      if (input.type === "range") input.setAttribute("aria-valuetext", outputs[i].textContent);
     });
   };
   // The text is read aloud once the slider rests, not at every step on the way.
@@ -100,13 +102,19 @@ def static_fallback(frame: Frame, labels: Mapping[str, Sequence[str]], start: Se
     return f'<figure class="explore">{frame.html()}{caption}{more}</figure>'
 
 
-def slider_html(frames: Sequence[Frame], labels: Mapping[str, Sequence[str]], start: Sequence[int]) -> str:
+def slider_html(
+    frames: Sequence[Frame],
+    labels: Mapping[str, Sequence[str]],
+    start: Sequence[int],
+    menus: Collection[str] = (),
+) -> str:
     """Return all frames of a figure with sliders that select among them.
 
     Args:
         frames: a frame for every combination of values; the value of the last slider changes fastest.
         labels: by the name of each slider, the labels of its values.
         start: index of the value of each slider in the frame that is shown first.
+        menus: names of the options that are chosen from a menu instead of a slider.
 
     Returns:
         HTML with a script.
@@ -120,7 +128,7 @@ def slider_html(frames: Sequence[Frame], labels: Mapping[str, Sequence[str]], st
         "labels": list(labels.values()),
         "start": start,
         "frames": [[numbers[frame.image], frame.alt] for frame in frames],
-        "pictures": images,
+        "images": images,
     }
     # Four characters of base64 encode three bytes, and the compression of the server removes the difference.
     if (n_bytes := sum(map(len, images)) * 3 // 4) > MAX_BYTES:
@@ -130,7 +138,10 @@ def slider_html(frames: Sequence[Frame], labels: Mapping[str, Sequence[str]], st
         )
     # A `<` in a text could end the script element that contains it.
     store = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    sliders = "".join(_slider_html(name, texts, at) for (name, texts), at in zip(labels.items(), start, strict=True))
+    sliders = "".join(
+        (_menu_html if name in menus else _slider_html)(name, texts, at)
+        for (name, texts), at in zip(labels.items(), start, strict=True)
+    )
     more = (
         f'<div class="sliders" hidden>{sliders}</div><div class="spoken" aria-live="polite"></div>'
         f'<script type="application/json">{store}</script>{_SCRIPT}'
@@ -145,4 +156,15 @@ def _slider_html(name: str, texts: Sequence[str], at: int) -> str:
     return (
         f'<label><span>{name}</span><input type="range" min="0" max="{len(texts) - 1}" value="{at}" autocomplete="off" '
         f'aria-label="{name}" aria-valuetext="{value}"><output aria-hidden="true">{value}</output></label>'
+    )
+
+
+def _menu_html(name: str, texts: Sequence[str], at: int) -> str:
+    """One menu as HTML."""
+    options = "".join(
+        f'<option value="{i}"{" selected" if i == at else ""}>{escape(text)}</option>' for i, text in enumerate(texts)
+    )
+    return (
+        f'<label><span>{escape(name)}</span><select autocomplete="off" aria-label="{escape(name)}">{options}</select>'
+        f'<output aria-hidden="true">{escape(texts[at])}</output></label>'
     )

@@ -356,7 +356,8 @@ def all_contrast_cams(logits: Tensor, maps: Tensor) -> Tensor:
         tensor([ 1., -1.])
     """
     check_shapes(logits=(logits, "floats N C"), maps=(maps, "floats N C h w"))
-    return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
+    with torch.autocast(maps.device.type, enabled=False):
+        return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
 
 
 def _weighted_maps(
@@ -371,5 +372,10 @@ def _weighted_maps(
 ) -> Tensor:
     """Σ_k w_k A^k with the channel weights w = weight_channels(A, ∂J/∂A), (N, K)."""
     batches = spatial_activations_and_gradients(model, x, layer, objective, grid, batch_size)
-    maps = torch.cat([torch.einsum("nk,nkhw->nhw", weight_channels(A, g), A) for A, g in batches])
+
+    def weighted_sum(A: Tensor, g: Tensor) -> Tensor:
+        with torch.autocast(A.device.type, enabled=False):
+            return torch.einsum("nk,nkhw->nhw", weight_channels(A, g), A)
+
+    maps = torch.cat([weighted_sum(A, g) for A, g in batches])
     return maps.relu() if relu else maps

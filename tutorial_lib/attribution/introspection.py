@@ -165,7 +165,7 @@ class MLPHead:
             raise ValueError("this MLPHead is not trained: call fit first")
         flat = _flatten_features(features)
         check_shapes(features=(flat, "floats N d"), fitted_mean=(self.mean, "floats d"))
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(flat.device.type, enabled=False):
             return self.network((flat - self.mean) / self.std)
 
 

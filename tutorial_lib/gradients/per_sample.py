@@ -183,7 +183,8 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
         )
     dtype = torch.promote_types(gram.dtype, logit_gradients.dtype)
     K, delta = gram.to(dtype), logit_gradients.to(dtype)
-    return torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
+    with torch.autocast(K.device.type, enabled=False):
+        return torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
 
 
 def last_layer_gradient_factors(

@@ -270,7 +270,8 @@ def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
         tensor([[0.0000, 0.9600, 7.0800, 0.9600, 0.0000]])
     """
     rows, columns = (gaussian_kernels(n, blur, maps) for n in map_size(maps))
-    return rows @ maps @ columns.T
+    with torch.autocast(maps.device.type, enabled=False):
+        return rows @ maps @ columns.T
 
 
 def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:

@@ -160,7 +160,8 @@ def to_luma(x: Tensor) -> Tensor:
     """
     if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
         raise ValueError(f"expected color images of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
-    return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
 
 
 def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
@@ -178,8 +179,9 @@ def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) ->
 
 def _convolve(x: Tensor, window: Tensor) -> Tensor:
     """Each channel of the images, convolved with w wᵀ where it lies inside the image, for a symmetric window w (k,)."""
-    rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
-    return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
+    with torch.autocast(x.device.type, enabled=False):
+        rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
+        return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
 
 
 def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:

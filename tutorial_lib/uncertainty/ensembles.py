@@ -159,7 +159,7 @@ def mc_dropout(
     # In one precision and on the device of the generator, so that the masks do not depend on the dtype or device of x.
     keep = torch.rand(n_samples, linear.in_features, generator=generator, device=generator.device) >= p
     logits = []
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
         for rows in batch_slices(len(x), batch_size):
             _, h = penultimate_features(model, x[rows])
             masks = keep.to(h) / (1 - p)

@@ -103,4 +103,5 @@ def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor 
         return scale[..., 0] * delta.norm(dim=2)
     check_shapes(logits=(logits, "floats N C"), gram=(gram, "floats N L C C"))
     K = gram.sum(1).to(delta)
-    return scale[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+    with torch.autocast(delta.device.type, enabled=False):
+        return scale[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()

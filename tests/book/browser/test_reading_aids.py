@@ -79,9 +79,7 @@ def test_chapter_sliders_respond_to_arrow_keys(book, tab, page):
                 image_source, alt = data["frames"][
                     int(np.ravel_multi_index(at, [len(labels) for labels in data["labels"]]))
                 ]
-                assert (
-                    image.get_attribute("src") == data["pictures"][image_source] and image.get_attribute("alt") == alt
-                )
+                assert image.get_attribute("src") == data["images"][image_source] and image.get_attribute("alt") == alt
                 images.add(image_source)
             assert len(images) > 1, "the slider has no effect"
 

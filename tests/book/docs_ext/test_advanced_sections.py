@@ -4,7 +4,6 @@ import copy
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -98,7 +97,7 @@ def test_collapse_marks_only_the_divider():
 def test_advanced_sections_command_changes_only_collapse_metadata(tmp_path):
     path, plain = tmp_path / "01-a.ipynb", make_notebook(*CORE, DIVIDER, STATE, *A)
     path.write_text(json.dumps(plain), encoding="utf-8")
-    command = [sys.executable, Path(advanced_sections.__file__), path]
+    command = [sys.executable, "-m", "docs_ext.advanced_sections", path]
     output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "has advanced sections, collapsed" in output
     first = path.read_text(encoding="utf-8")

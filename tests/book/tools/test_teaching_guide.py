@@ -92,12 +92,12 @@ def test_exercises_of_returns_exercises_of_every_chapter():
 
 def test_notebook_outline_ignores_headings_in_code():
     cells = [{"cell_type": "markdown", "source": "# T\n\n```python\n# no heading\n```\n\n## 1.1 Yes\n\nWords."}]
-    cells += [{"cell_type": "code", "source": "%pip list\nask_prediction('1.1', None, ask='How' ' many?')"}]
+    cells += [{"cell_type": "code", "source": "%pip list\nask_prediction('1.1', 'How' ' many?', between=(0, 9))"}]
     outline = notebook_outline.sections({"cells": cells}, "x.ipynb")
     assert [(s.rank, s.title, s.number) for s in outline] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
     assert (
         notebook_outline.predictions(outline) == [("1.1", "How many?")]
-        and outline[1].link == "[1.1 Yes](x.ipynb#11-yes)"
+        and outline[1].link == "[1.1 Yes](x.ipynb#section-1-1)"
     )
 
 
@@ -162,7 +162,7 @@ def test_chapter_sheet_contains_every_question(name):
     assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
     correct = re.findall(r"^- \*\*(?:Poll )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
     assert correct == ["abcde"[question.correct] for question in (*quiz, *claims)]
-    assert all(claim.text in sheet for claim in claims) and "The ledger says" not in sheet
+    assert all(claim.text in sheet for claim in claims) and "The claims table says" not in sheet
 
 
 def test_notebook_outline_finds_claim_poll_of_chapter_5():
@@ -183,13 +183,7 @@ def test_polls_page_is_complete(book):
     measured = [item.text for item in answers if item.text.startswith("Measured, ")]
     places = [place for lesson in CHAPTER_OUTLINES.values() for place, _ in notebook_outline.predictions(lesson)]
     assert [text.split(". ")[0].removeprefix("Measured, ") for text in measured] == places
-    rows = [
-        row
-        for name in CHAPTER_OUTLINES
-        for table in page(name).select("table")
-        if "your prediction" in table.text
-        for row in table.select("tbody tr")
-    ]
+    rows = [row for name in CHAPTER_OUTLINES for row in page(name).select("table.predictions tbody tr")]
     assert [text.split(". ", 1)[1] for text in measured] == [row.find_all("td")[3].text for row in rows]
     answers = [item for item in answers if item.text not in measured]
     assert len(answers) == sum(

@@ -127,7 +127,7 @@ def test_verdict_exercise_reference_matches_scipy_standard_error():
         words, lead = exercises.verdict.reference(method, baseline, control, differs)
         over = (method - baseline).numpy()
         assert lead.item() == pytest.approx(over.mean())
-        assert (words < VerdictCode.NOT_SEEN_IN_OURS) == (over.mean() > 2 * stats.sem(over))
+        assert (words < VerdictCode.NOT_CONFIRMED_HERE) == (over.mean() > 2 * stats.sem(over))
 
 
 def in_numpy(method, baseline, control, differs):
@@ -153,7 +153,7 @@ def test_verdict_exercise_accepts_numpy_solution():
         (lambda words, m, b, c, d: (words, (m - b).max()), "The best seed is reported"),
         (
             lambda words, m, b, c, d: (
-                (VerdictCode.SEEN_IN_OURS if d else VerdictCode.SEEN_IN_THEIRS) if words == 3 else words,
+                (VerdictCode.CONFIRMED_HERE if d else VerdictCode.CONFIRMED_IN_PAPER_SETTING) if words == 3 else words,
                 (m - b).mean(),
             ),
             "although a control does as well",

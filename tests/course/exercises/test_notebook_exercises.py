@@ -16,9 +16,9 @@ SOLUTION = re.compile(r"<summary>Solution</summary>.*?```python\n(.*?)```", re.S
 PACKAGES = [path.parent.name for path in (CHAPTERS.parent / "tutorial_lib").glob("*/__init__.py")]
 
 
-def shown_exercises():
+def exercises_in_chapters():
     """Return (name, chapter number, the code of the stub, the code of the solution, all code of the chapter)."""
-    shown = []
+    exercises = []
     for path in sorted(CHAPTERS.glob("0*.ipynb")):
         cells = [
             (cell["cell_type"], "".join(cell["source"]))
@@ -31,15 +31,15 @@ def shown_exercises():
                 text = next(text for _, text in cells[i + 1 : i + 2] + cells[i - 1 : i] if SOLUTION.search(text))
                 code = [re.sub(r"(?m)^\s*[%!].*$", "", text) for kind, text in cells if kind == "code"]
                 code += re.findall(r"`((?:from \S+ )?import [^`]+)`", text)
-                shown.append((match[1], int(path.name[:2]), source, SOLUTION.search(text)[1], code))
-    return shown
+                exercises.append((match[1], int(path.name[:2]), source, SOLUTION.search(text)[1], code))
+    return exercises
 
 
-SHOWN = shown_exercises()
+EXERCISES_IN_CHAPTERS = exercises_in_chapters()
 each_exercise = pytest.mark.parametrize(
     ("name", "chapter", "stub", "solution", "code"),
-    SHOWN,
-    ids=[one[0] for one in SHOWN],
+    EXERCISES_IN_CHAPTERS,
+    ids=[one[0] for one in EXERCISES_IN_CHAPTERS],
 )
 
 
@@ -65,7 +65,9 @@ def imported_names(tree):
 
 def test_every_exercise_is_shown_in_its_chapter():
     chapters = [import_module(f"tutorial_course.exercises.ch{number}") for number in range(1, 6)]
-    assert {name for name, *_ in SHOWN} == {name for chapter in chapters for name in chapter.__all__} - {"QUIZ"}
+    assert {name for name, *_ in EXERCISES_IN_CHAPTERS} == {
+        name for chapter in chapters for name in chapter.__all__
+    } - {"QUIZ"}
 
 
 @each_exercise

@@ -1,8 +1,12 @@
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from tutorial_course import plots
 
@@ -179,3 +183,56 @@ def test_overlay_maps_shows_images_notes_and_outlines():
 def test_overlay_maps_rejects_size_mismatch():
     with pytest.raises(ValueError, match=r"why: expected maps of shape \(1, 8, 8\) .* got \(1, 2, 2\); upsample"):
         plots.overlay_maps(torch.rand(1, 3, 8, 8), {"why": torch.rand(1, 2, 2)})
+
+
+def test_image_plots_accept_tensors_on_gpu(accelerator):
+    images, maps = torch.rand(2, 3, 8, 8, device=accelerator), torch.randn(2, 8, 8, device=accelerator)
+    confidence, scale = torch.rand(2, device=accelerator), maps.abs().amax((1, 2))
+    for figure in (
+        plots.image_grid(images),
+        plots.prediction_grid(images, ["stop", "yield"], confidence, ["stop", "stop"]),
+        plots.overlay_maps(images, {"saliency": maps}, outline_masks=maps > 0, scale=scale),
+    ):
+        assert sum(len(axis.images) for axis in figure.axes) >= 2
+
+
+# Text that can be read, and colors that can be told apart.
+
+
+@pytest.mark.parametrize("width, smallest", [(4, 8.0), (8.4, 8.6)])
+def test_with_alt_text_enlarges_small_text_at_reading_width(width, smallest):
+    with plots.style():
+        figure, axis = plots.panels(width=width)
+    axis.plot([0, 1], label="a line")
+    axis.legend(fontsize=6)
+    axis.tick_params(labelsize=5)
+    axis.set_title("large", fontsize=14)
+    plots.with_alt_text(figure, "A line, with a small legend.")
+    figure.canvas.draw()
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
+    assert min(sizes) == pytest.approx(smallest, abs=0.1) and max(sizes) == 14
+
+
+# How people with one kind of cone missing see linear RGB: Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009.
+COLOR_BLINDNESS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("kind", COLOR_BLINDNESS)
+def test_palette_colors_differ_for_color_blind_readers(kind):
+    color = pytest.importorskip("skimage.color")
+
+    def as_seen(name):
+        rgb = np.array(to_rgb(name))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        seen = np.clip(COLOR_BLINDNESS[kind] @ linear, 0, 1)
+        seen = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+        return color.rgb2lab(seen[None, None])[0, 0]
+
+    pairs = [*itertools.combinations(plots.PALETTE, 2), (plots.CORRECT_COLOR, plots.WRONG_COLOR)]
+    differences = {pair: color.deltaE_ciede2000(*map(as_seen, pair)) for pair in pairs}
+    # Colors side by side are told apart from about 2 on; lines in a figure are apart, and thin.
+    assert min(differences.values()) > 10, min(differences, key=differences.get)

@@ -73,6 +73,7 @@ def test_method_cost_map_legend_names_every_verdict():
 
 
 def test_method_cost_map_repr_describes_methods():
-    assert "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not seen in ours)" in repr(
-        method_cost_map()
+    assert (
+        "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not confirmed in our setting)"
+        in repr(method_cost_map())
     )

@@ -154,14 +154,25 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
         signs.norm.eval()
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @all_methods
-def test_attribution_on_gpu_matches_cpu(name, signs, images, labels, assert_unchanged):
+def test_attribution_on_gpu_matches_cpu(name, signs, images, labels, assert_unchanged, accelerator):
     expected = METHODS[name](signs, images, labels)
-    maps = METHODS[name](assert_unchanged(copy.deepcopy(signs).cuda()), images.cuda(), labels)
-    assert maps.is_cuda
+    maps = METHODS[name](assert_unchanged(copy.deepcopy(signs).to(accelerator)), images.to(accelerator), labels)
+    assert maps.device == accelerator
     torch.testing.assert_close(maps.cpu(), expected, rtol=1e-7, atol=1e-10)
+
+
+@all_methods
+def test_attribution_on_gpu_accepts_bfloat16_and_is_unchanged_by_autocast(name, signs, images, labels, accelerator):
+    f, J = METHODS[name], g.logit(labels)
+    expected = f(signs, images, J).to(accelerator)
+    half = f(copy.deepcopy(signs).to(accelerator, torch.bfloat16), images.to(accelerator, torch.bfloat16), J)
+    assert half.dtype == torch.bfloat16 and (half.double() - expected).norm() <= 0.8 * expected.norm()
+    model, x = copy.deepcopy(signs).to(accelerator, torch.float32), images.to(accelerator, torch.float32)
+    expected = f(model, x, J)
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        maps = f(model, x, J)
+    assert maps.dtype == torch.float32 and (maps - expected).norm() <= 1e-4 * expected.norm()
 
 
 def test_attribution_functions_have_docstring_examples():

@@ -302,17 +302,16 @@ def test_model_randomization_test_rejects_invalid_input(signs, images):
             info.model_randomization_test(signs, images, bad)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged):
-    gpu_model, x, maps = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"), uniform(5, 12, 12)
+def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged, accelerator):
+    gpu_model, x = assert_unchanged(copy.deepcopy(signs).to(accelerator)), images.to(accelerator)
+    maps = uniform(5, 12, 12)
     for f in METHODS.values():
         torch.testing.assert_close(
-            f(gpu_model, x, maps.to("cuda")).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10
+            f(gpu_model, x, maps.to(accelerator)).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10
         )
     for measure in (info.pointing_game, info.energy_pointing_game):
         torch.testing.assert_close(
-            measure(maps.to("cuda"), masks.to("cuda")).cpu(), measure(maps, masks), rtol=1e-10, atol=0
+            measure(maps.to(accelerator), masks.to(accelerator)).cpu(), measure(maps, masks), rtol=1e-10, atol=0
         )
     explain = lambda model, x: input_gradient(model, x, 3)
     similarity = info.model_randomization_test(gpu_model, x, explain).similarity

@@ -187,13 +187,11 @@ def test_introspective_classifier_learns_from_any_feature_function(signs, assert
     )
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_introspection_on_gpu_matches_cpu(signs, images, assert_unchanged):
-    gpu_model, x = assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda")
+def test_introspection_on_gpu_matches_cpu(signs, images, assert_unchanged, accelerator):
+    gpu_model, x = assert_unchanged(copy.deepcopy(signs).to(accelerator)), images.to(accelerator)
     introspective = introspective_features(gpu_model, x)
-    assert introspective.is_cuda
+    assert introspective.device == accelerator
     torch.testing.assert_close(introspective.cpu(), introspective_features(signs, images), rtol=1e-8, atol=1e-10)
     features, labels = blobs()
-    stage = MLPHead((16,)).fit(features.to("cuda"), labels, epochs=60, lr=0.02)
-    assert (stage.logits(features.to("cuda")).argmax(1).cpu() == labels).float().mean() > 0.9
+    stage = MLPHead((16,)).fit(features.to(accelerator), labels, epochs=60, lr=0.02)
+    assert (stage.logits(features.to(accelerator)).argmax(1).cpu() == labels).float().mean() > 0.9

@@ -113,12 +113,10 @@ def test_voice_map_rejects_invalid_input(signs, images):
         voice_map(signs, images, "lefft")
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("options", [{}, {"as_published": True}, {"weights": "probability"}])
-def test_voice_map_on_gpu_matches_cpu(options, signs, images, labels, assert_unchanged):
-    gpu_model = assert_unchanged(copy.deepcopy(signs).to("cuda"))
-    variance = voice_map(gpu_model, images.to("cuda"), LAYER, labels, **options)
+def test_voice_map_on_gpu_matches_cpu(options, signs, images, labels, assert_unchanged, accelerator):
+    gpu_model = assert_unchanged(copy.deepcopy(signs).to(accelerator))
+    variance = voice_map(gpu_model, images.to(accelerator), LAYER, labels, **options)
     torch.testing.assert_close(
         variance.cpu(), voice_map(signs, images, LAYER, labels, **options), rtol=1e-6, atol=1e-10
     )

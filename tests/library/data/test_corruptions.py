@@ -94,10 +94,8 @@ def test_corrupt_rejects_invalid_input(images, kind, level, message):
         corrupt(images, kind, level)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_corrupt_on_gpu_matches_cpu(kind):
-    here, there = corrupt(IMAGES, kind, 3), corrupt(IMAGES.cuda(), kind, 3).cpu()
+def test_corrupt_on_gpu_matches_cpu(kind, accelerator):
+    here, there = corrupt(IMAGES, kind, 3), corrupt(IMAGES.to(accelerator), kind, 3).cpu()
     # A coefficient halfway between two steps may be rounded the other way, which changes one 8×8 block.
-    assert ((here - there).abs() <= 2 / 255).float().mean() > (0.99 if kind == "codec error" else 1 - 1e-9)
+    assert ((here - there).abs() <= 2 / 255).float().mean() >= (0.99 if kind == "codec error" else 1)

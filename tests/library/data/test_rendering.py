@@ -141,8 +141,6 @@ def test_render_rejects_empty_labels():
         render([])
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_render_on_gpu_matches_cpu():
-    here, there = render(SIGNS + NOVEL_SIGNS), render(SIGNS + NOVEL_SIGNS, device="cuda")
-    assert there.is_cuda and (here - there.cpu()).abs().max() <= 2 / 255
+def test_render_on_gpu_matches_cpu(accelerator):
+    here, there = render(SIGNS + NOVEL_SIGNS), render(SIGNS + NOVEL_SIGNS, device=accelerator)
+    assert there.device == accelerator and (here - there.cpu()).abs().max() <= 2 / 255

@@ -77,20 +77,20 @@ def _cast(dtype):
     return lambda args, name, case: _one(args, name, lambda t: t.to(dtype)) if _floats(args[name]) else None
 
 
+def move(value, target):
+    """Return copies of all tensors and modules in a value, on another device or with another dtype of floats."""
+    if isinstance(value, nn.Module):
+        return copy.deepcopy(value).to(target)
+    if isinstance(value, dict):
+        return {key: move(element, target) for key, element in value.items()}
+    if isinstance(value, list):
+        return [move(element, target) for element in value]
+    moves = isinstance(value, Tensor) and (value.is_floating_point() or isinstance(target, torch.device))
+    return value.to(target) if moves else value
+
+
 def _everything(dtype):
-    def f(args, name, case):
-        def cast(value):
-            if isinstance(value, nn.Module):
-                return copy.deepcopy(value).to(dtype)
-            if isinstance(value, dict):
-                return {k: cast(v) for k, v in value.items()}
-            if isinstance(value, list):
-                return [cast(v) for v in value]
-            return value.to(dtype) if _floats(value) else value
-
-        return {key: cast(value) for key, value in args.items()}
-
-    return f
+    return lambda args, name, case: move(args, dtype)
 
 
 def _on(kind, change):

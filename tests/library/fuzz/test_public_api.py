@@ -3,15 +3,22 @@
 import importlib
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.library.fuzz.mutations import Case, applicable_mutations, check_contract, mutated_arguments
+from tests.library.fuzz.mutations import Case, applicable_mutations, check_contract, move, mutated_arguments, tensors
 
 PACKAGES = ("gradients", "metrics", "foundations", "attribution", "uncertainty", "quality_and_saliency")
 CASES = {package: importlib.import_module(f"tests.library.fuzz.cases_{package}").CASES for package in PACKAGES}
 EXCLUDED = {package: importlib.import_module(f"tests.library.fuzz.cases_{package}").LEFT_OUT for package in PACKAGES}
 ALL_CASES = [(package, name) for package in PACKAGES for name in CASES[package]]
+# The models of these cases are not among the arguments, but on the CPU; the tests of their classes use a GPU.
+CASES_ON_GPU = [
+    (package, name) for package, name in ALL_CASES if name not in ("IntrospectiveClassifier", "MLPHead", "GradCon")
+]
+# Autocast changes the precision of these: a blur for reference images, and the training of a sparse coder.
+KEEP_AUTOCAST = ("gaussian_blur", "UNIQUEQuality.fit")
 MUTATIONS_BY_FUNCTION = {}
 
 
@@ -35,6 +42,21 @@ def test_public_functions_accept_valid_arguments(package, name):
     case = CASES[package][name]
     case.call(**case.arguments)
     assert check_contract(case, [(next(iter(case.arguments)), "nothing")]) is None
+
+
+@pytest.mark.parametrize("package, name", CASES_ON_GPU, ids=[f"{package}.{name}" for package, name in CASES_ON_GPU])
+def test_public_functions_on_gpu_match_cpu_and_are_unchanged_by_autocast(package, name, accelerator):
+    case = CASES[package][name]
+    expected = tensors(case.call(**case.arguments))
+    result = tensors(case.call(**move(case.arguments, accelerator)))
+    for a, b in zip(result, expected, strict=True):
+        torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-6)
+    if package != "foundations" and name not in KEEP_AUTOCAST:
+        single = move(move(case.arguments, accelerator), torch.float32)
+        expected = tensors(case.call(**single))
+        with torch.autocast(accelerator.type, torch.bfloat16):
+            result = tensors(case.call(**single))
+        torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])
@@ -131,15 +153,11 @@ def _modifies_input(x):
     ],
 )
 def test_check_contract_detects_violations(f, mutation, message):
-    import torch
-
     x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert message in (check_contract(Case(f, {"x": x}), [("x", mutation)]) or "")
 
 
 def test_input_gradient_rejects_labels_longer_than_the_batch():
-    import torch
-
     from tutorial_lib import gradients
 
     with pytest.raises(ValueError, match="bound to 4 rows, x has 2 samples"):

@@ -111,16 +111,23 @@ def test_gradients_accept_channels_last_input(f, signs, images, labels):
     )
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.bfloat16, 0.3)])
 @every_function
-def test_gradients_on_gpu_match_cpu(f, dtype, tolerance, signs, images, labels, assert_unchanged):
+def test_gradients_on_gpu_match_cpu(f, dtype, tolerance, signs, images, labels, assert_unchanged, accelerator):
     expected = f(signs, images, g.cross_entropy(labels))
-    model = assert_unchanged(copy.deepcopy(signs).to("cuda", dtype))
-    result = f(model, images.to("cuda", dtype), g.cross_entropy(labels))
-    assert result.is_cuda and result.dtype == dtype
+    model = assert_unchanged(copy.deepcopy(signs).to(accelerator, dtype))
+    result = f(model, images.to(accelerator, dtype), g.cross_entropy(labels))
+    assert result.device == accelerator and result.dtype == dtype
     assert (result.double().cpu() - expected).norm() <= tolerance * expected.norm()
+
+
+@every_function
+def test_gradients_on_gpu_are_unchanged_by_autocast(f, signs, images, labels, accelerator):
+    model, x = copy.deepcopy(signs).to(accelerator, torch.float32), images.to(accelerator, torch.float32)
+    expected = f(model, x, g.cross_entropy(labels))
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        result = f(model, x, g.cross_entropy(labels))
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
 
 
 @every_function

@@ -191,15 +191,14 @@ def test_bootstrap_interval_rejects_invalid_input():
             bootstrap_interval(lambda *v: 0.0, *samples, **options)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_detection_metrics_on_gpu_match_cpu():
+def test_detection_metrics_on_gpu_match_cpu(accelerator):
     normal, abnormal = sample_scores(2, levels=3)
-    for measure in (auroc, aupr, fpr_at_tpr):
-        assert measure(normal.to("cuda"), abnormal.to("cuda", torch.float32)) == measure(normal, abnormal.float())
     correct = normal > 0
-    assert torch.equal(risk_coverage(normal.to("cuda"), correct.to("cuda")).risk, risk_coverage(normal, correct).risk)
-    interval = bootstrap_interval(auroc, normal.to("cuda"), abnormal, paired=False, n_resamples=20)
+    there, abnormal_there, correct_there = (t.to(accelerator) for t in (normal, abnormal.float(), correct))
+    for measure in (auroc, aupr, fpr_at_tpr):
+        assert measure(there, abnormal_there) == measure(normal, abnormal.float())
+    assert torch.equal(risk_coverage(there, correct_there).risk, risk_coverage(normal, correct).risk)
+    interval = bootstrap_interval(auroc, there, abnormal, paired=False, n_resamples=20)
     assert interval == bootstrap_interval(auroc, normal, abnormal, paired=False, n_resamples=20)
 
 

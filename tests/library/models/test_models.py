@@ -21,9 +21,9 @@ def fresh_test_set():
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, "signs/transformer"])
 def test_sign_models_reach_stored_accuracy_on_fresh_clean_images(name, fresh_test_set):
-    row = load_result("model_card").query("network == @name and challenge == 'none'").iloc[0]
+    row = load_result("model_card").query("network == @name and corruption == 'none'").iloc[0]
     stored = row["value"]
-    assert stored >= (0.97 if name in CLASSIFIERS else 0.94) and row["pictures"] >= 2000
+    assert stored >= (0.97 if name in CLASSIFIERS else 0.94) and row["images"] >= 2000
     current = accuracy(load(name), *fresh_test_set)
     assert abs(current - stored) < 4 * (stored * (1 - stored) / len(fresh_test_set[1])) ** 0.5
 
@@ -31,7 +31,7 @@ def test_sign_models_reach_stored_accuracy_on_fresh_clean_images(name, fresh_tes
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_sign_classifier_accuracy_falls_with_corruption_severity(name):
     rows = load_result("model_card").query("network == @name and level > 0")
-    accuracies = rows.pivot(index="challenge", columns="level", values="value")
+    accuracies = rows.pivot(index="corruption", columns="level", values="value")
     assert accuracies.notna().all(axis=None) and accuracies.shape == (len(CORRUPTIONS), len(SEVERITIES))
     assert accuracies.mean().is_monotonic_decreasing
     assert 0.60 <= accuracies.mean(axis=None) <= 0.75
@@ -39,7 +39,7 @@ def test_sign_classifier_accuracy_falls_with_corruption_severity(name):
 
 def test_model_card_accuracy_is_reproduced_on_new_corrupted_images(fresh_test_set):
     images, labels = fresh_test_set
-    card = load_result("model_card").set_index(["network", "challenge", "level"])
+    card = load_result("model_card").set_index(["network", "corruption", "level"])
     stored = card.loc[("signs/classifier", "haze", 3), "value"]
     current = accuracy(
         load("signs/classifier"), corrupt(images, "haze", 3, generator=torch.Generator().manual_seed(5)), labels
@@ -76,7 +76,7 @@ def test_load_model_keeps_global_rng_and_returns_eval_model(name):
     file = WEIGHTS_DIR / MODELS[name][1]
     assert file.stat().st_size <= 400_000
     with safe_open(file, "pt") as weights:
-        assert set(weights.metadata()) == {"seed", "pictures"}
+        assert set(weights.metadata()) == {"seed", "images"}
 
 
 def test_sign_classifier_last_feature_map_is_12_by_12():

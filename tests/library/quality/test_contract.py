@@ -105,14 +105,17 @@ def test_quality_gradient_metrics_reject_invalid_input(name, wrong, autoencoder,
 
 
 @every_metric
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_quality_metrics_on_gpu_match_cpu(name, autoencoder, images, references, assert_unchanged):
+def test_quality_metrics_on_gpu_match_cpu(name, autoencoder, images, references, assert_unchanged, accelerator):
     f, _ = QUALITIES[name]
     expected = f(autoencoder, images, references)
-    scores = f(assert_unchanged(copy.deepcopy(autoencoder).to("cuda")), images.to("cuda"), references.to("cuda"))
-    assert scores.is_cuda
+    model = assert_unchanged(copy.deepcopy(autoencoder).to(accelerator))
+    scores = f(model, images.to(accelerator), references.to(accelerator))
+    assert scores.device == accelerator
     torch.testing.assert_close(scores.cpu(), expected, rtol=1e-4, atol=1e-6)
+    model, x, r = (t.to(accelerator, torch.float32) for t in (copy.deepcopy(autoencoder), images, references))
+    expected = f(model, x, r)
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        torch.testing.assert_close(f(model, x, r), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_quality_public_names_have_docstring_examples():

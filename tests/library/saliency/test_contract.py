@@ -107,13 +107,15 @@ def test_saliency_maps_reject_invalid_input(name, wrong, pooled, images):
 
 
 @every_map
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_saliency_maps_on_gpu_match_cpu(name, pooled, images, assert_unchanged):
+def test_saliency_maps_on_gpu_match_cpu(name, pooled, images, assert_unchanged, accelerator):
     expected = MAPS[name](pooled, images)
-    maps = MAPS[name](assert_unchanged(copy.deepcopy(pooled).to("cuda")), images.to("cuda"))
-    assert maps.is_cuda
+    maps = MAPS[name](assert_unchanged(copy.deepcopy(pooled).to(accelerator)), images.to(accelerator))
+    assert maps.device == accelerator
     torch.testing.assert_close(maps.cpu(), expected, rtol=1e-6, atol=1e-9)
+    model, x = copy.deepcopy(pooled).to(accelerator, torch.float32), images.to(accelerator, torch.float32)
+    expected = MAPS[name](model, x)
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        torch.testing.assert_close(MAPS[name](model, x), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_saliency_public_names_have_docstring_examples():

@@ -153,13 +153,11 @@ def test_attack_accepts_vector_inputs(attack, assert_unchanged):
     assert adversarial.shape == x.shape and not torch.equal(adversarial, x)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @all_attacks
-def test_attack_on_gpu_matches_cpu(attack, model, images, correct_labels, assert_unchanged):
+def test_attack_on_gpu_matches_cpu(attack, model, images, correct_labels, assert_unchanged, accelerator):
     expected = attack(model, images, correct_labels)
-    adversarial = attack(assert_unchanged(copy.deepcopy(model).to("cuda")), images.to("cuda"), correct_labels)
-    assert adversarial.is_cuda
+    adversarial = attack(assert_unchanged(copy.deepcopy(model).to(accelerator)), images.to(accelerator), correct_labels)
+    assert adversarial.device == accelerator
     torch.testing.assert_close(adversarial.cpu(), expected, rtol=0, atol=1e-5)
 
 

@@ -140,13 +140,22 @@ def test_uncertainty_score_rejects_invalid_input(name, wrong, signs, images):
 
 
 @all_scores
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_uncertainty_score_on_gpu_matches_cpu(name, signs, images, assert_unchanged):
+def test_uncertainty_score_on_gpu_matches_cpu(name, signs, images, assert_unchanged, accelerator):
     expected = SCORES[name](signs, images)
-    scores = SCORES[name](assert_unchanged(copy.deepcopy(signs).to("cuda")), images.to("cuda"))
-    assert scores.is_cuda
+    scores = SCORES[name](assert_unchanged(copy.deepcopy(signs).to(accelerator)), images.to(accelerator))
+    assert scores.device == accelerator
     torch.testing.assert_close(scores.cpu(), expected, rtol=1e-6, atol=1e-9)
+
+
+@all_scores
+def test_uncertainty_score_on_gpu_accepts_bfloat16_and_is_unchanged_by_autocast(name, signs, images, accelerator):
+    f = SCORES[name]
+    half = f(copy.deepcopy(signs).to(accelerator, torch.bfloat16), images.to(accelerator, torch.bfloat16))
+    assert half.dtype == torch.bfloat16 and half.device == accelerator and half.isfinite().all()
+    model, x = copy.deepcopy(signs).to(accelerator, torch.float32), images.to(accelerator, torch.float32)
+    expected = f(model, x)
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        torch.testing.assert_close(f(model, x), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_uncertainty_functions_have_docstring_examples():

@@ -34,7 +34,7 @@ QUIZ = (
     Question(
         "“The negative gradient is the steepest way down” …",
         {
-            "once we have said how the length of a step is measured.": (
+            "once we have chosen how the length of a step is measured.": (
                 "Another norm gives another steepest direction: 1.6 shows two of them for one image."
             ),
             "to the minimum.": (

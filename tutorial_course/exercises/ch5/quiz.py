@@ -22,8 +22,8 @@ QUIZ = (
         {
             "“does not reproduce”.": "Only when the setting is the paper's, in all five parts.",
             "nothing.": "The next reader repeats your work, and does not report it either.",
-            "“not seen here”, with the parts of the setting that differ and the control.": (
-                "Then it can be checked, and contradicted. The ledger says it in these words."
+            "“not confirmed here”, with the parts of the setting that differ and the control.": (
+                "Then it can be checked, and contradicted. The claims table says it in these words."
             ),
             "the paper's number instead of yours.": "You did not measure it.",
         },

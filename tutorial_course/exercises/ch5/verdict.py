@@ -15,18 +15,18 @@ class VerdictCode(IntEnum):
     """The verdicts of the claims table that a measurement can lead to.
 
     Attributes:
-        SEEN_IN_THEIRS: seen in the paper's setting.
-        SEEN_IN_OURS: seen in our setting, not tested in the paper's.
-        CONTROL_AS_WELL: seen, and a control does as well.
-        NOT_SEEN_IN_OURS: not seen in our setting, which differs from the paper's.
-        NOT_SEEN_IN_THEIRS: not seen in the paper's setting.
+        CONFIRMED_IN_PAPER_SETTING: confirmed in the paper's setting.
+        CONFIRMED_HERE: confirmed in our setting, not tested in the paper's.
+        CONTROL_AS_GOOD: confirmed, and a control does as well.
+        NOT_CONFIRMED_HERE: not confirmed in our setting, which differs from the paper's.
+        NOT_CONFIRMED_IN_PAPER_SETTING: not confirmed in the paper's setting.
     """
 
-    SEEN_IN_THEIRS = 1
-    SEEN_IN_OURS = 2
-    CONTROL_AS_WELL = 3
-    NOT_SEEN_IN_OURS = 4
-    NOT_SEEN_IN_THEIRS = 5
+    CONFIRMED_IN_PAPER_SETTING = 1
+    CONFIRMED_HERE = 2
+    CONTROL_AS_GOOD = 3
+    NOT_CONFIRMED_HERE = 4
+    NOT_CONFIRMED_IN_PAPER_SETTING = 5
 
 
 Verdict = tuple[int, Tensor]
@@ -57,10 +57,10 @@ def _is_significant(difference: Tensor) -> bool:
 def _verdict_code(differs: int, better: bool, better_than_control: bool) -> int:
     """The verdict."""
     if not better:
-        return VerdictCode.NOT_SEEN_IN_OURS if differs else VerdictCode.NOT_SEEN_IN_THEIRS
+        return VerdictCode.NOT_CONFIRMED_HERE if differs else VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
     if not better_than_control:
-        return VerdictCode.CONTROL_AS_WELL
-    return VerdictCode.SEEN_IN_OURS if differs else VerdictCode.SEEN_IN_THEIRS
+        return VerdictCode.CONTROL_AS_GOOD
+    return VerdictCode.CONFIRMED_HERE if differs else VerdictCode.CONFIRMED_IN_PAPER_SETTING
 
 
 def _decide(
@@ -112,16 +112,16 @@ verdict = Exercise(
                 method.max() - baseline.mean(),
             ),
         ),
-        "It is called seen although a control does as well. The second case has one: how large is the difference "
+        "It is called confirmed although a control does as well. The second case has one: how large is the difference "
         "between the method and the control?": (
             _mistake(better_than_control=lambda difference: True),
             _mistake(better_than_control=lambda difference: bool(difference.mean() > 0)),
         ),
-        "“Not seen in the paper's setting” is written of a setting that is not the paper's. In the third case three of "
-        "its five parts differ: which verdict is possible then?": (
+        "“Not confirmed in the paper's setting” is written of a setting that is not the paper's. In the third case "
+        "three of its five parts differ: which verdict is possible then?": (
             _mistake(n_differences=lambda differs: 0),
             lambda method, baseline, control, differs: (
-                VerdictCode.NOT_SEEN_IN_THEIRS
+                VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
                 if not _is_significant(method - baseline)
                 else reference_verdict(method, baseline, control, differs)[0],
                 (method - baseline).mean(),

@@ -27,13 +27,13 @@ def rotated_objects() -> str:
     rows = table("cifar_rotation_hue").query("amount == 135").set_index("kind")
     roll, control = rows.loc["roll"], rows.loc["there and back"]
     return (
-        f"CIFAR-10 images rotated by {roll['amount']} degrees: accuracy {roll['right']:.0%}, mean confidence "
-        f"{roll['confidence']:.0%}; control, rotated by half the angle and back: accuracy {control['right']:.0%}"
+        f"CIFAR-10 images rotated by {roll['amount']} degrees: accuracy {roll['accuracy']:.0%}, mean confidence "
+        f"{roll['confidence']:.0%}; control, rotated by half the angle and back: accuracy {control['accuracy']:.0%}"
     )
 
 
 def novel_first() -> str:
-    rows = table("curriculum").query("world == 'signs' and part == 'order'")
+    rows = table("curriculum").query("dataset == 'signs' and part == 'order'")
     right = rows.groupby(["name", "stage"])["everyday"].mean()
     return (
         "accuracy on clean signs after training on an eighth of the pool: most novel first "
@@ -45,22 +45,22 @@ def novel_first() -> str:
 
 
 def forgetting() -> str:
-    rows = table("continual_learning").query("setting == 'new classes' and lap == 22")
-    old = rows.groupby(["repair", "strength"])["old"].mean()
+    rows = table("continual_learning").query("setting == 'new classes' and epoch == 22")
+    old = rows.groupby(["method", "strength"])["old"].mean()
     return (
         f"accuracy on the old signs after training on the new ones: without replay {old['none', 0]:.0%}, with replay "
         f"of a tenth of the old images {old['replay', 0.1]:.0%}"
     )
 
 
-def _challenged_photographs() -> pd.DataFrame:
+def _corrupted_photographs() -> pd.DataFrame:
     """The AUROC of correct against wrong predictions, of the softmax and of the Trust Score with all stored images."""
-    rows = table("trust_score").query("network == 'cifar10/resnet20' and pictures == 'challenged'")
+    rows = table("trust_score").query("network == 'cifar10/resnet20' and images == 'corrupted'")
     return rows.query("score == 'softmax' or (stored == 4000 and alpha == 0)").set_index("score")
 
 
 def neighbours() -> str:
-    auroc = _challenged_photographs()["auroc"]
+    auroc = _corrupted_photographs()["auroc"]
     return (
         "corrupted CIFAR-10 images, AUROC of correct against wrong predictions: maximum softmax "
         f"{auroc['softmax']:.2f}, Trust Score on features {auroc['features']:.2f}, Trust Score on pixels "
@@ -69,20 +69,20 @@ def neighbours() -> str:
 
 
 def neighbours_evidence() -> Evidence:
-    rows = _challenged_photographs()
+    rows = _corrupted_photographs()
     softmax = Estimate(*rows.loc["softmax", AUROC])
     leads = [Estimate(*rows.loc[space, AUROC]) - softmax for space in ("features", "pixels")]
     return Evidence(leads, AUROC_MARGIN, claims_lead=False)
 
 
 def nothing_stored() -> str:
-    kept = table("trust_score").query("kind == 'trust'")["stored"].max()
-    return f"number of stored training images: Trust Score (for comparison) up to {kept:,.0f}"
+    n_stored = table("trust_score").query("kind == 'trust'")["stored"].max()
+    return f"number of stored training images: Trust Score (for comparison) up to {n_stored:,.0f}"
 
 
 def local_information() -> str:
-    rows = table("linearization").query("network == 'signs/classifier' and question == 'shrug'")
-    median = rows.query("step == 'picture'").set_index("group")["median"]
+    rows = table("linearization").query("network == 'signs/classifier' and question == 'uniform target'")
+    median = rows.query("step == 'image'").set_index("group")["median"]
     return (
         "distance up to which the linear approximation is accurate, median in grey levels per pixel: signs of known "
         f"classes {median['known']:.2g}, signs of novel classes {median['novel']:.2g}"

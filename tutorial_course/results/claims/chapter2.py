@@ -16,8 +16,8 @@ from tutorial_course.results.claims.rules import (
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
     IMAGENET,
+    INCONCLUSIVE,
     NOT_CONFIRMED_HERE,
-    NOT_TESTED_FAIRLY,
     OUR_TRAINING,
     OWN_CODE,
     READERS_NOTES,
@@ -48,9 +48,9 @@ SECOND_LOOK = Setting(
 )
 
 
-def counterfactual_signs(found: float, alone: float) -> str:
+def counterfactual_signs(hit_rate: float, alone: float) -> str:
     return (
-        f"scenes of two signs: the map peaks on the side of the other sign in {found:.0%} of scenes; scenes of one "
+        f"scenes of two signs: the map peaks on the side of the other sign in {hit_rate:.0%} of scenes; scenes of one "
         f"sign: the total positive value of the map is {alone:.2f} times that of Grad-CAM (median)"
     )
 
@@ -65,7 +65,7 @@ def counterfactual_photographs() -> str:
 
 
 def contrast_signs() -> str:
-    rows = table("explanations_signs").query("kind == 'twins' and method == 'Grad-CAM'")
+    rows = table("explanations_signs").query("kind == 'counterfactual pairs' and method == 'Grad-CAM'")
     mass = rows.pivot(index="network", columns="question", values="mass")
     shares = zip(mass["why P"], mass["why P, rather than Q"], strict=True)
     return (
@@ -91,8 +91,13 @@ def fisher(zero: float) -> str:
 
 def sanity() -> str:
     tables = table("explanations_signs"), table("explanations_photos")
-    rows = pd.concat(tables).query("kind == 'forget'").groupby(["method", "forgot"])[["signed", "magnitude"]].mean()
-    layers = [f"{layer}, drawn anew" for layer in ("head", "network.linear", "network.classifier.1")]
+    rows = (
+        pd.concat(tables)
+        .query("kind == 'randomization'")
+        .groupby(["method", "randomized"])[["signed", "magnitude"]]
+        .mean()
+    )
+    layers = [f"{layer}, re-initialized" for layer in ("head", "network.linear", "network.classifier.1")]
     guided = rows.loc["guided backpropagation"].loc[layers, "magnitude"]
     grad_cam = rows.loc["Grad-CAM"].loc[layers, "signed"]
     return (
@@ -103,7 +108,7 @@ def sanity() -> str:
 
 
 def pointing() -> str:
-    rows = table("explanations_signs").query("kind == 'jurors'")
+    rows = table("explanations_signs").query("kind == 'metrics'")
     point = rows.groupby("method")["point sign"].mean()
     return (
         f"accuracy in the pointing game: Grad-CAM {point['Grad-CAM']:.0%}, a centre prior that ignores the network "
@@ -112,7 +117,7 @@ def pointing() -> str:
 
 
 def average_drop() -> str:
-    rows = table("explanations_signs").query("kind == 'jurors'")
+    rows = table("explanations_signs").query("kind == 'metrics'")
     drop = rows.groupby("method")["drop"].mean()
     return (
         f"average drop (lower is better): Grad-CAM++ {drop['Grad-CAM++']:.0%}, Grad-CAM {drop['Grad-CAM']:.0%}, a "
@@ -148,7 +153,7 @@ def voice_epistemic() -> str:
 def _mean_right(name: str, trained: str) -> pd.Series:
     """The accuracy on corrupted images of each head in percent, the mean over networks of equal weight."""
     rows = table(name).query("kind == 'head' and trained == @trained")
-    return 100 * rows.groupby(["head", "network"])["right"].mean().groupby("head").mean()
+    return 100 * rows.groupby(["head", "network"])["accuracy"].mean().groupby("head").mean()
 
 
 def introspection_robust() -> str:
@@ -412,7 +417,7 @@ CLAIMS = (
         section="2.C",
         source="prabhushankar2024voice",
         claim="The uncertainty of an explanation behaves like epistemic uncertainty",
-        stated=NOT_TESTED_FAIRLY,
+        stated=INCONCLUSIVE,
         paper=Setting(
             network="six architectures",
             data="ImageNet and CIFAR-10-C",

@@ -12,8 +12,8 @@ from tutorial_course.results.claims.rules import (
     CHANCE,
     CONFIRMED_IN_PAPER_SETTING,
     CORRELATION_MARGIN,
+    INCONCLUSIVE,
     NOT_CONFIRMED_HERE,
-    NOT_TESTED_FAIRLY,
     NSS_MARGIN,
     OPEN,
     OWN_CODE,
@@ -138,12 +138,12 @@ def quality_contrast(gap: float, score: float, bins: float) -> str:
 
 def _eyes() -> pd.DataFrame:
     """The agreement of each map with fixations, with and without the centre prior."""
-    return table("saliency").query("kind == 'eyes'").set_index(["map", "prior"])
+    return table("saliency").query("kind == 'fixations'").set_index(["map", "prior"])
 
 
 def implicit() -> str:
     auc = _eyes()["auc"]
-    people = table("saliency").query("kind == 'people'")["auc"].item()
+    people = table("saliency").query("kind == 'viewers'")["auc"].item()
     return (
         f"AUC of predicting human fixations: implicit saliency {auc['implicit', False]:.2f}, gradient times activation "
         f"{auc['implicit product', False]:.2f}, centre prior {auc['centre prior', True]:.2f}, magnitude of the "
@@ -362,7 +362,7 @@ CLAIMS = (
         section="4.E",
         source="sun2020implicit",
         claim="Under strong noise, implicit saliency is more robust than networks that were trained on gaze data",
-        stated=NOT_TESTED_FAIRLY,
+        stated=INCONCLUSIVE,
         paper=SALIENCY,
         ours=SALIENCY_HERE,
         measured=(implicit_noise,),

@@ -17,14 +17,14 @@ from tutorial_course.results import load_result
 from tutorial_course.results.claims.sources import SOURCES
 
 CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, CONFIRMED_HERE = (
-    "seen in the paper's setting",
-    "seen, and a control does as well",
-    "seen in ours, not tested in the paper's",
+    "confirmed in the paper's setting",
+    "confirmed, and a control does as well",
+    "confirmed in our setting, not tested in the paper's",
 )
-NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, NOT_TESTED_FAIRLY = (
-    "not seen in ours",
-    "not seen in the paper's setting",
-    "not tested fairly yet",
+NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, INCONCLUSIVE = (
+    "not confirmed in our setting",
+    "not confirmed in the paper's setting",
+    "not tested conclusively yet",
 )
 OPEN = "open"
 VERDICTS = (
@@ -33,7 +33,7 @@ VERDICTS = (
     CONFIRMED_HERE,
     NOT_CONFIRMED_HERE,
     NOT_CONFIRMED_IN_PAPER_SETTING,
-    NOT_TESTED_FAIRLY,
+    INCONCLUSIVE,
     OPEN,
 )
 # Where a published figure comes from; a figure without a source is not listed.
@@ -145,7 +145,7 @@ class Evidence:
             return NOT_CONFIRMED_HERE if settings_differ else NOT_CONFIRMED_IN_PAPER_SETTING
         ahead_of_control = is_ahead(self.over_control, self.margin) if self.over_control else True
         if ahead is None or ahead_of_control is None:
-            return NOT_TESTED_FAIRLY
+            return INCONCLUSIVE
         if not ahead_of_control:
             return CONTROL_AS_GOOD
         return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
