@@ -84,7 +84,8 @@ class Prediction:
                 attributes = f'type="range" min="{low:g}" max="{high:g}" step="{step:g}" value="{low:g}"'
             unit = escape(self.unit.strip())
             name = f'aria-label="Your prediction{unit and f", in {unit}"}"'
-            control = f"<label><input {attributes} {name}> <span>{unit}</span></label>"
+            # The position of a slider is shown below it, with its unit.
+            control = f"<label><input {attributes} {name}> <span>{'' if self.between else unit}</span></label>"
         data = f'data-key="{escape(self.key)}" data-unit="{escape(self.unit)}"'
         return (
             f'<form class="prediction" id="{self.anchor}" {data}>'
