@@ -87,10 +87,14 @@ def compare_tensors(**tensors: Tensor) -> Comparison:
     for name, tensor in others:
         if tensor.shape != first.shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, the first {tuple(first.shape)}")
-        a, b = (t.detach().to("cpu", torch.float64) for t in (first, tensor))
+        wide = torch.complex128 if first.is_complex() or tensor.is_complex() else torch.float64
+        a, b = (t.detach().to("cpu", wide) for t in (first, tensor))
         difference = (a - b).abs().max().item() if a.numel() else 0.0
         relative = difference / (a.abs().max().item() or 1.0) if a.numel() else 0.0
-        tolerance = max(torch.finfo(t.dtype).eps if t.is_floating_point() else 0.0 for t in (first, tensor)) ** 0.5
+        tolerance = (
+            max(torch.finfo(t.dtype).eps if t.is_floating_point() or t.is_complex() else 0.0 for t in (first, tensor))
+            ** 0.5
+        )
         verdict = "exact" if difference == 0 else "close" if relative <= tolerance else "different"
         rows.append(ComparisonRow(name, str(tensor.dtype).removeprefix("torch."), difference, relative, verdict))
     return Comparison(reference, rows)

@@ -29,3 +29,9 @@ def test_compare_tensors_handles_invalid_nonfinite_and_empty_input():
         compare_tensors(a=VALUES, b=VALUES[1:])
     assert compare_tensors(a=VALUES, b=VALUES / 0).all_close is False
     assert compare_tensors(a=VALUES[:0], b=VALUES[:0]).all_close
+
+
+def test_compare_tensors_compares_imaginary_parts():
+    first = torch.tensor([1 + 2j, 3.0])
+    table = compare_tensors(first=first, rounded=first * (1 + 1e-7), conjugate=first.conj(), real=first.real)
+    assert [row.verdict for row in table] == ["close", "different", "different"] and table[1].difference == 4
