@@ -30,10 +30,10 @@ def check_zero_gradients(model: nn.Module, x: Tensor, gradients: dict[str, Tenso
         return
 
     def outputs(values: dict[str, Tensor]) -> Tensor:
-        with restore_model(model), translate_errors(lambda: "the first sample cannot be run alone"):
+        with restore_model(model):
             return functional_call(model, values, (x[:1].clone(),))
 
-    with torch.enable_grad():
+    with torch.enable_grad(), translate_errors(lambda: "the first sample cannot be run alone"):
         expected = outputs(leaves)
         reached: tuple[Tensor | None, ...] = (None,) * len(leaves)
         if expected.requires_grad:

@@ -194,8 +194,9 @@ def run_model(
             f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
         )
     if random_states(x.device) != before:
+        mode = " in training mode" if any(module.training for module in model.modules()) else ""
         raise ValueError(
-            f"this {type(model).__name__} is random, because it draws random numbers in its forward pass: call inside "
+            f"this {type(model).__name__} is random{mode}, because it draws random numbers in its forward pass: call inside "
             "`with eval_mode(model):`, or remove what is random in evaluation mode too"
         )
     finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)

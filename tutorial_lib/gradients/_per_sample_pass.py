@@ -147,11 +147,13 @@ class PerSamplePass:
         others = {name: p for name, p in self.parameters.items() if not tracker.is_supported(name)}
         if others:
             results |= vmap_statistics(self.model, x, values, bound, n_values, self.statistic, others)
-        for name in self.parameters.keys() - results.keys():  # not reached by the loss
-            p = self.parameters[name]
+        for name, p in self.parameters.items():
+            if name in results:
+                continue
+            # Not reached by the loss.
             zero = outputs.new_zeros(len(outputs), n_values, *p.shape, dtype=p.dtype)
             results[name] = self.statistic(GivenGradientRule(p.shape), zero)
-        check_zero_gradients(self.model, x, {name: value for name, value in results.items() if name not in rules})
+        check_zero_gradients(self.model, x, {name: results[name] for name in self.parameters if name not in rules})
         return {name: _in_dtype_of(self.parameters[name], results[name].detach()) for name in self.parameters}
 
 

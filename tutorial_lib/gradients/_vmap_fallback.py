@@ -61,13 +61,7 @@ def vmap_statistics(
         return {name: torch.stack([m[name] for m in M]) for name in theta}
 
     def one_chunk(x: Tensor, *bound: Tensor) -> dict[str, Tensor]:
-        with translate_errors(
-            lambda: (
-                f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one (for a "
-                "scripted, traced or parallel network, pass the network from which it was made)"
-            )
-        ):
-            M = vmap_or_loop(model, sample_gradients, x, *bound)
+        M = vmap_or_loop(model, sample_gradients, x, *bound)
         return {name: statistic(GivenGradientRule(m.shape[2:]), m.to(promote_to_float32(m))) for name, m in M.items()}
 
     step = max(1, CHUNK_NUMEL // (n_values * sum(t.numel() for t in theta.values())))
@@ -88,16 +82,26 @@ def vmap_or_loop(model: nn.Module, function: Callable[..., Any], *batch: Tensor)
 
     Returns:
         The results in the same nesting, each tensor (n, …).
+
+    Raises:
+        ValueError: the model cannot be run on single samples.
     """
 
     def run(function: Callable[..., Any], *arguments: Tensor) -> Any:
         with restore_model(model):
             return function(*arguments)
 
+    def message() -> str:
+        return (
+            f"this {type(model).__name__} does not take samples of {tuple(batch[0].shape[1:])} one by one (for a "
+            "scripted, traced or parallel network, pass the network from which it was made)"
+        )
+
     try:
         return run(vmap(function), *batch)
     except RuntimeError:
-        rows = [run(function, *row) for row in zip(*batch)]
+        with translate_errors(message):
+            rows = [run(function, *row) for row in zip(*batch)]
         return tree_map(lambda *tensors: torch.stack(tensors), *rows)
 
 

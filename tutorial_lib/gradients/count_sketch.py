@@ -69,8 +69,8 @@ def gradient_sketch(
     generator = default_generator(generator)
     hashes = {}
     for name, p in flatten_layers(parameters_by_layer(model, layers)).items():
-        place = torch.randint(sketch_dim, (p.numel(),), generator=generator, device="cpu")
-        sign = 2 * torch.randint(2, (p.numel(),), generator=generator, device="cpu") - 1
+        place = torch.randint(sketch_dim, (p.numel(),), generator=generator, device=generator.device)
+        sign = 2 * torch.randint(2, (p.numel(),), generator=generator, device=generator.device) - 1
         hashes[name] = place.to(x.device), sign.to(x.device)
 
     def one_batch(x: Tensor, objective: Objective) -> Tensor:

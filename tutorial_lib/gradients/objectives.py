@@ -337,8 +337,9 @@ def _log_softmax(z: Tensor) -> Tensor:
     """
     _check_several_logits(z)
     top = z.argmax(1, keepdim=True)
-    others = (z - z.gather(1, top)).scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
-    return z.log_softmax(1).scatter(1, top, -F.softplus(others, threshold=SOFTPLUS_THRESHOLD))
+    behind = z - z.gather(1, top)
+    others = behind.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
+    return behind.scatter(1, top, 0.0) - F.softplus(others, threshold=SOFTPLUS_THRESHOLD)
 
 
 def logit(target: Target = None) -> Objective:

@@ -66,8 +66,8 @@ def guided_backprop(
         Modified gradients like x, signed.
 
     Raises:
-        ValueError: a network without a ReLU, or with parts that hide theirs; an unknown rule; x is not float, the outputs are not finite, or the
-            objective does not give one number per row.
+        ValueError: a network without a ReLU, or with parts that hide theirs; an unknown rule; x is not float, the
+            outputs are not finite, or the objective does not give one number per row.
 
     References:
         Springenberg et al., 2014, arXiv:1412.6806; Zeiler and Fergus, 2013, arXiv:1311.2901; its failure: Adebayo et
@@ -128,8 +128,8 @@ def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:
         visited.add(node)
         if node.name().rpartition("::")[2].startswith(HIDING_NODES):
             raise ValueError(
-                f"a {node.name()} hides the operations inside it, and so their ReLUs: pass the network without scripting, "
-                "tracing and reentrant checkpoints"
+                f"a {node.name()} hides the operations inside it, and so their ReLUs: pass the network without "
+                "scripting, tracing and reentrant checkpoints"
             )
         if IS_RELU_NODE.get(node.name().rstrip("0123456789"), lambda node: False)(node):
             yield node

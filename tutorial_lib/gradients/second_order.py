@@ -85,8 +85,7 @@ def input_gradient_of_norms(
             gradient, (_, norms) = vmap_or_loop(model, function, leaf.detach(), *resolved.tensors)
         columns = {name: norm for names, norm in zip(groups, norms.T) for name in names}
         check_zero_gradients(model, leaf.detach(), columns)
-        if not gradient.any():
-            differentiate(outputs.abs().sum(), leaf)  # raises an error if no path leads to the input
+        differentiate(outputs.abs().sum(), leaf)  # raises an error if no path leads to the input
         return norms.detach(), gradient.detach()
 
     # Every sample is differentiated alone, so that only the predicted class can depend on the batch.
