@@ -194,10 +194,9 @@ def run_model(
             f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
         )
     if random_states(x.device) != before:
-        mode = " in training mode" if any(module.training for module in model.modules()) else ""
         raise ValueError(
-            f"this {type(model).__name__} is random{mode}, because it draws random numbers in its forward pass: call inside "
-            "`with eval_mode(model):`, or remove what is random in evaluation mode too"
+            f"{_name_random_modules(model)}, because random numbers are drawn in the forward pass: call inside `with "
+            "eval_mode(model):`, or remove what is random in evaluation mode too"
         )
     finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
     if not finite.all():
@@ -208,6 +207,15 @@ def run_model(
             "values before they are rounded"
         )
     return outputs
+
+
+def _name_random_modules(model: nn.Module) -> str:
+    """The modules with a probability, in words, or the model if there are none in training mode."""
+    probabilities = [
+        (m, name, getattr(m, "p", getattr(m, "dropout", 0))) for name, m in model.named_modules() if m.training
+    ]
+    random = [f"{type(m).__name__} {name!r}" for m, name, p in probabilities if isinstance(p, float) and p > 0]
+    return f"{', '.join(random[:3])} is random in training mode" if random else f"this {type(model).__name__} is random"
 
 
 def checked_forward(model: nn.Module, x: Tensor) -> Tensor:

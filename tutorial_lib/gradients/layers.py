@@ -58,7 +58,8 @@ def parameters_by_layer(
 
     Returns:
         Layer name -> parameter name -> parameter, in the order of registration, or in the order of ``layers``. A
-        parameter shared by two modules belongs to the one that registered it first. Parameter names are complete:
+        parameter shared by two modules belongs to the one that registered it first, and the parameters from which a
+        parametrization computes a weight belong to the module of the weight. Parameter names are complete:
         "block1.conv.weight".
 
     Raises:
@@ -70,7 +71,9 @@ def parameters_by_layer(
     """
     by_layer: dict[str, dict[str, nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        by_layer.setdefault(name.rpartition(".")[0], {})[name] = parameter
+        # The parameters that a weight is computed from, as in weight normalization, belong to the layer of the weight.
+        owner = name.rpartition(".")[0].partition(".parametrizations.")[0]
+        by_layer.setdefault(owner, {})[name] = parameter
     if not by_layer:
         raise ValueError("the model has no parameters")
     if layers is None:

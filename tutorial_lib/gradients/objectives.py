@@ -172,11 +172,13 @@ class Objective:
     def _check_rows_alone(self, outputs: Tensor, J: Tensor) -> None:
         """Raise unless the last row alone, and all rows but the first in reverse order, have the same values."""
         n, dtype = len(outputs), promote_to_float32(J)
+        if n < 2:
+            return
         eps = torch.finfo(J.dtype if J.is_floating_point() else dtype).eps
         J = J.to(dtype)
         # Rounding is relative to the values, and if they cancel each other, to the outputs.
-        atol = float(eps**0.5 * J.nan_to_num(0, 0, 0).abs().max() + 16 * eps * outputs.abs().max())
-        for rows in [[n - 1], [*range(n - 1, 0, -1)]] if n > 1 else []:
+        atol = eps**0.5 * _largest(J) + 16 * eps * _largest(outputs)
+        for rows in [[n - 1], [*range(n - 1, 0, -1)]]:
             index = torch.tensor(rows, device=outputs.device)
             try:
                 others = self.select(index)._checked_values(outputs[index]).to(dtype)
@@ -278,6 +280,11 @@ def bind_per_sample(fn: Callable[..., Tensor], *tensors: Any) -> Objective:
         tensor([3., 3.])
     """
     return Objective(fn, *tensors)
+
+
+def _largest(t: Tensor) -> float:
+    """The largest finite absolute value."""
+    return float(t.to(promote_to_float32(t)).abs().nan_to_num(0, 0, 0).max())
 
 
 def _check_rows(b: Tensor, n: int, expected: str) -> None:
