@@ -41,8 +41,8 @@ def loss_and_gradients(
         J, a scalar, and parameter name -> ∂J/∂θ like the parameter, signed.
 
     Raises:
-        ValueError: a parameter does not require gradients; BatchNorm or dropout in training mode, an unknown layer,
-            outputs or an objective of the wrong shape.
+        ValueError: a parameter does not require gradients; samples that influence each other, a random network, an
+            unknown layer, outputs or an objective of the wrong shape.
 
     Example:
         >>> model, x = nn.Linear(1, 1, bias=False), torch.tensor([[2.], [4.]])

@@ -53,8 +53,8 @@ def gradient_sketch(
         Sketches (N, sketch_dim), signed.
 
     Raises:
-        ValueError: ``sketch_dim`` below 1; BatchNorm or dropout in training mode, an unknown layer, outputs or an
-            objective of the wrong shape.
+        ValueError: ``sketch_dim`` below 1; samples that influence each other, a random network, an unknown layer,
+            outputs or an objective of the wrong shape.
 
     References:
         Charikar, Chen, Farach-Colton, 2002; Weinberger et al., ICML 2009, arXiv:0902.2206.

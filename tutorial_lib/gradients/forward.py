@@ -24,8 +24,8 @@ def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_in
         Outputs (N, …), all of them finite.
 
     Raises:
-        ValueError: an empty batch, outputs that are not finite or not one row per sample, BatchNorm or dropout in
-            training mode.
+        ValueError: an empty batch, outputs that are not finite or not one row per sample, samples that influence each
+            other, or a random network.
 
     Example:
         >>> model_outputs(nn.Flatten(), torch.tensor([[[1., 5.]]]))

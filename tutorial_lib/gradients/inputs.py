@@ -39,7 +39,8 @@ def input_gradient(
         Gradients like x, signed.
 
     Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
+        ValueError: x is not float, no path of autograd leads to it, samples influence each other, the network is
+            random, the outputs are not finite, or the objective does not give one number per row.
 
     References:
         Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
@@ -79,7 +80,8 @@ def outputs_and_input_gradient(
         Outputs (N, …), and gradients ∂J_n/∂x_n like x, signed.
 
     Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
+        ValueError: x is not float, no path of autograd leads to it, samples influence each other, the network is
+            random, the outputs are not finite, or the objective does not give one number per row.
 
     Example:
         >>> z, g = outputs_and_input_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
@@ -123,8 +125,8 @@ def layer_gradient(
         Activation (N, …) and gradient like it, signed.
 
     Raises:
-        ValueError: the layer is unknown, is not reached or is used twice; the outputs are not finite, or the objective
-            does not fit.
+        ValueError: the layer is unknown, is not reached, is used twice or does not keep the samples apart; no path of
+            autograd leads to it; the outputs are not finite, or the objective does not fit.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))

@@ -154,7 +154,8 @@ def split_forward(
         The activation keeps the values that the layer returned, also if a ReLU in place follows.
 
     Raises:
-        ValueError: the layer is unknown, is not reached, is used twice in one pass, or does not return a tensor.
+        ValueError: the layer is unknown, is not reached, is used twice in one pass, was scripted, or does not return
+            floats with one row per sample; samples that influence each other, or a random network.
 
     References:
         torch-cam, ``torchcam.methods.core``, for forward hooks combined with one ``autograd.grad``.

@@ -50,7 +50,8 @@ def per_sample_gradients(
         Parameter name -> gradients (N, …), each shaped like its parameter, signed.
 
     Raises:
-        ValueError: BatchNorm or dropout in training mode, an unknown layer, outputs or an objective of the wrong shape.
+        ValueError: samples that influence each other, a random network, an unknown layer, or outputs or an
+            objective of the wrong shape; a parameter that is cut off from the outputs.
 
     Example:
         >>> model, x = nn.Linear(2, 3), torch.tensor([[1., 2.]])
@@ -98,8 +99,8 @@ def per_sample_gradient_norms(
         Norms (N, L), ≥ 0; the columns are ``layer_names(model, layers, group_by)``.
 
     Raises:
-        ValueError: p < 1, an unknown grouping or layer, BatchNorm or dropout in training mode, outputs or an objective
-            of the wrong shape.
+        ValueError: p < 1, an unknown grouping or layer, samples that influence each other, a random network, outputs
+            or an objective of the wrong shape.
 
     References:
         Goodfellow, arXiv:1510.01799; Bu et al., arXiv:2205.10683.
@@ -152,7 +153,7 @@ def class_gradient_gram(
 
     Raises:
         ValueError: outputs that are not logits (N, C); more than 128 classes and no ``classes``; an unknown class or
-            layer; BatchNorm or dropout in training mode.
+            layer; samples that influence each other, a random network.
 
     Example:
         >>> class_gradient_gram(nn.Linear(2, 2, bias=False), torch.tensor([[3., 4.]]))

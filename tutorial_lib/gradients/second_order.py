@@ -53,7 +53,7 @@ def input_gradient_of_norms(
 
     Raises:
         ValueError: ``reduce_fn`` does not give one number per row; x is not float; an unknown grouping or layer,
-            BatchNorm or dropout in training mode, outputs or an objective of the wrong shape.
+            samples that influence each other, a random network, outputs or an objective of the wrong shape.
 
     Example:
         >>> model = nn.Linear(2, 3, bias=False)  # ∂z_1/∂W = e_1 xᵀ, its norm is ‖x‖
