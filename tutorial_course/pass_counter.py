@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE
+
 
 @dataclass
 class PassCounts:
@@ -104,7 +106,8 @@ def count_passes(model: nn.Module) -> Iterator[PassCounts]:
     """Count the passes through a network inside the block, whatever code makes them.
 
     Divide by the number of samples to get the cost of one. A gradient that stops at a late layer counts as a backward
-    pass; where a closed form replaces the backward pass, nothing is counted.
+    pass; where a closed form replaces the backward pass, nothing is counted. Inside the block, the functions of
+    :mod:`tutorial_lib.gradients` do not check that samples are independent, since this needs one more sample.
 
     Args:
         model: the network; a forward hook counts, and it is removed at the end.
@@ -128,5 +131,9 @@ def count_passes(model: nn.Module) -> Iterator[PassCounts]:
         counter.outputs_per_sample = max(1, prod(outputs.shape[1:]))
         return _MarkBackward.apply(outputs) if outputs.requires_grad else outputs
 
-    with model.register_forward_hook(mark), counter:
-        yield counts
+    token = CHECK_INDEPENDENCE.set(False)
+    try:
+        with model.register_forward_hook(mark), counter:
+            yield counts
+    finally:
+        CHECK_INDEPENDENCE.reset(token)

@@ -173,7 +173,7 @@ def check_floating(x: Tensor) -> None:
     Example:
         >>> check_floating(torch.zeros(2, 3))
     """
-    if not x.is_floating_point() or x.dim() == 0:
+    if not (x.is_floating_point() or x.is_complex()) or x.dim() == 0:
         raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {x.dtype} {tuple(x.shape)}")
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tutorial_course.exercises.comparison import to_results
-from tutorial_course.exercises.side_effects import first_change, global_state, state_of
+from tutorial_course.exercises.side_effects import first_change, global_state, restore_global_state, state_of
 
 CaseFactory = Callable[[torch.Generator], tuple] | tuple
 
@@ -123,7 +125,7 @@ class Exercise:
 def record_call(function: Callable, arguments: dict[str, Any]) -> CallRecord:
     """Call a function with the arguments, and record its warnings, its processor time and its first side effect.
 
-    Afterwards the random state and the global settings of torch are as they were before the call.
+    Afterwards the random states and the global settings of torch and NumPy are as they were before the call.
 
     Args:
         function: the function.
@@ -136,7 +138,7 @@ def record_call(function: Callable, arguments: dict[str, Any]) -> CallRecord:
     def state() -> dict:
         return {key: part for item in arguments.items() for key, part in state_of(*item).items()} | global_state()
 
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    settings, python, numpy = global_state(), random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -145,6 +147,6 @@ def record_call(function: Callable, arguments: dict[str, Any]) -> CallRecord:
             seconds = time.process_time() - start
             return CallRecord(arguments, value, caught, seconds, first_change(before, state()))
     finally:
-        torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
-            torch.set_default_device(None if device.type == "cpu" else device)
+        restore_global_state(settings)
+        random.setstate(python)
+        np.random.set_state(numpy)

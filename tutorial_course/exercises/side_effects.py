@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,21 +45,49 @@ SETTING_CHANGED = (
     "the code, because a global setting changes every later cell",
 )
 State = dict[tuple[str, tuple[str, str]], Any]
+# How to read and write each global setting.
+GLOBAL_SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "torch.get_default_dtype()": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch.get_default_device()": (
+        torch.get_default_device,
+        lambda device: torch.set_default_device(None if device.type == "cpu" else device),
+    ),
+    "torch.is_grad_enabled()": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch.get_num_threads()": (torch.get_num_threads, torch.set_num_threads),
+    "torch.get_float32_matmul_precision()": (
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    "torch.is_anomaly_enabled()": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "torch.are_deterministic_algorithms_enabled()": (
+        torch.are_deterministic_algorithms_enabled,
+        torch.use_deterministic_algorithms,
+    ),
+    "numpy.geterr()": (np.geterr, lambda settings: np.seterr(**settings)),
+}
 
 
 def global_state() -> State:
-    """Return the global settings of torch that a function should leave unchanged.
+    """Return the global settings of torch and NumPy that a function should leave unchanged.
 
     The random state does not belong to them, because a solution may need random numbers.
 
     Returns:
         (name, message) → setting.
     """
-    return {
-        ("`torch.get_default_dtype()`", SETTING_CHANGED): torch.get_default_dtype(),
-        ("`torch.get_default_device()`", SETTING_CHANGED): torch.get_default_device(),
-        ("`torch.is_grad_enabled()`", SETTING_CHANGED): torch.is_grad_enabled(),
-    }
+    return {(f"`{name}`", SETTING_CHANGED): read() for name, (read, _) in GLOBAL_SETTINGS.items()}
+
+
+def restore_global_state(state: State) -> None:
+    """Set the global settings to what they were.
+
+    Args:
+        state: what :func:`global_state` returned.
+    """
+    for (owner, _), value in state.items():
+        read, write = GLOBAL_SETTINGS[owner.strip("`")]
+        if read() != value:
+            write(value)
 
 
 def state_of(name: str, value: Any) -> State:

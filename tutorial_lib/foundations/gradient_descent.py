@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tutorial_lib.gradients._context import detach_for_autograd, grad_or_zero
+from tutorial_lib.gradients._context import detach_for_autograd, differentiate
 from tutorial_lib.runtime import default_generator
 
 SurfaceFunction = Callable[[Tensor], Tensor]
@@ -44,7 +44,7 @@ def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
                 "sum over the other axes"
             )
         # A loss that has overflowed gets gradient zero: its path stops, and the other paths of the batch continue.
-        return grad_or_zero(torch.nan_to_num(values).sum(), leaf)
+        return differentiate(torch.nan_to_num(values).sum(), leaf)
 
 
 def numerical_hessian(surface: SurfaceFunction, theta: Tensor, *, eps: float | None = None) -> Tensor:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
+
+from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_rows
+from tutorial_lib.gradients._model_state import random_states, restore_global_state, restore_model
+
+NO_PATH = "the outputs may depend on it, but no path of autograd leads from the objective"
+CAUSES = (
+    "it is cut by no_grad, detach, .data, whole numbers (argmax, quantization), or an operation that is not PyTorch's; "
+    "remove the cut, or choose another variable"
+)
+# Functions whose gradient is zero wherever they have one.
+ROUNDING = ("RoundBackward", "FloorBackward", "CeilBackward", "TruncBackward", "SignBackward")
 
 
 @contextmanager
@@ -39,39 +54,40 @@ def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
-    """Fix the state of autograd inside the block, and leave the model as it was.
+def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True) -> Iterator[None]:
+    """Fix the state of autograd inside the block, and restore the global state afterwards.
 
-    Inside, whatever the caller's modes are: gradients are recorded, inference mode and autocast are off. On exit, also
-    after an
-    exception: each module has the attributes it had before, and the global random state is restored. Parameters,
-    buffers, ``.grad`` and hooks are not touched by anything that the engine does inside.
+    Inside, whatever the caller's modes are: gradients are recorded, inference mode and autocast are off, compiled
+    models run as they were before they were compiled, and weights that are computed from parameters are computed again
+    in each pass. On exit, also after an exception, the random states and the defaults of torch are as they were. What a
+    forward pass changes in the model is put back by :func:`run_model`.
 
     Args:
         model: the model that is going to be run; every sample must be independent of the others in its batch.
         x: the samples (N, …), N ≥ 1, on the device of the model.
+        check_independence: run a sample of the first batch again alone, see
+            :mod:`tutorial_lib.gradients._independence`.
 
     Yields:
         Nothing.
 
     Raises:
-        ValueError: an empty batch, images of whole numbers, a module whose result depends on the batch or on chance
-            (BatchNorm or dropout in training mode), or parameters made in inference mode.
+        ValueError: an empty batch, images of whole numbers, BatchNorm in training mode, or parameters that are not
+            initialized or made in inference mode.
     """
     _check_model_and_samples(model, x)
-    attributes = [(module, dict(vars(module))) for module in model.modules()]
-    device = x.device.type
-    accelerators = [] if device == "cpu" else [x.device]
-    fork = torch.random.fork_rng(accelerators, device_type=device if accelerators else "cuda")
-    with fork, torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
-        try:
-            yield
-        finally:
-            # Some networks store an activation as an attribute; a recurrent one stores the weights of torch.func.
-            for module, before in attributes:
-                for name in vars(module).keys() - before.keys():
-                    del vars(module)[name]
-                vars(module).update(before)
+    with ExitStack() as stack:
+        stack.enter_context(restore_global_state(x.device))
+        if "torch._dynamo" in sys.modules:  # otherwise nothing can be compiled, and the import would take seconds
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        # A cached weight does not depend on the parameters any more.
+        stack.enter_context(mock.patch.object(parametrize, "_cache_enabled", 0))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.autocast(x.device.type, enabled=False))
+        token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get() and check_independence)
+        stack.callback(CHECK_INDEPENDENCE.reset, token)
+        yield
 
 
 def _check_model_and_samples(model: nn.Module, x: Any) -> None:
@@ -87,10 +103,8 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
                 "its own: "
                 "keep running statistics, and call inside `with eval_mode(model):`"
             )
-        if isinstance(module, nn.modules.dropout._DropoutNd) and module.training and module.p > 0:
-            raise ValueError(
-                f"{type(module).__name__} {name!r} is random in training mode: call inside `with eval_mode(model):`"
-            )
+    if any(is_lazy(p) for p in (*model.parameters(), *model.buffers())):
+        raise ValueError("the model has parameters without a shape: run it once on samples to initialize them")
     if any(p.is_inference() for p in model.parameters()):
         raise ValueError(
             "the parameters were made in inference mode, where nothing can be differentiated: build the model "
@@ -109,6 +123,21 @@ def math_attention() -> AbstractContextManager:
     return sdpa_kernel(SDPBackend.MATH)
 
 
+def check_not_scripted(module: nn.Module) -> None:
+    """Raise an error if a module was scripted or traced.
+
+    Args:
+        module: any module.
+
+    Raises:
+        ValueError: the module runs in the JIT compiler, which hides its operations and runs no hooks.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ValueError(
+            "a scripted or traced network hides its layers and operations: pass the network from which it was made"
+        )
+
+
 @contextmanager
 def translate_errors(message: Callable[[], str]) -> Iterator[None]:
     """Turn torch's errors inside the block into a ValueError that says what was expected.
@@ -122,18 +151,75 @@ def translate_errors(message: Callable[[], str]) -> Iterator[None]:
         Nothing.
 
     Raises:
-        ValueError: torch raised a RuntimeError or an IndexError inside the block.
+        ValueError: a RuntimeError, an IndexError or a TypeError was raised inside the block.
     """
     try:
         yield
-    except (RuntimeError, IndexError) as error:
+    except (RuntimeError, IndexError, TypeError) as error:
         if "memory" in str(error) or "CUDA error" in str(error):
             raise
         raise ValueError(f"{message()}: {str(error).splitlines()[0]}") from error
 
 
+def run_model(
+    model: nn.Module, x: Tensor, *, freeze: bool = False, mode: AbstractContextManager | None = None
+) -> Tensor:
+    """Run the model once, leave it as it was, and check that it returns one finite row per sample.
+
+    Args:
+        model: any module that takes x alone.
+        x: samples (n, …); the model receives a copy, because it may write to its input.
+        freeze: record no graph for the parameters.
+        mode: a context for the operations of the model alone.
+
+    Returns:
+        The outputs (n, …), with their graph if autograd records one.
+
+    Raises:
+        ValueError: the model does not accept x, draws random numbers, returns something else than one row per sample, a
+            value that is not finite, or rounded values, if their gradient is recorded.
+    """
+
+    def message() -> str:
+        parameter = next(model.parameters(), None)
+        own = "" if parameter is None else f", whose parameters are {parameter.dtype} on {parameter.device},"
+        return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
+
+    before = random_states(x.device)
+    with restore_model(model, freeze=freeze), translate_errors(message), mode or nullcontext():
+        outputs = model(x.clone())
+    if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
+        raise ValueError(
+            f"the model must return a tensor of one row per sample, ({len(x)}, …), "
+            f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
+        )
+    if random_states(x.device) != before:
+        raise ValueError(
+            f"{_name_random_modules(model)}, because random numbers are drawn in the forward pass: call inside `with "
+            "eval_mode(model):`, or remove what is random in evaluation mode too"
+        )
+    finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
+    if not finite.all():
+        raise ValueError(f"the model's outputs are not finite for rows {(~finite).nonzero().flatten().tolist()[:8]}")
+    if outputs.grad_fn is not None and outputs.grad_fn.name().startswith(ROUNDING):
+        raise ValueError(
+            "the outputs are rounded, and the gradient of a rounded value is zero wherever it exists: return the "
+            "values before they are rounded"
+        )
+    return outputs
+
+
+def _name_random_modules(model: nn.Module) -> str:
+    """The modules with a probability, in words, or the model if there are none in training mode."""
+    probabilities = [
+        (m, name, getattr(m, "p", getattr(m, "dropout", 0))) for name, m in model.named_modules() if m.training
+    ]
+    random = [f"{type(m).__name__} {name!r}" for m, name, p in probabilities if isinstance(p, float) and p > 0]
+    return f"{', '.join(random[:3])} is random in training mode" if random else f"this {type(model).__name__} is random"
+
+
 def checked_forward(model: nn.Module, x: Tensor) -> Tensor:
-    """Run the model once and check that it returns one finite row per sample.
+    """Run the model once, and check that it treats each sample alone.
 
     Args:
         model: any module that takes x alone.
@@ -143,25 +229,10 @@ def checked_forward(model: nn.Module, x: Tensor) -> Tensor:
         The outputs (n, …), with their graph if autograd records one.
 
     Raises:
-        ValueError: the model does not accept x, returns something else than one row per sample, or a value that is not
-            finite.
+        ValueError: see :func:`run_model`, or a sample has other outputs alone.
     """
-
-    def message() -> str:
-        parameter = next(model.parameters(), None)
-        own = "" if parameter is None else f", whose parameters are {parameter.dtype} on {parameter.device},"
-        return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
-
-    with translate_errors(message):
-        outputs = model(x)
-    if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
-        raise ValueError(
-            f"the model must return a tensor of one row per sample, ({len(x)}, …), "
-            f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
-        )
-    finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
-    if not finite.all():
-        raise ValueError(f"the model's outputs are not finite for rows {(~finite).nonzero().flatten().tolist()[:8]}")
+    outputs = run_model(model, x)
+    check_rows(lambda rows: (run_model(model, rows),), x, outputs)
     return outputs
 
 
@@ -187,15 +258,14 @@ def forward_from_leaf(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         x: floats (n, …).
 
     Returns:
-        The leaf, with the values of x, and the outputs (n, …) with a graph that goes back to it. The model sees a copy
-        of the leaf, because an operation in place is not allowed on a leaf.
+        The leaf, with the values of x, and the outputs (n, …) with a graph that goes back to it.
     """
     leaf = detach_for_autograd(x).requires_grad_()
-    return leaf, checked_forward(model, leaf.clone())
+    return leaf, checked_forward(model, leaf)
 
 
-def grad_or_zero(J: Tensor, leaf: Tensor, *, retain_graph: bool = False) -> Tensor:
-    """Return ∂J/∂leaf; zero if J does not depend on the leaf.
+def differentiate(J: Tensor, leaf: Tensor, *, retain_graph: bool = False) -> Tensor:
+    """Return ∂J/∂leaf, if a path of autograd leads from J to the leaf.
 
     Args:
         J: a scalar.
@@ -204,7 +274,16 @@ def grad_or_zero(J: Tensor, leaf: Tensor, *, retain_graph: bool = False) -> Tens
 
     Returns:
         The gradient, like ``leaf``.
+
+    Raises:
+        ValueError: there is no path, or J is complex.
     """
-    if not J.requires_grad:
-        return torch.zeros_like(leaf)
-    return torch.autograd.grad(J, leaf, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)[0]
+    if J.is_complex():
+        raise ValueError("a gradient needs real outputs, not complex ones: use their real part or absolute value")
+    gradient = None
+    if J.requires_grad:
+        with translate_errors(lambda: "the outputs cannot be differentiated"):
+            (gradient,) = torch.autograd.grad(J, leaf, retain_graph=retain_graph, allow_unused=True)
+    if gradient is None:
+        raise ValueError(f"{NO_PATH} to the variable of shape {tuple(leaf.shape)}: {CAUSES}")
+    return gradient

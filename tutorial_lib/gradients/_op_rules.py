@@ -162,7 +162,8 @@ def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
     (place,) = places
     p: Tensor = args[place]
     # The shape of the result; a number has no shape.
-    shape = p.detach().expand(*args[1:]).shape if op is Tensor.expand else getattr(args[1 - place], "shape", ())
+    other = p.detach().expand(*args[1:]) if op is Tensor.expand else args[1 - place]
+    shape = getattr(other, "shape", ())
     same_dim = p.dim() == len(shape)
     if len(shape) < max(p.dim(), 1) or shape[0] != n or (same_dim and p.shape[0] != 1):
         return None
@@ -171,7 +172,7 @@ def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
         copies = p.detach().expand(n, *(1,) * (len(shape) - p.dim() - 1), *p.shape[same_dim:]).clone()
         return op(*args[:place], tap(copies), *args[place + 1 :], **kwargs)
 
-    return TrackedCall(run, p.new_empty(()).expand(shape), [(p, GivenGradientRule(p.shape))], False)
+    return TrackedCall(run, other.detach(), [(p, GivenGradientRule(p.shape))], False)
 
 
 _BROADCAST_OPS = (

@@ -68,7 +68,9 @@ class ParameterRule(ABC):
         Returns:
             K = M Mᵀ (n, C, C).
         """
-        M = self.gradient(G).flatten(2)
+        M = self.gradient(G)
+        # A complex number is a pair of real ones, so that ⟨a, b⟩ is the real part of conj(a) b.
+        M = (torch.view_as_real(M) if M.is_complex() else M).flatten(2)
         return batched_gram(M, M)
 
     def numel_per_sample(self, G: Tensor) -> int:

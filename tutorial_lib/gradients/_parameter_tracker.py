@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._gradient_tap import tap_gradient
+from tutorial_lib.gradients._independence import rows_agree, rows_to_check
 from tutorial_lib.gradients._op_rules import OP_RULES, TrackedCall
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule, ParameterRule
 
@@ -44,9 +45,10 @@ class ParameterUseTracker(TorchFunctionMode):
         super().__init__()
         self.n, self.statistic = n, statistic
         self.names = {id(parameter): name for name, parameter in parameters.items()}
-        self.anchor = torch.zeros((), requires_grad=True)
-        # Forward pass: the shape of what entered at each tapped use, and the parameters for which rules do not suffice.
-        self.input_shapes: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+        self.anchor = torch.zeros((), device="cpu", requires_grad=True)
+        # Forward pass: some rows of what entered at each tapped use, and the parameters for which rules do not suffice.
+        self.rows = rows_to_check(n) or [0]
+        self.inputs: dict[str, list[Tensor]] = defaultdict(list)
         self.unsupported: set[str] = set()
         self.unconfirmed: set[str] = set()
         # Backward pass: the statistic of a parameter used once, and the summed gradient of one used more often.
@@ -56,8 +58,10 @@ class ParameterUseTracker(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         # Runs a torch call, tapped if a parameter enters it and there is a rule for it.
         kwargs = kwargs or {}
-        used = [self.names[id(a)] for a in _flatten_arguments((*args, *kwargs.values())) if id(a) in self.names]
-        call = OP_RULES[func](func, self.n, self.names, *args, **kwargs) if used and func in OP_RULES else None
+        arguments = list(_flatten_arguments((*args, *kwargs.values())))
+        used = [self.names[id(a)] for a in arguments if id(a) in self.names]
+        has_rule = used and func in OP_RULES and not any(isinstance(a, Tensor) and a.is_complex() for a in arguments)
+        call = OP_RULES[func](func, self.n, self.names, *args, **kwargs) if has_rule else None
         if call:
             return self._attach(call, used)
         output = func(*args, **kwargs)
@@ -71,10 +75,11 @@ class ParameterUseTracker(TorchFunctionMode):
         rules = {self.names[id(p)]: rule for p, rule in call.rules if id(p) in self.names}
         self.unsupported.update(name for name, times in Counter(used).items() if times > 1 or name not in rules)
         recorded = torch.is_grad_enabled()
+        has_sample_rows = len(call.activations) == self.n
         for name in rules:
-            self.input_shapes[name].append(tuple(call.activations.shape))
+            self.inputs[name].append(call.activations[self.rows] if has_sample_rows else call.activations)
             # A use without a graph is repeated later (a checkpoint), or it is not part of the gradient.
-            if len(call.activations) != self.n or not recorded:
+            if not has_sample_rows or not recorded:
                 self.unsupported.add(name)
             elif not call.batch_axis_known:
                 self.unconfirmed.add(name)
@@ -95,7 +100,7 @@ class ParameterUseTracker(TorchFunctionMode):
         for name, rule in rules.items():
             if name in self.unsupported:
                 continue
-            if len(self.input_shapes[name]) == 1:
+            if len(self.inputs[name]) == 1:
                 self.statistics[name] = self._in_chunks(self.statistic, rule, G)
             else:
                 gradient = self._in_chunks(lambda rule, G: rule.gradient(G), rule, G)
@@ -108,17 +113,24 @@ class ParameterUseTracker(TorchFunctionMode):
         chunks = [slice(i, i + step) for i in range(0, self.n, step)]
         return torch.cat([statistic(rule.select(rows), G[rows]) for rows in chunks])
 
-    def confirm_batch_axis(self, single: ParameterUseTracker) -> None:
-        """Compare guessed batch axes with a pass over one sample.
+    def has_rows_of(self, single: ParameterUseTracker, row: int) -> bool:
+        """Compare what entered the operations that have rules with a pass over one sample.
 
-        An axis that is as long as the batch is the batch axis only if it shrinks with the batch.
+        An axis that is as long as the batch is the batch axis only if it shrinks with the batch, and the rows of a
+        layer belong to the samples in their order only if a sample alone has the same row.
 
         Args:
-            single: a tracker that was open during a forward pass over the first sample alone.
+            single: a tracker that was open during a forward pass over this sample alone.
+            row: index of the sample, one of ``rows``.
+
+        Returns:
+            Whether this row of every input is what the sample gave alone; otherwise no rule may be used.
         """
-        for name in self.unconfirmed:
-            if single.input_shapes[name] != [(1, *shape[1:]) for shape in self.input_shapes[name]]:
-                self.unsupported.add(name)
+        for name in self.inputs.keys() - self.unsupported:
+            uses, alone, i = self.inputs[name], single.inputs[name], self.rows.index(row)
+            if len(uses) != len(alone) or not all(rows_agree(a, i, b) for a, b in zip(uses, alone)):
+                return False
+        return True
 
     def results(self) -> dict[str, Tensor]:
         """Return the statistics that the backward pass has computed.
@@ -138,7 +150,7 @@ class ParameterUseTracker(TorchFunctionMode):
         Returns:
             False if the parameter needs another method.
         """
-        return name in self.input_shapes and name not in self.unsupported
+        return name in self.inputs and name not in self.unsupported
 
 
 def _flatten_arguments(values: Iterable) -> Iterator:

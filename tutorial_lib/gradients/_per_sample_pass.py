@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_classes
-from tutorial_lib.gradients._context import checked_forward, detach_for_autograd
+from tutorial_lib.gradients._connectivity import check_zero_gradients
+from tutorial_lib.gradients._context import detach_for_autograd, run_model
+from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_row, rows_to_check
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule
 from tutorial_lib.gradients._parameter_tracker import ParameterUseTracker, Statistic
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_statistics
@@ -27,22 +29,24 @@ class PerSamplePass:
     gradient itself, its norm, or the Gram matrix over C classes. Each pass has four steps:
 
     1. forward: run the model while a tracker taps every operation that a parameter enters;
-    2. confirm: if the batch axis of an input was only guessed from its length, run one sample and see whether that axis
-       shrinks;
+    2. confirm: run one sample alone, and compare its outputs and what enters each operation with its row of the batch.
+       If the outputs differ, the samples influence each other, which is an error; if only an input differs, its rows
+       are not the samples in their order, and no rule is used;
     3. backward: one backward pass delivers the gradient G to each tap, where the statistic is computed;
     4. collect: for a parameter with a use that no rule covers, torch.func computes the statistic; same numbers, but
        slower.
 
     Invariants:
 
-    - The result has one entry per parameter, in the given order, with n rows and the dtype of the outputs, without a
-      graph.
+    - The result has one entry per parameter, in the given order, with n rows, without a graph. Its dtype is that of the
+      parameter, real for norms and inner products, but float32 instead of float16, in which sums overflow.
     - It is exact: a rule gives the same number as a backward pass over the sample alone. A parameter whose uses are not
-      all covered by rules takes no number from them. A parameter that the loss does not reach has gradient zero.
+      all covered by rules takes no number from them. A parameter without influence on the outputs has gradient zero,
+      and one that is cut off from them is an error.
     - Nothing is attached to the model. Neither ``.grad`` nor ``requires_grad`` of a parameter is read or written; its
-      value is only read. The caller restores attributes, modes and random state with :func:`preserve_model`, inside
-      which the pass must be run.
-    - No sample influences another: :func:`preserve_model` refuses modules that use the statistics of the batch.
+      value is only read. The caller restores modes and random state with :func:`preserve_model`, inside which the pass
+      must be run.
+    - No sample influences another: step 2 checks it, unless the caller of :func:`preserve_model` has switched it off.
 
     Args:
         model: any module that takes x alone and returns one row per sample.
@@ -52,6 +56,7 @@ class PerSamplePass:
 
     def __init__(self, model: nn.Module, parameters: Parameters, statistic: Statistic):
         self.model, self.parameters, self.statistic = model, parameters, statistic
+        self.rows_are_samples = True
 
     def of_loss(self, x: Tensor, objective: Objective) -> dict[str, Tensor]:
         """Return the statistics of ∂J/∂θ, C = 1.
@@ -65,7 +70,7 @@ class PerSamplePass:
         """
         x = detach_for_autograd(x)
         outputs, tracker = self._forward(x)
-        resolved = objective.resolve(outputs)
+        resolved = objective.resolve(outputs, needs_gradient=True)
         J = resolved(outputs).sum()
         if J.requires_grad:
             torch.autograd.grad(J, tracker.anchor, allow_unused=True)
@@ -93,6 +98,8 @@ class PerSamplePass:
         x = detach_for_autograd(x).contiguous()
         outputs, tracker = self._forward(x)
         indices = check_classes(outputs, classes)
+        if outputs.is_complex():
+            raise ValueError("the gradients of logits need real outputs, not complex ones")
         if classes is None and len(indices) > MAX_CLASSES:
             raise ValueError(f"{len(indices)} classes: name up to {MAX_CLASSES} of them with `classes`")
         z = outputs.sum(0)[indices]
@@ -100,19 +107,29 @@ class PerSamplePass:
             with ignore_vmap_warning():
                 torch.func.vmap(
                     lambda v: torch.autograd.grad(z, tracker.anchor, v, allow_unused=True, materialize_grads=True)
-                )(torch.eye(len(z)).to(z))
+                )(torch.eye(len(z), dtype=z.dtype, device=z.device))
         return self._collect(tracker, x, outputs, lambda outputs: outputs[0, indices], [], len(indices))
 
     def _forward(self, x: Tensor) -> tuple[Tensor, ParameterUseTracker]:
         """The outputs, and a tracker that saw every use of a parameter, with confirmed batch axes."""
         tracker = ParameterUseTracker(self.parameters, len(x), self.statistic)
-        with tracker:
-            outputs = checked_forward(self.model, x)
-        if tracker.unconfirmed and len(x) > 1:
-            single = ParameterUseTracker(self.parameters, 1, self.statistic)
-            with torch.no_grad(), single:
-                self.model(x[:1])
-            tracker.confirm_batch_axis(single)
+        outputs = run_model(self.model, x, mode=tracker)
+        checked = CHECK_INDEPENDENCE.get()
+        for row in rows_to_check(len(x)) if checked or tracker.unconfirmed else ():
+            singles: list[ParameterUseTracker] = []
+
+            def run(rows: Tensor) -> tuple[Tensor]:
+                singles.append(ParameterUseTracker(self.parameters, len(rows), self.statistic))
+                return (run_model(self.model, rows, mode=singles[-1]),)
+
+            if checked:
+                check_row(run, x, (outputs,), row)
+            else:
+                run(x[row : row + 1])
+            self.rows_are_samples = self.rows_are_samples and tracker.has_rows_of(singles[0], row)
+        CHECK_INDEPENDENCE.set(False)
+        if not self.rows_are_samples:
+            tracker.unsupported.update(self.parameters)
         return outputs, tracker
 
     def _collect(
@@ -125,12 +142,22 @@ class PerSamplePass:
         n_values: int,
     ) -> dict[str, Tensor]:
         """The statistic of every parameter: by its rules, by torch.func, or of the gradient zero."""
-        results = tracker.results()
+        rules = tracker.results()
+        results = dict(rules)
         others = {name: p for name, p in self.parameters.items() if not tracker.is_supported(name)}
         if others:
             results |= vmap_statistics(self.model, x, values, bound, n_values, self.statistic, others)
-        for name in self.parameters.keys() - results.keys():  # not reached by the loss
-            p = self.parameters[name]
+        for name, p in self.parameters.items():
+            if name in results:
+                continue
+            # Not reached by the loss.
             zero = outputs.new_zeros(len(outputs), n_values, *p.shape, dtype=p.dtype)
             results[name] = self.statistic(GivenGradientRule(p.shape), zero)
-        return {name: results[name].detach().to(outputs.dtype) for name in self.parameters}
+        check_zero_gradients(self.model, x, {name: results[name] for name in self.parameters if name not in rules})
+        return {name: _in_dtype_of(self.parameters[name], results[name].detach()) for name in self.parameters}
+
+
+def _in_dtype_of(parameter: Tensor, statistic: Tensor) -> Tensor:
+    """The statistic in the precision of its parameter, or in float32 if this is float16."""
+    dtype = parameter.dtype if statistic.is_complex() or not parameter.is_complex() else parameter.dtype.to_real()
+    return statistic.to(torch.float32 if dtype == torch.float16 else dtype)

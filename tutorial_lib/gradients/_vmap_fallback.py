@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_map
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._context import translate_errors
+from tutorial_lib.gradients._model_state import restore_model
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule
 from tutorial_lib.gradients._parameter_tracker import Statistic
 
@@ -52,16 +53,15 @@ def vmap_statistics(
     theta = {name: parameter.detach() for name, parameter in parameters.items()}
 
     def sample_gradients(row: Tensor, *rows: Tensor) -> dict[str, Tensor]:
-        J, vector_jacobian = vjp(lambda theta: values(functional_call(model, theta, (row[None],)), *rows), theta)[:2]
+        # A copy of the row, because the model may write to its input.
+        run = lambda theta: values(functional_call(model, theta, (row[None].clone(),)), *rows)
+        J, vector_jacobian = vjp(run, theta)[:2]
         # One value after the other: vmap inside vmap gives wrong numbers for PReLU, without an error (torch 2.15).
-        M = [vector_jacobian(e)[0] for e in torch.eye(n_values).to(J)]
+        M = [vector_jacobian(e)[0] for e in torch.eye(n_values, dtype=J.dtype, device=J.device)]
         return {name: torch.stack([m[name] for m in M]) for name in theta}
 
     def one_chunk(x: Tensor, *bound: Tensor) -> dict[str, Tensor]:
-        with translate_errors(
-            lambda: f"this {type(model).__name__} does not take samples of {tuple(x.shape[1:])} one by one"
-        ):
-            M = vmap_or_loop(sample_gradients, x, *bound)
+        M = vmap_or_loop(model, sample_gradients, x, *bound)
         return {name: statistic(GivenGradientRule(m.shape[2:]), m.to(promote_to_float32(m))) for name, m in M.items()}
 
     step = max(1, CHUNK_NUMEL // (n_values * sum(t.numel() for t in theta.values())))
@@ -70,22 +70,38 @@ def vmap_statistics(
         return run_in_batches(one_chunk, x, *bound, batch_size=step)
 
 
-def vmap_or_loop(function: Callable[..., Any], *batch: Tensor) -> Any:
+def vmap_or_loop(model: nn.Module, function: Callable[..., Any], *batch: Tensor) -> Any:
     """Return ``function`` of every row, stacked: vectorized if possible, otherwise in a loop.
 
     Not every network can be vectorized over its samples, for example one that branches on the value of a tensor.
 
     Args:
+        model: the model that the function runs; it is left as it was.
         function: maps one row of each argument to tensors, in any nesting of tuples and dictionaries.
         *batch: tensors (n, …).
 
     Returns:
         The results in the same nesting, each tensor (n, …).
+
+    Raises:
+        ValueError: the model cannot be run on single samples.
     """
+
+    def run(function: Callable[..., Any], *arguments: Tensor) -> Any:
+        with restore_model(model):
+            return function(*arguments)
+
+    def message() -> str:
+        return (
+            f"this {type(model).__name__} does not take samples of {tuple(batch[0].shape[1:])} one by one (for a "
+            "scripted, traced or parallel network, pass the network from which it was made)"
+        )
+
     try:
-        return vmap(function)(*batch)
+        return run(vmap(function), *batch)
     except RuntimeError:
-        rows = [function(*row) for row in zip(*batch)]
+        with translate_errors(message):
+            rows = [run(function, *row) for row in zip(*batch)]
         return tree_map(lambda *tensors: torch.stack(tensors), *rows)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib.gradients._connectivity import check_zero_gradients
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
 from tutorial_lib.gradients.layers import Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
@@ -18,6 +19,7 @@ def loss_and_gradients(
     objective: ObjectiveLike = None,
     *,
     layers: Layer | Sequence[Layer] | None = None,
+    check_independence: bool = True,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the mean objective of a batch and its parameter gradients, with their graph.
 
@@ -32,13 +34,15 @@ def loss_and_gradients(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         J, a scalar, and parameter name -> ∂J/∂θ like the parameter, signed.
 
     Raises:
-        ValueError: a parameter does not require gradients; BatchNorm or dropout in training mode, an unknown layer,
-            outputs or an objective of the wrong shape.
+        ValueError: a parameter does not require gradients; samples that influence each other, a random network, an
+            unknown layer, outputs or an objective of the wrong shape.
 
     Example:
         >>> model, x = nn.Linear(1, 1, bias=False), torch.tensor([[2.], [4.]])
@@ -53,10 +57,12 @@ def loss_and_gradients(
         raise ValueError(
             f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers"
         )
-    with preserve_model(model, x), math_attention():
+    with preserve_model(model, x, check_independence), math_attention():
         outputs = checked_forward(model, detach_for_autograd(x))
-        J = as_objective(objective, x).resolve(outputs)(outputs).mean()
+        J = as_objective(objective, x).resolve(outputs, needs_gradient=True)(outputs).mean()
         gradients = torch.autograd.grad(
             J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True
         )
-    return J, dict(zip(parameters, gradients, strict=True))
+        by_name = dict(zip(parameters, gradients, strict=True))
+        check_zero_gradients(model, x, by_name)
+    return J, by_name

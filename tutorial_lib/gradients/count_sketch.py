@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ def gradient_sketch(
     sketch_dim: int = 256,
     layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
+    check_independence: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Return a count sketch of every sample's own gradient, a random projection.
@@ -42,6 +44,8 @@ def gradient_sketch(
         sketch_dim: how many numbers are kept of each gradient.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
         generator: source of the signs and places, on the CPU; None is a new one with seed 0. Sketches can be compared
             only if they were made with the same signs and places.
 
@@ -49,8 +53,8 @@ def gradient_sketch(
         Sketches (N, sketch_dim), signed.
 
     Raises:
-        ValueError: ``sketch_dim`` below 1; BatchNorm or dropout in training mode, an unknown layer, outputs or an
-            objective of the wrong shape.
+        ValueError: ``sketch_dim`` below 1; samples that influence each other, a random network, an unknown layer,
+            outputs or an objective of the wrong shape.
 
     References:
         Charikar, Chen, Farach-Colton, 2002; Weinberger et al., ICML 2009, arXiv:0902.2206.
@@ -65,13 +69,16 @@ def gradient_sketch(
     generator = default_generator(generator)
     hashes = {}
     for name, p in flatten_layers(parameters_by_layer(model, layers)).items():
-        place = torch.randint(sketch_dim, (p.numel(),), generator=generator)
-        sign = 2.0 * torch.randint(2, (p.numel(),), generator=generator) - 1
-        hashes[name] = place.to(x.device), sign.to(x)
+        place = torch.randint(sketch_dim, (p.numel(),), generator=generator, device=generator.device)
+        sign = 2 * torch.randint(2, (p.numel(),), generator=generator, device=generator.device) - 1
+        hashes[name] = place.to(x.device), sign.to(x.device)
 
     def one_batch(x: Tensor, objective: Objective) -> Tensor:
-        gradients = per_sample_gradients(model, x, objective, layers=layers, batch_size=batch_size)
-        sketch = x.new_zeros(len(x), sketch_dim)
+        gradients = per_sample_gradients(
+            model, x, objective, layers=layers, batch_size=batch_size, check_independence=check_independence
+        )
+        dtype = reduce(torch.promote_types, (gradient.dtype for gradient in gradients.values()))
+        sketch = torch.zeros(len(x), sketch_dim, dtype=dtype, device=x.device)
         for name, (place, sign) in hashes.items():
             sketch.index_add_(1, place, (gradients[name].flatten(1) * sign).to(sketch))
         return sketch

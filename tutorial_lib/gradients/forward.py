@@ -10,30 +10,39 @@ from tutorial_lib.gradients._context import checked_forward, detach_for_autograd
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
-def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64) -> Tensor:
+def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_independence: bool = True) -> Tensor:
     """Return the outputs f(x) of a network, computed in batches and without a graph.
 
     Args:
         model: any module that takes x alone and returns one row per sample; it is left as it was.
         x: samples (N, …).
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Outputs (N, …), all of them finite.
 
     Raises:
-        ValueError: an empty batch, outputs that are not finite or not one row per sample, BatchNorm or dropout in
-            training mode.
+        ValueError: an empty batch, outputs that are not finite or not one row per sample, samples that influence each
+            other, or a random network.
 
     Example:
         >>> model_outputs(nn.Flatten(), torch.tensor([[[1., 5.]]]))
         tensor([[1., 5.]])
     """
-    with preserve_model(model, x), torch.no_grad():
+    with preserve_model(model, x, check_independence), torch.no_grad():
         return run_in_batches(lambda x: checked_forward(model, detach_for_autograd(x)), x, batch_size=batch_size)
 
 
-def objective_values(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+def objective_values(
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    batch_size: int = 64,
+    check_independence: bool = True,
+) -> Tensor:
     """Return the value J(f(x)) of an objective for every sample, without a graph.
 
     Args:
@@ -42,6 +51,8 @@ def objective_values(model: nn.Module, x: Tensor, objective: ObjectiveLike = Non
         objective: what is computed, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of
             the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Values (N,), in the unit of the objective.
@@ -59,12 +70,17 @@ def objective_values(model: nn.Module, x: Tensor, objective: ObjectiveLike = Non
         return objective.resolve(outputs)(outputs)
 
     bound = as_objective(objective, x)
-    with preserve_model(model, x), torch.no_grad():
+    with preserve_model(model, x, check_independence), torch.no_grad():
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
 def fix_predicted_class(
-    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    batch_size: int = 64,
+    check_independence: bool = True,
 ) -> Objective:
     """Return the objective with the predicted class fixed to the prediction of the model at x.
 
@@ -77,6 +93,8 @@ def fix_predicted_class(
         objective: the objective, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of the
             predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         An objective bound to labels (N,) instead of None.
@@ -91,5 +109,5 @@ def fix_predicted_class(
     """
     bound = as_objective(objective, x)
     # The context checks the model and the samples, also if no pass is needed.
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return bound.resolve(model_outputs(model, x, batch_size=batch_size)) if bound.uses_predicted_class else bound

@@ -9,12 +9,19 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_classes, check_floating, check_shapes
-from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model
+from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
 from tutorial_lib.gradients.layers import Layer, split_forward
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
-def input_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
+def input_gradient(
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    batch_size: int = 64,
+    check_independence: bool = True,
+) -> Tensor:
     """Return the gradient of an objective with respect to the input, ∂J_n/∂x_n.
 
     No gradient of a parameter is computed.
@@ -25,12 +32,15 @@ def input_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None,
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gradients like x, signed.
 
     Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
+        ValueError: x is not float, no path of autograd leads to it, samples influence each other, the network is
+            random, the outputs are not finite, or the objective does not give one number per row.
 
     References:
         Simonyan, Vedaldi, Zisserman, 2013, arXiv:1312.6034.
@@ -40,11 +50,18 @@ def input_gradient(model: nn.Module, x: Tensor, objective: ObjectiveLike = None,
         >>> torch.equal(input_gradient(model, torch.ones(1, 2), 1)[0], model.weight[1])
         True
     """
-    return outputs_and_input_gradient(model, x, objective, batch_size=batch_size)[1]
+    return outputs_and_input_gradient(
+        model, x, objective, batch_size=batch_size, check_independence=check_independence
+    )[1]
 
 
 def outputs_and_input_gradient(
-    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    batch_size: int = 64,
+    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs, and the gradient of an objective with respect to the input.
 
@@ -56,12 +73,15 @@ def outputs_and_input_gradient(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Outputs (N, …), and gradients ∂J_n/∂x_n like x, signed.
 
     Raises:
-        ValueError: x is not float, the outputs are not finite, or the objective does not give one number per row.
+        ValueError: x is not float, no path of autograd leads to it, samples influence each other, the network is
+            random, the outputs are not finite, or the objective does not give one number per row.
 
     Example:
         >>> z, g = outputs_and_input_gradient(nn.Linear(2, 3), torch.ones(4, 2), 1)
@@ -73,14 +93,21 @@ def outputs_and_input_gradient(
 
     def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         leaf, outputs = forward_from_leaf(model, x)
-        J = objective.resolve(outputs)(outputs)
-        return outputs.detach(), grad_or_zero(J.sum(), leaf)
+        J = objective.resolve(outputs, needs_gradient=True)(outputs)
+        return outputs.detach(), differentiate(J.sum(), leaf)
 
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
-def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike = None) -> tuple[Tensor, Tensor]:
+def layer_gradient(
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective: ObjectiveLike = None,
+    *,
+    check_independence: bool = True,
+) -> tuple[Tensor, Tensor]:
     """Return a layer's activation A and the gradient of an objective, ∂J_n/∂A_n.
 
     One pass; the backward pass goes from the outputs to the layer and no further.
@@ -91,13 +118,15 @@ def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective: Objecti
         layer: dotted name or module.
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation (N, …) and gradient like it, signed.
 
     Raises:
-        ValueError: the layer is unknown, is not reached or is used twice; the outputs are not finite, or the objective
-            does not fit.
+        ValueError: the layer is unknown, is not reached, is used twice or does not keep the samples apart; no path of
+            autograd leads to it; the outputs are not finite, or the objective does not fit.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
@@ -106,10 +135,10 @@ def layer_gradient(model: nn.Module, x: Tensor, layer: Layer, objective: Objecti
         True
     """
     bound = as_objective(objective, x)
-    activation, outputs = split_forward(model, x, layer)
+    activation, outputs = split_forward(model, x, layer, check_independence=check_independence)
     with preserve_model(model, x):
-        J = bound.resolve(outputs)(outputs)
-        return activation.detach(), grad_or_zero(J.sum(), activation)
+        J = bound.resolve(outputs, needs_gradient=True)(outputs)
+        return activation.detach(), differentiate(J.sum(), activation)
 
 
 def class_jacobian(
@@ -119,6 +148,7 @@ def class_jacobian(
     layer: Layer | None = None,
     classes: Sequence[int] | None = None,
     batch_size: int = 64,
+    check_independence: bool = True,
 ) -> Tensor:
     """Return the gradients of the logits, with respect to the input or to a layer.
 
@@ -131,6 +161,8 @@ def class_jacobian(
         layer: dotted name or module; None is the input.
         classes: class indices; None selects all of them.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gradients (N, classes, …), signed; row k belongs to ``classes[k]``.
@@ -149,14 +181,14 @@ def class_jacobian(
     def one_batch(x: Tensor) -> Tensor:
         leaf, outputs = forward_from_leaf(model, x) if layer is None else split_forward(model, x, layer)
         z = outputs.sum(0)[check_classes(outputs, classes)]
-        return torch.stack([grad_or_zero(z_c, leaf, retain_graph=True) for z_c in z], 1)
+        return torch.stack([differentiate(z_c, leaf, retain_graph=True) for z_c in z], 1)
 
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
 def outputs_and_class_gradients(
-    model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64
+    model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64, check_independence: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Return the logits, and the input gradients of classes chosen for each sample.
 
@@ -168,6 +200,8 @@ def outputs_and_class_gradients(
         x: samples (N, …), floats.
         classes: class indices (N, K), K ≥ 1.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Logits (N, C), and gradients (N, K, …), signed; row k of sample n belongs to ``classes[n, k]``.
@@ -191,7 +225,7 @@ def outputs_and_class_gradients(
             raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
         # A copy, since a tensor made in inference mode cannot be saved for a backward pass.
         z = outputs.gather(1, classes.to(outputs.device).clone()).sum(0)
-        return outputs.detach(), torch.stack([grad_or_zero(z_k, leaf, retain_graph=True) for z_k in z], 1)
+        return outputs.detach(), torch.stack([differentiate(z_k, leaf, retain_graph=True) for z_k in z], 1)
 
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return run_in_batches(one_batch, x, every_class, batch_size=batch_size)

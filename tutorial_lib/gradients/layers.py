@@ -8,8 +8,14 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_choice
-from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model
+from tutorial_lib._validation import check_choice, format_tensor
+from tutorial_lib.gradients._context import (
+    check_not_scripted,
+    detach_for_autograd,
+    preserve_model,
+    run_model,
+)
+from tutorial_lib.gradients._independence import check_rows
 
 # A layer is given by its dotted name, as in ``model.named_modules()``, or as the module itself.
 Layer = str | nn.Module
@@ -52,7 +58,8 @@ def parameters_by_layer(
 
     Returns:
         Layer name -> parameter name -> parameter, in the order of registration, or in the order of ``layers``. A
-        parameter shared by two modules belongs to the one that registered it first. Parameter names are complete:
+        parameter shared by two modules belongs to the one that registered it first, and the parameters from which a
+        parametrization computes a weight belong to the module of the weight. Parameter names are complete:
         "block1.conv.weight".
 
     Raises:
@@ -64,7 +71,9 @@ def parameters_by_layer(
     """
     by_layer: dict[str, dict[str, nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        by_layer.setdefault(name.rpartition(".")[0], {})[name] = parameter
+        # The parameters that a weight is computed from, as in weight normalization, belong to the layer of the weight.
+        owner = name.rpartition(".")[0].partition(".parametrizations.")[0]
+        by_layer.setdefault(owner, {})[name] = parameter
     if not by_layer:
         raise ValueError("the model has no parameters")
     if layers is None:
@@ -124,23 +133,29 @@ def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None,
     return list(flatten_layers(by_layer))
 
 
-def split_forward(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+def split_forward(
+    model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True
+) -> tuple[Tensor, Tensor]:
     """Run the model once and return a layer's activation and the logits computed from it.
 
     The part of the model before the layer records no graph. Only the part after it does, so that a backward pass from
-    the logits to the activation costs no more than that part.
+    the logits to the activation costs no more than that part. Where the network itself switches off gradients, nothing
+    is recorded.
 
     Args:
         model: any module that takes x alone, and reaches the layer exactly once.
         x: samples (N, …).
         layer: dotted name or module.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         The activation (N, …), a leaf that requires gradients, and the logits (N, C) with a graph that goes back to it.
         The activation keeps the values that the layer returned, also if a ReLU in place follows.
 
     Raises:
-        ValueError: the layer is unknown, is not reached, is used twice in one pass, or does not return a tensor.
+        ValueError: the layer is unknown, is not reached, is used twice in one pass, was scripted, or does not return
+            floats with one row per sample; samples that influence each other, or a random network.
 
     References:
         torch-cam, ``torchcam.methods.core``, for forward hooks combined with one ``autograd.grad``.
@@ -151,32 +166,46 @@ def split_forward(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Te
         >>> torch.autograd.grad(logits.sum(), activation)[0].shape
         torch.Size([4, 3])
     """
-    name = layer if isinstance(layer, str) else type(layer).__name__
-    activations: list[Tensor] = []
+    name, module = layer if isinstance(layer, str) else type(layer).__name__, find_layer(model, layer)
+    check_not_scripted(module)
 
-    def split(module, inputs, output):
-        if activations or not isinstance(output, Tensor):
-            why = "is used twice in one pass" if activations else f"returns a {type(output).__name__}, not a tensor"
-            raise ValueError(f"cannot split at {name!r}: it {why}")
-        torch.set_grad_enabled(True)
-        activations.append(output.detach().requires_grad_())
-        # Later operations in place change the clone; the activation stays as the layer returned it.
-        return activations[0].clone()
+    def split_pass(x: Tensor) -> tuple[Tensor, Tensor]:
+        activations: list[Tensor] = []
 
-    module = find_layer(model, layer)
-    with preserve_model(model, x), torch.no_grad(), module.register_forward_hook(split):
-        logits = checked_forward(model, detach_for_autograd(x))
-    if not activations:
-        raise ValueError(f"layer {name!r} is not reached in a forward pass")
-    return activations[0], logits
+        def split(module, inputs, output):
+            if activations or not isinstance(output, Tensor):
+                why = "is used twice in one pass" if activations else f"returns a {type(output).__name__}, not a tensor"
+                raise ValueError(f"cannot split at {name!r}: it {why}")
+            if len(output) != len(x) or not (output.is_floating_point() or output.is_complex()):
+                raise ValueError(
+                    f"cannot split at {name!r}: expected floats with one row per sample, ({len(x)}, …), but it returns "
+                    f"{format_tensor(output)}; choose a layer that keeps the samples apart"
+                )
+            activations.append(output.detach().requires_grad_())
+            # Later operations in place change the clone; the activation stays as the layer returned it.
+            return activations[0].clone()
+
+        # Nothing requires gradients before the layer, so that no graph is recorded there.
+        with module.register_forward_hook(split):
+            logits = run_model(model, detach_for_autograd(x), freeze=True)
+        if not activations:
+            raise ValueError(f"layer {name!r} is not reached in a forward pass")
+        return activations[0], logits
+
+    with preserve_model(model, x, check_independence):
+        activation, logits = split_pass(x)
+        check_rows(split_pass, x, activation, logits)
+    return activation, logits
 
 
-def penultimate_features(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+def penultimate_features(model: nn.Module, x: Tensor, *, check_independence: bool = True) -> tuple[Tensor, Tensor]:
     """Return the logits z and the features h that enter the last linear layer: z = W h + b.
 
     Args:
         model: a network whose outputs are those of an ``nn.Linear``.
         x: samples (N, …); they are run as one batch, without a graph.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Logits (N, C) and features (N, d).
@@ -189,7 +218,7 @@ def penultimate_features(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         >>> z.shape, h.shape
         (torch.Size([5, 4]), torch.Size([5, 3]))
     """
-    _, z, h = _find_last_linear_call(model, x)
+    _, z, h = _find_last_linear_call(model, x, check_independence)
     return z, h
 
 
@@ -213,19 +242,33 @@ def last_linear_layer(model: nn.Module, x: Tensor) -> nn.Linear:
     return _find_last_linear_call(model, x[:1])[0]
 
 
-def _find_last_linear_call(model: nn.Module, x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
+def _find_last_linear_call(
+    model: nn.Module, x: Tensor, check_independence: bool = True
+) -> tuple[nn.Linear, Tensor, Tensor]:
     """The last linear layer, its output z and its input h."""
-    calls: list[tuple[nn.Linear, Tensor, Tensor]] = []
-    with preserve_model(model, x), torch.no_grad(), ExitStack() as hooks:
-        for module in model.modules():
-            if isinstance(module, nn.Linear):
-                hooks.enter_context(
-                    module.register_forward_hook(lambda linear, inputs, z: calls.append((linear, z, inputs[0])))
-                )
-        logits = checked_forward(model, detach_for_autograd(x))
-    for linear, z, h in reversed(calls):
-        if z.data_ptr() == logits.data_ptr() and z.shape == logits.shape and h.dim() == 2:
-            return linear, logits, h
-    raise ValueError(
-        f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no features h"
-    )
+
+    def linear_pass(x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
+        calls: list[tuple[nn.Linear, Tensor, Tensor, list[int]]] = []
+
+        def record(linear, inputs, z):
+            calls.append((linear, z, inputs[0], [z._version, inputs[0]._version]))
+
+        with ExitStack() as hooks:
+            for module in model.modules():
+                if isinstance(module, nn.Linear):
+                    hooks.enter_context(module.register_forward_hook(record))
+            logits = run_model(model, detach_for_autograd(x))
+        for linear, z, h, versions in reversed(calls):
+            # Neither the outputs nor the features may have been changed in place since then.
+            if z.data_ptr() == logits.data_ptr() and z.shape == logits.shape and h.dim() == 2:
+                if [z._version, h._version] == versions:
+                    return linear, logits, h
+        raise ValueError(
+            f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no "
+            "features h"
+        )
+
+    with preserve_model(model, x, check_independence), torch.no_grad():
+        linear, logits, h = linear_pass(x)
+        check_rows(lambda rows: linear_pass(rows)[1:], x, logits, h)
+    return linear, logits, h

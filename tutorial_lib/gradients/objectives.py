@@ -11,16 +11,24 @@ vector of class c and σ the sigmoid.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from numbers import Integral
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.gradients._context import translate_errors
+from tutorial_lib._validation import promote_to_float32
+from tutorial_lib.gradients._context import CAUSES, NO_PATH, translate_errors
 
-Target: TypeAlias = int | Tensor | None
+Target: TypeAlias = int | Tensor | Sequence[int] | np.ndarray | None
+# What stands for one class, or for a class of each sample.
+CLASSES = Integral | Tensor | list | tuple | np.ndarray
+# softplus(x) is computed as x above this number, where log(1 + exp(x)) = x in double precision.
+SOFTPLUS_THRESHOLD = 60
 
 
 class Objective:
@@ -31,7 +39,7 @@ class Objective:
 
     Args:
         fn: differentiable function of outputs (n, …) and of the bound values, with result (n,).
-        *bound: tensors (N, …), class indices, or None.
+        *bound: tensors, arrays or lists (N, …), class indices, or None.
         classes: whether bound whole numbers are class indices; they are then checked against the number of outputs.
 
     Example:
@@ -41,7 +49,7 @@ class Objective:
     """
 
     def __init__(self, fn: Callable[..., Tensor], *bound: Target, classes: bool = False):
-        self.fn, self.bound, self.classes = fn, bound, classes
+        self.fn, self.bound, self.classes = fn, tuple(map(_as_bound, bound)), classes
 
     def __call__(self, outputs: Tensor) -> Tensor:
         """Return the objective of each row.
@@ -53,7 +61,8 @@ class Objective:
             Values (n,), differentiable with respect to the outputs.
         """
         bound = self.resolve(outputs).bound if self.uses_predicted_class else self.bound
-        return self.fn(outputs, *bound)
+        # A copy, because the function may write to its argument.
+        return self.fn(outputs.clone(), *bound)
 
     @property
     def uses_predicted_class(self) -> bool:
@@ -97,13 +106,15 @@ class Objective:
         """
         return self.rebind(tensor[index] for tensor in self.tensors)
 
-    def resolve(self, outputs: Tensor) -> Objective:
+    def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Objective:
         """Return the same objective with the predicted class fixed.
 
-        It is checked that the objective fits these outputs.
+        It is checked that the objective fits these outputs, and that it treats each row alone: the last row alone, and
+        all rows but the first in reverse order, must have the same values.
 
         Args:
             outputs: outputs of the network (n, …).
+            needs_gradient: whether the objective is going to be differentiated.
 
         Returns:
             An objective in which the class predicted from these outputs replaces None, with its tensors on the device
@@ -111,38 +122,86 @@ class Objective:
 
         Raises:
             ValueError: the objective does not fit these outputs: the number of rows, a class, or the shape of its
-                result.
+                result; its value for a row depends on other rows; or its values depend on the outputs, but cannot be
+                differentiated, although this is needed.
 
         Example:
             >>> fixed = logit().resolve(torch.tensor([[1., 5.]]))
             >>> fixed(torch.tensor([[7., 2.]]))
             tensor([2.])
         """
-        outputs = outputs.detach()
-        if 0 in outputs.shape[1:]:
-            raise ValueError(f"an objective needs at least one output per sample, not {tuple(outputs.shape)}")
-        resolved = Objective(self.fn, *(self._resolve_bound(b, outputs) for b in self.bound), classes=self.classes)
+        with torch.inference_mode(False), torch.enable_grad():
+            outputs = outputs.detach().clone()
+            if 0 in outputs.shape[1:]:
+                raise ValueError(f"an objective needs at least one output per sample, not {tuple(outputs.shape)}")
+            bound = [self._resolve_bound(b, outputs) for b in self.bound]
+            resolved = Objective(self.fn, *bound, classes=self.classes)
+            J = resolved._checked_values(outputs.requires_grad_(outputs.is_floating_point() or outputs.is_complex()))
+            resolved._check_rows_alone(outputs.detach(), J.detach())
+            if needs_gradient and outputs.requires_grad and not J.requires_grad:
+                # The gradient is zero if the values are constant; otherwise they are cut off from the outputs.
+                if not torch.equal(resolved._checked_values(1 - 2 * outputs.detach()), J):
+                    raise ValueError(f"{NO_PATH} to the outputs: {CAUSES}")
+                constant = resolved.fn
+                resolved.fn = lambda z, *bound: constant(z, *bound) + 0 * z.reshape(len(z), -1).real.sum(1)
+            return resolved
+
+    def _checked_values(self, outputs: Tensor) -> Tensor:
+        """The values of the objective, one real number per row."""
 
         def message() -> str:
-            bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in resolved.tensors)
-            return f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{bound}"
+            bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in self.tensors)
+            return (
+                f"the objective does not fit outputs {tuple(outputs.shape)} of {outputs.dtype}{bound} (a loss of "
+                "outputs and targets needs its targets: bind_per_sample(loss, targets))"
+            )
 
-        with torch.no_grad(), translate_errors(message):
-            result = self.fn(outputs, *resolved.bound)
-        if not isinstance(result, Tensor) or result.shape != outputs.shape[:1]:
+        with translate_errors(message):
+            J = self(outputs)
+        if not isinstance(J, Tensor) or J.shape != outputs.shape[:1]:
             raise ValueError(
                 f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
-                f"not {tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__}: "
-                "bind batch tensors with bind_per_sample, and reduce every axis but the first"
+                f"not {tuple(J.shape) if isinstance(J, Tensor) else type(J).__name__}: "
+                "bind batch tensors with bind_per_sample, and reduce every axis but the first (a loss with "
+                "reduction='none')"
             )
-        return resolved
+        if J.is_complex():
+            raise ValueError("an objective is real, not complex: take the real part or the absolute value")
+        return J
 
-    def _resolve_bound(self, b: Target, outputs: Tensor) -> int | Tensor:
+    def _check_rows_alone(self, outputs: Tensor, J: Tensor) -> None:
+        """Raise unless the last row alone, and all rows but the first in reverse order, have the same values."""
+        n, dtype = len(outputs), promote_to_float32(J)
+        if n < 2:
+            return
+        eps = torch.finfo(J.dtype if J.is_floating_point() else dtype).eps
+        J = J.to(dtype)
+        # Rounding is relative to the values, and if they cancel each other, to the outputs.
+        atol = eps**0.5 * _largest(J) + 16 * eps * _largest(outputs)
+        for rows in [[n - 1], [*range(n - 1, 0, -1)]]:
+            index = torch.tensor(rows, device=outputs.device)
+            try:
+                others = self.select(index)._checked_values(outputs[index]).to(dtype)
+                problem = (
+                    "" if torch.allclose(others, J[index], rtol=0, atol=atol, equal_nan=True) else "its value changes"
+                )
+            except ValueError as error:
+                problem = str(error)
+            if problem:
+                raise ValueError(
+                    "the objective of a row must depend on this row alone, but with fewer rows in another order, "
+                    f"{problem}: bind tensors of one row per sample with bind_per_sample, and use no statistics of the "
+                    "batch"
+                )
+
+    def _resolve_bound(self, b: Any, outputs: Tensor) -> int | Tensor:
         """One bound value, checked against the outputs; None becomes the predicted class."""
         if b is None or isinstance(b, int):
             if outputs.dim() != 2:
                 raise ValueError(f"a class needs outputs of shape (n, C), not {tuple(outputs.shape)}")
             b = outputs.argmax(1) if b is None else b
+        if self.classes:
+            _check_several_logits(outputs)
         if isinstance(b, int):
             if not 0 <= b < outputs.shape[1]:
                 raise ValueError(f"class {b} of a network with {outputs.shape[1]} outputs")
@@ -157,11 +216,11 @@ class Objective:
         return b
 
 
-ObjectiveLike: TypeAlias = Objective | Callable[[Tensor], Tensor] | int | Tensor | None
+ObjectiveLike: TypeAlias = Objective | Callable[[Tensor], Tensor] | Target
 """What every parameter ``objective`` accepts.
 
 - None: the logit of the class that is predicted for each sample;
-- an int, or integer labels (N,): the logit of that class, or of the class of each sample;
+- an int, or integer labels (N,), as a tensor, an array or a list: the logit of that class, or of each sample's class;
 - an :class:`Objective`: one of the functions of this module, such as ``cross_entropy(labels)``;
 - any other callable: a function of the outputs, ``(n, …) -> (n,)``, that treats each row alone.
 """
@@ -188,7 +247,11 @@ def as_objective(objective: ObjectiveLike = None, x: Tensor | None = None) -> Ob
     """
     if isinstance(objective, Objective):
         resolved = objective
-    elif (objective is None or isinstance(objective, int | Tensor)) and not isinstance(objective, bool):
+    elif (
+        objective is None
+        or isinstance(objective, Integral | Tensor | list | tuple | np.ndarray)
+        and not isinstance(objective, bool)
+    ):
         resolved = logit(objective)
     elif callable(objective):
         resolved = Objective(objective)
@@ -201,12 +264,12 @@ def as_objective(objective: ObjectiveLike = None, x: Tensor | None = None) -> Ob
     return resolved
 
 
-def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
+def bind_per_sample(fn: Callable[..., Tensor], *tensors: Any) -> Objective:
     """Return an objective that compares the outputs with tensors of one row per sample.
 
     Args:
         fn: ``fn(outputs, *rows) -> (n,)``, differentiable with respect to the outputs.
-        *tensors: tensors (N, …); the engine selects the rows that belong to each batch.
+        *tensors: tensors, arrays or lists (N, …); the engine selects the rows that belong to each batch.
 
     Returns:
         The objective, outputs (n, …) -> (n,).
@@ -219,14 +282,27 @@ def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
     return Objective(fn, *tensors)
 
 
+def _largest(t: Tensor) -> float:
+    """The largest finite absolute value."""
+    return float(t.to(promote_to_float32(t)).abs().nan_to_num(0, 0, 0).max())
+
+
 def _check_rows(b: Tensor, n: int, expected: str) -> None:
     """Raise unless a bound tensor has n rows."""
     if b.dim() == 0 or len(b) != n:
         raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, {expected}")
 
 
+def _as_bound(value: Any) -> Any:
+    """Arrays and lists as tensors, and whole numbers of any library as int."""
+    if isinstance(value, Integral):
+        return int(value)
+    return torch.as_tensor(value, device="cpu") if isinstance(value, list | tuple | np.ndarray) else value
+
+
 def _check_labels(target: Target, name: str = "target") -> Target:
     """Labels as int64; a class and None as they are."""
+    target = _as_bound(target)
     if not isinstance(target, Tensor):
         return target
     if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
@@ -239,6 +315,38 @@ def _check_labels(target: Target, name: str = "target") -> Target:
 def _gather_class(z: Tensor, c: int | Tensor) -> Tensor:
     """The entry of class c in each row of z (n, C): one class for all rows, or one per row (n,)."""
     return z[:, c] if isinstance(c, int) else z.gather(1, c[:, None])[:, 0]
+
+
+def _check_several_logits(z: Tensor) -> None:
+    """Raise if there is one logit only, whose softmax is always 1."""
+    if z.shape[-1] == 1:
+        raise ValueError(
+            f"classes need at least two logits, not outputs {tuple(z.shape)}: for a network with one output, pass a "
+            "function such as `lambda z: z[:, 0]`, or bind the labels to a loss with bind_per_sample"
+        )
+
+
+def _in_float32(fn: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compute an objective of outputs in half precision in float32; a sum may be too large for float16."""
+
+    @wraps(fn)
+    def values(z: Tensor, *bound: Any) -> Tensor:
+        J = fn(z.to(promote_to_float32(z)), *bound)
+        return J.to(z.dtype) if z.dtype == torch.bfloat16 else J
+
+    return values
+
+
+def _log_softmax(z: Tensor) -> Tensor:
+    """log p (n, C), exact in value and derivatives also where the probability p of the top class rounds to 1.
+
+    There, log p = −log(1 + Σ_{e≠top} exp(z_e − z_top)), and ∂ log p / ∂z_top is the sum of the other probabilities.
+    """
+    _check_several_logits(z)
+    top = z.argmax(1, keepdim=True)
+    behind = z - z.gather(1, top)
+    others = behind.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
+    return behind.scatter(1, top, 0.0) - F.softplus(others, threshold=SOFTPLUS_THRESHOLD)
 
 
 def logit(target: Target = None) -> Objective:
@@ -278,7 +386,8 @@ def log_prob(target: Target = None) -> Objective:
         >>> log_prob(0)(torch.zeros(1, 2)).exp()
         tensor([0.5000])
     """
-    return Objective(lambda z, c: _gather_class(z.log_softmax(1), c), _check_labels(target), classes=True)
+    log_prob_of_class = _in_float32(lambda z, c: _gather_class(_log_softmax(z), c))
+    return Objective(log_prob_of_class, _check_labels(target), classes=True)
 
 
 def cross_entropy(target: Target = None) -> Objective:
@@ -297,7 +406,8 @@ def cross_entropy(target: Target = None) -> Objective:
         >>> cross_entropy(0)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    return Objective(lambda z, c: -_gather_class(z.log_softmax(1), c), _check_labels(target), classes=True)
+    nll = _in_float32(lambda z, c: -_gather_class(_log_softmax(z), c))
+    return Objective(nll, _check_labels(target), classes=True)
 
 
 def contrast_loss(contrast_class: int | Tensor) -> Objective:
@@ -385,8 +495,11 @@ def confounding_label_loss(
         tensor([0.6931])
     """
     losses = {
-        "sigmoid": lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="none"),
-        "softmax": lambda z, y: -y * z.log_softmax(1),
+        # Each of the two terms is exact, while σ(z) − 1 would round to 0.
+        "sigmoid": lambda z, y: (
+            y * F.softplus(-z, threshold=SOFTPLUS_THRESHOLD) + (1 - y) * F.softplus(z, threshold=SOFTPLUS_THRESHOLD)
+        ),
+        "softmax": lambda z, y: -y * _log_softmax(z),
     }
     if activation not in losses or reduction not in ("mean", "sum"):
         raise ValueError(
@@ -395,6 +508,7 @@ def confounding_label_loss(
     if labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2):
         raise ValueError("labels are 'ones', 'uniform', a tensor (C,) for all samples, or (N, C)")
 
+    @_in_float32
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
         if isinstance(labels, str):
             y = torch.full_like(z, 1.0 if labels == "ones" else 1 / z.shape[1])
@@ -424,7 +538,7 @@ def kl_from_uniform(temperature: float = 1.0) -> Objective:
         >>> kl_from_uniform()(torch.zeros(1, 4)).abs() < 1e-6
         tensor([True])
     """
-    return Objective(lambda z: -(z / temperature).log_softmax(1).mean(1) - math.log(z.shape[1]))
+    return Objective(_in_float32(lambda z: -_log_softmax(z / temperature).mean(1) - math.log(z.shape[1])))
 
 
 def reconstruction_mse(x: Tensor) -> Objective:
@@ -443,7 +557,8 @@ def reconstruction_mse(x: Tensor) -> Objective:
         >>> reconstruction_mse(x)(x + 2)
         tensor([4., 4.])
     """
-    return Objective(lambda out, x: (out - _check_same_shape(x, out)).square().flatten(1).mean(1), x)
+    mse = _in_float32(lambda out, x: (out - _check_same_shape(x, out)).square().flatten(1).mean(1))
+    return Objective(mse, x)
 
 
 def bernoulli_nll(x: Tensor) -> Objective:
@@ -467,12 +582,12 @@ def bernoulli_nll(x: Tensor) -> Objective:
         >>> bernoulli_nll(x)(torch.tensor([[0.5, 0.5]]))
         tensor([1.3863])
     """
-    return Objective(
+    nll = _in_float32(
         lambda out, x: (
             F.binary_cross_entropy(out, _check_same_shape(x, out).to(out), reduction="none").flatten(1).sum(1)
-        ),
-        x,
+        )
     )
+    return Objective(nll, x)
 
 
 def _check_same_shape(x: Tensor, out: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_shapes
-from tutorial_lib.gradients._context import detach_for_autograd, preserve_model
+from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
+from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
 from tutorial_lib.gradients._parameter_tracker import Statistic
 from tutorial_lib.gradients._per_sample_pass import PerSamplePass
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
@@ -29,6 +29,7 @@ def per_sample_gradients(
     *,
     layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
+    check_independence: bool = True,
 ) -> dict[str, Tensor]:
     """Return every sample's own gradient with respect to the parameters, ∂J_n/∂θ.
 
@@ -42,12 +43,15 @@ def per_sample_gradients(
             logit of the predicted class.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Parameter name -> gradients (N, …), each shaped like its parameter, signed.
 
     Raises:
-        ValueError: BatchNorm or dropout in training mode, an unknown layer, outputs or an objective of the wrong shape.
+        ValueError: samples that influence each other, a random network, an unknown layer, or outputs or an
+            objective of the wrong shape; a parameter that is cut off from the outputs.
 
     Example:
         >>> model, x = nn.Linear(2, 3), torch.tensor([[1., 2.]])
@@ -58,7 +62,9 @@ def per_sample_gradients(
     """
 
     by_layer = parameters_by_layer(model, layers)
-    return _loss_statistics(model, x, objective, by_layer, lambda rule, G: rule.gradient(G)[:, 0], batch_size)
+    return _loss_statistics(
+        model, x, objective, by_layer, lambda rule, G: rule.gradient(G)[:, 0], batch_size, check_independence
+    )
 
 
 def per_sample_gradient_norms(
@@ -70,6 +76,7 @@ def per_sample_gradient_norms(
     p: float = 2,
     group_by: str = "layer",
     batch_size: int = 64,
+    check_independence: bool = True,
 ) -> Tensor:
     """Return the norms of every sample's own gradient, layer by layer, ‖∂J_n/∂θ_l‖_p.
 
@@ -85,13 +92,15 @@ def per_sample_gradient_norms(
         p: order of the norm, p ≥ 1; ``float("inf")`` is the largest absolute value.
         group_by: "layer" gives one column per layer, "tensor" separates weights from biases.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Norms (N, L), ≥ 0; the columns are ``layer_names(model, layers, group_by)``.
 
     Raises:
-        ValueError: p < 1, an unknown grouping or layer, BatchNorm or dropout in training mode, outputs or an objective
-            of the wrong shape.
+        ValueError: p < 1, an unknown grouping or layer, samples that influence each other, a random network, outputs
+            or an objective of the wrong shape.
 
     References:
         Goodfellow, arXiv:1510.01799; Bu et al., arXiv:2205.10683.
@@ -108,7 +117,7 @@ def per_sample_gradient_norms(
         return rule.gram(G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else rule.gradient(G).flatten(1).norm(p, 1)
 
     by_layer = parameters_by_layer(model, layers)
-    norms = _loss_statistics(model, x, objective, by_layer, norm, batch_size)
+    norms = _loss_statistics(model, x, objective, by_layer, norm, batch_size, check_independence)
     if group_by == "tensor":
         return torch.stack(list(norms.values()), 1)
     # ‖(a, b)‖ = ‖(‖a‖, ‖b‖)‖
@@ -122,6 +131,7 @@ def class_gradient_gram(
     layers: Layer | Sequence[Layer] | None = None,
     classes: Sequence[int] | None = None,
     batch_size: int = 8,
+    check_independence: bool = True,
 ) -> Tensor:
     """Return the inner products of each sample's class gradients, layer by layer.
 
@@ -135,13 +145,15 @@ def class_gradient_gram(
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         classes: indices of up to 128 classes; None selects all of them.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gram matrices (N, L, C, C), symmetric and positive semidefinite; the layers are ``layer_names(model, layers)``.
 
     Raises:
         ValueError: outputs that are not logits (N, C); more than 128 classes and no ``classes``; an unknown class or
-            layer; BatchNorm or dropout in training mode.
+            layer; samples that influence each other, a random network.
 
     Example:
         >>> class_gradient_gram(nn.Linear(2, 2, bias=False), torch.tensor([[3., 4.]]))
@@ -151,7 +163,7 @@ def class_gradient_gram(
 
     by_layer = parameters_by_layer(model, layers)
     one_pass = PerSamplePass(model, flatten_layers(by_layer), lambda rule, G: rule.gram(G))
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         K = run_in_batches(lambda x: one_pass.of_classes(x, classes), x, batch_size=batch_size)
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
 
@@ -181,10 +193,11 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
             f"expected logit_gradients of floats (…, N, C) for gram (N, L, C, C), {tuple(gram.shape)}, got "
             f"{logit_gradients.dtype} {tuple(logit_gradients.shape)}"
         )
-    dtype = torch.promote_types(gram.dtype, logit_gradients.dtype)
-    K, delta = gram.to(dtype), logit_gradients.to(dtype)
+    K, delta = (t.to(promote_to_float32(gram, logit_gradients)) for t in (gram, logit_gradients))
     with torch.autocast(K.device.type, enabled=False):
-        return torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
+        norms = torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
+    dtype = torch.promote_types(gram.dtype, logit_gradients.dtype)
+    return norms.to(torch.float32 if dtype == torch.float16 else dtype)
 
 
 def last_layer_gradient_factors(
@@ -214,8 +227,8 @@ def last_layer_gradient_factors(
     check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
     with torch.inference_mode(False), torch.enable_grad():
         z = detach_for_autograd(logits).requires_grad_()
-        J = as_objective(objective).resolve(z)(z)
-        (delta,) = torch.autograd.grad(J.sum(), z)
+        J = as_objective(objective).resolve(z, needs_gradient=True)(z)
+        delta = differentiate(J.sum(), z)
     return delta, detach_for_autograd(features)
 
 
@@ -226,9 +239,10 @@ def _loss_statistics(
     by_layer: dict[str, dict[str, nn.Parameter]],
     statistic: Statistic,
     batch_size: int,
+    check_independence: bool,
 ) -> dict[str, Tensor]:
     """Parameter name -> statistic (N, …) of every sample's own gradient of the objective."""
     bound = as_objective(objective, x)
     one_pass = PerSamplePass(model, flatten_layers(by_layer), statistic)
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return run_in_batches(one_pass.of_loss, x, bound, batch_size=batch_size)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_classes
-from tutorial_lib.gradients._context import grad_or_zero, preserve_model
+from tutorial_lib.gradients._context import differentiate, preserve_model
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning
 from tutorial_lib.gradients.layers import Layer, split_forward
 
@@ -24,6 +24,7 @@ def reduced_class_jacobian(
     reduce_fn: Callable[[Tensor], Tensor],
     *,
     classes: Sequence[int] | None = None,
+    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return a reduction of the Jacobian of a layer, computed for some classes at a time.
 
@@ -37,6 +38,8 @@ def reduced_class_jacobian(
         reduce_fn: maps the gradients of B classes (B, N, …) to (B, N, …), for example to their means over positions. It
             is called several times, and B varies.
         classes: class indices; None selects all of them.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation A (N, …), logits (N, C), and the reduced gradients (N, classes, …), all without a graph.
@@ -51,7 +54,7 @@ def reduced_class_jacobian(
         >>> torch.allclose(J[0], model[3].weight, atol=1e-6)
         True
     """
-    activation, logits = split_forward(model, x, layer)
+    activation, logits = split_forward(model, x, layer, check_independence=check_independence)
     with preserve_model(model, x):
         z = logits.sum(0)[check_classes(logits, classes)]
         step = max(1, CHUNK_NUMEL.get(activation.device.type, DEFAULT_CHUNK_NUMEL) // activation.numel())
@@ -61,8 +64,6 @@ def reduced_class_jacobian(
 
 def _batched_class_gradients(z: Tensor, leaf: Tensor) -> Tensor:
     """∂z_c/∂leaf for B logits, (B, …)."""
-    if not z.requires_grad:
-        return leaf.new_zeros(len(z), *leaf.shape)
     try:
         with ignore_vmap_warning():
             return torch.autograd.grad(
@@ -71,9 +72,7 @@ def _batched_class_gradients(z: Tensor, leaf: Tensor) -> Tensor:
                 torch.eye(len(z), dtype=z.dtype, device=z.device),
                 retain_graph=True,
                 is_grads_batched=True,
-                allow_unused=True,
-                materialize_grads=True,
             )[0]
     except RuntimeError:
-        # Not every network has a vectorized backward pass; one class after the other always works.
-        return torch.stack([grad_or_zero(z_c, leaf, retain_graph=True) for z_c in z])
+        # Not every network has a vectorized backward pass; one class after the other works, or has a clear error.
+        return torch.stack([differentiate(z_c, leaf, retain_graph=True) for z_c in z])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice, check_floating
-from tutorial_lib.gradients._context import forward_from_leaf, grad_or_zero, preserve_model
+from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 # rule(ordinary, incoming): what a ReLU passes on, from what it passes on by the ordinary rule and what reaches it.
@@ -31,17 +31,25 @@ IS_RELU_NODE: dict[str, Callable[[Any], bool]] = {
     "ClampMinBackward": lambda node: not isinstance(node._saved_min, Tensor) and node._saved_min == 0,
     "ThresholdBackward": lambda node: node._saved_threshold == 0,
 }
+# Nodes with a graph of their own: scripted or compiled functions, and reentrant checkpoints.
+HIDING_NODES = ("DifferentiableGraphBackward", "CompiledFunctionBackward", "CheckpointFunctionBackward")
 
 
 def guided_backprop(
-    model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, rule: str = "guided", batch_size: int = 64
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    rule: str = "guided",
+    batch_size: int = 64,
+    check_independence: bool = True,
 ) -> Tensor:
     """Return ∂J/∂x, backpropagated with a modified rule at every ReLU.
 
     A ReLU with input a, reached by the gradient g, passes on g·1[a > 0] by the ordinary rule, g·1[a > 0]·1[g > 0] by
     "guided", and g·1[g > 0] by "deconvolution". The rule applies to every ReLU of the graph: modules, functions, in
-    place, or used twice. Other activations keep their own gradient. Compiled networks hide their graph, and so their
-    ReLUs. The map is sharp but not trustworthy, because it restores the edges of
+    place, or used twice. Other activations keep their own gradient. Scripted networks hide their graph, and so their
+    ReLUs; they are refused. The map is sharp but not trustworthy, because it restores the edges of
     the image, and hardly changes when the last layers are re-initialized at random.
 
     Args:
@@ -51,13 +59,15 @@ def guided_backprop(
             logit of the predicted class.
         rule: "guided" or "deconvolution" (the deconvnet).
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Modified gradients like x, signed.
 
     Raises:
-        ValueError: a network without a ReLU, an unknown rule; x is not float, the outputs are not finite, or the
-            objective does not give one number per row.
+        ValueError: a network without a ReLU, or with parts that hide theirs; an unknown rule; x is not float, the
+            outputs are not finite, or the objective does not give one number per row.
 
     References:
         Springenberg et al., 2014, arXiv:1412.6806; Zeiler and Fergus, 2013, arXiv:1311.2901; its failure: Adebayo et
@@ -84,10 +94,10 @@ def guided_backprop(
             )
         for node in nodes:
             node.register_hook(lambda passed, reached: (backward_rule(passed[0], reached[0]), *passed[1:]))
-        J = objective.resolve(outputs)(outputs)
-        return grad_or_zero(J.sum(), leaf)
+        J = objective.resolve(outputs, needs_gradient=True)(outputs)
+        return differentiate(J.sum(), leaf)
 
-    with preserve_model(model, x):
+    with preserve_model(model, x, check_independence):
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
@@ -99,6 +109,9 @@ def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:
 
     Yields:
         Nodes of the autograd graph.
+
+    Raises:
+        ValueError: a part of the graph is hidden, because it was scripted or is computed again in the backward pass.
 
     Example:
         >>> import torch
@@ -113,6 +126,11 @@ def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:
         if node is None or node in visited:
             continue
         visited.add(node)
+        if node.name().rpartition("::")[2].startswith(HIDING_NODES):
+            raise ValueError(
+                f"a {node.name()} hides the operations inside it, and so their ReLUs: pass the network without "
+                "scripting, tracing and reentrant checkpoints"
+            )
         if IS_RELU_NODE.get(node.name().rstrip("0123456789"), lambda node: False)(node):
             yield node
         pending += [parent for parent, _ in node.next_functions]

@@ -11,7 +11,8 @@ from torch.func import functional_call, grad, grad_and_value
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice, check_floating
-from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
+from tutorial_lib.gradients._connectivity import check_zero_gradients
+from tutorial_lib.gradients._context import differentiate, forward_from_leaf, math_attention, preserve_model
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
@@ -26,6 +27,7 @@ def input_gradient_of_norms(
     layers: Layer | Sequence[Layer] | None = None,
     group_by: str = "layer",
     batch_size: int = 16,
+    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the input gradient of a function of the per-layer gradient norms.
 
@@ -43,13 +45,15 @@ def input_gradient_of_norms(
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         group_by: "layer" gives one column per layer, "tensor" separates weights from biases.
         batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Norms (N, L), as :func:`per_sample_gradient_norms` gives them, and gradients like x, signed.
 
     Raises:
         ValueError: ``reduce_fn`` does not give one number per row; x is not float; an unknown grouping or layer,
-            BatchNorm or dropout in training mode, outputs or an objective of the wrong shape.
+            samples that influence each other, a random network, outputs or an objective of the wrong shape.
 
     Example:
         >>> model = nn.Linear(2, 3, bias=False)  # ∂z_1/∂W = e_1 xᵀ, its norm is ‖x‖
@@ -64,7 +68,7 @@ def input_gradient_of_norms(
 
     def reduced_norms(objective: Objective, row: Tensor, *bound: Tensor) -> tuple[Tensor, Tensor]:
         J = objective.rebind(b[None] for b in bound)
-        M = grad(lambda theta: J(functional_call(model, theta, (row[None],)))[0])(theta)
+        M = grad(lambda theta: J(functional_call(model, theta, (row[None].clone(),)))[0])(theta)
         norms = torch.stack([torch.cat([M[name].flatten() for name in names]).norm() for names in groups])
         number = reduce_fn(norms[None])
         if number.shape != (1,):
@@ -74,12 +78,16 @@ def input_gradient_of_norms(
         return number[0], norms
 
     def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        x = detach_for_autograd(x)
+        leaf, outputs = forward_from_leaf(model, x)
+        resolved = objective.resolve(outputs, needs_gradient=True)
         with torch.no_grad(), ignore_vmap_warning(), math_attention():
-            resolved = objective.resolve(checked_forward(model, x))
             function = grad_and_value(partial(reduced_norms, resolved), has_aux=True)
-            gradient, (_, norms) = vmap_or_loop(function, x, *resolved.tensors)
+            gradient, (_, norms) = vmap_or_loop(model, function, leaf.detach(), *resolved.tensors)
+        columns = {name: norm for names, norm in zip(groups, norms.T) for name in names}
+        check_zero_gradients(model, leaf.detach(), columns)
+        differentiate(outputs.abs().sum(), leaf)  # raises an error if no path leads to the input
         return norms.detach(), gradient.detach()
 
-    with preserve_model(model, x):
+    # Every sample is differentiated alone, so that only the predicted class can depend on the batch.
+    with preserve_model(model, x, check_independence and bound.uses_predicted_class):
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.gradients._context import detach_for_autograd, grad_or_zero, preserve_model
+from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
+from tutorial_lib.gradients._model_state import restore_model
 from tutorial_lib.gradients.layers import Layer, find_layer, split_forward
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
@@ -31,7 +32,7 @@ class SpatialLogits(NamedTuple):
     local: Tensor
 
 
-def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
+def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True) -> SpatialLogits:
     """Return the logits of each position's own features, z_ij = f_head(A_ij).
 
     Their mean over positions is z. Every position is run through the rest of the network as a feature map of one cell.
@@ -42,6 +43,8 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
         model: any module that takes x alone and returns logits (N, C); it is left as it was.
         x: samples (N, …); they are run as one batch.
         layer: dotted name or module of the layer whose feature maps are averaged.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation (N, K, h, w), logits (N, C), and local logits (N, C, h, w).
@@ -57,7 +60,7 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
         (torch.Size([2, 5, 6, 6]), True)
     """
     name = layer if isinstance(layer, str) else type(layer).__name__
-    activation, logits = split_forward(model, x, layer)
+    activation, logits = split_forward(model, x, layer, check_independence=check_independence)
     if activation.dim() != 4 or logits.dim() != 2:
         raise ValueError(
             f"positions need maps (N, K, h, w) and logits (N, C); layer {name!r} returns {tuple(activation.shape)}, "
@@ -82,7 +85,12 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
 
 
 def spatial_gradients(
-    model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike = None
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    objective: ObjectiveLike = None,
+    *,
+    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return an objective of each position alone, and its gradient there.
 
@@ -96,6 +104,8 @@ def spatial_gradients(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`. A row that is
             bound to an image holds for all its positions; None is the logit of the class that is predicted for the
             *image*.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation A (N, K, h, w), values J_ij (N, h, w), and gradients like A, signed, all without a graph.
@@ -110,25 +120,29 @@ def spatial_gradients(
         True
     """
     bound = as_objective(objective, x)
-    A, z, local = spatial_logits(model, x, layer)
+    A, z, local = spatial_logits(model, x, layer, check_independence=check_independence)
     N, C, h, w = local.shape
     image_of_position = torch.arange(N, device=z.device).repeat_interleave(h * w)
     with preserve_model(model, x):
-        J = bound.resolve(z).select(image_of_position)(local.movedim(1, -1).reshape(-1, C)).view(N, h, w)
-        return A.detach(), J.detach(), grad_or_zero(J.sum(), A)
+        J = (
+            bound.resolve(z, needs_gradient=True)
+            .select(image_of_position)(local.movedim(1, -1).reshape(-1, C))
+            .view(N, h, w)
+        )
+        return A.detach(), J.detach(), differentiate(J.sum(), A)
 
 
 def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:
     """The rest of the network on other activations; to reach the layer, a pass over one image is enough."""
 
-    def replace_activation(*_):
-        torch.set_grad_enabled(True)
-        return cells.clone()
-
     module = find_layer(model, layer)
-    with preserve_model(model, x), torch.no_grad(), module.register_forward_hook(replace_activation):
+    with (
+        preserve_model(model, x),
+        restore_model(model, freeze=True),
+        module.register_forward_hook(lambda *_: cells.clone()),
+    ):
         try:
-            local = model(detach_for_autograd(x))
+            local = model(detach_for_autograd(x).clone())
         except RuntimeError as error:
             raise ValueError(
                 f"what follows layer {name!r} cannot be run position by position "

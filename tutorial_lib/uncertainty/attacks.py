@@ -191,9 +191,11 @@ def _iterate_attack(
     y = resolve_labels(model, x, y, batch_size)
     J = cross_entropy(y)
     adversarial, active = start.clone(), torch.arange(len(x), device=x.device)
-    for _ in range(n_steps):
+    for step in range(n_steps):
         at = adversarial[active]
-        logits, gradient = outputs_and_input_gradient(model, at, J.select(active), batch_size=batch_size)
+        logits, gradient = outputs_and_input_gradient(
+            model, at, J.select(active), batch_size=batch_size, check_independence=step == 0
+        )
         if stop_at_success:
             unsuccessful = logits.argmax(1) == y[active]
             active, at, gradient = active[unsuccessful], at[unsuccessful], gradient[unsuccessful]

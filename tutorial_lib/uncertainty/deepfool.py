@@ -72,13 +72,13 @@ def deepfool(
             break
         for rows in active.split(batch_size):
             logits, jacobian = outputs_and_class_gradients(
-                model, adversarial[rows], classes[rows], batch_size=batch_size
+                model, adversarial[rows], classes[rows], batch_size=batch_size, check_independence=False
             )
             steps[rows] += _step_to_nearest_boundary(
                 logits, jacobian, classes[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if n else 0.0
             )
         adversarial[active] = (x[active] + (1 + overshoot) * steps[active]).clamp(*bounds)
-        logits = model_outputs(model, adversarial[active], batch_size=batch_size)
+        logits = model_outputs(model, adversarial[active], batch_size=batch_size, check_independence=False)
         active = active[logits.argmax(1) == y[active]]
     return adversarial
 

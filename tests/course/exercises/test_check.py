@@ -1,5 +1,6 @@
 """The report of a check, for every kind of solution."""
 
+import random
 import time
 import warnings
 
@@ -328,6 +329,10 @@ def test_check_allows_autograd_and_restores_rng_and_grad_mode():
     ("change", "setting"),
     [
         (lambda: torch.set_default_dtype(torch.float64), "get_default_dtype"),
+        (lambda: torch.set_num_threads(torch.get_num_threads() + 1), "get_num_threads"),
+        (lambda: torch.set_float32_matmul_precision("medium"), "get_float32_matmul_precision"),
+        (lambda: torch.autograd.set_detect_anomaly(True), "is_anomaly_enabled"),
+        (lambda: torch.use_deterministic_algorithms(True), "are_deterministic_algorithms_enabled"),
         (lambda: torch.set_default_device("meta"), "get_default_device"),
         (lambda: torch.set_grad_enabled(False), "is_grad_enabled"),
     ],
@@ -341,6 +346,22 @@ def test_check_rejects_and_restores_changed_global_settings(change, setting):
     verdict = check(solution, Exercise("double", lambda x: 2 * x, cases=[(torch.arange(3.0),)]))
     assert not verdict.passed and verdict.problem == f"the global setting `torch.{setting}()` was changed"
     assert getattr(torch, setting)() == before
+
+
+def test_check_restores_settings_of_numpy_and_random_states():
+    before = np.geterr(), random.getstate(), np.random.get_state()[1].tolist()
+
+    def changes_settings(x, k):
+        np.seterr(all="raise")
+        return x / k, x.sum()
+
+    def draws(x, k):
+        return x / k + 0 * random.random() * np.random.rand(), x.sum()
+
+    verdict = check(changes_settings, EXERCISE)
+    assert not verdict.passed and verdict.problem == "the global setting `numpy.geterr()` was changed"
+    assert check(draws, EXERCISE).passed
+    assert before == (np.geterr(), random.getstate(), np.random.get_state()[1].tolist())
 
 
 def test_check_detects_in_place_changes_in_arrays_and_lists():

@@ -1,0 +1,218 @@
+"""What a forward pass writes to: buffers, attributes, containers, inputs and global settings are as before the call."""
+
+import random
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+from tests._reference import init_with_seed
+from tutorial_lib import attribution
+from tutorial_lib import gradients as g
+
+
+class MovingAverage(nn.Module):
+    """A moving average, a counter, a queue, a memory in nested containers, and a tensor that is no buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+        self.register_buffer("average", torch.zeros(4))
+        self.register_buffer("replaced", torch.zeros(4))
+        self.plain, self.calls, self.queue = torch.zeros(4), 0, [1, 2]
+        self.memory = {"keys": [torch.zeros(2)], "seen": set(), "settings": {"step": (torch.zeros(1), 0)}}
+
+    def forward(self, x):
+        self.average.mul_(0.9).add_(0.1)
+        self.replaced = self.replaced + 1
+        self.plain += 1
+        self.calls += 1
+        self.queue.append(self.calls)
+        self.memory["keys"][0].add_(1)
+        self.memory["keys"].append(x.detach())
+        self.memory["seen"].add(len(x))
+        self.memory["settings"]["step"][0].add_(1)
+        self.memory["settings"]["new"] = x.detach()
+        return self.layer(x) + self.average.mean() + self.calls
+
+
+class ChangesItself(nn.Module):
+    """A network that changes its own flags, gradients and hooks, and global settings."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.drop = nn.Linear(4, 3), nn.Dropout()
+
+    def forward(self, x):
+        self.drop.train(not self.drop.training)
+        self.layer.register_forward_hook(lambda *_: None)
+        self.layer.bias.requires_grad_(not self.layer.bias.requires_grad)
+        self.layer.weight.grad = torch.zeros_like(self.layer.weight)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.set_grad_enabled(True)
+        return self.layer(x)
+
+
+class WritesToInput(nn.Module):
+    """The input is normalized in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        x -= 0.5
+        return self.layer(x.div_(0.25))
+
+
+class Fails(MovingAverage):
+    def forward(self, x):
+        super().forward(x)
+        raise KeyError("from inside")
+
+
+FUNCTIONS = {
+    "input_gradient": lambda m, x: g.input_gradient(m, x, 1),
+    "class_jacobian": lambda m, x: g.class_jacobian(m, x),
+    "layer_gradient": lambda m, x: g.layer_gradient(m, x, "layer", 1),
+    "per_sample_gradients": lambda m, x: g.per_sample_gradients(m, x, 1),
+    "per_sample_gradient_norms": lambda m, x: g.per_sample_gradient_norms(m, x, 1, batch_size=2),
+    "class_gradient_gram": lambda m, x: g.class_gradient_gram(m, x),
+    "model_outputs": lambda m, x: g.model_outputs(m, x),
+    "objective_values": lambda m, x: g.objective_values(m, x),
+    "penultimate_features": lambda m, x: g.penultimate_features(m, x),
+    "input_gradient_of_norms": lambda m, x: g.input_gradient_of_norms(m, x, 1, lambda norms: norms.sum(1)),
+    "loss_and_gradients": lambda m, x: g.loss_and_gradients(m, x, 1),
+    "saliency": lambda m, x: attribution.saliency(m, x, 1),
+}
+every_function = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
+
+
+def contents(value):
+    """Return everything that a module or container holds, with copies of the values of tensors."""
+    if isinstance(value, nn.Module):
+        return {name: contents(part) for name, part in vars(value).items()}
+    if isinstance(value, dict):
+        return {str(name): contents(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [contents(part) for part in value]
+    return (id(value), value.detach().tolist()) if isinstance(value, torch.Tensor) else value
+
+
+def state(model):
+    return contents(model), torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()
+
+
+def images(*shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@every_function
+def test_everything_a_module_holds_is_restored(f, assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(MovingAverage())), images(3, 4)
+    before, copy = state(model), x.clone()
+    try:
+        f(model, x)
+    except ValueError as error:  # there are no features of the layer, and torch.func allows no change in place
+        assert "Linear layer" in str(error) or "would mutate" in str(error)
+    assert state(model) == before and torch.equal(x, copy)
+
+
+@every_function
+def test_everything_a_module_holds_is_restored_after_exception(f, assert_unchanged):
+    model = assert_unchanged(init_with_seed(Fails()))
+    before = state(model)
+    with pytest.raises(KeyError, match="from inside"):
+        f(model, images(3, 4))
+    assert state(model) == before
+
+
+@every_function
+def test_input_that_the_network_overwrites_is_unchanged(f, assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(WritesToInput())), images(3, 4)
+    copy, plain = x.clone(), nn.Sequential(nn.Identity())
+    plain.layer = model.layer
+    plain.forward = lambda x: model.layer((x - 0.5) / 0.25)
+    for mine, expected in zip(f(model, x), f(plain, x), strict=True):
+        if isinstance(mine, torch.Tensor):
+            torch.testing.assert_close(mine, expected)
+    assert torch.equal(x, copy)
+
+
+@every_function
+def test_flags_hooks_gradients_and_global_settings_are_restored(f, assert_unchanged):
+    model = assert_unchanged(init_with_seed(ChangesItself()))
+    with suppress(ValueError):  # torch.func does not allow a change of requires_grad
+        f(model, images(3, 4))
+    assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+
+
+def test_result_does_not_depend_on_state_that_evolves(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(MovingAverage())), images(5, 4)
+    outputs = g.model_outputs(model, x)
+    for batch_size in (1, 2, 5):
+        assert torch.equal(g.model_outputs(model, x, batch_size=batch_size), outputs)
+
+
+TRAINING = {
+    "spectral norm": lambda: nn.Sequential(spectral_norm(nn.Conv2d(3, 4, 3)), nn.Flatten(), nn.Linear(144, 3)),
+    "old spectral norm": lambda: nn.Sequential(
+        nn.utils.spectral_norm(nn.Conv2d(3, 4, 3)), nn.Flatten(), nn.Linear(144, 3)
+    ),
+    "instance norm": lambda: nn.Sequential(
+        nn.InstanceNorm2d(3, affine=True, track_running_stats=True), nn.Flatten(), nn.Linear(192, 3)
+    ),
+    "weight norm": lambda: nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3)), nn.Flatten(), nn.Linear(144, 3)),
+    "old weight norm": lambda: nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 4, 3)), nn.Flatten(), nn.Linear(144, 3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("name", TRAINING)
+def test_buffers_written_in_training_mode_are_restored(name):
+    """functorch 1117 and pytorch 96655: statistics that a network updates in each pass of training mode."""
+    torch.manual_seed(0)
+    model, x = TRAINING[name](), images(3, 3, 8, 8)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    gradient, norms = g.input_gradient(model, x, 1), g.per_sample_gradient_norms(model, x, 1)
+    torch.testing.assert_close(g.input_gradient(model, x, 1, batch_size=1), gradient)
+    torch.testing.assert_close(g.per_sample_gradient_norms(model, x, 1, batch_size=1), norms)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_cached_parametrization_has_the_gradients_of_its_parameters(assert_unchanged):
+    """Inside ``parametrize.cached()`` the weight does not depend on the parameters any more."""
+    model = assert_unchanged(init_with_seed(nn.Sequential(weight_norm(nn.Linear(4, 6)), nn.Tanh(), nn.Linear(6, 3))))
+    x = images(3, 4)
+    expected = g.per_sample_gradients(model, x, 1)
+    with parametrize.cached():
+        before = model[0].weight
+        gradients = g.per_sample_gradients(model, x, 1)
+        assert model[0].weight is before and before.requires_grad
+    for name, gradient in expected.items():
+        assert gradient.any() and torch.equal(gradients[name], gradient)
+
+
+def test_objective_that_overwrites_the_outputs_does_not_change_them(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(nn.Linear(4, 3))), images(3, 4)
+    outputs, gradient = g.outputs_and_input_gradient(model, x, lambda z: z.mul_(2)[:, 1])
+    torch.testing.assert_close(outputs, model(x).detach())
+    torch.testing.assert_close(gradient, 2 * model.weight[1].detach().expand(3, 4))
+
+
+def test_features_that_are_overwritten_in_place_are_refused(assert_unchanged):
+    model = assert_unchanged(nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True)))
+    with pytest.raises(ValueError, match="do not come straight from a Linear layer"):
+        g.penultimate_features(model, images(3, 4))
+
+
+def test_lazy_network_is_refused_before_it_is_initialized():
+    model = nn.LazyLinear(3)
+    with pytest.raises(ValueError, match="run it once"):
+        g.input_gradient(model, images(3, 4), 1)
+    assert isinstance(model.weight, nn.UninitializedParameter)

@@ -1,0 +1,124 @@
+"""A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import is_
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+CONTAINERS = (dict, list, set, tuple)
+
+
+@contextmanager
+def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
+    """Leave a model as it was before the block, also after an exception.
+
+    Inside the block, buffers and other tensors of the model are copies, so that nothing can be written to its own. On
+    exit the model has its own tensors again, and the same attributes, hooks, flags and ``.grad`` as before. This
+    includes dictionaries, lists and sets, in any nesting. Values of parameters, and what other objects hold, are not
+    copied.
+
+    Args:
+        model: any module.
+        freeze: let no parameter require gradients inside the block, so that no graph is recorded for them.
+
+    Yields:
+        Nothing.
+    """
+    parts = list(_mutable_parts(model))
+    containers = [(part, part.copy()) for part in parts if not isinstance(part, Tensor)]
+    tensors = [(part, part.data) for part in parts if isinstance(part, Tensor)]
+    parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+    try:
+        for tensor, data in tensors:
+            # The model keeps the tensor object, but writes to other memory.
+            tensor.data = data.clone()
+        for p, _, _ in parameters if freeze else ():
+            p.requires_grad_(False)
+        yield
+    finally:
+        for tensor, data in tensors:
+            tensor.data = data
+        for container, contents in containers:
+            if container or contents:
+                _restore_contents(container, contents)
+        for p, requires_grad, grad in parameters:
+            p.requires_grad_(requires_grad)
+            p.grad = grad
+
+
+def _mutable_parts(model: nn.Module) -> Iterator[Any]:
+    """The dictionaries, lists, sets and tensors that a model holds, except its parameters."""
+    pending: list[Any] = [model, *model.buffers()]
+    visited = set()
+    while pending:
+        part = pending.pop()
+        if isinstance(part, nn.Module):
+            part = vars(part)
+        elif not isinstance(part, (Tensor, *CONTAINERS)):
+            continue
+        if id(part) not in visited:
+            visited.add(id(part))
+            if isinstance(part, CONTAINERS):
+                pending.extend(part.values() if isinstance(part, dict) else part)
+            if type(part) is Tensor or isinstance(part, CONTAINERS) and not isinstance(part, tuple):
+                yield part
+
+
+def _restore_contents(container: Any, contents: Any) -> None:
+    """Put back what a container held, if it holds something else now."""
+    same = len(container) == len(contents) and all(map(is_, container, contents))
+    if same and isinstance(container, dict):
+        same = all(map(is_, container.values(), contents.values()))
+    if not same and isinstance(container, list):
+        container[:] = contents
+    elif not same:
+        container.clear()
+        container.update(contents)
+
+
+def random_states(device: torch.device) -> list[Any]:
+    """Return the states of all global random generators, in a form that can be compared.
+
+    Args:
+        device: the device of the samples; its generator is included.
+
+    Returns:
+        The states of torch, Python and NumPy.
+    """
+    numpy = np.random.get_state(legacy=False)
+    position = numpy["state"]["key"].tobytes(), numpy["state"]["pos"], numpy["has_gauss"]
+    states = [torch.get_rng_state().numpy().tobytes(), random.getstate(), position]
+    if device.type != "cpu":
+        states.append(torch.get_device_module(device).get_rng_state(device).numpy().tobytes())
+    return states
+
+
+@contextmanager
+def restore_global_state(device: torch.device) -> Iterator[None]:
+    """Restore the random states and the defaults of torch after the block, also after an exception.
+
+    Args:
+        device: the device whose random state is restored, besides that of the CPU.
+
+    Yields:
+        Nothing.
+    """
+    dtype, default_device = torch.get_default_dtype(), torch.get_default_device()
+    python, numpy = random.getstate(), np.random.get_state()
+    accelerators = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(accelerators, device_type=device.type if accelerators else "cuda"):
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            if torch.get_default_device() != default_device:
+                torch.set_default_device(default_device)
+            random.setstate(python)
+            np.random.set_state(numpy)
