@@ -148,11 +148,15 @@ class InteractiveFigure:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         if self.page:
             return {"text/html": self.page, "text/plain": repr(self)}
+        fallback = {"text/html": static_fallback(self.first, self.labels, self.start), "text/plain": repr(self)}
+        try:
+            model_id = self.widget().model_id
+        except ImportError:  # the kernel belongs to an environment without ipywidgets
+            return fallback
         # Written by hand, because the version of ipywidgets on Colab builds its bundle by another method than later
         # ones.
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
-        fallback = static_fallback(self.first, self.labels, self.start)
-        return {"application/vnd.jupyter.widget-view+json": view, "text/html": fallback, "text/plain": repr(self)}
+        view = {"version_major": 2, "version_minor": 0, "model_id": model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, **fallback}
 
     def __repr__(self) -> str:
         ranges = ", ".join(f"{name} {texts[0]} … {texts[-1]}" for name, texts in self.labels.items())
