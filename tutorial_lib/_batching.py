@@ -85,6 +85,8 @@ def broadcast_per_sample(values: Tensor, x: Tensor) -> Tensor:
 def sample_norms(x: Tensor) -> Tensor:
     """Return the L2 norm of each sample in a shape that broadcasts against the samples.
 
+    The squares neither overflow nor underflow, because the samples are scaled first.
+
     Args:
         x: samples (N, …), at least one axis besides the first.
 
@@ -96,7 +98,28 @@ def sample_norms(x: Tensor) -> Tensor:
         tensor([[5.],
                 [2.]])
     """
-    return broadcast_per_sample(x.flatten(1).norm(dim=1), x)
+    scaled, scale = scale_by_power_of_two(x.flatten(1))
+    return broadcast_per_sample(scale[:, 0] * scaled.norm(dim=1), x)
+
+
+def scale_by_power_of_two(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each sample divided by a power of two near its largest absolute value.
+
+    The division is exact, so that squares and sums can be computed without overflow or underflow.
+
+    Args:
+        x: samples (N, …), floats.
+
+    Returns:
+        The scaled samples, like x, and the powers of two, (N, 1, …) with as many axes as x; 1 for a sample of zeros.
+
+    Example:
+        >>> scale_by_power_of_two(torch.tensor([[6.0, -3.0]]))
+        (tensor([[ 1.5000, -0.7500]]), tensor([[4.]]))
+    """
+    largest = x.detach().flatten(1).abs().amax(1) if x.numel() else x.new_zeros(len(x))
+    scale = torch.where((largest > 0) & largest.isfinite(), largest.log2().floor().exp2(), 1)
+    return x / broadcast_per_sample(scale, x), broadcast_per_sample(scale, x)
 
 
 def expand_to_samples(value: float | Tensor, x: Tensor) -> Tensor:

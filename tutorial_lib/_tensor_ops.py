@@ -1,6 +1,9 @@
 """Tensor operations that several method packages share."""
 
+import torch
 from torch import Tensor
+
+from tutorial_lib._validation import TWO_LOGITS, promote_to_float32
 
 
 def complement_probabilities(logits: Tensor) -> Tensor:
@@ -14,11 +17,42 @@ def complement_probabilities(logits: Tensor) -> Tensor:
     Returns:
         Probabilities (N, C) in [0, 1].
 
+    Raises:
+        ValueError: there are fewer than two classes.
+
     Example:
-        >>> import torch
         >>> 1 - torch.tensor([[20., 0.]]).softmax(1)[0, 0], complement_probabilities(torch.tensor([[20., 0.]]))[0, 0]
         (tensor(0.), tensor(2.0612e-09))
     """
+    if logits.shape[1] < 2:
+        raise ValueError(f"expected logits of at least two classes, got {tuple(logits.shape)}: {TWO_LOGITS}")
     p = logits.softmax(1)
     top = logits.argmax(1, keepdim=True)
     return (1 - p).scatter(1, top, p.scatter(1, top, 0).sum(1, keepdim=True))
+
+
+def log_odds(logits: Tensor, classes: int | Tensor) -> Tensor:
+    """Return the log-odds of a class, log p_c/(1 − p_c) = z_c − log Σ_{e≠c} exp z_e.
+
+    It increases with p_c, and its gradient has the direction of the gradient of log p_c, which is the log-odds' times
+    1 − p_c. However, it neither vanishes nor loses its digits where p_c rounds to 1.
+
+    Args:
+        logits: logits (N, C), floats.
+        classes: a class, or one for each row (N,), whole numbers.
+
+    Returns:
+        Log-odds (N,), in single precision at least, differentiable with respect to the logits.
+
+    Raises:
+        ValueError: there are fewer than two classes.
+
+    Example:
+        >>> log_odds(torch.tensor([[100., 0.]]), torch.tensor([0]))
+        tensor([100.])
+    """
+    if logits.shape[1] < 2:
+        raise ValueError(f"expected logits of at least two classes, got {tuple(logits.shape)}: {TWO_LOGITS}")
+    logits = logits.to(promote_to_float32(logits))
+    index = torch.as_tensor(classes, device=logits.device).expand(len(logits))[:, None]
+    return logits.gather(1, index)[:, 0] - logits.scatter(1, index, -torch.inf).logsumexp(1)

@@ -73,6 +73,61 @@ def default_generator(generator: torch.Generator | None) -> torch.Generator:
     return make_generator() if generator is None else generator
 
 
+def random_uniform(generator: torch.Generator, *size: int) -> torch.Tensor:
+    """Return random numbers that are uniform in [0, 1).
+
+    In contrast to ``torch.rand``, neither the default dtype nor the default device has an effect.
+
+    Args:
+        generator: source of randomness.
+        *size: size of the result.
+
+    Returns:
+        Numbers of the given size, float32, on the device of the generator.
+
+    Example:
+        >>> random_uniform(make_generator(), 2, 3).shape
+        torch.Size([2, 3])
+    """
+    return torch.rand(size, generator=generator, device=generator.device, dtype=torch.float32)
+
+
+def random_normal(generator: torch.Generator, *size: int) -> torch.Tensor:
+    """Return random numbers of the standard normal distribution.
+
+    In contrast to ``torch.randn``, neither the default dtype nor the default device has an effect.
+
+    Args:
+        generator: source of randomness.
+        *size: size of the result.
+
+    Returns:
+        Numbers of the given size, float32, on the device of the generator.
+
+    Example:
+        >>> random_normal(make_generator(), 2, 3).dtype
+        torch.float32
+    """
+    return torch.randn(size, generator=generator, device=generator.device, dtype=torch.float32)
+
+
+def random_permutation(generator: torch.Generator, n: int) -> torch.Tensor:
+    """Return the numbers 0…n − 1 in random order.
+
+    Args:
+        generator: source of randomness.
+        n: how many numbers.
+
+    Returns:
+        Numbers (n,), int64, on the device of the generator.
+
+    Example:
+        >>> random_permutation(make_generator(), 4).sort().values
+        tensor([0, 1, 2, 3])
+    """
+    return torch.randperm(n, generator=generator, device=generator.device)
+
+
 def setup_device(prefer: torch.device | str | None = None) -> torch.device:
     """Return the device to compute on, and print one line that says which one it is.
 

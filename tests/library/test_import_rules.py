@@ -14,7 +14,7 @@ ENGINE = BASE_MODULES | {"gradients", "metrics"}
 ALLOWED_IMPORTS = {
     "_validation": set(),
     "_batching": set(),
-    "_tensor_ops": set(),
+    "_tensor_ops": {"_validation"},
     "runtime": {"_validation"},
     "_download": {"_validation"},
     "data": BASE_MODULES,

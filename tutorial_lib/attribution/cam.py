@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_shapes
+from tutorial_lib._validation import check_choice, check_shapes, convert_arguments
 from tutorial_lib.attribution.maps import upsample
 from tutorial_lib.attribution.spatial_layout import (
     Grid,
+    check_layer_rows,
     gradient_maps,
     spatial_activations_and_gradients,
     spatial_layout,
@@ -35,6 +36,7 @@ from tutorial_lib.gradients.relu_rules import guided_backprop
 ChannelWeighting = Callable[[Tensor, Tensor], Tensor]
 
 
+@convert_arguments
 def grad_cam(
     model: nn.Module,
     x: Tensor,
@@ -86,6 +88,7 @@ def grad_cam(
     return _weighted_maps(model, x, layer, objective, lambda A, g: g.mean((-2, -1)), relu, grid, batch_size)
 
 
+@convert_arguments
 def grad_cam_plus_plus(
     model: nn.Module,
     x: Tensor,
@@ -137,6 +140,7 @@ def grad_cam_plus_plus(
     return _weighted_maps(model, x, layer, objective, weight_channels, relu, grid, batch_size)
 
 
+@convert_arguments
 def counterfactual_cam(
     model: nn.Module,
     x: Tensor,
@@ -183,6 +187,7 @@ def counterfactual_cam(
     return _weighted_maps(model, x, layer, objective, lambda A, g: -g.mean((-2, -1)), relu, grid, batch_size)
 
 
+@convert_arguments
 def contrast_cam(
     model: nn.Module,
     x: Tensor,
@@ -243,6 +248,7 @@ def contrast_cam(
     return grad_cam(model, x, layer, J, relu=relu, grid=grid, batch_size=batch_size)
 
 
+@convert_arguments
 def guided_grad_cam(
     model: nn.Module,
     x: Tensor,
@@ -287,6 +293,7 @@ def guided_grad_cam(
     return guided_backprop(model, x, J, batch_size=batch_size) * cam[:, None]
 
 
+@convert_arguments
 def all_class_cams(
     model: nn.Module,
     x: Tensor,
@@ -325,16 +332,18 @@ def all_class_cams(
     """
     check_shapes(x=(x, "floats N C H W"))
 
-    def mean_over_positions(g: Tensor) -> Tensor:
-        return gradient_maps(g, spatial_layout(g.shape[1:], x.shape[-2:], grid)).mean((-2, -1))
-
     def one_batch(x: Tensor) -> tuple[Tensor, Tensor]:
+        def mean_over_positions(g: Tensor) -> Tensor:
+            check_layer_rows(g[0], x)
+            return gradient_maps(g, spatial_layout(g.shape[1:], x.shape[-2:], grid)).mean((-2, -1))
+
         A, logits, alpha = reduced_class_jacobian(model, x, layer, mean_over_positions, classes=classes)
         return logits, torch.einsum("nck,nkhw->nchw", alpha, spatial_layout(A.shape, x.shape[-2:], grid)(A))
 
     return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
+@convert_arguments
 def all_contrast_cams(logits: Tensor, maps: Tensor) -> Tensor:
     """Return the contrast maps of every class Q, "Why P, rather than Q?", from all class maps.
 

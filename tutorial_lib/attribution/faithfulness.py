@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from tutorial_lib._batching import expand_to_samples
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._tensor_ops import log_odds
+from tutorial_lib._validation import check_counts, check_shapes, convert_arguments
 from tutorial_lib.attribution.maps import check_maps
-from tutorial_lib.gradients import fix_predicted_class, log_prob, objective_values
+from tutorial_lib.gradients import Objective, fix_predicted_class, logit, objective_values
 from tutorial_lib.gradients.objectives import Target
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
 class PerturbationCurve(NamedTuple):
@@ -41,6 +43,7 @@ class DropResult(NamedTuple):
     increase: Tensor
 
 
+@convert_arguments
 def deletion_curve(
     model: nn.Module,
     x: Tensor,
@@ -92,6 +95,7 @@ def deletion_curve(
     )
 
 
+@convert_arguments
 def insertion_curve(
     model: nn.Module,
     x: Tensor,
@@ -141,6 +145,7 @@ def insertion_curve(
     return _perturbation_curve(model, x, x, start_images, maps, target, n_steps, batch_size, generator)
 
 
+@convert_arguments
 def average_drop(
     model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, batch_size: int = 64
 ) -> DropResult:
@@ -176,12 +181,14 @@ def average_drop(
     L = check_maps(maps, x.shape[:1] + x.shape[2:], "images").relu()
     maximum = L.amax((1, 2), keepdim=True)
     L = L / torch.where(maximum > 0, maximum, 1)
-    J = fix_predicted_class(model, x, log_prob(target), batch_size=batch_size)
-    log_Y, log_O = (objective_values(model, images, J, batch_size=batch_size) for images in (x, x * L[:, None].to(x)))
+    J = _target_log_odds(model, x, target, batch_size)
+    odds_Y, odds_O = (objective_values(model, images, J, batch_size=batch_size) for images in (x, x * L[:, None].to(x)))
     # (Y − O) / Y = 1 − O/Y, from the logarithms, which do not underflow.
-    return DropResult((log_O - log_Y).clamp(max=0).expm1().abs(), log_O > log_Y)
+    log_ratio = logsigmoid(odds_O) - logsigmoid(odds_Y)
+    return DropResult(log_ratio.clamp(max=0).expm1().abs().to(x), odds_O > odds_Y)
 
 
+@convert_arguments
 def gaussian_blur(x: Tensor) -> Tensor:
     """Return images without fine detail, convolved with a Gaussian of σ = 5 pixels.
 
@@ -220,22 +227,26 @@ def _perturbation_curve(
     generator: torch.Generator | None,
 ) -> PerturbationCurve:
     """The curve of images that show ``highest`` at the n pixels of highest map value and ``others`` elsewhere."""
-    if n_steps < 1:
-        raise ValueError(f"a curve needs at least one step, not {n_steps}")
+    check_counts(n_steps=n_steps)
     ranks = _pixel_ranks(check_maps(maps, x.shape[:1] + x.shape[2:], "images"), generator)
-    J = fix_predicted_class(model, x, log_prob(target), batch_size=batch_size)
+    J = _target_log_odds(model, x, target, batch_size)
     n_pixels = ranks[0].numel()
     counts = [round(s / n_steps * n_pixels) for s in range(n_steps + 1)]
     perturbed = (torch.where((ranks < n)[:, None], highest, others) for n in counts)
-    p = torch.stack([objective_values(model, images, J, batch_size=batch_size).exp() for images in perturbed], 1)
+    p = torch.stack([objective_values(model, images, J, batch_size=batch_size).sigmoid() for images in perturbed], 1)
     fraction = torch.tensor([n / n_pixels for n in counts], dtype=p.dtype, device=p.device)
-    return PerturbationCurve(fraction, p, torch.trapezoid(p, fraction, dim=1))
+    return PerturbationCurve(*(t.to(x) for t in (fraction, p, torch.trapezoid(p, fraction, dim=1))))
+
+
+def _target_log_odds(model: nn.Module, x: Tensor, target: Target, batch_size: int) -> Objective:
+    """The log-odds of a class, from which its probability follows without rounding to 1 too early."""
+    return fix_predicted_class(model, x, Objective(log_odds, *logit(target).bound, classes=True), batch_size=batch_size)
 
 
 def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:
     """The rank of each pixel in its map, 0 for the highest value, (N, H, W); ties are in random order."""
     generator = default_generator(generator)
     values = maps.flatten(1)
-    shuffled = torch.randperm(values.shape[1], generator=generator, device=generator.device).to(maps.device)
+    shuffled = random_permutation(generator, values.shape[1]).to(maps.device)
     order = shuffled[values[:, shuffled].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(1).view_as(maps)

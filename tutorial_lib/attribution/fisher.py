@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ class LastLayerFisher:
         They are the covariance over Q ~ p of p − e_Q, the derivative δ of the loss to Q.
         """
         p = self.logits.softmax(1)
-        return torch.diag_embed(p * complement_probabilities(self.logits)) - (
-            p[:, :, None] * p[:, None] * (1 - torch.eye(p.shape[1]).to(p))
-        )
+        others = 1 - torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
+        return torch.diag_embed(p * complement_probabilities(self.logits)) - p[:, :, None] * p[:, None] * others
 
     @property
     def trace(self) -> Tensor:
@@ -44,8 +43,10 @@ class LastLayerFisher:
         A higher value means that the prediction is less certain, or that the norm of h is larger.
         """
         # 1 − ‖p‖² = Σ_c p_c (1 − p_c), without the cancellation that would lose it where the prediction is confident.
-        return (self.logits.softmax(1) * complement_probabilities(self.logits)).sum(1) * self.h.square().sum(1)
+        z, h = _fine(self.logits), _fine(self.h)
+        return ((z.softmax(1) * complement_probabilities(z)).sum(1) * h.square().sum(1)).to(self.h)
 
+    @convert_arguments
     def quadratic_form(self, direction: Tensor) -> Tensor:
         """Return Δᵀ F Δ for a change Δ of the weight.
 
@@ -72,11 +73,18 @@ class LastLayerFisher:
                 f"direction must be shaped like the weight, {weight_shape}, or hold one such matrix per sample, "
                 f"not {tuple(direction.shape)}"
             )
-        directions = direction.detach().to(self.h).expand(len(self.h), *weight_shape)
-        p, logit_changes = self.logits.softmax(1), torch.einsum("ncd,nd->nc", directions, self.h)
-        return (p * (logit_changes - (p * logit_changes).sum(1, keepdim=True)).square()).sum(1)
+        h = _fine(self.h)
+        directions = direction.detach().to(h).expand(len(h), *weight_shape)
+        p, logit_changes = _fine(self.logits).softmax(1), torch.einsum("ncd,nd->nc", directions, h)
+        return (p * (logit_changes - (p * logit_changes).sum(1, keepdim=True)).square()).sum(1).to(self.h)
 
 
+def _fine(t: Tensor) -> Tensor:
+    """A tensor in single precision at least, so that sums of squares do not overflow."""
+    return t.to(promote_to_float32(t))
+
+
+@convert_arguments
 def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
     """Return the Fisher information of the weight W of the last layer at each sample.
 
@@ -104,5 +112,5 @@ def last_layer_fisher(logits: Tensor, features: Tensor) -> LastLayerFisher:
         >>> last_layer_fisher(torch.zeros(1, 2), torch.tensor([[3., 4.]])).trace
         tensor([12.5000])
     """
-    check_shapes(logits=(logits, "floats n C"), features=(features, "floats n d"))
+    check_shapes(logits=(logits, "logits n C"), features=(features, "floats n d"))
     return LastLayerFisher(logits.detach(), features.detach().to(logits))

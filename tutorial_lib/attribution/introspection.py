@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._tensor_ops import complement_probabilities
-from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
+from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import penultimate_features
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 # The entry Q of the gradient of each loss J(Q) with respect to the logits, for every class Q, as a function of the
 # logits and of the target logit M.
@@ -25,6 +25,7 @@ LOSSES: dict[str, Callable[[Tensor, float], Tensor]] = {
 }
 
 
+@convert_arguments
 def introspective_features(
     model: nn.Module,
     x: Tensor,
@@ -94,10 +95,12 @@ class MLPHead:
         tensor([0, 1])
     """
 
+    @convert_arguments
     def __init__(self, hidden: tuple[int, ...] = (300, 100)):
         self.hidden = tuple(hidden)
         self.network: nn.Sequential | None = None
 
+    @convert_arguments
     def fit(
         self,
         features: Tensor,
@@ -142,13 +145,14 @@ class MLPHead:
             network = _make_mlp([flat.shape[1], *self.hidden, int(labels.max()) + 1], generator).to(flat)
             optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
             for _ in range(epochs):
-                for rows in torch.randperm(len(flat), generator=generator).to(flat.device).split(batch_size):
+                for rows in random_permutation(generator, len(flat)).to(flat.device).split(batch_size):
                     optimizer.zero_grad()
                     cross_entropy(network(flat[rows]), labels[rows]).backward()
                     optimizer.step()
             self.network = network.requires_grad_(False)
         return self
 
+    @convert_arguments
     def logits(self, features: Tensor) -> Tensor:
         """Return the logits of features.
 
@@ -194,6 +198,7 @@ class IntrospectiveClassifier:
         tensor([0, 1])
     """
 
+    @convert_arguments
     def __init__(
         self,
         model: nn.Module,
@@ -204,6 +209,7 @@ class IntrospectiveClassifier:
     ):
         self.model, self.feature_fn, self.batch_size, self.head = model, feature_fn, batch_size, MLPHead(hidden)
 
+    @convert_arguments
     def features(self, x: Tensor) -> Tensor:
         """Return the features on which the second stage is trained.
 
@@ -215,6 +221,7 @@ class IntrospectiveClassifier:
         """
         return run_in_batches(partial(self.feature_fn, self.model), x, batch_size=self.batch_size)
 
+    @convert_arguments
     def fit(self, x: Tensor, labels: Tensor, **options: Any) -> IntrospectiveClassifier:
         """Train the second stage on clean images, and return the classifier.
 
@@ -229,6 +236,7 @@ class IntrospectiveClassifier:
         self.head.fit(self.features(x), labels, **options)
         return self
 
+    @convert_arguments
     def logits(self, x: Tensor) -> Tensor:
         """Return the logits of the second stage.
 
@@ -240,6 +248,7 @@ class IntrospectiveClassifier:
         """
         return self.head.logits(self.features(x))
 
+    @convert_arguments
     def predict(self, x: Tensor) -> Tensor:
         """Return the classes that the second stage predicts.
 
@@ -263,7 +272,7 @@ def _make_mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
     """A multilayer perceptron with sigmoids between its layers, initialized as ``nn.Linear`` but from a generator."""
     layers: list[nn.Module] = []
     for n_in, n_out in zip(widths, widths[1:]):
-        linear = nn.utils.skip_init(nn.Linear, n_in, n_out)
+        linear = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
         for p in linear.parameters():
             nn.init.uniform_(p, -(n_in**-0.5), n_in**-0.5, generator=generator)
         layers += [linear, nn.Sigmoid()]

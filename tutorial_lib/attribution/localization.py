@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
-from torch.nn.functional import conv2d
 
-from tutorial_lib._validation import check_shapes, promote_to_float32
+from tutorial_lib._validation import check_nonnegative, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.attribution.maps import check_maps
 
 
+@convert_arguments
 def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: int = 0) -> Tensor:
     """Return whether the maximum of each map lies inside its mask (the pointing game).
 
@@ -40,16 +42,17 @@ def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: int = 0) -> Tensor:
         (tensor([1.]), tensor([0.3333]))
     """
     values, inside = _flatten_maps_and_masks(maps, masks)
-    if tolerance < 0:
-        raise ValueError(f"tolerance must be at least 0 pixels, not {tolerance}")
+    check_nonnegative(tolerance=tolerance)
     if tolerance:
-        offsets = torch.arange(-tolerance, tolerance + 1)
-        disc = (offsets[:, None].square() + offsets.square() <= tolerance**2).to(masks.device, torch.float32)
-        inside = (conv2d(masks[:, None].float(), disc[None, None], padding=tolerance) > 0.5).flatten(1)
+        # The distance of each pixel to its mask; an empty mask has no distance, and no pixel inside.
+        distances = np.stack([distance_transform_edt(~mask) for mask in masks.cpu().numpy()])
+        near = torch.from_numpy(distances <= tolerance).to(masks.device)
+        inside = near.flatten(1) & inside.any(1, keepdim=True)
     is_maximum = values == values.amax(1, keepdim=True)
     return ((is_maximum & inside).to(promote_to_float32(maps)).sum(1) / is_maximum.sum(1)).to(maps.dtype)
 
 
+@convert_arguments
 def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
     """Return the share of each map's positive values that lies inside its mask.
 

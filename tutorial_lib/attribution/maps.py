@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib._batching import broadcast_per_sample
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_counts, check_shapes, convert_arguments, promote_to_float32
 
 # The floor of normalize_maps: rounding errors of terms of order one stay below it, in units of the precision.
 ROUNDING_ULPS = 8
 
 
+@convert_arguments
 def upsample(maps: Tensor, size: int | Sequence[int]) -> Tensor:
     """Return maps resized bilinearly to the size of the image.
 
@@ -37,12 +38,13 @@ def upsample(maps: Tensor, size: int | Sequence[int]) -> Tensor:
     if maps.dim() not in (3, 4) or not maps.is_floating_point() or 0 in maps.shape[1:]:
         raise ValueError(f"maps must be floats (N, h, w) or (N, C, h, w), not {maps.dtype} {tuple(maps.shape)}")
     stacked = maps[:, None] if maps.dim() == 3 else maps
-    resized = F.interpolate(
-        stacked, size if isinstance(size, int) else list(size), mode="bilinear", align_corners=False
-    )
+    height, width = (size, size) if isinstance(size, int) else size
+    check_counts(height=height, width=width)
+    resized = F.interpolate(stacked, (height, width), mode="bilinear", align_corners=False)
     return resized[:, 0] if maps.dim() == 3 else resized
 
 
+@convert_arguments
 def reduce_channels(maps: Tensor) -> Tensor:
     """Return the largest absolute value over the color channels: the classical saliency map.
 
@@ -67,6 +69,7 @@ def reduce_channels(maps: Tensor) -> Tensor:
     return maps.abs() if maps.dim() == 3 else maps.abs().amax(1)
 
 
+@convert_arguments
 def normalize_maps(maps: Tensor, *, scale: Tensor | None = None) -> Tensor:
     """Return maps for display, each divided by its largest absolute value.
 
@@ -123,6 +126,7 @@ def max_magnitude(maps: Tensor) -> Tensor:
     return _flatten_maps(maps).abs().amax(1)
 
 
+@convert_arguments
 def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:
     """Return the ℓ1 norm of each map relative to that of another map.
 
@@ -144,8 +148,8 @@ def l1_ratio(maps: Tensor, to: Tensor) -> Tensor:
     """
     if maps.shape != to.shape:
         raise ValueError(f"both maps must have the same shape, got {tuple(maps.shape)} and {tuple(to.shape)}")
-    norm, reference_norm = (_flatten_maps(m).abs().sum(1) for m in (maps, to))
-    return torch.where(norm == 0, norm, norm / reference_norm)
+    norm, reference_norm = (_flatten_maps(m).abs().sum(1, dtype=promote_to_float32(m)) for m in (maps, to))
+    return torch.where(norm == 0, norm, norm / reference_norm).to(maps)
 
 
 def check_maps(maps: Tensor, shape: Sequence[int], size_of: str) -> Tensor:

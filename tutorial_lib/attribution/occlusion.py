@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices, expand_to_samples
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, objective_values
 
 
+@convert_arguments
 def occlusion(
     model: nn.Module,
     x: Tensor,
@@ -61,22 +62,23 @@ def occlusion(
     uncovered = objective_values(model, x, J, batch_size=batch_size)
     filler = expand_to_samples(x.mean((2, 3), keepdim=True) if fill is None else fill, x)
     # At each pixel, the number of patches that cover it and the sum of their decreases.
-    counts, sums = x.new_zeros(x.shape[-2:]), torch.zeros_like(x[:, 0])
+    counts, sums = x.new_zeros(x.shape[-2:]), torch.zeros_like(x[:, 0], dtype=promote_to_float32(x))
     windows_per_batch = max(1, batch_size // len(x))
     for batch in batch_slices(len(windows), windows_per_batch):
         for rows in batch_slices(len(x), batch_size):
             copies = x[rows].repeat(len(windows[batch]), 1, 1, 1).unflatten(0, (len(windows[batch]), -1))
             for copy, (down, across) in zip(copies, windows[batch]):
                 copy[..., down, across] = filler[rows][..., down, across]
-            index = torch.arange(len(x))[rows].repeat(len(copies))
+            index = torch.arange(len(x), device="cpu")[rows].repeat(len(copies))
             covered = objective_values(model, copies.flatten(0, 1), J.select(index), batch_size=batch_size)
             for decrease, (down, across) in zip(uncovered[rows] - covered.view(len(copies), -1), windows[batch]):
                 sums[rows, down, across] += decrease[:, None, None]
     for down, across in windows:
         counts[down, across] += 1
-    return sums / counts
+    return (sums / counts).to(x)
 
 
+@convert_arguments
 def occlusion_windows(
     size: Sequence[int], window: int | tuple[int, int] = 8, stride: int | tuple[int, int] | None = None
 ) -> list[tuple[slice, slice]]:

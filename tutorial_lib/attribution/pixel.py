@@ -8,11 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices, broadcast_per_sample, expand_to_samples
-from tutorial_lib._validation import check_choice, check_floating, promote_to_float32
+from tutorial_lib._validation import (
+    check_choice,
+    check_counts,
+    check_floating,
+    check_nonnegative,
+    convert_arguments,
+    format_tensor,
+    promote_to_float32,
+)
 from tutorial_lib.gradients import ObjectiveLike, fix_predicted_class, input_gradient, objective_values
 from tutorial_lib.runtime import default_generator
 
 
+@convert_arguments
 def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, batch_size: int = 64) -> Tensor:
     """Return the saliency map, the gradient of the logit with respect to the input, ∂z_c/∂x.
 
@@ -44,6 +53,7 @@ def saliency(model: nn.Module, x: Tensor, objective: ObjectiveLike = None, *, ba
     return input_gradient(model, x, objective, batch_size=batch_size)
 
 
+@convert_arguments
 def smoothgrad(
     model: nn.Module,
     x: Tensor,
@@ -88,11 +98,8 @@ def smoothgrad(
         True
     """
     check_choice(reduction, ["mean", "square", "variance"], "reduction")
-    if n_samples < 1 or noise_level < 0:
-        raise ValueError(
-            "smoothgrad needs at least one sample and a noise level ≥ 0, "
-            f"got n_samples={n_samples} and noise_level={noise_level}"
-        )
+    check_counts(n_samples=n_samples)
+    check_nonnegative(noise_level=noise_level)
     generator = default_generator(generator)
 
     def sample_noise(points: range) -> Tensor:
@@ -102,7 +109,8 @@ def smoothgrad(
             field.normal_(generator=generator)
         return noise.to(x)
 
-    check_floating(x)
+    if not x.is_floating_point():
+        raise ValueError(f"a gradient with respect to the input needs real floats (N, …), not {format_tensor(x)}")
     x = x.detach()
     value_range = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
     sigma = noise_level * broadcast_per_sample(value_range, x)
@@ -112,6 +120,7 @@ def smoothgrad(
     return {"mean": mean, "square": variance + mean.square(), "variance": variance}[reduction].to(x.dtype)
 
 
+@convert_arguments
 def integrated_gradients(
     model: nn.Module,
     x: Tensor,
@@ -154,12 +163,15 @@ def integrated_gradients(
         True
     """
     check_floating(x)
-    if n_steps < 1:
-        raise ValueError(f"integrated_gradients needs at least one step, not {n_steps}")
+    check_counts(n_steps=n_steps)
     x = x.detach()
     origin = expand_to_samples(baseline, x)
     # The midpoints of S equal parts of the path.
-    fractions = ((torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps).to(x).view(-1, 1, *(1,) * (x.dim() - 1))
+    fractions = (
+        ((torch.arange(n_steps, dtype=torch.float64, device="cpu") + 0.5) / n_steps)
+        .to(x)
+        .view(-1, 1, *(1,) * (x.dim() - 1))
+    )
     path = x - origin
     mean, _ = _gradient_moments(
         model, x, objective, origin, path, lambda p: fractions[p.start : p.stop], n_steps, batch_size, False
@@ -167,6 +179,7 @@ def integrated_gradients(
     return (path * mean).to(x.dtype)
 
 
+@convert_arguments
 def convergence_delta(
     model: nn.Module,
     x: Tensor,
@@ -205,7 +218,8 @@ def convergence_delta(
     J_x, J_baseline = (
         objective_values(model, samples, J, batch_size=batch_size) for samples in (x, expand_to_samples(baseline, x))
     )
-    return attribution.flatten(1).sum(1) - (J_x - J_baseline)
+    fine = promote_to_float32(attribution)
+    return (attribution.flatten(1).sum(1, dtype=fine) - (J_x.to(fine) - J_baseline.to(fine))).to(attribution)
 
 
 def _gradient_moments(
@@ -233,7 +247,7 @@ def _gradient_moments(
         coefficient = coefficients(range(start, start + k))
         for rows in batch_slices(len(x), batch_size):
             points = (origin[rows] + coefficient * displacement[rows]).flatten(0, 1)
-            index = torch.arange(len(x))[rows].repeat(k)
+            index = torch.arange(len(x), device="cpu")[rows].repeat(k)
             gradients = input_gradient(model, points, J.select(index), batch_size=batch_size).to(mean.dtype)
             batch = gradients.unflatten(0, (k, -1))
             difference = batch.mean(0) - mean[rows]

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients import Layer, find_layer, layer_names
 from tutorial_lib.metrics.correlation import srcc_or_constant
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
 class RandomizationResult(NamedTuple):
@@ -28,6 +29,7 @@ class RandomizationResult(NamedTuple):
     magnitude: Tensor
 
 
+@convert_arguments
 def model_randomization_test(
     model: nn.Module,
     x: Tensor,
@@ -86,7 +88,7 @@ def model_randomization_test(
         for name in names_inside:
             _shuffle_parameters(find_layer(randomized, name), generator)
         correlations.append(_correlate_maps(original_maps, _compute_maps(explain, randomized, x)))
-    similarity, magnitude = torch.tensor(correlations, dtype=torch.float64).unbind(-1)
+    similarity, magnitude = torch.tensor(correlations, dtype=torch.float64, device="cpu").unbind(-1)
     return RandomizationResult(["", *(name for name, _ in stages)], similarity, magnitude)
 
 
@@ -94,7 +96,7 @@ def _shuffle_parameters(module: nn.Module, generator: torch.Generator) -> None:
     """Permute the entries of each parameter that the module owns, in place."""
     with torch.no_grad():
         for p in module.parameters(recurse=False):
-            p.copy_(p.flatten()[torch.randperm(p.numel(), generator=generator).to(p.device)].view_as(p))
+            p.copy_(p.flatten()[random_permutation(generator, p.numel()).to(p.device)].view_as(p))
 
 
 def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, x: Tensor) -> Tensor:

@@ -96,8 +96,30 @@ def spatial_activations_and_gradients(
     # Without images there is one empty batch, so that the engine raises its own error.
     for rows in batch_slices(max(1, len(x)), batch_size):
         A, g = layer_gradient(model, x[rows], layer, bound.select(rows))
+        check_layer_rows(A, x[rows])
         to_maps = spatial_layout(A.shape, x.shape[-2:], grid)
         yield to_maps(A), gradient_maps(g, to_maps)
+
+
+def check_layer_rows(activation: Tensor, x: Tensor) -> None:
+    """Raise an error unless the activation of a layer has one row per image.
+
+    Args:
+        activation: activation of the layer.
+        x: the images (N, C, H, W) that were run.
+
+    Raises:
+        ValueError: the layer has more or fewer rows, so that its maps do not belong to the images one by one.
+
+    Example:
+        >>> import torch
+        >>> check_layer_rows(torch.zeros(2, 5, 4, 4), torch.zeros(2, 3, 8, 8))
+    """
+    if len(activation) != len(x):
+        raise ValueError(
+            f"expected an activation with one row for each of {len(x)} images, got {tuple(activation.shape)}: its "
+            "first axis holds something else, such as frames or time steps; choose a layer with the batch first"
+        )
 
 
 def gradient_maps(gradient: Tensor, to_maps: Layout) -> Tensor:

@@ -7,7 +7,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_choice, check_shapes
+from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.attribution.cam import all_class_cams, all_contrast_cams
 from tutorial_lib.attribution.maps import upsample
 from tutorial_lib.attribution.spatial_layout import Grid
@@ -18,6 +18,7 @@ from tutorial_lib.gradients.objectives import Target
 MAPS_PER_BLOCK = 64
 
 
+@convert_arguments
 def voice_map(
     model: nn.Module,
     x: Tensor,
@@ -69,7 +70,9 @@ def voice_map(
     """
     by_probability = check_choice(weights, ["uniform", "probability"], "weights") == "probability"
     logits, maps = all_class_cams(model, x, layer, grid=grid, batch_size=batch_size)
-    contrasts, p = all_contrast_cams(logits, maps), logits.softmax(1)
+    check_shapes(logits=(logits, "logits N C"))
+    fine = promote_to_float32(maps)  # the squares of small contrasts would underflow in half precision
+    contrasts, p = all_contrast_cams(logits, maps.to(fine)), logits.softmax(1, dtype=fine)
     if by_probability:
         w, unbiased = p, torch.ones_like(p[:, 0])
     else:
@@ -91,9 +94,10 @@ def voice_map(
     mean = reduce(torch.add, (torch.einsum("nc,nchw->nhw", w[:, b], contrast_maps(b)) for b in blocks))
     squares = ((contrast_maps(b) - mean[:, None]).square() for b in blocks)
     variance = reduce(torch.add, (torch.einsum("nc,nchw->nhw", w[:, b], s) for b, s in zip(blocks, squares)))
-    return variance * unbiased[:, None, None]
+    return (variance * unbiased[:, None, None]).to(maps)
 
 
+@convert_arguments
 def map_iou(first: Tensor, second: Tensor, *, threshold: float = 0.1) -> Tensor:
     """Return the intersection over union of two maps, |A ∩ B| / |A ∪ B|.
 
@@ -124,9 +128,12 @@ def map_iou(first: Tensor, second: Tensor, *, threshold: float = 0.1) -> Tensor:
     # NaN is on neither side of the threshold, and would look like a position that is not highlighted.
     undefined = (a + b).isnan().any(1)
     a, b = a > threshold, b > threshold
-    return ((a & b).sum(1) / (a | b).sum(1).clamp(min=1)).to(first.dtype).masked_fill(undefined, torch.nan)
+    fine = promote_to_float32(first)
+    iou = (a & b).sum(1, dtype=fine) / (a | b).sum(1, dtype=fine).clamp(min=1)
+    return iou.to(first.dtype).masked_fill(undefined, torch.nan)
 
 
+@convert_arguments
 def map_snr(maps: Tensor) -> Tensor:
     """Return the signal-to-noise ratio of each map: mean over standard deviation.
 

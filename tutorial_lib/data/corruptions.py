@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, lerp
 from torch.nn.functional import conv2d, pad
 
-from tutorial_lib._validation import check_choice, format_tensor
+from tutorial_lib._validation import check_choice, check_range, convert_arguments, format_tensor, promote_to_float32
 from tutorial_lib.data.scenes import one_over_f_noise
 from tutorial_lib.data.sdf import segment
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
 REFERENCE_HEIGHT = 64  # the lengths below are in pixels of an image of this height
 
@@ -35,7 +35,7 @@ def _noise_map(images: Tensor, slope: float, generator: torch.Generator) -> Tens
 
 def _sparse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """A map (N, 1, H, W) that is zero but for a share of its pixels, each of a random brightness in [0.5, 1]."""
-    uniform = torch.rand(len(images), 1, *images.shape[-2:], generator=generator)
+    uniform = random_uniform(generator, len(images), 1, *images.shape[-2:])
     return ((uniform < share) * (0.5 + 0.5 * uniform / share)).to(images)
 
 
@@ -51,7 +51,7 @@ def lens_blur(images: Tensor, radius: float, generator: torch.Generator) -> Tens
         Images like the input.
     """
     radius = radius * images.shape[-2] / REFERENCE_HEIGHT
-    reach = ceil(radius + 0.5)
+    reach = min(ceil(radius + 0.5), min(images.shape[-2:]) - 1)
     t = torch.arange(-reach, reach + 1.0, device=images.device, dtype=images.dtype)
     disk = (radius + 0.5 - torch.hypot(t[:, None], t[None])).clamp(0, 1)
     return _convolve(images, disk / disk.sum())
@@ -78,13 +78,11 @@ def compression_artifacts(images: Tensor, settings: tuple[float, float], generat
     i = torch.arange(8.0, device=images.device, dtype=images.dtype)
     cosine = 0.5 * torch.cos((2 * i + 1) * i[:, None] * pi / 16)
     cosine[0] *= 0.5**0.5
-    to_luma = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]]).to(images)
+    to_luma = images.new_tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
     blocks = torch.einsum("ij,njhw->nihw", to_luma, padded).reshape(n, 3, rows, 8, columns, 8).transpose(3, 4)
-    step = (
-        (0.02 + 0.012 * (i[:, None] + i)) * coarseness * torch.tensor([1.0, 2, 2]).to(images)[:, None, None, None, None]
-    )
+    step = (0.02 + 0.012 * (i[:, None] + i)) * coarseness * images.new_tensor([1.0, 2, 2])[:, None, None, None, None]
     blocks = cosine.T @ (((cosine @ blocks @ cosine.T) / step).round() * step) @ cosine
-    is_lost = (torch.rand(n, 1, rows, columns, 1, 1, generator=generator) < loss_rate).to(images.device)
+    is_lost = (random_uniform(generator, n, 1, rows, columns, 1, 1) < loss_rate).to(images.device)
     blocks = torch.where(is_lost, blocks.roll(1, 3), blocks)
     decoded = blocks.transpose(3, 4).reshape(n, 3, 8 * rows, 8 * columns)[..., :height, :width]
     return torch.einsum("ij,njhw->nihw", torch.linalg.inv(to_luma), decoded)
@@ -173,9 +171,9 @@ def shadow(images: Tensor, strength: float, generator: torch.Generator) -> Tenso
         Images like the input.
     """
     n, _, height, width = images.shape
-    angle, count, phase = torch.rand(3, n, 1, 1, generator=generator).to(images)
-    v = torch.linspace(-1, 1, height).to(images)[:, None]
-    u = torch.linspace(-width / height, width / height, width).to(images)
+    angle, count, phase = random_uniform(generator, 3, n, 1, 1).to(images)
+    v = torch.linspace(-1, 1, height, dtype=images.dtype, device=images.device)[:, None]
+    u = torch.linspace(-width / height, width / height, width, dtype=images.dtype, device=images.device)
     along = torch.cos(pi * angle) * v + torch.sin(pi * angle) * u
     shade = torch.sigmoid(6 * torch.sin((2 + 3 * count) * pi * along + 2 * pi * phase))
     return images * (1 - strength * shade[:, None])
@@ -228,7 +226,7 @@ _SEVERITY_PARAMETERS: dict[str, tuple[Callable[..., Tensor], tuple]] = {
     "exposure": (overexposure, ((1.3, 0.02), (1.7, 0.05), (2.2, 0.10), (2.9, 0.16), (4.0, 0.22))),
     "gaussian blur": (gaussian_blur, (0.7, 1.1, 1.6, 2.2, 3.0)),
     "noise": (
-        lambda x, sigma, generator: x + sigma * torch.randn(x.shape, generator=generator).to(x),
+        lambda x, sigma, generator: x + sigma * random_normal(generator, *x.shape).to(x),
         (0.05, 0.10, 0.17, 0.26, 0.38),
     ),
     "rain": (rain, ((0.010, 5), (0.018, 6), (0.028, 7), (0.042, 8), (0.060, 9))),
@@ -240,6 +238,7 @@ CORRUPTIONS: tuple[str, ...] = tuple(_SEVERITY_PARAMETERS)
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
+@convert_arguments
 def corrupt(images: Tensor, corruption: str, severity: int, *, generator: torch.Generator | None = None) -> Tensor:
     """Return images under one of the twelve corruptions.
 
@@ -267,9 +266,14 @@ def corrupt(images: Tensor, corruption: str, severity: int, *, generator: torch.
     if severity not in SEVERITIES:
         raise ValueError(f"severity must be 1 (slight) to 5 (severe), not {severity!r}")
     check_images(images)
-    return function(images, parameters[int(severity) - 1], default_generator(generator)).clamp(0, 1)
+    if not len(images):
+        return images.clone()
+    # Half precision is too coarse for the convolutions and transforms.
+    fine = images.to(promote_to_float32(images))
+    return function(fine, parameters[severity - 1], default_generator(generator)).clamp(0, 1).to(images)
 
 
+@convert_arguments
 def check_images(images: Tensor) -> None:
     """Raise an error unless images are floats in [0, 1] of shape (N, 3, H, W).
 
@@ -289,8 +293,4 @@ def check_images(images: Tensor) -> None:
             f"expected images of shape (N, 3, H, W), floats in [0, 1], got {format_tensor(images)}; "
             "add a batch axis to a single image: images[None]; divide bytes by 255"
         )
-    if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # NaN fails both
-        low, high = float(images.amin()), float(images.amax())
-        raise ValueError(
-            f"expected images in [0, 1], got values from {low:.3g} to {high:.3g}; undo a normalization, or clamp them"
-        )
+    check_range("images", images, 0, 1, "divide bytes by 255, undo a normalization, or clamp them")

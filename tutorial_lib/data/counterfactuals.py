@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data.rendering import CHROMATIC_PAINTS, SignCoverage, composite, iter_scene_batches, rasterize_signs
 from tutorial_lib.data.scenes import Pose, Scene, one_over_f_noise, sample_scenes
 from tutorial_lib.data.signs import SIGNS, SignLabels, to_label_tensor
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_uniform
 
 # Factor -> default amount of its change.
 DEFAULT_FACTOR_CHANGE = {
@@ -129,6 +129,7 @@ def _render_pair_batch(
     return image, counterfactual, differs & (scene.occluder_alpha < 1)
 
 
+@convert_arguments
 def counterfactual_pairs(
     labels: SignLabels,
     others: SignLabels | None = None,
@@ -182,9 +183,12 @@ def counterfactual_pairs(
     if len(others) not in (1, len(labels)):
         raise ValueError(f"{len(others)} other signs do not fit {len(labels)} labels; give one, or one for each")
     others = others.expand(len(labels))
-    amount = torch.as_tensor(DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32).expand(
-        len(labels)
+    amount = torch.as_tensor(
+        DEFAULT_FACTOR_CHANGE[factor] if amount is None else amount, dtype=torch.float32, device="cpu"
     )
+    if amount.shape not in ((), labels.shape):
+        raise ValueError(f"expected one amount, or one for each label ({len(labels)},), got {tuple(amount.shape)}")
+    amount = amount.expand(len(labels))
     generator = default_generator(generator)
     batches = []
     for rows, part in iter_scene_batches(
@@ -195,6 +199,7 @@ def counterfactual_pairs(
     return CounterfactualPair(*map(torch.cat, zip(*batches, strict=True)))
 
 
+@convert_arguments
 def two_sign_images(
     left: SignLabels,
     right: SignLabels,
@@ -256,6 +261,7 @@ def _join_cells(cells: Tensor) -> Tensor:
     return cells.unflatten(0, (-1, 3, 3)).permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
 
 
+@convert_arguments
 def odd_one_out_arrays(
     kind: str,
     n: int = 1,
@@ -294,17 +300,20 @@ def odd_one_out_arrays(
             f"try {max(24, 3 * round(size / 3))}"
         )
     generator = default_generator(generator)
+
+    def random_index(n: int) -> int:
+        return int(torch.randint(n, (1,), generator=generator, device=generator.device))
+
     arrays = []
     for _ in range(n):
-        base = int(torch.randint(len(SIGNS), (1,), generator=generator))
-        position = int(torch.randint(9, (1,), generator=generator))
-        labels, is_odd = torch.full((9,), base), torch.arange(9) == position
+        base, position = random_index(len(SIGNS)), random_index(9)
+        labels, is_odd = torch.full((9,), base, device="cpu"), torch.arange(9, device="cpu") == position
         if kind == "class":
-            labels[position] = (base + 1 + int(torch.randint(len(SIGNS) - 1, (1,), generator=generator))) % len(SIGNS)
+            labels[position] = (base + 1 + random_index(len(SIGNS) - 1)) % len(SIGNS)
         elif kind == "near":
             labels[position] = SIGNS.index(MOST_SIMILAR_SIGN[SIGNS[base]])
         scene = sample_scenes(1, size=size, distribution="clean", generator=generator, device=device).repeat(9)
-        jitter = torch.rand(6, 9, generator=generator).to(scene.hue_shift) * 2 - 1
+        jitter = random_uniform(generator, 6, 9).to(scene.hue_shift) * 2 - 1
         is_odd = is_odd.to(scene.hue_shift)
         pose = Pose(
             yaw=0.15 * jitter[0],
@@ -328,5 +337,5 @@ def odd_one_out_arrays(
         images, mask, signs = map(
             _join_cells, (rendered.images, rendered.sign_mask * is_odd[:, None, None, None], rendered.sign_mask)
         )
-        arrays.append((images, mask, labels[None], torch.tensor([position]), signs))
+        arrays.append((images, mask, labels[None], torch.tensor([position], device="cpu"), signs))
     return OddOneOutArrays(*map(torch.cat, zip(*arrays, strict=True)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.data._safe_io import hash_parts, open_image
 from tutorial_lib.data.corruptions import SEVERITIES, corrupt
 from tutorial_lib.data.image_files import image_to_tensor
@@ -45,6 +45,7 @@ class QualityDataset:
         ValueError: the arguments differ in length, a reference is missing, or ``higher_is`` is unknown.
     """
 
+    @convert_arguments
     def __init__(
         self,
         images: Iterable[Tensor | Path],
@@ -59,7 +60,7 @@ class QualityDataset:
     ):
         self.images, self.reference_images = list(images), dict(reference_images)
         self.references, self.distortion_types = tuple(references), tuple(distortion_types)
-        self.scores = torch.as_tensor(scores, dtype=torch.float64)
+        self.scores = torch.as_tensor(scores, dtype=torch.float64, device="cpu")
         self.higher_is = check_choice(higher_is, ("worse", "better"), "direction")
         self.score_description, self.description = score_description, description
         if not len(self.images) == len(self.references) == len(self.distortion_types) == len(self.scores):
@@ -113,6 +114,7 @@ class QualityDataset:
         )
 
 
+@convert_arguments
 def make_distortion_dataset(
     references: Tensor | int = 12,
     *,
@@ -152,7 +154,7 @@ def make_distortion_dataset(
     """
     generator = default_generator(generator)
     if isinstance(references, int):
-        clean = render(torch.arange(references) % len(SIGNS), size=size, generator=generator)
+        clean = render(torch.arange(references, device="cpu") % len(SIGNS), size=size, generator=generator)
         description = "rendered"
     else:
         clean, description = references, "distortions of given images"
@@ -178,6 +180,7 @@ def make_distortion_dataset(
     )
 
 
+@convert_arguments
 def skimage_photos(
     size: int = 192, *, names: Sequence[str] = SKIMAGE_PHOTOS, device: torch.device | str | None = None
 ) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, hash_parts, is_plain_filename, load_npz, open_image
 from tutorial_lib.data.image_files import image_to_tensor
 
@@ -67,6 +67,7 @@ class FixationDataset:
     def __repr__(self) -> str:
         return f"FixationDataset({self.description}, {len(self.table['x']):,} fixations)"
 
+    @convert_arguments
     def image_size(self, i: int) -> tuple[int, int]:
         """Return the height and the width of an image as it was presented.
 
@@ -79,6 +80,7 @@ class FixationDataset:
         with open_image(self.folder / "images" / self.names[i]) as photo:
             return photo.height, photo.width
 
+    @convert_arguments
     def image(self, i: int, size: tuple[int, int] | None = None, *, device: torch.device | str | None = None) -> Tensor:
         """Return an image, decoded from its file.
 
@@ -96,6 +98,7 @@ class FixationDataset:
             x = torch.nn.functional.interpolate(x, size, mode="bilinear", antialias=True).clamp(0, 1)
         return x.to(device or "cpu")
 
+    @convert_arguments
     def fixations(
         self, i: int, size: tuple[int, int], *, viewer: int | None = None, without: int | None = None
     ) -> Tensor:
@@ -122,6 +125,7 @@ class FixationDataset:
         return torch.from_numpy(cells.astype(np.int64))
 
 
+@convert_arguments
 def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | None = None) -> FixationDataset:
     """Return an eye-fixation dataset from the folder of its name in the data folder.
 
@@ -171,6 +175,7 @@ def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | N
     return FixationDataset(path.parent, names, table, info.pixels_per_degree, description, sha256)
 
 
+@convert_arguments
 def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_fixations(name)`` finds its folder.
 
@@ -187,6 +192,7 @@ def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     return _table_path(name, data_dir).is_file()
 
 
+@convert_arguments
 def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 

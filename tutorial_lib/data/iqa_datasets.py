@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data._safe_io import is_plain_filename, open_image, read_text
 from tutorial_lib.data.distorted_images import QualityDataset
 
@@ -27,6 +27,7 @@ REQUIRED_COLUMNS = ("distorted", "reference", "distortion")
 MAX_IMAGE_PIXELS = 4_000_000  # no image of these datasets is larger
 
 
+@convert_arguments
 def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath | None = None) -> QualityDataset:
     """Return an image-quality dataset with human scores.
 
@@ -108,6 +109,7 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
     )
 
 
+@convert_arguments
 def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether :func:`load_iqa_dataset` finds the table of a dataset.
 
@@ -128,6 +130,7 @@ def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool
     return _table_path(name, data_dir).is_file()
 
 
+@convert_arguments
 def iqa_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 

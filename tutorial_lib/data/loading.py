@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, explain_download_errors, resolve_data_dir
-from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data._safe_io import atomic_write, load_npz
 from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
 from tutorial_lib.data.registry import DATASETS, DIGIT_CLASSES, download_split
@@ -22,6 +22,7 @@ from tutorial_lib.data.signs import NOVEL_SIGNS, SIGNS
 SIGN_SPLITS = {"train": (10_000, 0, SIGNS), "test": (2_800, 1_000, SIGNS), "novel": (900, 2_000, NOVEL_SIGNS)}
 
 
+@convert_arguments
 def load(
     name: str,
     split: str = "test",
@@ -69,6 +70,7 @@ def load(
     return loader(split, limit=limit, size=size, device=device, data_dir=data_dir)
 
 
+@convert_arguments
 def is_available(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load(name, split)`` needs no download.
 
@@ -92,6 +94,7 @@ def is_available(name: str, split: str = "test", *, data_dir: StrPath | None = N
     return _path(name, split, data_dir).is_file()
 
 
+@convert_arguments
 def download_hint(name: str, split: str = "test", *, data_dir: StrPath | None = None) -> str:
     """Return a one-line hint on how to obtain a dataset that is not available locally.
 
@@ -177,7 +180,7 @@ def _render_signs(
     """The synthetic traffic-sign dataset; without a size, the images have 48×48 pixels."""
     total, seed, signs = SIGN_SPLITS[check_choice(split, SIGN_SPLITS, "split of signs")]
     count, names = min(total, limit or total), SIGNS + NOVEL_SIGNS
-    labels = torch.arange(count) % len(signs) + names.index(signs[0])
+    labels = torch.arange(count, device="cpu") % len(signs) + names.index(signs[0])
     images = render(labels, size=size or 48, generator=torch.Generator().manual_seed(seed), device=device)
     description = f"{count:,} rendered images of signs/{split}"
     return LabeledImages(images, labels.to(images.device), names, description, source="rendered")

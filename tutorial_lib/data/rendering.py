@@ -1,12 +1,13 @@
 """Rendering of traffic signs: the pixels that each paint covers, and the image that a camera records."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, cast, overload
 
 import torch
 from torch import Tensor, lerp
 
 from tutorial_lib._batching import batch_slices
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.data.scenes import RENDER_BATCH, Pose, Scene, sample_scenes
 from tutorial_lib.data.sdf import box
 from tutorial_lib.data.signs import DESIGNS, PAINTS, SignLabels, to_label_tensor
@@ -15,7 +16,7 @@ from tutorial_lib.runtime import default_generator
 
 FOCAL_LENGTH = 3.5  # in units of half the height of the image
 # Which paints have a hue that can be rotated.
-CHROMATIC_PAINTS = torch.tensor([max(color) - min(color) > 0.1 for color in PAINTS.values()])
+CHROMATIC_PAINTS = torch.tensor([max(color) - min(color) > 0.1 for color in PAINTS.values()], device="cpu")
 
 
 class SignCoverage(NamedTuple):
@@ -75,13 +76,13 @@ def sign_plane_coordinates(pose: Pose, height: int, width: int) -> tuple[Tensor,
         x and y in the plane of the sign and the width of the pixel there, each (N, H, W) in units of the sign, and the
         unit vector (N, 3) in which the sign faces.
     """
-    yaw, pitch, roll, size, center_x, center_y = map(torch.as_tensor, pose)
+    yaw, pitch, roll, size, center_x, center_y = cast(tuple[Tensor, ...], pose)
     rotation = _rotation_matrix(yaw, pitch, roll)
     column = torch.stack([center_x, center_y, torch.ones_like(center_x)], -1)[..., None]
     projected = torch.cat([rotation[:, :2, :2], rotation[:, 2:, :2] / FOCAL_LENGTH], 1)
     to_sign = torch.linalg.inv(torch.cat([projected * size[:, None, None], column], 2))
-    v = ((torch.arange(height, device=size.device) + 0.5) / height * 2 - 1).to(size)
-    u = ((torch.arange(width, device=size.device) + 0.5) / height * 2 - width / height).to(size)
+    v = (torch.arange(height, device=size.device, dtype=size.dtype) + 0.5) / height * 2 - 1
+    u = (torch.arange(width, device=size.device, dtype=size.dtype) + 0.5) / height * 2 - width / height
     a, b, c = to_sign[:, :, 0, None, None], to_sign[:, :, 1, None, None], to_sign[:, :, 2, None, None]
     x, y, w = (a * u + b * v[:, None] + c).unbind(1)
     footprint = 2 / height * (torch.linalg.det(to_sign).abs()[:, None, None] / w.abs() ** 3).sqrt()
@@ -155,8 +156,8 @@ def composite(scene: Scene, *coverages: SignCoverage, poles: bool = True) -> Ren
         torch.zeros_like(scene.occluder_alpha),
     )
     height, width = image.shape[-2:]
-    v = torch.linspace(-1, 1, height, device=image.device).to(image)[:, None]
-    u = torch.linspace(-1, 1, width, device=image.device).to(image)
+    v = torch.linspace(-1, 1, height, device=image.device, dtype=image.dtype)[:, None]
+    u = torch.linspace(-1, 1, width, device=image.device, dtype=image.dtype)
     illumination = (
         1 + scene.illumination_gradient[:, :1, None, None] * u + scene.illumination_gradient[:, 1:, None, None] * v
     )
@@ -230,6 +231,7 @@ def render(
 ) -> RenderResult: ...
 
 
+@convert_arguments
 def render(
     labels: SignLabels,
     *,
@@ -276,7 +278,7 @@ def render(
     ):
         if pose is not None:
             full_pose = full_pose or pose.for_batch(len(labels), part.background)
-            part = part.replace(pose=Pose(*(torch.as_tensor(field)[rows] for field in full_pose)))
+            part = part.replace(pose=Pose(*(cast(Tensor, field)[rows] for field in full_pose)))
         coverage = rasterize_signs(labels[rows], part.pose, *part.background.shape[-2:])
         batches.append(composite(part, coverage))
     if not batches:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, lerp
 
-from tutorial_lib._validation import check_choice
-from tutorial_lib.runtime import default_generator
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
+from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
 RENDER_BATCH = 64  # images that are rendered at once; few enough to fit into the cache of a CPU
 
@@ -41,6 +41,7 @@ class Pose(NamedTuple):
     x: Tensor | float = 0.0
     y: Tensor | float = 0.0
 
+    @convert_arguments
     def for_batch(self, n: int, like: Tensor) -> "Pose":
         """Return the same pose with every field as a tensor (n,); gradients pass through.
 
@@ -142,6 +143,7 @@ class Scene:
         index = slice(index, index + 1 or None) if isinstance(index, int) else index
         return self._map(lambda tensor: tensor[index])
 
+    @convert_arguments
     def repeat(self, times: int) -> "Scene":
         """Return every scene several times in a row.
 
@@ -176,21 +178,23 @@ def one_over_f_noise(
     Yields:
         Maps (n, 1, height, width).
     """
-    rows = torch.fft.fftfreq(height, 1 / height)[:, None]
+    float32: Any = {"dtype": torch.float32, "device": "cpu"}
+    rows = torch.fft.fftfreq(height, 1 / height, **float32)[:, None]
     # The factor gives a frequency the same wavelength in pixels along both axes.
-    columns = torch.fft.rfftfreq(width, 1 / width)[None] * (height / width)
+    columns = torch.fft.rfftfreq(width, 1 / width, **float32)[None] * (height / width)
     frequency = torch.hypot(rows, columns).clamp(min=min(1, height / width)).to(device)
     for slope in slopes:
-        white = torch.randn(n, height, width // 2 + 1, 2, generator=generator).to(device)
+        white = random_normal(generator, n, height, width // 2 + 1, 2).to(device)
         smooth = torch.fft.irfft2(torch.view_as_complex(white) / frequency**slope, s=(height, width))
         smooth = smooth - smooth.mean((1, 2), keepdim=True)
-        yield (smooth / smooth.std((1, 2), keepdim=True))[:, None]
+        spread = smooth.std((1, 2), correction=min(1, height * width - 1), keepdim=True)
+        yield (smooth / torch.where(spread > 0, spread, 1))[:, None]  # a map of one pixel does not vary
 
 
 def _color_variation(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
     """One color per image (n, 3, 1, 1): the base color with random brightness and a little random hue."""
-    brightness = 1 + 3 * spread * torch.randn(n, 1, generator=generator)
-    color = torch.tensor(base) * brightness + 0.35 * spread * torch.randn(n, 3, generator=generator)
+    brightness = 1 + 3 * spread * random_normal(generator, n, 1)
+    color = brightness.new_tensor(base) * brightness + 0.35 * spread * random_normal(generator, n, 3)
     return color.clamp(0.02, 0.98)[..., None, None]
 
 
@@ -201,7 +205,7 @@ def _background(
 
     def uniform(low: float, high: float) -> Tensor:
         """One number per image."""
-        return (low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)).to(device)
+        return (low + (high - low) * random_uniform(generator, n, 1, 1, 1)).to(device)
 
     def color(base: tuple[float, ...], spread: float) -> Tensor:
         """One color per image."""
@@ -209,11 +213,12 @@ def _background(
 
     def chance(probability: float) -> Tensor:
         """1 or 0 per image."""
-        return (torch.rand(n, 1, 1, 1, generator=generator) < probability).float().to(device)
+        return (random_uniform(generator, n, 1, 1, 1) < probability).float().to(device)
 
     edge = height / 3  # steepness of the edges between two regions: a transition takes about a pixel
-    v = torch.linspace(-1, 1, height, device=device)[:, None]
-    u = torch.linspace(-width / height, width / height, width, device=device)[None]
+    float32: Any = {"dtype": torch.float32, "device": device}
+    v = torch.linspace(-1, 1, height, **float32)[:, None]
+    u = torch.linspace(-width / height, width / height, width, **float32)[None]
     clouds, grain, gravel, ridge, skyline = one_over_f_noise(
         n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device
     )
@@ -222,7 +227,7 @@ def _background(
     sky = lerp(sky, color((0.98, 0.78, 0.58), 0.03), (v + 0.45).clamp(0, 0.9) * chance(0.15))  # evening
     sky = lerp(
         sky,
-        torch.tensor([0.96, 0.96, 0.97], device=device)[:, None, None],
+        torch.tensor([0.96, 0.96, 0.97], **float32)[:, None, None],
         ((clouds - 0.2) * 0.65).clamp(0, 0.92) * chance(0.7),
     )
     sky = lerp(sky, 0.95 * sky.mean(1, keepdim=True), chance(0.22))  # overcast
@@ -261,7 +266,7 @@ def _background(
 
 def _sample_pose(n: int, distribution: SceneDistribution, generator: torch.Generator) -> Pose:
     """Random poses of n signs."""
-    yaw, pitch, roll, size, x, y = torch.rand(6, n, generator=generator)
+    yaw, pitch, roll, size, x, y = random_uniform(generator, 6, n)
     small, large = map(log, distribution.size)
     return Pose(
         yaw=(2 * yaw - 1) * distribution.tilt,
@@ -273,6 +278,7 @@ def _sample_pose(n: int, distribution: SceneDistribution, generator: torch.Gener
     )
 
 
+@convert_arguments
 def sample_scenes(
     n: int,
     *,
@@ -305,16 +311,18 @@ def sample_scenes(
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 8:
         raise ValueError(f"images of {height}×{width} pixels cannot show a sign; use a size of 8 or more")
-    generator = default_generator(generator)
+    check_counts(n=n)
+    generator, device = default_generator(generator), device or "cpu"
 
     # Scalars are sampled before maps, so that the same seed gives the same pose and light at every size.
-    pose = _sample_pose(n, ranges, generator).for_batch(n, torch.empty(0, device=device))
-    light = torch.rand(n, 3, generator=generator) * torch.tensor([1.6, 0.9, 0.6]) + torch.tensor([-0.8, -1.0, 0.4])
-    gradient = 0.2 * torch.rand(n, 2, generator=generator) - 0.1
-    brightness = 0.75 + 0.5 * torch.rand(n, 1, generator=generator)
-    warmth = 0.05 * torch.randn(n, 1, generator=generator) * torch.tensor([1.0, 0.0, -1.0])
-    has_leaves = torch.rand(n, 1, 1, 1, generator=generator) < ranges.leaves
-    density = 0.9 + 1.3 * torch.rand(n, 1, 1, 1, generator=generator)
+    pose = _sample_pose(n, ranges, generator).for_batch(n, torch.empty(0, dtype=torch.float32, device=device))
+    light = random_uniform(generator, n, 3)
+    light = light * light.new_tensor([1.6, 0.9, 0.6]) + light.new_tensor([-0.8, -1.0, 0.4])
+    gradient = 0.2 * random_uniform(generator, n, 2) - 0.1
+    brightness = 0.75 + 0.5 * random_uniform(generator, n, 1)
+    warmth = 0.05 * random_normal(generator, n, 1) * light.new_tensor([1.0, 0.0, -1.0])
+    has_leaves = random_uniform(generator, n, 1, 1, 1) < ranges.leaves
+    density = 0.9 + 1.3 * random_uniform(generator, n, 1, 1, 1)
 
     background = _background(n, height, width, generator, device)
     dirt, clump, speckle = one_over_f_noise(n, (1.0, 1.1, 0.6), height, width, generator, device)
@@ -326,9 +334,9 @@ def sample_scenes(
         light_direction=torch.nn.functional.normalize(light, dim=-1).to(device),
         illumination_gradient=gradient.to(device),
         surface_texture=1 + 0.05 * dirt,
-        hue_shift=torch.zeros(n, device=device),
+        hue_shift=torch.zeros(n, dtype=torch.float32, device=device),
         occluder=lerp(dark, bright, (0.5 + 0.3 * speckle).clamp(0, 1)),
         occluder_alpha=torch.sigmoid(7 * (clump - density.to(device))) * has_leaves.to(device),
         camera_gain=(brightness * (1 + warmth)).to(device),
-        camera_noise=0.012 * torch.randn(n, 3, height, width, generator=generator).to(device),
+        camera_noise=0.012 * random_normal(generator, n, 3, height, width).to(device),
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.data.sdf import (
     arrow,
     bicycle,
@@ -188,6 +188,7 @@ SIGNS: tuple[str, ...] = tuple(_KNOWN_DESIGNS)
 NOVEL_SIGNS: tuple[str, ...] = tuple(_NOVEL_DESIGNS)
 
 
+@convert_arguments
 def to_label_tensor(signs: SignLabels) -> Tensor:
     """Return the labels of signs, indices into ``SIGNS + NOVEL_SIGNS``.
 
@@ -217,6 +218,7 @@ def to_label_tensor(signs: SignLabels) -> Tensor:
         labels = torch.tensor(
             [names.index(check_choice(s, names, "sign")) if isinstance(s, str) else int(s) for s in signs],
             dtype=torch.long,
+            device="cpu",
         )
     outside = labels[(labels < 0) | (labels >= len(names))]
     if len(outside):

@@ -5,13 +5,14 @@ import math
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice, check_counts
+from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data.scenes import one_over_f_noise
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_uniform
 
 TEXTURES = ("clouds", "stripes", "cells")
 
 
+@convert_arguments
 def textures(
     texture: str,
     n: int,
@@ -42,19 +43,19 @@ def textures(
     check_choice(texture, TEXTURES, "texture")
     check_counts(n=n, size=size)
     generator = default_generator(generator)
-    low, high = torch.rand(2, n, 3, 1, 1, generator=generator)
+    low, high = random_uniform(generator, 2, n, 3, 1, 1)
     if texture == "clouds":
         maps = torch.cat(list(one_over_f_noise(n, (1.2, 1.2, 1.2), size, size, generator)), 1)
         weight = torch.sigmoid(1.5 * maps)
     else:
-        positions = (torch.arange(size) + 0.5) / size - 0.5
+        positions = (torch.arange(size, dtype=torch.float32, device="cpu") + 0.5) / size - 0.5
         y, x = torch.meshgrid(positions, positions, indexing="ij")
         if texture == "stripes":
-            angle, waves, phase = torch.rand(3, n, 1, 1, generator=generator)
+            angle, waves, phase = random_uniform(generator, 3, n, 1, 1)
             along = torch.cos(math.pi * angle) * x + torch.sin(math.pi * angle) * y
             weight = 0.5 + 0.5 * torch.sin(2 * math.pi * ((2 + 8 * waves) * along + phase))[:, None]
         else:
-            points = torch.rand(n, 24, 2, generator=generator) - 0.5
+            points = random_uniform(generator, n, 24, 2) - 0.5
             nearest = torch.cdist(torch.stack([y, x], -1).reshape(1, -1, 2).expand(n, -1, -1), points).argmin(2)
-            weight = torch.rand(n, 24, generator=generator).gather(1, nearest).reshape(n, 1, size, size)
+            weight = random_uniform(generator, n, 24).gather(1, nearest).reshape(n, 1, size, size)
     return torch.lerp(low, high, weight).clamp(0, 1).to(device or "cpu")

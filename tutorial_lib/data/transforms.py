@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.data.corruptions import check_images
 
 
@@ -32,9 +33,13 @@ def hue_rotation_matrix(angle: Tensor) -> Tensor:
 def _per_image_angles(angle: float | Tensor, images: Tensor) -> Tensor:
     """One angle per image (N,), after checking the images."""
     check_images(images)
-    return torch.as_tensor(angle, dtype=images.dtype, device=images.device).expand(len(images))
+    angles = torch.as_tensor(angle, dtype=images.dtype, device=images.device)
+    if angles.shape not in ((), images.shape[:1]):
+        raise ValueError(f"expected one angle, or one for each image ({len(images)},), got {tuple(angles.shape)}")
+    return angles.expand(len(images))
 
 
+@convert_arguments
 def rotate_hue(images: Tensor, angle: float | Tensor) -> Tensor:
     """Return images with their hues rotated.
 
@@ -58,6 +63,7 @@ def rotate_hue(images: Tensor, angle: float | Tensor) -> Tensor:
     return torch.einsum("nij,njhw->nihw", hue_rotation_matrix(_per_image_angles(angle, images)), images).clamp(0, 1)
 
 
+@convert_arguments
 def rotate(images: Tensor, angle: float | Tensor) -> Tensor:
     """Return images rotated clockwise about their center, with bilinear interpolation.
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes, promote_to_float32
+from tutorial_lib._batching import scale_by_power_of_two
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 
 class Decomposition(NamedTuple):
@@ -22,6 +23,7 @@ class Decomposition(NamedTuple):
     residual_share: Tensor
 
 
+@convert_arguments
 def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Tensor:
     """Return the gradient with respect to the last layer, assembled from its factors.
 
@@ -46,6 +48,7 @@ def last_layer_gradient_matrix(logit_gradients: Tensor, features: Tensor) -> Ten
     return logit_gradients[:, :, None] * torch.cat([features, torch.ones_like(features[:, :1])], 1)[:, None]
 
 
+@convert_arguments
 def class_mean_gradients(gradients: Tensor, labels: Tensor) -> Tensor:
     """Return the mean gradient of each class.
 
@@ -68,14 +71,16 @@ def class_mean_gradients(gradients: Tensor, labels: Tensor) -> Tensor:
     check_shapes(gradients=(gradients[:, None].flatten(1), "floats N D"), labels=(labels, "whole N"))
     if (labels < 0).any():
         raise ValueError("labels must be at least 0: a negative label does not stand for a class")
-    labels = labels.long()
+    labels = labels.to(gradients.device, torch.int64)
     counts = labels.bincount()
     if not counts.all():
         raise ValueError(f"the classes {(counts == 0).nonzero().flatten().tolist()} have no sample")
-    sums = torch.zeros(len(counts), *gradients.shape[1:], dtype=gradients.dtype, device=gradients.device)
-    return sums.index_add(0, labels, gradients) / counts.reshape(-1, *[1] * (gradients.dim() - 1))
+    fine = gradients.to(promote_to_float32(gradients))
+    sums = torch.zeros(len(counts), *gradients.shape[1:], dtype=fine.dtype, device=fine.device)
+    return (sums.index_add(0, labels, fine) / counts.reshape(-1, *[1] * (gradients.dim() - 1))).to(gradients)
 
 
+@convert_arguments
 def decompose_gradients(gradients: Tensor, learned: Tensor) -> Decomposition:
     """Return each gradient as a combination of known gradients plus a residual.
 
@@ -116,8 +121,9 @@ def decompose_gradients(gradients: Tensor, learned: Tensor) -> Decomposition:
     diagonal = R.diagonal().abs()
     if len(B) > B.shape[1] or diagonal.min() <= diagonal.max() * torch.finfo(B.dtype).eps * len(B.T):
         raise ValueError("the learned gradients are linearly dependent, so their coefficients are not unique")
+    g, scale = scale_by_power_of_two(g)
     projections = g @ Q
-    coefficients = torch.linalg.solve_triangular(R, projections.T, upper=True).T
+    coefficients = scale * torch.linalg.solve_triangular(R, projections.T, upper=True).T
     residual, total = (g - projections @ Q.T).square().sum(1), g.square().sum(1)
     return Decomposition(
         coefficients.to(gradients), torch.where(total == 0, 0.0, residual / total).clamp(0, 1).to(gradients)

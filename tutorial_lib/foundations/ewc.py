@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import log_prob, model_outputs, per_sample_gradients
 
 
+@convert_arguments
 def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dict[str, Tensor]:
     """Return the diagonal of the Fisher information of a network's parameters.
 
@@ -41,17 +42,20 @@ def fisher_diagonal(model: nn.Module, x: Tensor, *, batch_size: int = 16) -> dic
     """
     if not len(x):
         raise ValueError("x has no images: the Fisher information is a mean over at least one image")
-    total = {name: torch.zeros_like(parameter, requires_grad=False) for name, parameter in model.named_parameters()}
+    parameters = dict(model.named_parameters())
+    total = {name: torch.zeros_like(p, dtype=promote_to_float32(p)) for name, p in parameters.items()}
     for rows in batch_slices(len(x), batch_size):
         batch = x[rows]
         logits = model_outputs(model, batch)
-        check_shapes(logits=(logits, "floats n C"))
+        check_shapes(logits=(logits, "logits n C"))
         for c, p in enumerate(logits.softmax(1).unbind(1)):
             for name, gradient in per_sample_gradients(model, batch, log_prob(c), batch_size=batch_size).items():
-                total[name] += torch.einsum("n,n...->...", p, gradient.square())
-    return {name: value / len(x) for name, value in total.items()}
+                fine = gradient.to(total[name])
+                total[name] += torch.einsum("n,n...->...", p.to(fine), fine.square())
+    return {name: (value / len(x)).to(parameters[name]) for name, value in total.items()}
 
 
+@convert_arguments
 def ewc_penalty(model: nn.Module, anchor: dict[str, Tensor], weights: dict[str, Tensor]) -> Tensor:
     """Return the EWC penalty for moving the parameters away from an anchor.
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients._context import detach_for_autograd, differentiate
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_normal
 
 SurfaceFunction = Callable[[Tensor], Tensor]
 
 
+@convert_arguments
 def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
     """Return the gradient of a surface at each point, ∂L/∂θ.
 
@@ -47,6 +50,7 @@ def surface_gradient(surface: SurfaceFunction, theta: Tensor) -> Tensor:
         return differentiate(torch.nan_to_num(values).sum(), leaf)
 
 
+@convert_arguments
 def numerical_hessian(surface: SurfaceFunction, theta: Tensor, *, eps: float | None = None) -> Tensor:
     """Return the Hessian of a surface at one point, from differences of gradients.
 
@@ -75,12 +79,15 @@ def numerical_hessian(surface: SurfaceFunction, theta: Tensor, *, eps: float | N
             f"the Hessian is computed at one point, (d,) of floats, not {theta.dtype} {tuple(theta.shape)}"
         )
     eps = eps if eps is not None else torch.finfo(theta.dtype).eps ** (1 / 3)
-    offsets = eps * torch.eye(len(theta)).to(theta)
+    if not 0 < eps < math.inf:
+        raise ValueError(f"eps must be a finite number above 0, not {eps}")
+    offsets = eps * torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
     forward, backward = surface_gradient(surface, torch.cat([theta + offsets, theta - offsets])).chunk(2)
     H = (forward - backward) / (2 * eps)
     return (H + H.T) / 2
 
 
+@convert_arguments
 def gradient_descent(
     surface: SurfaceFunction,
     start: Tensor,
@@ -131,13 +138,14 @@ def gradient_descent(
     for _ in range(n_steps):
         g = surface_gradient(surface, theta)
         if gradient_noise_std:
-            g = g + gradient_noise_std * torch.randn(theta.shape, generator=generator).to(theta)
+            g = g + gradient_noise_std * random_normal(generator, *theta.shape).to(theta)
         v = momentum * v + g
         theta = theta - lr * v
         path.append(theta)
     return torch.stack(path).reshape(-1, *start.shape)
 
 
+@convert_arguments
 def classify_trajectory(surface: SurfaceFunction, path: Tensor, *, minimum: float = 0.0, rtol: float = 0.01) -> str:
     """Return one word for the behavior of a descent path.
 
@@ -164,7 +172,7 @@ def classify_trajectory(surface: SurfaceFunction, path: Tensor, *, minimum: floa
         >>> [classify_trajectory(bowl, path) for path in paths]
         ['creeps', 'settles', 'zigzags', 'diverges']
     """
-    if path.dim() != 2 or len(path) < 3:
+    if path.dim() != 2 or len(path) < 3 or not path.is_floating_point():
         raise ValueError(f"a path must be (T, d), of at least three points, not {tuple(path.shape)}")
     height = surface(path) - minimum
     last = height[-max(1, len(path) // 10) :]

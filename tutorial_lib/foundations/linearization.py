@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._batching import batch_slices, sample_norms
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.gradients import (
     Layer,
     ObjectiveLike,
@@ -21,6 +21,7 @@ from tutorial_lib.gradients import (
 from tutorial_lib.gradients._context import eval_mode
 
 
+@convert_arguments
 def linearization_radius(
     losses: Tensor, slope: Tensor, start: Tensor, distances: Tensor, tolerance: float = 0.1
 ) -> Tensor:
@@ -76,6 +77,7 @@ def linearization_radius(
     return torch.where((slope == 0) & ~after.isnan(), 0.0, radius).where(inaccurate.any(1), torch.inf)
 
 
+@convert_arguments
 def input_linearization_radius(
     model: nn.Module,
     x: Tensor,
@@ -116,8 +118,8 @@ def input_linearization_radius(
         outputs = model_outputs(model, x, batch_size=batch_size)
         resolved = as_objective(objective, x).resolve(outputs)
         g = input_gradient(model, x, resolved, batch_size=batch_size)
-        norm = g.flatten(1).norm(dim=1)
-        downhill = -g / norm.reshape(-1, *[1] * (x.dim() - 1)).clamp(min=torch.finfo(g.dtype).tiny)
+        norms = sample_norms(g)
+        norm, downhill = norms.flatten(), -g / torch.where(norms == 0, 1, norms)
         steps, batches = distances.to(x), batch_slices(len(x), batch_size)
         losses = [
             torch.cat([resolved.select(rows)(model(x[rows] + t * downhill[rows])) for rows in batches]) for t in steps
@@ -125,6 +127,7 @@ def input_linearization_radius(
         return linearization_radius(torch.stack(losses, 1), -norm, resolved(outputs), steps, tolerance)
 
 
+@convert_arguments
 def weight_linearization_radius(
     model: nn.Module,
     x: Tensor,
@@ -173,8 +176,8 @@ def weight_linearization_radius(
             outputs = model_outputs(model, sample)
             resolved = bound.select(slice(len(radii), len(radii) + 1)).resolve(outputs)
             g = per_sample_gradients(model, sample, resolved, layers=layers)
-            norm = torch.stack([v.norm() for v in g.values()]).norm()
-            downhill = {name: -v[0] / norm.clamp(min=torch.finfo(v.dtype).tiny) for name, v in g.items()}
+            norm = sample_norms(torch.cat([v.flatten(1) for v in g.values()], 1))[0, 0]
+            downhill = {name: -v[0] / torch.where(norm == 0, 1, norm) for name, v in g.items()}
 
             def loss(t, sample=sample, downhill=downhill, resolved=resolved):
                 return resolved(

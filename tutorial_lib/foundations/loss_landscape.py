@@ -12,13 +12,14 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import get_total_norm
 
 from tutorial_lib._batching import sample_norms
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.gradients._context import eval_mode, translate_errors
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_normal
 
 Direction = Mapping[str, Tensor]
 
 
+@convert_arguments
 def random_weight_direction(
     model: nn.Module, *, normalization: str = "filter", generator: torch.Generator | None = None
 ) -> dict[str, Tensor]:
@@ -53,7 +54,7 @@ def random_weight_direction(
         raise ValueError(
             "the model has no weights, that is, no parameters with two or more axes, to find a direction for"
         )
-    noise = {name: torch.randn(theta[name].shape, generator=generator).to(theta[name]) for name in weights}
+    noise = {name: random_normal(generator, *theta[name].shape).to(theta[name]) for name in weights}
     if normalization == "filter":
         scales = {name: sample_norms(theta[name]) / sample_norms(noise[name]) for name in weights}
     else:
@@ -65,6 +66,7 @@ def random_weight_direction(
     }
 
 
+@convert_arguments
 @torch.no_grad()
 def loss_surface(
     model: nn.Module,
@@ -153,6 +155,7 @@ class TrajectoryPCA(NamedTuple):
     explained_variance_ratio: Tensor
 
 
+@convert_arguments
 def trajectory_pca(states: Sequence[Direction]) -> TrajectoryPCA:
     """Return the plane that explains most of the variance of a training path.
 
@@ -188,6 +191,7 @@ def trajectory_pca(states: Sequence[Direction]) -> TrajectoryPCA:
     return TrajectoryPCA(first, second, path.to(first[next(iter(first))]), values / values.sum())
 
 
+@convert_arguments
 def explained_variance(states: Sequence[Direction], directions: Sequence[Direction]) -> float:
     """Return the share of a path's variance that lies in the span of some directions.
 
@@ -214,6 +218,7 @@ def explained_variance(states: Sequence[Direction], directions: Sequence[Directi
     return round(float((centered @ basis).square().sum() / centered.square().sum()), 12)
 
 
+@convert_arguments
 def random_walk_like(
     states: Sequence[Direction], *, generator: torch.Generator | None = None
 ) -> list[dict[str, Tensor]]:
@@ -239,7 +244,7 @@ def random_walk_like(
     generator = default_generator(generator)
     theta = _flatten_states(states)
     lengths = theta.diff(dim=0).norm(dim=1, keepdim=True)
-    steps = torch.randn(len(theta) - 1, theta.shape[1], generator=generator, dtype=theta.dtype)
+    steps = torch.randn(len(theta) - 1, theta.shape[1], generator=generator, device=generator.device, dtype=theta.dtype)
     walk = torch.cat([theta[:1], theta[:1] + (lengths * torch.nn.functional.normalize(steps, dim=1)).cumsum(0)])
     return [_unflatten_state(row, states[0]) for row in walk]
 
@@ -251,6 +256,8 @@ def _flatten_states(states: Sequence[Direction]) -> Tensor:
     shapes = [{name: t.shape for name, t in state.items()} for state in states]
     if any(shape != shapes[0] for shape in shapes):
         raise ValueError("the states hold different parameters or shapes; record the same names at each time")
+    if any(t.is_complex() for state in states for t in state.values()):
+        raise ValueError("the states hold complex parameters; pass their real and imaginary parts: torch.view_as_real")
     rows = [[state[name].detach().flatten().to("cpu", torch.float64) for name in states[0]] for state in states]
     theta = torch.stack([torch.cat(row) for row in rows])
     if not theta.isfinite().all():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 
 
 def _margin(
     W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """P and Q as labels (N,), w_P − w_Q (N, d), and the margin z_P − z_Q (N,), after checking the arguments."""
-    P, Q = (torch.full((len(features),), c) if isinstance(c, int) else c for c in (P, Q))
+    P, Q = (torch.full((len(features),), c, device=features.device) if isinstance(c, int) else c for c in (P, Q))
     check_shapes(
         W=(W, "floats C d"), b=(b, "floats C"), features=(features, "floats N d"), P=(P, "whole N"), Q=(Q, "whole N")
     )
@@ -26,6 +26,7 @@ def _margin(
     return P, Q, direction, (features * direction).sum(1) + b[P] - b[Q]
 
 
+@convert_arguments
 def minimal_feature_shift(W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor) -> Tensor:
     """Return the smallest change of the features that makes two logits equal.
 
@@ -56,6 +57,7 @@ def minimal_feature_shift(W: Tensor, b: Tensor, features: Tensor, P: int | Tenso
     return -(margin / squared_norm)[:, None] * direction
 
 
+@convert_arguments
 def minimal_weight_update(
     W: Tensor, b: Tensor, features: Tensor, P: int | Tensor, Q: int | Tensor
 ) -> tuple[Tensor, Tensor]:

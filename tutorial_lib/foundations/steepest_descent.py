@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice, promote_to_float32
+from tutorial_lib._batching import sample_norms
+from tutorial_lib._validation import check_choice, check_nonnegative, convert_arguments, promote_to_float32
 
 NORMS = ("l2", "linf", "l1", "M", "spectral")
 
@@ -27,6 +28,7 @@ def _check_arguments(gradient: Tensor, norm: str, M: Tensor | None) -> None:
         raise ValueError(f"M must be symmetric, floats ({size}, {size}), not {M.dtype} {tuple(M.shape)}")
 
 
+@convert_arguments
 def step_norm(step: Tensor, norm: str = "l2", *, M: Tensor | None = None) -> Tensor:
     """Return the norm of each step.
 
@@ -57,12 +59,13 @@ def step_norm(step: Tensor, norm: str = "l2", *, M: Tensor | None = None) -> Ten
     if M is not None:
         # ‖d‖_M = ‖Lᵀd‖ with M = LLᵀ
         L = _cholesky(M, d)
-        return (d.to(L) @ L).norm(dim=1).to(step)
+        return sample_norms(d.to(L) @ L)[:, 0].to(step)
     if norm == "spectral":
         return _batched_svd(step)[1].amax(1).to(step)
-    return d.norm(dim=1, p={"l2": 2, "linf": torch.inf, "l1": 1}[norm])
+    return sample_norms(d)[:, 0] if norm == "l2" else d.norm(dim=1, p={"linf": torch.inf, "l1": 1}[norm])
 
 
+@convert_arguments
 def dual_norm(gradient: Tensor, norm: str = "l2", *, M: Tensor | None = None) -> Tensor:
     """Return the dual norm of each gradient, the largest slope of a step of norm 1.
 
@@ -95,12 +98,13 @@ def dual_norm(gradient: Tensor, norm: str = "l2", *, M: Tensor | None = None) ->
     if M is not None:
         # gᵀM⁻¹g = ‖L⁻¹g‖² with M = LLᵀ
         L = _cholesky(M, g)
-        return torch.linalg.solve_triangular(L, g.T.to(L), upper=False).norm(dim=0).to(gradient)
+        return sample_norms(torch.linalg.solve_triangular(L, g.T.to(L), upper=False).T)[:, 0].to(gradient)
     if norm == "spectral":
         return _batched_svd(gradient)[1].sum(1).to(gradient)
-    return g.norm(dim=1, p={"l2": 2, "linf": 1, "l1": torch.inf}[norm])
+    return sample_norms(g)[:, 0] if norm == "l2" else g.norm(dim=1, p={"linf": 1, "l1": torch.inf}[norm])
 
 
+@convert_arguments
 def steepest_descent_step(
     gradient: Tensor, norm: str = "l2", radius: float = 1.0, *, M: Tensor | None = None
 ) -> Tensor:
@@ -135,8 +139,7 @@ def steepest_descent_step(
         tensor([[-3.,  4.]])
     """
     _check_arguments(gradient, norm, M)
-    if radius < 0:
-        raise ValueError(f"the radius must not be negative, not {radius}")
+    check_nonnegative(radius=radius)
     g = gradient.flatten(1)
     if norm == "linf":
         direction = g.sign()
@@ -150,7 +153,8 @@ def steepest_descent_step(
         direction = ((U * nonzero[:, None]) @ Vh).to(gradient)
     else:
         uphill = g if M is None else torch.cholesky_solve(g.T.to(promote_to_float32(g, M)), _cholesky(M, g)).T.to(g)
-        direction = uphill / dual_norm(gradient, norm, M=M)[:, None].clamp(min=torch.finfo(g.dtype).tiny)
+        length = dual_norm(gradient, norm, M=M)[:, None]
+        direction = uphill / torch.where(length == 0, 1, length)
     # The sign of NaN is zero; a gradient with NaN must give a step of NaN, not a step of zero.
     return -radius * torch.where(g.isnan().any(1, keepdim=True), torch.nan, direction.reshape(g.shape)).reshape(
         gradient.shape

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_choice
-from tutorial_lib.runtime import default_generator
+from tutorial_lib._validation import check_choice, convert_arguments
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
+@convert_arguments
 def switch_events(predictions: Tensor) -> Tensor:
     """Return how often the predicted class of each image changed between epochs.
 
@@ -31,7 +32,7 @@ def switch_events(predictions: Tensor) -> Tensor:
         >>> switch_events(torch.tensor([[0, 2], [1, 2], [0, 2]]))
         tensor([2, 0])
     """
-    if predictions.dim() != 2 or not len(predictions) or predictions.is_floating_point():
+    if predictions.dim() != 2 or not len(predictions) or predictions.is_floating_point() or predictions.is_complex():
         raise ValueError(
             f"expected predictions (epochs, images) of whole numbers, not {tuple(predictions.shape)} of "
             f"{predictions.dtype}; stack the arg-max after each epoch"
@@ -39,6 +40,7 @@ def switch_events(predictions: Tensor) -> Tensor:
     return (predictions[1:] != predictions[:-1]).sum(0)
 
 
+@convert_arguments
 def gaussian_switch_sampling(
     events: Tensor, n: int, *, component: str = "higher", generator: torch.Generator | None = None
 ) -> Tensor:
@@ -78,8 +80,8 @@ def gaussian_switch_sampling(
     generator = default_generator(generator)
     counts = events.detach().cpu().double()
     if counts.min() == counts.max():
-        return torch.randperm(len(counts), generator=generator)[:n].to(events.device)
-    seed = int(torch.randint(2**31, (), generator=generator))
+        return random_permutation(generator, len(counts))[:n].to(events.device)
+    seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
     mixture = GaussianMixture(n_components=2, max_iter=1000, random_state=seed).fit(counts[:, None].numpy())
     means = mixture.means_[:, 0]
     index = means.argmax() if component == "higher" else means.argmin()
@@ -88,7 +90,7 @@ def gaussian_switch_sampling(
     if len(members) > n:
         chosen = members[torch.multinomial(responsibility[members], n, generator=generator)]
     else:
-        shuffled = torch.randperm(len(counts), generator=generator)
+        shuffled = random_permutation(generator, len(counts))
         order = counts[shuffled].argsort(descending=component == "higher", stable=True)
         chosen = shuffled[order[:n]]
     return chosen.to(events.device)

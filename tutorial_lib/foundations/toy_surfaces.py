@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 
 MAX_CURVATURE = 20.0  # λ_max of the Hessian at the minimum of every surface
 
@@ -35,6 +35,7 @@ class ToySurface(NamedTuple):
     plot_limits: tuple[tuple[float, float], tuple[float, float]]
 
 
+@convert_arguments
 def quadratic(H: Tensor) -> Callable[[Tensor], Tensor]:
     """Return the quadratic surface L(θ) = ½ θᵀHθ.
 
@@ -53,6 +54,7 @@ def quadratic(H: Tensor) -> Callable[[Tensor], Tensor]:
     """
     check_shapes(H=(H, "floats d d"))
 
+    @convert_arguments
     def loss(theta: Tensor) -> Tensor:
         check_shapes(H=(H, "floats d d"), theta=(theta, "floats N d"))
         return torch.einsum("ni,ij,nj->n", theta, H.to(theta), theta) / 2

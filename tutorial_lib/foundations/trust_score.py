@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes, promote_to_float32
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 
 class TrustScore:
@@ -33,12 +33,14 @@ class TrustScore:
         tensor([3.0000, 0.3333])
     """
 
+    @convert_arguments
     def __init__(self, k: int = 10, alpha: float = 0.0):
         if k < 1 or not 0 <= alpha < 1:
             raise ValueError(f"k starts at 1, and alpha lies in [0, 1): not k={k}, alpha={alpha}")
         self.k, self.alpha = k, alpha
         self.class_samples: dict[int, Tensor] = {}
 
+    @convert_arguments
     def fit(self, features: Tensor, labels: Tensor) -> TrustScore:
         """Store the samples of each class, except those in its sparse regions.
 
@@ -79,6 +81,7 @@ class TrustScore:
         radius = torch.cat([torch.cdist(rows, points).kthvalue(self.k + 1, 1).values for rows in points.split(1024)])
         return points[radius <= radius.quantile(1 - self.alpha)]
 
+    @convert_arguments
     def distances(self, features: Tensor, batch_size: int = 1024) -> Tensor:
         """Return the distance of each sample to each fitted class.
 
@@ -104,6 +107,7 @@ class TrustScore:
 
         return run_in_batches(one_batch, features, batch_size=batch_size)
 
+    @convert_arguments
     def score(self, features: Tensor, predictions: Tensor, *, batch_size: int = 1024) -> Tensor:
         """Return the Trust Score of each prediction.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib.runtime import default_generator
+from tutorial_lib._validation import convert_arguments
+from tutorial_lib.runtime import default_generator, random_uniform
 
 
+@convert_arguments
 def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """Return a map of independent random numbers, uniform between 0 and 1.
 
@@ -28,9 +30,10 @@ def random_map(like: Tensor, *, generator: torch.Generator | None = None) -> Ten
     map_size(like)
     generator = default_generator(generator)
     # Sampled in float32 and rounded, so that a half-precision map has nearly the same numbers.
-    return torch.rand(like.shape, generator=generator, device=generator.device).to(like)
+    return random_uniform(generator, *like.shape).to(like)
 
 
+@convert_arguments
 def center_bias_map(like: Tensor, *, spread: float = 0.25) -> Tensor:
     """Return a Gaussian at the center of the map, the center prior.
 
@@ -57,12 +60,13 @@ def center_bias_map(like: Tensor, *, spread: float = 0.25) -> Tensor:
     if spread <= 0:
         raise ValueError(f"spread must be positive, not {spread}")
     rows, columns = (
-        torch.exp(-(((torch.arange(n, dtype=torch.float64) + 0.5) / n - 0.5) / spread).square() / 2)
+        torch.exp(-(((torch.arange(n, dtype=torch.float64, device="cpu") + 0.5) / n - 0.5) / spread).square() / 2)
         for n in map_size(like)
     )
     return (rows[:, None] * columns).to(like).expand(like.shape).clone()
 
 
+@convert_arguments
 def uniform_map(like: Tensor) -> Tensor:
     """Return a map of ones.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.runtime import default_generator
 
 
@@ -23,6 +25,7 @@ class ConfidenceInterval(NamedTuple):
     high: float
 
 
+@convert_arguments
 def bootstrap_interval(
     statistic: Callable[..., float],
     *samples: Tensor,
@@ -84,5 +87,4 @@ def bootstrap_interval(
         rows = [random_rows(len(samples[0]))] * len(samples) if paired else [random_rows(len(s)) for s in samples]
         values.append(float(statistic(*(s[r.to(s.device)] for s, r in zip(samples, rows)))))
     tail = (1 - confidence_level) / 2
-    levels = torch.tensor([tail, 1 - tail], dtype=torch.float64)
-    return ConfidenceInterval(*torch.tensor(values, dtype=torch.float64).quantile(levels).tolist())
+    return ConfidenceInterval(*np.quantile(values, [tail, 1 - tail]).tolist())

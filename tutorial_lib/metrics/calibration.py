@@ -9,9 +9,10 @@ import scipy
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_counts, check_shapes, convert_arguments
 
 
+@convert_arguments
 def accuracy(predictions: Tensor, labels: Tensor) -> float:
     """Return the share of correct predictions.
 
@@ -33,6 +34,7 @@ def accuracy(predictions: Tensor, labels: Tensor) -> float:
     return (predicted == labels).double().mean().item()
 
 
+@convert_arguments
 def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) -> float:
     """Return the F1 score 2 TP / (2 TP + FP + FN), averaged over classes.
 
@@ -62,7 +64,8 @@ def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) ->
     from sklearn.metrics import f1_score
 
     predicted, labels = _predicted_classes(predictions, labels)
-    counted = torch.cat([predicted, labels]).unique() if classes is None else torch.arange(classes)
+    check_counts(classes=classes)
+    counted = torch.cat([predicted, labels]).unique() if classes is None else torch.arange(classes, device="cpu")
     if torch.cat([predicted, labels]).min() < 0 or torch.cat([predicted, labels]).max() > counted.max():
         raise ValueError(f"classes must lie in 0…{int(counted.max())}")
     return float(f1_score(labels, predicted, labels=counted, average="macro", zero_division=0))
@@ -70,18 +73,13 @@ def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) ->
 
 def _predicted_classes(predictions: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The predicted classes (N,) and the labels on the CPU, after checking both."""
-    is_table = predictions.dim() == 2
-    if (
-        predictions.shape[:1] != labels.shape
-        or labels.dim() != 1
-        or not predictions.numel()
-        or (not is_table and predictions.dim() != 1)
-    ):
-        received = f"{tuple(predictions.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"expected predictions (N,) or (N, C) and labels (N,), N > 0, not {received}")
-    if is_table and predictions.dtype == torch.bool or predictions.isnan().any():
-        raise ValueError("expected classes, logits or probabilities as predictions, not bools or NaN")
-    return (predictions.argmax(1) if is_table else predictions).cpu(), labels.cpu()
+    if predictions.dim() == 2 and predictions.dtype != torch.bool:
+        check_shapes(predictions=(predictions * 1.0, "logits n C"), labels=(labels, "whole n"))
+        if predictions.isnan().any():
+            raise ValueError("expected classes, logits or probabilities as predictions, not NaN")
+        predictions = predictions.argmax(1)
+    check_shapes(predictions=(predictions, "whole n"), labels=(labels, "whole n"))
+    return predictions.cpu().long(), labels.cpu().long()
 
 
 class ReliabilityBins(NamedTuple):
@@ -98,6 +96,7 @@ class ReliabilityBins(NamedTuple):
     accuracy: Tensor
 
 
+@convert_arguments
 def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -> ReliabilityBins:
     """Return accuracy and mean confidence in bins of equal width, as in a reliability diagram.
 
@@ -122,16 +121,15 @@ def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -
         >>> reliability_bins(torch.tensor([[.9, .1], [.6, .4]]), torch.tensor([0, 1]), bins=2).counts
         tensor([0., 2.], dtype=torch.float64)
     """
-    check_shapes(probabilities=(probabilities, "floats n C"), labels=(labels, "whole n"))
-    if bins < 1:
-        raise ValueError(f"expected at least one bin, not {bins}")
+    check_shapes(probabilities=(probabilities, "logits n C"), labels=(labels, "whole n"))
+    check_counts(bins=bins)
     p, labels = probabilities.detach().cpu(), labels.cpu()
     # In half precision the rows sum to one only approximately.
     if not ((p >= 0).all() and (p.double().sum(1) - 1).abs().max() < 0.05):
         raise ValueError("rows must be probabilities that sum to one; for logits, pass logits.softmax(1)")
     confidence, predicted = p.max(1)
     # The edges have the precision of the confidence, so that 0.2 in float32 equals the edge 3/15.
-    edges = (torch.arange(1, bins, dtype=torch.float64) / bins).to(p.dtype)
+    edges = (torch.arange(1, bins, dtype=torch.float64, device="cpu") / bins).to(p.dtype)
     bin_of = torch.bucketize(confidence, edges)
     counts, confidence_sums, correct = (
         torch.bincount(bin_of, weights.double(), bins)
@@ -140,6 +138,7 @@ def reliability_bins(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -
     return ReliabilityBins(counts, confidence_sums / counts.clamp(min=1), correct / counts.clamp(min=1))
 
 
+@convert_arguments
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, *, bins: int = 15) -> float:
     """Return the expected calibration error (ECE), over bins of equal width.
 
@@ -170,6 +169,7 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, *, bins: i
     return (counts * (confidence - bin_accuracy).abs()).sum().item() / len(labels)
 
 
+@convert_arguments
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """Return the temperature T that maximizes the likelihood of the labels under softmax(z/T).
 
@@ -195,7 +195,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         >>> round(2 / fit_temperature(z, torch.tensor([0, 0, 0, 1])), 4)  # z/T = log 3 gives probability ¾
         1.0986
     """
-    check_shapes(logits=(logits, "floats n C"), labels=(labels, "whole n"))
+    check_shapes(logits=(logits, "logits n C"), labels=(labels, "whole n"))
     z, labels = logits.detach().to("cpu", torch.float64), labels.cpu().long()
     if not z.isfinite().all() or not ((0 <= labels) & (labels < z.shape[1])).all():
         raise ValueError(f"logits must be finite, and labels lie in 0…{z.shape[1] - 1}")

@@ -10,7 +10,11 @@ import scipy
 import torch
 from torch import Tensor
 
+from tutorial_lib._batching import sample_norms, scale_by_power_of_two
+from tutorial_lib._validation import convert_arguments, format_tensor
 
+
+@convert_arguments
 def plcc(a: Tensor, b: Tensor) -> float:
     """Return Pearson's linear correlation coefficient (PLCC).
 
@@ -34,6 +38,7 @@ def plcc(a: Tensor, b: Tensor) -> float:
     return float(scipy.stats.pearsonr(x, y).statistic)
 
 
+@convert_arguments
 def srcc(a: Tensor, b: Tensor) -> float:
     """Return Spearman's rank correlation coefficient (SRCC).
 
@@ -79,6 +84,7 @@ def srcc_or_constant(a: Tensor, b: Tensor) -> float:
     return srcc(a, b) if not any(constant) else float(all(constant))
 
 
+@convert_arguments
 def krcc(a: Tensor, b: Tensor) -> float:
     """Return Kendall's rank correlation coefficient τ_b (KRCC).
 
@@ -103,6 +109,7 @@ def krcc(a: Tensor, b: Tensor) -> float:
     return float(scipy.stats.kendalltau(x, y).statistic)
 
 
+@convert_arguments
 def rmse(a: Tensor, b: Tensor) -> float:
     """Return the root mean squared error √(mean (a − b)²).
 
@@ -121,9 +128,10 @@ def rmse(a: Tensor, b: Tensor) -> float:
         1.0
     """
     a, b = check_paired(a, b, constant=True)
-    return (a - b).square().mean().sqrt().item()
+    return sample_norms((a - b)[None]).item() / len(a) ** 0.5
 
 
+@convert_arguments
 def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]:
     """Return the logistic curve that maps scores to mean opinion scores by least squares.
 
@@ -153,7 +161,7 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     if len(s) < 6:
         raise ValueError(f"a fit of five parameters needs at least six samples, not {len(s)}")
     # Both lists are standardized, so that the same starting points fit every scale.
-    (s_mean, s_std), (t_mean, t_std) = ((v.mean(), v.std()) for v in (s, t))
+    (s_mean, s_std), (t_mean, t_std) = ((v.mean(), _std(v)) for v in (s, t))
     u, v = (s - s_mean) / s_std, (t - t_mean) / t_std
     curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0, 32.0), (-1.5, -0.75, 0.0, 0.75, 1.5), [0.0], [0.0])
     starts = [(0.0, 1.0, 0.0, (u * v).mean().item(), 0.0), *curves]
@@ -173,6 +181,7 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     beta = torch.from_numpy(exact.x)
 
     def curve(scores: Tensor) -> Tensor:
+        scores = scores if isinstance(scores, Tensor) else torch.from_numpy(np.array(scores, dtype=np.float64))
         u = (scores.detach().to("cpu", torch.float64) - s_mean) / s_std
         predicted = t_mean + t_std * _logistic(u, beta)
         # Apple GPUs do not support float64.
@@ -181,11 +190,18 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     return curve
 
 
+def _std(v: Tensor) -> Tensor:
+    """The standard deviation of numbers (N,), whose squares may neither underflow nor overflow."""
+    scaled, scale = scale_by_power_of_two(v[None])
+    return (scale * scaled.std())[0, 0]
+
+
 def _logistic(s: Tensor, b: Tensor) -> Tensor:
     """The logistic curve with the parameters b (5,) at standardized scores."""
     return b[0] * (torch.sigmoid(b[1] * (s - b[2])) - 0.5) + b[3] * s + b[4]
 
 
+@convert_arguments
 def average_ranks(values: Tensor) -> Tensor:
     """Return the ranks of numbers, from 1; tied values share the mean of their ranks.
 
@@ -202,7 +218,7 @@ def average_ranks(values: Tensor) -> Tensor:
         >>> average_ranks(torch.tensor([10., 30., 30., 20.]))
         tensor([1.0000, 3.5000, 3.5000, 2.0000], dtype=torch.float64)
     """
-    if values.dim() != 1 or values.isnan().any():
+    if values.dim() != 1 or values.isnan().any() or values.is_complex():
         raise ValueError(f"expected numbers (N,) without NaN to rank, not {values.dtype} {tuple(values.shape)}")
     return torch.from_numpy(scipy.stats.rankdata(values.detach().cpu().double().numpy())).to(values.device)
 
@@ -221,10 +237,10 @@ def check_paired(a: Tensor, b: Tensor, *, constant: bool = False) -> tuple[Tenso
     Raises:
         ValueError: the lists have different lengths, are too short, are not finite, or are constant but must not be.
     """
-    if a.dim() != 1 or a.shape != b.shape or len(a) < (1 if constant else 2):
+    if a.dim() != 1 or a.shape != b.shape or len(a) < (1 if constant else 2) or a.is_complex() or b.is_complex():
         raise ValueError(
-            f"expected two lists of equally many numbers, (N,), N ≥ {1 if constant else 2}, not {tuple(a.shape)} and "
-            f"{tuple(b.shape)}"
+            f"expected two lists of equally many numbers, (N,), N ≥ {1 if constant else 2}, not {format_tensor(a)} and "
+            f"{format_tensor(b)}"
         )
     a, b = (v.detach().to("cpu", torch.float64) for v in (a, b))
     if not (a.isfinite().all() and b.isfinite().all()):

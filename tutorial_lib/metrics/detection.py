@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, format_tensor
 
 
+@convert_arguments
 def auroc(normal: Tensor, abnormal: Tensor) -> float:
     """Return the area under the ROC curve (AUROC), P(a > n) + ½ P(a = n).
 
@@ -43,6 +44,7 @@ def auroc(normal: Tensor, abnormal: Tensor) -> float:
     return (below + not_above) / (2 * len(normal) * len(abnormal))
 
 
+@convert_arguments
 def aupr(normal: Tensor, abnormal: Tensor) -> float:
     """Return the average precision of detecting abnormal samples, Σ_k (R_k − R_{k−1}) P_k.
 
@@ -71,6 +73,7 @@ def aupr(normal: Tensor, abnormal: Tensor) -> float:
     return float(average_precision_score(*_labels_and_ranks(normal, abnormal)))
 
 
+@convert_arguments
 def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
     """Return the false-positive rate at the highest threshold with a given true-positive rate.
 
@@ -117,6 +120,7 @@ class RiskCoverage(NamedTuple):
     area: float
 
 
+@convert_arguments
 def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
     """Return the risk–coverage curve of selective prediction.
 
@@ -145,10 +149,10 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
     score = check_scores(score, "score")
     check_shapes(score=(score, "floats n"), correct=(correct, "bools n"))
     _, index, counts = score.unique(return_inverse=True, return_counts=True)
-    tie_errors = torch.zeros(len(counts), dtype=score.dtype).index_add_(0, index, (~correct.cpu()).to(score))
+    tie_errors = torch.zeros_like(counts, dtype=score.dtype).index_add_(0, index, (~correct.cpu()).to(score))
     # Within a tie every sample contributes the mean error of the tie.
     errors = (tie_errors / counts).repeat_interleave(counts).cumsum(0)
-    k = torch.arange(1, len(score) + 1, dtype=score.dtype)
+    k = torch.arange(1, len(score) + 1, dtype=score.dtype, device="cpu")
     risk = errors / k
     return RiskCoverage(k / len(score), risk, risk.mean().item())
 
@@ -179,10 +183,9 @@ def check_scores(values: Tensor, name: str) -> Tensor:
         >>> check_scores(torch.tensor([1, 2]), "score")
         tensor([1., 2.], dtype=torch.float64)
     """
-    if not isinstance(values, Tensor) or values.dim() != 1 or not len(values):
+    if values.dim() != 1 or not len(values) or values.is_complex():
         raise ValueError(
-            f"{name} must be a tensor of at least one score, (N,), "
-            f"not {tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__}"
+            f"{name} must be a tensor of at least one score, real numbers (N,), not {format_tensor(values)}"
         )
     values = values.detach().to("cpu", torch.float64).contiguous()
     if values.isnan().any():

@@ -9,7 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._batching import scale_by_power_of_two
+from tutorial_lib._validation import (
+    check_counts,
+    check_nonnegative,
+    check_shapes,
+    convert_arguments,
+    format_tensor,
+    promote_to_float32,
+)
 from tutorial_lib.metrics.baseline_maps import map_size
 from tutorial_lib.metrics.correlation import plcc
 from tutorial_lib.metrics.detection import auroc
@@ -18,6 +26,7 @@ from tutorial_lib.metrics.detection import auroc
 EPS = torch.finfo(torch.float64).eps
 
 
+@convert_arguments
 def nss(saliency: Tensor, fixations: Tensor) -> float:
     """Return the normalized scanpath saliency (NSS), 1/K Σ (S − μ)/σ.
 
@@ -44,9 +53,11 @@ def nss(saliency: Tensor, fixations: Tensor) -> float:
     values, fixated = sample_at(saliency, fixations)
     if values.max() == values.min():
         return 0.0
-    return ((fixated - values.mean()) / values.std(correction=0)).mean().item()
+    values, scale = scale_by_power_of_two(values[None])
+    return ((fixated / scale.flatten() - values.mean()) / values.std(correction=0)).mean().item()
 
 
+@convert_arguments
 def cc(saliency: Tensor, density: Tensor) -> float:
     """Return Pearson's correlation coefficient (CC) of a map and a fixation density.
 
@@ -70,6 +81,7 @@ def cc(saliency: Tensor, density: Tensor) -> float:
     return 0.0 if a.max() == a.min() or b.max() == b.min() else plcc(a, b)
 
 
+@convert_arguments
 def sim(saliency: Tensor, density: Tensor) -> float:
     """Return the similarity (SIM) of a map and a fixation density, Σ min(P, Q).
 
@@ -98,6 +110,7 @@ def sim(saliency: Tensor, density: Tensor) -> float:
     return torch.minimum(P, Q).sum().item()
 
 
+@convert_arguments
 def kl_divergence(saliency: Tensor, density: Tensor) -> float:
     """Return the Kullback–Leibler divergence of a map from a fixation density, KL(Q ‖ P).
 
@@ -126,6 +139,7 @@ def kl_divergence(saliency: Tensor, density: Tensor) -> float:
     return (Q * (EPS + Q / (EPS + P)).log()).sum().item()
 
 
+@convert_arguments
 def auc_judd(saliency: Tensor, fixations: Tensor) -> float:
     """Return the AUC of fixated against all other pixels (AUC-Judd).
 
@@ -161,6 +175,7 @@ def auc_judd(saliency: Tensor, fixations: Tensor) -> float:
     return auroc(values[is_free], fixated)
 
 
+@convert_arguments
 def shuffled_auc(saliency: Tensor, fixations: Tensor, others: Tensor) -> float:
     """Return the AUC of fixations against fixations in other images (shuffled AUC).
 
@@ -189,6 +204,7 @@ def shuffled_auc(saliency: Tensor, fixations: Tensor, others: Tensor) -> float:
     return auroc(sample_at(saliency, others)[1], sample_at(saliency, fixations)[1])
 
 
+@convert_arguments
 def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> float:
     """Return the information gain of a map over a baseline, in bits per fixation.
 
@@ -219,6 +235,7 @@ def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> f
     return sample_at(gain.view(saliency.shape), fixations)[1].mean().item()
 
 
+@convert_arguments
 def fixation_density(fixations: Tensor, size: tuple[int, int], *, blur: float) -> Tensor:
     """Return the fixation density, a sum of Gaussians that integrates to one.
 
@@ -240,15 +257,17 @@ def fixation_density(fixations: Tensor, size: tuple[int, int], *, blur: float) -
         >>> fixation_density(torch.tensor([[0, 1], [0, 1]]), (1, 3), blur=0)
         tensor([[0., 1., 0.]], dtype=torch.float64)
     """
-    counts = torch.zeros(size, dtype=torch.float64)
+    check_counts(height=size[0], width=size[1])
+    counts = torch.zeros(size, dtype=torch.float64, device="cpu")
     sample_at(counts, fixations)
     points = tuple(fixations.detach().cpu().long().T)
-    counts.index_put_(points, torch.ones(len(fixations), dtype=torch.float64), accumulate=True)
+    counts.index_put_(points, counts.new_ones(len(fixations)), accumulate=True)
     # The transpose of the smoothing distributes each point's weight instead of averaging: nothing is lost at an edge.
     rows, columns = (gaussian_kernels(n, blur, counts) for n in size)
     return rows.T @ counts @ columns / len(fixations)
 
 
+@convert_arguments
 def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
     """Return maps smoothed by a Gaussian; at an edge the mean of the available pixels.
 
@@ -269,9 +288,10 @@ def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
         >>> gaussian_smooth(torch.tensor([[0., 0., 9., 0., 0.]]), 0.5).round(decimals=2)
         tensor([[0.0000, 0.9600, 7.0800, 0.9600, 0.0000]])
     """
-    rows, columns = (gaussian_kernels(n, blur, maps) for n in map_size(maps))
+    size, fine = map_size(maps), maps.to(promote_to_float32(maps))
+    rows, columns = (gaussian_kernels(n, blur, fine) for n in size)
     with torch.autocast(maps.device.type, enabled=False):
-        return rows @ maps @ columns.T
+        return (rows @ fine @ columns.T).to(maps)
 
 
 def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:
@@ -293,11 +313,10 @@ def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    if blur < 0:
-        raise ValueError(f"blur must be at least 0 pixels, not {blur}")
-    positions = torch.arange(n, dtype=torch.float64)
+    check_nonnegative(blur=blur)
+    positions = torch.arange(n, dtype=torch.float64, device="cpu")
     distances = positions[:, None] - positions
-    weights = torch.exp(-(distances / blur).square() / 2) if blur else torch.eye(n, dtype=torch.float64)
+    weights = torch.exp(-(distances / blur).square() / 2) if blur else (distances == 0).double()
     return (weights / weights.sum(1, keepdim=True)).to(like)
 
 
@@ -383,11 +402,8 @@ def check_map(values: Tensor) -> Tensor:
     Raises:
         ValueError: the map is not (H, W), or not finite.
     """
-    if not isinstance(values, Tensor) or values.dim() != 2 or not values.numel():
-        raise ValueError(
-            "expected one map, (H, W), "
-            f"not {tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__}"
-        )
+    if values.dim() != 2 or not values.numel() or values.is_complex():
+        raise ValueError(f"expected one map, real numbers (H, W), not {format_tensor(values)}")
     precision = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
     values = values.detach().to("cpu", torch.float64)
     if not values.isfinite().all():

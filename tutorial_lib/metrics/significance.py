@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.metrics.correlation import plcc
 
 
@@ -22,6 +23,7 @@ class CorrelationTest(NamedTuple):
     p: float
 
 
+@convert_arguments
 def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
     """Return Steiger's test for two correlations with the same opinions.
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.models.autoencoders import EncoderKL, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.models.classifiers import SignClassifier
 from tutorial_lib.models.pretrained import PRETRAINED, is_pretrained_available, load_pretrained, weights_download_hint
@@ -30,6 +30,7 @@ MODELS: dict[str, tuple[type[nn.Module], str]] = {
 }
 
 
+@convert_arguments
 def load(name: str, device: torch.device | str | None = None) -> nn.Module:
     """Return a trained network of the synthetic traffic-sign dataset, in eval mode.
 

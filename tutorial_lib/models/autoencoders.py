@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.models._initialization import initialize_parameters
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_normal, random_permutation
 
 
 class SignAutoencoder(nn.Module):
@@ -21,6 +22,7 @@ class SignAutoencoder(nn.Module):
         latent_dim: channels of the code.
     """
 
+    @convert_arguments
     def __init__(self, latent_dim: int = 16):
         super().__init__()
         self.encoder = nn.Sequential(
@@ -69,6 +71,7 @@ class StridedAutoencoder(nn.Module):
         (torch.Size([2, 1, 28, 28]), 230721)
     """
 
+    @convert_arguments
     def __init__(
         self,
         channels: int = 3,
@@ -117,6 +120,7 @@ class VariationalAutoencoder(nn.Module):
         (torch.Size([2, 3, 28, 28]), torch.Size([2]))
     """
 
+    @convert_arguments
     def __init__(
         self,
         channels: int = 3,
@@ -186,6 +190,7 @@ class VariationalAutoencoder(nn.Module):
         """
         return EncoderKL.kl_divergence(torch.stack(self.encode(x), 1))
 
+    @convert_arguments
     def negative_elbo(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return the negative evidence lower bound with one sample of z per image.
 
@@ -201,10 +206,11 @@ class VariationalAutoencoder(nn.Module):
         mean, log_variance = self.encode(x)
         z = mean
         if generator is not None:
-            z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=generator).to(mean)
+            z = mean + (log_variance / 2).exp() * random_normal(generator, *mean.shape).to(mean)
         loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
         return loss + EncoderKL.kl_divergence(torch.stack([mean, log_variance], 1))
 
+    @convert_arguments
     def fit(
         self,
         images: Tensor,
@@ -237,7 +243,7 @@ class VariationalAutoencoder(nn.Module):
         self.train()
         for _ in range(epochs):
             total = 0.0
-            for rows in torch.randperm(len(images), generator=generator).split(batch_size):
+            for rows in random_permutation(generator, len(images)).split(batch_size):
                 J = self.negative_elbo(images[rows.to(images.device)].to(device), generator=generator)
                 optimizer.zero_grad()
                 J.mean().backward()

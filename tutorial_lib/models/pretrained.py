@@ -17,7 +17,7 @@ from tutorial_lib._download import (
     explain_download_errors,
     resolve_data_dir,
 )
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.models.cifar_resnet import CifarResNet
 
 
@@ -59,8 +59,8 @@ class Pretrained(nn.Module):
 
     def __init__(self, name: str, network: nn.Module, classes: tuple[str, ...], file: WeightFile):
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406], device="cpu").view(3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225], device="cpu").view(3, 1, 1))
         self.name, self.network, self.classes = name, network, classes
         self.file, self.sha256 = file, file.sha256
 
@@ -175,6 +175,7 @@ PRETRAINED: dict[str, tuple[WeightFile, ...]] = {
 }
 
 
+@convert_arguments
 def load_pretrained(
     name: str, device: torch.device | str | None = None, *, data_dir: StrPath | None = None
 ) -> Pretrained:
@@ -213,12 +214,13 @@ def load_pretrained(
     state = torch.load(io.BytesIO(read_weights(path, file)), map_location="cpu", weights_only=True)
     state = {key.removeprefix("module."): value for key, value in state.get("state_dict", state).items()}
     # Building a network samples random weights, which must not change the global random state.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         network, classes = _build(name)
     network.load_state_dict(state)
-    return Pretrained(name, network, classes, file).to(device or "cpu").eval()
+    return Pretrained(name, network, classes, file).to(device or "cpu", torch.float32).eval()
 
 
+@convert_arguments
 def is_pretrained_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_pretrained(name)`` needs no download.
 
@@ -235,6 +237,7 @@ def is_pretrained_available(name: str, *, data_dir: StrPath | None = None) -> bo
     return locate_weights(name, data_dir=data_dir)[0].is_file()
 
 
+@convert_arguments
 def weights_download_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a one-line hint on how to obtain weights that are not available locally.
 

@@ -5,7 +5,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.models._initialization import initialize_parameters
 from tutorial_lib.models.training import train
 
@@ -29,6 +29,7 @@ class QualityNetwork(nn.Module):
         torch.Size([2, 7])
     """
 
+    @convert_arguments
     def __init__(self, bins: int = 6, width: int = 16, *, generator: torch.Generator | None = None):
         super().__init__()
         widths = (3, width, 2 * width, 3 * width, 3 * width)
@@ -55,6 +56,7 @@ class QualityNetwork(nn.Module):
         h = self.body(x).mean((2, 3))
         return torch.cat([self.score(h), self.bins(h)], 1)
 
+    @convert_arguments
     def with_head(self, head: str) -> nn.Module:
         """Return the same network with one head.
 
@@ -77,6 +79,7 @@ class QualityNetwork(nn.Module):
         layers = {"body": self.body, "average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": linear}
         return nn.Sequential(OrderedDict(layers)).train(self.training)
 
+    @convert_arguments
     def fit(
         self,
         images: Tensor,
@@ -113,6 +116,7 @@ class QualityNetwork(nn.Module):
         )
 
 
+@convert_arguments
 def score_to_bin(scores: Tensor, bins: int = 6) -> Tensor:
     """Return the bin of each score, the nearest of b/(bins − 1).
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from tqdm.auto import tqdm
 
-from tutorial_lib.runtime import default_generator
+from tutorial_lib._validation import convert_arguments
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
 def random_shift(images: Tensor, max_shift: int, generator: torch.Generator) -> Tensor:
@@ -21,11 +22,12 @@ def random_shift(images: Tensor, max_shift: int, generator: torch.Generator) -> 
     Returns:
         Images like the input.
     """
-    down, right = torch.randint(2 * max_shift + 1, (2,), generator=generator).tolist()
+    down, right = torch.randint(2 * max_shift + 1, (2,), generator=generator, device=generator.device).tolist()
     height, width = images.shape[-2:]
     return pad(images, (max_shift,) * 4, mode="reflect")[..., down : down + height, right : right + width]
 
 
+@convert_arguments
 def train(
     model: nn.Module,
     images: Tensor,
@@ -77,7 +79,7 @@ def train(
     model.train()
     for _ in tqdm(range(epochs), desc="epochs", disable=not progress):
         total = 0.0
-        for rows in torch.randperm(len(images), generator=generator)[: n_batches * batch_size].chunk(n_batches):
+        for rows in random_permutation(generator, len(images))[: n_batches * batch_size].chunk(n_batches):
             x, y = images[rows], targets[rows]
             if y.ndim == x.ndim:  # images are shifted together with the inputs
                 x, y = random_shift(torch.cat([x, y], 1), max_shift, generator).tensor_split([x.shape[1]], 1)

@@ -5,16 +5,19 @@ They use no gradient, and are the baselines that every other quality metric shou
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 WINDOW_SIZE, WINDOW_SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, from fine to coarse
 
 
+@convert_arguments
 def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Return the peak signal-to-noise ratio (PSNR) in decibels.
 
@@ -29,16 +32,18 @@ def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
         PSNR (N,) in decibels; higher is better, and equal images have ∞.
 
     Raises:
-        ValueError: x and reference have different shapes or dtypes, are empty, or are not images of floats.
+        ValueError: x and reference have different shapes or dtypes, are empty, are not images of floats, or their
+            pixels exceed the data range.
 
     Example:
         >>> psnr(torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 8, 8)).round(decimals=2)
         tensor([6.0200])
     """
-    _check_pair(x, reference, 1)
-    return 10 * torch.log10(data_range**2 / (x - reference).square().flatten(1).mean(1))
+    fine, reference = _check_pair(x, reference, 1, data_range)
+    return (10 * torch.log10(data_range**2 / (fine - reference).square().flatten(1).mean(1))).to(x)
 
 
+@convert_arguments
 def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Return the structural similarity (SSIM), the mean of :func:`ssim_map`.
 
@@ -55,7 +60,7 @@ def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
 
     Raises:
         ValueError: x and reference have different shapes or dtypes, are empty, are not images of floats, or are smaller
-            than the window.
+            than the window; their pixels exceed the data range.
 
     References:
         Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004, doi:10.1109/TIP.2003.819861.
@@ -68,6 +73,7 @@ def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     return ssim_map(x, reference, data_range=data_range).flatten(1).mean(1)
 
 
+@convert_arguments
 def ssim_map(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Return the local structural similarity at each position of the window.
 
@@ -85,17 +91,17 @@ def ssim_map(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor
 
     Raises:
         ValueError: x and reference have different shapes or dtypes, are empty, are not images of floats, or are smaller
-            than the window.
+            than the window; their pixels exceed the data range.
 
     Example:
         >>> ssim_map(torch.rand(2, 3, 16, 20), torch.rand(2, 3, 16, 20)).shape
         torch.Size([2, 6, 10])
     """
-    _check_pair(x, reference, WINDOW_SIZE)
-    luminance, structure = _luminance_and_structure(x, reference, data_range)
-    return (luminance * structure).mean(1)
+    luminance, structure = _luminance_and_structure(*_check_pair(x, reference, WINDOW_SIZE, data_range), data_range)
+    return (luminance * structure).mean(1).to(x)
 
 
+@convert_arguments
 def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: int = 5) -> Tensor:
     """Return the multi-scale structural similarity (MS-SSIM).
 
@@ -113,8 +119,9 @@ def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: in
         MS-SSIM (N,) in [0, 1]; higher is better. A mean structure below zero is set to zero.
 
     Raises:
-        ValueError: x and reference have different shapes or dtypes, are empty or are not images of floats; a number of
-            scales outside 1 … 5; images too small for their scales (the message says how many scales fit).
+        ValueError: x and reference have different shapes or dtypes, are empty or are not images of floats, or their
+            pixels exceed the data range; a number of scales outside 1 … 5; images too small for their scales (the
+            message says how many scales fit).
 
     References:
         Wang, Simoncelli, Bovik, Asilomar 2003, doi:10.1109/ACSSC.2003.1292216.
@@ -126,22 +133,23 @@ def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: in
     """
     if not 1 <= scales <= len(MS_SSIM_WEIGHTS):
         raise ValueError(f"scales must be between 1 and {len(MS_SSIM_WEIGHTS)}, not {scales}")
-    _check_pair(x, reference, 1)
+    fine, reference = _check_pair(x, reference, 1, data_range)
     min_side, side = WINDOW_SIZE * 2 ** (scales - 1), min(x.shape[-2:])
     if side < min_side:
         possible_scales = sum(side >= WINDOW_SIZE * 2**j for j in range(len(MS_SSIM_WEIGHTS)))
         hint = f"take scales={possible_scales}" if possible_scales else "even one scale needs 11 pixels"
         raise ValueError(f"{scales} scales need images of at least {min_side} pixels per side, not {side}: {hint}")
-    total_weight, product = sum(MS_SSIM_WEIGHTS[:scales]), x.new_ones(())
+    total_weight, product = sum(MS_SSIM_WEIGHTS[:scales]), fine.new_ones(())
     for j, w in enumerate(MS_SSIM_WEIGHTS[:scales]):
-        luminance, structure = _luminance_and_structure(x, reference, data_range)
+        luminance, structure = _luminance_and_structure(fine, reference, data_range)
         # Luminance is compared at the coarsest scale only, and there before the mean over positions is taken.
         similarity = luminance * structure if j == scales - 1 else structure
         product = product * similarity.flatten(2).mean(2).clamp(min=0) ** (w / total_weight)
-        x, reference = (F.avg_pool2d(v, 2) if j < scales - 1 else v for v in (x, reference))
-    return product.mean(1)
+        fine, reference = (F.avg_pool2d(v, 2) if j < scales - 1 else v for v in (fine, reference))
+    return product.mean(1).to(x)
 
 
+@convert_arguments
 def to_luma(x: Tensor) -> Tensor:
     """Return the luma of color images, 0.299 R + 0.587 G + 0.114 B.
 
@@ -184,8 +192,8 @@ def _convolve(x: Tensor, window: Tensor) -> Tensor:
         return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
 
 
-def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
-    """Raise unless x and reference are images of floats, alike, with at least ``min_size`` pixels per side."""
+def _check_pair(x: Tensor, reference: Tensor, min_size: int, data_range: float) -> tuple[Tensor, Tensor]:
+    """Images and references of at least ``min_size`` pixels per side, checked, in single precision at least."""
     check_shapes(x=(x, "floats n C H W"), reference=(reference, "floats n C H W"))
     if x.dtype != reference.dtype:
         raise ValueError(
@@ -196,3 +204,12 @@ def _check_pair(x: Tensor, reference: Tensor, min_size: int) -> None:
             f"expected images of at least {min_size}×{min_size} pixels, the size of the window, not "
             f"{x.shape[-2]}×{x.shape[-1]}"
         )
+    smallest, largest = torch.stack([*x.detach().aminmax(), *reference.detach().aminmax()]).double().aminmax()
+    span = (largest - smallest).item()
+    if not span <= 1.01 * data_range < math.inf:  # NaN fails; the tolerance is for rounding errors
+        raise ValueError(
+            f"expected finite pixels within a range of data_range={data_range:g}, got a range of {span:.3g}: pass "
+            "data_range=255 for pixels from 0 to 255, or clamp the images"
+        )
+    dtype = promote_to_float32(x)
+    return x.to(dtype), reference.to(dtype)

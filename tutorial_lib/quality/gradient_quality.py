@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib._batching import batch_slices, run_in_batches
-from tutorial_lib._validation import check_choice, check_shapes
+from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 
@@ -38,6 +38,7 @@ class GradientComparison(NamedTuple):
     cosine: Tensor
 
 
+@convert_arguments
 def compare_gradients(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> GradientComparison:
@@ -74,11 +75,12 @@ def compare_gradients(
             *(_layer_gradients(autoencoder, images, layers, batch_size) for images in (x, reference)), strict=True
         )
         by_layer = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in pairs]
-        return tuple(torch.stack(quantity, 1) for quantity in zip(*by_layer, strict=True))
+        return tuple(torch.stack(quantity, 1).to(x) for quantity in zip(*by_layer, strict=True))
 
     return GradientComparison(*run_in_batches(one_batch, x, reference, batch_size=batch_size))
 
 
+@convert_arguments
 def gradient_distance(
     autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> Tensor:
@@ -119,6 +121,7 @@ def gradient_distance(
     return (comparison.distance / comparison.reference_norm).mean(1)
 
 
+@convert_arguments
 def gradient_quality(
     autoencoder: nn.Module,
     x: Tensor,
@@ -158,6 +161,7 @@ def gradient_quality(
     return -gradient_distance(autoencoder, x, reference, layers=layers, batch_size=batch_size)
 
 
+@convert_arguments
 def reconstruction_gradient_norm(
     autoencoder: nn.Module, x: Tensor, *, layers: Layers = None, batch_size: int = 64
 ) -> Tensor:
@@ -188,6 +192,7 @@ def reconstruction_gradient_norm(
     )
 
 
+@convert_arguments
 def mean_reconstruction_gradient(
     autoencoder: nn.Module, pristine: Tensor, *, layers: Layers = None, batch_size: int = 16
 ) -> dict[str, Tensor]:
@@ -216,10 +221,11 @@ def mean_reconstruction_gradient(
         for name, g in per_sample_gradients(
             autoencoder, batch, reconstruction_mse(batch), layers=layers, batch_size=batch_size
         ).items():
-            total[name] = total.get(name, 0) + g.sum(0)
-    return {name: g / len(pristine) for name, g in total.items()}
+            total[name] = total.get(name, 0) + g.sum(0, dtype=promote_to_float32(g))
+    return {name: (g / len(pristine)).to(pristine) for name, g in total.items()}
 
 
+@convert_arguments
 def gradient_alignment(
     autoencoder: nn.Module, x: Tensor, mean: dict[str, Tensor], *, layers: Layers = None, batch_size: int = 16
 ) -> Tensor:
@@ -250,7 +256,7 @@ def gradient_alignment(
 
     def one_batch(x: Tensor) -> Tensor:
         pairs = zip(_layer_gradients(autoencoder, x, layers, batch_size), mean_by_layer, strict=True)
-        return torch.stack([_cosine(a, b) for a, b in pairs]).mean(0)
+        return torch.stack([_cosine(a, b) for a, b in pairs]).mean(0).to(x)
 
     return run_in_batches(one_batch, x, batch_size=batch_size)
 
@@ -264,7 +270,9 @@ def _layer_gradients(autoencoder: nn.Module, x: Tensor, layers: Layers, batch_si
 def _concat_by_layer(autoencoder: nn.Module, gradients: dict[str, Tensor], layers: Layers) -> list[Tensor]:
     """The gradients of all parameters of each layer as one vector per image, (N, d) each."""
     by_layer = parameters_by_layer(autoencoder, layers).values()
-    return [torch.cat([gradients[name].flatten(1) for name in names], 1) for names in by_layer]
+    # In half precision the sums of squares would overflow or lose most of their digits.
+    layers_of_rows = (torch.cat([gradients[name].flatten(1) for name in names], 1) for names in by_layer)
+    return [rows.to(promote_to_float32(rows)) for rows in layers_of_rows]
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:

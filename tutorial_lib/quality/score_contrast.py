@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.attribution import grad_cam
 from tutorial_lib.gradients import Layer, Objective, ObjectiveLike, bind_per_sample
 
 
+@convert_arguments
 def score_contrast_loss(contrast_score: float | Tensor) -> Objective:
     """Return the contrastive objective J = (f − Q)² of a network with one output.
 
@@ -39,10 +41,12 @@ def score_contrast_loss(contrast_score: float | Tensor) -> Objective:
         return (outputs[:, 0] - Q).square()
 
     if isinstance(contrast_score, Tensor):
+        check_shapes(contrast_score=(contrast_score, "floats N"))
         return bind_per_sample(squared_error, contrast_score)
     return Objective(lambda outputs: squared_error(outputs, contrast_score))
 
 
+@convert_arguments
 def score_contrast_cam(model: nn.Module, x: Tensor, layer: Layer, objective: ObjectiveLike) -> Tensor:
     """Return a class activation map of an objective, such as :func:`score_contrast_loss`.
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator
 
@@ -28,6 +28,7 @@ class SparseAutoencoder(nn.Module):
         torch.Size([2, 5])
     """
 
+    @convert_arguments
     def __init__(self, patch: int = 192, hidden: int = 400, device: torch.device | str | None = None):
         super().__init__()
         self.encoder, self.decoder = nn.Linear(patch, hidden, device=device), nn.Linear(hidden, patch, device=device)
@@ -83,6 +84,7 @@ class UNIQUEQuality:
         tensor([1.])
     """
 
+    @convert_arguments
     def __init__(
         self,
         hidden: int = 400,
@@ -99,6 +101,7 @@ class UNIQUEQuality:
         self.network: SparseAutoencoder | None = None
         self.history: list[float] = []
 
+    @convert_arguments
     def fit(
         self,
         images: Tensor,
@@ -131,7 +134,7 @@ class UNIQUEQuality:
         X = self._sample_patches(images, patches, generator)
         mean = X.mean(0)
         X = (X - mean) @ _zca_matrix(X - mean, self.eps)
-        coder = nn.utils.skip_init(SparseAutoencoder, X.shape[1], self.hidden)
+        coder = nn.utils.skip_init(SparseAutoencoder, X.shape[1], self.hidden).float()
         bound = (6 / (X.shape[1] + self.hidden + 1)) ** 0.5
         for linear in (coder.encoder, coder.decoder):
             nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
@@ -155,6 +158,7 @@ class UNIQUEQuality:
         self.network = coder.eval().requires_grad_(False)
         return self
 
+    @convert_arguments
     def loss(self, coder: SparseAutoencoder, patches: Tensor) -> Tensor:
         """Return the training loss, J = 1/2m Σ ‖x̂ − x‖² + β Σ_j KL(ρ ‖ ρ̂_j) + λ/2 Σ W².
 
@@ -177,6 +181,7 @@ class UNIQUEQuality:
             + self.decay / 2 * squared_norm
         )
 
+    @convert_arguments
     def patches(self, x: Tensor) -> Tensor:
         """Return the patches of each image, scaled and whitened by the image's own covariance.
 
@@ -209,6 +214,7 @@ class UNIQUEQuality:
         patches = patches.masked_fill(is_flat, 0)
         return torch.stack([rows @ _zca_matrix(rows, self.eps) for rows in patches])
 
+    @convert_arguments
     def codes(self, x: Tensor, *, batch_size: int = 16) -> Tensor:
         """Return the sparse codes of each image's patches.
 
@@ -232,6 +238,7 @@ class UNIQUEQuality:
 
         return run_in_batches(one_batch, x, batch_size=batch_size)
 
+    @convert_arguments
     def score(self, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
         """Return the quality of each image, from one forward pass for x and one for the reference.
 
@@ -268,9 +275,10 @@ class UNIQUEQuality:
     def _sample_patches(self, images: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Patches (count, D) at random positions of random images."""
         x, p = _to_opponent_colors(images), self.patch
-        index = torch.randint(len(x), (count,), generator=generator)
-        top = torch.randint(x.shape[2] - p + 1, (count,), generator=generator)
-        left = torch.randint(x.shape[3] - p + 1, (count,), generator=generator)
+        index, top, left = (
+            torch.randint(n, (count,), generator=generator, device=generator.device)
+            for n in (len(x), x.shape[2] - p + 1, x.shape[3] - p + 1)
+        )
         return torch.stack(
             [x[n, :, i : i + p, j : j + p].flatten() for n, i, j in zip(index.tolist(), top.tolist(), left.tolist())]
         )

@@ -7,12 +7,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._batching import run_in_batches, scale_by_power_of_two
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
 from tutorial_lib.quality.sparse_coding import UNIQUEQuality, spearman_power_similarity
 
 
+@convert_arguments
 def surprisal(quality: UNIQUEQuality, x: Tensor, reference: Tensor, *, batch_size: int = 16) -> Tensor:
     """Return the full-reference quality from the weight change for the *reference*.
 
@@ -101,8 +102,10 @@ def kurtosis_weights(G: Tensor) -> Tensor:
     """
     luma = G[:, : G.shape[1] // 3]
     luma = luma - luma.mean(1, keepdim=True)
+    # The kurtosis does not depend on the scale, but the fourth powers of small gradients would underflow.
+    luma, _ = scale_by_power_of_two(luma.mT.flatten(0, 1))
     kurtosis = luma.pow(4).mean(1) / luma.square().mean(1).square().clamp(min=1e-30)
-    return 1 + (kurtosis > 3).to(G)[:, None]
+    return 1 + (kurtosis > 3).to(G).view(len(G), 1, -1)
 
 
 def _log_odds_features(y: Tensor, weights: Tensor) -> Tensor:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.attribution import upsample
+from tutorial_lib.attribution.spatial_layout import check_layer_rows
 from tutorial_lib.gradients import Layer, layer_gradient, reduced_class_jacobian
 
 
+@convert_arguments
 def implicit_saliency(
     model: nn.Module,
     x: Tensor,
@@ -74,7 +76,9 @@ def implicit_saliency(
             # The sum over labels is taken at once, so that only one map per call is kept, not one per label.
             return (gradient * A if times_activation else gradient).abs().mean(2).sum(0, keepdim=True)
 
+        check_layer_rows(A, batch)
         _, logits, sums = reduced_class_jacobian(model, batch, layer, reduce_fn, classes=classes)
+        check_shapes(logits=(logits, "logits N C"))
         return sums.sum(1) / (logits.shape[1] if classes is None else len(classes))
 
     return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.attribution import upsample
+from tutorial_lib.attribution.spatial_layout import check_layer_rows
 from tutorial_lib.gradients import Layer, bind_per_sample, model_outputs, spatial_gradients, spatial_logits
 
 
+@convert_arguments
 def local_loss(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8) -> Tensor:
     """Return the loss of each position's own prediction against that of the whole image.
 
@@ -40,12 +42,14 @@ def local_loss(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8
 
     def one_batch(x: Tensor) -> Tensor:
         _, z, local = spatial_logits(model, x, layer)
+        check_shapes(logits=(z, "logits N C"), local=(local, "floats N C h w"))
         return -(z.softmax(1)[:, :, None, None] * local.detach().log_softmax(1)).sum(1)
 
     check_shapes(x=(x, "floats N C H W"))
     return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])
 
 
+@convert_arguments
 def local_mismatch(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8) -> Tensor:
     """Return the gradient times activation of :func:`local_loss` at each position.
 
@@ -80,9 +84,12 @@ def local_mismatch(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int
     """
 
     def one_batch(x: Tensor) -> Tensor:
-        p = model_outputs(model, x).softmax(1)
+        z = model_outputs(model, x)
+        check_shapes(logits=(z, "logits N C"))
+        p = z.softmax(1)
         J = bind_per_sample(lambda outputs, p: -(p * outputs.log_softmax(1)).sum(1), p)
         A, _, g = spatial_gradients(model, x, layer, J)
+        check_layer_rows(A, x)
         return (A * g).abs().sum(1)
 
     check_shapes(x=(x, "floats N C H W"))

@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments
 from tutorial_lib.metrics import gaussian_smooth
 
 
+@convert_arguments
 def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, batch_size: int = 64) -> Tensor:
     """Return the spectral residual of each image, transformed back into a saliency map.
 
@@ -43,6 +45,8 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
         raise ValueError(
             f"expected images of finite floats (N, C, H, W), not {x.dtype} {tuple(x.shape)}; check for NaN and infinity"
         )
+    check_counts(width=width)
+    check_nonnegative(blur_sigma=blur_sigma)
     height = max(1, round(width * x.shape[-2] / x.shape[-1]))
 
     def one_batch(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.gradients import fix_predicted_class, logit, model_outputs
 
 
@@ -42,16 +43,18 @@ def check_labels_in_range(logits: Tensor, y: Tensor) -> Tensor:
         ``logits``.
 
     Raises:
-        ValueError: a label lies outside 0…C − 1.
+        ValueError: a label lies outside 0…C − 1, or there are fewer than two classes.
 
     Example:
         >>> check_labels_in_range(torch.zeros(1, 2), torch.tensor([1]))
         tensor([[0., 0.]])
     """
+    check_shapes(logits=(logits, "logits N C"))
     logit(y).resolve(logits)
     return logits
 
 
+@convert_arguments
 def attack_success(
     model: nn.Module,
     x: Tensor,

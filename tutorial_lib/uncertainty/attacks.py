@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_choice
-from tutorial_lib.gradients import cross_entropy, outputs_and_input_gradient
+from tutorial_lib._tensor_ops import log_odds
+from tutorial_lib._validation import check_choice, check_counts, check_nonnegative, convert_arguments
+from tutorial_lib.gradients import Objective, outputs_and_input_gradient
 from tutorial_lib.runtime import default_generator
 from tutorial_lib.uncertainty.attack_success import resolve_labels
 from tutorial_lib.uncertainty.perturbations import (
@@ -19,6 +20,7 @@ from tutorial_lib.uncertainty.perturbations import (
 )
 
 
+@convert_arguments
 def fgsm(
     model: nn.Module,
     x: Tensor,
@@ -62,6 +64,7 @@ def fgsm(
     return bim(model, x, y, eps=eps, alpha=eps, n_steps=1, norm=norm, bounds=bounds, batch_size=batch_size)
 
 
+@convert_arguments
 def bim(
     model: nn.Module,
     x: Tensor,
@@ -115,6 +118,7 @@ def bim(
     return _iterate_attack(model, x, x, y, eps, alpha, n_steps, norm, bounds, batch_size, stop_at_success)
 
 
+@convert_arguments
 def pgd(
     model: nn.Module,
     x: Tensor,
@@ -185,11 +189,13 @@ def _iterate_attack(
     stop_at_success: bool = False,
 ) -> Tensor:
     """The points after projected gradient steps from ``start``; each image can stop at its first successful point."""
-    if n_steps < 1 or eps < 0:
-        raise ValueError(f"an attack needs at least one step and eps ≥ 0, not n_steps={n_steps}, eps={eps}")
+    check_counts(n_steps=n_steps)
     step_size = 2.5 * eps / n_steps if alpha is None else alpha
+    check_nonnegative(eps=eps, alpha=step_size)
     y = resolve_labels(model, x, y, batch_size)
-    J = cross_entropy(y)
+    # The gradient of the cross-entropy −log p_y has the direction of the gradient of the log-odds, but underflows where
+    # p_y rounds to 1.
+    J = Objective(lambda z, y: -log_odds(z, y), y, classes=True)
     adversarial, active = start.clone(), torch.arange(len(x), device=x.device)
     for step in range(n_steps):
         at = adversarial[active]

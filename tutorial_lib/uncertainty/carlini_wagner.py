@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
@@ -17,6 +18,7 @@ ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
 BISECTION_STEPS = 6
 
 
+@convert_arguments
 def carlini_wagner(
     model: nn.Module,
     x: Tensor,
@@ -69,11 +71,10 @@ def carlini_wagner(
         >>> (carlini_wagner(model, x) - x).norm().item() < 0.15
         True
     """
-    if n_steps < 1 or binary_search_steps < 1 or initial_const <= 0:
-        raise ValueError(
-            "carlini_wagner needs n_steps ≥ 1, binary_search_steps ≥ 1 and initial_const > 0, "
-            f"not {n_steps}, {binary_search_steps} and {initial_const}"
-        )
+    check_counts(n_steps=n_steps, binary_search_steps=binary_search_steps)
+    check_nonnegative(lr=lr, initial_const=initial_const)
+    if initial_const == 0:
+        raise ValueError("initial_const must be above 0, because it is multiplied by 10 until an attack succeeds")
     x = check_bounds(x, bounds)
     y, best = resolve_labels(model, x, y, batch_size), x.clone()
     for rows in torch.arange(len(x), device=x.device).split(batch_size):
@@ -106,21 +107,21 @@ def _minimize_perturbation(
     """The adversarial images with the smallest change; an image whose attack never succeeds is returned unchanged."""
     middle, half = (bounds[1] + bounds[0]) / 2, (bounds[1] - bounds[0]) / 2
     # Slightly inside the bounds, since a black or white pixel would lie at infinity.
-    start = ((x - middle) / half * (1 - 1e-6)).atanh()
-    best, best_norms = x.clone(), x.new_full((len(x),), torch.inf)
+    start = ((x.to(promote_to_float32(x)) - middle) / half * (1 - 1e-6)).atanh()
+    best, best_norms = x.clone(), start.new_full((len(x),), torch.inf)
     low, high, const = (torch.full_like(best_norms, value) for value in (0.0, torch.inf, initial_const))
     J, check_interval = Objective(_cw_margin, y, classes=True), math.ceil(n_steps / 10)
     for _ in range(binary_search_steps):
-        w, first_moment, second_moment = start.clone(), torch.zeros_like(x), torch.zeros_like(x)
+        w, first_moment, second_moment = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
         active, succeeded = torch.arange(len(x), device=x.device), torch.zeros_like(best_norms, dtype=torch.bool)
         previous_loss, n_stalled = torch.full_like(best_norms, torch.inf), torch.zeros_like(best_norms)
         for t in range(1, n_steps + 1):
             tanh_w = w.tanh()
-            adversarial = middle + half * tanh_w
+            adversarial = (middle + half * tanh_w).to(x)
             logits, margin_gradient = outputs_and_input_gradient(
                 model, adversarial, J.select(active), batch_size=len(adversarial), check_independence=False
             )
-            change, margin = adversarial - x[active], J.select(active)(logits)
+            change, margin = adversarial.to(w) - x[active], J.select(active)(logits)
             squared_norms, success = change.flatten(1).square().sum(1), logits.argmax(1) != y[active]
             smaller = success & (squared_norms.sqrt() < best_norms[active])
             succeeded[active] |= success
@@ -152,7 +153,7 @@ def _minimize_perturbation(
 
 def _bisect_towards_original(model: nn.Module, x: Tensor, y: Tensor, best: Tensor) -> Tensor:
     """The points nearest to x, on the lines from x to ``best``, whose attack still succeeds."""
-    low, high = (torch.full((len(x), *(1,) * (x.dim() - 1)), fraction).to(x) for fraction in (0.0, 1.0))
+    low, high = (x.new_full((len(x), *(1,) * (x.dim() - 1)), fraction) for fraction in (0.0, 1.0))
     for _ in range(BISECTION_STEPS):
         fraction = (low + high) / 2
         logits = model_outputs(model, x + fraction * (best - x), batch_size=len(x), check_independence=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import broadcast_per_sample
+from tutorial_lib._batching import broadcast_per_sample, sample_norms
+from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments
 from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
 from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
 from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
@@ -15,6 +16,7 @@ from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
 BOUNDARY_OVERSTEP = 1e-4
 
 
+@convert_arguments
 def deepfool(
     model: nn.Module,
     x: Tensor,
@@ -59,8 +61,8 @@ def deepfool(
         >>> deepfool(model, torch.tensor([[0.6, 0.4]]), overshoot=0, n_steps=1)
         tensor([[0.5000, 0.5000]])
     """
-    if n_steps < 1 or n_candidates < 1:
-        raise ValueError(f"deepfool needs n_steps ≥ 1 and n_candidates ≥ 1, not {n_steps} and {n_candidates}")
+    check_counts(n_steps=n_steps, n_candidates=n_candidates)
+    check_nonnegative(overshoot=overshoot)
     x = check_bounds(x, bounds)
     y = resolve_labels(model, x, y, batch_size)
     logits = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y)
@@ -90,7 +92,7 @@ def _step_to_nearest_boundary(logits: Tensor, jacobian: Tensor, classes: Tensor,
     """
     z = logits.gather(1, classes)
     f, w = z[:, 1:] - z[:, :1], jacobian[:, 1:] - jacobian[:, :1]
-    slopes = w.flatten(2).norm(dim=2)
+    slopes = sample_norms(w.flatten(0, 1)).view(w.shape[:2])
     # A boundary that no step comes closer to is infinitely far away.
     distances = torch.where(slopes > 0, f.abs() / slopes, torch.inf)
     rows, k = torch.arange(len(z), device=z.device), distances.argmin(1)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import batch_slices
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate_features
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_uniform
 
 
 class PredictiveUncertainty(NamedTuple):
@@ -39,6 +39,7 @@ class PredictiveUncertainty(NamedTuple):
     mutual_information: Tensor
 
 
+@convert_arguments
 def decompose_uncertainty(logits: Tensor) -> PredictiveUncertainty:
     """Return the aleatoric and the epistemic uncertainty of T predictions for each image.
 
@@ -64,16 +65,18 @@ def decompose_uncertainty(logits: Tensor) -> PredictiveUncertainty:
         >>> decompose_uncertainty(torch.tensor(uncertain)).mutual_information
         tensor([0.])
     """
-    check_shapes(logits=(logits, "floats T N C"))
-    log_p = logits.log_softmax(2)
+    check_shapes(logits=(logits, "logits T N C"))
+    log_p = logits.log_softmax(2, dtype=promote_to_float32(logits))
     log_mean = log_p.logsumexp(0) - math.log(len(logits))
     p, mean = log_p.exp(), log_p.exp().mean(0)
     predictive_entropy, expected_entropy = torch.special.entr(mean).sum(1), torch.special.entr(p).sum(2).mean(0)
     # H[p̄] − mean H[p_t] = mean Σ p_t log(p_t/p̄): in this form it is not lost in the rounding of the two entropies.
     mutual_information = torch.where(p > 0, p * (log_p - log_mean), 0).sum(2).mean(0)
-    return PredictiveUncertainty(mean, predictive_entropy, expected_entropy, mutual_information.clamp(min=0))
+    scores = (mean, predictive_entropy, expected_entropy, mutual_information.clamp(min=0))
+    return PredictiveUncertainty(*(score.to(logits) for score in scores))
 
 
+@convert_arguments
 def deep_ensemble(models: Sequence[nn.Module], x: Tensor, *, batch_size: int = 256) -> PredictiveUncertainty:
     """Return the predictive uncertainty of a deep ensemble.
 
@@ -108,6 +111,7 @@ def deep_ensemble(models: Sequence[nn.Module], x: Tensor, *, batch_size: int = 2
     return decompose_uncertainty(torch.stack(logits))
 
 
+@convert_arguments
 def mc_dropout(
     model: nn.Module,
     x: Tensor,
@@ -157,7 +161,7 @@ def mc_dropout(
     generator = default_generator(generator)
     linear = last_linear_layer(model, x)
     # In one precision and on the device of the generator, so that the masks do not depend on the dtype or device of x.
-    keep = torch.rand(n_samples, linear.in_features, generator=generator, device=generator.device) >= p
+    keep = random_uniform(generator, n_samples, linear.in_features) >= p
     logits = []
     with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
         for rows in batch_slices(len(x), batch_size):

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import check_nonnegative, convert_arguments, format_tensor
 from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_normal
+from tutorial_lib.uncertainty.gradcon import without_biases
 
 
+@convert_arguments
 def layer_gradient_features(
     model: nn.Module,
     x: Tensor,
@@ -40,11 +43,12 @@ def layer_gradient_features(
         batch_size: images per pass; it bounds the memory and does not change the result.
 
     Returns:
-        Features (N, d), signed: the flattened gradient with respect to the weight, d entries.
+        Features (N, d), signed: the flattened gradient with respect to the weight, d entries. For a parametrized
+        weight, as of ``weight_norm``, it is taken with respect to the parameters that the weight is computed from.
 
     Raises:
-        ValueError: an unknown layer, outputs that are not finite or not of the shape of x, BatchNorm or dropout in
-            training mode.
+        ValueError: an unknown layer, a layer without weights, outputs that are not finite or not of the shape of x,
+            BatchNorm or dropout in training mode.
 
     References:
         Kwon, Prabhushankar, Temel, AlRegib, ICIP 2020, arXiv:2008.06094.
@@ -57,11 +61,12 @@ def layer_gradient_features(
 
     def one_batch(x: Tensor) -> Tensor:
         gradients = per_sample_gradients(model, x, objective(x), layers=layer, batch_size=batch_size)
-        return torch.cat([g.flatten(1) for name, g in gradients.items() if name.endswith("weight")], 1)
+        return torch.cat([gradients[name].flatten(1) for name in without_biases(gradients)], 1)
 
     return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
+@convert_arguments
 def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
     """Return the images with additive Gaussian noise, clipped to [0, 1].
 
@@ -83,4 +88,7 @@ def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Gener
         >>> add_gaussian_noise(torch.full((1, 4), 0.5), spread=0.0)
         tensor([[0.5000, 0.5000, 0.5000, 0.5000]])
     """
-    return (x + spread * torch.randn(x.shape, generator=default_generator(generator)).to(x)).clamp(0, 1)
+    if not x.is_floating_point():
+        raise ValueError(f"expected images of floats in [0, 1], got {format_tensor(x)}; divide bytes by 255")
+    check_nonnegative(spread=spread)
+    return (x + spread * random_normal(default_generator(generator), *x.shape).to(x)).clamp(0, 1)

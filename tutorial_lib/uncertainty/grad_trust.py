@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
+@convert_arguments
 def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Tensor | None = None) -> Tensor:
     """Return the GradTrust score of each prediction; higher means more trustworthy.
 
@@ -46,25 +47,25 @@ def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Te
         >>> grad_trust(z), grad_trust(z, n_counterfactuals=1)
         (tensor([2.9904, 1.0000]), tensor([4.5821, 1.0000]))
     """
-    n_classes = check_logits(logits).shape[1]
-    if n_classes < 2:
-        raise ValueError(f"grad_trust compares classes and needs at least two classes, not {n_classes}")
+    z = check_logits(logits)
+    n_classes = z.shape[1]
     if n_counterfactuals is None:
         if gram is not None:
             raise ValueError("gram requires n_counterfactuals=k: without it, the score uses the last layer only")
-        deviations = (logits - 1 / n_classes).abs()
+        deviations = (z - 1 / n_classes).abs()
         largest = deviations.amax(1, keepdim=True)
         # The fourth powers are those of numbers in [0, 1]. If every deviation is zero, the ratio is 1.
-        return 1 / torch.where(largest == 0, 1, deviations / largest).pow(4).mean(1)
+        return (1 / torch.where(largest == 0, 1, deviations / largest).pow(4).mean(1)).to(logits)
     if not 1 <= n_counterfactuals < n_classes:
         raise ValueError(
             f"n_counterfactuals must lie in 1…{n_classes - 1} for {n_classes} classes, not {n_counterfactuals}"
         )
-    classes = logits.topk(n_counterfactuals + 1, dim=1).indices
-    norms = counterfactual_gradient_norms(logits, classes, gram)
-    return norms[:, 1:].mean(1) / norms[:, 0]
+    classes = z.topk(n_counterfactuals + 1, dim=1).indices
+    norms = counterfactual_gradient_norms(z, classes, gram)
+    return (norms[:, 1:].mean(1) / norms[:, 0]).to(logits)
 
 
+@convert_arguments
 def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) -> Tensor:
     """Return the gradient norm ‖∂(−log p_Q)/∂θ‖ for some classes Q of each sample.
 
@@ -88,20 +89,22 @@ def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor 
         >>> counterfactual_gradient_norms(torch.zeros(1, 2), torch.tensor([[0]]))
         tensor([[0.7071]])
     """
-    check_shapes(logits=(logits, "floats N C"), classes=(classes, "whole N k"))
+    check_shapes(logits=(logits, "logits N C"), classes=(classes, "whole N k"))
     classes = classes.to(logits.device, torch.int64)
     if not ((0 <= classes) & (classes < logits.shape[1])).all():
         raise ValueError(f"classes must lie in 0…{logits.shape[1] - 1}")
-    p = logits.softmax(1)
+    z = check_logits(logits)
+    p = z.softmax(1)
     delta = p[:, None].expand(-1, classes.shape[1], -1).clone()
     # p_Q − 1, not computed from a p_Q that rounds to 1.
-    delta.scatter_(2, classes[..., None], -complement_probabilities(logits).gather(1, classes)[..., None])
+    delta.scatter_(2, classes[..., None], -complement_probabilities(z).gather(1, classes)[..., None])
     # The squares of a nearly certain prediction would underflow, so δ is scaled before they are taken.
     scale = delta.abs().amax(2, keepdim=True).clamp(min=torch.finfo(delta.dtype).tiny)
     delta = delta / scale
     if gram is None:
-        return scale[..., 0] * delta.norm(dim=2)
-    check_shapes(logits=(logits, "floats N C"), gram=(gram, "floats N L C C"))
-    K = gram.sum(1).to(delta)
+        return (scale[..., 0] * delta.norm(dim=2)).to(logits)
+    check_shapes(logits=(logits, "logits N C"), gram=(gram, "floats N L C C"))
+    K = gram.to(delta).sum(1)
     with torch.autocast(delta.device.type, enabled=False):
-        return scale[..., 0] * torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+        norms = torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+    return (scale[..., 0] * norms).to(logits)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice
+from tutorial_lib._validation import check_choice, check_nonnegative, convert_arguments
 from tutorial_lib.gradients import (
     layer_names,
     loss_and_gradients,
@@ -18,7 +19,7 @@ from tutorial_lib.gradients import (
     reconstruction_mse,
 )
 from tutorial_lib.gradients.layers import Layer
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 SCORE_KINDS = ("reconstruction", "alignment", "both")
 
@@ -65,6 +66,7 @@ class GradCon:
         (torch.Size([5]), torch.Size([5, 4]))
     """
 
+    @convert_arguments
     def __init__(
         self,
         autoencoder: nn.Module,
@@ -74,17 +76,15 @@ class GradCon:
         beta: float = 0.12,
         batch_size: int = 64,
     ):
-        if alpha < 0 or beta < 0:
-            raise ValueError(f"alpha and beta are weights of at least 0, not {alpha} and {beta}")
+        check_nonnegative(alpha=alpha, beta=beta)
         self.autoencoder, self.alpha, self.beta, self.batch_size = autoencoder, alpha, beta, batch_size
         self.layers = layer_names(autoencoder, decoder)
-        self.weights = [
-            name for name in layer_names(autoencoder, decoder, group_by="tensor") if name.endswith("weight")
-        ]
+        self.weights = without_biases(layer_names(autoencoder, decoder, group_by="tensor"))
         self.network: nn.Module | None = None
         self.mean_gradients: dict[str, Tensor] = {}
         self.history: list[tuple[float, float]] = []
 
+    @convert_arguments
     def fit(
         self,
         images: Tensor,
@@ -127,7 +127,7 @@ class GradCon:
             mean_gradients, k = {name: torch.zeros_like(w) for name, w in weights.items()}, 0
             for _ in range(epochs):
                 step_values = []
-                for rows in torch.randperm(len(images), generator=generator).to(images.device).split(batch_size):
+                for rows in random_permutation(generator, len(images)).to(images.device).split(batch_size):
                     x = images[rows]
                     L, loss_gradients = loss_and_gradients(network, x, reconstruction_mse(x), layers=self.layers)
                     # In the first step the mean gradient is zero, and therefore the cosine and its gradient are zero.
@@ -135,9 +135,9 @@ class GradCon:
                     optimizer.zero_grad()
                     (L - self.alpha * cosine).backward()
                     k += 1
-                    gradients = {name: w.grad for name, w in weights.items() if w.grad is not None}
                     for name, mean in mean_gradients.items():
-                        mean += (gradients[name] - mean) / k
+                        gradient = weights[name].grad
+                        mean += ((0 if gradient is None else gradient) - mean) / k
                     optimizer.step()
                     step_values.append((L.item(), cosine.item()))
                 self.history.append(tuple(sum(column) / len(column) for column in zip(*step_values, strict=True)))
@@ -145,6 +145,7 @@ class GradCon:
             self.network, self.mean_gradients = network.eval().requires_grad_(False), mean_gradients
         return self
 
+    @convert_arguments
     def gradient_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the norms of each image's gradient and its cosines with the mean gradient.
 
@@ -170,6 +171,7 @@ class GradCon:
 
         return run_in_batches(one_batch, x, batch_size=self.batch_size)
 
+    @convert_arguments
     def score(self, x: Tensor, kind: str = "both") -> Tensor:
         """Return the abnormality score of each image.
 
@@ -201,6 +203,28 @@ class GradCon:
         if self.network is None:
             raise ValueError("the detector is not fitted: call fit first")
         return self.network
+
+
+def without_biases(names: Iterable[str]) -> list[str]:
+    """Return the names of the parameters that are not biases.
+
+    Args:
+        names: dotted names of parameters. A parametrized weight has other names than "weight".
+
+    Returns:
+        The names of the weights.
+
+    Raises:
+        ValueError: there are none.
+
+    Example:
+        >>> without_biases(["0.parametrizations.weight.original0", "0.bias"])
+        ['0.parametrizations.weight.original0']
+    """
+    weights = [name for name in names if "bias" not in name]
+    if not weights:
+        raise ValueError("the layer has no weights, so their gradient does not exist; choose another layer")
+    return weights
 
 
 def _cosines(gradients: dict[str, Tensor], directions: dict[str, Tensor]) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import kl_from_uniform, last_layer_gradient_factors
 from tutorial_lib.uncertainty.logit_scores import check_temperature
 
 
+@convert_arguments
 def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0) -> Tensor:
     """Return the GradNorm score, minus the L1 norm of the last layer's gradient.
 
@@ -37,11 +38,14 @@ def gradnorm_score(logits: Tensor, features: Tensor, *, temperature: float = 1.0
         >>> gradnorm_score(torch.tensor([[0., 0.], [100., 0.]]), torch.tensor([[1., 2.], [1., 2.]]))
         tensor([-0., -3.])
     """
-    delta, features = last_layer_gradient_factors(logits, features, kl_from_uniform(check_temperature(temperature)))
+    check_shapes(logits=(logits, "logits N C"), features=(features, "floats N d"))
+    z, h = (t.to(promote_to_float32(t)) for t in (logits, features))
+    delta, h = last_layer_gradient_factors(z, h, kl_from_uniform(check_temperature(temperature)))
     # ‖δhᵀ‖₁ = ‖δ‖₁ ‖h‖₁
-    return -delta.abs().sum(1) * features.abs().sum(1)
+    return (-delta.abs().sum(1) * h.abs().sum(1)).to(logits)
 
 
+@convert_arguments
 def exgrad_score(logits: Tensor, features: Tensor) -> Tensor:
     """Return the ExGrad score, the expected L1 norm of the last layer's gradient.
 
@@ -66,6 +70,7 @@ def exgrad_score(logits: Tensor, features: Tensor) -> Tensor:
         >>> exgrad_score(torch.zeros(1, 2), torch.tensor([[1., -2.]]))
         tensor([3.])
     """
-    check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
+    check_shapes(logits=(logits, "logits N C"), features=(features, "floats N d"))
     # 1 − ‖p‖² = Σ_c p_c (1 − p_c), a sum without cancellation.
-    return 2 * (logits.softmax(1) * complement_probabilities(logits)).sum(1) * features.abs().sum(1)
+    z, h = (t.to(promote_to_float32(t)) for t in (logits, features))
+    return (2 * (z.softmax(1) * complement_probabilities(z)).sum(1) * h.abs().sum(1)).to(logits)

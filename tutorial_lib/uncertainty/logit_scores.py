@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 
+@convert_arguments
 def msp_score(logits: Tensor) -> Tensor:
     """Return one minus the maximum softmax probability (MSP), 1 − max_c p_c.
 
@@ -31,9 +34,10 @@ def msp_score(logits: Tensor) -> Tensor:
         >>> msp_score(torch.tensor([[0., 0.], [20., 0.]]))
         tensor([5.0000e-01, 2.0612e-09])
     """
-    return complement_probabilities(check_logits(logits)).amin(1)
+    return complement_probabilities(check_logits(logits)).amin(1).to(logits)
 
 
+@convert_arguments
 def margin_score(logits: Tensor) -> Tensor:
     """Return one minus the margin of the two most likely classes, 1 − (p_1 − p_2).
 
@@ -56,12 +60,11 @@ def margin_score(logits: Tensor) -> Tensor:
         >>> margin_score(torch.tensor([[0., 0., -100.], [20., 0., -100.]]))
         tensor([1.0000e+00, 4.1223e-09])
     """
-    if check_logits(logits).shape[1] < 2:
-        raise ValueError(f"a margin needs at least two classes, not logits {tuple(logits.shape)}")
-    others = logits.softmax(1).scatter(1, logits.argmax(1, keepdim=True), 0)
-    return others.sum(1) + others.amax(1)
+    others = check_logits(logits).softmax(1).scatter(1, logits.argmax(1, keepdim=True), 0)
+    return (others.sum(1) + others.amax(1)).to(logits)
 
 
+@convert_arguments
 def entropy_score(logits: Tensor) -> Tensor:
     """Return the entropy of the prediction, H[p] = −Σ_c p_c log p_c, in nats.
 
@@ -81,12 +84,14 @@ def entropy_score(logits: Tensor) -> Tensor:
         >>> entropy_score(torch.zeros(1, 4))
         tensor([1.3863])
     """
-    p, top = check_logits(logits).softmax(1), logits.argmax(1, keepdim=True)
+    z = check_logits(logits)
+    p, top = z.softmax(1), z.argmax(1, keepdim=True)
     # log p_P = log(1 − Σ of the others), which is not zero where p_P rounds to 1; entr takes 0 · log 0 as 0.
-    log_top = torch.log1p(-complement_probabilities(logits).gather(1, top))
-    return torch.special.entr(p.scatter(1, top, 0)).sum(1) - (p.gather(1, top) * log_top)[:, 0]
+    log_top = torch.log1p(-complement_probabilities(z).gather(1, top))
+    return (torch.special.entr(p.scatter(1, top, 0)).sum(1) - (p.gather(1, top) * log_top)[:, 0]).to(logits)
 
 
+@convert_arguments
 def energy_score(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Return the free energy of the logits, E = −T log Σ_c exp(z_c/T).
 
@@ -110,27 +115,27 @@ def energy_score(logits: Tensor, temperature: float = 1.0) -> Tensor:
         >>> energy_score(torch.tensor([[3., 3.], [0., 0.]]))
         tensor([-3.6931, -0.6931])
     """
-    return -check_temperature(temperature) * (check_logits(logits) / temperature).logsumexp(1)
+    return (-check_temperature(temperature) * (check_logits(logits) / temperature).logsumexp(1)).to(logits)
 
 
 def check_logits(logits: Tensor) -> Tensor:
-    """Return the logits unchanged, after checking that they are floats (N, C).
+    """Return the logits in single precision at least, after checking that they are floats (N, C).
 
     Args:
-        logits: logits (N, C), C ≥ 1.
+        logits: logits (N, C), C ≥ 2.
 
     Returns:
-        ``logits``.
+        ``logits``, converted if they have half precision.
 
     Raises:
-        ValueError: they are not a tensor of floats (N, C).
+        ValueError: they are not a tensor of floats (N, C) with C ≥ 2.
 
     Example:
         >>> check_logits(torch.zeros(1, 2))
         tensor([[0., 0.]])
     """
-    check_shapes(logits=(logits, "floats N C"))
-    return logits
+    check_shapes(logits=(logits, "logits N C"))
+    return logits.to(promote_to_float32(logits))
 
 
 def check_temperature(temperature: float) -> float:
@@ -149,6 +154,6 @@ def check_temperature(temperature: float) -> float:
         >>> check_temperature(2.0)
         2.0
     """
-    if not temperature > 0:
-        raise ValueError(f"the temperature must be above zero, not {temperature}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"the temperature must be above zero and finite, not {temperature}")
     return temperature

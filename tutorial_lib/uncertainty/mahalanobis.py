@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_nonnegative, check_shapes, convert_arguments, promote_to_float32
 
 
 class MahalanobisDetector:
@@ -30,12 +30,13 @@ class MahalanobisDetector:
         [True, True, False]
     """
 
+    @convert_arguments
     def __init__(self, regularization: float = 1e-6):
-        if regularization < 0:
-            raise ValueError(f"regularization must be zero or more, not {regularization}")
+        check_nonnegative(regularization=regularization)
         self.regularization = regularization
         self.means: Tensor | None = None
 
+    @convert_arguments
     def fit(self, features: Tensor, labels: Tensor) -> MahalanobisDetector:
         """Estimate the class means and the shared covariance, and return the detector itself.
 
@@ -59,16 +60,19 @@ class MahalanobisDetector:
         means = torch.stack([h[labels == c].mean(0) for c in classes])
         centered = h - means[class_of]
         covariance = centered.T @ centered / len(centered)
-        covariance += self.regularization * covariance.diagonal().mean() * torch.eye(len(covariance)).to(covariance)
+        identity = torch.eye(len(covariance), dtype=torch.float64, device="cpu")
+        covariance += self.regularization * covariance.diagonal().mean() * identity
         factor, failed = torch.linalg.cholesky_ex(covariance)
         if failed or factor.diagonal().min() <= 1e-7 * factor.diagonal().max() and not self.regularization:
             raise ValueError(
                 "some direction of the features never varies within a class: set regularization above zero"
             )
-        whitening = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
-        self.means, self.whitening = means.to(features), whitening.to(features)
+        whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+        dtype = promote_to_float32(features)
+        self.means, self.whitening = means.to(features.device, dtype), whitening.to(features.device, dtype)
         return self
 
+    @convert_arguments
     def score(self, features: Tensor, *, batch_size: int = 4096) -> Tensor:
         """Return the squared Mahalanobis distance of each sample to the nearest class mean.
 
@@ -85,10 +89,12 @@ class MahalanobisDetector:
         if self.means is None:
             raise ValueError("the detector is not fitted: call fit(features, labels) first")
         check_shapes(features=(features, "floats N d"), class_means=(self.means, "floats C d"))
-        means, whitening = self.means.to(features), self.whitening.to(features)
+        dtype = promote_to_float32(features)
+        means, whitening = (t.to(features.device, dtype) for t in (self.means, self.whitening))
 
         def one_batch(h: Tensor) -> Tensor:
             # ‖L⁻¹(h − μ)‖² with LLᵀ = Σ. The difference comes first, because large means would cancel.
-            return torch.stack([((h - mean) @ whitening.T).square().sum(1) for mean in means], 1).amin(1)
+            distances = torch.stack([((h.to(dtype) - mean) @ whitening.T).square().sum(1) for mean in means], 1)
+            return distances.amin(1).to(h)
 
         return run_in_batches(one_batch, features.detach(), batch_size=batch_size)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from tutorial_lib._tensor_ops import log_odds
+from tutorial_lib._validation import check_nonnegative, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import Objective, input_gradient, objective_values
 from tutorial_lib.uncertainty.logit_scores import check_temperature, msp_score
 
 
+@convert_arguments
 def odin_score(
     model: nn.Module, x: Tensor, *, temperature: float = 1000.0, eps: float = 0.0014, batch_size: int = 64
 ) -> Tensor:
@@ -42,8 +45,12 @@ def odin_score(
         tensor([5.0000e-01, 4.5398e-05])
     """
     T = check_temperature(temperature)
-    if eps < 0:
-        raise ValueError(f"eps must be zero or more, not {eps}")
-    log_top_prob = Objective(lambda z, c: (z / T).log_softmax(1).gather(1, c[:, None])[:, 0], None, classes=True)
-    perturbed = x.detach() + eps * input_gradient(model, x, log_top_prob, batch_size=batch_size).sign()
-    return objective_values(model, perturbed, lambda z: msp_score(z / T), batch_size=batch_size)
+    check_nonnegative(eps=eps)
+
+    def scaled(z: Tensor) -> Tensor:
+        return z.to(promote_to_float32(z)) / T
+
+    # The log-odds of P increase in the same direction as log p_P, whose gradient underflows where p_P rounds to 1.
+    top_log_odds = Objective(lambda z, c: log_odds(scaled(z), c), None, classes=True)
+    perturbed = x.detach() + eps * input_gradient(model, x, top_log_odds, batch_size=batch_size).sign()
+    return objective_values(model, perturbed, lambda z: msp_score(scaled(z)).to(z), batch_size=batch_size)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.metrics.detection import check_scores
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
+@convert_arguments
 def split_pseudo_unknown_classes(
     classes: int, unknown: int, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -40,10 +41,11 @@ def split_pseudo_unknown_classes(
     if not 0 < unknown < classes:
         raise ValueError(f"unknown must be at least 1 and less than the {classes} classes, not {unknown}")
     generator = default_generator(generator)
-    order = torch.randperm(classes, generator=generator, device=generator.device).cpu()
+    order = random_permutation(generator, classes).cpu()
     return order[unknown:].sort().values, order[:unknown].sort().values
 
 
+@convert_arguments
 def threshold_at_tpr(normal: Tensor, pass_rate: float = 0.95) -> float:
     """Return the smallest threshold that accepts a given fraction of the normal images.
 
@@ -71,6 +73,7 @@ def threshold_at_tpr(normal: Tensor, pass_rate: float = 0.95) -> float:
     return ordered[max(0, int(-(-(pass_rate * len(ordered) - 1e-9) // 1)) - 1)].item()
 
 
+@convert_arguments
 def open_set_predict(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
     """Return the open-set prediction: the predicted class, or the extra label C (unknown).
 
@@ -93,7 +96,7 @@ def open_set_predict(logits: Tensor, score: Tensor, threshold: float) -> Tensor:
         >>> open_set_predict(torch.tensor([[2., 0.], [0., 2.]]), torch.tensor([0.1, 0.9]), threshold=0.5)
         tensor([0, 2])
     """
-    check_shapes(logits=(logits, "floats N C"), score=(score, "floats N"))
+    check_shapes(logits=(logits, "logits N C"), score=(score, "floats N"))
     if logits.isnan().any() or score.isnan().any():
         raise ValueError("some logits or scores are NaN, so that no class can be predicted from them")
     return torch.where(score <= threshold, logits.argmax(1), logits.shape[1])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tutorial_lib._batching import broadcast_per_sample, sample_norms
-from tutorial_lib.runtime import default_generator
+from tutorial_lib._validation import check_nonnegative, check_range, convert_arguments, format_tensor
+from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
 NormOrder = float | str
 Bounds = tuple[float, float]
@@ -46,7 +48,7 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
         x, detached.
 
     Raises:
-        ValueError: x is not float, contains NaN or leaves the bounds.
+        ValueError: x is not float, contains NaN or leaves the bounds, or the bounds are not two increasing numbers.
 
     Example:
         >>> check_bounds(torch.tensor([[0.2, 1.0]]), (0.0, 1.0))
@@ -56,13 +58,15 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
         raise ValueError(
             f"images must be float in [{bounds[0]}, {bounds[1]}], not {x.dtype}: divide by the largest value first"
         )
-    x = x.detach()
-    if x.numel() and not (x.amin() >= bounds[0] and x.amax() <= bounds[1]):
-        raise ValueError(
-            f"the images lie in [{x.amin():.3g}, {x.amax():.3g}], outside the bounds {tuple(bounds)}: pass their true "
-            "bounds, keep normalization inside the model, and remove images with NaN"
-        )
-    return x
+    if not -math.inf < bounds[0] < bounds[1] < math.inf:
+        raise ValueError(f"bounds must be two finite numbers, the smaller one first, not {bounds}")
+    check_range(
+        "the images",
+        x,
+        *bounds,
+        "pass their true bounds, keep normalization inside the model, and remove images with NaN",
+    )
+    return x.detach()
 
 
 def _per_image(value: float | Tensor, x: Tensor) -> Any:
@@ -70,8 +74,8 @@ def _per_image(value: float | Tensor, x: Tensor) -> Any:
     # The result is Any because the annotations of torch.clamp do not accept a union of float and Tensor.
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
-    if value.shape != x.shape[:1]:
-        raise ValueError(f"eps is one number for all images or one per image, ({len(x)},), not {tuple(value.shape)}")
+    if value.shape != x.shape[:1] or value.is_complex():
+        raise ValueError(f"eps is one number for all images or one per image, ({len(x)},), not {format_tensor(value)}")
     return broadcast_per_sample(value.to(x), x)
 
 
@@ -130,7 +134,7 @@ def normalized_gradient(gradient: Tensor, norm: NormOrder) -> Tensor:
     """
     if norm_order(norm) == 2:
         norms = sample_norms(gradient)
-        return torch.where(norms > 0, gradient / norms.clamp(min=torch.finfo(gradient.dtype).tiny), gradient)
+        return torch.where(norms > 0, gradient / norms, gradient)
     return gradient.sign()
 
 
@@ -157,14 +161,15 @@ def random_start_point(x: Tensor, norm: NormOrder, generator: torch.Generator) -
     """
     shape = (1, *x.shape[1:])
     if norm_order(norm) == 2:
-        direction = torch.randn(shape, generator=generator, device=generator.device)
-        radius = torch.rand(1, generator=generator, device=generator.device) ** (1 / max(1, direction.numel()))
+        direction = random_normal(generator, *shape)
+        radius = random_uniform(generator, 1) ** (1 / max(1, direction.numel()))
         offset = direction / direction.norm() * radius
     else:
-        offset = 2 * torch.rand(shape, generator=generator, device=generator.device) - 1
+        offset = 2 * random_uniform(generator, *shape) - 1
     return offset.to(x)
 
 
+@convert_arguments
 def random_noise(
     x: Tensor,
     *,
@@ -197,9 +202,11 @@ def random_noise(
         >>> (random_noise(x, eps=0.1) - x).abs().round(decimals=4).unique()
         tensor([0.1000])
     """
-    x, generator = check_bounds(x, bounds), default_generator(generator)
+    x, generator, radius = check_bounds(x, bounds), default_generator(generator), _per_image(eps, x)
     if not len(x):
         return x
+    for extreme in eps.aminmax() if isinstance(eps, Tensor) else (eps,):
+        check_nonnegative(eps=float(extreme))
     # One image after the other, so that the noise of an image does not depend on how many follow.
-    noise = torch.stack([torch.randn(x.shape[1:], generator=generator, device=generator.device) for _ in x]).to(x)
-    return project(x + _per_image(eps, x) * normalized_gradient(noise, norm), x, eps, norm, bounds)
+    noise = torch.stack([random_normal(generator, *x.shape[1:]) for _ in x]).to(x)
+    return project(x + radius * normalized_gradient(noise, norm), x, eps, norm, bounds)

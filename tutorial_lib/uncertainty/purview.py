@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.gradients import (
     confounding_label_loss,
     gradient_norms_from_gram,
@@ -20,6 +20,7 @@ from tutorial_lib.gradients import (
 from tutorial_lib.gradients.layers import Layer
 
 
+@convert_arguments
 def confounding_gradient_norms(
     model: nn.Module,
     x: Tensor,
@@ -80,6 +81,7 @@ def confounding_gradient_norms(
     )
 
 
+@convert_arguments
 def confounding_norms_from_gram(
     gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean"
 ) -> Tensor:
@@ -140,12 +142,14 @@ class PurviewDetector:
         True
     """
 
+    @convert_arguments
     def __init__(self, hidden: tuple[int, ...] = (), *, log: bool = True, epochs: int = 200):
         if epochs < 1:
             raise ValueError(f"the training needs at least one epoch, not {epochs}")
         self.hidden, self.log, self.epochs = tuple(hidden), log, epochs
         self.layers: list[tuple[Tensor, Tensor]] | None = None
 
+    @convert_arguments
     def fit(self, normal: Tensor, abnormal: Tensor, *, generator: torch.Generator | None = None) -> PurviewDetector:
         """Fit the classifier, with equal weight for both sides, and return it.
 
@@ -181,6 +185,7 @@ class PurviewDetector:
         self.layers = [(torch.from_numpy(w), torch.from_numpy(b)) for w, b in zip(weights, biases, strict=True)]
         return self
 
+    @convert_arguments
     def score(self, features: Tensor) -> Tensor:
         """Return the log-odds that each sample is abnormal.
 

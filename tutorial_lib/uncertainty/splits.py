@@ -8,11 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes
+from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.metrics import auroc
-from tutorial_lib.runtime import default_generator
+from tutorial_lib.runtime import default_generator, random_permutation
 
 
+@convert_arguments
 def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
     """Return the AUROC of each column by itself, with its direction.
 
@@ -34,7 +35,8 @@ def columnwise_auroc(normal: Tensor, abnormal: Tensor) -> Tensor:
         tensor([1., 0.], dtype=torch.float64)
     """
     check_shapes(normal=(normal, "floats n L"), abnormal=(abnormal, "floats m L"))
-    return torch.tensor([auroc(a, b) for a, b in zip(normal.T, abnormal.T, strict=True)], dtype=torch.float64)
+    scores = [auroc(a, b) for a, b in zip(normal.T, abnormal.T, strict=True)]
+    return torch.tensor(scores, dtype=torch.float64, device="cpu")
 
 
 class Fold(NamedTuple):
@@ -51,6 +53,7 @@ class Fold(NamedTuple):
     test: Tensor
 
 
+@convert_arguments
 def within_group_splits(
     groups: Tensor,
     image_ids: Tensor,
@@ -88,6 +91,7 @@ def within_group_splits(
     return _folds(groups, image_ids, normal_group, train_size, generator, lambda group: groups == group)
 
 
+@convert_arguments
 def leave_one_group_out(
     groups: Tensor,
     image_ids: Tensor,
@@ -133,6 +137,7 @@ def leave_one_group_out(
     )
 
 
+@convert_arguments
 def group_train_mask(image_ids: Tensor, *, train_size: float = 0.5, generator: torch.Generator | None = None) -> Tensor:
     """Return a mask of the samples for training.
 
@@ -160,7 +165,7 @@ def group_train_mask(image_ids: Tensor, *, train_size: float = 0.5, generator: t
         )
     generator = default_generator(generator)
     images, positions = image_ids.unique(return_inverse=True)
-    order = torch.randperm(len(images), generator=generator, device=generator.device)
+    order = random_permutation(generator, len(images))
     mask = torch.zeros(len(images), dtype=torch.bool, device=image_ids.device)
     mask[order[: round(train_size * len(images))].to(image_ids.device)] = True
     return mask[positions]

@@ -1,5 +1,6 @@
 import base64
 import json
+import sys
 from io import BytesIO
 
 import matplotlib
@@ -46,6 +47,20 @@ def embedded_data(html):
 
 
 # In a notebook.
+
+
+def test_interactive_figure_shows_still_image_without_ipywidgets(monkeypatch):
+    """The kernel of another environment: jupyter-widgets/ipywidgets issues on "No module named 'ipywidgets'"."""
+    interactive = two_sliders()
+    for name in [name for name in sys.modules if name.split(".")[0] == "ipywidgets"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    bundle = interactive._repr_mimebundle_()
+    assert sorted(bundle) == ["text/html", "text/plain"]
+    image = BeautifulSoup(bundle["text/html"], "html.parser").find("img")
+    np.testing.assert_allclose(center_color(image["src"]), COLOURS["red"], atol=8)
+    with pytest.raises(ImportError):
+        interactive.widget()
 
 
 def test_interactive_figure_slider_draws_figure_for_its_value():

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.library.attribution.conftest import make_model
 from tutorial_lib import attribution as i
 from tutorial_lib import gradients as g
+from tutorial_lib.saliency import implicit_saliency
 
 LAYERS = ["first", "two", "third", "three"]
 
@@ -310,7 +311,7 @@ def test_contrast_cam_with_predicted_class_is_not_amplified(assert_unchanged, im
 
 
 def test_contrast_cam_rejects_invalid_input(flattened_cnn, images):
-    with pytest.raises(ValueError, match="the other class"):
+    with pytest.raises(ValueError, match="contrast_class to be a whole number"):
         i.contrast_cam(flattened_cnn, images, "two", None)
     with pytest.raises(ValueError, match="omit target"):
         i.contrast_cam(flattened_cnn, images, "two", 1, 2)
@@ -446,3 +447,45 @@ def test_grad_cam_rejects_invalid_input(flattened_cnn, images):
         i.grad_cam(flattened_cnn, images, "tow")
     with pytest.raises(ValueError, match="bound to 2 rows"):
         i.grad_cam(flattened_cnn, images, "two", torch.tensor([1, 2]))
+
+
+class FramesInBatch(nn.Module):
+    """Two frames per sample, which the convolution sees as two images."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        h = self.conv(x.unflatten(1, (2, 3)).flatten(0, 1)).relu().mean((2, 3))
+        return self.head(h.unflatten(0, (-1, 2)).mean(1))
+
+
+class TimeFirst(nn.Module):
+    """Tokens (T, N, K), as of a recurrent network or a transformer without batch_first."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Linear(6, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(self.embed(x.flatten(2).permute(2, 0, 1)).mean(0))
+
+
+@pytest.mark.parametrize("model, layer", [(FramesInBatch(), "conv"), (TimeFirst(), "embed")])
+@pytest.mark.parametrize(
+    "method",
+    [
+        i.grad_cam,
+        i.grad_cam_plus_plus,
+        i.counterfactual_cam,
+        i.all_class_cams,
+        i.voice_map,
+        implicit_saliency,
+        lambda model, x, layer: i.contrast_cam(model, x, layer, 1),
+    ],
+)
+def test_maps_refuse_layers_with_another_first_axis(method, model, layer):
+    """Frames folded into the batch (pytorch-grad-cam issue 67, torch-cam issue 210), and time steps first."""
+    with pytest.raises(ValueError, match="one row|rows|batch|positions|feature maps"):
+        method(model, torch.rand(3, 6, 8, 8), layer)

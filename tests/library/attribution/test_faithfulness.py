@@ -230,7 +230,7 @@ def test_faithfulness_rejects_invalid_input(f, signs, images):
 
 def test_deletion_curve_rejects_invalid_steps_and_baseline(signs, images):
     maps = uniform(5, 12, 12)
-    with pytest.raises(ValueError, match="at least one step"):
+    with pytest.raises(ValueError, match="n_steps must be a whole number above 0"):
         info.deletion_curve(signs, images, maps, n_steps=0)
     with pytest.raises(ValueError, match="one for each"):
         info.deletion_curve(signs, images, maps, baseline=torch.zeros(4, 3, 12, 12))

@@ -138,9 +138,9 @@ def test_smoothgrad_default_target_is_prediction_for_clean_image(pooled_cnn, ima
 
 
 def test_smoothgrad_rejects_invalid_input(pooled_cnn, images):
-    with pytest.raises(ValueError, match="at least one sample"):
+    with pytest.raises(ValueError, match="n_samples must be a whole number above 0"):
         i.smoothgrad(pooled_cnn, images, n_samples=0)
-    with pytest.raises(ValueError, match="noise level ≥ 0"):
+    with pytest.raises(ValueError, match="noise_level must be a finite number of at least 0"):
         i.smoothgrad(pooled_cnn, images, noise_level=-0.1)
     with pytest.raises(ValueError, match="unknown reduction 'means'; the nearest: 'mean'"):
         i.smoothgrad(pooled_cnn, images, reduction="means")
@@ -204,7 +204,7 @@ def test_integrated_gradients_are_implementation_invariant(pooled_cnn, images):
 
 
 def test_integrated_gradients_rejects_invalid_input(pooled_cnn, images):
-    with pytest.raises(ValueError, match="at least one step"):
+    with pytest.raises(ValueError, match="n_steps must be a whole number above 0"):
         i.integrated_gradients(pooled_cnn, images, n_steps=0)
     with pytest.raises(ValueError, match="expected a number, one sample, or one for each"):
         i.integrated_gradients(pooled_cnn, images, baseline=images[:2])

@@ -91,7 +91,7 @@ def test_map_iou_and_map_snr_match_definition():
     for i in range(4):
         m, n = ((v[i] - v[i].min()) / (v[i].max() - v[i].min()) for v in (a, b))
         both, either = ((m > 0.3) & (n > 0.3)).sum(), ((m > 0.3) | (n > 0.3)).sum()
-        assert map_iou(a, b, threshold=0.3)[i] == both / either
+        assert map_iou(a, b, threshold=0.3)[i] == both.double() / either
         assert map_snr(a)[i].item() == pytest.approx((m.mean() / m.std()).item(), rel=1e-12)
     assert map_iou(a, a).tolist() == [1] * 4
     flat = torch.full((2, 3, 3), 5.0)

@@ -80,13 +80,13 @@ def test_corrupt_haze_retains_image_contrast():
         (IMAGES, "hazy", 1, "the nearest: 'haze'"),
         (IMAGES, "haze", 0, "severity must be 1"),
         (IMAGES, "haze", 6, "severity must be 1"),
-        (IMAGES, "haze", 2.5, "severity must be 1"),
+        (IMAGES, "haze", 2.5, "expected severity to be a whole number, got 2.5"),
         (IMAGES[0], "haze", 1, r"add a batch axis to a single image: images\[None\]"),
         (IMAGES[:, :1], "haze", 1, r"\(N, 3, H, W\)"),
         ((IMAGES * 255).byte(), "haze", 1, "divide bytes by 255"),
-        (IMAGES * 2 - 0.5, "haze", 1, r"expected images in \[0, 1\]"),
-        (IMAGES * float("nan"), "haze", 1, r"expected images in \[0, 1\]"),
-        ("image.png", "haze", 1, "got str"),
+        (IMAGES * 2 - 0.5, "haze", 1, r"expected images to lie in \[0, 1\]"),
+        (IMAGES * float("nan"), "haze", 1, r"expected images to lie in \[0, 1\]"),
+        ("image.png", "haze", 1, "got 'image.png'"),
     ],
 )
 def test_corrupt_rejects_invalid_input(images, kind, level, message):
@@ -99,3 +99,18 @@ def test_corrupt_on_gpu_matches_cpu(kind, accelerator):
     here, there = corrupt(IMAGES, kind, 3), corrupt(IMAGES.to(accelerator), kind, 3).cpu()
     # A coefficient halfway between two steps may be rounded the other way, which changes one 8×8 block.
     assert ((here - there).abs() <= 2 / 255).float().mean() >= (0.99 if kind == "codec error" else 1)
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_corrupt_accepts_half_precision_and_small_images(corruption):
+    """Matrices in half precision have no inverse in PyTorch, and a mirrored border needs an image that is wider."""
+    images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.float16, torch.bfloat16):
+        half = images.to(dtype)
+        expected = corrupt(half.float(), corruption, 3)
+        torch.testing.assert_close(corrupt(half, corruption, 3), expected.to(dtype), rtol=0, atol=0)
+    for size in ((1, 1), (1, 9), (9, 1), (2, 2), (70, 2)):
+        for severity in (1, 5):
+            result = corrupt(torch.full((2, 3, *size), 0.5), corruption, severity)
+            assert result.shape == (2, 3, *size) and result.min() >= 0 and result.max() <= 1  # NaN fails both
+    assert corrupt(images[:0], corruption, 1).shape == (0, 3, 32, 32)

@@ -56,5 +56,5 @@ def test_rotate_preserves_proportions_of_wide_images():
 
 def test_rotate_and_rotate_hue_reject_out_of_range_images():
     for turn in (rotate, rotate_hue):
-        with pytest.raises(ValueError, match=r"expected images in \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"expected images to lie in \[0, 1\]"):
             turn(IMAGES * 3, 1.0)

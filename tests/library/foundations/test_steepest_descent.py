@@ -112,7 +112,7 @@ def test_steepest_descent_step_batch_equals_single_rows(norm, metric):
         (lambda g: steepest_descent_step(g, "M", M=-torch.eye(6, dtype=g.dtype)), "positive definite"),
         (lambda g: steepest_descent_step(g.flatten(1), "spectral"), "matrices"),
         (lambda g: steepest_descent_step(g[0, 0], "l2"), "one gradient per row"),
-        (lambda g: steepest_descent_step(g, "l2", -1.0), "negative"),
+        (lambda g: steepest_descent_step(g, "l2", -1.0), "radius must be a finite number of at least 0"),
     ],
 )
 def test_steepest_descent_step_rejects_invalid_input(call, message):

@@ -31,7 +31,7 @@ CASES = {
         far="a stored one",
     ),
     "TrustScore.fit": Case(
-        lambda h, label: f.TrustScore(k=1, alpha=0.1).fit(h, label).distances(h + 1),
+        lambda h, label: f.TrustScore(k=1, alpha=0.1).fit(h, label).distances(MANY_FEATURES + 1),
         {"h": MANY_FEATURES, "label": FEATURE_LABELS},
         "h label",
         each=False,

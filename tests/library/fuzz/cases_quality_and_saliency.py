@@ -1,6 +1,6 @@
 """The functions of ``tutorial_lib.quality`` and ``tutorial_lib.saliency`` with valid arguments."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from tests._reference import init_with_seed
 from tests.library.fuzz.mutations import Case
@@ -31,7 +31,9 @@ CASES = {
         "x other",
     ),
     "gradient_alignment": Case(
-        lambda **k: quality.gradient_alignment(mean={n: t.to(k["x"]) for n, t in MEAN.items()}, **k),
+        lambda x, **k: quality.gradient_alignment(
+            x=x, mean={n: t.to(x) for n, t in MEAN.items()} if isinstance(x, Tensor) else MEAN, **k
+        ),
         {"autoencoder": CODER, "x": X, "batch_size": 16},
     ),
     "gradient_distance": Case(quality.gradient_distance, CODER_ARGUMENTS, PAIR_ROWS),

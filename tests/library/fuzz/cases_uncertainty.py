@@ -60,7 +60,7 @@ CASES = {
         u.confounding_gradient_norms,
         {"model": MODEL, "x": X, "labels": noise(N, C), "batch_size": 64},
         "x labels",
-        skip={"an axis less"},
+        skip={"an axis less", "complex"},
     ),
     "layer_gradient_features": Case(
         lambda **k: u.layer_gradient_features(layer="2", **k), {"model": CODER, "x": X, "batch_size": 64}

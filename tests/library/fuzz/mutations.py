@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
+from PIL import Image
 from torch import Tensor, nn
 
 import tutorial_lib
@@ -29,6 +31,7 @@ class Case:
         blind: names of the arguments whose values do not matter, because only shape, order or size is used.
         far: why finite arguments may give an infinite result; empty if they may not.
         skip: names of mutations that do not apply.
+        slow: whether arguments of other types are tried for the first argument only.
     """
 
     call: Callable
@@ -38,6 +41,7 @@ class Case:
     blind: str = ""
     far: str = ""
     skip: set | tuple = ()
+    slow: bool = False
 
 
 # Each mutation maps (arguments, name, case) to the changed arguments, or to None where it does not apply.
@@ -162,6 +166,79 @@ MUTATIONS = {
     ),
 }
 BROKEN_MODELS = {"nan", "inf", "-inf"}
+
+
+def _number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _tensor(value):
+    return isinstance(value, Tensor)
+
+
+# The same values in other types: kind of argument, and the conversion. The result must be the same, or a clear error.
+ENTRANCES = {
+    "NumPy array": (_tensor, lambda t: t.numpy()),
+    "NumPy array of other strides and byte order": (
+        lambda t: _tensor(t) and t.dim() > 0,
+        lambda t: t.flip(0).numpy()[::-1].astype(t.numpy().dtype.newbyteorder(">")),
+    ),
+    "read-only NumPy array": (_tensor, lambda t: np.broadcast_to(t.numpy(), t.shape)),
+    "list": (_tensor, lambda t: t.tolist()),
+    "tuple of rows": (lambda t: _tensor(t) and t.dim() > 0, tuple),
+    "sparse tensor": (_tensor, lambda t: t.to_sparse()),
+    "integers of 16 bits": (_whole, lambda t: t.to(torch.uint16)),
+    "NumPy integers of 8 bits": (_whole, lambda t: t.numpy().astype(np.int8)),
+    "NumPy number": (_number, lambda value: np.asarray(value)[()]),
+    "NumPy array without axes": (_number, np.asarray),
+    "tensor without axes": (_number, torch.tensor),
+}
+# Other values: the result must be a clear error, or, because some functions accept them, a result of any value.
+WRONG_TYPES = {
+    "None": (lambda value: _tensor(value) or _number(value), lambda value: None),
+    "text": (lambda value: _tensor(value) or _number(value), lambda value: "text"),
+    "bool": (lambda value: _tensor(value) or _number(value), lambda value: True),
+    "number": (_tensor, lambda t: 0.5),
+    "NaN": (_number, lambda value: float("nan")),
+    "complex number": (_number, lambda value: 1j),
+    "whole number": (_tensor, lambda t: 1),
+    "value": (_tensor, lambda t: t.flatten()[0]),
+    "PIL image": (_tensor, lambda t: Image.new("RGB", (12, 12))),
+    "PIL images": (_tensor, lambda t: [Image.new("RGB", (12, 12))] * 3),
+    "masked array": (_tensor, lambda t: np.ma.masked_array(t.numpy(), t.numpy() > 0.5)),
+    "ragged list": (_tensor, lambda t: [[0.5], [0.5, 0.5], 1]),
+    "list of text": (_tensor, lambda t: ["a", "b", "c"]),
+    "bytes of a picture": (_floats, lambda t: (255 * t).to(torch.uint8)),
+    "picture of 16 bits": (_floats, lambda t: (65535 * t.clamp(0, 1)).numpy().astype(np.uint16)),
+    "numbers of 0 to 255": (_floats, lambda t: 255 * t),
+    "complex": (_floats, lambda t: t.to(torch.complex128)),
+    "one-hot": (_whole, lambda t: nn.functional.one_hot(t.long()) if (t >= 0).all() else t[..., None]),
+    "tensor of another device": (_tensor, lambda t: t.to("meta")),
+    "model": (_tensor, lambda t: nn.Identity()),
+    "tensor for a model": (lambda value: isinstance(value, nn.Module), lambda model: torch.zeros(3)),
+    "class of a model": (lambda value: isinstance(value, nn.Module), type),
+}
+
+
+def check_entrances(case, entrances, *, same_result):
+    """Return the violations among ``entrances``, tried on every argument of the case."""
+    expected = tensors(case.call(**case.arguments))
+    violations = []
+    for name, value in list(case.arguments.items())[: 1 if case.slow else None]:
+        for entrance, (kind, convert) in entrances.items():
+            if not kind(value) or entrance in case.skip:
+                continue
+            try:
+                result = tensors(case.call(**case.arguments | {name: convert(value)}))
+            except (ValueError, TypeError) as error:
+                if not is_own_error(error):
+                    violations.append(f"{name} as {entrance}: error from outside the library: {error!r}")
+            except Exception as error:
+                violations.append(f"{name} as {entrance}: {type(error).__name__}: {str(error)[:200]}")
+            else:
+                if same_result and not all(close(r, e, 1e-9) for r, e in zip(result, expected, strict=True)):
+                    violations.append(f"{name} as {entrance}: another result")
+    return violations
 
 
 def applicable_mutations(case):

@@ -7,7 +7,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.library.fuzz.mutations import Case, applicable_mutations, check_contract, move, mutated_arguments, tensors
+from tests.library.fuzz.mutations import (
+    ENTRANCES,
+    WRONG_TYPES,
+    Case,
+    applicable_mutations,
+    check_contract,
+    check_entrances,
+    move,
+    mutated_arguments,
+    tensors,
+)
 
 PACKAGES = ("gradients", "metrics", "foundations", "attribution", "uncertainty", "quality_and_saliency")
 CASES = {package: importlib.import_module(f"tests.library.fuzz.cases_{package}").CASES for package in PACKAGES}
@@ -19,6 +29,9 @@ CASES_ON_GPU = [
 ]
 # Autocast changes the precision of these: a blur for reference images, and the training of a sparse coder.
 KEEP_AUTOCAST = ("gaussian_blur", "UNIQUEQuality.fit")
+# Objectives and the engine check their arguments by themselves.
+CHECKED_BY_ENGINE = {"attribution.guided_backprop", "quality_and_saliency.score_contrast_loss"}
+CONVERTING_CASES = [case for case in ALL_CASES if case[0] != "gradients" and ".".join(case) not in CHECKED_BY_ENGINE]
 MUTATIONS_BY_FUNCTION = {}
 
 
@@ -69,6 +82,20 @@ def test_public_functions_raise_clear_errors_or_are_correct(package, name, data)
     )
     violation = check_contract(case, mutations)
     assert not violation, f"{mutations}: {violation}"
+
+
+@pytest.mark.parametrize(
+    "package, name", CONVERTING_CASES, ids=[f"{package}.{name}" for package, name in CONVERTING_CASES]
+)
+def test_public_functions_return_the_same_for_arrays_and_numpy_numbers(package, name):
+    assert not check_entrances(CASES[package][name], ENTRANCES, same_result=True)
+
+
+@pytest.mark.parametrize(
+    "package, name", CONVERTING_CASES, ids=[f"{package}.{name}" for package, name in CONVERTING_CASES]
+)
+def test_public_functions_explain_wrong_types(package, name):
+    assert not check_entrances(CASES[package][name], WRONG_TYPES, same_result=False)
 
 
 # Violations that were found once, each as small as possible, and the same mutation of every similar function.

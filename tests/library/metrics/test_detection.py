@@ -106,7 +106,7 @@ def test_detection_metrics_reject_invalid_input(measure):
     for bad, message in [
         (good[:0], "at least one"),
         (torch.ones(2, 2), "at least one"),
-        ([1.0], "tensor"),
+        (["a"], "tensor"),
         (nan, "1 of 1"),
     ]:
         with pytest.raises(ValueError, match=message):

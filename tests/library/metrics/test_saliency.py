@@ -239,7 +239,7 @@ def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
         (lambda m, p: M.kl_divergence(0 * m, m), "a map must be non-negative and not zero everywhere"),
         (lambda m, p: M.information_gain(-m, p, m), "a map must be non-negative"),
         (lambda m, p: M.fixation_density(p, (4, 4), blur=1), "outside the map of 4 × 4"),
-        (lambda m, p: M.gaussian_smooth(m, -1), "blur must be at least 0"),
+        (lambda m, p: M.gaussian_smooth(m, -1), "blur must be a finite number of at least 0"),
         (lambda m, p: M.gaussian_smooth(m.long(), 1), "a map of floats"),
     ],
 )

@@ -124,7 +124,7 @@ def test_attack_is_invariant_to_constant_logit_shift(attack, model, images, corr
 def test_attack_rejects_invalid_input(attack, wrong, model, images, correct_labels):
     x, y = images, correct_labels
     message = {
-        "range": r"outside the bounds \(0\.0, 1\.0\): pass their true bounds, keep normalization inside the model",
+        "range": r"to lie in \[0, 1\], got .*; pass their true bounds, keep normalization inside the model",
         "integer": "must be float",
         "empty": "at least one sample",
         "labels": "bound to [0-9]+ rows, x has 5 samples",

@@ -323,10 +323,13 @@ def test_carlini_wagner_returns_input_if_misclassified_or_robust(model, images, 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda m, x: u.deepfool(m, x, n_steps=0), "needs n_steps ≥ 1"),
-        (lambda m, x: u.deepfool(m, x, n_candidates=0), "n_candidates ≥ 1"),
-        (lambda m, x: u.carlini_wagner(m, x, binary_search_steps=0), "binary_search_steps ≥ 1"),
-        (lambda m, x: u.carlini_wagner(m, x, initial_const=0), "initial_const > 0"),
+        (lambda m, x: u.deepfool(m, x, n_steps=0), "n_steps must be a whole number above 0"),
+        (lambda m, x: u.deepfool(m, x, n_candidates=0), "n_candidates must be a whole number above 0"),
+        (
+            lambda m, x: u.carlini_wagner(m, x, binary_search_steps=0),
+            "binary_search_steps must be a whole number above 0",
+        ),
+        (lambda m, x: u.carlini_wagner(m, x, initial_const=0), "initial_const must be above 0"),
     ],
 )
 def test_deepfool_and_carlini_wagner_reject_invalid_input(call, message, model, images):

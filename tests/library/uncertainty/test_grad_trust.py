@@ -105,7 +105,7 @@ def test_grad_trust_increases_with_confidence(options):
     "broken, message",
     [
         (lambda z: grad_trust(z[0]), r"expected logits: floats \(N, C\)"),
-        (lambda z: grad_trust(z[:, :1]), "two classes"),
+        (lambda z: grad_trust(z[:, :1]), "needs two logits"),
         (lambda z: grad_trust(z, n_counterfactuals=0), "must lie in 1…3 for 4 classes, not 0"),
         (lambda z: grad_trust(z, n_counterfactuals=4), "must lie in 1…3"),
         (lambda z: grad_trust(z, gram=torch.ones(2, 1, 4, 4)), "requires n_counterfactuals=k"),

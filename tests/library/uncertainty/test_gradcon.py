@@ -1,13 +1,14 @@
 """GradCon, compared with its formula written naively with autograd, and properties of each of its scores."""
 
 import copy
+from collections import OrderedDict
 
 import pytest
 import torch
 from torch import nn
 
 from tutorial_lib.models import StridedAutoencoder
-from tutorial_lib.uncertainty import GradCon
+from tutorial_lib.uncertainty import GradCon, layer_gradient_features
 
 FIT_OPTIONS = {"epochs": 3, "batch_size": 4, "lr": 1e-2}
 
@@ -203,3 +204,42 @@ def test_gradcon_on_gpu_matches_cpu(network, images, accelerator):
     here, there = (GradCon(network).fit(x, **FIT_OPTIONS) for x in (images, images.to(accelerator)))
     assert there.score(images.to(accelerator)).device == accelerator
     torch.testing.assert_close(there.score(images.to(accelerator)).cpu(), here.score(images), rtol=1e-5, atol=1e-7)
+
+
+def parametrized_autoencoder(parametrize):
+    generator = torch.Generator().manual_seed(0)
+    layers = {"encoder": nn.Linear(6, 4), "decoder": nn.Sequential(parametrize(nn.Linear(4, 6)))}
+    network = nn.Sequential(OrderedDict(layers))
+    for p in network.parameters():
+        p.data = torch.randn(p.shape, generator=generator)
+    return network
+
+
+@pytest.mark.parametrize(
+    "parametrize, columns",
+    [
+        (lambda layer: layer, 1),
+        (nn.utils.parametrizations.weight_norm, 2),
+        (nn.utils.parametrizations.spectral_norm, 1),
+        (nn.utils.parametrizations.orthogonal, 1),
+    ],
+)
+def test_gradcon_uses_parameters_of_parametrized_weights(parametrize, columns):
+    """Weights that are computed from other parameters, whose names do not end with "weight"."""
+    network, x = parametrized_autoencoder(parametrize), torch.rand(12, 6, generator=torch.Generator().manual_seed(1))
+    detector = GradCon(network).fit(x, epochs=2)
+    norms, cosines = detector.gradient_statistics(x)
+    assert norms.shape == cosines.shape == (12, columns) and norms.isfinite().all() and cosines.abs().max() <= 1.001
+    names = [name for name, p in detector.network.named_parameters() if "decoder" in name and "bias" not in name]
+    for n in range(3):
+        loss = (detector.network.requires_grad_()(x[n : n + 1]) - x[n : n + 1]).square().mean()
+        gradients = torch.autograd.grad(loss, [detector.network.get_parameter(name) for name in names])
+        torch.testing.assert_close(norms[n], torch.stack([g.norm() for g in gradients]))
+    features = layer_gradient_features(network.eval(), x, "decoder.0")
+    assert features.shape[0] == 12 and features.isfinite().all()
+
+
+def test_gradcon_refuses_decoder_without_weights():
+    network = nn.Sequential(OrderedDict(encoder=nn.Linear(6, 6), decoder=nn.Sigmoid()))
+    with pytest.raises(ValueError, match="weights|parameters"):
+        GradCon(network)

@@ -105,7 +105,10 @@ def test_mahalanobis_is_accurate_in_float32_far_from_the_origin(labeled_features
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (lambda h, y, a: MahalanobisDetector(regularization=-1.0), "zero or more"),
+        (
+            lambda h, y, a: MahalanobisDetector(regularization=-1.0),
+            "regularization must be a finite number of at least 0",
+        ),
         (lambda h, y, a: MahalanobisDetector().fit(h[0], y), r"\(n, d\)"),
         (lambda h, y, a: MahalanobisDetector().fit(h, y[1:]), r"\(n, d\)"),
         (lambda h, y, a: MahalanobisDetector().fit(h / 0, y), "not finite"),
