@@ -186,7 +186,9 @@ def run_model(
         return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
 
     before = random_states(x.device)
-    with restore_model(model, freeze=freeze), translate_errors(message), mode or nullcontext():
+    # The model may leave gradients switched off.
+    grad_mode = torch.set_grad_enabled(torch.is_grad_enabled())
+    with restore_model(model, freeze=freeze), translate_errors(message), grad_mode, mode or nullcontext():
         outputs = model(x.clone())
     if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
         raise ValueError(
@@ -195,7 +197,7 @@ def run_model(
         )
     if random_states(x.device) != before:
         raise ValueError(
-            f"{_name_random_modules(model)}, because random numbers are drawn in the forward pass: call inside `with "
+            f"{_name_random_module(model)}, because random numbers are drawn in the forward pass: call inside `with "
             "eval_mode(model):`, or remove what is random in evaluation mode too"
         )
     finite = outputs.detach().isfinite().reshape(len(x), -1).all(1)
@@ -209,13 +211,13 @@ def run_model(
     return outputs
 
 
-def _name_random_modules(model: nn.Module) -> str:
-    """The modules with a probability, in words, or the model if there are none in training mode."""
-    probabilities = [
-        (m, name, getattr(m, "p", getattr(m, "dropout", 0))) for name, m in model.named_modules() if m.training
-    ]
-    random = [f"{type(m).__name__} {name!r}" for m, name, p in probabilities if isinstance(p, float) and p > 0]
-    return f"{', '.join(random[:3])} is random in training mode" if random else f"this {type(model).__name__} is random"
+def _name_random_module(model: nn.Module) -> str:
+    """The first module with a probability in training mode, in words, or the model if there is none."""
+    for name, module in model.named_modules():
+        p = getattr(module, "p", getattr(module, "dropout", 0))
+        if module.training and isinstance(p, float) and p > 0:
+            return f"{type(module).__name__} {name!r} is random in training mode"
+    return f"this {type(model).__name__} is random"
 
 
 def checked_forward(model: nn.Module, x: Tensor) -> Tensor:

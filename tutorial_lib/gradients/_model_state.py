@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 CONTAINERS = (dict, list, set, tuple)
+FOLLOWED = (nn.Module, Tensor, *CONTAINERS)
 
 
 @contextmanager
@@ -59,16 +60,15 @@ def _mutable_parts(model: nn.Module) -> Iterator[Any]:
     visited = set()
     while pending:
         part = pending.pop()
-        if isinstance(part, nn.Module):
-            part = vars(part)
-        elif not isinstance(part, (Tensor, *CONTAINERS)):
+        part = vars(part) if isinstance(part, nn.Module) else part
+        if id(part) in visited:
             continue
-        if id(part) not in visited:
-            visited.add(id(part))
-            if isinstance(part, CONTAINERS):
-                pending.extend(part.values() if isinstance(part, dict) else part)
-            if type(part) is Tensor or isinstance(part, CONTAINERS) and not isinstance(part, tuple):
-                yield part
+        visited.add(id(part))
+        if isinstance(part, CONTAINERS):
+            values = part.values() if isinstance(part, dict) else part
+            pending += [value for value in values if isinstance(value, FOLLOWED)]
+        if type(part) is Tensor or (isinstance(part, CONTAINERS) and not isinstance(part, tuple)):
+            yield part
 
 
 def _restore_contents(container: Any, contents: Any) -> None:

@@ -110,7 +110,7 @@ class Objective:
         """Return the same objective with the predicted class fixed.
 
         It is checked that the objective fits these outputs, and that it treats each row alone: the last row alone, and
-        all rows but the first in reverse order, must have the same values.
+        all rows without the first, must have the same values.
 
         Args:
             outputs: outputs of the network (n, …).
@@ -170,7 +170,7 @@ class Objective:
         return J
 
     def _check_rows_alone(self, outputs: Tensor, J: Tensor) -> None:
-        """Raise unless the last row alone, and all rows but the first in reverse order, have the same values."""
+        """Raise unless the last row alone, and all rows without the first, have the same values."""
         n, dtype = len(outputs), promote_to_float32(J)
         if n < 2:
             return
@@ -178,20 +178,17 @@ class Objective:
         J = J.to(dtype)
         # Rounding is relative to the values, and if they cancel each other, to the outputs.
         atol = eps**0.5 * _largest(J) + 16 * eps * _largest(outputs)
-        for rows in [[n - 1], [*range(n - 1, 0, -1)]]:
-            index = torch.tensor(rows, device=outputs.device)
+        for rows in slice(n - 1, None), slice(1, None):
             try:
-                others = self.select(index)._checked_values(outputs[index]).to(dtype)
-                problem = (
-                    "" if torch.allclose(others, J[index], rtol=0, atol=atol, equal_nan=True) else "its value changes"
-                )
+                others = self.select(rows)._checked_values(outputs[rows]).to(dtype)
+                same = torch.allclose(others, J[rows], rtol=0, atol=atol, equal_nan=True)
+                problem = "" if same else "its value changes"
             except ValueError as error:
                 problem = str(error)
             if problem:
                 raise ValueError(
-                    "the objective of a row must depend on this row alone, but with fewer rows in another order, "
-                    f"{problem}: bind tensors of one row per sample with bind_per_sample, and use no statistics of the "
-                    "batch"
+                    f"the objective of a row must depend on this row alone, but with fewer rows, {problem}: bind "
+                    "tensors of one row per sample with bind_per_sample, and use no statistics of the batch"
                 )
 
     def _resolve_bound(self, b: Any, outputs: Tensor) -> int | Tensor:

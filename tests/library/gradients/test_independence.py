@@ -218,6 +218,14 @@ TYING_OBJECTIVES = {
 }
 
 
+@pytest.mark.parametrize("labels", [[0, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0, 1]])
+def test_closed_over_labels_are_noticed_in_every_order(labels, assert_unchanged):
+    """Some of these labels are the same from the end, and some differ in a single place."""
+    model, y = assert_unchanged(network(lambda layer, x: layer(x))), torch.tensor(labels)
+    with pytest.raises(ValueError, match="bind_per_sample"):
+        g.input_gradient(model, randn(len(y), 4), lambda z: z[torch.arange(len(z)), y[: len(z)]])
+
+
 @pytest.mark.parametrize("name", TYING_OBJECTIVES)
 def test_objective_that_ties_rows_is_refused(name, assert_unchanged):
     model, x = assert_unchanged(network(lambda layer, x: layer(x))), randn(5, 4)

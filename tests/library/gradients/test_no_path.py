@@ -229,6 +229,28 @@ def test_layer_inside_a_part_without_gradients_is_refused(assert_unchanged):
             f(model, randn(2, 3, 8, 8), "c", 1)
 
 
+class SwitchesOff(nn.Module):
+    """A network that switches gradients off at its end, and leaves them off."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = self.layer(x)
+        torch.set_grad_enabled(False)
+        return z
+
+
+def test_network_that_leaves_gradients_off_matches_plain_network(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(SwitchesOff())), randn(4, 4)
+    assert torch.equal(g.input_gradient(model, x, 1), model.layer.weight[1].detach().expand(4, 4))
+    torch.testing.assert_close(
+        g.per_sample_gradient_norms(model, x, 1), g.per_sample_gradient_norms(nn.Sequential(model.layer), x, 1)
+    )
+    assert g.loss_and_gradients(model, x, 1)[1]["layer.weight"].any() and torch.is_grad_enabled()
+
+
 class EnergyModel(nn.Module):
     """A network that differentiates an energy with respect to its input in its forward pass."""
 
