@@ -93,13 +93,14 @@ def _convert(expected: str, value: Any, hint: Any) -> Any:
     """An argument, converted to the type of its annotation and checked; ``expected`` opens the error message."""
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     entries = {get_origin(option): get_args(option) for option in options}
-    is_array = isinstance(value, list | tuple | range | Tensor) or hasattr(value, "__array_interface__")
+    is_list = isinstance(value, list | tuple | range | np.ndarray)
+    is_array = is_list or hasattr(value, "__array_interface__") or hasattr(value, "__array__")
     is_number = int in options or float in options
     if isinstance(value, np.generic) or (is_array and is_number and getattr(value, "shape", None) == ()):
         value, is_array = value.item(), False
-    if is_array and Tensor in options and (Sequence not in entries or isinstance(value, Tensor)):
+    if is_array and Tensor in options and not (is_list and Sequence in entries):
         return _as_tensor(expected, value)
-    if is_array and (tuple in entries or Sequence in entries):
+    if (is_list or isinstance(value, Tensor)) and (tuple in entries or Sequence in entries):
         kinds = entries[tuple if tuple in entries else Sequence]
         kinds = kinds[:1] * len(value) if len(kinds) == 1 or ... in kinds else kinds
         if len(value) != len(kinds):

@@ -144,6 +144,8 @@ def test_metrics_accept_arrays_and_lists():
     assert metrics.auroc([0.5], [0.5 + 1e-12]) == 1
     assert metrics.accuracy(np.arange(4), [0, 1, 2, 0]) == 0.75
     assert metrics.average_ranks(a).tolist() == [1, 3, 2, 4]
+    series = pytest.importorskip("pandas").Series(a, index=[3, 1, 2, 0])
+    assert metrics.plcc(series, b) == metrics.plcc(*tensors)
 
 
 def test_metrics_refuse_masked_arrays():

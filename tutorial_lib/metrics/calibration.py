@@ -64,7 +64,8 @@ def macro_f1(predictions: Tensor, labels: Tensor, classes: int | None = None) ->
     from sklearn.metrics import f1_score
 
     predicted, labels = _predicted_classes(predictions, labels)
-    check_counts(classes=classes)
+    if classes is not None and classes < 1:
+        raise ValueError(f"expected at least one class, classes ≥ 1, not {classes}")
     counted = torch.cat([predicted, labels]).unique() if classes is None else torch.arange(classes, device="cpu")
     if torch.cat([predicted, labels]).min() < 0 or torch.cat([predicted, labels]).max() > counted.max():
         raise ValueError(f"classes must lie in 0…{int(counted.max())}")
