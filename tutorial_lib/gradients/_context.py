@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_rows
-from tutorial_lib.gradients._model_state import random_states, restore_global_state, restore_model
+from tutorial_lib.gradients._model_state import random_states, restore_global_state, restore_model, restore_weights
 
 NO_PATH = "the outputs may depend on it, but no path of autograd leads from the objective"
 CAUSES = (
@@ -78,6 +78,7 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
     _check_model_and_samples(model, x)
     with ExitStack() as stack:
         stack.enter_context(restore_global_state(x.device))
+        stack.enter_context(restore_weights(model))
         if "torch._dynamo" in sys.modules:  # otherwise nothing can be compiled, and the import would take seconds
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         # A cached weight does not depend on the parameters any more.
@@ -94,7 +95,9 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
     """Raise unless autograd can differentiate the model, and each sample has a gradient of its own."""
     if not isinstance(x, Tensor) or x.dim() == 0 or len(x) == 0:
         raise ValueError("x must be a tensor of at least one sample, batch first")
-    if x.dim() > 2 and not (x.is_floating_point() or x.is_complex()):
+    # Whole numbers may be indices of an embedding; bytes, and three or four axes with one or three channels, are not.
+    is_image = x.dtype == torch.uint8 and x.dim() > 2 or x.dim() == 4 and x.shape[1] in (1, 3)
+    if is_image and not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"images must be float in [0, 1], not {x.dtype}: divide by the largest value first")
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.training or module.running_mean is None):

@@ -23,7 +23,7 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     Inside the block, buffers and other tensors of the model are copies, so that nothing can be written to its own. On
     exit the model has its own tensors again, and the same attributes, hooks, flags and ``.grad`` as before. This
     includes dictionaries, lists and sets, in any nesting. Values of parameters, and what other objects hold, are not
-    copied.
+    copied; :func:`restore_weights` copies the former.
 
     Args:
         model: any module.
@@ -52,6 +52,28 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
         for p, requires_grad, grad in parameters:
             p.requires_grad_(requires_grad)
             p.grad = grad
+
+
+@contextmanager
+def restore_weights(model: nn.Module) -> Iterator[None]:
+    """Put back the values of parameters that a forward pass changes, as weight clipping does.
+
+    They are put back after the whole block, because a backward pass needs the values of its forward pass.
+
+    Args:
+        model: any module.
+
+    Yields:
+        Nothing.
+    """
+    weights = [(p, p.data, p.detach().clone()) for p in model.parameters()]
+    try:
+        yield
+    finally:
+        for p, data, values in weights:
+            p.data = data
+            if not torch.equal(data, values):
+                data.copy_(values)
 
 
 def _mutable_parts(model: nn.Module) -> Iterator[Any]:

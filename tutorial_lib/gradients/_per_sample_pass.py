@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._validation import check_classes
 from tutorial_lib.gradients._connectivity import check_zero_gradients
-from tutorial_lib.gradients._context import detach_for_autograd, run_model
+from tutorial_lib.gradients._context import detach_for_autograd, run_model, translate_errors
 from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_row, rows_to_check
 from tutorial_lib.gradients._parameter_rules import GivenGradientRule
 from tutorial_lib.gradients._parameter_tracker import ParameterUseTracker, Statistic
@@ -73,7 +73,8 @@ class PerSamplePass:
         resolved = objective.resolve(outputs, needs_gradient=True)
         J = resolved(outputs).sum()
         if J.requires_grad:
-            torch.autograd.grad(J, tracker.anchor, allow_unused=True)
+            with translate_errors(lambda: "the parameters cannot be differentiated"):
+                torch.autograd.grad(J, tracker.anchor, allow_unused=True)
 
         def values(outputs: Tensor, *rows: Tensor) -> Tensor:
             return resolved.rebind(row[None] for row in rows)(outputs)

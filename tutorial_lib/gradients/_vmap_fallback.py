@@ -60,8 +60,20 @@ def vmap_statistics(
         M = [vector_jacobian(e)[0] for e in torch.eye(n_values, dtype=J.dtype, device=J.device)]
         return {name: torch.stack([m[name] for m in M]) for name in theta}
 
+    def sample_gradients_by_autograd(row: Tensor, *rows: Tensor) -> dict[str, Tensor]:
+        leaves = {name: t.clone().requires_grad_() for name, t in theta.items()}
+        with torch.enable_grad():
+            J = values(functional_call(model, leaves, (row[None].clone(),)), *rows)
+            if not J.requires_grad:  # `check_zero_gradients` finds out whether zero is right
+                return {name: t.new_zeros(n_values, *t.shape) for name, t in theta.items()}
+            M = [
+                torch.autograd.grad(J[c], list(leaves.values()), retain_graph=True, materialize_grads=True)
+                for c in range(n_values)
+            ]
+        return {name: torch.stack(gradients) for name, gradients in zip(theta, zip(*M))}
+
     def one_chunk(x: Tensor, *bound: Tensor) -> dict[str, Tensor]:
-        M = vmap_or_loop(model, sample_gradients, x, *bound)
+        M = vmap_or_loop(model, sample_gradients, x, *bound, alone=sample_gradients_by_autograd)
         return {name: statistic(GivenGradientRule(m.shape[2:]), m.to(promote_to_float32(m))) for name, m in M.items()}
 
     step = max(1, CHUNK_NUMEL // (n_values * sum(t.numel() for t in theta.values())))
@@ -70,7 +82,9 @@ def vmap_statistics(
         return run_in_batches(one_chunk, x, *bound, batch_size=step)
 
 
-def vmap_or_loop(model: nn.Module, function: Callable[..., Any], *batch: Tensor) -> Any:
+def vmap_or_loop(
+    model: nn.Module, function: Callable[..., Any], *batch: Tensor, alone: Callable[..., Any] | None = None
+) -> Any:
     """Return ``function`` of every row, stacked: vectorized if possible, otherwise in a loop.
 
     Not every network can be vectorized over its samples, for example one that branches on the value of a tensor.
@@ -79,6 +93,8 @@ def vmap_or_loop(model: nn.Module, function: Callable[..., Any], *batch: Tensor)
         model: the model that the function runs; it is left as it was.
         function: maps one row of each argument to tensors, in any nesting of tuples and dictionaries.
         *batch: tensors (n, …).
+        alone: the same function without torch.func, which can run neither packed sequences nor the LSTM of oneDNN; it
+            is used in the loop. None uses ``function``.
 
     Returns:
         The results in the same nesting, each tensor (n, …).
@@ -101,7 +117,7 @@ def vmap_or_loop(model: nn.Module, function: Callable[..., Any], *batch: Tensor)
         return run(vmap(function), *batch)
     except RuntimeError:
         with translate_errors(message):
-            rows = [run(function, *row) for row in zip(*batch)]
+            rows = [run(alone or function, *row) for row in zip(*batch)]
         return tree_map(lambda *tensors: torch.stack(tensors), *rows)
 
 

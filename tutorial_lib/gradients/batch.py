@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients._connectivity import check_zero_gradients
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, math_attention, preserve_model
 from tutorial_lib.gradients.layers import Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
+@convert_arguments
 def loss_and_gradients(
     model: nn.Module,
     x: Tensor,

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients.layers import Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 from tutorial_lib.gradients.per_sample import per_sample_gradients
 from tutorial_lib.runtime import default_generator
 
 
+@convert_arguments
 def gradient_sketch(
     model: nn.Module,
     x: Tensor,

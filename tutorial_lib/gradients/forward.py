@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
+@convert_arguments
 def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_independence: bool = True) -> Tensor:
     """Return the outputs f(x) of a network, computed in batches and without a graph.
 
@@ -35,6 +37,7 @@ def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_in
         return run_in_batches(lambda x: checked_forward(model, detach_for_autograd(x)), x, batch_size=batch_size)
 
 
+@convert_arguments
 def objective_values(
     model: nn.Module,
     x: Tensor,
@@ -74,6 +77,7 @@ def objective_values(
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
+@convert_arguments
 def fix_predicted_class(
     model: nn.Module,
     x: Tensor,

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_classes, check_floating, check_shapes
+from tutorial_lib._validation import check_classes, check_floating, check_shapes, convert_arguments
 from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
 from tutorial_lib.gradients.layers import Layer, split_forward
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
+@convert_arguments
 def input_gradient(
     model: nn.Module,
     x: Tensor,
@@ -55,6 +56,7 @@ def input_gradient(
     )[1]
 
 
+@convert_arguments
 def outputs_and_input_gradient(
     model: nn.Module,
     x: Tensor,
@@ -100,6 +102,7 @@ def outputs_and_input_gradient(
         return run_in_batches(one_batch, x, bound, batch_size=batch_size)
 
 
+@convert_arguments
 def layer_gradient(
     model: nn.Module,
     x: Tensor,
@@ -141,6 +144,7 @@ def layer_gradient(
         return activation.detach(), differentiate(J.sum(), activation)
 
 
+@convert_arguments
 def class_jacobian(
     model: nn.Module,
     x: Tensor,
@@ -187,6 +191,7 @@ def class_jacobian(
         return run_in_batches(one_batch, x, batch_size=batch_size)
 
 
+@convert_arguments
 def outputs_and_class_gradients(
     model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64, check_independence: bool = True
 ) -> tuple[Tensor, Tensor]:

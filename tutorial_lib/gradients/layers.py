@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_choice, format_tensor
+from tutorial_lib._validation import check_choice, convert_arguments, format_tensor
 from tutorial_lib.gradients._context import (
     check_not_scripted,
     detach_for_autograd,
@@ -22,6 +22,7 @@ Layer = str | nn.Module
 GROUPINGS = ("layer", "tensor")
 
 
+@convert_arguments
 def find_layer(model: nn.Module, layer: Layer) -> nn.Module:
     """Return the submodule with a dotted name; a module of the model is returned as it is.
 
@@ -107,6 +108,7 @@ def flatten_layers(by_layer: dict[str, dict[str, nn.Parameter]]) -> dict[str, nn
     return {name: p for parameters in by_layer.values() for name, p in parameters.items()}
 
 
+@convert_arguments
 def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None, group_by: str = "layer") -> list[str]:
     """Return the names of the layers with parameters: the columns of per-layer results.
 
@@ -133,6 +135,7 @@ def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None,
     return list(flatten_layers(by_layer))
 
 
+@convert_arguments
 def split_forward(
     model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True
 ) -> tuple[Tensor, Tensor]:
@@ -198,6 +201,7 @@ def split_forward(
     return activation, logits
 
 
+@convert_arguments
 def penultimate_features(model: nn.Module, x: Tensor, *, check_independence: bool = True) -> tuple[Tensor, Tensor]:
     """Return the logits z and the features h that enter the last linear layer: z = W h + b.
 
@@ -222,6 +226,7 @@ def penultimate_features(model: nn.Module, x: Tensor, *, check_independence: boo
     return z, h
 
 
+@convert_arguments
 def last_linear_layer(model: nn.Module, x: Tensor) -> nn.Linear:
     """Return the linear layer that computes the logits, z = W h + b.
 

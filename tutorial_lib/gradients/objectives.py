@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import promote_to_float32
+from tutorial_lib._validation import TWO_LOGITS, promote_to_float32
 from tutorial_lib.gradients._context import CAUSES, NO_PATH, translate_errors
 
 Target: TypeAlias = int | Tensor | Sequence[int] | np.ndarray | None
@@ -165,6 +165,8 @@ class Objective:
                 "bind batch tensors with bind_per_sample, and reduce every axis but the first (a loss with "
                 "reduction='none')"
             )
+        if J.isnan().any():
+            raise ValueError("an objective is a number for each row, but its value is NaN for some outputs")
         if J.is_complex():
             raise ValueError("an objective is real, not complex: take the real part or the absolute value")
         return J
@@ -197,8 +199,6 @@ class Objective:
             if outputs.dim() != 2:
                 raise ValueError(f"a class needs outputs of shape (n, C), not {tuple(outputs.shape)}")
             b = outputs.argmax(1) if b is None else b
-        if self.classes:
-            _check_several_logits(outputs)
         if isinstance(b, int):
             if not 0 <= b < outputs.shape[1]:
                 raise ValueError(f"class {b} of a network with {outputs.shape[1]} outputs")
@@ -294,7 +294,15 @@ def _as_bound(value: Any) -> Any:
     """Arrays and lists as tensors, and whole numbers of any library as int."""
     if isinstance(value, Integral):
         return int(value)
-    return torch.as_tensor(value, device="cpu") if isinstance(value, list | tuple | np.ndarray) else value
+    if not isinstance(value, list | tuple | np.ndarray):
+        return value
+    try:
+        return torch.as_tensor(value, device="cpu")
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"expected numbers of one row per sample, got {value!r:.80} (a loss and its targets are bound by "
+            "bind_per_sample(loss, targets))"
+        ) from None
 
 
 def _check_labels(target: Target, name: str = "target") -> Target:
@@ -314,13 +322,14 @@ def _gather_class(z: Tensor, c: int | Tensor) -> Tensor:
     return z[:, c] if isinstance(c, int) else z.gather(1, c[:, None])[:, 0]
 
 
-def _check_several_logits(z: Tensor) -> None:
-    """Raise if there is one logit only, whose softmax is always 1."""
+def _check_several_logits(z: Tensor) -> Tensor:
+    """Return the logits; raise if there is one only, whose softmax is always 1."""
     if z.shape[-1] == 1:
         raise ValueError(
-            f"classes need at least two logits, not outputs {tuple(z.shape)}: for a network with one output, pass a "
-            "function such as `lambda z: z[:, 0]`, or bind the labels to a loss with bind_per_sample"
+            f"a softmax needs at least two logits, not outputs {tuple(z.shape)}; {TWO_LOGITS}. Or bind the labels to a "
+            "loss of one logit with bind_per_sample"
         )
+    return z
 
 
 def _in_float32(fn: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -455,7 +464,7 @@ def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Obj
     if contrast_class is None:
         raise ValueError("logit_difference needs the other class")
     return Objective(
-        lambda z, p, q: _gather_class(z, p) - _gather_class(z, q),
+        lambda z, p, q: _gather_class(_check_several_logits(z), p) - _gather_class(z, q),
         _check_labels(target),
         _check_labels(contrast_class, "contrast_class"),
         classes=True,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_shapes, promote_to_float32
+from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
 from tutorial_lib.gradients._parameter_tracker import Statistic
 from tutorial_lib.gradients._per_sample_pass import PerSamplePass
@@ -22,6 +22,7 @@ from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, para
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
 
 
+@convert_arguments
 def per_sample_gradients(
     model: nn.Module,
     x: Tensor,
@@ -67,6 +68,7 @@ def per_sample_gradients(
     )
 
 
+@convert_arguments
 def per_sample_gradient_norms(
     model: nn.Module,
     x: Tensor,
@@ -124,6 +126,7 @@ def per_sample_gradient_norms(
     return torch.stack([torch.stack([norms[name] for name in names]).norm(p, 0) for names in by_layer.values()], 1)
 
 
+@convert_arguments
 def class_gradient_gram(
     model: nn.Module,
     x: Tensor,

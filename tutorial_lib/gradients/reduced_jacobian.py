@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import check_classes
+from tutorial_lib._validation import check_classes, convert_arguments
 from tutorial_lib.gradients._context import differentiate, preserve_model
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning
 from tutorial_lib.gradients.layers import Layer, split_forward
@@ -17,6 +17,7 @@ CHUNK_NUMEL = {"cpu": 2**22}
 DEFAULT_CHUNK_NUMEL = 2**26
 
 
+@convert_arguments
 def reduced_class_jacobian(
     model: nn.Module,
     x: Tensor,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_floating
+from tutorial_lib._validation import check_choice, check_floating, convert_arguments
 from tutorial_lib.gradients._connectivity import check_zero_gradients
 from tutorial_lib.gradients._context import differentiate, forward_from_leaf, math_attention, preserve_model
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
@@ -18,6 +18,7 @@ from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, para
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
+@convert_arguments
 def input_gradient_of_norms(
     model: nn.Module,
     x: Tensor,

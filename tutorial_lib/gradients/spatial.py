@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tutorial_lib._validation import convert_arguments
 from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
 from tutorial_lib.gradients._model_state import restore_model
 from tutorial_lib.gradients.layers import Layer, find_layer, split_forward
@@ -32,6 +33,7 @@ class SpatialLogits(NamedTuple):
     local: Tensor
 
 
+@convert_arguments
 def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True) -> SpatialLogits:
     """Return the logits of each position's own features, z_ij = f_head(A_ij).
 
@@ -84,6 +86,7 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independe
     return SpatialLogits(activation, logits.detach(), local)
 
 
+@convert_arguments
 def spatial_gradients(
     model: nn.Module,
     x: Tensor,

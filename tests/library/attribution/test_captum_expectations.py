@@ -362,11 +362,10 @@ def test_activation_before_inplace_relu_matches_captum():
     assert torch.equal(activation, model[0](x)) and (activation < 0).any()
 
 
-def test_layer_without_influence_gets_gradient_zero_as_in_captum(perceptron):
-    """Captum raises an error by default, and returns zeros with ``materialize_grads=True``, as ours does."""
-    activation, gradient = g.layer_gradient(perceptron, floats([[5, 2, 1]]), "unused", 1)
-    assert_values(activation, [[0, 9, 9, 9]])
-    assert_values(gradient, [[0, 0, 0, 0]])
+def test_layer_without_influence_is_rejected_as_in_captum(perceptron):
+    """Captum raises an error by default, because a missing path can also be a mistake."""
+    with pytest.raises(ValueError, match="no path of autograd"):
+        g.layer_gradient(perceptron, floats([[5, 2, 1]]), "unused", 1)
 
 
 # Guided backpropagation and the deconvnet.

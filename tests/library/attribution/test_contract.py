@@ -130,7 +130,7 @@ def test_attribution_rejects_invalid_input(name, wrong, signs, images, labels):
     x, batch_size = images, {}
     message = {
         "not finite": r"outputs are not finite for rows \[2",
-        "integer": "must be float|needs floats|expected x: floats",
+        "integer": "must be float|needs (real )?floats|expected x: floats",
         "empty": "at least one sample",
         "batch statistics": "BatchNorm2d 'norm' uses the statistics of the batch, "
         "so no sample has a gradient of its own",

@@ -216,3 +216,34 @@ def test_lazy_network_is_refused_before_it_is_initialized():
     with pytest.raises(ValueError, match="run it once"):
         g.input_gradient(model, images(3, 4), 1)
     assert isinstance(model.weight, nn.UninitializedParameter)
+
+
+class ConstrainedWeights(nn.Module):
+    """A network that limits the norm of its weights in each forward pass, as EEGNet does."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.features, self.head, self.in_place = nn.Conv2d(3, 4, 3), nn.Linear(4, 3), in_place
+
+    def forward(self, x):
+        limited = torch.renorm(self.head.weight.data, p=2, dim=0, maxnorm=0.5)
+        if self.in_place:
+            with torch.no_grad():
+                self.head.weight.copy_(limited)
+        else:
+            self.head.weight.data = limited
+        return self.head(self.features(x).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_weights_that_forward_pass_limits_are_restored(in_place):
+    torch.manual_seed(0)
+    model, x = ConstrainedWeights(in_place).eval(), torch.rand(3, 3, 8, 8)
+    before = model.head.weight.detach().clone()
+    assert not torch.equal(before, torch.renorm(before, p=2, dim=0, maxnorm=0.5))
+    for function in (g.input_gradient, g.per_sample_gradient_norms, g.objective_values, g.per_sample_gradients):
+        try:
+            function(model, x, 1)
+        except ValueError as error:
+            assert "cannot be differentiated" in str(error)
+        assert torch.equal(model.head.weight, before), function.__name__

@@ -218,7 +218,6 @@ def test_batch_norm_in_training_mode_is_rejected():
         g.per_sample_gradients(model, randn(N, 3, 5), squared_outputs())
 
 
-@pytest.mark.xfail(strict=True, reason="in training mode the running statistics of the instance norm are changed")
 def test_instance_norm_with_running_statistics_is_rejected_or_unchanged():
     """Opacus refuses this layer, because its running statistics depend on all samples."""
     model = build(nn.InstanceNorm1d, 3, affine=True, track_running_stats=True).train()
@@ -233,20 +232,14 @@ def test_instance_norm_with_running_statistics_is_rejected_or_unchanged():
 # Embeddings.
 
 
-# An integer input with more than two axes is taken for an image of bytes.
-indices_of_more_axes = pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="indices (N, T, Q) are rejected with the error about images of whole numbers"
-)
-
-
 @pytest.mark.parametrize(
     "shape",
     [
         (N,),
         (N, 5),
         (N, N),
-        pytest.param((N, 5, 4), marks=indices_of_more_axes),
-        pytest.param((N, 5, 4, 2), marks=indices_of_more_axes),
+        (N, 5, 4),
+        (N, 5, 4, 2),
     ],
     ids=str,
 )
@@ -331,15 +324,7 @@ def test_recurrent_layer_matches_loop(layer, settings, assert_unchanged):
     [
         nn.RNN,
         nn.GRU,
-        pytest.param(
-            nn.LSTM,
-            marks=pytest.mark.xfail(
-                torch.backends.mkldnn.is_available(),
-                strict=True,
-                raises=ValueError,
-                reason="torch.func cannot differentiate the LSTM of oneDNN",
-            ),
-        ),
+        nn.LSTM,
     ],
 )
 def test_recurrent_layer_in_single_precision_matches_loop(layer, assert_unchanged):
@@ -365,9 +350,6 @@ class PackedSequences(nn.Module):
         return pad_packed_sequence(self.layer(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="torch.func can run packed sequences neither together nor one by one"
-)
 @pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("lengths", [(4, 3, 1), (1, 4, 2)], ids=str)
 def test_recurrent_layer_on_packed_sequences_matches_loop(layer, lengths, assert_unchanged):

@@ -220,7 +220,7 @@ def test_per_sample_norms_exact_or_rejected_under_checkpointing(assert_unchanged
     torch.testing.assert_close(
         g.per_sample_gradient_norms(exact, x, g.confounding_label_loss(), group_by="tensor"), norms, rtol=1e-10, atol=0
     )
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="cannot be differentiated.*checkpoint"):
         g.per_sample_gradient_norms(refused, x, g.confounding_label_loss())
 
 

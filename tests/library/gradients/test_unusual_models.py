@@ -213,9 +213,6 @@ def test_labels_that_are_no_classes_are_refused(wrong, assert_unchanged):
 @pytest.mark.parametrize(
     "objective",
     [
-        None,
-        0,
-        torch.zeros(4, dtype=torch.long),
         g.cross_entropy(0),
         g.log_prob(),
         g.contrast_loss(0),
@@ -228,8 +225,14 @@ def test_class_objectives_of_one_logit_are_refused_with_remedy(objective, assert
     """Its softmax is always 1, so that the gradient of every loss of a class would be zero."""
     x, model = classifier()[1], assert_unchanged(init_with_seed(nn.Linear(5, 1)))
     for f in (g.per_sample_gradient_norms, g.input_gradient, g.objective_values):
-        with pytest.raises(ValueError, match=r"at least two logits.*lambda z: z\[:, 0\]"):
+        with pytest.raises(ValueError, match=r"at least two logits.*torch.cat\(\[-z / 2, z / 2\], 1\)"):
             f(model, x, objective)
+
+
+@pytest.mark.parametrize("objective", [None, 0, torch.zeros(4, dtype=torch.long)], ids=["none", "class", "labels"])
+def test_logit_of_network_with_one_output_is_its_score(objective, assert_unchanged):
+    x, model = classifier()[1], assert_unchanged(init_with_seed(nn.Linear(5, 1)))
+    assert torch.equal(g.input_gradient(model, x, objective), model.weight.detach().expand(4, 5))
 
 
 def test_binary_loss_of_one_logit_matches_autograd(assert_unchanged):
