@@ -11,7 +11,8 @@ Every public function is decorated with :func:`convert_arguments`, so that one r
 - Where a number is expected, NumPy numbers and tensors without axes are accepted as well, and NaN is refused.
 - Where a whole number is expected, floats and bools are refused.
 - The entries of sequences and dictionaries follow the same rule.
-- Any other value of a wrong type is refused with a ValueError.
+- Any other value of a wrong type is refused with a ValueError, and so are tensors on two devices, unless the function
+  moves them, as it does with labels.
 """
 
 import inspect
@@ -83,8 +84,18 @@ def convert_arguments(function: Callable[P, R]) -> Callable[P, R]:
         def convert(name: str, value: Any) -> Any:
             return _convert(f"{function.__name__}: expected {name}", value, hints[name]) if name in hints else value
 
-        names = chain(positional, repeat(variadic))
-        return function(*map(convert, names, args), **{name: convert(name, value) for name, value in kwargs.items()})
+        values = [*map(convert, chain(positional, repeat(variadic)), args)]
+        options = {name: convert(name, value) for name, value in kwargs.items()}
+        try:
+            return function(*values, **options)
+        except RuntimeError as error:
+            devices = {str(value.device) for value in (*values, *options.values()) if isinstance(value, Tensor)}
+            if "device" not in str(error) or len(devices) < 2:
+                raise
+            raise ValueError(
+                f"{function.__name__}: expected tensors on one device, got them on {' and '.join(sorted(devices))}; "
+                "move them with .to(device)"
+            ) from error
 
     return converted
 

@@ -248,6 +248,34 @@ def test_classes_refuse_floats_and_masks():
             data.to_label_tensor(signs)
 
 
+class OnAnotherDevice(torch.Tensor):
+    """A tensor that reports another device, and whose operations fail as those of two devices do."""
+
+    device = torch.device("cuda:1")
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func in (torch.where, torch.Tensor.mul, torch.Tensor.sub):
+            raise RuntimeError("Expected all tensors to be on the same device, but found at least two devices")
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_tensors_on_two_devices_are_refused_with_remedy():
+    """Images on the GPU and their maps or references on the CPU."""
+    for call in (
+        lambda x: quality.psnr(X, x),
+        lambda x: uncertainty.exgrad_score(MODEL(X).detach(), x.flatten(1)),
+    ):
+        with pytest.raises(ValueError, match=r"on cpu and cuda:1; move them with .to\(device\)"):
+            call(X.as_subclass(OnAnotherDevice))
+    with pytest.raises(RuntimeError, match="another reason"):
+        metrics.bootstrap_interval(lambda x: _raise(), torch.ones(3))
+
+
+def _raise():
+    raise RuntimeError("another reason")
+
+
 # Ranges of values.
 
 

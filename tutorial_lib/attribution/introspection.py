@@ -170,7 +170,7 @@ class MLPHead:
         flat = _flatten_features(features)
         check_shapes(features=(flat, "floats N d"), fitted_mean=(self.mean, "floats d"))
         with torch.no_grad(), torch.autocast(flat.device.type, enabled=False):
-            return self.network((flat - self.mean) / self.std)
+            return self.network((flat.to(self.mean.device) - self.mean) / self.std).to(features.device)
 
 
 class IntrospectiveClassifier:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.attribution import upsample
-from tutorial_lib.attribution.spatial_layout import check_layer_rows
 from tutorial_lib.gradients import Layer, bind_per_sample, model_outputs, spatial_gradients, spatial_logits
 
 
@@ -42,7 +41,7 @@ def local_loss(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8
 
     def one_batch(x: Tensor) -> Tensor:
         _, z, local = spatial_logits(model, x, layer)
-        check_shapes(logits=(z, "logits N C"), local=(local, "floats N C h w"))
+        check_shapes(logits=(z, "logits N C"))
         return -(z.softmax(1)[:, :, None, None] * local.detach().log_softmax(1)).sum(1)
 
     check_shapes(x=(x, "floats N C H W"))
@@ -89,7 +88,6 @@ def local_mismatch(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int
         p = z.softmax(1)
         J = bind_per_sample(lambda outputs, p: -(p * outputs.log_softmax(1)).sum(1), p)
         A, _, g = spatial_gradients(model, x, layer, J)
-        check_layer_rows(A, x)
         return (A * g).abs().sum(1)
 
     check_shapes(x=(x, "floats N C H W"))
