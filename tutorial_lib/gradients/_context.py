@@ -72,8 +72,8 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
         Nothing.
 
     Raises:
-        ValueError: an empty batch, images of whole numbers, BatchNorm in training mode, or parameters that are not
-            initialized or made in inference mode.
+        ValueError: an empty batch, images of whole numbers, BatchNorm in training mode, an embedding with max_norm, or
+            parameters that are not initialized or made in inference mode.
     """
     _check_model_and_samples(model, x)
     with ExitStack() as stack:
@@ -100,6 +100,11 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
     if is_image and not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"images must be float in [0, 1], not {x.dtype}: divide by the largest value first")
     for name, module in model.named_modules():
+        if getattr(module, "max_norm", None) is not None:
+            raise ValueError(
+                f"{type(module).__name__} {name!r} with max_norm rewrites its weight while it is used, so the model "
+                "would not stay as it was"
+            )
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.training or module.running_mean is None):
             raise ValueError(
                 f"{type(module).__name__} {name!r} uses the statistics of the batch, so no sample has a gradient of "
@@ -188,7 +193,7 @@ def run_model(
         own = "" if parameter is None else f", whose parameters are {parameter.dtype} on {parameter.device},"
         return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
 
-    before = random_states(x.device)
+    before, versions = random_states(x.device), [p._version for p in model.parameters()]
     # The model may leave gradients switched off.
     grad_mode = torch.set_grad_enabled(torch.is_grad_enabled())
     with restore_model(model, freeze=freeze), translate_errors(message), grad_mode, mode or nullcontext():
@@ -197,6 +202,11 @@ def run_model(
         raise ValueError(
             f"the model must return a tensor of one row per sample, ({len(x)}, …), "
             f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
+        )
+    if [p._version for p in model.parameters()] != versions:
+        raise ValueError(
+            f"this {type(model).__name__} overwrites its own parameters in the forward pass, which cannot be undone: "
+            "load them again, and move the change to where the model is trained"
         )
     if random_states(x.device) != before:
         raise ValueError(

@@ -53,11 +53,14 @@ class _GradientTap(torch.autograd.Function):
     @staticmethod
     def forward(ctx, output, anchor, on_gradient):
         ctx.mark_dirty(output)
+        ctx.set_materialize_grads(False)
         ctx.on_gradient = [on_gradient]
         return output
 
     @staticmethod
     def backward(ctx, G):
+        if G is None:  # no gradient, which is not the same as zero
+            return None, None, None
         # Popped, so that the activations that on_gradient holds are released as soon as they have been used.
         return _VisitGradient.apply(G, ctx.on_gradient.pop()), None, None
 

@@ -211,6 +211,27 @@ def test_features_that_are_overwritten_in_place_are_refused(assert_unchanged):
         g.penultimate_features(model, images(3, 4))
 
 
+class ClampsItself(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.layer.weight.clamp_(-0.1, 0.1)
+        return self.layer(x)
+
+
+def test_network_that_overwrites_its_parameters_is_refused(assert_unchanged):
+    clamps = ClampsItself()
+    tokens = assert_unchanged(nn.Sequential(nn.Embedding(9, 4, max_norm=0.1), nn.Flatten(), nn.Linear(12, 3)))
+    for f in (g.model_outputs, g.per_sample_gradient_norms, lambda m, x: g.layer_gradient(m, x, "0", 1)):
+        with pytest.raises(ValueError, match="max_norm rewrites its weight"):
+            f(tokens, torch.zeros(2, 3, dtype=torch.long))
+    with pytest.raises(ValueError, match="overwrites its own parameters"):
+        g.input_gradient(clamps, images(3, 4), 1)
+
+
 def test_lazy_network_is_refused_before_it_is_initialized():
     model = nn.LazyLinear(3)
     with pytest.raises(ValueError, match="run it once"):

@@ -160,6 +160,26 @@ def test_constant_objective_has_gradient_zero(name, assert_unchanged):
     assert not g.per_sample_gradient_norms(model, x, ZERO_OBJECTIVES[name]).any()
 
 
+class DoublesWithoutGradient(torch.autograd.Function):
+    """An operation whose backward pass returns no gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return None
+
+
+def test_operation_without_a_gradient_is_a_cut(assert_unchanged):
+    model = assert_unchanged(init_with_seed(TwoLayers(lambda layer, x: DoublesWithoutGradient.apply(layer(x)))))
+    for f in (g.input_gradient, g.per_sample_gradient_norms, g.per_sample_gradients, g.loss_and_gradients):
+        with pytest.raises(ValueError, match=NO_PATH):
+            f(model, randn(4, 4), 1)
+    assert g.per_sample_gradient_norms(model, randn(4, 4), 1, layers="b").all()
+
+
 class AuxiliaryHead(nn.Module):
     """A head that is used in training only, one whose result is kept but not returned, and a scale that is not used."""
 
