@@ -108,7 +108,7 @@ def _convert(expected: str, value: Any, hint: Any) -> Any:
     is_array = is_list or hasattr(value, "__array_interface__") or hasattr(value, "__array__")
     is_number = int in options or float in options
     if isinstance(value, np.generic) or (is_array and is_number and getattr(value, "shape", None) == ()):
-        value, is_array = value.item(), False
+        value, is_list, is_array = value.item(), False, False
     if is_array and Tensor in options and not (is_list and Sequence in entries):
         return _as_tensor(expected, value)
     if (is_list or isinstance(value, Tensor)) and (tuple in entries or Sequence in entries):

@@ -241,7 +241,7 @@ def test_classes_refuse_floats_and_masks():
     for classes in (np.array([0, 2]), torch.tensor([0, 2]), (np.int64(0), 2)):
         torch.testing.assert_close(class_jacobian(MODEL, X, classes=classes), expected)
     for classes in ([0, 1.5], [True, False, True], np.array([True, False, True]), [0, "1"]):
-        with pytest.raises(ValueError, match="whole numbers"):
+        with pytest.raises(ValueError, match="a whole number"):
             class_jacobian(MODEL, X, classes=classes)
     for signs in ([0, 1.5], [True], np.array([0.5])):
         with pytest.raises(ValueError, match="whole number"):

@@ -205,8 +205,8 @@ def run_model(
         )
     if [p._version for p in model.parameters()] != versions:
         raise ValueError(
-            f"this {type(model).__name__} overwrites its own parameters in the forward pass, which cannot be undone: "
-            "load them again, and move the change to where the model is trained"
+            f"this {type(model).__name__} overwrites its own parameters in the forward pass, so its gradients would "
+            "belong to other weights: move the change to where the model is trained"
         )
     if random_states(x.device) != before:
         raise ValueError(
