@@ -15,7 +15,6 @@ from tutorial_lib._validation import (
     check_nonnegative,
     check_shapes,
     convert_arguments,
-    format_tensor,
     promote_to_float32,
 )
 from tutorial_lib.metrics.baseline_maps import map_size
@@ -403,7 +402,7 @@ def check_map(values: Tensor) -> Tensor:
         ValueError: the map is not (H, W), or not finite.
     """
     if values.dim() != 2 or not values.numel() or values.is_complex():
-        raise ValueError(f"expected one map, real numbers (H, W), not {format_tensor(values)}")
+        raise ValueError(f"expected one map, (H, W), not {tuple(values.shape)} of {values.dtype}")
     precision = torch.finfo(values.dtype).eps if values.is_floating_point() else 0.0
     values = values.detach().to("cpu", torch.float64)
     if not values.isfinite().all():
