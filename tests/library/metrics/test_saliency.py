@@ -223,7 +223,7 @@ def test_gaussian_smooth_is_a_normalized_weighted_mean(smooth):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda m, p: M.nss(m[None], p), r"expected one map, real numbers \(H, W\), not float64 \(1, 9, 12\)"),
+        (lambda m, p: M.nss(m[None], p), r"expected one map, \(H, W\), not \(1, 9, 12\)"),
         (lambda m, p: M.nss(m / 0, p), "the map is not finite"),
         (lambda m, p: M.nss(m, p[:0]), "expected fixations: whole numbers"),
         (lambda m, p: M.nss(m, p.double()), r"expected fixations: whole numbers \(K, axes\); got float64"),
