@@ -38,7 +38,15 @@ class Comparison(tuple[ComparisonRow, ...]):
     first: str
 
     def __new__(cls, first: str, rows: Iterable[ComparisonRow]) -> Comparison:
-        """Create the rows, and store what they are compared with."""
+        """Create the rows, and store what they are compared with.
+
+        Args:
+            first: the name of the tensor that every other one is compared with.
+            rows: one row per further tensor.
+
+        Returns:
+            The comparison.
+        """
         comparison = super().__new__(cls, rows)
         comparison.first = first
         return comparison
