@@ -110,7 +110,7 @@ def smoothgrad(
         return noise.to(x)
 
     if not x.is_floating_point():
-        raise ValueError(f"a gradient with respect to the input needs real floats (N, …), not {format_tensor(x)}")
+        raise ValueError(f"a gradient with respect to the input needs floats (N, …), not {format_tensor(x)}")
     x = x.detach()
     value_range = x.flatten(1).amax(1) - x.flatten(1).amin(1) if x.numel() else x.new_zeros(len(x))
     sigma = noise_level * broadcast_per_sample(value_range, x)
