@@ -44,25 +44,9 @@ def same_results(call, default):
         assert close(result, reference, 1e-6 if reference.dtype == torch.float32 else 1e-9)
 
 
-# The engine of ``gradients`` is tested with that package; these cases take gradients of each sample with it.
-PER_SAMPLE_ENGINE = {
-    "compare_gradients",
-    "gradient_alignment",
-    "gradient_distance",
-    "gradient_quality",
-    "mean_reconstruction_gradient",
-    "reconstruction_gradient_norm",
-    "GradCon",
-    "layer_gradient_features",
-}
-METHOD_CASES = [case for case in ALL_CASES if case[0] != "gradients"]
-
-
 @pytest.mark.parametrize("default", DEFAULTS)
-@pytest.mark.parametrize("package, name", METHOD_CASES, ids=[f"{package}.{name}" for package, name in METHOD_CASES])
+@pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])
 def test_public_functions_ignore_defaults(package, name, default):
-    if name in PER_SAMPLE_ENGINE and default is default_device_meta:
-        pytest.skip("the engine creates tensors on the default device")
     case = CASES[package][name]
     same_results(lambda: case.call(**case.arguments), default)
 

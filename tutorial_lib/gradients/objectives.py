@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import TWO_LOGITS, promote_to_float32
+from tutorial_lib._validation import TWO_LOGITS, convert_arguments, promote_to_float32
 from tutorial_lib.gradients._context import CAUSES, NO_PATH, translate_errors
 
 Target: TypeAlias = int | Tensor | Sequence[int] | np.ndarray | None
@@ -51,6 +51,7 @@ class Objective:
     def __init__(self, fn: Callable[..., Tensor], *bound: Target, classes: bool = False):
         self.fn, self.bound, self.classes = fn, tuple(map(_as_bound, bound)), classes
 
+    @convert_arguments
     def __call__(self, outputs: Tensor) -> Tensor:
         """Return the objective of each row.
 
@@ -106,6 +107,7 @@ class Objective:
         """
         return self.rebind(tensor[index] for tensor in self.tensors)
 
+    @convert_arguments
     def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Objective:
         """Return the same objective with the predicted class fixed.
 
@@ -261,7 +263,8 @@ def as_objective(objective: ObjectiveLike = None, x: Tensor | None = None) -> Ob
     return resolved
 
 
-def bind_per_sample(fn: Callable[..., Tensor], *tensors: Any) -> Objective:
+@convert_arguments
+def bind_per_sample(fn: Callable[..., Tensor], *tensors: Tensor) -> Objective:
     """Return an objective that compares the outputs with tensors of one row per sample.
 
     Args:
@@ -355,6 +358,7 @@ def _log_softmax(z: Tensor) -> Tensor:
     return behind.scatter(1, top, 0.0) - F.softplus(others, threshold=SOFTPLUS_THRESHOLD)
 
 
+@convert_arguments
 def logit(target: Target = None) -> Objective:
     """Return the objective J = z_c, the logit of a class; ∂J/∂z = e_c.
 
@@ -374,6 +378,7 @@ def logit(target: Target = None) -> Objective:
     return Objective(_gather_class, _check_labels(target), classes=True)
 
 
+@convert_arguments
 def log_prob(target: Target = None) -> Objective:
     """Return the objective J = log p_c ≤ 0, the log-probability of a class.
 
@@ -396,6 +401,7 @@ def log_prob(target: Target = None) -> Objective:
     return Objective(log_prob_of_class, _check_labels(target), classes=True)
 
 
+@convert_arguments
 def cross_entropy(target: Target = None) -> Objective:
     """Return the objective J = −log p_c ≥ 0, the cross-entropy loss; ∂J/∂z = p − e_c.
 
@@ -416,6 +422,7 @@ def cross_entropy(target: Target = None) -> Objective:
     return Objective(nll, _check_labels(target), classes=True)
 
 
+@convert_arguments
 def contrast_loss(contrast_class: int | Tensor) -> Objective:
     """Return the contrast loss J(P, Q) = −log p_Q of the prediction P against another class Q.
 
@@ -437,11 +444,10 @@ def contrast_loss(contrast_class: int | Tensor) -> Objective:
         >>> contrast_loss(1)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    if contrast_class is None:
-        raise ValueError("contrast_loss needs the other class: the predicted class is what it is contrasted with")
     return cross_entropy(_check_labels(contrast_class, "contrast_class"))
 
 
+@convert_arguments
 def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Objective:
     """Return the objective J = z_P − z_Q, the margin of class P over class Q.
 
@@ -461,8 +467,6 @@ def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Obj
         >>> logit_difference(0)(torch.tensor([[1., 5.]]))
         tensor([4.])
     """
-    if contrast_class is None:
-        raise ValueError("logit_difference needs the other class")
     return Objective(
         lambda z, p, q: _gather_class(_check_several_logits(z), p) - _gather_class(z, q),
         _check_labels(target),
@@ -471,6 +475,7 @@ def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Obj
     )
 
 
+@convert_arguments
 def confounding_label_loss(
     labels: str | Tensor = "ones", activation: str = "sigmoid", reduction: str = "mean"
 ) -> Objective:
@@ -526,6 +531,7 @@ def confounding_label_loss(
     return Objective(loss, *([labels] if isinstance(labels, Tensor) and labels.dim() == 2 else []))
 
 
+@convert_arguments
 def kl_from_uniform(temperature: float = 1.0) -> Objective:
     """Return the divergence from the uniform distribution as an objective.
 
@@ -547,6 +553,7 @@ def kl_from_uniform(temperature: float = 1.0) -> Objective:
     return Objective(_in_float32(lambda z: -_log_softmax(z / temperature).mean(1) - math.log(z.shape[1])))
 
 
+@convert_arguments
 def reconstruction_mse(x: Tensor) -> Objective:
     """Return the mean squared reconstruction error as an objective.
 
@@ -567,6 +574,7 @@ def reconstruction_mse(x: Tensor) -> Objective:
     return Objective(mse, x)
 
 
+@convert_arguments
 def bernoulli_nll(x: Tensor) -> Objective:
     """Return the Bernoulli negative log-likelihood as an objective.
 
@@ -598,6 +606,8 @@ def bernoulli_nll(x: Tensor) -> Objective:
 
 def _check_same_shape(x: Tensor, out: Tensor) -> Tensor:
     """The input, if the outputs have its shape; broadcasting would compare different pixels without an error."""
+    if x.is_complex() and not out.is_complex():
+        raise ValueError(f"a reconstruction of real numbers has a real input, not {x.dtype}: take its real part")
     if x.shape[1:] != out.shape[1:]:
         raise ValueError(f"a reconstruction has the shape of the input, {tuple(x.shape)}, not {tuple(out.shape)}")
     return x

@@ -171,6 +171,7 @@ def class_gradient_gram(
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
 
 
+@convert_arguments
 def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
     """Return the gradient norms of any loss from its derivative with respect to the logits.
 
@@ -203,6 +204,7 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
     return norms.to(torch.float32 if dtype == torch.float16 else dtype)
 
 
+@convert_arguments
 def last_layer_gradient_factors(
     logits: Tensor, features: Tensor, objective: ObjectiveLike = None
 ) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_floating
+from tutorial_lib._validation import check_choice, check_floating, convert_arguments
 from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
@@ -35,6 +35,7 @@ IS_RELU_NODE: dict[str, Callable[[Any], bool]] = {
 HIDING_NODES = ("DifferentiableGraphBackward", "CompiledFunctionBackward", "CheckpointFunctionBackward")
 
 
+@convert_arguments
 def guided_backprop(
     model: nn.Module,
     x: Tensor,

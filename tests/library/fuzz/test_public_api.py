@@ -29,9 +29,6 @@ CASES_ON_GPU = [
 ]
 # Autocast changes the precision of these: a blur for reference images, and the training of a sparse coder.
 KEEP_AUTOCAST = ("gaussian_blur", "UNIQUEQuality.fit")
-# Objectives and the engine check their arguments by themselves.
-CHECKED_BY_ENGINE = {"attribution.guided_backprop", "quality_and_saliency.score_contrast_loss"}
-CONVERTING_CASES = [case for case in ALL_CASES if case[0] != "gradients" and ".".join(case) not in CHECKED_BY_ENGINE]
 MUTATIONS_BY_FUNCTION = {}
 
 
@@ -84,16 +81,12 @@ def test_public_functions_raise_clear_errors_or_are_correct(package, name, data)
     assert not violation, f"{mutations}: {violation}"
 
 
-@pytest.mark.parametrize(
-    "package, name", CONVERTING_CASES, ids=[f"{package}.{name}" for package, name in CONVERTING_CASES]
-)
+@pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])
 def test_public_functions_return_the_same_for_arrays_and_numpy_numbers(package, name):
     assert not check_entrances(CASES[package][name], ENTRANCES, same_result=True)
 
 
-@pytest.mark.parametrize(
-    "package, name", CONVERTING_CASES, ids=[f"{package}.{name}" for package, name in CONVERTING_CASES]
-)
+@pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])
 def test_public_functions_explain_wrong_types(package, name):
     assert not check_entrances(CASES[package][name], WRONG_TYPES, same_result=False)
 

@@ -107,7 +107,7 @@ def test_objectives_reject_invalid_arguments():
         with pytest.raises(ValueError):
             make()
     for make in (g.contrast_loss, g.logit_difference):
-        with pytest.raises(ValueError, match="other class"):
+        with pytest.raises(ValueError, match="contrast_class"):
             make(None)
     with pytest.raises(ValueError, match="integer labels"):
         g.logit(torch.ones(3))
