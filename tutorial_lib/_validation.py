@@ -332,6 +332,8 @@ def check_range(name: str, x: Tensor, low: float, high: float, remedy: str) -> N
             ...
         ValueError: expected x to lie in [0, 1], got values from 0 to 255; divide by 255
     """
+    if x.is_complex():
+        raise ValueError(f"expected {name} to hold real numbers in [{low:g}, {high:g}], got {x.dtype}; {remedy}")
     smallest, largest = torch.stack(x.detach().aminmax()).tolist() if x.numel() else (low, high)
     if not (low <= smallest and largest <= high):  # NaN fails both
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes, convert_arguments
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 
 
 def _margin(
@@ -19,7 +19,8 @@ def _margin(
     P, Q = P.to(features.device).long(), Q.to(features.device).long()
     if not ((0 <= P) & (P < len(W)) & (0 <= Q) & (Q < len(W))).all():
         raise ValueError(f"P and Q must be classes from 0 to {len(W) - 1}")
-    W, b = W.to(features), b.to(features)
+    dtype = promote_to_float32(features)
+    W, b, features = W.to(features.device, dtype), b.to(features.device, dtype), features.to(dtype)
     if (P == Q).any():
         raise ValueError("P and Q must differ, because the logit of a class always equals itself")
     direction = W[P] - W[Q]
@@ -54,7 +55,7 @@ def minimal_feature_shift(W: Tensor, b: Tensor, features: Tensor, P: int | Tenso
     squared_norm = direction.square().sum(1)
     if (squared_norm == 0).any():
         raise ValueError("the rows of P and Q in W are equal, so no change of the features changes their margin")
-    return -(margin / squared_norm)[:, None] * direction
+    return (-(margin / squared_norm)[:, None] * direction).to(features.dtype)
 
 
 @convert_arguments
@@ -84,10 +85,7 @@ def minimal_weight_update(
         tensor([[-0.2500,  0.2500]])
     """
     P, Q, _, margin = _margin(W, b, features, P, Q)
-    signs = (
-        torch.zeros(len(features), len(W), dtype=features.dtype, device=features.device)
-        .scatter(1, P[:, None], 1.0)
-        .scatter(1, Q[:, None], -1.0)
-    )
-    bias_update = -(margin / (2 * (features.square().sum(1) + 1)))[:, None] * signs
-    return bias_update[:, :, None] * features[:, None], bias_update
+    h = features.to(margin)
+    signs = margin.new_zeros(len(features), len(W)).scatter(1, P[:, None], 1.0).scatter(1, Q[:, None], -1.0)
+    bias_update = -(margin / (2 * (h.square().sum(1) + 1)))[:, None] * signs
+    return (bias_update[:, :, None] * h[:, None]).to(features.dtype), bias_update.to(features.dtype)

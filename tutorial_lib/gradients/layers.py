@@ -79,6 +79,8 @@ def parameters_by_layer(
         raise ValueError("the model has no parameters")
     if layers is None:
         return by_layer
+    if not isinstance(layers, str | nn.Module) and not len(layers):
+        raise ValueError("expected at least one layer in `layers`, or None for every layer; got none")
     names = {id(module): name for name, module in model.named_modules()}
     selected: dict[str, dict[str, nn.Parameter]] = {}
     for layer in [layers] if isinstance(layers, str | nn.Module) else layers:

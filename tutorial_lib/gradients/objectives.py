@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import TWO_LOGITS, convert_arguments, promote_to_float32
+from tutorial_lib._validation import TWO_LOGITS, check_range, convert_arguments, promote_to_float32
 from tutorial_lib.gradients._context import CAUSES, NO_PATH, translate_errors
 
 Target: TypeAlias = int | Tensor | Sequence[int] | np.ndarray | None
@@ -111,8 +111,8 @@ class Objective:
     def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Objective:
         """Return the same objective with the predicted class fixed.
 
-        It is checked that the objective fits these outputs, and that it treats each row alone: the last row alone, and
-        all rows without the first, must have the same values.
+        It is checked that the objective fits these outputs, and that it treats each row alone: the last row, the row of
+        the largest value, and all rows without the first, must have the same values as in the batch.
 
         Args:
             outputs: outputs of the network (n, …).
@@ -174,7 +174,7 @@ class Objective:
         return J
 
     def _check_rows_alone(self, outputs: Tensor, J: Tensor) -> None:
-        """Raise unless the last row alone, and all rows without the first, have the same values."""
+        """Raise unless the last row, the row of the largest value, and all rows but the first have the same values."""
         n, dtype = len(outputs), promote_to_float32(J)
         if n < 2:
             return
@@ -182,7 +182,8 @@ class Objective:
         J = J.to(dtype)
         # Rounding is relative to the values, and if they cancel each other, to the outputs.
         atol = eps**0.5 * _largest(J) + 16 * eps * _largest(outputs)
-        for rows in slice(n - 1, None), slice(1, None):
+        largest = int(J.abs().argmax())  # a row that a comparison with the other rows may have raised
+        for rows in slice(n - 1, None), slice(largest, largest + 1), slice(1, None):
             try:
                 others = self.select(rows)._checked_values(outputs[rows]).to(dtype)
                 same = torch.allclose(others, J[rows], rtol=0, atol=atol, equal_nan=True)
@@ -516,8 +517,12 @@ def confounding_label_loss(
         raise ValueError(
             f"activation is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}"
         )
-    if labels not in ("ones", "uniform") if isinstance(labels, str) else labels.dim() not in (1, 2):
-        raise ValueError("labels are 'ones', 'uniform', a tensor (C,) for all samples, or (N, C)")
+    if (
+        labels not in ("ones", "uniform")
+        if isinstance(labels, str)
+        else labels.is_complex() or labels.dim() not in (1, 2)
+    ):
+        raise ValueError("labels are 'ones', 'uniform', a real tensor (C,) for all samples, or (N, C)")
 
     @_in_float32
     def loss(z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -596,6 +601,7 @@ def bernoulli_nll(x: Tensor) -> Objective:
         >>> bernoulli_nll(x)(torch.tensor([[0.5, 0.5]]))
         tensor([1.3863])
     """
+    check_range("x", x, 0, 1, "a Bernoulli likelihood needs probabilities")
     nll = _in_float32(
         lambda out, x: (
             F.binary_cross_entropy(out, _check_same_shape(x, out).to(out), reduction="none").flatten(1).sum(1)

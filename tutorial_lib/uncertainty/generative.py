@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_nonnegative, convert_arguments, format_tensor
+from tutorial_lib._validation import check_nonnegative, check_range, convert_arguments, format_tensor
 from tutorial_lib.gradients import Objective, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer
 from tutorial_lib.runtime import default_generator, random_normal
@@ -91,4 +91,5 @@ def add_gaussian_noise(x: Tensor, *, spread: float = 1.0, generator: torch.Gener
     if not x.is_floating_point():
         raise ValueError(f"expected images of floats in [0, 1], got {format_tensor(x)}; divide bytes by 255")
     check_nonnegative(spread=spread)
+    check_range("x", x, 0, 1, "scale the images to [0, 1], since the noisy ones are clipped there")
     return (x + spread * random_normal(default_generator(generator), *x.shape).to(x)).clamp(0, 1)
