@@ -15,7 +15,6 @@ from pathlib import Path
 from mdit_py_plugins.anchors.index import slugify
 
 from docs_ext.explicit_labels import without_anchors
-from tutorial_course.widgets.section_links import section_label
 
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
@@ -48,8 +47,12 @@ class Section:
     @property
     def link(self):
         """Markdown link to the section."""
-        anchor = section_label(self.number) if self.number else slugify(self.title)
-        return f"[{self.title}]({self.page}#{anchor})"
+        if not self.number:
+            return f"[{self.title}]({self.page}#{slugify(self.title)})"
+        # Imported here, because a book without the packages of the course uses this module as well.
+        from tutorial_course.widgets.section_links import section_label
+
+        return f"[{self.title}]({self.page}#{section_label(self.number)})"
 
     @property
     def words(self):

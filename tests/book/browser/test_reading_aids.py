@@ -14,7 +14,7 @@ FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => 
 # the others.
 MARK_CONTROLS_SCRIPT = """() => {
   document.querySelectorAll("article details").forEach(box => { box.open = true; });
-  const controls = "figure.explore input, .quiz .option:first-child input, article summary";
+  const controls = "figure.explore :is(input, select), form.prediction label:first-child input, .quiz .option:first-child input, article summary";
   return [...document.querySelectorAll(controls)].filter(element => element.checkVisibility())
     .map((element, i) => element.dataset.mark = i);
 }"""
@@ -60,28 +60,33 @@ def test_chapter_controls_are_reachable_by_tab_with_visible_focus(book, tab, pag
 
 
 @pytest.mark.parametrize("page", CHAPTER_PAGES)
-def test_chapter_sliders_respond_to_arrow_keys(book, tab, page):
+def test_chapter_sliders_and_menus_respond_to_arrow_keys(book, tab, page):
     open_page(tab, page)
     tab.evaluate(MARK_CONTROLS_SCRIPT)
     for figure in tab.locator("figure.explore").all():
-        image, sliders = figure.locator("img"), figure.get_by_role("slider")
+        image, controls = figure.locator("img"), figure.locator("input[type=range], select").all()
         data = json.loads(figure.locator("script[type='application/json']").text_content())
-        assert sliders.count() == figure.locator("input").count() and len({alt for _, alt in data["frames"]}) > 1
-        for slider in sliders.all():
-            assert slider.get_attribute("aria-label").strip()
+        assert len(controls) == len(data["labels"]) and len({alt for _, alt in data["frames"]}) > 1
+        menus = [control.evaluate("control => control.tagName") == "SELECT" for control in controls]
+        for control, is_menu, options in zip(controls, menus, data["labels"]):
+            assert control.get_attribute("aria-label").strip()
             images = set()
-            for key in ["Home", *["ArrowRight"] * int(slider.get_attribute("max"))]:
-                slider.press(key)
-                at = [int(other.input_value()) for other in sliders.all()]
+            for key in ["Home", *["ArrowDown" if is_menu else "ArrowRight"] * (len(options) - 1)]:
+                control.press(key)
+                at = [int(other.input_value()) for other in controls]
                 values = [labels[i] for labels, i in zip(data["labels"], at)]
-                assert [other.get_attribute("aria-valuetext") for other in sliders.all()] == values
-                assert figure.locator("output").all_inner_texts() == values
+                for other, other_is_menu, value in zip(controls, menus, values):
+                    shown = (
+                        "menu => menu.selectedOptions[0].text" if other_is_menu else "slider => slider.ariaValueText"
+                    )
+                    assert other.evaluate(shown) == value
+                assert figure.locator("output").all_text_contents() == values
                 image_source, alt = data["frames"][
                     int(np.ravel_multi_index(at, [len(labels) for labels in data["labels"]]))
                 ]
                 assert image.get_attribute("src") == data["images"][image_source] and image.get_attribute("alt") == alt
                 images.add(image_source)
-            assert len(images) > 1, "the slider has no effect"
+            assert len(images) > 1, "the control has no effect"
 
 
 @pytest.mark.parametrize("page", CHAPTER_PAGES)
