@@ -14,7 +14,8 @@ FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => 
 # the others.
 MARK_CONTROLS_SCRIPT = """() => {
   document.querySelectorAll("article details").forEach(box => { box.open = true; });
-  const controls = "figure.explore :is(input, select), form.prediction label:first-child input, .quiz .option:first-child input, article summary";
+  const controls = ["figure.explore :is(input, select)", "form.prediction label:first-child input",
+    ".quiz .option:first-child input", "article summary"].join(", ");
   return [...document.querySelectorAll(controls)].filter(element => element.checkVisibility())
     .map((element, i) => element.dataset.mark = i);
 }"""
