@@ -121,8 +121,8 @@ def share_memory(t, dlpack_device):
     return torch._neg_view(shared) if t.is_neg() else shared
 
 
-def to_cpu_twin(t):
-    """Return the CPU tensor that shares the memory of t. If t has no elements, the memory of its twin can grow."""
+def to_cpu_tensor(t):
+    """Return the CPU tensor that shares the memory of t. If t has no elements, the memory of that tensor can grow."""
     return share_memory(t, DLPACK_CPU) if t.numel() else torch.empty(t.size(), dtype=t.dtype)
 
 
@@ -154,15 +154,15 @@ def check_arguments(op, args, kwargs):
 
 
 def run_on_cpu(backend, op, *args, **kwargs):
-    """Return the result of an operation on emulated tensors, computed on the CPU twins of its arguments."""
+    """Return the result of an operation on emulated tensors, computed on the CPU tensors of its arguments."""
     check_arguments(op, args, kwargs)
     is_random = torch.Tag.nondeterministic_seeded in op.tags
-    twins = {id(a): (a, to_cpu_twin(a)) for a in leaves((*args, *kwargs.values())) if is_emulated(a)}
+    on_cpu = {id(a): (a, to_cpu_tensor(a)) for a in leaves((*args, *kwargs.values())) if is_emulated(a)}
 
     def enter(value):
         if isinstance(value, torch.device):
             return torch.device("cpu")
-        return twins[id(value)][1] if id(value) in twins else value
+        return on_cpu[id(value)][1] if id(value) in on_cpu else value
 
     # A number may stand for a tensor here; then another overload of the operation takes it.
     pairs = zip(op._schema.arguments, args)
@@ -170,10 +170,10 @@ def run_on_cpu(backend, op, *args, **kwargs):
         op = op.overloadpacket
     with backend.random_state() if is_random else nullcontext():
         result = op(*map_leaves(enter, args), **{name: map_leaves(enter, value) for name, value in kwargs.items()})
-    for original, twin in twins.values():  # for example resized, transposed or squeezed in place
-        if (original.size(), original.stride()) != (twin.size(), twin.stride()):
-            original.data = share_memory(twin, DLPACK_EXTENSION)
-    originals = {id(twin): original for original, twin in twins.values()}
+    for original, tensor_on_cpu in on_cpu.values():  # for example resized, transposed or squeezed in place
+        if (original.size(), original.stride()) != (tensor_on_cpu.size(), tensor_on_cpu.stride()):
+            original.data = share_memory(tensor_on_cpu, DLPACK_EXTENSION)
+    originals = {id(tensor_on_cpu): original for original, tensor_on_cpu in on_cpu.values()}
 
     def leave(value):
         if not isinstance(value, torch.Tensor):
@@ -185,8 +185,8 @@ def run_on_cpu(backend, op, *args, **kwargs):
 
 def copy_between_devices(source, target, non_blocking=False):
     """Copy values from the CPU to the emulated device, or back."""
-    source, target_twin = (to_cpu_twin(t) if is_emulated(t) else t for t in (source, target))
-    target_twin.copy_(source)
+    source, target_on_cpu = (to_cpu_tensor(t) if is_emulated(t) else t for t in (source, target))
+    target_on_cpu.copy_(source)
     return target
 
 

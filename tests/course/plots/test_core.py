@@ -225,14 +225,14 @@ COLOR_BLINDNESS = {
 def test_palette_colors_differ_for_color_blind_readers(kind):
     color = pytest.importorskip("skimage.color")
 
-    def as_seen(name):
+    def as_perceived(name):
         rgb = np.array(to_rgb(name))
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        seen = np.clip(COLOR_BLINDNESS[kind] @ linear, 0, 1)
-        seen = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
-        return color.rgb2lab(seen[None, None])[0, 0]
+        perceived = np.clip(COLOR_BLINDNESS[kind] @ linear, 0, 1)
+        perceived = np.where(perceived <= 0.0031308, 12.92 * perceived, 1.055 * perceived ** (1 / 2.4) - 0.055)
+        return color.rgb2lab(perceived[None, None])[0, 0]
 
     pairs = [*itertools.combinations(plots.PALETTE, 2), (plots.CORRECT_COLOR, plots.WRONG_COLOR)]
-    differences = {pair: color.deltaE_ciede2000(*map(as_seen, pair)) for pair in pairs}
+    differences = {pair: color.deltaE_ciede2000(*map(as_perceived, pair)) for pair in pairs}
     # Colors side by side are told apart from about 2 on; lines in a figure are apart, and thin.
     assert min(differences.values()) > 10, min(differences, key=differences.get)
