@@ -2,7 +2,7 @@
 #
 #   make book                build the course and print which page to open
 #   make test                build the course, then test the library, the notebooks and the pages
-#   make test-lib            test the library alone, in about two minutes and without a build
+#   make test-lib            test the library alone, without a build
 #   make lint                check format, style, types, docstrings and spelling
 #   make test-gpu            run the tests marked `gpu` on a GPU with CUDA, or without one on an emulated device, as `make test` does
 #   make test-accelerator    run all chapters on a GPU with CUDA, or without one on an emulated device

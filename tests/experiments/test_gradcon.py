@@ -80,6 +80,7 @@ def test_corruption_rows_compare_with_clean_images(tiny):
     assert [r["mean"] for r in rows if r["corruption"] == "darkening"][-1] == 0  # darker than any clean image
 
 
+@pytest.mark.slow
 def test_gradcon_experiment_small_run_is_reproducible(tiny):
     rows = run_study(study)
     assert rows == run_study(study)

@@ -103,6 +103,7 @@ def test_introspection_join_parts_averages_parts_but_not_heads():
     assert head == rows[2] and level["accuracy"] == pytest.approx(0.3) and level["runs"] == 2
 
 
+@pytest.mark.slow
 def test_introspection_signs_small_run_is_reproducible(monkeypatch):
     tiny = {"N_IMAGES": 280, "N_FEW": 140, "N_CALIBRATION": 700, "N_PER_GROUP": 14, "EPOCHS": 3, "HEAD_SEEDS": 2}
     monkeypatch.setattr(introspection_signs, "NETWORKS", {"signs/classifier": 0})

@@ -178,6 +178,7 @@ def test_write_part_recomputes_damaged_files(toy, corrupt):
     assert toy.noted("begin").count("part 1") == 2 and len(toy.noted("begin")) == 4
 
 
+@pytest.mark.slow
 def test_write_part_waits_for_a_process_that_computes_it(toy):
     hold = toy.hold("part 0")
     processes = [
@@ -252,6 +253,7 @@ def test_check_sources_rejects_missing_data_sets(toy):
     _parts.check_sources(dataclasses.replace(plan, sources=[images]), toy.results)
 
 
+@pytest.mark.slow
 def test_python_m_experiments_runs_all_parts_and_checks_inputs(toy):
     code, output = toy.run_alone("--small", "--seed", "2")
     assert code == 0 and "stored toy: 4 rows" in output

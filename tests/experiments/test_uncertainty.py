@@ -222,6 +222,7 @@ def test_autoencoder_features_have_expected_shapes():
     assert features["decoder"].abs().sum(1).min() > 0
 
 
+@pytest.mark.slow
 def test_network_rows_are_reproducible_and_match_stored_results(monkeypatch):
     tiny = {"NORMALS": 56, "TRAIN": 56, "N_ATTACKED": 20, "N_FAR_OOD": 12, "N_PER_GROUP": {"signs/classifier": 3}}
     for name, value in tiny.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from tests._http_server import serve_directory
 from tutorial_course.widgets import ask_prediction, compare_predictions, show_prediction
 
 STATIC = Path(__file__).parents[3] / "_static"
@@ -139,8 +140,11 @@ def test_prediction_html_escapes_texts():
 
 
 @pytest.fixture
-def open_page(new_tab, tmp_path):
-    """A function that opens a page with three questions, their results and the table."""
+def open_page(new_tab):
+    """A function that opens a page with three questions, their results and the table.
+
+    The page comes from a server, because a browser may give a file another process, and an older storage, at a reload.
+    """
     questions = [
         ask_prediction("1.1", **ANGLE),
         ask_prediction("1.2", **SHAPE),
@@ -148,23 +152,24 @@ def open_page(new_tab, tmp_path):
     ]
     parts = [question.html() for question in questions]
     parts += [show_prediction(question.place, "measured <it>").html() for question in questions]
-    file = tmp_path / "page.html"
     script = (STATIC / "predictions.js").read_text(encoding="utf-8")
     style = (STATIC / "chapter.css").read_text(encoding="utf-8")
-    file.write_text(
-        f"<!doctype html><meta charset=utf-8><title>x</title><style>{style}</style><script>{script}</script>"
-        f'<body class="bd-article"><div class="bd-article">{"".join(parts)}{compare_predictions().html()}</div>',
-        encoding="utf-8",
+    page = (
+        f"<!doctype html><meta charset=utf-8><title>x</title><link rel=icon href=data:,><style>{style}</style>"
+        f'<script>{script}</script><body class="bd-article"><div class="bd-article">{"".join(parts)}'
+        f"{compare_predictions().html()}</div>"
     )
+    with serve_directory({"page.html": page.encode()}) as address:
+        url = f"{address}/page.html"
 
-    def opener(**options):
-        tab, problems = new_tab(viewport={"width": 390, "height": 900}, **options), []
-        tab.on("pageerror", lambda error: problems.append(str(error)))
-        tab.on("request", lambda request: request.url == file.as_uri() or problems.append(request.url))
-        tab.goto(file.as_uri())
-        return tab, problems
+        def opener(**options):
+            tab, problems = new_tab(viewport={"width": 390, "height": 900}, **options), []
+            tab.on("pageerror", lambda error: problems.append(str(error)))
+            tab.on("request", lambda request: request.url.startswith((url, "data:")) or problems.append(request.url))
+            tab.goto(url)
+            return tab, problems
 
-    return opener
+        yield opener
 
 
 def shown_answers(tab):
