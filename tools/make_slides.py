@@ -199,8 +199,8 @@ def section_slides(section, plan, after, measured):
         alone = notebook_outline.Section("", 0, "", [(cell, text)])
         if claims := notebook_outline.claim_questions([alone]):
             slides.append(claim_poll_slides(claims))
-        for arguments, _ in alone.calls("ask_prediction"):
-            question = f"<p>{inline(arguments[1])}</p>"
+        for arguments, named in alone.calls("ask_prediction"):
+            question = f"<p>{inline(arguments[1] + notebook_outline.printed_choices(named))}</p>"
             slides.append(
                 [
                     f"Predict, {arguments[0]}",

@@ -128,8 +128,18 @@ def numbered_sections(lesson):
 
 
 def predictions(lesson):
-    """Return (place, question) of every prediction of a chapter."""
-    return [(arguments[0], arguments[1]) for section in lesson for arguments, _ in section.calls("ask_prediction")]
+    """Return (place, question) of every prediction of a chapter; the question includes the answers to choose from."""
+    return [
+        (arguments[0], arguments[1] + printed_choices(named))
+        for section in lesson
+        for arguments, named in section.calls("ask_prediction")
+    ]
+
+
+def printed_choices(named):
+    """Return the answers of a prediction in parentheses; empty if there are none, or if code computes them."""
+    choices = named.get("choices", "")
+    return f" ({'; '.join(ast.literal_eval(choices))})" if choices.startswith("[") else ""
 
 
 def measured_in_table(html):

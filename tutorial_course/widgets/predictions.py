@@ -13,7 +13,7 @@ from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tutorial_course._display import widget_bundle
+from tutorial_course._display import is_book_build, widget_bundle
 from tutorial_course.widgets.markdown import inline_html
 
 if TYPE_CHECKING:
@@ -171,17 +171,21 @@ class PredictionResults:
         answer = NO_ANSWER if prediction.answer is None else prediction.answer
         return f'<span data-prediction="{escape(prediction.key)}">{inline_html(answer)}</span>'
 
+    def _link(self, prediction: Prediction, text: str) -> str:
+        """Text that leads to the question on a page of the book; in a notebook there is no place to link to."""
+        return f'<a href="#{prediction.anchor}">{escape(text)}</a>' if is_book_build() else escape(text)
+
     def _sentence(self, prediction: Prediction) -> str:
         """One prediction beside its result."""
         return (
-            f'<p class="prediction-result"><a href="#{prediction.anchor}">Your prediction</a>: '
+            f'<p class="prediction-result">{self._link(prediction, "Your prediction")}: '
             f"{self._answer(prediction)}. <b>Measured: {inline_html(prediction.measured)}.</b></p>"
         )
 
     def _table(self) -> str:
         """All predictions of a chapter."""
         rows = "".join(
-            f'<tr data-place="{escape(p.place)}"><th scope="row"><a href="#{p.anchor}">{escape(p.place)}</a></th>'
+            f'<tr data-place="{escape(p.place)}"><th scope="row">{self._link(p, p.place)}</th>'
             f"<td>{inline_html(p.question)}</td><td>{self._answer(p)}</td>"
             f'<td class="measured">{inline_html(p.measured or "–")}</td></tr>'
             for p in self.predictions

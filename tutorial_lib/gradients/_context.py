@@ -95,7 +95,7 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
     """Raise unless autograd can differentiate the model, and each sample has a gradient of its own."""
     if not isinstance(x, Tensor) or x.dim() == 0 or len(x) == 0:
         raise ValueError("x must be a tensor of at least one sample, batch first")
-    # Whole numbers may be indices of an embedding; bytes, and three or four axes with one or three channels, are not.
+    # Whole numbers may be indices of an embedding; bytes, and four axes with one or three channels, are images.
     is_image = x.dtype == torch.uint8 and x.dim() > 2 or x.dim() == 4 and x.shape[1] in (1, 3)
     if is_image and not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"images must be float in [0, 1], not {x.dtype}: divide by the largest value first")

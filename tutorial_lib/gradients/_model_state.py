@@ -58,7 +58,8 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 def restore_weights(model: nn.Module) -> Iterator[None]:
     """Put back the values of parameters that a forward pass changes, as weight clipping does.
 
-    They are put back after the whole block, because a backward pass needs the values of its forward pass.
+    They are put back after the whole block, because a backward pass needs the values of its forward pass. The copies
+    take as much memory as the parameters.
 
     Args:
         model: any module.

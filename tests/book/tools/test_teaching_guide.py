@@ -93,10 +93,11 @@ def test_exercises_of_returns_exercises_of_every_chapter():
 def test_notebook_outline_ignores_headings_in_code():
     cells = [{"cell_type": "markdown", "source": "# T\n\n```python\n# no heading\n```\n\n## 1.1 Yes\n\nWords."}]
     cells += [{"cell_type": "code", "source": "%pip list\nask_prediction('1.1', 'How' ' many?', between=(0, 9))"}]
+    cells += [{"cell_type": "code", "source": "ask_prediction('1.2', 'Which?', choices=['a', 'b'])"}]
     outline = notebook_outline.sections({"cells": cells}, "x.ipynb")
     assert [(s.rank, s.title, s.number) for s in outline] == [(1, "T", ""), (2, "1.1 Yes", "1.1")]
     assert (
-        notebook_outline.predictions(outline) == [("1.1", "How many?")]
+        notebook_outline.predictions(outline) == [("1.1", "How many?"), ("1.2", "Which? (a; b)")]
         and outline[1].link == "[1.1 Yes](x.ipynb#section-1-1)"
     )
 

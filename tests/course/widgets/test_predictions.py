@@ -127,6 +127,12 @@ def test_predictions_in_book_are_html_without_widget(monkeypatch):
     monkeypatch.setenv("TUTORIAL_BOOK", "1")
     prediction = ask_prediction("1.1", **ANGLE)
     assert set(prediction._repr_mimebundle_()) == {"text/html", "text/plain"} and prediction.box is None
+    for results in (show_prediction("1.1", 40), compare_predictions()):
+        link = BeautifulSoup(results.html(), "html.parser").a["href"]
+        assert BeautifulSoup(prediction.html(), "html.parser").find(id=link.removeprefix("#"))
+        monkeypatch.delenv("TUTORIAL_BOOK")
+        assert "<a " not in results.html(), "a notebook has no place to link to"
+        monkeypatch.setenv("TUTORIAL_BOOK", "1")
 
 
 def test_prediction_html_escapes_texts():
