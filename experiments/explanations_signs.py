@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 
+import scipy
 import torch
 from torch import Tensor, nn
 
@@ -13,11 +13,11 @@ from tutorial_lib import attribution as I
 from tutorial_lib.data import SIGNS, counterfactual_pairs, render
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
 from tutorial_lib.gradients import find_layer, logit_difference
-from tutorial_lib.metrics import center_bias_map, random_map, srcc, uniform_map
+from tutorial_lib.metrics import center_bias_map, random_map, uniform_map
 from tutorial_lib.models import load
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
-N_PAIRS, N_RANDOMIZED, N_RANDOMIZATIONS, N_EVALUATED = 12, 2, 4, 8
+N_PAIRS, N_RANDOMIZED, N_RANDOMIZATIONS, N_EVALUATED = 12, 2, 10, 8
 LAYERS = ("head", "block3", "block2", "block1", "stem")
 # The fill value of removed pixels, and the number of steps of the deletion and insertion curves.
 PROTOCOLS = {"grey": (0.5, 12), "black": (0.0, 12), "blurred": ("blurred", 12), "grey, 4 steps": (0.5, 4)}
@@ -123,19 +123,73 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
     return rows
 
 
-def reinitialized_head(model: nn.Module, head: str, generator: torch.Generator) -> nn.Module:
-    """Return a copy whose last layer is zero-mean noise of the same spread; shuffling would preserve the mean."""
-    model = copy.deepcopy(model)
-    with torch.no_grad():
-        for p in find_layer(model, head).parameters():
-            p.copy_(torch.randn(p.shape, generator=generator) * p.std().cpu())
-    return model
+def edges_times_one_weight(model: nn.Module, x: Tensor, target: Tensor, head: str) -> Tensor:
+    """Return the edges of the image times the sign of one weight of the last layer, that of feature 0 to the target."""
+    sign = find_layer(model, head).weight.flatten(1)[target, 0].sign()
+    return edge_detector_map(x) * sign[:, None, None]
 
 
-def rank_correlation(before: Tensor, after: Tensor) -> list[float]:
-    """Return Spearman's correlation of each pair of maps, 0 if a map is constant."""
-    pairs = zip(before.flatten(1), after.flatten(1), strict=True)
-    return [0.0 if (a == a[0]).all() or (b == b[0]).all() else srcc(a, b) for a, b in pairs]
+def randomization_candidates(layer: str, head: str, target: Tensor, other: Tensor) -> dict[str, Callable]:
+    """Return the maps of the randomization test as functions of network and images; the explained class is fixed."""
+    contrast = logit_difference(other, target)
+    return {
+        **{method: partial(explain, J=target) for method, explain in methods(layer).items()},
+        "Grad-CAM, positive part": lambda m, x: I.upsample(I.grad_cam(m, x, layer, target, relu=True), x.shape[-2:]),
+        "contrast": lambda m, x: I.upsample(I.grad_cam(m, x, layer, contrast), x.shape[-2:]),
+        "edges of the image": lambda m, x: edge_detector_map(x),
+        "edges × sign of one weight": lambda m, x: edges_times_one_weight(m, x, target, head),
+    }
+
+
+def standardized_ranks(maps: Tensor) -> Tensor:
+    """Return the ranks of each map with mean 0 and norm 1, (N, …) -> (N, P); a constant map becomes 0.
+
+    The inner product of two rows is Spearman's correlation of their maps.
+    """
+    ranks = torch.from_numpy(scipy.stats.rankdata(maps.detach().flatten(1).cpu().double().numpy(), axis=1))
+    centered = ranks - ranks.mean(1, keepdim=True)
+    return centered / centered.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def similarity_columns(signed: Tensor, magnitude: Tensor) -> dict:
+    """Return the columns of one row from correlations (draws, N): means, standard errors, and the range over draws.
+
+    ``signed`` is the mean correlation r, ``absolute`` the mean of |r|, and ``magnitude`` the mean correlation of the
+    absolute values of the maps. The variances between images and between draws are added.
+    """
+    columns = {}
+    for column, values in {"signed": signed, "absolute": signed.abs(), "magnitude": magnitude}.items():
+        variance = sum(means.var() / len(means) for means in (values.mean(0), values.mean(1)) if len(means) > 1)
+        columns |= {column: mean(values), f"{column}_se": round(float(variance) ** 0.5, 4)}
+    return columns | {"low": round(float(magnitude.mean(1).min()), 4), "high": round(float(magnitude.mean(1).max()), 4)}
+
+
+def reference_rows(
+    explain: Callable, other_explanations: list[tuple[nn.Module, Callable]], model: nn.Module, x: Tensor
+) -> dict[str, dict]:
+    """Return the null and the ceiling of the randomization test: the map of another image, and of another network."""
+    maps = explain(model, x)
+    signed, magnitude = standardized_ranks(maps), standardized_ranks(maps.abs())
+    # Row k of the null correlates each image with the image k places further on.
+    null = [
+        torch.stack([(ranks * ranks.roll(k, 0)).sum(1) for k in range(1, len(x))])
+        for ranks in (signed, magnitude)
+        if len(x) > 1
+    ]
+    ceiling = []
+    for network, explain_other in other_explanations:
+        theirs = explain_other(network, x)
+        pairs = ((signed, theirs), (magnitude, theirs.abs()))
+        ceiling.append([(ranks * standardized_ranks(other)).sum(1) for ranks, other in pairs])
+    rows = {"null: another image": similarity_columns(*null)} if null else {}
+    if ceiling:
+        rows["ceiling: another network"] = similarity_columns(*map(torch.stack, zip(*ceiling, strict=True)))
+    return rows
+
+
+def stages_of(layers: tuple[str, ...]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return each procedure with the ending of its stages' names and its layers, of which shuffling takes the first."""
+    return [("shuffle", "", layers[:1]), ("reinitialize", ", re-initialized", layers)]
 
 
 def randomization_rows(
@@ -149,41 +203,38 @@ def randomization_rows(
     seed: int,
     draws: int,
     skip: tuple[str, ...] = (),
+    other_networks: tuple[tuple[nn.Module, str], ...] = (),
 ) -> list[dict]:
     """Return the similarity of each map to the original while layers are randomized from the output down.
 
-    ``layers[0]`` is also re-initialized on its own. The explained class is fixed. The methods end with the positive
-    part of Grad-CAM, the contrast map, and a control that uses no network.
+    The stages "head, re-initialized", "block3, re-initialized", … are cumulative. The stage "head" shuffles the last
+    layer alone. ``other_networks`` are trained networks with their layers of the maps, for the ceiling.
     """
     rows = []
-    contrast = logit_difference(other, target)
-    candidates = {
-        **{method: partial(explain, J=target) for method, explain in methods(layer).items()},
-        "Grad-CAM, positive part": lambda m, x: I.upsample(I.grad_cam(m, x, layer, target, relu=True), x.shape[-2:]),
-        "contrast": lambda m, x: I.upsample(I.grad_cam(m, x, layer, contrast), x.shape[-2:]),
-        "edges of the image": lambda m, x: edge_detector_map(x),
-    }
+    candidates = randomization_candidates(layer, layers[0], target, other)
+    candidates_of_others = [
+        (network, randomization_candidates(their_layer, layers[0], target, other))
+        for network, their_layer in other_networks
+    ]
     for method in [m for m in candidates if m not in skip]:
         explain, similarities = candidates[method], {}
-        for run in range(draws):
-            generator = torch.Generator().manual_seed(seed * 1000 + run)
-            result = I.model_randomization_test(model, x, explain, layers=layers, generator=generator)
-            for stage, signed, magnitude in zip(result.layers, result.similarity, result.magnitude, strict=True):
-                similarities.setdefault(stage, []).append((mean(signed), mean(magnitude)))
-            maps, reinitialized = (
-                explain(m, x).detach() for m in (model, reinitialized_head(model, layers[0], generator))
-            )
-            pair = [
-                sum(rank_correlation(*both)) / len(x)
-                for both in ((maps, reinitialized), (maps.abs(), reinitialized.abs()))
-            ]
-            similarities.setdefault(f"{layers[0]}, re-initialized", []).append(pair)
-        for stage, pairs in similarities.items():
-            signed, magnitude = (torch.tensor(column) for column in zip(*pairs, strict=True))
-            spread = {"low": round(float(magnitude.min()), 4), "high": round(float(magnitude.max()), 4)}
-            row = {"kind": "randomization", "network": name, "method": method, "randomized": stage or "nothing"}
-            row |= {"images": len(x), "draws": draws}
-            rows.append({**row, "signed": mean(signed), "magnitude": mean(magnitude), **spread})
+        for procedure, suffix, randomized in stages_of(layers):
+            for run in range(draws):
+                generator = torch.Generator().manual_seed(seed * 1000 + run)
+                result = I.model_randomization_test(
+                    model, x, explain, layers=randomized, procedure=procedure, generator=generator
+                )
+                stages = zip(result.layers, result.similarity, result.magnitude, strict=True)
+                for stage, *pair in stages:
+                    similarities.setdefault(f"{stage or 'nothing'}{suffix if stage else ''}", []).append(pair)
+        columns = {
+            stage: similarity_columns(*map(torch.stack, zip(*v, strict=True))) for stage, v in similarities.items()
+        }
+        explanations_of_others = [(network, theirs[method]) for network, theirs in candidates_of_others]
+        columns |= reference_rows(explain, explanations_of_others, model, x)
+        for stage, values in columns.items():
+            row = {"kind": "randomization", "network": name, "method": method, "randomized": stage}
+            rows.append({**row, "images": len(x), "draws": draws, **values})
     return rows
 
 
@@ -192,23 +243,23 @@ def accuracy_under_randomization(
 ) -> list[dict]:
     """Return the accuracy under the same randomization, measured by a "map" per image that records the predictions."""
     stages: dict[str, list[float]] = {}
-    for run in range(draws):
-        accuracies: list[float] = []
+    for procedure, suffix, randomized in stages_of(layers):
+        for run in range(draws):
+            accuracies: list[float] = []
 
-        def record_accuracy(m: nn.Module, x: Tensor) -> Tensor:
-            accuracies.append(mean(correctly_classified(m, x, target)))
-            return torch.zeros(len(x), 1)
+            def record_accuracy(m: nn.Module, x: Tensor, accuracies=accuracies) -> Tensor:
+                accuracies.append(mean(correctly_classified(m, x, target)))
+                return torch.zeros(len(x), 1)
 
-        generator = torch.Generator().manual_seed(seed * 1000 + run)
-        result = I.model_randomization_test(model, x, record_accuracy, layers=layers, generator=generator)
-        # The first call evaluates the original model.
-        for stage, accuracy in zip(result.layers, accuracies[1:], strict=True):
-            stages.setdefault(stage, []).append(accuracy)
+            generator = torch.Generator().manual_seed(seed * 1000 + run)
+            result = I.model_randomization_test(
+                model, x, record_accuracy, layers=randomized, procedure=procedure, generator=generator
+            )
+            # The first call evaluates the original model.
+            for stage, accuracy in zip(result.layers, accuracies[1:], strict=True):
+                stages.setdefault(f"{stage or 'nothing'}{suffix if stage else ''}", []).append(accuracy)
     row = {"kind": "accuracy", "network": name, "images": len(x), "draws": draws}
-    return [
-        {**row, "randomized": stage or "nothing", "accuracy": mean(torch.tensor(values))}
-        for stage, values in stages.items()
-    ]
+    return [{**row, "randomized": stage, "accuracy": mean(torch.tensor(values))} for stage, values in stages.items()]
 
 
 def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
@@ -246,7 +297,7 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
 
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    return [f"{kind}, {name}" for kind in ("counterfactual pairs", "metrics") for name in NETWORKS]
+    return [f"{kind}, {name}" for kind in ("counterfactual pairs", "randomization", "metrics") for name in NETWORKS]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
@@ -255,7 +306,13 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     model = load(name, device)
     if kind == "metrics":
         return faithfulness_rows(name, model, seed, device, N_EVALUATED)
-    rows = counterfactual_localization(name, model, seed, device, N_PAIRS)
+    if kind == "counterfactual pairs":
+        return counterfactual_localization(name, model, seed, device, N_PAIRS)
     x, _, _, p, q = sign_scenes(N_RANDOMIZED, seed + 2, device)
-    rows += randomization_rows(name, model, x, p, q, "block3", LAYERS, seed, N_RANDOMIZATIONS)
+    networks = {other: load(other, device) for other in NETWORKS}
+    # The explained class is the one that this network, and the networks of the ceiling, predict.
+    valid = torch.stack([correctly_classified(network, x, p) for network in networks.values()]).all(0)
+    x, p, q = x[valid], p[valid], q[valid]
+    others = tuple((network, "block3") for other, network in networks.items() if other != name)
+    rows = randomization_rows(name, model, x, p, q, "block3", LAYERS, seed, N_RANDOMIZATIONS, other_networks=others)
     return rows + accuracy_under_randomization(name, model, x, p, LAYERS, seed, N_RANDOMIZATIONS)

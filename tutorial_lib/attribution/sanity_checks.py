@@ -9,10 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._validation import convert_arguments
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.gradients import Layer, find_layer, layer_names
 from tutorial_lib.metrics.correlation import srcc_or_constant
-from tutorial_lib.runtime import default_generator, random_permutation
+from tutorial_lib.runtime import default_generator, random_normal, random_permutation
+
+PROCEDURES = ("shuffle", "reinitialize")
 
 
 class RandomizationResult(NamedTuple):
@@ -36,14 +38,22 @@ def model_randomization_test(
     explain: Callable[[nn.Module, Tensor], Tensor],
     *,
     layers: Sequence[Layer] | None = None,
+    procedure: str = "shuffle",
     generator: torch.Generator | None = None,
 ) -> RandomizationResult:
     """Return the similarity of maps before and after the weights are randomized.
 
-    The layers are randomized one after the other, from the output to the input, by shuffling the entries of each
-    parameter tensor, which preserves their distribution. A map that explains the network must change: its correlation
-    has to fall towards 0, the value of a random map. A map whose correlation stays near 1 depends on the image and not
-    on the network, as an edge detector does.
+    The layers are randomized one after the other, from the output to the input. There are two procedures:
+
+    - "shuffle" permutes the entries of each parameter tensor, which preserves their distribution and their mean;
+    - "reinitialize" replaces them with independent normal values of mean 0 and of the same root mean square.
+
+    A map that explains the network must change. Average the absolute value of ``similarity`` over several generators,
+    not the signed value. The reason is that many maps are odd in the last layer: they change their sign if its weights
+    do, as input gradients, integrated gradients and Grad-CAM of a logit do. Re-initialized weights W and −W are equally
+    probable, so the expectation of the signed correlation is 0 for each of these maps, even for an edge map that is
+    multiplied by the sign of one weight. Compare the absolute value with that of two different images, since maps of
+    one method have some similarity in any case, and with that of two trained networks.
 
     The first stage, "", repeats the explanation on an unchanged copy. A correlation below 1 there means that the
     explanation is not repeatable. A constant map has no ranks: its correlation is 1 with another constant map and 0
@@ -56,15 +66,17 @@ def model_randomization_test(
             ``lambda model, x: saliency(model, x, 3)``. Fix the class, because the randomized network predicts another.
         layers: layers in the order in which they are randomized; all layers inside a block are randomized together.
             None selects every layer, the last registered first.
-        generator: source of the permutations, on the CPU; None is a new generator with seed 0.
+        procedure: "shuffle" or "reinitialize".
+        generator: source of the random numbers, on the CPU; None is a new generator with seed 0.
 
     Returns:
         Layer names, and the correlations of the signed maps and of their absolute values, (stages, N) each, see
-        :class:`RandomizationResult`. A value near 1 at a randomized stage means that the map does not depend on the
-        weights.
+        :class:`RandomizationResult`. An absolute value near 1 at a randomized stage, in every run, means that the map
+        does not depend on the weights.
 
     Raises:
-        ValueError: an unknown layer or one without parameters; maps that are not finite, or not one for each image.
+        ValueError: an unknown procedure, an unknown layer or one without parameters; maps that are not finite, or not
+            one for each image.
 
     References:
         Adebayo et al., NeurIPS 2018, arXiv:1810.03292 (there, layers are re-initialized).
@@ -75,6 +87,7 @@ def model_randomization_test(
         >>> result.layers, result.similarity.min()
         (['', '2', '0'], tensor(1., dtype=torch.float64))
     """
+    check_choice(procedure, PROCEDURES, "procedure")
     generator = default_generator(generator)
     if layers is None:
         stages = [(name, [name]) for name in reversed(layer_names(model))]
@@ -86,17 +99,20 @@ def model_randomization_test(
     correlations = []
     for _, names_inside in [("", []), *stages]:
         for name in names_inside:
-            _shuffle_parameters(find_layer(randomized, name), generator)
+            _randomize_parameters(find_layer(randomized, name), procedure, generator)
         correlations.append(_correlate_maps(original_maps, _compute_maps(explain, randomized, x)))
     similarity, magnitude = torch.tensor(correlations, dtype=torch.float64, device="cpu").unbind(-1)
     return RandomizationResult(["", *(name for name, _ in stages)], similarity, magnitude)
 
 
-def _shuffle_parameters(module: nn.Module, generator: torch.Generator) -> None:
-    """Permute the entries of each parameter that the module owns, in place."""
+def _randomize_parameters(module: nn.Module, procedure: str, generator: torch.Generator) -> None:
+    """Replace the entries of each parameter that the module owns, in place."""
     with torch.no_grad():
         for p in module.parameters(recurse=False):
-            p.copy_(p.flatten()[random_permutation(generator, p.numel()).to(p.device)].view_as(p))
+            if procedure == "shuffle":
+                p.copy_(p.flatten()[random_permutation(generator, p.numel()).to(p.device)].view_as(p))
+            else:
+                p.copy_(random_normal(generator, *p.shape).to(p) * p.square().mean().sqrt())
 
 
 def _compute_maps(explain: Callable[[nn.Module, Tensor], Tensor], model: nn.Module, x: Tensor) -> Tensor:

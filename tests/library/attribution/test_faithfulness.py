@@ -282,6 +282,40 @@ def test_model_randomization_test_supports_single_layers_and_blocks(signs, image
         assert torch.equal(after, before)
 
 
+def test_model_randomization_test_reinitializes_with_mean_zero_and_equal_scale():
+    with torch.random.fork_rng():
+        model = nn.Sequential(nn.Linear(100, 50), nn.Linear(50, 1))
+    model[0].weight.data += 1
+    copies = []
+    info.model_randomization_test(
+        model, torch.rand(2, 100), lambda m, x: copies.append(copy.deepcopy(m)) or x, procedure="reinitialize"
+    )
+    before, after = model[0].weight, copies[-1][0].weight
+    assert after.square().mean().sqrt().item() == pytest.approx(before.square().mean().sqrt().item(), rel=0.05)
+    assert abs(after.mean()) < 0.05 < before.mean()
+    assert copies[-1][1].bias.isfinite().all() and not torch.equal(copies[2][1].bias, model[1].bias)
+    assert torch.equal(copies[2][0].weight, before)  # the last layer is randomized first
+
+
+def test_model_randomization_test_signed_similarity_is_zero_on_average_for_an_odd_map(signs, images):
+    def edges_times_one_weight(model, x):
+        return x.diff(dim=-1) * model.head.weight[3, 0].sign()
+
+    runs = [
+        info.model_randomization_test(
+            signs,
+            images[:1],
+            edges_times_one_weight,
+            layers=["head"],
+            procedure="reinitialize",
+            generator=torch.Generator().manual_seed(seed),
+        ).similarity[1]
+        for seed in range(40)
+    ]
+    signed = torch.cat(runs)
+    assert (signed.abs() == 1).all() and abs(signed.mean()) < 4 / 40**0.5 and signed.min() < 0 < signed.max()
+
+
 def test_model_randomization_test_exposes_edge_detector_and_noise(signs, images):
     edges = info.model_randomization_test(signs, images, lambda model, x: x.diff(dim=-1))
     assert (edges.similarity == 1).all() and (edges.magnitude == 1).all()
@@ -297,6 +331,8 @@ def test_model_randomization_test_rejects_invalid_input(signs, images):
         info.model_randomization_test(signs, images, lambda model, x: x, layers=["lefft"])
     with pytest.raises(ValueError, match="owns no parameters"):
         info.model_randomization_test(signs, images, lambda model, x: x, layers=["act"])
+    with pytest.raises(ValueError, match="unknown procedure"):
+        info.model_randomization_test(signs, images, lambda model, x: x, procedure="shufle")
     for bad in (lambda model, x: x[:3], lambda model, x: x / 0, lambda model, x: x[:, 0, 0, 0], lambda model, x: None):
         with pytest.raises(ValueError, match="one finite map per image"):
             info.model_randomization_test(signs, images, bad)
