@@ -27,29 +27,30 @@ from tutorial_lib.metrics import random_map
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
-PHOTOS, IMAGENET_MODELS = "cifar10/resnet20", "imagenet/squeezenet1_1"
+PHOTOS, DEEPER, IMAGENET_MODELS = "cifar10/resnet20", "cifar10/resnet56", "imagenet/squeezenet1_1"
 # The layer of the maps, and the layers to randomize, from the output down.
-CAM = {PHOTOS: "network.layer3", IMAGENET_MODELS: "network.features"}
+CAM = {PHOTOS: "network.layer3", DEEPER: "network.layer3", IMAGENET_MODELS: "network.features"}
 LAYERS = {
     PHOTOS: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
     IMAGENET_MODELS: ("network.classifier.1", *(f"network.features.{i}" for i in (12, 9, 6, 0))),
 }
-PAIRS, SEVERITY = 60, 3
+# The largest number of pairs; the photographs of ImageNet suffice for fewer.
+PAIRS, SEVERITY = 300, 3
 N_CORRUPTED = {"photographs": 70, "signs": 60}  # of each corruption
 # The number of images and of runs of the randomization test, and the methods that are too slow for it.
-N_RANDOMIZED, DRAWS = {PHOTOS: 30, IMAGENET_MODELS: 16}, {PHOTOS: 5, IMAGENET_MODELS: 2}
+N_RANDOMIZED, DRAWS = {PHOTOS: 30, IMAGENET_MODELS: 20}, {PHOTOS: 10, IMAGENET_MODELS: 6}
 SKIPPED_LAYERS = {PHOTOS: ("occlusion",), IMAGENET_MODELS: ("occlusion", "SmoothGrad", "integrated gradients")}
 # The number of images of each network; None: all.
-N_IMAGES = {PHOTOS: None, IMAGENET_MODELS: None}
+N_IMAGES = {PHOTOS: None, DEEPER: None, IMAGENET_MODELS: None}
 SMALL = {
     "PAIRS": 4,
     "N_RANDOMIZED": {PHOTOS: 2, IMAGENET_MODELS: 2},
     "DRAWS": {PHOTOS: 1, IMAGENET_MODELS: 1},
     "N_CORRUPTED": {"photographs": 2, "signs": 2},
 }
-SMALL |= {"N_IMAGES": {PHOTOS: 40, IMAGENET_MODELS: 16}}
-# The predicted class of the temple, and the most probable class that matches the flower.
-CLASS_NAMES = ("stupa", "orange")
+SMALL |= {"N_IMAGES": {PHOTOS: 40, DEEPER: 40, IMAGENET_MODELS: 16}}
+# The two most probable classes of scikit-learn's two photographs side by side.
+CLASS_NAMES = ("picket fence", "orange")
 
 
 def sample_images(device) -> tuple[Tensor, Tensor]:
@@ -69,41 +70,56 @@ def sample_photo(name: str, device="cpu") -> Tensor:
 def pairwise_localization(
     name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
 ) -> list[dict]:
-    """Return the localization of each question in images of two objects, each classified correctly when alone."""
+    """Return the localization of each question in images of two objects, each classified correctly when alone.
+
+    P is the class that the network predicts for the pair, and Q is the class of the other object. Pairs for which the
+    network predicts neither class are counted and left out. ``hits`` has one value per pair: 1 if the largest value of
+    the map lies in the half of the object that the question is about.
+    """
     rows = correctly_classified(model, x, labels).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
     first, second = rows[: len(rows) // 2], rows[len(rows) // 2 :]
     pairs = [(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=False) if labels[a] != labels[b]][:count]
     a, b = torch.tensor(pairs, device=x.device).T
     images = torch.cat([x[a], x[b]], 3)
-    P, Q = labels[a], labels[b]
-    L = {c: I.grad_cam(model, images, layer, labels, batch_size=8) for c, labels in (("P", P), ("Q", Q))}
-    predicts_either = correctly_classified(model, images, P) | correctly_classified(model, images, Q)
+    with torch.no_grad():
+        predicted = torch.cat([model(part).argmax(1) for part in images.split(50)])
+    left_is_P = predicted == labels[a]
+    valid = left_is_P | (predicted == labels[b])
+    images, left_is_P = images[valid], left_is_P[valid]
+    P, Q = predicted[valid], torch.where(left_is_P, labels[b][valid], labels[a][valid])
+    L = {c: I.grad_cam(model, images, layer, target, batch_size=8) for c, target in (("P", P), ("Q", Q))}
     cam = lambda m: I.upsample(m, images.shape[-2:])
-    half = torch.zeros_like(cam(L["P"]), dtype=torch.bool)
-    half[..., : x.shape[3]] = True
+    left = torch.zeros_like(cam(L["P"]), dtype=torch.bool)
+    left[..., : x.shape[3]] = True
+    half_of_P = torch.where(left_is_P[:, None, None], left, ~left)
     questions = {
-        "why P": (cam(L["P"]), half),
-        "what if not P": (cam(-L["P"]), ~half),
-        "why P, rather than Q": (cam(L["P"] - L["Q"]), half),
-        "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half),
-        "random": (random_map(cam(L["P"])), half),
+        "why P": (cam(L["P"]), half_of_P),
+        "what if not P": (cam(-L["P"]), ~half_of_P),
+        "why P, rather than Q": (cam(L["P"] - L["Q"]), half_of_P),
+        "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half_of_P),
+        "random": (random_map(cam(L["P"])), half_of_P),
     }
-    row = {
-        "kind": "side by side",
-        "network": name,
-        "images": len(P),
-        "one of the two is predicted": mean(predicts_either),
-    }
+    row = {"kind": "side by side", "network": name, "pairs": len(pairs), "images": len(P)}
+    row["one of the two is predicted"] = mean(valid)
     result_rows = []
     for question, (map, mask) in questions.items():
+        # A map without a positive value indicates no half, so it counts as a miss.
         nonempty = map.relu().flatten(1).any(1)
-        scores = {
-            "point": mean(I.pointing_game(map, mask)[nonempty]),
-            "mass": mean(I.energy_pointing_game(map, mask)[nonempty]),
-        }
+        hits = I.pointing_game(map, mask).double() * nonempty
+        scores = {"point": mean(hits), "mass": mean(I.energy_pointing_game(map, mask)[nonempty])}
         ratio = mean(I.l1_ratio(map.relu(), cam(L["P"]).relu())) if question == "what if not P" else None
-        result_rows.append({**row, "question": question, **scores, "nonempty": mean(nonempty), "ratio to why P": ratio})
+        hit_list = [round(float(hit), 4) for hit in hits]
+        result_rows.append(
+            {
+                **row,
+                "question": question,
+                **scores,
+                "nonempty": mean(nonempty),
+                "ratio to why P": ratio,
+                "hits": hit_list,
+            }
+        )
     return result_rows
 
 
@@ -197,7 +213,7 @@ def store_example_maps(model: nn.Module, layer: str, device) -> list[dict]:
 
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    question_parts = [f"questions, {name}" for name in (PHOTOS, IMAGENET_MODELS)]
+    question_parts = [f"questions, {name}" for name in (PHOTOS, DEEPER, IMAGENET_MODELS)]
     titles_by_network = {
         PHOTOS: ("test images", "corrupted"),
         IMAGENET_MODELS: ("every second photograph",),
@@ -224,31 +240,34 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         for t in (sample_images(device) if name == IMAGENET_MODELS else load("cifar10", "test", device=device)[:2])
     )
     if title == "questions":
-        return question_map_rows(model, x, labels, seed)
+        rows = pairwise_localization(name, model, CAM[name], x, labels, seed, PAIRS)
+        return rows if name == DEEPER else rows + randomization_test_rows(model, x, labels, seed, device)
     if name == IMAGENET_MODELS:
         return explanation_uncertainty_rows(name, model, CAM[name], title, x[::2], labels[::2], raw_too=False)
     x, labels = corrupted_copies(x, labels, seed, N_CORRUPTED["photographs"]) if title == "corrupted" else (x, labels)
     return explanation_uncertainty_rows(name, model, CAM[name], title, x, labels)
 
 
-def question_map_rows(model: nn.Module, x: Tensor, labels: Tensor, seed: int) -> list[dict]:
-    """Return the rows of the questions on pairs of images, and of maps and accuracy under randomization."""
-    rows = pairwise_localization(model.name, model, CAM[model.name], x, labels, seed, PAIRS)
-    correct = correctly_classified(model, x, labels).nonzero()[:, 0]
+def randomization_test_rows(model: nn.Module, x: Tensor, labels: Tensor, seed: int, device) -> list[dict]:
+    """Return the rows of maps and accuracy under randomization, on images that all networks classify correctly."""
+    name = model.name
+    others = ((load_pretrained(DEEPER, device), CAM[DEEPER]),) if name == PHOTOS else ()
+    correct = torch.stack([correctly_classified(m, x, labels) for m in (model, *(other for other, _ in others))])
+    correct = correct.all(0).nonzero()[:, 0]
     # Evenly spaced, so that many classes are included.
-    selected = correct[torch.linspace(0, len(correct) - 1, N_RANDOMIZED[model.name]).round().long()]
+    selected = correct[torch.linspace(0, len(correct) - 1, N_RANDOMIZED[name]).round().long()]
     images, P = x[selected], labels[selected]
     with torch.no_grad():
         Q = model(images).scatter(1, P[:, None], -torch.inf).argmax(1)
-    options = (CAM[model.name], LAYERS[model.name], seed, DRAWS[model.name], SKIPPED_LAYERS[model.name])
-    rows += randomization_rows(model.name, model, images, P, Q, *options)
-    return rows + accuracy_under_randomization(model.name, model, images, P, *options[1:4])
+    options = (CAM[name], LAYERS[name], seed, DRAWS[name], SKIPPED_LAYERS[name])
+    rows = randomization_rows(name, model, images, P, Q, *options, other_networks=others)
+    return rows + accuracy_under_randomization(name, model, images, P, *options[1:4])
 
 
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
     cifar = load("cifar10", "test")
-    weights = [load_pretrained(name) for name in (PHOTOS, IMAGENET_MODELS)]
+    weights = [load_pretrained(name) for name in (PHOTOS, DEEPER, IMAGENET_MODELS)]
     files = sorted((resolve_data_dir() / "imagenet-samples").glob("*.jpg"))
     digest = hashlib.sha256()
     for file in files:

@@ -70,10 +70,10 @@ def _capitalize(text: str) -> str:
 def check(function: Callable, exercise: Exercise) -> CheckResult:
     """Compare a solution with the reference on every case, and report the result.
 
-    A solution is correct if every number agrees with the reference up to rounding in the precision of the solution, and
-    if the arguments and the global settings of torch are left unchanged. A known mistake is recognized by computing it:
-    the wrong formula is evaluated on the same cases, and the solution is compared with it. The check never raises an
-    error because of the solution.
+    A solution is correct if every number agrees with the reference, or with one of the alternatives of the exercise, up
+    to rounding in the precision of the solution, and if the arguments and the global settings of torch are left
+    unchanged. A known mistake is recognized by computing it: the wrong formula is evaluated on the same cases, and the
+    solution is compared with it. The check never raises an error because of the solution.
 
     Args:
         function: the reader's function.
@@ -178,8 +178,8 @@ def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
     if errors:
         so_far = f"it runs on {n - len(errors)} of {n} cases" if len(errors) < n else "there is a function to work on"
         return CheckResult(exercise.name, False, so_far, *errors[0])
-    expected = [exercise.answer(exercise.reference, i) for i in range(n)]
     results, records = [attempt.results for attempt in attempts], [attempt.record for attempt in attempts]
+    expected = _expected_results(exercise, results)
     side_effect = next((record.side_effect for record in records if record.side_effect), None)
     if all(map(all_agree, results, expected)):
         so_far = f"all numbers are right, in {n} of {n} cases"
@@ -206,6 +206,16 @@ def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
     case = f"case {i + 1}: {attempts[i].shapes}" if attempts[i].shapes else f"case {i + 1}"
     problem = f"{_first_difference(results[i], expected[i], exercise.outputs)} ({case})"
     return CheckResult(exercise.name, False, so_far, problem, exercise.fallback_hint)
+
+
+def _expected_results(exercise: Exercise, results: list[list[Tensor]]) -> list[list[Tensor]]:
+    """The results of the first correct function that agrees with the solution, otherwise those of the reference."""
+    expected = []
+    for function in (exercise.reference, *exercise.alternatives):
+        expected.append([exercise.answer(function, i) for i in range(len(results))])
+        if all(map(all_agree, results, expected[-1])):
+            return expected[-1]
+    return expected[0]
 
 
 def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:

@@ -63,6 +63,8 @@ class Exercise:
             A hint may contain ``{yours}`` and ``{right}``, the ``measure`` of the solution and of the reference in the
             first case.
         outputs: names of the results, if there are several.
+        alternatives: further correct functions, which follow another convention; a solution passes if it agrees with
+            one of them in every case.
         fallback_hint: what to look at if no known mistake is recognized.
         success_message: what to add if the check has passed.
         measure: a number computed from the results, for the hints.
@@ -76,6 +78,7 @@ class Exercise:
     cases: Sequence[CaseFactory]
     known_mistakes: Mapping[str, Callable | Sequence[Callable]] = field(default_factory=dict)
     outputs: Sequence[str] = ("the result",)
+    alternatives: Sequence[Callable] = ()
     fallback_hint: str = "take the smallest case and follow it by hand, line by line"
     success_message: str = ""
     measure: Callable[..., float] | None = None

@@ -157,7 +157,16 @@ def test_contrast_weights_exercise_hint_reports_relative_distance():
 # Weight randomization.
 
 
-def randomization_solution(redraw, *, compare=srcc, alone=False):
+def absolute(a, b):
+    return abs(srcc(a, b))
+
+
+def null(before, compare=absolute):
+    maps = before.flatten(1)
+    return np.mean([compare(maps[i], maps[j]) for i in range(len(maps)) for j in range(i)])
+
+
+def randomization_solution(redraw, *, compare=absolute, alone=False):
     """Return a solution that randomizes the last layer in its own way."""
 
     def solution(method, model, x, draws=10):
@@ -170,7 +179,7 @@ def randomization_solution(redraw, *, compare=srcc, alone=False):
             redraw(other, k)
             after = torch.cat([method(other, x[row], target[row]) for row in rows])
             scores[k] = [compare(a.flatten(), b.flatten()) for a, b in zip(before, after)]
-        return scores.mean(0).mean()
+        return scores.mean(0).mean(), null(before, compare)
 
     return solution
 
@@ -203,7 +212,7 @@ def test_randomization_score_exercise_accepts_any_reinitialization(redraw):
 
 
 def test_randomization_score_exercise_accepts_scipy_and_single_images():
-    by_scipy = lambda a, b: stats.spearmanr(a, b).statistic
+    by_scipy = lambda a, b: abs(stats.spearmanr(a, b).statistic)
     assert check(randomization_solution(reset, compare=by_scipy, alone=True), exercises.randomization_score).passed
 
 
@@ -213,8 +222,8 @@ def test_randomization_score_exercise_accepts_one_reused_copy():
         for _ in range(draws):
             other.head.reset_parameters()
             pairs = zip(method(model, x, target), method(other, x, target))
-            total += torch.tensor([srcc(a.flatten(), b.flatten()) for a, b in pairs]).mean()
-        return total / draws
+            total += torch.tensor([absolute(a.flatten(), b.flatten()) for a, b in pairs]).mean()
+        return total / draws, null(method(model, x, target))
 
     assert check(solution, exercises.randomization_score).passed
 
@@ -226,8 +235,8 @@ def test_randomization_score_exercise_requires_unchanged_model():
         for _ in range(draws):
             other = copied(model)
             other.head.reset_parameters()
-            scores += [srcc(a.flatten(), b.flatten()) for a, b in zip(before, method(other, x, target))]
-        return sum(scores) / len(scores)
+            scores += [absolute(a.flatten(), b.flatten()) for a, b in zip(before, method(other, x, target))]
+        return sum(scores) / len(scores), null(before)
 
     def halfway(*case):
         return careless(*case, copied=copy.copy)
@@ -265,8 +274,8 @@ def test_randomization_score_exercise_recognizes_recomputed_target():
         for _ in range(draws):
             other = copy.deepcopy(model)
             other.head.reset_parameters()
-            scores += [srcc(a.flatten(), b.flatten()) for a, b in zip(method(model, x), method(other, x))]
-        return sum(scores) / len(scores)
+            scores += [absolute(a.flatten(), b.flatten()) for a, b in zip(method(model, x), method(other, x))]
+        return sum(scores) / len(scores), null(method(model, x))
 
     assert check(solution, exercises.randomization_score).hint.startswith("The target is recomputed")
 
@@ -279,12 +288,26 @@ def test_randomization_score_exercise_rejects_randomizing_all_layers():
     assert not check(randomization_solution(all_layers), exercises.randomization_score).passed
 
 
-def test_randomization_score_exercise_cases_cover_insensitive_method():
+def test_randomization_score_exercise_cases_cover_insensitive_methods():
     cases = arguments(exercises.randomization_score)
     assert sum(len(model(x).argmax(1).unique()) > 1 for _, model, x, _ in cases) >= 2
-    assert [
-        exercises.randomization_score.reference(*case) == 1 for case in arguments(exercises.randomization_score)
-    ] == [method.insensitive for method, *_ in cases]
+    scores = [exercises.randomization_score.reference(*case) for case in arguments(exercises.randomization_score)]
+    assert [score == pytest.approx(1) for score, _ in scores] == [m.kind.startswith("edges") for m, *_ in cases]
+    assert all(0 < null < 0.9 for _, null in scores)
+
+
+def test_randomization_score_exercise_signed_mean_hides_edges_times_one_weight():
+    (case,) = [c for c in arguments(exercises.randomization_score) if c[0].kind == "edges times one weight"]
+    signed, _ = randomization_solution(reset, compare=srcc)(*case)
+    assert abs(signed) < 0.7
+    verdict = check(randomization_solution(reset, compare=srcc), exercises.randomization_score)
+    assert verdict.hint.startswith("Positive and negative correlations are averaged")
+
+
+@pytest.mark.parametrize("outer", [abs, float], ids=["|r| of absolute maps", "r of absolute maps"])
+def test_randomization_score_exercise_accepts_absolute_values_of_the_maps(outer):
+    compare = lambda a, b: outer(srcc(a.abs(), b.abs()))
+    assert check(randomization_solution(reset, compare=compare), exercises.randomization_score).passed
 
 
 def test_randomization_score_exercise_reference_runs_on_library_methods(network, images):
@@ -293,9 +316,9 @@ def test_randomization_score_exercise_reference_runs_on_library_methods(network,
     grad_cam = lambda model, x, target: attribution.grad_cam(model, x, "block3", target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        assert score(lambda model, x, target: x, network, images, 2) == pytest.approx(1)
-        assert abs(score(grad_cam, network, images, 4)) < 0.9
-        assert -1 <= score(attribution.saliency, network, images, 2) < 0.9
+        assert score(lambda model, x, target: x, network, images, 2)[0] == pytest.approx(1)
+        assert score(grad_cam, network, images, 4)[0] < 0.9
+        assert 0 <= score(attribution.saliency, network, images, 2)[0] < 0.9
     assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
 
 

@@ -26,7 +26,7 @@ MISTAKE_COUNTS = {
     "minimal_weight_update": (5, 0),
     "counterfactual_cam": (6, 0),
     "contrast_weights": (4, 1),
-    "randomization_score": (5, 0),
+    "randomization_score": (6, 0),
     "introspective_features": (3, 1),
     "auroc": (4, 0),
     "confounding_gradient_norm": (5, 0),
@@ -76,6 +76,9 @@ class TestExercise:
     def test_exercise_reference_passes(self, exercise):
         verdict = check(exercise.reference, exercise)
         assert verdict.passed and exercise.success_message in repr(verdict)
+
+    def test_exercise_alternatives_pass(self, exercise):
+        assert all(check(alternative, exercise).passed for alternative in exercise.alternatives)
 
     def test_exercise_has_cases_and_all_known_mistakes(self, exercise):
         assert (
