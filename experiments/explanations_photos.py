@@ -38,7 +38,7 @@ LAYERS = {
 PAIRS, SEVERITY = 300, 3
 N_CORRUPTED = {"photographs": 70, "signs": 60}  # of each corruption
 # The number of images and of runs of the randomization test, and the methods that are too slow for it.
-N_RANDOMIZED, DRAWS = {PHOTOS: 30, IMAGENET_MODELS: 20}, {PHOTOS: 10, IMAGENET_MODELS: 6}
+N_RANDOMIZED, DRAWS = {PHOTOS: 30, IMAGENET_MODELS: 16}, {PHOTOS: 10, IMAGENET_MODELS: 3}
 SKIPPED_LAYERS = {PHOTOS: ("occlusion",), IMAGENET_MODELS: ("occlusion", "SmoothGrad", "integrated gradients")}
 # The number of images of each network; None: all.
 N_IMAGES = {PHOTOS: None, DEEPER: None, IMAGENET_MODELS: None}

@@ -132,6 +132,10 @@ def test_number_of_computed_verdicts():
     computed = {claim.id for claim in claims.CLAIMS if claim.computed}
     assert computed == {
         "neighbours",
+        "sanity",
+        "contrast-photographs",
+        "introspection-robust",
+        "introspection-calibrated",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

@@ -4,78 +4,99 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A Grad-CAM map is bright on the face of the sign. This says that …",
+        "A Grad-CAM map has large positive values on the face of a traffic sign. This means that …",
         {
-            "channels whose gradient is positive on average are active there.": (
-                "That is its formula in words. Everything beyond it is a claim that has to be tested."
+            "feature maps with a positive mean gradient are active at these positions.": (
+                "This is what the formula computes. Every further interpretation has to be tested (section 2.1)."
             ),
-            "those pixels caused the decision.": (
-                "The map does not test this. Remove them and see whether the logit falls."
+            "those pixels caused the prediction.": (
+                "The map alone does not show this. Replace the pixels and measure whether the logit decreases "
+                "(section 2.2)."
             ),
-            "the network understands the sign.": (
-                "Some maps look just like that with random weights in the last layers."
+            "the network recognizes the sign for the same reasons as a person.": (
+                "Some maps look the same if the last layer has random weights, so their appearance proves little "
+                "(section 2.5)."
             ),
-            "the rest of the image could be deleted without changing the prediction.": (
-                "That is a claim, and measurable: deletion and insertion measure it. The map does not."
+            "the rest of the image could be removed without changing the prediction.": (
+                "This is a claim that deletion and insertion measure (section 2.B). The map does not show it."
             ),
         },
         correct=0,
     ),
     Question(
-        "“Why 30, rather than 30?”, computed for a confident network, gives …",
+        "The question “Why 30, rather than 30?”, evaluated for a confident network, gives …",
         {
-            "Grad-CAM.": "Grad-CAM answers why 30 at all. The loss against the predicted class has almost no gradient.",
-            "a map that is nearly zero and must not be normalized.": (
-                "p − e_P is almost zero, and so is every map computed from it. Print its sum before you show it."
+            "Grad-CAM of the class 30.": (
+                "Grad-CAM differentiates the logit of 30. Here the loss for the label 30 is differentiated, and its "
+                "gradient is almost zero."
             ),
-            "an error.": "The question is valid, and its answer is a map that is almost zero.",
-            "the whole sign.": "Only if rounding errors were normalized to full scale.",
+            "a map that is nearly zero, which must not be rescaled to its own range.": (
+                "The vector p − e_P is almost zero, and so is every map computed from it. Show the map on the scale "
+                "of Grad-CAM (section 2.7)."
+            ),
+            "an error message.": "The gradient is defined, and the resulting map is almost zero everywhere.",
+            "a map of the whole sign.": (
+                "A map of the whole sign appears only if almost zero values are rescaled to the full range of colors."
+            ),
         },
         correct=1,
     ),
     Question(
-        "A crisp map stays the same when the last layers are re-initialized at random. So …",
+        "A map with sharp outlines stays the same in every random draw of the last layer. It follows that …",
         {
-            "it is robust, which is good.": (
-                "It does not depend on what the network has learned, so it cannot explain it."
+            "the map is robust, which is a desirable property.": (
+                "A map that explains a prediction must change if the weights that lead to the prediction change."
             ),
-            "those layers do not matter.": "Look at the predictions: they collapsed.",
-            "the seed was unlucky.": "Try ten seeds, as the exercise on the randomization test does.",
-            "it shows the image, not the decision.": (
-                "The map does not depend on the weights that were randomized. An edge detector needs no network at all."
+            "the last layer does not matter for the prediction.": (
+                "With a random last layer the accuracy falls to about chance, so the layer does matter."
+            ),
+            "we need the signed mean of r over more draws.": (
+                "The signed mean is zero for every map that changes its sign with the last layer, and it says nothing "
+                "else. The mean of |r| is the statistic to use (section 2.5)."
+            ),
+            "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
+                "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "
+                "(section 2.5)."
             ),
         },
         correct=3,
     ),
     Question(
-        "A center prior, a bright spot in the center, has its maximum on the sign more often than Grad-CAM does. So …",
+        "A center prior, which uses neither the network nor the image, has its maximum on the sign almost as often as "
+        "Grad-CAM does. It follows that …",
         {
-            "Grad-CAM is useless.": "It loses in a test that the center wins by default. Change the test first.",
-            "the center prior explains the network.": "It uses neither the network nor the image.",
-            "the test rewards the photographer's habit.": (
-                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual "
-                "pairs, where the center carries no information."
+            "Grad-CAM does not depend on the network.": (
+                "The result says nothing about this. The randomization test examines it (section 2.5)."
+            ),
+            "the center prior explains the network.": (
+                "A map that does not use the network cannot explain it, whatever its score is."
+            ),
+            "this test cannot separate an explanation from the position of the object.": (
+                "Most signs are near the center. Use counterfactual pairs and precision at k, and compare with the "
+                "best width of the center prior (section 2.3)."
             ),
             "we should average over more images.": (
-                "More images make the mean more precise. A bias does not average out."
+                "More images reduce the random error of the mean. They do not remove a systematic advantage of the "
+                "center."
             ),
         },
         correct=2,
     ),
     Question(
-        "Suppose the introspective classifier is 3 percentage points more accurate under corruption. Before you "
-        "attribute this to the gradient, you need …",
+        "Suppose that the introspective classifier is 3 percentage points more accurate under corruption than the base "
+        "classifier. Before you attribute this gain to the gradient, you need …",
         {
-            "the same head, trained the same way, on features without gradients.": (
-                "What this control gains as well cannot be attributed to the gradient."
+            "the same second stage, trained in the same way, on features without gradients.": (
+                "Whatever this control gains as well cannot be attributed to the gradient (section 2.7)."
             ),
-            "a larger second head.": (
-                "A larger head may raise both numbers. It does not show what the gradient contributes."
+            "a larger second stage.": (
+                "A larger second stage may increase the accuracy, but it does not show what the gradient contributes."
             ),
-            "five more seeds.": (
-                "Necessary, but not enough: a biased comparison can be just as reproducible as a fair one."
+            "five more random seeds.": (
+                "More seeds are necessary for an interval, but a biased comparison can be reproducible too. The "
+                "control comes first."
             ),
-            "a lower loss in training.": "It shows how well the head fits, not which features it uses.",
+            "a lower training loss.": "The training loss shows how well the second stage fits, and not why.",
         },
         correct=0,
     ),

@@ -1,0 +1,87 @@
+"""Gains in accuracy of the second stage of introspective learning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from scipy.stats import t
+
+from tutorial_course.findings.ch2.intervals import Interval
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def accuracy_gains(
+    table: pandas.DataFrame, classifier: str, reference: str, trained: str, column: str = "accuracy"
+) -> pandas.Series:
+    """Return the difference in accuracy between two classifiers in percentage points, by network and seed.
+
+    Args:
+        table: stored result with rows of the kind "head".
+        classifier: the classifier, such as "cross_entropy" for the second stage on contrasts.
+        reference: the classifier to compare it with; "feed-forward" is the network itself, which has no seed.
+        trained: the images on which the second stage was trained.
+        column: the column of the accuracy.
+
+    Returns:
+        The differences, indexed by network and seed.
+    """
+    rows = table.query("kind == 'head' and trained == @trained").set_index(["head", "network", "seed"])[column]
+    first, second = rows.loc[classifier], rows.loc[reference]
+    if reference == "feed-forward":
+        second = second.droplevel("seed")
+        return 100 * (first - second.reindex(first.index.get_level_values("network")).to_numpy())
+    return 100 * (first - second).dropna()
+
+
+def network_means(differences: pandas.Series) -> pandas.Series:
+    """Return the mean over seeds for each network, so that every network counts equally.
+
+    Args:
+        differences: values indexed by network and seed.
+
+    Returns:
+        One value per network.
+    """
+    return differences.groupby("network").mean()
+
+
+def t_interval(values: Sequence[float]) -> Interval:
+    """Return the mean of a few independent values with its 95% interval of Student's t distribution.
+
+    Args:
+        values: at least two values, such as one per network.
+
+    Returns:
+        The mean with its interval.
+
+    Raises:
+        ValueError: fewer than two values.
+
+    Example:
+        >>> f"{t_interval([1.0, 2.0, 3.0]):.2f}"
+        '2.00 (-0.48 to 4.48)'
+    """
+    if len(values) < 2:
+        raise ValueError(f"an interval needs at least two values, got {len(values)}")
+    sample = torch.tensor(list(values), dtype=torch.float64)
+    half = float(t.ppf(0.975, len(sample) - 1) * sample.std() / len(sample) ** 0.5)
+    return Interval(float(sample.mean()), float(sample.mean()) - half, float(sample.mean()) + half)
+
+
+def gain_by_corruption(table: pandas.DataFrame, trained: str, classifier: str = "cross_entropy") -> pandas.Series:
+    """Return the gain in accuracy over the network for each corruption in percentage points, the largest first.
+
+    Args:
+        table: stored result with rows of the kind "corruption".
+        trained: the images on which the second stage was trained.
+        classifier: the classifier.
+
+    Returns:
+        The gains, indexed by corruption.
+    """
+    rows = table.query("kind == 'corruption' and trained == @trained").set_index(["head", "value"])["accuracy"]
+    return (100 * (rows.loc[classifier] - rows.loc["feed-forward"])).sort_values(ascending=False)

@@ -1,0 +1,85 @@
+"""Figures of introspective learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tutorial_course.plots.core import (
+    PALETTE,
+    FigureWithAltText,
+    chance_line,
+    legend_above,
+    panels,
+    style,
+    with_alt_text,
+)
+
+
+def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls: Sequence[str]) -> FigureWithAltText:
+    """Return the gain in accuracy of every trained second stage, one dot per run.
+
+    Args:
+        gains: for each panel and classifier the gains over the base classifier in percentage points, one per run.
+        controls: the names of the classifiers that use no gradient.
+
+    Returns:
+        The figure with its alternative text.
+    """
+    with style():
+        figure, axes = panels(1, len(gains), width=8.4, height=3.0, sharey=True)
+        for axis, (title, panel) in zip(axes, gains.items(), strict=True):
+            for row, (name, values) in enumerate(panel.items()):
+                color = PALETTE[0 if name in controls else 1]
+                label = "control without gradients" if name in controls else "contrast gradients"
+                axis.plot(values, [row] * len(values), "o", color=color, markersize=6, alpha=0.7, label=label)
+            chance_line(axis, 0, "x")
+            axis.set(title=title, yticks=range(len(panel)), yticklabels=list(panel), xlabel="percentage points gained")
+        axes[0].invert_yaxis()
+        legend_above(figure)
+    means = "; ".join(
+        f"{title}: " + ", ".join(f"{name} {sum(values) / len(values):+.1f}" for name, values in panel.items())
+        for title, panel in gains.items()
+    )
+    return with_alt_text(
+        figure,
+        f"{len(gains)} panels of dots, one dot per run. The horizontal axis shows the percentage points of accuracy "
+        "gained over the base classifier under corruption, with another scale in each panel, and the rows are second "
+        f"stages on contrast gradients and controls without gradients. Means: {means}.",
+    )
+
+
+def corruption_gain_figure(
+    gains: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[str]]
+) -> FigureWithAltText:
+    """Return the gain in accuracy for each corruption, colored by its relation to the training images.
+
+    Args:
+        gains: for each panel the gain by corruption in percentage points, in the order of the rows.
+        groups: the corruptions of each group; the name of a group is its entry in the legend.
+
+    Returns:
+        The figure with its alternative text.
+    """
+    group_of = {corruption: name for name, members in groups.items() for corruption in members}
+    colors = dict(zip(groups, PALETTE, strict=False))
+    with style():
+        figure, axes = panels(1, len(gains), width=8.4, height=3.9, sharey=True)
+        order = list(next(iter(gains.values())))
+        for axis, (title, panel) in zip(axes, gains.items(), strict=True):
+            for name, color in colors.items():
+                rows = [row for row, corruption in enumerate(order) if group_of[corruption] == name]
+                axis.barh(rows, [panel[order[row]] for row in rows], color=color, label=name)
+            chance_line(axis, 0, "x")
+            axis.set(title=title, yticks=range(len(order)), yticklabels=order, xlabel="percentage points gained")
+        axes[0].invert_yaxis()
+        legend_above(figure)
+    largest = "; ".join(
+        f"{title}: " + ", ".join(f"{corruption} {gain:+.1f}" for corruption, gain in panel.items())
+        for title, panel in gains.items()
+    )
+    return with_alt_text(
+        figure,
+        "Two panels of horizontal bars, one per corruption: the percentage points of accuracy that the second stage "
+        f"gains over the base classifier. {largest}. The bars are coloured by whether the corruption was used in "
+        "training, is similar to one that was, or is neither.",
+    )
