@@ -41,6 +41,27 @@ def test_pairwise_localization_finds_known_halves():
         assert by_question[question]["point"] == 1 and by_question[question]["mass"] > 0.99
     assert by_question["what if not P"]["ratio to why P"] == pytest.approx(1, abs=0.2)
     assert 0.3 < by_question["random"]["mass"] < 0.7
+    for row in rows:
+        assert len(row["hits"]) == row["images"] == row["pairs"]
+        assert row["question"] == "random" or set(row["hits"]) == {1.0}
+
+
+class ThirdClassForRedOnTheLeft(RedGreenClassifier):
+    """The same classifier, which predicts a third class for wide images that are red on the left."""
+
+    def forward(self, x):
+        third = 99.0 * (x[:, 0, :, 0].mean(1) > 0.5) * (x.shape[-1] > 6) - 50
+        return torch.cat([super().forward(x), third[:, None]], 1)
+
+
+def test_pairwise_localization_leaves_out_pairs_without_a_predicted_class():
+    labels = torch.tensor([0, 1] * 6)
+    rows = explanations_photos.pairwise_localization(
+        "here", ThirdClassForRedOnTheLeft(), "maps", colored_images(labels), labels, seed=1, count=60
+    )
+    for row in rows:
+        assert 0 < row["images"] < row["pairs"] and len(row["hits"]) == row["images"]
+        assert row["one of the two is predicted"] == pytest.approx(row["images"] / row["pairs"], abs=1e-4)
 
 
 def test_explanation_uncertainty_rows_match_sklearn_auroc():
@@ -66,12 +87,15 @@ def test_explanations_photos_table_is_complete():
     table = load_result("explanations_photos")
     for word in explanations_photos.CLASS_NAMES:
         assert table.query("kind == 'map' and target == @word")["row"].tolist() == list(range(13))
+    deeper = table[table["network"] == explanations_photos.DEEPER]
+    assert (deeper["kind"] == "side by side").all() and len(deeper) == 5
     for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
         rows = table[table["network"] == network]
-        assert (rows["kind"] == "side by side").sum() == 5
+        pairs = rows[rows["kind"] == "side by side"]
+        assert len(pairs) == 5 and all(len(hits) == n for hits, n in zip(pairs["hits"], pairs["images"], strict=True))
         without_head = rows[
             (rows["kind"] == "randomization") & (rows["randomized"] == explanations_photos.LAYERS[network][0])
         ]
         assert without_head.set_index("method").loc["edges of the image", "magnitude"] == 1
         assert not rows.query("kind == 'voice' and score == '1 − largest probability'").empty
-    assert len(table.attrs["provenance"]["data"]) == 4
+    assert len(table.attrs["provenance"]["data"]) == 5

@@ -1,8 +1,9 @@
 """Tests of the experiment on explanations of signs."""
 
+import copy
+
 import pytest
 import torch
-from torch import nn
 
 from experiments import explanations_signs
 from tutorial_course.results import load_result
@@ -23,19 +24,40 @@ def test_edge_detector_map_is_difference_of_neighbors():
     assert torch.equal(explanations_signs.edge_detector_map(x.mT)[0], explanations_signs.edge_detector_map(x)[0].T)
 
 
-def test_reinitialized_head_is_a_copy_with_equal_scale():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(100, 50))
-    before = model[1].weight.detach().clone()
-    other = explanations_signs.reinitialized_head(model, "1", torch.Generator().manual_seed(0))
-    assert torch.equal(model[1].weight, before) and not torch.equal(other[1].weight, before)
-    assert other[1].weight.std().item() == pytest.approx(before.std().item(), rel=0.05)
-    assert abs(other[1].weight.mean()) < 0.05 * before.std()
+def test_edges_times_one_weight_changes_only_its_sign(model):
+    x = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    other = copy.deepcopy(model)
+    other.head.weight.data *= -1
+    target = torch.tensor([1, 2])
+    a, b = (explanations_signs.edges_times_one_weight(m, x, target, "head") for m in (model, other))
+    assert torch.equal(a, -b) and torch.equal(a.abs(), explanations_signs.edge_detector_map(x))
 
 
-def test_explanations_rank_correlation_is_computed_per_image():
+def test_standardized_ranks_give_rank_correlations_of_images():
     a, b = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0)), torch.ones(2, 3, 3)
     b[1] = torch.rand(3, 3, generator=torch.Generator().manual_seed(1))
-    assert explanations_signs.rank_correlation(a, b) == [0.0, srcc(a[1].flatten(), b[1].flatten())]
+    correlations = (explanations_signs.standardized_ranks(a) * explanations_signs.standardized_ranks(b)).sum(1)
+    assert correlations.tolist() == pytest.approx([0.0, srcc(a[1].flatten(), b[1].flatten())])
+
+
+def test_similarity_columns_add_variances_of_images_and_draws():
+    signed = torch.tensor([[0.5, -0.5], [0.1, 0.3]])
+    columns = explanations_signs.similarity_columns(signed, signed.abs())
+    assert columns["signed"] == pytest.approx(0.1) and columns["absolute"] == pytest.approx(0.35)
+    # Means over draws 0.3 and 0.4, means over images 0.5 and 0.2.
+    assert columns["absolute_se"] == pytest.approx((0.005 / 2 + 0.045 / 2) ** 0.5, abs=1e-4)
+    assert (columns["low"], columns["high"]) == (pytest.approx(0.2), pytest.approx(0.5))
+
+
+def test_reference_rows_compare_other_images_and_other_networks():
+    x = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))
+    reverse = lambda model, x: -x
+    rows = explanations_signs.reference_rows(lambda model, x: x, [(None, reverse)], None, x)
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    assert rows["null: another image"]["absolute"] == pytest.approx(
+        sum(abs(srcc(x[i], x[j])) for i, j in pairs) / 3, abs=1e-4
+    )
+    assert rows["ceiling: another network"]["signed"] == -1 and rows["ceiling: another network"]["absolute"] == 1
 
 
 def test_explanation_maps_have_image_size(model):
@@ -52,10 +74,13 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
     rows = explanations_signs.randomization_rows("here", model, x, p, q, "block3", ("head",), 0, 1, skip=slow)
     assert not {row["method"] for row in rows} & set(slow)
     for row in rows:
-        if row["randomized"] == "nothing" or row["method"] == "edges of the image":
+        if row["randomized"] == "nothing" or (row["method"], row["randomized"][:4]) == ("edges of the image", "head"):
             assert row["signed"] == pytest.approx(1) and row["magnitude"] == pytest.approx(1)
+        if row["method"] == "edges × sign of one weight" and row["randomized"].startswith("head"):
+            assert row["absolute"] == pytest.approx(1)
+    assert "null: another image" in {row["randomized"] for row in rows}
     accuracy_rows = explanations_signs.accuracy_under_randomization("here", model, x, p, ("head",), 0, 2)
-    assert [row["randomized"] for row in accuracy_rows] == ["nothing", "head"]
+    assert [row["randomized"] for row in accuracy_rows] == ["nothing", "head", "head, re-initialized"]
     assert (
         accuracy_rows[0]["accuracy"] == explanations_signs.mean(explanations_signs.correctly_classified(model, x, p))
         and accuracy_rows[1]["accuracy"] < accuracy_rows[0]["accuracy"]
@@ -83,15 +108,17 @@ def test_explanations_signs_table_is_complete():
     for network in explanations_signs.NETWORKS:
         rows = table[table["network"] == network]
         assert set(rows.query("kind == 'counterfactual pairs' and question == 'why P'")["method"]) == methods
-        for stage in ("nothing", *explanations_signs.LAYERS, "head, re-initialized"):
-            forget = rows.query("kind == 'randomization' and randomized == @stage")
-            assert set(forget["method"]) == methods | {
-                "Grad-CAM, positive part",
-                "contrast",
-                "edges of the image",
-            }
-            assert forget["signed"].between(-1, 1).all()
-            assert (forget["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
+        tests = rows.query("kind == 'randomization'")
+        maps = methods | {"Grad-CAM, positive part", "contrast", "edges of the image", "edges × sign of one weight"}
+        references = ("null: another image", "ceiling: another network")
+        for stage in ("nothing", "head", "head, re-initialized", *references):
+            assert set(tests[tests["randomized"] == stage]["method"]) == maps
+        for stage in (f"{layer}, re-initialized" for layer in explanations_signs.LAYERS[1:]):
+            assert set(tests[tests["randomized"] == stage]["method"]) == maps - set(explanations_signs.SLOW_METHODS)
+        slow = tests["method"].isin(explanations_signs.SLOW_METHODS)
+        assert (tests[slow]["draws"] == explanations_signs.N_SLOW_RANDOMIZATIONS).all()
+        assert (tests[~slow]["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
+        assert tests["signed"].between(-1, 1).all() and (tests["signed"].abs() <= tests["absolute"] + 1e-4).all()
         metrics = rows.query("kind == 'metrics'").set_index("method")
         assert len(metrics) == len(methods) + 4
         assert metrics.loc["uniform", "drop"] == 0

@@ -332,7 +332,7 @@ def test_model_randomization_test_rejects_invalid_input(signs, images):
     with pytest.raises(ValueError, match="owns no parameters"):
         info.model_randomization_test(signs, images, lambda model, x: x, layers=["act"])
     with pytest.raises(ValueError, match="unknown procedure"):
-        info.model_randomization_test(signs, images, lambda model, x: x, procedure="shufle")
+        info.model_randomization_test(signs, images, lambda model, x: x, procedure="permute")
     for bad in (lambda model, x: x[:3], lambda model, x: x / 0, lambda model, x: x[:, 0, 0, 0], lambda model, x: None):
         with pytest.raises(ValueError, match="one finite map per image"):
             info.model_randomization_test(signs, images, bad)

@@ -15,6 +15,11 @@ from tutorial_course.plots.core import (
 )
 
 
+def _points(value: float) -> str:
+    """A difference with its sign; a value that rounds to zero is +0.0."""
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
 def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls: Sequence[str]) -> FigureWithAltText:
     """Return the gain in accuracy of every trained second stage, one dot per run.
 
@@ -33,11 +38,12 @@ def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls
                 label = "control without gradients" if name in controls else "contrast gradients"
                 axis.plot(values, [row] * len(values), "o", color=color, markersize=6, alpha=0.7, label=label)
             chance_line(axis, 0, "x")
-            axis.set(title=title, yticks=range(len(panel)), yticklabels=list(panel), xlabel="percentage points gained")
+            axis.set(title=title, yticks=range(len(panel)), yticklabels=list(panel))
         axes[0].invert_yaxis()
+        figure.supxlabel("percentage points gained over the base classifier", fontsize=10)
         legend_above(figure)
     means = "; ".join(
-        f"{title}: " + ", ".join(f"{name} {sum(values) / len(values):+.1f}" for name, values in panel.items())
+        f"{title}: " + ", ".join(f"{name} {_points(sum(values) / len(values))}" for name, values in panel.items())
         for title, panel in gains.items()
     )
     return with_alt_text(
@@ -68,13 +74,13 @@ def corruption_gain_figure(
         for axis, (title, panel) in zip(axes, gains.items(), strict=True):
             for name, color in colors.items():
                 rows = [row for row, corruption in enumerate(order) if group_of[corruption] == name]
-                axis.barh(rows, [panel[order[row]] for row in rows], color=color, label=name)
+                axis.barh(rows, [panel[order[row]] for row in rows], color=color, label=name, zorder=2)
             chance_line(axis, 0, "x")
             axis.set(title=title, yticks=range(len(order)), yticklabels=order, xlabel="percentage points gained")
         axes[0].invert_yaxis()
         legend_above(figure)
     largest = "; ".join(
-        f"{title}: " + ", ".join(f"{corruption} {gain:+.1f}" for corruption, gain in panel.items())
+        f"{title}: " + ", ".join(f"{corruption} {_points(gain)}" for corruption, gain in panel.items())
         for title, panel in gains.items()
     )
     return with_alt_text(
