@@ -29,8 +29,9 @@ class HeadGain:
             The text.
         """
         if self.half_width is None:
-            return f"{self.mean:+.1f} (runs {', '.join(f'{run:+.1f}' for run in self.runs)})"
-        return f"{self.mean:+.1f} ({self.mean - self.half_width:+.1f} to {self.mean + self.half_width:+.1f})"
+            return f"{_rounded(self.mean)} (runs {', '.join(f'{_rounded(run)}' for run in self.runs)})"
+        low, high = self.mean - self.half_width, self.mean + self.half_width
+        return f"{_rounded(self.mean)} ({_rounded(low)} to {_rounded(high)})"
 
 
 def head_gain(rows: pd.DataFrame, trained: str, head: str, column: str, over: str = "feed-forward") -> HeadGain:
@@ -62,3 +63,8 @@ def head_gain(rows: pd.DataFrame, trained: str, head: str, column: str, over: st
     if len(means) > 1:
         half = float(stats.t.ppf(0.975, len(means) - 1) * means.std() / len(means) ** 0.5)
     return HeadGain(float(means.mean()), half, tuple(gains))
+
+
+def _rounded(points: float) -> str:
+    """The difference with one decimal; one that rounds to zero has no minus."""
+    return f"{round(points, 1) + 0.0:+.1f}"
