@@ -15,8 +15,7 @@ Method = Callable[[nn.Module, Tensor, Callable[[Tensor], Tensor], str], Tensor]
 class TwoPixelNetwork(nn.Module):
     """A network of two pixels with a layer ``hidden``, whose logit 0 is computed from the feature maps of that layer.
 
-    Attributes:
-        hidden: the layer of feature maps.
+    Args:
         before: computes the input of the layer from the image (1, 1, 1, 2).
         after: computes the logit from the feature maps (1, K, 1, 2).
     """
