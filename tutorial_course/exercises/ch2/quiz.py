@@ -48,16 +48,21 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "A center prior, a bright spot in the center, has its maximum on the sign more often than Grad-CAM does. So …",
+        "A center prior, which ignores the network, has its maximum on the sign about as often as Grad-CAM does. So …",
         {
-            "Grad-CAM is useless.": "It loses in a test that the center wins by default. Change the test first.",
-            "the center prior explains the network.": "It uses neither the network nor the image.",
-            "the test rewards the photographer's habit.": (
-                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual "
-                "pairs, where the center carries no information."
+            "Grad-CAM is useless.": (
+                "The result does not show this. It shows that the pointing game cannot distinguish the two maps on "
+                "images with one centered sign. Section 2.B uses metrics that can."
+            ),
+            "the center prior explains the network.": (
+                "A map that uses neither the network nor the image cannot explain a prediction, whatever its score is."
+            ),
+            "the test rewards the position of the sign.": (
+                "Signs are usually near the middle of these images. Report the precision at k beside that of the "
+                "center prior, or use counterfactual pairs, in which the other parts of the sign are equally central."
             ),
             "we should average over more images.": (
-                "More images make the mean more precise. A bias does not average out."
+                "More images reduce the statistical error of both scores. A bias of the images does not average out."
             ),
         },
         correct=2,
@@ -78,5 +83,45 @@ QUIZ = (
             "a lower loss in training.": "It shows how well the head fits, not which features it uses.",
         },
         correct=0,
+    ),
+    Question(
+        "The integrated gradients of an image add up to the change of the logit from a black image to this image. So …",
+        {
+            "black pixels have no influence on the network.": (
+                "They have the attribution zero because they are equal to the baseline. Another baseline gives them "
+                "another attribution (section 2.A)."
+            ),
+            "the map is faithful.": (
+                "Completeness is a property of the sum. Section 2.B reports that complete and linear methods can fail "
+                "to answer simple questions about the network."
+            ),
+            "the map is complete for this baseline, and another baseline gives another map.": (
+                "In section 2.A, the maps for two baselines differ as much as the maps of two methods."
+            ),
+            "the number of steps does not matter.": (
+                "The sum is exact only for many steps. Print the completeness gap beside the map."
+            ),
+        },
+        correct=2,
+    ),
+    Question(
+        "The trace of the Fisher information of the last layer is small for an image. So …",
+        {
+            "the prediction is correct.": (
+                "The trace is small for confident mistakes as well, because it depends on the predicted probabilities "
+                "and not on the label (section 2.E)."
+            ),
+            "the network expects to learn little from its label.": (
+                "The trace is the expected squared gradient, if the label has the distribution that the network "
+                "predicts."
+            ),
+            "the gradient for the correct label is small.": (
+                "This holds for a correct confident prediction only. For a confident mistake this gradient is large."
+            ),
+            "the image is out-of-distribution.": (
+                "The trace does not measure this. Chapter 3 examines which scores detect novel images."
+            ),
+        },
+        correct=1,
     ),
 )
