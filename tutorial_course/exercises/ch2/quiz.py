@@ -84,44 +84,4 @@ QUIZ = (
         },
         correct=0,
     ),
-    Question(
-        "The integrated gradients of an image add up to the change of the logit from a black image to this image. So …",
-        {
-            "black pixels have no influence on the network.": (
-                "They have the attribution zero because they are equal to the baseline. Another baseline gives them "
-                "another attribution (section 2.A)."
-            ),
-            "the map is faithful.": (
-                "Completeness is a property of the sum. Section 2.B reports that complete and linear methods can fail "
-                "to answer simple questions about the network."
-            ),
-            "the map is complete for this baseline, and another baseline gives another map.": (
-                "In section 2.A, the maps for two baselines differ as much as the maps of two methods."
-            ),
-            "the number of steps does not matter.": (
-                "The sum is exact only for many steps. Print the completeness gap beside the map."
-            ),
-        },
-        correct=2,
-    ),
-    Question(
-        "The trace of the Fisher information of the last layer is small for an image. So …",
-        {
-            "the prediction is correct.": (
-                "The trace is small for confident mistakes as well, because it depends on the predicted probabilities "
-                "and not on the label (section 2.E)."
-            ),
-            "the network expects to learn little from its label.": (
-                "The trace is the expected squared gradient, if the label has the distribution that the network "
-                "predicts."
-            ),
-            "the gradient for the correct label is small.": (
-                "This holds for a correct confident prediction only. For a confident mistake this gradient is large."
-            ),
-            "the image is out-of-distribution.": (
-                "The trace does not measure this. Chapter 3 examines which scores detect novel images."
-            ),
-        },
-        correct=1,
-    ),
 )
