@@ -377,7 +377,7 @@ def test_completeness_gap_reference_matches_library():
         def forward(self, x):
             return torch.tanh(8 * (x.flatten(1).sum(1, keepdim=True) - 1))
 
-    f, x, baseline, n_steps = arguments(exercises.completeness_gap)[0]
+    f, x, baseline, n_steps = arguments(exercises.completeness_gap)[1]
     images, black = x.view(len(x), 1, 1, -1), baseline.view(len(x), 1, 1, -1)
     maps = attribution.integrated_gradients(Saturating(), images, 0, baseline=black, n_steps=n_steps)
     expected = maps.flatten(1).sum(1) - (f(x) - f(baseline))
@@ -385,7 +385,7 @@ def test_completeness_gap_reference_matches_library():
 
 
 def test_completeness_is_exact_for_quadratic_functions_and_lost_with_a_distant_baseline():
-    distant, quadratic, near = (
+    quadratic, distant, near = (
         exercises.completeness_gap.reference(*case).abs().max().item() for case in arguments(exercises.completeness_gap)
     )
     assert quadratic < 1e-12 and near < 0.01 and distant > 1

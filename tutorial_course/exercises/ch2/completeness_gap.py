@@ -69,19 +69,18 @@ def _make_case(f: Function, n: int, d: int, n_steps: int, distance: float) -> Ca
     return make
 
 
-_FIRST_CASE = _make_case(_saturating, 2, 3, n_steps=4, distance=10.0)
 completeness_gap = Exercise(
     name="completeness_gap",
     reference=reference_completeness_gap,
     cases=(
-        _FIRST_CASE,
         _make_case(_quadratic, 3, 4, n_steps=5, distance=0.5),
+        _make_case(_saturating, 2, 3, n_steps=4, distance=10.0),
         _make_case(_saturating, 3, 2, n_steps=64, distance=0.5),
     ),
     measure=lambda gap: gap.abs().max().item(),
     known_mistakes={
-        "The gradients are computed at the start of each step, and not at its middle. This makes the gap larger: in "
-        "the first case yours is {yours:.2f} and the correct one {right:.2f}. What is added to the index of the "
+        "The gradients are computed at the start of each step, and not at its middle. The largest gap of the first case "
+        "is {yours:.2f} with your function and {right:.2f} with the correct one. What is added to the index of the "
         "step?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=0.0),
         "The gradients are computed at the end of each step, and not at its middle. Which number do you have to add to "
         "the index of the step instead of 1?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=1.0),
