@@ -80,7 +80,9 @@ completeness_gap = Exercise(
     measure=lambda gap: gap.abs().max().item(),
     known_mistakes={
         "The gradients are computed at the start of each step, and not at its middle. The largest gap of the first "
-        "case is {yours:.2f} and should be {right:.2f}: what is added to the index of the step?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=0.0),
+        "case is {yours:.2f} and should be {right:.2f}: what is added to the index of the step?": (
+            lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=0.0)
+        ),
         "The gradients are computed at the end of each step, and not at its middle. Which number do you have to add to "
         "the index of the step instead of 1?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=1.0),
         "The factor x − x' is missing. The mean gradient is the change for a change of each input by 1. How much does "
