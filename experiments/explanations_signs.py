@@ -13,7 +13,7 @@ from tutorial_lib import attribution as I
 from tutorial_lib.data import SIGNS, counterfactual_pairs, render
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
 from tutorial_lib.gradients import find_layer, logit_difference
-from tutorial_lib.metrics import center_bias_map, random_map, uniform_map
+from tutorial_lib.metrics import center_bias_map, gaussian_smooth, random_map, uniform_map
 from tutorial_lib.models import load
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
@@ -23,6 +23,11 @@ LAYERS = ("head", "block3", "block2", "block1", "stem")
 SLOW_METHODS, N_SLOW_RANDOMIZATIONS = ("occlusion", "SmoothGrad", "integrated gradients"), 4
 # The fill value of removed pixels, and the number of steps of the deletion and insertion curves.
 PROTOCOLS = {"grey": (0.5, 12), "black": (0.0, 12), "blurred": ("blurred", 12), "grey, 4 steps": (0.5, 4)}
+# The widths of the centre prior as shares of the side, and that of the smooth random maps in pixels: their values at
+# a distance of eight pixels correlate as strongly as those of Grad-CAM (0.68).
+CENTRE_WIDTHS, SMOOTH_WIDTH = (0.05, 0.1, 0.15, 0.25, 0.5), 9.0
+# The metrics that only depend on the ranking of the pixels, which are also stored as differences from the centre prior.
+RANK_METRICS = ("precision sign", "precision glyph", "deletion grey", "deletion blurred", "insertion blurred")
 SMALL = {"N_PAIRS": 1, "N_RANDOMIZED": 1, "N_RANDOMIZATIONS": 1, "N_EVALUATED": 1, "LAYERS": ("head", "stem")}
 
 Explain = Callable[[nn.Module, Tensor, object], Tensor]
@@ -60,6 +65,18 @@ def baseline_maps(x: Tensor) -> dict[str, Tensor]:
     like = x[:, 0]
     baselines = {"random": random_map(like), "uniform": uniform_map(like), "centre": center_bias_map(like)}
     return {**baselines, "edges of the image": edge_detector_map(x)}
+
+
+def smooth_random_map(like: Tensor) -> Tensor:
+    """Return random maps like (N, H, W) whose neighboring values are correlated as in Grad-CAM.
+
+    A map of twice the height and width is smoothed, and its middle is returned: near the edge of a smoothed map, the
+    values vary more, so that its maximum would lie there too often.
+    """
+    height, width = like.shape[-2:]
+    large = random_map(like.new_zeros(len(like), 2 * height, 2 * width))
+    top, left = height // 2, width // 2
+    return gaussian_smooth(large, SMOOTH_WIDTH)[:, top : top + height, left : left + width]
 
 
 def mean(values: Tensor) -> float:
@@ -265,36 +282,64 @@ def accuracy_under_randomization(
     return [{**row, "randomized": stage, "accuracy": mean(torch.tensor(values))} for stage, values in stages.items()]
 
 
+def summary(name: str, values: Tensor) -> dict[str, float]:
+    """Return the mean over images and its standard error, in a column ``name`` and a column ``name_se``."""
+    return {name: mean(values), f"{name}_se": round(float(values.double().std() / len(values) ** 0.5), 4)}
+
+
+def mass_and_drop(
+    model: nn.Module, x: Tensor, maps: Tensor, labels: Tensor, regions: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the metrics that depend on the values of a map and not only on their ranking, (N,) each."""
+    drop = I.average_drop(model, x, maps, labels)
+    mass = {f"mass {region}": I.energy_pointing_game(maps, mask) for region, mask in regions.items()}
+    return mass | {"drop": drop.drop, "increase": drop.increase}
+
+
+def faithfulness_scores(
+    model: nn.Module, x: Tensor, maps: Tensor, labels: Tensor, regions: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the faithfulness metrics of maps by name, (N,) each."""
+    scores = mass_and_drop(model, x, maps, labels, regions)
+    for region, mask in regions.items():
+        scores[f"point {region}"] = I.pointing_game(maps, mask)
+        scores[f"precision {region}"] = I.precision_at_k(maps, mask)
+    for protocol, (fill, steps) in PROTOCOLS.items():
+        fill = I.gaussian_blur(x) if fill == "blurred" else fill
+        scores[f"deletion {protocol}"] = I.deletion_curve(model, x, maps, labels, baseline=fill, n_steps=steps).area
+        scores[f"insertion {protocol}"] = I.insertion_curve(model, x, maps, labels, start=fill, n_steps=steps).area
+    return scores
+
+
 def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
-    """Return faithfulness metrics of each map: pointing game, share on the sign, deletion, insertion, average drop."""
+    """Return faithfulness metrics of each map with standard errors over images.
+
+    "NAME over centre" is the paired difference from the centre prior. The ranking of its pixels does not depend on its
+    width, so that the rows of the other widths only have the metrics that depend on the values of a map.
+    """
     labels = torch.arange(len(SIGNS)).repeat_interleave(each)
     scenes = render(labels, masks=True, generator=torch.Generator().manual_seed(seed + 1), device=device)
     sign, glyph = scenes.sign_mask[:, 0] > 0.5, scenes.glyph_mask[:, 0] > 0.5
     labels = labels.to(device)
     valid = correctly_classified(model, scenes.images, labels) & glyph.flatten(1).any(1)
-    x, sign, glyph, labels = scenes.images[valid], sign[valid], glyph[valid], labels[valid]
+    x, labels, regions = scenes.images[valid], labels[valid], {"sign": sign[valid], "glyph": glyph[valid]}
     candidates = {
         **baseline_maps(x),
+        "random, smooth": smooth_random_map(x[:, 0]),
         **{method: to_image_maps(explain(model, x, labels)) for method, explain in methods("block3").items()},
     }
+    scores = {m: faithfulness_scores(model, x, maps, labels, regions) for m, maps in candidates.items()}
+    for width in CENTRE_WIDTHS:
+        maps = center_bias_map(x[:, 0], spread=width)
+        scores[f"centre, width {width}"] = mass_and_drop(model, x, maps, labels, regions)
     rows = []
-    for method, maps in candidates.items():
+    for method, by_metric in scores.items():
         row = {"kind": "metrics", "network": name, "method": method, "images": len(x)}
-        for region, mask in {"sign": sign, "glyph": glyph}.items():
-            row |= {
-                f"point {region}": mean(I.pointing_game(maps, mask)),
-                f"mass {region}": mean(I.energy_pointing_game(maps, mask)),
-            }
-        for protocol, (fill, steps) in PROTOCOLS.items():
-            fill = I.gaussian_blur(x) if fill == "blurred" else fill
-            row[f"deletion {protocol}"] = mean(
-                I.deletion_curve(model, x, maps, labels, baseline=fill, n_steps=steps).area
-            )
-            row[f"insertion {protocol}"] = mean(
-                I.insertion_curve(model, x, maps, labels, start=fill, n_steps=steps).area
-            )
-        drop = I.average_drop(model, x, maps, labels)
-        rows.append({**row, "drop": mean(drop.drop), "increase": mean(drop.increase)})
+        for metric, values in by_metric.items():
+            row |= summary(metric, values)
+        for metric in [name for name in RANK_METRICS if name in by_metric]:
+            row |= summary(f"{metric} over centre", by_metric[metric] - scores["centre"][metric])
+        rows.append(row)
     return rows
 
 

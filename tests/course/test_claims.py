@@ -136,6 +136,8 @@ def test_number_of_computed_verdicts():
         "contrast-photographs",
         "introspection-robust",
         "introspection-calibrated",
+        "pointing",
+        "average-drop",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

@@ -8,6 +8,7 @@ import torch
 from experiments import explanations_signs
 from tutorial_course.results import load_result
 from tutorial_lib import attribution
+from tutorial_lib.data import render
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
 
@@ -120,5 +121,47 @@ def test_explanations_signs_table_is_complete():
         assert (tests[~slow]["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
         assert tests["signed"].between(-1, 1).all() and (tests["signed"].abs() <= tests["absolute"] + 1e-4).all()
         metrics = rows.query("kind == 'metrics'").set_index("method")
-        assert len(metrics) == len(methods) + 4
+        widths = {f"centre, width {width}" for width in explanations_signs.CENTRE_WIDTHS}
+        controls = {"random", "uniform", "centre", "edges of the image", "random, smooth"}
+        assert set(metrics.index) == methods | controls | widths
         assert metrics.loc["uniform", "drop"] == 0
+        for metric in explanations_signs.RANK_METRICS:
+            assert metrics.loc["centre", f"{metric} over centre"] == 0
+            gain = metrics.loc["Grad-CAM", metric] - metrics.loc["centre", metric]
+            assert metrics.loc["Grad-CAM", f"{metric} over centre"] == pytest.approx(gain, abs=2e-4)
+
+
+def test_smooth_random_maps_are_correlated_over_distance_and_have_equal_variance_everywhere():
+    maps = explanations_signs.smooth_random_map(torch.zeros(400, 48, 48))
+    left, right = (part - part.mean() for part in (maps[:, :, :-8], maps[:, :, 8:]))
+    assert 0.7 < (left * right).mean() / left.square().mean() < 0.9  # exp(-8² / (4 · 9²)) is 0.82
+    spread = maps.std(0)
+    assert spread[0].mean().item() == pytest.approx(spread[24].mean().item(), rel=0.1)
+
+
+def test_summary_is_mean_and_standard_error():
+    values = torch.tensor([1.0, 2, 3, 6])
+    standard_error = values.numpy().std(ddof=1) / 2
+    assert explanations_signs.summary("a", values) == {"a": 3.0, "a_se": pytest.approx(standard_error, abs=1e-4)}
+
+
+def test_faithfulness_rows_match_metrics_of_each_map(model, monkeypatch):
+    methods = {"saliency": explanations_signs.methods("block3")["saliency"]}
+    monkeypatch.setattr(explanations_signs, "methods", lambda layer: methods)
+    monkeypatch.setattr(explanations_signs, "PROTOCOLS", {"grey": (0.5, 2)})
+    monkeypatch.setattr(explanations_signs, "RANK_METRICS", ("precision sign", "deletion grey"))
+    rows = {row["method"]: row for row in explanations_signs.faithfulness_rows("here", model, 0, "cpu", each=1)}
+    labels = torch.arange(14)
+    scenes = render(labels, masks=True, generator=torch.Generator().manual_seed(1))
+    valid = explanations_signs.correctly_classified(model, scenes.images, labels)
+    valid &= (scenes.glyph_mask[:, 0] > 0.5).flatten(1).any(1)
+    maps = attribution.reduce_channels(attribution.saliency(model, scenes.images[valid], labels[valid]))
+    precision = attribution.precision_at_k(maps, scenes.sign_mask[valid, 0] > 0.5)
+    row = rows["saliency"]
+    assert row["images"] == valid.sum() and row["precision sign"] == pytest.approx(precision.mean().item(), abs=1e-4)
+    assert row["precision sign over centre"] == pytest.approx(
+        row["precision sign"] - rows["centre"]["precision sign"], abs=2e-4
+    )
+    # The order of the pixels does not depend on the width, and the other widths have no such metrics.
+    assert "precision sign" not in rows["centre, width 0.05"] and rows["centre, width 0.05"]["mass sign"] > 0
+    assert rows["centre, width 0.25"]["drop"] == rows["centre"]["drop"]

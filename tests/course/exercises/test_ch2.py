@@ -390,3 +390,25 @@ def test_introspective_features_exercise_rejects_attached_graph():
 def test_introspective_features_exercise_success_message_asks_question():
     verdict = check(exercises.introspective_features.reference, exercises.introspective_features)
     assert repr(verdict).endswith("which of your features is not a function of h?")
+
+
+# Completeness of integrated gradients.
+
+
+def test_completeness_gap_reference_matches_library():
+    class Saturating(nn.Module):
+        def forward(self, x):
+            return torch.tanh(8 * (x.flatten(1).sum(1, keepdim=True) - 1))
+
+    f, x, baseline, n_steps = arguments(exercises.completeness_gap)[1]
+    images, black = x.view(len(x), 1, 1, -1), baseline.view(len(x), 1, 1, -1)
+    maps = attribution.integrated_gradients(Saturating(), images, 0, baseline=black, n_steps=n_steps)
+    expected = maps.flatten(1).sum(1) - (f(x) - f(baseline))
+    torch.testing.assert_close(exercises.completeness_gap.reference(f, x, baseline, n_steps), expected)
+
+
+def test_completeness_is_exact_for_quadratic_functions_and_lost_with_a_distant_baseline():
+    quadratic, distant, near = (
+        exercises.completeness_gap.reference(*case).abs().max().item() for case in arguments(exercises.completeness_gap)
+    )
+    assert quadratic < 1e-12 and near < 0.01 and distant > 1

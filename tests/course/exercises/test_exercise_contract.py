@@ -25,6 +25,7 @@ MISTAKE_COUNTS = {
     "linearization_radius": (5, 0),
     "minimal_weight_update": (5, 0),
     "counterfactual_cam": (6, 0),
+    "completeness_gap": (7, 0),
     "contrast_weights": (4, 1),
     "randomization_score": (6, 0),
     "introspective_features": (3, 1),

@@ -1,9 +1,18 @@
-"""Chapter 2: counterfactual CAM, contrast weights, the randomization test, introspective features, and a quiz."""
+"""Chapter 2: counterfactual CAM, contrast weights, the randomization test, introspective features, completeness,
+and a quiz."""
 
+from tutorial_course.exercises.ch2.completeness_gap import completeness_gap
 from tutorial_course.exercises.ch2.contrast_weights import contrast_weights
 from tutorial_course.exercises.ch2.counterfactual_cam import counterfactual_cam
 from tutorial_course.exercises.ch2.introspective_features import introspective_features
 from tutorial_course.exercises.ch2.quiz import QUIZ
 from tutorial_course.exercises.ch2.randomization_test import randomization_score
 
-__all__ = ["QUIZ", "contrast_weights", "counterfactual_cam", "introspective_features", "randomization_score"]
+__all__ = [
+    "QUIZ",
+    "completeness_gap",
+    "contrast_weights",
+    "counterfactual_cam",
+    "introspective_features",
+    "randomization_score",
+]

@@ -62,22 +62,21 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "A center prior, which uses neither the network nor the image, has its maximum on the sign almost as often as "
-        "Grad-CAM does. It follows that …",
+        "A center prior, which ignores the network, has its maximum on the sign about as often as Grad-CAM does. So …",
         {
-            "Grad-CAM does not depend on the network.": (
-                "The result says nothing about this. The randomization test examines it (section 2.5)."
+            "Grad-CAM is useless.": (
+                "The result does not show this. It shows that the pointing game cannot distinguish the two maps on "
+                "images with one centered sign. Section 2.B uses metrics that can."
             ),
             "the center prior explains the network.": (
-                "A map that does not use the network cannot explain it, whatever its score is."
+                "A map that uses neither the network nor the image cannot explain a prediction, whatever its score is."
             ),
-            "this test cannot separate an explanation from the position of the object.": (
-                "Most signs are near the center. Use counterfactual pairs and precision at k, and compare with the "
-                "best width of the center prior (section 2.3)."
+            "the test rewards the position of the sign.": (
+                "Signs are usually near the middle of these images. Report the precision at k beside that of the "
+                "center prior, or use counterfactual pairs, in which the other parts of the sign are equally central."
             ),
             "we should average over more images.": (
-                "More images reduce the random error of the mean. They do not remove a systematic advantage of the "
-                "center."
+                "More images reduce the statistical error of both scores. A bias of the images does not average out."
             ),
         },
         correct=2,

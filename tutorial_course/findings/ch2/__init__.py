@@ -1,17 +1,38 @@
 """The numbers behind the sentences of chapter 2."""
 
+from tutorial_course.findings.ch2.axioms import axiom_gaps
+from tutorial_course.findings.ch2.faithfulness import (
+    METHODS,
+    best_centre_prior,
+    chance_rank_correlation,
+    difference_from_centre,
+    faithfulness_over_networks,
+)
+from tutorial_course.findings.ch2.group_intervals import interval_over_groups
+from tutorial_course.findings.ch2.head_gain import head_gain
 from tutorial_course.findings.ch2.intervals import Interval, mean_interval, proportion_interval
 from tutorial_course.findings.ch2.introspection import accuracy_gains, gain_by_corruption, network_means, t_interval
+from tutorial_course.findings.ch2.paradigms import highlighted_shares, neighbour_agreement
 from tutorial_course.findings.ch2.randomization import cascade_similarity, similarity_rows
 from tutorial_course.findings.ch2.side_by_side import mcnemar_p_value, peak_hits
 
 __all__ = [
     "Interval",
+    "METHODS",
     "accuracy_gains",
+    "axiom_gaps",
+    "best_centre_prior",
     "cascade_similarity",
+    "chance_rank_correlation",
+    "difference_from_centre",
+    "faithfulness_over_networks",
     "gain_by_corruption",
+    "head_gain",
+    "highlighted_shares",
+    "interval_over_groups",
     "mcnemar_p_value",
     "mean_interval",
+    "neighbour_agreement",
     "network_means",
     "peak_hits",
     "proportion_interval",
