@@ -3,6 +3,17 @@
 Where every use of a parameter has a closed form, one backward pass over the batch gives the exact result for each
 sample; all other parameters are computed by :mod:`torch.func`, with the same result. In both cases the squared norms of
 the layers add up to the squared norm of the gradient with respect to all parameters.
+
+One call, for example of :func:`per_sample_gradient_norms`, has these steps:
+
+1. :func:`as_objective` turns the argument ``objective`` into an :class:`Objective`, and :func:`parameters_by_layer`
+   selects the parameters.
+2. :func:`preserve_model` checks the model and the samples, and fixes the state of autograd until the call ends.
+3. :func:`run_in_batches` runs :meth:`PerSamplePass.of_loss` on some samples at a time. One pass runs the model in
+   :func:`run_model`, which checks the outputs and leaves the model as it was. It also runs one sample of the first
+   batch alone. In the backward pass, the statistic, here the norm, is computed from the gradient at the output of each
+   operation and from what entered the operation (see :mod:`~tutorial_lib.gradients._parameter_rules`).
+4. The results of the parameters, name -> (N, …), are combined for each layer.
 """
 
 from __future__ import annotations
