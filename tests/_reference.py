@@ -54,3 +54,12 @@ def per_sample_gradients_by_loop(model, x, objective):
     for p, flag in flags:
         p.requires_grad_(flag)
     return {name: torch.stack(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def gradient_products_by_loop(model, x, other, objective, other_objective):
+    """Return ⟨∂J_n/∂θ, ∂J'_m/∂θ⟩ for all pairs of samples, (N, M)."""
+    A, B = (
+        torch.cat([v.flatten(1) for v in per_sample_gradients_by_loop(model, *rows).values()], 1)
+        for rows in ((x, objective), (other, other_objective))
+    )
+    return torch.stack([torch.stack([(a * b).sum() for b in B]) for a in A])

@@ -46,6 +46,7 @@ from tutorial_lib.gradients.objectives import ObjectiveLike as ObjectiveLike
 from tutorial_lib.gradients.per_sample import (
     class_gradient_gram,
     gradient_norms_from_gram,
+    gradient_products,
     last_layer_gradient_factors,
     per_sample_gradient_norms,
     per_sample_gradients,
@@ -69,6 +70,7 @@ __all__ = [
     "find_layer",
     "fix_predicted_class",
     "gradient_norms_from_gram",
+    "gradient_products",
     "gradient_sketch",
     "input_gradient",
     "input_gradient_of_norms",

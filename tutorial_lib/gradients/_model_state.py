@@ -33,7 +33,8 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
         Nothing.
     """
     parts = list(_mutable_parts(model))
-    containers = [(part, part.copy()) for part in parts if not isinstance(part, Tensor)]
+    # Most of them are empty dictionaries of hooks, which are not worth a copy.
+    containers = [(part, part.copy() if part else ()) for part in parts if not isinstance(part, Tensor)]
     tensors = [(part, part.data) for part in parts if isinstance(part, Tensor)]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
@@ -88,9 +89,12 @@ def _mutable_parts(model: nn.Module) -> Iterator[Any]:
             continue
         visited.add(id(part))
         if isinstance(part, CONTAINERS):
-            values = part.values() if isinstance(part, dict) else part
-            pending += [value for value in values if isinstance(value, FOLLOWED)]
-        if type(part) is Tensor or (isinstance(part, CONTAINERS) and not isinstance(part, tuple)):
+            if part:
+                values = part.values() if isinstance(part, dict) else part
+                pending += [value for value in values if isinstance(value, FOLLOWED)]
+            if not isinstance(part, tuple):
+                yield part
+        elif type(part) is Tensor:
             yield part
 
 

@@ -1,8 +1,19 @@
-"""Per-sample gradients with respect to the parameters: themselves, their norms, and their inner products over classes.
+"""Per-sample gradients with respect to the parameters: themselves, their norms, and their inner products.
 
 Where every use of a parameter has a closed form, one backward pass over the batch gives the exact result for each
 sample; all other parameters are computed by :mod:`torch.func`, with the same result. In both cases the squared norms of
 the layers add up to the squared norm of the gradient with respect to all parameters.
+
+One call, for example of :func:`per_sample_gradient_norms`, has these steps:
+
+1. :func:`as_objective` turns the argument ``objective`` into an :class:`Objective`, and :func:`parameters_by_layer`
+   selects the parameters.
+2. :func:`preserve_model` checks the model and the samples, and fixes the state of autograd until the call ends.
+3. :func:`run_in_batches` runs :meth:`PerSamplePass.of_loss` on some samples at a time. One pass runs the model in
+   :func:`run_model`, which checks the outputs and leaves the model as it was. It also runs one sample of the first
+   batch alone. In the backward pass, the statistic, here the norm, is computed from the gradient at the output of each
+   operation and from what entered the operation (see :mod:`~tutorial_lib.gradients._parameter_rules`).
+4. The results of the parameters, name -> (N, …), are combined for each layer.
 """
 
 from __future__ import annotations
@@ -16,10 +27,11 @@ from torch import Tensor, nn
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
+from tutorial_lib.gradients._parameter_rules import LinearRule, ParameterRule
 from tutorial_lib.gradients._parameter_tracker import Statistic
 from tutorial_lib.gradients._per_sample_pass import PerSamplePass
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
-from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
+from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
 @convert_arguments
@@ -205,6 +217,77 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
 
 
 @convert_arguments
+def gradient_products(
+    model: nn.Module,
+    x: Tensor,
+    other: Tensor,
+    objective: ObjectiveLike = None,
+    other_objective: ObjectiveLike = None,
+    *,
+    layers: Layer | Sequence[Layer] | None = None,
+    batch_size: int = 16,
+    check_independence: bool = True,
+) -> Tensor:
+    """Return the inner products of the parameter gradients of two sets of samples.
+
+    K_nm = ⟨∂J_n/∂θ, ∂J'_m/∂θ⟩ for x_n and x'_m. With losses, it is to first order the decrease of J_n in one step of
+    gradient descent on J'_m, divided by the learning rate (one checkpoint of TracInCP). With a logit, it is the
+    empirical neural tangent kernel.
+
+    The weight of a linear layer that is applied once to each sample has the gradient δ aᵀ, with the input a of the
+    layer and the gradient δ at its output. Its products ⟨δ, δ'⟩⟨a, a'⟩ need no gradient of the weight. All other
+    gradients are computed, for ``batch_size`` samples of each set at a time. Those of ``other`` are computed again for
+    each batch of x, so that x should be the smaller set.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …).
+        other: the samples x' (M, …).
+        objective: J of the samples x, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit
+            of the predicted class.
+        other_objective: J' of the other samples; None is the logit of the predicted class.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: samples of each set per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of each batch again alone (two, if there are fewer than four), and raise an
+            error unless its outputs are the same; False saves the time for it.
+
+    Returns:
+        K (N, M), signed; positive where a descent step on x'_m decreases J_n, if J and J' are losses.
+
+    Raises:
+        ValueError: samples that influence each other, a random network, an unknown layer, or outputs or an
+            objective of the wrong shape; a parameter that is cut off from the outputs.
+
+    References:
+        Jacot, Gabriel, Hongler, NeurIPS 2018, arXiv:1806.07572 (neural tangent kernel); Pruthi et al., NeurIPS 2020,
+        arXiv:2002.08484 (TracInCP).
+
+    Example:
+        >>> model, x = nn.Linear(2, 3), torch.tensor([[1., 2.], [0., 1.]])
+        >>> gradient_products(model, x, x, 1, 1)  # ⟨a, a'⟩ of the weight, and 1 of the bias
+        tensor([[6., 3.],
+                [3., 2.]])
+    """
+    by_layer, other_bound = parameters_by_layer(model, layers), as_objective(other_objective, other)
+    parameters = flatten_layers(by_layer)
+
+    def gradients(x: Tensor, objective: Objective) -> dict[str, Tensor]:
+        return _loss_statistics(model, x, objective, by_layer, _gradient_or_factors, batch_size, check_independence)
+
+    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+        A = gradients(x, objective)
+
+        def products(other: Tensor, objective: Objective) -> Tensor:
+            B = gradients(other, objective)
+            K = reduce(torch.add, [_products(B[name], A[name], p) for name, p in parameters.items()])
+            return K.to(reduce(torch.promote_types, [gradient.dtype.to_real() for gradient in A.values()]))
+
+        return run_in_batches(products, other, other_bound, batch_size=batch_size).T
+
+    return run_in_batches(one_batch, x, as_objective(objective, x), batch_size=batch_size)
+
+
+@convert_arguments
 def last_layer_gradient_factors(
     logits: Tensor, features: Tensor, objective: ObjectiveLike = None
 ) -> tuple[Tensor, Tensor]:
@@ -251,3 +334,23 @@ def _loss_statistics(
     one_pass = PerSamplePass(model, flatten_layers(by_layer), statistic)
     with preserve_model(model, x, check_independence):
         return run_in_batches(one_pass.of_loss, x, bound, batch_size=batch_size)
+
+
+def _gradient_or_factors(rule: ParameterRule, G: Tensor) -> Tensor:
+    """The gradient (n, *parameter), or the factors of a gradient δ aᵀ side by side, (n, p + d)."""
+    if isinstance(rule, LinearRule) and rule.matmul_sizes(G)[0] == 1:
+        return torch.cat([G.flatten(1), rule.activations.to(G.dtype).flatten(1)], 1)
+    return rule.gradient(G)[:, 0]
+
+
+def _products(A: Tensor, B: Tensor, parameter: Tensor) -> Tensor:
+    """The inner products (n, m) of gradients of one parameter, each set given as gradients or as factors."""
+    if parameter.dim() == 2:
+        p = len(parameter)
+        if A.dim() == B.dim() == 2:
+            A, B = A.to(promote_to_float32(A)), B.to(promote_to_float32(B))
+            return (A[:, :p] @ B[:, :p].T) * (A[:, p:] @ B[:, p:].T)
+        # The rules of one set could not be used.
+        A, B = (t if t.dim() > 2 else t[:, :p, None] * t[:, None, p:] for t in (A, B))
+    A, B = (torch.view_as_real(t) if t.is_complex() else t.to(promote_to_float32(t)) for t in (A, B))
+    return A.reshape(len(A), -1) @ B.reshape(len(B), -1).T

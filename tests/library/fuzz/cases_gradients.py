@@ -3,7 +3,7 @@
 import torch
 
 from tests.library.fuzz.mutations import Case
-from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MODEL, OTHER_LABELS, C, H, N, X, noise
+from tests.library.fuzz.sample_inputs import LABELS, LOGITS, MODEL, OTHER, OTHER_LABELS, C, H, N, X, noise
 from tutorial_lib import gradients as g
 
 RANKED = torch.stack([LABELS, OTHER_LABELS], 1)
@@ -49,6 +49,9 @@ CASES = {
     ),
     "class_gradient_gram": Case(g.class_gradient_gram, {"model": MODEL, "x": X, "batch_size": 8}),
     "per_sample_gradient_norms": Case(g.per_sample_gradient_norms, MODEL_ARGUMENTS, MODEL_ROWS),
+    "gradient_products": Case(
+        lambda **k: g.gradient_products(other=OTHER, other_objective=OTHER_LABELS, **k), MODEL_ARGUMENTS, MODEL_ROWS
+    ),
     "gradient_sketch": Case(lambda **k: g.gradient_sketch(sketch_dim=32, **k), MODEL_ARGUMENTS, MODEL_ROWS),
     "input_gradient": Case(g.input_gradient, MODEL_ARGUMENTS, MODEL_ROWS),
     "last_layer_gradient_factors": Case(

@@ -72,3 +72,38 @@ def test_input_and_layer_gradients_match_captum(assert_unchanged):
     theirs = attr.LayerGradientXActivation(other, other[3]).attribute(random_images(), LABELS)
     activation, gradient = g.layer_gradient(model, random_images(), "3", LABELS)
     torch.testing.assert_close(activation * gradient, theirs, rtol=1e-10, atol=1e-14)
+
+
+def test_gradient_products_match_captum(assert_unchanged):
+    """TracInCP of the last weight, with one checkpoint and a learning rate of 1; captum ignores the bias."""
+    influence = pytest.importorskip("captum.influence")
+    model, others = network(lambda: nn.BatchNorm2d(8)), random_images().flip(0, 3)
+    model[6].bias = None
+    assert_unchanged(model)
+    peer = influence.TracInCPFast(
+        copy.deepcopy(model),
+        "6",
+        torch.utils.data.TensorDataset(others, LABELS.flip(0)),
+        ["a checkpoint"],
+        lambda model, path: 1.0,
+        nn.CrossEntropyLoss(reduction="sum"),
+        batch_size=3,
+    )
+    with torch.random.fork_rng([]):  # captum draws from the global generator
+        theirs = peer.influence((random_images(), LABELS))
+    losses = g.cross_entropy(LABELS), g.cross_entropy(LABELS.flip(0))
+    mine = g.gradient_products(model, random_images(), others, *losses, layers="6")
+    torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_gradient_products_match_torch_func(assert_unchanged):
+    """The empirical neural tangent kernel of all parameters."""
+    model, images = assert_unchanged(network(lambda: nn.BatchNorm2d(8))), random_images()
+    parameters = {name: p.detach() for name, p in model.named_parameters()}
+
+    def logit(parameters, image):
+        return torch.func.functional_call(model, parameters, (image[None],))[0, 3]
+
+    J = torch.func.vmap(torch.func.grad(logit), (None, 0))(parameters, images).values()
+    kernel = sum(torch.einsum("n...,m...->nm", gradient, gradient) for gradient in J)
+    torch.testing.assert_close(g.gradient_products(model, images, images, 3, 3), kernel, rtol=1e-9, atol=1e-12)

@@ -13,6 +13,12 @@ def classes_from_pixels(x):
     return x.flatten(1)[:, :10].float().argsort(1)[:, :3]
 
 
+def first_images(x):
+    """Return images that do not depend on the batch."""
+    steps = torch.linspace(0, 1, 2 * x.shape[1:].numel(), dtype=torch.float64, device=x.device)
+    return steps.view(2, *x.shape[1:]).to(x.dtype)
+
+
 def log_sum(norms):
     return norms.log().sum(1)
 
@@ -37,6 +43,7 @@ FUNCTIONS = {
     ),
     "gradient_norms": lambda m, x, J, **k: g.per_sample_gradient_norms(m, x, J, **k),
     "gradient_norms p=1": lambda m, x, J, **k: g.per_sample_gradient_norms(m, x, J, p=1, **k),
+    "gradient_products": lambda m, x, J, **k: g.gradient_products(m, x, first_images(x), J, g.logit(2), **k),
     "gradient_gram": lambda m, x, J, **k: g.class_gradient_gram(m, x, **k),
     "features": lambda m, x, J, **k: torch.cat(g.penultimate_features(m, x), 1),
     "last_layer_gradient": lambda m, x, J, **k: torch.cat(

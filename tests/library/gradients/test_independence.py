@@ -22,6 +22,8 @@ FUNCTIONS = {
     "reduced_class_jacobian": lambda m, x, **k: g.reduced_class_jacobian(m, x, "layer", lambda J: J, **k)[2],
     "per_sample_gradients": lambda m, x, **k: g.per_sample_gradients(m, x, 1, **k)["layer.weight"],
     "per_sample_gradient_norms": lambda m, x, **k: g.per_sample_gradient_norms(m, x, 1, **k),
+    "gradient_products": lambda m, x, **k: g.gradient_products(m, x, torch.ones(1, *x.shape[1:]), 1, 1, **k),
+    "gradient_products, other": lambda m, x, **k: g.gradient_products(m, torch.ones(1, *x.shape[1:]), x, 1, 1, **k),
     "class_gradient_gram": lambda m, x, **k: g.class_gradient_gram(m, x, **k),
     "gradient_sketch": lambda m, x, **k: g.gradient_sketch(m, x, 1, **k),
     "model_outputs": lambda m, x, **k: g.model_outputs(m, x, **k),

@@ -82,6 +82,7 @@ FUNCTIONS = {
     "layer_gradient": lambda m, x: g.layer_gradient(m, x, "layer", 1),
     "per_sample_gradients": lambda m, x: g.per_sample_gradients(m, x, 1),
     "per_sample_gradient_norms": lambda m, x: g.per_sample_gradient_norms(m, x, 1, batch_size=2),
+    "gradient_products": lambda m, x: g.gradient_products(m, x, x, 1, 1),
     "class_gradient_gram": lambda m, x: g.class_gradient_gram(m, x),
     "model_outputs": lambda m, x: g.model_outputs(m, x),
     "objective_values": lambda m, x: g.objective_values(m, x),

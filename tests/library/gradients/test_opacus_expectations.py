@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
+from tests._reference import gradient_products_by_loop, init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings(
@@ -68,6 +68,9 @@ def assert_matches_loop(model, x, objective=None):
     torch.testing.assert_close(norms, by_tensor, rtol=1e-9, atol=1e-11)
     total = g.per_sample_gradient_norms(model, x, objective).norm(dim=1)
     torch.testing.assert_close(total, by_tensor.norm(dim=1), rtol=1e-9, atol=1e-11)
+    products = g.gradient_products(model, x, x[:2], objective, objective.select(slice(2)))
+    expected_products = gradient_products_by_loop(model, x, x[:2], objective, objective.select(slice(2)))
+    torch.testing.assert_close(products, expected_products, rtol=1e-9, atol=1e-10)
 
 
 class SamplesSecond(nn.Module):

@@ -1,11 +1,11 @@
-"""Layers with and without a closed form, compared with the naive loop: gradients, norms and Gram matrices."""
+"""Layers with and without a closed form, compared with the naive loop: gradients, norms, products and Gram matrices."""
 
 import pytest
 import torch
 import torch.utils.checkpoint
 from torch import nn
 
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
+from tests._reference import gradient_products_by_loop, init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
@@ -27,6 +27,11 @@ def assert_matches_loop(model, x, batch_size=3):
     columns = [order.index(name) for name in g.layer_names(model, group_by="tensor")]
     computed = g.per_sample_gradient_norms(model, x, objective, group_by="tensor", batch_size=batch_size)
     torch.testing.assert_close(computed, norms[:, columns], rtol=1e-10, atol=1e-12 * largest.item())
+    products = g.gradient_products(model, x, x.flip(0), objective, 0, batch_size=batch_size)
+    expected_products = gradient_products_by_loop(model, x, x.flip(0), objective, g.logit(0))
+    torch.testing.assert_close(
+        products, expected_products, rtol=1e-9, atol=1e-10 * expected_products.abs().max().item()
+    )
     z = model(x).detach()
     delta, _ = g.last_layer_gradient_factors(z, z, objective)
     layers = g.per_sample_gradient_norms(model, x, objective, batch_size=batch_size)

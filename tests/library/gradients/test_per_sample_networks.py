@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests._reference import init_with_seed, per_sample_gradients_by_loop
+from tests._reference import gradient_products_by_loop, init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.models import load
 
@@ -85,6 +85,37 @@ def test_class_gradient_gram_is_jacobian_times_its_transpose(signs, images):
         own = [k for k in J[0] if k.rpartition(".")[0] == layer]
         flat = torch.stack([torch.cat([j[k].flatten(1) for k in own], 1) for j in J], 1)
         torch.testing.assert_close(K[:, l], flat @ flat.mT, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [None, "head", ["left", "group", "stem"]])
+@pytest.mark.parametrize("n, m", [(1, 1), (1, 5), (5, 1), (5, 3)])
+@pytest.mark.parametrize("batch_size", [2, 100])
+def test_gradient_products_match_loop(n, m, layers, batch_size, signs, images, labels):
+    x, other, names = images[:n], images.flip(0)[:m], g.layer_names(signs, layers, "tensor")
+    objective, other_objective = g.cross_entropy(labels[:n]), g.log_prob(labels[:m])
+    A, B = (
+        torch.cat([v.flatten(1) for k, v in per_sample_gradients_by_loop(signs, *rows).items() if k in names], 1)
+        for rows in ((x, objective), (other, other_objective))
+    )
+    products = g.gradient_products(signs, x, other, objective, other_objective, layers=layers, batch_size=batch_size)
+    torch.testing.assert_close(products, A @ B.T, rtol=1e-10, atol=1e-12)
+
+
+class SortedSamples(torch.nn.Sequential):
+    """Layers that receive the samples in the order of their first values."""
+
+    def forward(self, x):
+        order = x[:, 0].argsort()
+        return super().forward(x[order])[order.argsort()]
+
+
+def test_gradient_products_match_loop_where_rules_hold_for_one_set_only(assert_unchanged):
+    model = SortedSamples(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    model = assert_unchanged(init_with_seed(model.double()))
+    x = torch.rand(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = gradient_products_by_loop(model, x, x, g.logit(0), g.logit(1))
+    torch.testing.assert_close(g.gradient_products(model, x[:1], x, 0, 1), expected[:1], rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(g.gradient_products(model, x, x[:1], 0, 1), expected[:, :1], rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(

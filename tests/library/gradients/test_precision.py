@@ -247,6 +247,7 @@ POOLED = nn.Sequential(MODEL[:2], nn.AdaptiveAvgPool2d(1), nn.Flatten())
 FUNCTIONS = {
     "input_gradient": lambda: g.input_gradient(MODEL, IMAGES, LABELS),
     "norms": lambda: g.per_sample_gradient_norms(MODEL, IMAGES, g.cross_entropy(LABELS)),
+    "products": lambda: g.gradient_products(MODEL, IMAGES, IMAGES, g.confounding_label_loss(), 1),
     "gradients": lambda: g.per_sample_gradients(MODEL, IMAGES, g.confounding_label_loss())["0.weight"],
     "labels as a list": lambda: g.input_gradient(MODEL, IMAGES, g.cross_entropy([0, 2, 1, 1])),
     "gram": lambda: g.class_gradient_gram(MODEL, IMAGES),
