@@ -12,6 +12,8 @@ from jupyter_cache import get_cache
 from myst_nb.core.execute import create_client
 from sphinx.util import logging
 
+from docs_ext.execution_stats import append_measurement_cell
+
 N_KERNELS = 2
 
 
@@ -32,8 +34,7 @@ def execute_notebooks(app, env, docnames):
             path = env.doc2path(docname)
             if path.endswith(".ipynb"):
                 source = [Path(path).read_text(encoding="utf-8")]
-                # Other extensions append cells. The key of the cache depends on all cells.
-                app.emit("source-read", docname, source)
+                append_measurement_cell(app, docname, source)  # because the key of the cache depends on all cells
                 runs.append(threads.submit(execute, path, nbformat.reads(source[0], as_version=4)))
         for run in runs:
             run.result()
