@@ -51,16 +51,17 @@ bundle: slides
 	$(PY) -m tools.make_bundle
 
 # Tests and doctests in one run of pytest with one summary, then the tests for a GPU. The build has executed every cell of every chapter.
+# Only `make test-slow` needs nbval, whose import takes seconds in every process.
 test: slides
-	$(PYTEST) tests tutorial_lib -m "not slow and not gpu" --dist loadfile --doctest-modules
+	$(PYTEST) -p no:nbval tests tutorial_lib -m "not slow and not gpu" --dist loadfile --doctest-modules
 	$(MAKE) test-gpu
 
 test-lib: .venv/.ready
-	$(PYTEST) tests/library tutorial_lib -m "not slow and not gpu" --doctest-modules
+	$(PYTEST) -p no:nbval tests/library tutorial_lib -m "not slow and not gpu" --doctest-modules
 
 # In processes of their own, because PyTorch registers a device for a whole process, and before its first backward pass.
 test-gpu: .venv/.ready
-	$(PYTEST) -p tests.accelerator.plugin -m gpu $$(grep -rl 'accelerator[,)]' --include='test_*.py' tests)
+	$(PYTEST) -p no:nbval -p tests.accelerator.plugin -m gpu $$(grep -rl 'accelerator[,)]' --include='test_*.py' tests)
 
 test-accelerator: .venv/.ready
 	$(PY) -m tests.accelerator.run_chapter chapters/*.ipynb
