@@ -74,6 +74,7 @@ def test_concurrent_downloads_of_same_file_both_succeed(content, tmp_path):
     assert files(tmp_path) == ["weights/resnet20.th"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits of file sizes need POSIX")
 def test_download_to_full_disk_explains_fix_and_leaves_no_files(content, tmp_path):
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from html import unescape
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 from mdit_py_plugins.anchors.index import slugify
@@ -128,10 +129,10 @@ def numbered_sections(lesson):
 
 
 def predictions(lesson):
-    """Return (place, question) of every prediction of a chapter; the question includes the answers to choose from."""
+    """Return (place, question) of every prediction in the core; the question includes the answers to choose from."""
     return [
         (arguments[0], arguments[1] + printed_choices(named))
-        for section in lesson
+        for section in takewhile(lambda section: section.title != "Go deeper", lesson)
         for arguments, named in section.calls("ask_prediction")
     ]
 

@@ -177,7 +177,8 @@ def weight_linearization_radius(
             resolved = bound.select(slice(len(radii), len(radii) + 1)).resolve(outputs)
             g = per_sample_gradients(model, sample, resolved, layers=layers)
             norm = sample_norms(torch.cat([v.flatten(1) for v in g.values()], 1))[0, 0]
-            downhill = {name: -v[0] / torch.where(norm == 0, 1, norm) for name, v in g.items()}
+            # The gradients of float16 parameters have single precision.
+            downhill = {name: (-v[0] / torch.where(norm == 0, 1, norm)).to(parameters[name]) for name, v in g.items()}
 
             def loss(t, sample=sample, downhill=downhill, resolved=resolved):
                 return resolved(

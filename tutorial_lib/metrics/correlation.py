@@ -162,28 +162,27 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
         raise ValueError(f"a fit of five parameters needs at least six samples, not {len(s)}")
     # Both lists are standardized, so that the same starting points fit every scale.
     (s_mean, s_std), (t_mean, t_std) = ((v.mean(), _std(v)) for v in (s, t))
-    u, v = (s - s_mean) / s_std, (t - t_mean) / t_std
+    u, v = ((s - s_mean) / s_std).numpy(), ((t - t_mean) / t_std).numpy()
     curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0, 32.0), (-1.5, -0.75, 0.0, 0.75, 1.5), [0.0], [0.0])
     starts = [(0.0, 1.0, 0.0, (u * v).mean().item(), 0.0), *curves]
 
     def residuals(beta):
-        return (_logistic(u, torch.from_numpy(beta)) - v).numpy()
+        return _logistic(u, beta) - v
 
     def jacobian(beta):
-        sigmoid = scipy.special.expit(beta[1] * (u.numpy() - beta[2]))
+        sigmoid = scipy.special.expit(beta[1] * (u - beta[2]))
         slope = beta[0] * sigmoid * (1 - sigmoid)
-        return np.stack([sigmoid - 0.5, slope * (u.numpy() - beta[2]), -slope * beta[1], u.numpy(), np.ones(len(u))], 1)
+        return np.stack([sigmoid - 0.5, slope * (u - beta[2]), -slope * beta[1], u, np.ones(len(u))], 1)
 
     # All starts at the usual tolerance; then the best of them as exactly as float64 allows.
     rough = [scipy.optimize.least_squares(residuals, start, jacobian, method="lm") for start in starts]
     best = min(rough, key=lambda fit: fit.cost).x
     exact = scipy.optimize.least_squares(residuals, best, jacobian, method="lm", xtol=1e-15, ftol=1e-15)
-    beta = torch.from_numpy(exact.x)
 
     def curve(scores: Tensor) -> Tensor:
         scores = scores if isinstance(scores, Tensor) else torch.from_numpy(np.array(scores, dtype=np.float64))
         u = (scores.detach().to("cpu", torch.float64) - s_mean) / s_std
-        predicted = t_mean + t_std * _logistic(u, beta)
+        predicted = t_mean + t_std * torch.as_tensor(_logistic(u.numpy(), exact.x))
         # Apple GPUs do not support float64.
         return predicted.to(scores.device, scores.dtype if scores.device.type == "mps" else torch.float64)
 
@@ -196,9 +195,9 @@ def _std(v: Tensor) -> Tensor:
     return (scale * scaled.std())[0, 0]
 
 
-def _logistic(s: Tensor, b: Tensor) -> Tensor:
+def _logistic(s: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The logistic curve with the parameters b (5,) at standardized scores."""
-    return b[0] * (torch.sigmoid(b[1] * (s - b[2])) - 0.5) + b[3] * s + b[4]
+    return b[0] * (scipy.special.expit(b[1] * (s - b[2])) - 0.5) + b[3] * s + b[4]
 
 
 @convert_arguments

@@ -205,7 +205,7 @@ def random_noise(
     x, generator, radius = check_bounds(x, bounds), default_generator(generator), _per_image(eps, x)
     if not len(x):
         return x
-    for extreme in eps.aminmax() if isinstance(eps, Tensor) else (eps,):
+    for extreme in eps.detach().aminmax() if isinstance(eps, Tensor) else (eps,):
         check_nonnegative(eps=float(extreme))
     # One image after the other, so that the noise of an image does not depend on how many follow.
     noise = torch.stack([random_normal(generator, *x.shape[1:]) for _ in x]).to(x)

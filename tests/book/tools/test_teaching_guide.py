@@ -102,6 +102,16 @@ def test_notebook_outline_ignores_headings_in_code():
     )
 
 
+def test_predictions_are_those_of_the_core():
+    sources = {"code": "ask_prediction('1.1', 'How many?')", "markdown": "## Go deeper"}
+    cells = [{"cell_type": "markdown", "source": "# T"}]
+    cells += [{"cell_type": kind, "source": source} for kind, source in sources.items()]
+    cells += [{"cell_type": "code", "source": "ask_prediction('1.A', 'How few?')"}]
+    assert notebook_outline.predictions(notebook_outline.sections({"cells": cells}, "x.ipynb")) == [
+        ("1.1", "How many?")
+    ]
+
+
 def test_read_execution_stats_parses_stats_node():
     stats = compute_costs.read_execution_stats(execution_stats.stats_node(RUN))
     assert stats["seconds"] == 61 and stats["processor"] == 44.4 and stats["gigabytes"] == 1.84

@@ -11,6 +11,7 @@ import torchcam.methods
 import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.convnext import CNBlockConfig
 
 from tests.library.attribution.conftest import make_model
 from tutorial_lib import attribution as i
@@ -365,10 +366,18 @@ def test_guided_grad_cam_matches_captum(layer, flattened_cnn, images, predicted_
 NETWORKS = {
     "resnet18": ("layer4", 2),
     "mobilenet_v3_small": ("features", 2),
-    "convnext_tiny": ("features", 2),
+    "ConvNeXt": ("features", 8),
     "densenet121": ("features.norm5", 2),
-    "vit_b_16": ("encoder.layers.encoder_layer_11.ln_1", 4),
-    "swin_t": ("norm", 2),
+    "VisionTransformer": ("encoder.layers.encoder_layer_1.ln_1", 4),
+    "SwinTransformer": ("norm", 8),
+}
+# The published sizes of these take seconds, and have the same layers.
+SMALL = {
+    "ConvNeXt": dict(block_setting=[CNBlockConfig(12, 24, 2), CNBlockConfig(24, None, 2)]),
+    "VisionTransformer": dict(image_size=64, patch_size=16, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64),
+    "SwinTransformer": dict(
+        patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 4], window_size=[4, 4], stochastic_depth_prob=0.0
+    ),
 }
 
 
@@ -376,9 +385,7 @@ NETWORKS = {
 def architecture(name):
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        model = getattr(torchvision.models, name)(
-            weights=None, **({"image_size": 64} if name == "vit_b_16" else {})
-        ).eval()
+        model = getattr(torchvision.models, name)(**SMALL.get(name, {})).eval()
     # Some heads are initialized with zeros, which would block every gradient.
     head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     head.weight.data.normal_(0, 0.05, generator=torch.Generator().manual_seed(0))
@@ -409,7 +416,7 @@ def test_attribution_methods_support_torchvision_architectures(name, assert_unch
         assert map.shape == x.shape and map.isfinite().all() and map.any() and map.dtype == x.dtype
     occlusion_map = i.occlusion(model, x, 3, window=48, stride=16)
     assert occlusion_map.shape == (1, 64, 64) and occlusion_map.any()
-    if name in ("convnext_tiny", "vit_b_16", "swin_t"):
+    if name in SMALL:
         with pytest.raises(ValueError, match="no ReLU was found"):
             i.guided_backprop(model, x, 3)
     else:

@@ -9,7 +9,7 @@ from tutorial_lib import foundations as f
 W, B = noise(C, D, seed=5, low=-1), noise(C, seed=6)
 POINTS = noise(N, 2)
 M = torch.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
-T = torch.linspace(0.01, 1, 20, dtype=torch.float64)
+T = torch.linspace(0.01, 1, 8, dtype=torch.float64)
 STATES = [{"w": noise(2, 3, seed=s)} for s in range(4)]
 MANY_FEATURES, FEATURE_LABELS = (
     torch.cat([H, H + 0.1 * noise(*H.shape), H - 0.2]),

@@ -50,7 +50,7 @@ CASES = {
     ),
     "bim": attack(u.bim, eps=0.1, n_steps=2),
     "bim, the first": attack(u.bim, eps=0.1, n_steps=2, return_point="first", norm=2),
-    "carlini_wagner": attack(u.carlini_wagner, n_steps=4, binary_search_steps=2, lr=0.1),
+    "carlini_wagner": attack(u.carlini_wagner, n_steps=2, binary_search_steps=2, lr=0.1),
     "counterfactual_gradient_norms": Case(
         u.counterfactual_gradient_norms,
         {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K},

@@ -71,7 +71,7 @@ def test_public_functions_on_gpu_match_cpu_and_are_unchanged_by_autocast(package
 
 @pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])
 @given(data=st.data())
-@settings(derandomize=True, max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_public_functions_raise_clear_errors_or_are_correct(package, name, data):
     case = CASES[package][name]
     mutations = data.draw(
@@ -119,9 +119,11 @@ REGRESSIONS = [
     ("foundations.TrustScore.fit", "h", "all float16"),
     ("foundations.TrustScore.fit", "h", "nan"),
     ("foundations.trajectory_pca", "w", "nan"),
+    ("foundations.weight_linearization_radius", "objective", "all float16"),
     ("foundations.fisher_diagonal", "x", "float32"),
     ("attribution.map_iou", "first", "nan"),
     ("attribution.map_snr", "maps", "nan"),
+    ("attribution.map_snr", "maps", "no samples"),
     ("attribution.normalize_maps", "maps", "no samples"),
     ("attribution.MLPHead.fit", "label", "below zero"),
     ("uncertainty.grad_trust", "logits", "nan"),
@@ -131,6 +133,7 @@ REGRESSIONS = [
     ("uncertainty.carlini_wagner", "label", "labels of uint8"),
     ("uncertainty.attack_success", "label", "out of range"),
     ("uncertainty.random_noise", "x", "no samples"),
+    ("uncertainty.random_noise", "eps", "with a graph"),
     ("quality_and_saliency.UNIQUEQuality.fit", "x", "with a graph"),
     ("quality_and_saliency.surprisal", "reference", "constant"),
     ("quality_and_saliency.ssim", "x", "float32"),

@@ -2,16 +2,17 @@
 
 import pytest
 import torch
+import torchvision
+from torchvision.models.convnext import CNBlockConfig
 
 from tests._reference import gradient_products_by_loop, init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import gradients as g
 from tutorial_lib.models import load
 
-torchvision = pytest.importorskip("torchvision")
 NETWORKS = {
     "resnet18": {},
     "mobilenet_v3_small": {},
-    "convnext_tiny": {},
+    "ConvNeXt": dict(block_setting=[CNBlockConfig(12, 24, 2), CNBlockConfig(24, None, 1)]),
     "densenet121": {},
     "vit_b_16": {"image_size": 32},
     "VisionTransformer": dict(image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=12, mlp_dim=24),

@@ -14,8 +14,8 @@ def sample_correlated_scores(generator, n, noise_a, noise_b, shared):
 @pytest.mark.parametrize("shared", [0.0, 1.5])
 def test_steiger_test_false_positive_rate_matches_level(shared):
     generator = torch.Generator().manual_seed(1)
-    p = torch.tensor([steiger_test(*sample_correlated_scores(generator, 60, 1.0, 1.0, shared)).p for _ in range(1_000)])
-    # The standard deviation of the rate is 0.7 percentage points at a level of 5%.
+    p = torch.tensor([steiger_test(*sample_correlated_scores(generator, 60, 1.0, 1.0, shared)).p for _ in range(600)])
+    # The standard deviation of the rate is 0.9 percentage points at a level of 5%.
     assert abs((p < 0.05).double().mean() - 0.05) < 0.025 and abs(p.mean() - 0.5) < 0.04
 
 
