@@ -6,7 +6,7 @@
 #   make lint                check format, style, types, docstrings and spelling
 #   make test-gpu            run the tests marked `gpu` on a GPU with CUDA, or without one on an emulated device, as `make test` does
 #   make test-accelerator    run all chapters on a GPU with CUDA, or without one on an emulated device
-#   make test-slow           build the course, then run the slow tests that `make test` omits, and the chapters as Jupyter runs them
+#   make test-slow           build the course, then run the slow tests that `make test` omits
 #   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller; this download was not tested
 #   make slides              write a slide deck for each chapter and each route, from the outputs of the last build
 #   make pdf                 print the whole book into one PDF, with Chromium
@@ -50,10 +50,10 @@ pdf: book
 bundle: slides
 	$(PY) -m tools.make_bundle
 
-# Tests and doctests in one run of pytest with one summary, then the tests for a GPU. The build has executed every cell of every chapter.
-# Only `make test-slow` needs nbval, whose import takes seconds in every process.
+# Doctests of the library and, with nbval, every cell of every chapter, in one run of pytest with one summary; then the tests for a GPU.
 test: slides
-	$(PYTEST) -p no:nbval tests tutorial_lib -m "not slow and not gpu" --dist loadfile --doctest-modules
+	$(PYTEST) tests tutorial_lib chapters -m "not slow and not gpu" --dist loadfile --doctest-modules \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=180
 	$(MAKE) test-gpu
 
 test-lib: .venv/.ready
@@ -66,9 +66,8 @@ test-gpu: .venv/.ready
 test-accelerator: .venv/.ready
 	$(PY) -m tests.accelerator.run_chapter chapters/*.ipynb
 
-# Also every cell of every chapter with nbval, as in Jupyter: outside of a build, figures have sliders that a kernel answers.
 test-slow: slides .venv/.snakemake
-	$(PYTEST) tests chapters -m "slow or notebook" --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=180
+	$(PYTEST) tests -m slow --dist loadfile
 
 lint: .venv/.ready
 	$(PY) -m ruff check .

@@ -9,11 +9,10 @@ import re
 import symtable
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from docs_ext import advanced_sections, execution_stats
-from tools import make_slides, repo_url, store_outputs
+from tools import repo_url
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -184,23 +183,6 @@ def test_notebook_stores_only_compared_outputs(notebook):
     assert wrongly_stored(notebook) == []
 
 
-def changed_outputs(stored, executed):
-    """Return the code cells whose outputs, run again, differ from those that their notebook stores."""
-    return [
-        text(cell)
-        for cell, ran in zip(code(stored), code(executed), strict=True)
-        if store_outputs.keep_checked_outputs(cell, ran) != cell["outputs"]
-    ]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_stored_outputs_are_those_of_the_build(book, path):
-    executed = json.loads(nbformat.v4.nbjson.writes(make_slides.executed(ROOT, path.stem)))
-    # A build appends a cell to each chapter, which measures its execution.
-    executed["cells"] = [cell for cell in executed["cells"] if execution_stats.PLACEHOLDER not in tags(cell)]
-    assert changed_outputs(json.loads(path.read_text(encoding="utf-8")), executed) == []
-
-
 def test_notebook_metadata_is_minimal(notebook):
     assert set(notebook["metadata"]) <= {"kernelspec", "language_info", "accelerator", "colab"}
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
@@ -358,16 +340,6 @@ def test_wrongly_stored_detects_each_mismatch(outputs, count, metadata):
 
 def test_wrongly_stored_accepts_compared_outputs():
     assert wrongly_stored(cell("x", TEXT, 1, tags=["nbval-check-output"])) == wrongly_stored(cell("x")) == []
-
-
-@pytest.mark.parametrize(
-    ("outputs", "is_changed"),
-    [(TEXT, False), ([], True), ([{**TEXT[0], "text": ["two\n"]}], True), (TEXT + RESULT, True)],
-)
-def test_changed_outputs_compares_tagged_cells_only(outputs, is_changed):
-    stored = cell("x", TEXT, 1, tags=["nbval-check-output"])
-    assert changed_outputs(stored, cell("x", outputs, 1)) == ["x"] * is_changed
-    assert changed_outputs(cell("x"), cell("x", outputs, 1)) == []
 
 
 @pytest.mark.parametrize(
