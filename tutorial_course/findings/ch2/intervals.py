@@ -24,7 +24,14 @@ class Interval(NamedTuple):
     high: float
 
     def __format__(self, number_format: str) -> str:
-        """Return the text ``value (low to high)``, with the format of a number for all three; a sign is kept."""
+        """Return the text ``value (low to high)``.
+
+        Args:
+            number_format: Python's format specification for all three numbers.
+
+        Returns:
+            The text.
+        """
         value, low, high = (format(number, number_format) for number in self)
         return f"{value} ({low} to {high})"
 
