@@ -38,9 +38,9 @@ def test_claim_ids_are_unique():
         ("purview", {"stated": None}, "state a verdict or give evidence, not both"),
         ("gradtrust", {"stated": claims.NOT_CONFIRMED_HERE}, "state a verdict or give evidence, not both"),
         ("open-set", {"differs": ()}, "must name the parts of the setting that differ"),
-        ("contrast", {"differs": ()}, "must name the parts of the setting that differ"),
+        ("counterfactual", {"differs": ()}, "must name the parts of the setting that differ"),
         ("contrast", {"differs": ("colour",)}, "no part 'colour'; choose from: network; data"),
-        ("contrast", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "needs equal settings, but they differ in"),
+        ("counterfactual", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "needs equal settings, but they differ in"),
         ("contrast", {"paper": None}, "describe the paper's setting and ours"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
     ],
@@ -132,6 +132,8 @@ def test_number_of_computed_verdicts():
     computed = {claim.id for claim in claims.CLAIMS if claim.computed}
     assert computed == {
         "neighbours",
+        "contrast",
+        "contrast-pixels",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

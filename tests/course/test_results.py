@@ -134,10 +134,17 @@ def test_assert_reproduces_compares_fresh_with_stored_proportions():
     assert_reproduces(stored, [0.92, 0.50], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(
         AssertionError,
-        match=(
-            "model_card, fraction 1: 30.0% now, 52.0% stored; compute it again with `python -m experiments model_card`"
-        ),
+        match=("model_card, value 1: 0.3 now, 0.52 stored; compute it again with `python -m experiments model_card`"),
     ):
         assert_reproduces(stored.query("level > 0"), [0.92, 0.30], [0.90, 0.52], n_fresh=400, n_stored=700)
     with pytest.raises(ValueError):
         assert_reproduces(stored, [0.9], [0.9, 0.8], n_fresh=1, n_stored=1)
+
+
+def test_assert_reproduces_with_tolerance_rejects_small_differences():
+    stored = load_result("model_card")
+    assert_reproduces(stored, [0.501], [0.5], tolerance=0.002)
+    with pytest.raises(AssertionError, match="value 0: 0.503 now, 0.5 stored"):
+        assert_reproduces(stored, [0.503], [0.5], tolerance=0.002)
+    with pytest.raises(ValueError, match="give a tolerance, or n_fresh and n_stored"):
+        assert_reproduces(stored, [0.5], [0.5], n_fresh=10)

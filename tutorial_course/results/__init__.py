@@ -126,28 +126,39 @@ def assert_reproduces(
     fresh: Iterable[float],
     stored: Iterable[float],
     *,
-    n_fresh: int,
-    n_stored: int,
+    n_fresh: int | None = None,
+    n_stored: int | None = None,
     slack: float = 0.02,
+    tolerance: float | None = None,
 ) -> None:
-    """Raise an error if recomputed fractions differ from the stored ones by more than chance.
+    """Raise an error if recomputed values differ from the stored ones.
+
+    Proportions of different samples may differ by chance: give the numbers of samples. For other quantities, or for
+    values of the same images, give the tolerance.
 
     Args:
         table: the stored result, which the error message names.
-        fresh: recomputed fractions.
-        stored: the stored fractions, in the same order.
-        n_fresh: number of samples of the recomputed fractions.
-        n_stored: number of samples of the stored fractions.
-        slack: further difference that is allowed between machines.
+        fresh: recomputed values.
+        stored: the stored values, in the same order.
+        n_fresh: number of samples of the recomputed proportions.
+        n_stored: number of samples of the stored proportions.
+        slack: further difference of proportions that is allowed between machines.
+        tolerance: largest difference that is allowed, for example the rounding error if the images are the same; None
+            allows four standard deviations of the difference of two proportions, plus the slack.
 
     Raises:
-        AssertionError: a pair differs by more than four standard deviations plus the slack.
+        AssertionError: a pair differs by more than is allowed.
+        ValueError: neither a tolerance nor both numbers of samples are given.
     """
+    if tolerance is None and None in (n_fresh, n_stored):
+        raise ValueError("give a tolerance, or n_fresh and n_stored to compare proportions of different samples")
     for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
-        spread = (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5
-        if abs(a - b) > 4 * spread + slack:
+        allowed = tolerance
+        if allowed is None:
+            allowed = 4 * (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5 + slack
+        if abs(a - b) > allowed:
             raise AssertionError(
-                f"{table.attrs['name']}, fraction {i}: {a:.1%} now, {b:.1%} stored; compute it again with "
+                f"{table.attrs['name']}, value {i}: {a:.4g} now, {b:.4g} stored; compute it again with "
                 f"`{table.attrs['provenance']['command']}`"
             )
 

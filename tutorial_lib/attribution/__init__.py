@@ -19,7 +19,7 @@ from tutorial_lib.attribution.faithfulness import (
 )
 from tutorial_lib.attribution.fisher import LastLayerFisher, last_layer_fisher
 from tutorial_lib.attribution.introspection import IntrospectiveClassifier, MLPHead, introspective_features
-from tutorial_lib.attribution.localization import energy_pointing_game, pointing_game
+from tutorial_lib.attribution.localization import energy_pointing_game, pointing_game, precision_at_k
 from tutorial_lib.attribution.maps import l1_ratio, normalize_maps, reduce_channels, upsample
 from tutorial_lib.attribution.occlusion import occlusion, occlusion_windows
 from tutorial_lib.attribution.pixel import (
@@ -64,6 +64,7 @@ __all__ = [
     "occlusion",
     "occlusion_windows",
     "pointing_game",
+    "precision_at_k",
     "reduce_channels",
     "saliency",
     "smoothgrad",

@@ -87,6 +87,40 @@ def energy_pointing_game(maps: Tensor, masks: Tensor) -> Tensor:
     return ((energy * inside).sum(1) / energy.sum(1)).to(maps.dtype)
 
 
+@convert_arguments
+def precision_at_k(maps: Tensor, masks: Tensor) -> Tensor:
+    """Return the share of each map's k highest pixels that lie inside its mask, where k is the size of the mask.
+
+    The score depends only on the ranking of the pixels. Therefore an increasing function of the map, for example a
+    power that makes it sharper, does not change it, in contrast to :func:`energy_pointing_game`. If several pixels
+    share the k-th highest value, the score is the expected one of choosing among them at random: a constant map scores
+    the fraction of the image that the mask covers.
+
+    Args:
+        maps: maps (N, H, W), signed, floats.
+        masks: masks (N, H, W), bool.
+
+    Returns:
+        Scores (N,) in [0, 1]; 0 for an empty mask. Higher is better.
+
+    Raises:
+        ValueError: maps and masks of different shapes, masks that are not bool, or maps that are not finite.
+
+    Example:
+        >>> mask = torch.tensor([[[True, False, True, False]]])
+        >>> precision_at_k(torch.tensor([[[4., 3., -2., 0.]]]), mask), precision_at_k(torch.zeros(1, 1, 4), mask)
+        (tensor([0.5000]), tensor([0.5000]))
+    """
+    values, inside = _flatten_maps_and_masks(maps, masks)
+    k = inside.sum(1, keepdim=True)
+    threshold = values.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0))
+    above, tied = values > threshold, values == threshold
+    # Of the tied pixels, as many as are missing are chosen at random.
+    missing = k[:, 0] - above.sum(1)
+    hits = (above & inside).sum(1) + missing * (tied & inside).sum(1).to(promote_to_float32(maps)) / tied.sum(1)
+    return (hits / k[:, 0].clamp(min=1)).to(maps.dtype)
+
+
 def _flatten_maps_and_masks(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Maps and masks, checked, (N, H·W) each."""
     values = check_maps(maps, masks.shape, "masks").flatten(1)

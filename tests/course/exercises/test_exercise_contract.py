@@ -26,6 +26,7 @@ MISTAKE_COUNTS = {
     "minimal_weight_update": (5, 0),
     "counterfactual_cam": (6, 0),
     "contrast_weights": (4, 1),
+    "precision_at_k": (6, 0),
     "randomization_score": (5, 0),
     "introspective_features": (3, 1),
     "auroc": (4, 0),

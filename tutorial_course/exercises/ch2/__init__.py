@@ -1,9 +1,17 @@
-"""Chapter 2: counterfactual CAM, contrast weights, the randomization test, introspective features, and a quiz."""
+"""Chapter 2: counterfactual CAM, precision at k, contrast weights, randomization test, introspective features, quiz."""
 
 from tutorial_course.exercises.ch2.contrast_weights import contrast_weights
 from tutorial_course.exercises.ch2.counterfactual_cam import counterfactual_cam
 from tutorial_course.exercises.ch2.introspective_features import introspective_features
+from tutorial_course.exercises.ch2.precision_at_k import precision_at_k
 from tutorial_course.exercises.ch2.quiz import QUIZ
 from tutorial_course.exercises.ch2.randomization_test import randomization_score
 
-__all__ = ["QUIZ", "contrast_weights", "counterfactual_cam", "introspective_features", "randomization_score"]
+__all__ = [
+    "QUIZ",
+    "contrast_weights",
+    "counterfactual_cam",
+    "introspective_features",
+    "precision_at_k",
+    "randomization_score",
+]

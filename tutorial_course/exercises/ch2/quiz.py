@@ -4,32 +4,41 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A Grad-CAM map is bright on the face of the sign. This says that …",
+        "A Grad-CAM map is high on the face of the sign. What follows from this?",
         {
-            "channels whose gradient is positive on average are active there.": (
-                "That is its formula in words. Everything beyond it is a claim that has to be tested."
+            "Channels with a positive mean gradient are active there.": (
+                "This is the formula of section 2.1 in words. Every further statement has to be tested."
             ),
-            "those pixels caused the decision.": (
-                "The map does not test this. Remove them and see whether the logit falls."
+            "These pixels caused the prediction.": (
+                "The map does not test this. Remove the pixels, as section 2.2 does, and measure whether the logit of "
+                "the predicted class decreases."
             ),
-            "the network understands the sign.": (
-                "Some maps look just like that with random weights in the last layers."
+            "The network has learned the concept of this sign.": (
+                "Some maps look the same if the weights are random. Section 2.5 tests this."
             ),
-            "the rest of the image could be deleted without changing the prediction.": (
-                "That is a claim, and measurable: deletion and insertion measure it. The map does not."
+            "The rest of the image could be deleted without changing the prediction.": (
+                "This is a claim about an intervention. Deletion and insertion curves measure it (section 2.B). The "
+                "map does not."
             ),
         },
         correct=0,
     ),
     Question(
-        "“Why 30, rather than 30?”, computed for a confident network, gives …",
+        "You compute the contrast map by the loss for Q = P, “Why 30, rather than 30?”, for a confident network. The "
+        "result is …",
         {
-            "Grad-CAM.": "Grad-CAM answers why 30 at all. The loss against the predicted class has almost no gradient.",
-            "a map that is nearly zero and must not be normalized.": (
-                "p − e_P is almost zero, and so is every map computed from it. Print its sum before you show it."
+            "the Grad-CAM map of 30.": (
+                "Grad-CAM differentiates the logit of 30. The loss for the predicted class of a confident network has "
+                "almost no gradient (section 2.4)."
             ),
-            "an error.": "The question is valid, and its answer is a map that is almost zero.",
-            "the whole sign.": "Only if rounding errors were normalized to full scale.",
+            "a map that is nearly zero and must not be normalized.": (
+                "The weights p − e_P are nearly zero, so the map is nearly zero too (section 2.4). Report its total "
+                "value before you show it."
+            ),
+            "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
+            "a map that is high on the whole sign.": (
+                "Only if a map of rounding errors were normalized to its maximum (section 2.4)."
+            ),
         },
         correct=1,
     ),
@@ -48,16 +57,21 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "A center prior, a bright spot in the center, has its maximum on the sign more often than Grad-CAM does. So …",
+        "A narrow Gaussian in the middle of the image has a larger share of its total value on the differing pixels "
+        "than a contrast map has. What follows from this?",
         {
-            "Grad-CAM is useless.": "It loses in a test that the center wins by default. Change the test first.",
-            "the center prior explains the network.": "It uses neither the network nor the image.",
-            "the test rewards the photographer's habit.": (
-                "Signs are usually in the center. Measure the share of the map inside a mask, or use counterfactual "
-                "pairs, where the center carries no information."
+            "The contrast map depends on nothing that the network has learned.": (
+                "The comparison does not test this. Section 2.5 does, by randomizing the weights."
             ),
-            "we should average over more images.": (
-                "More images make the mean more precise. A bias does not average out."
+            "The Gaussian explains the prediction.": (
+                "It uses neither the image nor the network, so it cannot explain the prediction (section 2.3)."
+            ),
+            "The metric can be increased by making a map narrower, so it does not compare the methods fairly.": (
+                "Precision at k depends only on the ranking of the pixels, so the width of the Gaussian does not "
+                "change it (section 2.3)."
+            ),
+            "More images are needed.": (
+                "More images make the mean more precise, but they do not remove the bias of the metric (section 2.3)."
             ),
         },
         correct=2,

@@ -1,0 +1,17 @@
+"""The figure of the gains by pair of signs."""
+
+import pytest
+
+from tutorial_course.plots.ch2 import gain_by_pair_figure
+
+
+def test_gain_by_pair_figure_orders_pairs_by_mean_and_shows_percentage_points():
+    gains = {"a, not b": [0.1, 0.3], "c, not d": [-0.2, 0.0], "e, not f": [0.4, 0.5]}
+    figure = gain_by_pair_figure(gains, "A dot plot with three pairs of signs.").figure
+    (axis,) = figure.axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["c, not d", "a, not b", "e, not f"]
+    first, second, means = axis.lines[1:]
+    assert list(first.get_xdata()) == pytest.approx([-20, 10, 40])
+    assert list(second.get_xdata()) == pytest.approx([0, 30, 50])
+    assert list(means.get_xdata()) == pytest.approx([-10, 20, 45])
+    assert means.get_label() == "mean of the networks"
