@@ -1,8 +1,20 @@
-"""How much more precisely a contrast map locates the pixels that differ, for each pair of signs."""
+"""Contrast maps of counterfactual pairs, and how precisely they locate the pixels that differ."""
 
 from collections.abc import Mapping, Sequence
 
-from tutorial_course.plots.core import PALETTE, FigureWithAltText, legend_above, panels, style, with_alt_text
+from torch import Tensor
+
+from tutorial_course.plots.core import (
+    PALETTE,
+    FigureWithAltText,
+    legend_above,
+    overlay_maps,
+    panels,
+    style,
+    with_alt_text,
+)
+from tutorial_lib.attribution import precision_at_k, upsample
+from tutorial_lib.data.counterfactuals import CounterfactualPair
 
 MARKERS = ("o", "s", "^", "D", "v")
 
@@ -41,3 +53,27 @@ def gain_by_pair_figure(gains: Mapping[str, Sequence[float]], alt: str) -> Figur
         )
         legend_above(figure)
     return with_alt_text(figure, alt)
+
+
+def pair_map_figure(pair: CounterfactualPair, maps: Tensor, P: str, Q: str, title: str) -> FigureWithAltText:
+    """Return a figure of one counterfactual pair and a map of its image, with the outline of the differing pixels.
+
+    Args:
+        pair: the pair, of one image.
+        maps: the map (1, h, w), of any size.
+        P: name of the sign in the image.
+        Q: name of the sign in the counterfactual.
+        title: title of the map.
+
+    Returns:
+        The figure, with the precision at k below the map.
+    """
+    truth, heatmap = pair.difference[:, 0], upsample(maps, pair.image.shape[-2:])
+    score = f"precision {precision_at_k(heatmap, truth).item():.2f}"
+    images = {f"P: {P}": pair.image, f"Q: {Q}": pair.counterfactual}
+    figure = overlay_maps(images, {title: heatmap}, outline_masks=truth, notes={title: [score]}, image_height=1.7)
+    return with_alt_text(
+        figure,
+        f"The sign {P}, its counterfactual {Q}, and the map “{title}”, in which the pixels that differ are outlined: "
+        f"{score}.",
+    )
