@@ -82,7 +82,7 @@ def test_localization_of_center_prior_exceeds_chance_on_centered_masks():
     )
 
 
-@pytest.mark.parametrize("measure", [info.pointing_game, info.energy_pointing_game])
+@pytest.mark.parametrize("measure", [info.pointing_game, info.energy_pointing_game, info.precision_at_k])
 def test_localization_rejects_invalid_maps_and_masks(measure, masks):
     maps = uniform(5, 12, 12)
     for bad, mask, message in [
@@ -309,7 +309,7 @@ def test_faithfulness_on_gpu_matches_cpu(signs, images, masks, assert_unchanged,
         torch.testing.assert_close(
             f(gpu_model, x, maps.to(accelerator)).cpu(), f(signs, images, maps), rtol=1e-8, atol=1e-10
         )
-    for measure in (info.pointing_game, info.energy_pointing_game):
+    for measure in (info.pointing_game, info.energy_pointing_game, info.precision_at_k):
         torch.testing.assert_close(
             measure(maps.to(accelerator), masks.to(accelerator)).cpu(), measure(maps, masks), rtol=1e-10, atol=0
         )

@@ -1,9 +1,9 @@
-"""The pointing game with a tolerance."""
+"""The pointing game with a tolerance, and the precision at k."""
 
 import pytest
 import torch
 
-from tutorial_lib.attribution import pointing_game
+from tutorial_lib.attribution import pointing_game, precision_at_k
 
 
 def naive_pointing_game(maps, masks, tolerance):
@@ -36,3 +36,25 @@ def test_pointing_game_accepts_large_tolerance_on_large_maps():
     masks = torch.zeros(2, 512, 512, dtype=torch.bool)
     masks[:, 256, 256] = True
     assert pointing_game(maps, masks, tolerance=400).tolist() == [1, 1]
+
+
+def test_precision_at_k_counts_the_highest_pixels_of_untied_maps():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(20, 13, 17, generator=generator, dtype=torch.float64)
+    masks = torch.rand(20, 13, 17, generator=generator) > 0.7
+    for values, mask, score in zip(maps, masks, precision_at_k(maps, masks)):
+        k = int(mask.sum())
+        highest = sorted(zip(values.flatten().tolist(), mask.flatten().tolist()), reverse=True)[:k]
+        assert score.item() == pytest.approx(sum(inside for _, inside in highest) / k, abs=1e-12)
+    # Only the ranking counts: a sharper map has the same score.
+    torch.testing.assert_close(precision_at_k(maps.exp() ** 5, masks), precision_at_k(maps, masks))
+
+
+def test_precision_at_k_of_tied_pixels_is_the_mean_over_random_choices():
+    maps = torch.tensor([[[3.0, 1, 1, 1, 0]]]).double()
+    mask = torch.tensor([[[True, True, False, False, True]]])  # k = 3: the first pixel, and two of the three ties
+    assert precision_at_k(maps, mask).item() == pytest.approx((1 + 2 * 1 / 3) / 3)
+    noise = 1e-6 * torch.rand(4000, 1, 5, generator=torch.Generator().manual_seed(0)).double()
+    assert precision_at_k(maps + noise, mask.expand(4000, 1, 5)).mean().item() == pytest.approx(5 / 9, abs=0.01)
+    masks = torch.stack([torch.zeros(1, 5), torch.ones(1, 5)]).bool()
+    assert precision_at_k(maps.expand(2, 1, 5), masks).tolist() == [0, 1]

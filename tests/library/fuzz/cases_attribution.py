@@ -78,6 +78,7 @@ CASES = {
     "occlusion": Case(lambda **k: i.occlusion(window=4, **k), MODEL_ARGUMENTS, MODEL_ROWS),
     "map_iou": Case(i.map_iou, {"first": MAPS, "second": MORE_MAPS}, "first second"),
     "pointing_game": Case(i.pointing_game, {"maps": MAPS, "masks": MASKS}, "maps masks"),
+    "precision_at_k": Case(i.precision_at_k, {"maps": MAPS, "masks": MASKS}, "maps masks"),
     "model_randomization_test": Case(
         lambda model, x: i.model_randomization_test(model, x, lambda m, x: i.saliency(m, x, 1))[1],
         {"model": MODEL, "x": X},
