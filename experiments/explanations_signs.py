@@ -7,17 +7,20 @@ from functools import partial
 
 import scipy
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib import attribution as I
-from tutorial_lib.data import SIGNS, counterfactual_pairs, render
+from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, counterfactual_pairs, render
+from tutorial_lib.data import load as load_data
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
-from tutorial_lib.gradients import find_layer, logit_difference
-from tutorial_lib.metrics import center_bias_map, gaussian_smooth, random_map, uniform_map
+from tutorial_lib.gradients import contrast_loss, find_layer, layer_gradient, logit_difference, penultimate_features
+from tutorial_lib.metrics import auroc, bootstrap_interval, center_bias_map, gaussian_smooth, random_map, uniform_map
 from tutorial_lib.models import load
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 N_PAIRS, N_RANDOMIZED, N_RANDOMIZATIONS, N_EVALUATED = 12, 2, 10, 8
+N_CORRUPTED = 60  # test images per corruption
 LAYERS = ("head", "block3", "block2", "block1", "stem")
 # Methods with many passes are randomized at the last layer only, and in fewer runs.
 SLOW_METHODS, N_SLOW_RANDOMIZATIONS = ("occlusion", "SmoothGrad", "integrated gradients"), 4
@@ -28,7 +31,14 @@ PROTOCOLS = {"grey": (0.5, 12), "black": (0.0, 12), "blurred": ("blurred", 12), 
 CENTRE_WIDTHS, SMOOTH_WIDTH = (0.05, 0.1, 0.15, 0.25, 0.5), 9.0
 # The metrics that only depend on the ranking of the pixels, which are also stored as differences from the centre prior.
 RANK_METRICS = ("precision sign", "precision glyph", "deletion grey", "deletion blurred", "insertion blurred")
-SMALL = {"N_PAIRS": 1, "N_RANDOMIZED": 1, "N_RANDOMIZATIONS": 1, "N_EVALUATED": 1, "LAYERS": ("head", "stem")}
+SMALL = {
+    "N_PAIRS": 1,
+    "N_RANDOMIZED": 1,
+    "N_RANDOMIZATIONS": 1,
+    "N_EVALUATED": 1,
+    "N_CORRUPTED": 10,
+    "LAYERS": ("head", "stem"),
+}
 
 Explain = Callable[[nn.Module, Tensor, object], Tensor]
 
@@ -99,46 +109,93 @@ def sign_scenes(each: int, seed: int, device) -> tuple[Tensor, Tensor, Tensor, T
     return pairs.image, pairs.counterfactual, pairs.difference[:, 0], p, q
 
 
+def mean_mask_of_other_scenes(masks: Tensor, classes: Tensor) -> Tensor:
+    """Return the mean mask of the other scenes with the same class, (N, H, W); it uses no network and no image."""
+    same = (classes[:, None] == classes).to(torch.float32).fill_diagonal_(0)
+    return torch.einsum("nm,mhw->nhw", same / same.sum(1, keepdim=True).clamp(min=1), masks.to(torch.float32))
+
+
+def evidence_change(model: nn.Module, x: Tensor, counterfactual: Tensor, layer: str, q: Tensor) -> Tensor:
+    """Return the change of the contrast map if the sign is replaced: Σ_k α_k (A^k(x) − A^k(x')), (N, h, w).
+
+    The weights α are those of the contrast at x. What both images share cancels.
+    """
+    A, gradient = layer_gradient(model, x, layer, contrast_loss(q))
+    other, _ = layer_gradient(model, counterfactual, layer)
+    return torch.einsum("nk,nkhw->nhw", gradient.mean((-2, -1)), A - other).detach()
+
+
+def bootstrap_over_pairs(values: Tensor, pairs: Tensor, resample_pairs: bool = True) -> tuple[float, float]:
+    """Return the 95% bootstrap interval of a mean over scenes of several pairs of signs.
+
+    The scenes are resampled within each pair. Before that, the pairs are resampled too, so that the interval holds for
+    further pairs, or they are kept, so that it holds for these pairs alone.
+    """
+    generator = torch.Generator().manual_seed(0)
+    groups = [values[pairs == pair].double().cpu() for pair in pairs.unique()]
+    means = []
+    for _ in range(1000):
+        chosen = torch.randint(len(groups), (len(groups),), generator=generator).tolist()
+        scenes = [groups[i] for i in (chosen if resample_pairs else range(len(groups)))]
+        scenes = [scene[torch.randint(len(scene), (len(scene),), generator=generator)] for scene in scenes]
+        means.append(torch.cat(scenes).mean())
+    low, high = torch.stack(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return round(float(low), 4), round(float(high), 4)
+
+
+def interval_columns(name: str, values: Tensor, pairs: Tensor) -> dict[str, float]:
+    """Return the mean of values and its interval over pairs of signs and their scenes, as columns of a row."""
+    low, high = bootstrap_over_pairs(values, pairs)
+    return {name: mean(values), f"{name}_low": low, f"{name}_high": high}
+
+
 def counterfactual_localization(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
-    """Return the share of each map on the pixels that differ, for "why P?" and "why P, rather than Q?"."""
+    """Return how well each map locates the pixels that differ, for "why P?" and "why P, rather than Q?".
+
+    The contrast is the loss to Q. The controls are maps that use no network, among them the mean mask of other scenes,
+    and the contrast with a random class R. Differences are paired: ``over_centre`` is the precision at k minus that of
+    the centre prior, ``gain`` minus that of "why P?", ``gain_of_Q`` that of Q minus that of R. ``better`` is the share
+    of images in which the mass is larger than for "why P?".
+    """
     x, counterfactual, mask, p, q = sign_scenes(each, seed, device)
     # Both images are classified correctly, and occlusion leaves some of the differing pixels visible.
     valid = correctly_classified(model, x, p) & correctly_classified(model, counterfactual, q) & mask.flatten(1).any(1)
-    x, mask, p, q = x[valid], mask[valid], p[valid], q[valid]
-    rows = []
-    for method, maps in baseline_maps(x).items():
-        scores = {
-            "mass": mean(I.energy_pointing_game(maps, mask)),
-            "point": mean(I.pointing_game(maps, mask)),
-            "better": None,
-        }
-        rows.append(
-            {
-                "kind": "counterfactual pairs",
-                "network": name,
-                "method": method,
-                "question": "none",
-                "images": len(x),
-                **scores,
-            }
-        )
+    x, counterfactual, mask, p, q = (values[valid] for values in (x, counterfactual, mask, p, q))
+    # The random class R is neither P nor Q.
+    preference = torch.rand(len(x), len(SIGNS), generator=torch.Generator().manual_seed(seed)).to(device)
+    r = preference.scatter(1, torch.stack([p, q], 1), -1).argmax(1)
+    centre = I.precision_at_k(center_bias_map(x[:, 0]), mask)
+
+    def scores(method: str, question: str, maps: Tensor) -> tuple[dict, Tensor, Tensor]:
+        mass, precision = I.energy_pointing_game(maps, mask), I.precision_at_k(maps, mask)
+        row = {"kind": "counterfactual pairs", "network": name, "method": method, "question": question}
+        row |= {"images": len(x), "mass": mean(mass), "point": mean(I.pointing_game(maps, mask)), "better": None}
+        row |= interval_columns("precision", precision, p) | interval_columns("over_centre", precision - centre, p)
+        return row | {"precision_of_pairs": [mean(precision[p == c]) for c in p.unique()]}, mass, precision
+
+    without_network = {
+        **baseline_maps(x),
+        **{f"centre, width {spread}": center_bias_map(x[:, 0], spread=spread) for spread in CENTRE_WIDTHS},
+        "mean mask of other scenes": mean_mask_of_other_scenes(mask, p),
+        "true mask at 12 × 12": I.upsample(F.adaptive_avg_pool2d(mask[:, None].to(x), 12)[:, 0], x.shape[-2:]),
+    }
+    rows = [scores(method, "none", maps)[0] for method, maps in without_network.items()]
+    change = I.upsample(evidence_change(model, x, counterfactual, "block3", q), x.shape[-2:])
+    rows.append(scores("change of the contrast", "counterfactual", change)[0])
+    questions = {"why P": p, "why P, rather than Q": contrast_loss(q), "why P, rather than R": contrast_loss(r)}
     for method, explain in methods("block3").items():
-        shares = {}
-        for question, J in {"why P": p, "why P, rather than Q": logit_difference(q, p)}.items():
-            maps = to_image_maps(explain(model, x, J))
-            shares[question] = I.energy_pointing_game(maps, mask)
-            scores = {"mass": mean(shares[question]), "point": mean(I.pointing_game(maps, mask)), "better": None}
-            rows.append(
-                {
-                    "kind": "counterfactual pairs",
-                    "network": name,
-                    "method": method,
-                    "question": question,
-                    "images": len(x),
-                    **scores,
-                }
-            )
-        rows[-1]["better"] = mean(shares["why P, rather than Q"] > shares["why P"])
+        asked = questions | ({"why P, rather than Q, logits": logit_difference(q, p)} if method == "Grad-CAM" else {})
+        masses, precisions = {}, {}
+        for question, J in asked.items():
+            row, masses[question], precisions[question] = scores(method, question, to_image_maps(explain(model, x, J)))
+            if question != "why P":
+                gain = precisions[question] - precisions["why P"]
+                low, high = bootstrap_over_pairs(gain, p, resample_pairs=False)
+                row |= {"better": mean(masses[question] > masses["why P"]), **interval_columns("gain", gain, p)}
+                row |= {"gain_of_these_pairs_low": low, "gain_of_these_pairs_high": high}
+            if question == "why P, rather than R":
+                row |= interval_columns("gain_of_Q", precisions["why P, rather than Q"] - precisions[question], p)
+            rows.append(row)
     return rows
 
 
@@ -343,15 +400,45 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
     return rows
 
 
+def fisher_rows(name: str, model: nn.Module, device, each: int) -> list[dict]:
+    """Return the trace of the Fisher information of the last layer for correct and for wrong predictions.
+
+    The images are test images under twelve corruptions at severity 3, ``each`` per corruption. The columns ``trace``
+    and ``true`` are medians of tr F and of the squared gradient norm for the true label. ``auroc`` says how well the
+    trace separates a group of wrong predictions from the correct ones, with its interval over images.
+    """
+    images, labels = (values[: each * len(CORRUPTIONS)] for values in load_data("signs", "test", device=device))
+    parts = zip(CORRUPTIONS, images.split(each), strict=True)
+    x = torch.cat([corrupt(part, kind, 3, generator=torch.Generator().manual_seed(0)) for kind, part in parts])
+    z, h = (values.double() for values in penultimate_features(model, x))
+    p, trace = z.softmax(1), I.last_layer_fisher(z, h).trace
+    true = (p - F.one_hot(labels, p.shape[1])).square().sum(1) * h.square().sum(1)
+    correct, confident = p.argmax(1) == labels, p.amax(1) > 0.95
+    rows = []
+    groups = {"correct": correct, "wrong": ~correct, "wrong and confident": ~correct & confident}
+    for group, members in groups.items():
+        row = {"kind": "Fisher information", "network": name, "group": group, "images": int(members.sum())}
+        row |= {"trace": round(float(trace[members].median()), 4), "true": round(float(true[members].median()), 4)}
+        if group != "correct":
+            low, high = bootstrap_interval(auroc, trace[correct], trace[members], paired=False)
+            row |= {"auroc": round(auroc(trace[correct], trace[members]), 4)}
+            row |= {"low": round(low, 4), "high": round(high, 4)}
+        rows.append(row)
+    return rows
+
+
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    return [f"{kind}, {name}" for kind in ("counterfactual pairs", "randomization", "metrics") for name in NETWORKS]
+    kinds = ("counterfactual pairs", "randomization", "metrics", "Fisher information")
+    return [f"{kind}, {name}" for kind in kinds for name in NETWORKS]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one part."""
     kind, _, name = part.partition(", ")
     model = load(name, device)
+    if kind == "Fisher information":
+        return fisher_rows(name, model, device, N_CORRUPTED)
     if kind == "metrics":
         return faithfulness_rows(name, model, seed, device, N_EVALUATED)
     if kind == "counterfactual pairs":

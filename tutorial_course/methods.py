@@ -110,7 +110,7 @@ _ROWS = (
         "selvaraju2020gradcam",
     ),
     Method("contrast CAM", "attribution.contrast_cam", "2.3", "1", (1, 1), "contrast", "prabhushankar2020contrastive"),
-    Method("Fisher information", "attribution.last_layer_fisher", "2.4", "0", (2, 2), "fisher", "alregib2023tutorial"),
+    Method("Fisher information", "attribution.last_layer_fisher", "2.4", "0", (2, 2), "fisher", "amari1998natural"),
     Method(
         "one introspective feature",
         "attribution.introspective_features",

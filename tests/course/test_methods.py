@@ -53,7 +53,9 @@ def test_section_url_in_book_leads_to_anchor_above_heading(monkeypatch):
 def test_section_url_in_notebook_points_to_notebook(monkeypatch):
     monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
     assert section_url("3.6") == "03-uncertainty.ipynb#3.6-%E2%80%A6-and-detect-it"
-    assert section_link("2.3", "ask <why>").endswith('title="2.3 Why P, rather than Q?">ask &lt;why&gt;</a>')
+    assert section_link("2.3", "ask <why>").endswith(
+        'title="2.3 Why P, rather than Q? Contrastive maps">ask &lt;why&gt;</a>'
+    )
     with pytest.raises(ValueError, match="unknown section '9.9'"):
         section_link("9.9")
 

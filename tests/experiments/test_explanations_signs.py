@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from experiments import explanations_signs
+from tutorial_course.findings.ch2 import fisher_by_prediction
 from tutorial_course.results import load_result
-from tutorial_lib import attribution
+from tutorial_lib import attribution, data
 from tutorial_lib.data import render
+from tutorial_lib.gradients import penultimate_features
 from tutorial_lib.metrics import srcc
 from tutorial_lib.models import load
 
@@ -103,6 +105,49 @@ def test_counterfactual_localization_averages_over_correct_pairs(model):
     assert {r["question"] for r in rows if r["method"] == "uniform"} == {"none"}
 
 
+def test_mean_mask_of_other_scenes_excludes_own_scene_and_other_classes():
+    masks = torch.tensor([[[True, False]], [[False, True]], [[True, True]], [[True, False]]])
+    means = explanations_signs.mean_mask_of_other_scenes(masks, torch.tensor([0, 0, 0, 1]))
+    assert means.tolist() == [[[0.5, 1.0]], [[1.0, 0.5]], [[0.5, 0.5]], [[0.0, 0.0]]]
+
+
+def test_evidence_change_is_zero_for_equal_images_and_linear_in_the_features():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3))
+    x, other = torch.rand(2, 2, 1, 2, 2)
+    q = torch.tensor([1, 2])
+    assert not explanations_signs.evidence_change(model, x, x, "0", q).any()
+    change = explanations_signs.evidence_change(model, x, other, "0", q)
+    weights = (model(x).softmax(1) - torch.eye(3)[q]) @ model[3].weight / 4
+    expected = torch.einsum("nk,nkhw->nhw", weights, model[0](x) - model[0](other))
+    torch.testing.assert_close(change, expected.detach())
+
+
+def test_bootstrap_over_pairs_covers_the_spread_between_pairs():
+    pairs = torch.arange(10).repeat_interleave(20)
+    values = pairs.double()  # the pairs differ, and the scenes of a pair are equal
+    low, high = explanations_signs.bootstrap_over_pairs(values, pairs)
+    # The standard error of a mean over ten pairs is sqrt(8.25 / 10) = 0.91.
+    assert high - low == pytest.approx(2 * 1.96 * (8.25 / 10) ** 0.5, rel=0.15)
+    assert explanations_signs.bootstrap_over_pairs(values, pairs, resample_pairs=False) == (4.5, 4.5)
+
+
+def test_counterfactual_localization_stores_paired_differences(model):
+    rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+    by_question = {row["question"]: row for row in rows if row["method"] == "Grad-CAM"}
+    with_Q, without = by_question["why P, rather than Q"], by_question["why P"]
+    centre = next(row for row in rows if row["method"] == "centre")
+    assert with_Q["gain"] == pytest.approx(with_Q["precision"] - without["precision"], abs=2e-4)
+    assert with_Q["over_centre"] == pytest.approx(with_Q["precision"] - centre["precision"], abs=2e-4)
+    with_R = by_question["why P, rather than R"]
+    assert with_R["gain_of_Q"] == pytest.approx(with_Q["precision"] - with_R["precision"], abs=2e-4)
+    assert with_Q["gain_low"] <= with_Q["gain"] <= with_Q["gain_high"]
+    # The order of the pixels of a Gaussian does not depend on its width, but the mass does.
+    centres = [row for row in rows if row["method"].startswith("centre, width")]
+    assert {row["precision"] for row in centres} == {centre["precision"]}
+    assert [row["mass"] for row in centres] == sorted((row["mass"] for row in centres), reverse=True)
+
+
 def test_explanations_signs_table_is_complete():
     table = load_result("explanations_signs")
     methods = set(explanations_signs.methods("block3"))
@@ -120,6 +165,15 @@ def test_explanations_signs_table_is_complete():
         assert (tests[slow]["draws"] == explanations_signs.N_SLOW_RANDOMIZATIONS).all()
         assert (tests[~slow]["draws"] == explanations_signs.N_RANDOMIZATIONS).all()
         assert tests["signed"].between(-1, 1).all() and (tests["signed"].abs() <= tests["absolute"] + 1e-4).all()
+        pairs = rows.query("kind == 'counterfactual pairs'").set_index(["method", "question"])
+        for method in methods:
+            low, gain, high = pairs.loc[(method, "why P, rather than Q"), ["gain_low", "gain", "gain_high"]]
+            assert low <= gain <= high and len(pairs.loc[(method, "why P"), "precision_of_pairs"]) == 14
+        assert rows.query("kind == 'Fisher information'")["group"].tolist() == [
+            "correct",
+            "wrong",
+            "wrong and confident",
+        ]
         metrics = rows.query("kind == 'metrics'").set_index("method")
         widths = {f"centre, width {width}" for width in explanations_signs.CENTRE_WIDTHS}
         controls = {"random", "uniform", "centre", "edges of the image", "random, smooth"}
@@ -165,3 +219,22 @@ def test_faithfulness_rows_match_metrics_of_each_map(model, monkeypatch):
     # The order of the pixels does not depend on the width, and the other widths have no such metrics.
     assert "precision sign" not in rows["centre, width 0.05"] and rows["centre, width 0.05"]["mass sign"] > 0
     assert rows["centre, width 0.25"]["drop"] == rows["centre"]["drop"]
+
+
+def test_fisher_rows_agree_with_findings_of_the_chapter(model):
+    rows = explanations_signs.fisher_rows("here", model, "cpu", each=10)
+    images, labels = (values[:120] for values in data.load("signs", "test"))
+    corrupted = [
+        data.corrupt(part, kind, 3, generator=torch.Generator().manual_seed(0))
+        for kind, part in zip(data.CORRUPTIONS, images.split(10), strict=True)
+    ]
+    z, h = penultimate_features(model, torch.cat(corrupted))
+    correct, uncertain, confident = fisher_by_prediction(z, h, labels)
+    assert [row["images"] for row in rows] == [
+        correct["images"],
+        uncertain["images"] + confident["images"],
+        confident["images"],
+    ]
+    assert rows[0]["trace"] == pytest.approx(correct["trace"], abs=1e-4)
+    assert rows[2]["true"] == pytest.approx(confident["true"], abs=1e-4)
+    assert all(0 <= row["low"] <= row["auroc"] <= row["high"] <= 1 for row in rows[1:])

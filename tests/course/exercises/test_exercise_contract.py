@@ -27,6 +27,7 @@ MISTAKE_COUNTS = {
     "counterfactual_cam": (6, 0),
     "completeness_gap": (7, 0),
     "contrast_weights": (4, 1),
+    "precision_at_k": (6, 0),
     "randomization_score": (6, 0),
     "introspective_features": (3, 1),
     "auroc": (4, 0),

@@ -1,4 +1,4 @@
-"""Exercise 2: the weights of contrast CAM without a backward pass."""
+"""Exercise 2, part 2: the channel weights of the contrast map without a backward pass."""
 
 from __future__ import annotations
 
@@ -84,28 +84,28 @@ contrast_weights = Exercise(
     ),
     measure=_relative_distance,
     known_mistakes={
-        "The weights are negated, so this is evidence for Q. Raise a channel with a large weight for Q: does the loss "
-        "for Q rise or fall, and which of the two should be bright?": _mistake(lambda p, e: e - p),
-        "The division by the number of positions is missing. Change one position of a feature map by 1: by how much "
-        "does its average change?": _mistake(lambda p, e: p - e, Z=lambda _: 1),
-        "It is not p from which you subtract e_Q. Logits do not add up to 1, and a softmax of probabilities is flatter "
-        "than p: what is the derivative of −log p_Q with respect to each logit?": (
+        "The weights are negated, so the map is positive where the evidence supports Q. If a channel with a large "
+        "weight for Q becomes more active, does the loss for Q increase or decrease?": _mistake(lambda p, e: e - p),
+        "The division by the number of positions is missing. If the activation at one position changes by 1, by how "
+        "much does the mean of the feature map change?": _mistake(lambda p, e: p - e, Z=lambda _: 1),
+        "You subtract e_Q from another vector than p. The argument p already contains probabilities, so it needs no "
+        "logarithm and no softmax: what is the derivative of −log p_Q with respect to each logit?": (
             _mistake(lambda p, e: p.log() - e),
             _mistake(lambda p, e: p.softmax(0) - e),
         ),
-        "That is e_P − e_Q, the contrast of two logits. It is used too, but agrees only if p_P is nearly 1; here the "
-        "relative distance is {yours:.0%} of the correct norm. Which classes are missing?": _mistake(
+        "That is e_P − e_Q, the contrast by the difference of two logits. It agrees with p − e_Q only if p_P is nearly "
+        "1; here it is off by {yours:.0%} of the correct norm. Which classes are missing?": _mistake(
             lambda p, e: _one_hot(p, p.argmax()) - e
         ),
     },
     side_effect_checks={
-        'Q = P gives no warning. "Why P, rather than P?" is a valid question, but its answer is almost zero: use '
-        "`warnings.warn`, so that nobody normalizes it to a visible map": _returns_without_warning,
+        'Q = P gives no warning. "Why P, rather than P?" is a valid question, but its map is almost zero: use '
+        "`warnings.warn`, so that the map is not normalized and mistaken for an explanation": _returns_without_warning,
     },
     fallback_hint=(
         "use autograd once: z = W mean(A) + b for a small A, and the gradient of −log softmax(z)_Q with respect to A"
     ),
     success_message=(
-        "No backward pass is needed: if a network ends in averages and a linear layer, p and W determine the gradient."
+        "No backward pass is needed: for global average pooling and a linear layer, p and W determine the gradient."
     ),
 )

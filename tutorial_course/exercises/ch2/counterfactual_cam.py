@@ -87,33 +87,34 @@ counterfactual_cam = Exercise(
     cases=(_make_nearly_empty_case, _make_case(1, 4, 3, 5), _make_case(3, 5, 4, 2), _make_case(2, 2, 5, 5)),
     measure=_ratio_to_grad_cam,
     known_mistakes={
-        "The map is negated after the ReLU, and nothing is left. The ReLU has removed the part that you need: which of "
-        "the two has to come first?": (
+        "The map is negated after the ReLU, so the evidence against P is already removed. Compute the map of one image "
+        "without the ReLU: which of the two operations has to come first?": (
             lambda A, g: -_weighted_sum(A, g).relu(),
             lambda A, g: (-_weighted_sum(A, g).relu()).relu(),
         ),
         "That is Grad-CAM again. Either nothing was negated, or two factors were: what happens to a product when both "
         "factors are negated?": lambda A, g: _weighted_sum(A, g).relu(),
-        "An absolute value makes evidence for P and evidence against it look alike. Only one of the two would have to "
-        "be removed: is it positive or negative?": (
+        "The absolute value makes evidence for P and evidence against P look alike. Removing only one of them would "
+        "increase the logit of P: is it positive or negative in Grad-CAM?": (
             lambda A, g: _weighted_sum(A, g).abs(),
             lambda A, g: (g.mean((2, 3), keepdim=True).abs() * A).sum(1).relu(),
             lambda A, g: _weighted_sum(A, g.abs()).relu(),
         ),
-        "The map is normalized to its maximum. In the first case the map is almost empty, {right:.1%} of the sum of "
-        "Grad-CAM; yours has {yours:.0%}. How could a reader see the difference?": _NORMALIZED_MAPS,
-        "The gradient is not averaged over the positions. A channel has one weight, the same at every position: over "
-        "which axes is its mean taken?": (
+        "The map is normalized to its maximum. In the first case there is little evidence against P, {right:.1%} of "
+        "the sum of Grad-CAM, but your map has {yours:.0%}. Return it without a normalization.": _NORMALIZED_MAPS,
+        "The gradient is not averaged over the positions. Each channel has one weight, which is the same at every "
+        "position: over which axes do you take the mean?": (
             lambda A, g: (-g * A).sum(1).relu(),
             lambda A, g: (-g * A).relu().sum(1),
         ),
-        "The map still has negative values. They are evidence for P, which Grad-CAM shows already: which part shows "
-        "what would have to be removed?": lambda A, g: _weighted_sum(A, -g),
+        "The map still has negative values. They are evidence for P, which Grad-CAM already shows: which function "
+        "removes them?": lambda A, g: _weighted_sum(A, -g),
     },
     fallback_hint=(
         "print the mean gradient of each channel for one image: the channels below zero are those that should be bright"
     ),
     success_message=(
-        "One minus sign, in the right place. Compare its sum with that of Grad-CAM before you interpret the map."
+        "Only the negated weights differ from Grad-CAM. Compare the sum of the map with that of Grad-CAM before you "
+        "interpret it."
     ),
 )

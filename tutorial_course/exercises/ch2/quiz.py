@@ -4,21 +4,21 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A Grad-CAM map has large positive values on the face of a traffic sign. This means that …",
+        "A Grad-CAM map is high on the face of the sign. What follows from this?",
         {
-            "feature maps with a positive mean gradient are active at these positions.": (
-                "This is what the formula computes. Every further interpretation has to be tested (section 2.1)."
+            "Channels with a positive mean gradient are active there.": (
+                "This is the formula of section 2.1 in words. Every further statement has to be tested."
             ),
-            "those pixels caused the prediction.": (
-                "The map alone does not show this. Replace the pixels and measure whether the logit decreases "
-                "(section 2.2)."
+            "These pixels caused the prediction.": (
+                "The map does not test this. Remove the pixels, as section 2.2 does, and measure whether the logit of "
+                "the predicted class decreases."
             ),
-            "the network recognizes the sign for the same reasons as a person.": (
-                "Some maps look the same if the last layer has random weights, so their appearance proves little "
-                "(section 2.5)."
+            "The network has learned the concept of this sign.": (
+                "Some maps look the same if the weights are random. Section 2.5 tests this."
             ),
-            "the rest of the image could be removed without changing the prediction.": (
-                "This is a claim that deletion and insertion measure (section 2.B). The map does not show it."
+            "The rest of the image could be deleted without changing the prediction.": (
+                "This is a claim about an intervention. Deletion and insertion curves measure it (section 2.B). The "
+                "map does not."
             ),
         },
         correct=0,
@@ -62,21 +62,21 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "A center prior, which ignores the network, has its maximum on the sign about as often as Grad-CAM does. So …",
+        "A narrow Gaussian in the middle of the image has a larger share of its total value on the differing pixels "
+        "than a contrast map has. What follows from this?",
         {
-            "Grad-CAM is useless.": (
-                "The result does not show this. It shows that the pointing game cannot distinguish the two maps on "
-                "images with one centered sign. Section 2.B uses metrics that can."
+            "The contrast map depends on nothing that the network has learned.": (
+                "The comparison does not test this. Section 2.5 does, by randomizing the weights."
             ),
-            "the center prior explains the network.": (
-                "A map that uses neither the network nor the image cannot explain a prediction, whatever its score is."
+            "The Gaussian explains the prediction.": (
+                "It uses neither the image nor the network, so it cannot explain the prediction (section 2.3)."
             ),
-            "the test rewards the position of the sign.": (
-                "Signs are usually near the middle of these images. Report the precision at k beside that of the "
-                "center prior, or use counterfactual pairs, in which the other parts of the sign are equally central."
+            "The metric can be increased by making a map narrower, so it does not compare the methods fairly.": (
+                "Precision at k depends only on the ranking of the pixels, so the width of the Gaussian does not "
+                "change it (section 2.3)."
             ),
-            "we should average over more images.": (
-                "More images reduce the statistical error of both scores. A bias of the images does not average out."
+            "More images are needed.": (
+                "More images make the mean more precise, but they do not remove the bias of the metric (section 2.3)."
             ),
         },
         correct=2,

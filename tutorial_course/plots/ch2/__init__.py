@@ -1,6 +1,7 @@
 """The figures of chapter 2, one function per figure."""
 
 from tutorial_course.plots.ch2.attribution_maps import gallery_figure, path_figure
+from tutorial_course.plots.ch2.contrast import gain_by_pair_figure, pair_map_figure
 from tutorial_course.plots.ch2.explanation_uncertainty import explanation_uncertainty_figure, voice_auroc_figure
 from tutorial_course.plots.ch2.faithfulness import deletion_figure, faithfulness_figure
 from tutorial_course.plots.ch2.fisher_closed_form import fisher_divergence_figure, fisher_factor_figure
@@ -25,9 +26,11 @@ __all__ = [
     "fisher_divergence_figure",
     "fisher_factor_figure",
     "gain_by_corruption_figure",
+    "gain_by_pair_figure",
     "gallery_figure",
     "head_gains_figure",
     "introspective_features_figure",
+    "pair_map_figure",
     "path_figure",
     "question_areas_figure",
     "run_gain_figure",

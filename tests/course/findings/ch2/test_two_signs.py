@@ -1,0 +1,67 @@
+"""Scenes of two signs and the interventions on them, with classifiers whose response is known."""
+
+import torch
+from torch import nn
+
+from tutorial_course.findings import ch2 as findings
+from tutorial_lib import models
+from tutorial_lib.runtime import make_generator
+
+
+class BrightnessOfHalf(nn.Module):
+    """Logit 0 is the mean of the left half of the image, logit 1 that of the right half."""
+
+    def forward(self, x):
+        return torch.stack([half.mean((1, 2, 3)) for half in x.chunk(2, 3)], 1)
+
+
+def make_scenes(n, height=8):
+    """Scenes in which Q is on the right for even images."""
+    on_right = torch.arange(n) % 2 == 0
+    half = (torch.arange(2 * height) >= height) == on_right[:, None, None]
+    half = half.expand(n, height, 2 * height)
+    return findings.TwoSignScenes(torch.ones(n, 3, height, 2 * height), (~on_right).long(), on_right, half, half)
+
+
+def test_sampled_scenes_have_a_prediction_among_the_two_signs():
+    network = models.load("signs/classifier")
+    scenes = findings.sample_two_sign_scenes(network, 10, make_generator(0), "cpu")
+    n, _, height, width = scenes.images.shape
+    assert 5 <= n <= 10 and width == 2 * height
+    assert torch.equal(network(scenes.images).argmax(1), scenes.P)
+    # The sign Q lies on its half, and the mask is not empty.
+    assert scenes.Q_mask.flatten(1).any(1).all() and not (scenes.Q_mask & ~scenes.Q_half).any()
+    assert scenes.Q_half.float().mean((1, 2)).eq(0.5).all()
+    assert torch.equal(scenes.Q_half[:, 0, -1], scenes.Q_on_right)
+
+
+def test_logit_changes_measure_the_removed_region():
+    scenes = make_scenes(2)
+    # P is on the left of the first image and on the right of the second one.
+    on_P, on_Q = (~scenes.Q_half).float(), scenes.Q_half.float()
+    noise = torch.rand(2, 8, 16, generator=make_generator(0)) / 10
+    # An eighth of the image is a quarter of a half, and grey is 0.5 below white.
+    torch.testing.assert_close(
+        findings.logit_changes(BrightnessOfHalf(), scenes, on_P + noise), torch.full((2,), -0.125)
+    )
+    torch.testing.assert_close(findings.logit_changes(BrightnessOfHalf(), scenes, on_Q + noise), torch.zeros(2))
+
+
+def test_control_maps_know_the_side_where_they_say_so():
+    scenes = make_scenes(6)
+    maps = scenes.Q_half.float() + torch.rand(6, 8, 16, generator=make_generator(1)) / 10
+    controls = findings.control_maps(maps, scenes, make_generator(0))
+    for name in ("map of another scene, on the side of Q", "disc in the middle of the half with Q"):
+        peaks = controls[name].flatten(1).argmax(1)
+        assert scenes.Q_half.flatten(1).gather(1, peaks[:, None]).all(), name
+    assert torch.equal(controls["map of another scene"][1], maps[0])
+    assert torch.equal(controls["map of another scene, on the side of Q"][1], maps[0].flip(-1))
+
+
+def test_highest_pixels_of_a_disc_are_compact():
+    scenes = make_scenes(1, height=32)
+    controls = findings.control_maps(torch.zeros(1, 32, 64), scenes, make_generator(0))
+    disc = controls["disc in the middle of the half with Q"][0]
+    rows, columns = (disc >= disc.flatten().topk(100).values[-1]).nonzero().T
+    # A disc of 100 pixels has a radius of about 5.6 pixels.
+    assert (rows - 16).abs().max() <= 6 and (columns - 48).abs().max() <= 6
