@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from experiments import explanations_signs
 from tutorial_course.findings.ch2 import fisher_by_prediction

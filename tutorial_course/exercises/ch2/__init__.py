@@ -1,4 +1,4 @@
-"""Chapter 2: the exercises on maps, precision at k, the randomization test, introspection and completeness, and a quiz."""
+"""Chapter 2: maps, precision at k, the randomization test, introspection, completeness, and a quiz."""
 
 from tutorial_course.exercises.ch2.completeness_gap import completeness_gap
 from tutorial_course.exercises.ch2.contrast_weights import contrast_weights

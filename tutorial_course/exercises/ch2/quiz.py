@@ -24,19 +24,20 @@ QUIZ = (
         correct=0,
     ),
     Question(
-        "The question “Why 30, rather than 30?”, evaluated for a confident network, gives …",
+        "You compute the contrast map by the loss for Q = P, “Why 30, rather than 30?”, for a confident network. The "
+        "result is …",
         {
-            "Grad-CAM of the class 30.": (
-                "Grad-CAM differentiates the logit of 30. Here the loss for the label 30 is differentiated, and its "
-                "gradient is almost zero."
+            "the Grad-CAM map of 30.": (
+                "Grad-CAM differentiates the logit of 30. The loss for the predicted class of a confident network has "
+                "almost no gradient (section 2.4)."
             ),
-            "a map that is nearly zero, which must not be rescaled to its own range.": (
-                "The vector p − e_P is almost zero, and so is every map computed from it. Show the map on the scale "
-                "of Grad-CAM (section 2.7)."
+            "a map that is nearly zero and must not be normalized.": (
+                "The weights p − e_P are nearly zero, so the map is nearly zero too (section 2.4). Report its total "
+                "value before you show it."
             ),
-            "an error message.": "The gradient is defined, and the resulting map is almost zero everywhere.",
-            "a map of the whole sign.": (
-                "A map of the whole sign appears only if almost zero values are rescaled to the full range of colors."
+            "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
+            "a map that is high on the whole sign.": (
+                "Only if a map of rounding errors were normalized to its maximum (section 2.4)."
             ),
         },
         correct=1,

@@ -13,10 +13,15 @@ from tutorial_course.findings.ch2.fisher_information import GROUPS, fisher_by_pr
 from tutorial_course.findings.ch2.group_intervals import interval_over_groups
 from tutorial_course.findings.ch2.head_gain import head_gain
 from tutorial_course.findings.ch2.intervals import Interval, mean_interval, proportion_interval
-from tutorial_course.findings.ch2.introspection import accuracy_gains, gain_by_corruption, network_means, t_interval
 from tutorial_course.findings.ch2.locality import backward_time_share, receptive_field
 from tutorial_course.findings.ch2.paradigms import highlighted_shares, neighbour_agreement
 from tutorial_course.findings.ch2.randomization import cascade_similarity, similarity_rows
+from tutorial_course.findings.ch2.second_stage_gains import (
+    accuracy_gains,
+    gain_by_corruption,
+    network_means,
+    t_interval,
+)
 from tutorial_course.findings.ch2.side_by_side import mcnemar_p_value, peak_hits
 from tutorial_course.findings.ch2.two_signs import TwoSignScenes, control_maps, logit_changes, sample_two_sign_scenes
 
