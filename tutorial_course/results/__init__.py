@@ -126,28 +126,38 @@ def assert_reproduces(
     fresh: Iterable[float],
     stored: Iterable[float],
     *,
-    n_fresh: int,
-    n_stored: int,
+    n_fresh: int | None = None,
+    n_stored: int | None = None,
+    standard_errors: Iterable[float] | None = None,
     slack: float = 0.02,
 ) -> None:
-    """Raise an error if recomputed fractions differ from the stored ones by more than chance.
+    """Raise an error if recomputed values differ from the stored ones by more than chance.
+
+    Without standard errors the values are fractions of independent samples, whose standard deviation is binomial.
 
     Args:
         table: the stored result, which the error message names.
-        fresh: recomputed fractions.
-        stored: the stored fractions, in the same order.
+        fresh: recomputed values.
+        stored: the stored values, in the same order.
         n_fresh: number of samples of the recomputed fractions.
         n_stored: number of samples of the stored fractions.
+        standard_errors: standard error of each difference; zeros for values that were computed from the same images,
+            which may differ by the slack only.
         slack: further difference that is allowed between machines.
 
     Raises:
-        AssertionError: a pair differs by more than four standard deviations plus the slack.
+        ValueError: neither standard errors nor both numbers of samples.
+        AssertionError: a pair differs by more than four standard errors plus the slack.
     """
-    for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
-        spread = (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5
-        if abs(a - b) > 4 * spread + slack:
+    fresh, stored = list(fresh), list(stored)
+    if standard_errors is None:
+        if n_fresh is None or n_stored is None:
+            raise ValueError("pass the standard errors of the differences, or both n_fresh and n_stored for fractions")
+        standard_errors = [(b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5 for b in stored]
+    for i, (a, b, error) in enumerate(zip(fresh, stored, standard_errors, strict=True)):
+        if abs(a - b) > 4 * error + slack:
             raise AssertionError(
-                f"{table.attrs['name']}, fraction {i}: {a:.1%} now, {b:.1%} stored; compute it again with "
+                f"{table.attrs['name']}, value {i}: {a:.4g} now, {b:.4g} stored; compute it again with "
                 f"`{table.attrs['provenance']['command']}`"
             )
 
