@@ -132,6 +132,8 @@ def test_number_of_computed_verdicts():
     computed = {claim.id for claim in claims.CLAIMS if claim.computed}
     assert computed == {
         "neighbours",
+        "green-sign",
+        "wrong-labels",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

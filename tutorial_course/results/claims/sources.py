@@ -22,6 +22,7 @@ SOURCES = {
     "alregib2023tutorial": Source(
         "the tutorial's slides (2023)", "https://alregib.ece.gatech.edu/ieee-icip-2023-tutorial/"
     ),
+    "pruthi2020tracin": Source("Pruthi and colleagues (2020)", "https://arxiv.org/abs/2002.08484"),
     "jiang2018trust": Source("Jiang and colleagues (2018)", "https://arxiv.org/abs/1805.11783"),
     "selvaraju2020gradcam": Source("Selvaraju and colleagues (2020)", "https://arxiv.org/abs/1610.02391"),
     "chattopadhay2018gradcampp": Source("Chattopadhay and colleagues (2018)", "https://arxiv.org/abs/1710.11063"),
