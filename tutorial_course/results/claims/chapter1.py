@@ -145,7 +145,7 @@ def local_information() -> str:
 def descent(steepest: float, random: float, polarity: float, gradient: float) -> str:
     return (
         "decrease of the loss of green stop signs by steps of equal norm, l2: negative gradient "
-        f"{steepest:.3f}, best of 200 random steps {random:.3f}; l-infinity: polarity of the gradient {polarity:.3f}, "
+        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: polarity of the gradient {polarity:.3f}, "
         f"negative gradient {gradient:.3f}"
     )
 
