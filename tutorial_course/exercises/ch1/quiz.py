@@ -8,7 +8,7 @@ QUIZ = (
         {
             "There are too few of them.": (
                 "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves "
-                "of 1.2."
+                "of 1.4."
             ),
             "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
             "The weights must not change after release.": (

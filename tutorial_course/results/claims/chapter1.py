@@ -135,7 +135,7 @@ CLAIMS = (
     Claim(
         id="novel-first",
         chapter=1,
-        section="1.2",
+        section="1.4",
         source="alregib2023tutorial",
         claim="The most novel samples should not be used early in training",
         stated=CONFIRMED_HERE,
@@ -163,7 +163,7 @@ CLAIMS = (
     Claim(
         id="forgetting",
         chapter=1,
-        section="1.2",
+        section="1.4",
         source="alregib2023tutorial",
         claim="Training a network on novel data alone makes it forget what it learned before (catastrophic forgetting)",
         stated=CONFIRMED_HERE,
