@@ -4,18 +4,23 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "Why not simply train on the novel images?",
+        "Why is it not enough to add novel images to the training set?",
         {
-            "There are too few of them.": (
-                "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves "
-                "of 1.4."
+            "There are too few novel images.": (
+                "There are often few of them, but more images would not solve the problem. Their effect depends on "
+                "when the network is trained on them, as section 1.4 shows."
             ),
-            "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
-            "The weights must not change after release.": (
-                "That may be a rule of your organization, but it does not explain why training would fail."
+            "Novel images have no gradients.": (
+                "A gradient exists for every image, known or novel. Chapter 3 uses the gradients of novel images to "
+                "detect them."
             ),
-            "Early in training they disturb it, later they cause forgetting, and the next novel class is always "
-            "missing.": ("That is why we handle them at inference, without changing the network."),
+            "The weights must not change after the network is deployed.": (
+                "Some organizations have this rule. However, it does not explain why training on novel images can fail."
+            ),
+            "In early training they lower the accuracy, in later training they cause forgetting, and the next novel "
+            "class is always missing.": (
+                "Correct. Therefore, this course handles novel data at inference, without changing the network."
+            ),
         },
         correct=3,
     ),
@@ -77,6 +82,43 @@ QUIZ = (
             ),
             "the representation that the network would need to classify x as Q.": (
                 "We compute the change that this would take, and leave the network as it was."
+            ),
+        },
+        correct=3,
+    ),
+    Question(
+        "The learning rate is 0.01, and the gradient of the loss has the norm 100. How long is one step of gradient "
+        "descent without momentum?",
+        {
+            "0.01": (
+                "The learning rate is not a length. It is multiplied by the gradient, so the norm of the gradient "
+                "matters (section 1.3)."
+            ),
+            "1": "Correct: the length of a step is the learning rate times the norm of the gradient.",
+            "100": "This is the norm of the gradient, which is multiplied by the learning rate (section 1.3).",
+            "This depends on the curvature.": (
+                "The curvature decides whether gradient descent converges. The length of the next step depends on the "
+                "learning rate and the gradient only (section 1.3)."
+            ),
+        },
+        correct=1,
+    ),
+    Question(
+        "A network has one loss and a million weights. Why does training use reverse mode and not forward mode?",
+        {
+            "Reverse mode needs less memory.": (
+                "It needs more memory, because it stores the intermediate results of the forward pass (section 1.2)."
+            ),
+            "Reverse mode is more accurate.": (
+                "Both modes apply the chain rule exactly and differ only in rounding errors (section 1.2)."
+            ),
+            "Forward mode cannot differentiate a ReLU.": (
+                "Both modes use the same derivative of every layer, including the ReLU (section 1.2)."
+            ),
+            "One backward pass gives the derivatives with respect to all weights, whereas one forward-mode pass "
+            "gives the derivative along one direction.": (
+                "Correct: the cost of the gradient in reverse mode does not grow with the number of weights beyond "
+                "that of the network itself."
             ),
         },
         correct=3,
