@@ -132,6 +132,7 @@ def test_number_of_computed_verdicts():
     computed = {claim.id for claim in claims.CLAIMS if claim.computed}
     assert computed == {
         "neighbours",
+        "rotated-objects",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

@@ -86,41 +86,4 @@ QUIZ = (
         },
         correct=3,
     ),
-    Question(
-        "The learning rate is 0.01, and the gradient of the loss has the norm 100. How long is one step of gradient "
-        "descent without momentum?",
-        {
-            "0.01": (
-                "The learning rate is not a length. It is multiplied by the gradient, so the norm of the gradient "
-                "matters (section 1.3)."
-            ),
-            "1": "Correct: the length of a step is the learning rate times the norm of the gradient.",
-            "100": "This is the norm of the gradient, which is multiplied by the learning rate (section 1.3).",
-            "This depends on the curvature.": (
-                "The curvature decides whether gradient descent converges. The length of the next step depends on the "
-                "learning rate and the gradient only (section 1.3)."
-            ),
-        },
-        correct=1,
-    ),
-    Question(
-        "A network has one loss and a million weights. Why does training use reverse mode and not forward mode?",
-        {
-            "Reverse mode needs less memory.": (
-                "It needs more memory, because it stores the intermediate results of the forward pass (section 1.2)."
-            ),
-            "Reverse mode is more accurate.": (
-                "Both modes apply the chain rule exactly and differ only in rounding errors (section 1.2)."
-            ),
-            "Forward mode cannot differentiate a ReLU.": (
-                "Both modes use the same derivative of every layer, including the ReLU (section 1.2)."
-            ),
-            "One backward pass gives the derivatives with respect to all weights, whereas one forward-mode pass "
-            "gives the derivative along one direction.": (
-                "Correct: the cost of the gradient in reverse mode does not grow with the number of weights beyond "
-                "that of the network itself."
-            ),
-        },
-        correct=3,
-    ),
 )

@@ -4,44 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from scipy.stats import binomtest
 from torch import Tensor
 
+from tutorial_course.results.claims.rules import Estimate, proportion
+
 Z_95 = 1.96  # quantile of the normal distribution for an interval of 95%
-
-
-class Estimate(NamedTuple):
-    """A measured value with its 95% confidence interval.
-
-    Attributes:
-        value: the value that was measured.
-        low: lower end of the interval.
-        high: upper end of the interval.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-def proportion(successes: float, n: int) -> Estimate:
-    """Return a fraction with its Wilson interval, which is also valid near 0% and 100%.
-
-    Args:
-        successes: number of successes; a number with decimals, from a rounded fraction, is rounded to an integer.
-        n: number of trials.
-
-    Returns:
-        The fraction and its interval.
-
-    Example:
-        >>> [round(number, 3) for number in proportion(0, 60)]
-        [0.0, 0.0, 0.06]
-    """
-    interval = binomtest(round(float(successes)), n).proportion_ci(0.95, method="wilson")
-    return Estimate(round(float(successes)) / n, float(interval.low), float(interval.high))
 
 
 def mean_estimate(values: Tensor) -> Estimate:

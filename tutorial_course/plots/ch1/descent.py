@@ -81,7 +81,7 @@ def stability_figure(
 
 
 def optimizer_paths_figure(paths: pd.DataFrame, surface: pd.DataFrame) -> FigureWithAltText:
-    """Return the training paths of two optimizers on a plane in weight space, and their losses against the steps.
+    """Return the training paths of one or two optimizers on a plane in weight space, and their losses per step.
 
     Args:
         paths: columns "optimizer", "step", "first", "second" (coordinates on the plane) and "loss".
@@ -110,8 +110,9 @@ def optimizer_paths_figure(paths: pd.DataFrame, surface: pd.DataFrame) -> Figure
         )
         curve.set(xlabel="step", title="loss on training images")
         curve.legend(fontsize=8)
+    names = " and of ".join(paths["optimizer"].unique())
     return with_alt_text(
         figure,
-        "Left: the loss on a plane in weight space, with the paths of two optimizers that begin at the same weights "
-        "and end at different places of low loss. Right: the loss of both paths against the number of steps.",
+        f"Left: the loss on a plane in weight space, with the training path of {names} from the start to low losses. "
+        "Right: the loss on the path against the number of steps.",
     )
