@@ -134,6 +134,7 @@ def test_number_of_computed_verdicts():
         "neighbours",
         "green-sign",
         "wrong-labels",
+        "rotated-objects",
         "voice-overlap",
         "gradtrust",
         "gradient-quality",

@@ -12,10 +12,10 @@ CHAPTER_FILES = {1: "01-gradients", 2: "02-information", 3: "03-uncertainty", 4:
 CHAPTER_TITLES = {1: "gradients", 2: "information", 3: "uncertainty", 4: "expectancy-mismatch", 5: "conclusion"}
 # The complete headings of the chapters, from which the anchors are derived. A test compares them with the notebooks.
 SECTION_TITLES = {
-    "1.1": "Expectation and reality",
-    "1.2": "Where should novelty be handled?",
-    "1.3": "A network in four lines",
-    "1.4": "The update rule, and descent in action",
+    "1.1": "Failures on novel data: accuracy and confidence",
+    "1.2": "A network and its gradient by backpropagation",
+    "1.3": "The update rule and gradient descent",
+    "1.4": "Where could novelty be handled?",
     "1.5": "Describing a novel sign by the known ones: neighbors and gradients",
     "1.6": "Three properties of gradients: local, directional, counterfactual",
     "1.A": "Curriculum learning and prediction switches",

@@ -4,18 +4,23 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "Why not simply train on the novel images?",
+        "Why is it not enough to add novel images to the training set?",
         {
-            "There are too few of them.": (
-                "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves "
-                "of 1.2."
+            "There are too few novel images.": (
+                "There are often few of them, but more images would not solve the problem. Their effect depends on "
+                "when the network is trained on them, as section 1.4 shows."
             ),
-            "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
-            "The weights must not change after release.": (
-                "That may be a rule of your organization, but it does not explain why training would fail."
+            "Novel images have no gradients.": (
+                "A gradient exists for every image, known or novel. Chapter 3 uses the gradients of novel images to "
+                "detect them."
             ),
-            "Early in training they disturb it, later they cause forgetting, and the next novel class is always "
-            "missing.": ("That is why we handle them at inference, without changing the network."),
+            "The weights must not change after the network is deployed.": (
+                "Some organizations have this rule. However, it does not explain why training on novel images can fail."
+            ),
+            "In early training they lower the accuracy, in later training they cause forgetting, and the next novel "
+            "class is always missing.": (
+                "Correct. Therefore, this course handles novel data at inference, without changing the network."
+            ),
         },
         correct=3,
     ),
