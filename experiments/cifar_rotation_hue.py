@@ -22,15 +22,26 @@ def probabilities(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def accuracy_and_confidence(model: nn.Module, images: Tensor, labels: Tensor | None) -> dict:
-    """Return the accuracy (if there are labels), the mean confidence, and the share of confident predictions."""
+    """Return the mean confidence, the share of confident predictions and, with labels, the accuracy and the gap."""
     confidence, predicted = probabilities(model, images).max(1)
-    accuracy = None if labels is None else round(float((predicted == labels).float().mean()), 4)
-    return {
+    row = {
         "images": len(images),
-        "accuracy": accuracy,
+        "accuracy": None,
         "confidence": round(float(confidence.mean()), 4),
+        "confidence_se": standard_error(confidence),
         "confident": round(float((confidence > CONFIDENT).float().mean()), 4),
     }
+    if labels is not None:
+        correct = (predicted == labels).float()
+        gap = confidence - correct
+        row |= {"accuracy": round(float(correct.mean()), 4)}
+        row |= {"gap": round(float(gap.mean()), 4), "gap_se": standard_error(gap)}
+    return row
+
+
+def standard_error(values: Tensor) -> float:
+    """Return the standard error of the mean of independent values."""
+    return round(float(values.std() / len(values) ** 0.5), 5)
 
 
 def transform_sweep(images: Tensor) -> dict[str, callable]:

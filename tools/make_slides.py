@@ -285,7 +285,8 @@ def chapter_slides(lesson, plan):
         slides[name] = section_slides(parts[name][0], section, parts[name][1], measured)
     quiz = notebook_outline.exercises_of(lesson)[1]
     slides["after"] = [poll_slide(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
-    summary = next((section for section, _ in parts.values() if section.title.endswith("What we saw")), None)
+    summary_titles = notebook_outline.SUMMARY_TITLES
+    summary = next((section for section, _ in parts.values() if section.title.endswith(summary_titles)), None)
     texts = [
         part
         for cell, text in (summary.cells if summary else ())

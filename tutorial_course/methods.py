@@ -82,10 +82,8 @@ _ROWS = (
         "alregib2023tutorial",
     ),
     Method("steepest descent", "foundations.steepest_descent_step", "1.6", "1", None, "descent"),
-    Method(
-        "radius of the straight line", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"
-    ),
-    Method("what a novel sign is like", "foundations.decompose_gradients", "1.5", "0", is_own_proposal=True),
+    Method("linearization radius", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"),
+    Method("decomposition into mean gradients", "foundations.decompose_gradients", "1.5", "0", is_own_proposal=True),
     Method("Trust Score", "foundations.TrustScore", "1.5", "0", None, "neighbours", "jiang2018trust"),
     # Chapter 2
     Method("occlusion", "attribution.occlusion", "2.1", "0", source="zeiler2014visualizing"),

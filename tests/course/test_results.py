@@ -129,6 +129,17 @@ def test_load_result_suggests_nearest_name():
         load_result("model_crad")
 
 
+def test_assert_reproduces_uses_the_standard_error_of_each_value():
+    stored = load_result("model_card")
+    assert_reproduces(stored, [5.3, 1.0], [5.0, 1.0], standard_errors=[0.1, 0.0], slack=0)
+    with pytest.raises(AssertionError, match="model_card, value 0: 5.5 now, 5 stored"):
+        assert_reproduces(stored, [5.5], [5.0], standard_errors=[0.1], slack=0)
+    with pytest.raises(AssertionError, match="value 1: 1.01 now, 1 stored"):
+        assert_reproduces(stored, [5.0, 1.01], [5.0, 1.0], standard_errors=[0.1, 0.0], slack=0.001)
+    with pytest.raises(ValueError, match="pass the standard errors of the differences, or both"):
+        assert_reproduces(stored, [0.5], [0.5], n_fresh=10)
+
+
 def test_assert_reproduces_compares_fresh_with_stored_proportions():
     stored = load_result("model_card")
     assert_reproduces(stored, [0.92, 0.50], [0.90, 0.52], n_fresh=400, n_stored=700)

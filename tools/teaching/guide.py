@@ -68,7 +68,7 @@ def validate_plan(plan, outlines):
         core = [
             number
             for number, section in headings.items()
-            if section.rank == 2 and not section.title.endswith("What we saw")
+            if section.rank == 2 and not section.title.endswith(notebook_outline.SUMMARY_TITLES)
         ]
         errors += [
             f"{name}: section {number} is not in the plan" for number in core if number not in chapter["sections"]

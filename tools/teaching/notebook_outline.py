@@ -20,6 +20,7 @@ from docs_ext.explicit_labels import without_anchors
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.M)
 NUMBERED = re.compile(r"(\d+\.(?:\d+|[A-Z])) (.+)")
 FENCED = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.S | re.M)
+SUMMARY_TITLES = ("What we saw", "Summary")  # titles of the last section of the core of a chapter
 ADDED_MINUTES = re.compile(r"\badds to [^:]*:.*?(\d+) min\b", re.I | re.S)
 
 

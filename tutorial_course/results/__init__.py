@@ -122,41 +122,47 @@ def provenance_note(*tables: pd.DataFrame) -> str:
 
 
 def assert_reproduces(
-    table: pd.DataFrame,
+    table: pandas.DataFrame,
     fresh: Iterable[float],
     stored: Iterable[float],
     *,
     n_fresh: int | None = None,
     n_stored: int | None = None,
+    standard_errors: Iterable[float] | None = None,
     slack: float = 0.02,
     tolerance: float | None = None,
 ) -> None:
-    """Raise an error if recomputed values differ from the stored ones.
+    """Raise an error if recomputed values differ from the stored ones by more than chance.
 
-    Proportions of different samples may differ by chance: give the numbers of samples. For other quantities, or for
-    values of the same images, give the tolerance.
+    Give the numbers of samples for fractions of different samples, whose standard deviation is binomial; the standard
+    errors for other quantities of different samples; and the tolerance for values of the same samples.
 
     Args:
         table: the stored result, which the error message names.
         fresh: recomputed values.
         stored: the stored values, in the same order.
-        n_fresh: number of samples of the recomputed proportions.
-        n_stored: number of samples of the stored proportions.
-        slack: further difference of proportions that is allowed between machines.
-        tolerance: largest difference that is allowed, for example the rounding error if the images are the same; None
-            allows four standard deviations of the difference of two proportions, plus the slack.
+        n_fresh: number of samples of the recomputed fractions.
+        n_stored: number of samples of the stored fractions.
+        standard_errors: standard error of each difference.
+        slack: further difference that is allowed between machines, in addition to four standard errors.
+        tolerance: largest difference that is allowed, for example the rounding error if the images are the same; with
+            it, the other limits are not used.
 
     Raises:
         AssertionError: a pair differs by more than is allowed.
-        ValueError: neither a tolerance nor both numbers of samples are given.
+        ValueError: neither a tolerance, nor standard errors, nor both numbers of samples are given.
     """
-    if tolerance is None and None in (n_fresh, n_stored):
-        raise ValueError("give a tolerance, or n_fresh and n_stored to compare proportions of different samples")
-    for i, (a, b) in enumerate(zip(fresh, stored, strict=True)):
-        allowed = tolerance
-        if allowed is None:
-            allowed = 4 * (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5 + slack
-        if abs(a - b) > allowed:
+    fresh, stored = list(fresh), list(stored)
+    if tolerance is not None:
+        limits = [tolerance] * len(stored)
+    elif standard_errors is not None:
+        limits = [4 * error + slack for error in standard_errors]
+    elif n_fresh is not None and n_stored is not None:
+        limits = [4 * (b * (1 - b) * (1 / n_fresh + 1 / n_stored)) ** 0.5 + slack for b in stored]
+    else:
+        raise ValueError("pass a tolerance, the standard errors of the differences, or both n_fresh and n_stored")
+    for i, (a, b, limit) in enumerate(zip(fresh, stored, limits, strict=True)):
+        if abs(a - b) > limit:
             raise AssertionError(
                 f"{table.attrs['name']}, value {i}: {a:.4g} now, {b:.4g} stored; compute it again with "
                 f"`{table.attrs['provenance']['command']}`"

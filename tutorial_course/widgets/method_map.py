@@ -22,12 +22,12 @@ from tutorial_course.results.claims import (
 from tutorial_course.widgets.section_links import CHAPTER_TITLES, section_url
 
 WITH_RESPECT_TO = ("the input <i>x</i>", "an activation <i>A</i>", "the last layer <i>W</i>", "all parameters <i>θ</i>")
-EXPECTATIONS = (
+OBJECTIVES = (
     "the logit of the predicted class <i>P</i>",
-    "the loss against another class <i>Q</i>",
-    "the loss against every class",
-    "a confounding or uniform label",
-    "the image itself, reconstructed",
+    "the loss with respect to another class <i>Q</i>",
+    "the losses with respect to all classes",
+    "the loss with a confounding or uniform target",
+    "the reconstruction error of the image",
 )
 CHAPTER_COLORS = {1: "#555555", 2: "#0072B2", 3: "#B34E00", 4: "#00775A"}
 
@@ -92,10 +92,10 @@ def _figure(cell: Callable[[list[Method]], tuple[str, str]], caption: str, kind:
     columns = range(len(WITH_RESPECT_TO))
     heads = "".join(f'<div class="head{axis}">{name}</div>' for name in WITH_RESPECT_TO)
     rows = "".join(
-        f'<div class="of{axis}">{expectation}</div>' + "".join(cell_html(row, column) for column in columns)
-        for row, expectation in enumerate(EXPECTATIONS)
+        f'<div class="of{axis}">{objective}</div>' + "".join(cell_html(row, column) for column in columns)
+        for row, objective in enumerate(OBJECTIVES)
     )
-    corner = '<div class="corner">gradient of ↓<br>with respect to →</div>'
+    corner = '<div class="corner">objective ↓<br>variables →</div>'
     return (
         f'{_STYLE}<figure class="course-map{kind}"><div class="grid">{corner}{heads}{rows}</div>'
         f"<figcaption>{caption}</figcaption></figure>"
@@ -148,7 +148,10 @@ class MethodMap:
 
     def _repr_html_(self) -> str:
         legend = " · ".join(f"{number} {CHAPTER_TITLES[number]}" for number in CHAPTER_COLORS)
-        caption = f"Each number is a chapter: {legend}. Chapter 5 returns to the whole overview."
+        caption = (
+            "Rows: which objective is differentiated? Columns: with respect to which variables? Each entry names the "
+            f"quantity that is computed from the gradient, or its method. Each number is a chapter: {legend}."
+        )
         # The first chapter explains the axes themselves.
         return _figure(self._cell, caption, axis=" axis" if self.chapter == 1 else "")
 

@@ -86,7 +86,7 @@ def test_advanced_sections_state_their_duration():
 def test_exercises_of_returns_exercises_of_every_chapter():
     for lesson in CHAPTER_OUTLINES.values():
         exercises, quiz = notebook_outline.exercises_of(lesson)
-        assert len(exercises) >= 4 and len(quiz) == 5
+        assert len(exercises) >= 4 and len(quiz) >= 5
         assert all(f"**Exercise {lesson[0].page[1]}." in section.words for section, _ in exercises)
 
 

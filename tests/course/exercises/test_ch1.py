@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from tutorial_course.exercises import ch1 as exercises
 from tutorial_course.exercises import check
+from tutorial_lib.foundations import numerical_hessian
 from tutorial_lib.gradients import cross_entropy, input_gradient
 from tutorial_lib.gradients._context import eval_mode
 
@@ -90,6 +91,43 @@ def test_backward_exercise_rejects_changed_requires_grad():
     assert "requires_grad" in check(careless, exercises.backward).problem
 
 
+# The Hessian-vector product.
+
+
+def by_numerical_hessian(loss, theta, v):
+    return numerical_hessian(lambda points: torch.stack([loss(point) for point in points]), theta) @ v
+
+
+def by_forward_over_reverse(loss, theta, v):
+    return torch.func.jvp(torch.func.grad(loss), (theta,), (v,))[1]
+
+
+def by_full_hessian(loss, theta, v):
+    return torch.autograd.functional.hessian(loss, theta) @ v
+
+
+@pytest.mark.parametrize("computation", [by_numerical_hessian, by_forward_over_reverse, by_full_hessian])
+def test_hessian_vector_product_exercise_reference_matches_other_computations(computation):
+    for case in arguments(exercises.hessian_vector_product):
+        expected = exercises.hessian_vector_product.reference(*case)
+        torch.testing.assert_close(computation(*case), expected, atol=1e-7, rtol=1e-7)
+        assert not expected.requires_grad
+
+
+@pytest.mark.parametrize("solution", [by_numerical_hessian, by_forward_over_reverse, by_full_hessian])
+def test_hessian_vector_product_exercise_accepts_alternative_solutions(solution):
+    assert check(solution, exercises.hessian_vector_product).passed
+
+
+def test_hessian_vector_product_exercise_rejects_result_with_graph():
+    def careless(loss, theta, v):
+        theta = theta.clone().requires_grad_()
+        (g,) = torch.autograd.grad(loss(theta), theta, create_graph=True)
+        return torch.autograd.grad(g @ v, theta, create_graph=True)[0]
+
+    assert "graph" in check(careless, exercises.hessian_vector_product).problem
+
+
 # The largest step size.
 
 
@@ -100,7 +138,7 @@ def test_largest_step_exercise_reference_is_divergence_threshold():
             theta, losses = torch.ones(len(H), dtype=H.dtype) + torch.arange(len(H)) / 7, []
             for _ in range(4000):
                 losses.append((theta @ H @ theta / 2).item())
-                theta = theta - share * step * (H + H.T) / 2 @ theta
+                theta = theta - share * step * H @ theta
             assert (losses[-1] < losses[0]) == goes_down
 
 
@@ -108,12 +146,17 @@ def test_largest_step_exercise_accepts_alternative_solutions():
     def by_power(H):
         v = torch.ones(len(H), dtype=H.dtype)
         for _ in range(300):
-            v = (H + H.T) @ v
+            v = H @ v
             v /= v.norm()
-        return 4 / float(v @ (H + H.T) @ v)
+        return 2 / float(v @ H @ v)
 
     assert check(by_power, exercises.largest_step).passed
-    assert check(lambda H: 4 / torch.linalg.matrix_norm(H.float() + H.float().T, 2), exercises.largest_step).passed
+    assert check(lambda H: 2 / torch.linalg.matrix_norm(H.float(), 2), exercises.largest_step).passed
+
+
+def test_largest_step_exercise_cases_are_symmetric_and_positive_definite():
+    for (H,) in arguments(exercises.largest_step):
+        assert torch.equal(H, H.T) and torch.linalg.eigvalsh(H).min() > 0
 
 
 # The linearization radius.

@@ -37,6 +37,7 @@ def test_quiz_renders_labeled_radio_buttons_with_feedback():
 
 def test_quiz_html_loads_nothing_from_other_hosts():
     html = quiz(QUIZ)._repr_html_()
+    html = re.sub(r'href="\d\d-\w+\.ipynb#[^"]*"', "", html)  # links to sections of the course
     assert not re.search(r"https?:|src=|href=|url\(|@import|//\w", html)
 
 

@@ -98,16 +98,18 @@ backward = Exercise(
     cases=(_make_case(5, 3, 4, 2), _make_case(7, 4, 6, 3), _make_case(2, 6, 3, 5), _make_case(1, 2, 5, 3)),
     outputs=("dW1", "db1", "dW2", "db2"),
     known_mistakes={
-        "The mask of the ReLU is missing. Take a hidden unit with s < 0 and raise its weight a little: does the loss "
-        "notice?": _mistake(mask=lambda s, g: g),
+        "The mask of the ReLU is missing. A hidden unit with s < 0 outputs zero, so a small change of its weights "
+        "does not change the loss: which value must its gradient have?": _mistake(mask=lambda s, g: g),
         "The mask is taken from the incoming gradient. Which units were active in the forward pass depends on the sign "
         "of s, not on that of the gradient.": _mistake(mask=lambda s, g: g * (g > 0)),
         "The outer product is the wrong way round. Compare the shapes of W and of its gradient; with equal sizes the "
         "error would not be visible.": _mistake_transposed,
-        "The gradients are summed over the batch, not averaged. Show the network the same batch twice: should the step "
-        "be twice as long?": _mistake(errors=lambda z, e: z.softmax(1) - e),
-        "The softmax is applied twice. Follow z to the loss and count the exponentials on the way: a cross-entropy in "
-        "torch brings one of its own.": (
+        "The gradients are summed over the mini-batch instead of averaged. The loss is a mean, so that its gradient "
+        "must not grow with the number of images: by which number do you divide?": _mistake(
+            errors=lambda z, e: z.softmax(1) - e
+        ),
+        "The softmax is applied twice. The cross-entropy of PyTorch contains a softmax, so that its input must be the "
+        "logits: what do you pass to it?": (
             _mistake(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)),
             _mistake(errors=_mistake_double_softmax),
         ),
@@ -120,8 +122,7 @@ backward = Exercise(
         ),
     },
     fallback_hint=(
-        "change one number of the first wrong result by 1e-4 and see how far the loss moves: that is what its gradient "
-        "says"
+        "change one parameter by 1e-4 and divide the change of the loss by 1e-4: the result approximates its gradient"
     ),
     success_message="Four lines of code, and autograd computes the same, layer after layer.",
 )

@@ -1,4 +1,4 @@
-"""Exercise 4: the minimal weight update, which changes the network and not the image."""
+"""Exercise 5: the minimal weight update, which changes the network and not the image."""
 
 from __future__ import annotations
 

@@ -4,45 +4,63 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "Why not simply train on the novel images?",
+        "Why is it not enough to add novel images to the training set?",
         {
-            "There are too few of them.": (
-                "Often true, and still not the point. Even with enough of them, the timing hurts: see the two curves "
-                "of 1.2."
+            "There are too few novel images.": (
+                "There are often few of them, but more images would not solve the problem. Their effect depends on "
+                "when the network is trained on them, as section 1.4 shows."
             ),
-            "Their gradients do not exist.": "They exist for every image, known or novel. Chapter 3 uses them.",
-            "The weights must not change after release.": (
-                "That may be a rule of your organization, but it does not explain why training would fail."
+            "Novel images have no gradients.": (
+                "A gradient exists for every image, known or novel. Chapter 3 uses the gradients of novel images to "
+                "detect them."
             ),
-            "Early in training they disturb it, later they cause forgetting, and the next novel class is always "
-            "missing.": ("That is why we handle them at inference, without changing the network."),
+            "The weights must not change after the network is deployed.": (
+                "Some organizations have this rule. However, it does not explain why training on novel images can fail."
+            ),
+            "In early training they lower the accuracy, in later training they cause forgetting, and the next novel "
+            "class is always missing.": (
+                "Correct. Therefore, this course handles novel data at inference, without changing the network."
+            ),
         },
         correct=3,
     ),
     Question(
         "Far from all training data, the gradient at x …",
         {
-            "vanishes.": "Measure it. It may be small there, or very large; distance does not decide.",
-            "is meaningless.": "It describes exactly how this network behaves near x, however strange x may be.",
-            "exists, and describes the network near x, not what x shows.": (
-                "It is local information: correct for the network, and without information about what x really shows."
+            "vanishes.": (
+                "The norm of the gradient may be small or large there. It depends on the network and on the objective, "
+                "and not on the distance to the training data alone (section 1.6)."
             ),
-            "is always large.": "Compare a few. Some novel signs have smaller gradients than known ones.",
+            "is meaningless.": (
+                "It describes how this network behaves near x. This is a statement about the network, and it holds for "
+                "any x, known or novel."
+            ),
+            "exists, and describes the network near x, not what x shows.": (
+                "It is local information about the network. What x really shows cannot be computed from it."
+            ),
+            "is always large.": (
+                "With the cross-entropy to a uniform target as the objective, the gradients of novel signs have a "
+                "smaller norm than those of known signs. With the loss for the predicted class it is the reverse."
+            ),
         },
         correct=2,
     ),
     Question(
-        "“The negative gradient is the steepest way down” …",
+        "“The negative gradient is the direction of steepest descent” …",
         {
-            "once we have chosen how the length of a step is measured.": (
-                "Another norm gives another steepest direction: 1.6 shows two of them for one image."
+            "for the ℓ2 norm of a step; for another norm, another direction is steepest.": (
+                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and the polarity "
+                "of its entries for ℓ∞."
             ),
             "to the minimum.": (
-                "It describes only the next step. Follow it for a while and see how its direction changes."
+                "The gradient is local. Its direction changes after each step, and the path may be curved (section "
+                "1.3)."
             ),
-            "for a step of any length.": "The exercise on the largest step found where this ends.",
+            "for a step of any norm.": (
+                "The first-order approximation holds for small steps only. Section 1.6 measures how far it is accurate."
+            ),
             "only where the loss is convex.": (
-                "Close enough to any point it is true; convexity speaks of the whole landscape."
+                "Convexity is not needed. The statement holds close to any point at which the loss is differentiable."
             ),
         },
         correct=0,
@@ -51,15 +69,19 @@ QUIZ = (
         "You want one gradient norm for each of 8 images, and call `backward` on their mean loss. You get …",
         {
             "the 8 norms, averaged.": (
-                "Norms do not average here: two opposite gradients cancel before a norm is taken."
+                "The gradients are averaged before any norm is computed, so that opposite gradients cancel."
             ),
             "the norm of the average gradient, from which the 8 norms cannot be computed.": (
-                "One vector is left of eight. Compute one gradient per sample before you average."
+                "The mean of eight vectors does not determine their norms. Compute one gradient per image instead, as "
+                "per_sample_gradient_norms does (section 1.6)."
             ),
             "the 8 norms, up to a common factor.": (
-                "What is lost is the angles between the eight gradients, and no factor brings them back."
+                "The norm of a mean also depends on the angles between the eight gradients, so that no common factor "
+                "relates them."
             ),
-            "an error.": "If only. A plausible number comes back, and nothing warns you.",
+            "an error.": (
+                "PyTorch raises no error, because the mean loss is a single number. The result looks plausible."
+            ),
         },
         correct=1,
     ),
@@ -67,16 +89,18 @@ QUIZ = (
         "A counterfactual manifold is …",
         {
             "the network after it was trained again on x.": (
-                "Nothing is trained again. We only compute how the network would have to change."
+                "No network is trained again and kept. We compute how the weights would have to change."
             ),
             "the image x, edited until it is a Q.": (
-                "That is the other way to change the prediction: changing the image instead of the network."
+                "This is the other way to change the prediction, in which the weights stay fixed and the image changes."
             ),
             "the nearest training image of class Q.": (
-                "That is a neighbor, the surrogate of 1.5. It does not describe the network."
+                "This is a stored neighbor, which the Trust Score of section 1.5 uses. It does not describe the "
+                "network."
             ),
-            "the representation that the network would need to classify x as Q.": (
-                "We compute the change that this would take, and leave the network as it was."
+            "the set of images that a network would classify as Q after the change that makes it classify x as Q.": (
+                "The changed weights are counterfactual: we compute the change as a description of x, and do not "
+                "keep it."
             ),
         },
         correct=3,

@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any, NamedTuple
 
 import pandas as pd
+from scipy.stats import binomtest
 
 from tutorial_course.results import load_result
 from tutorial_course.results.claims.sources import SOURCES
@@ -46,7 +47,7 @@ FIGURE_SOURCES = AUTHORS_FILES, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED
 )
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
 SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero is printed without + or -
-AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.1  # differences that do not matter
+ACCURACY_MARGIN, AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.05, 0.1  # differences that do not matter
 
 # Settings that several claims share.
 OWN_CODE = "ours, from the equations, compared with simple loops and other libraries in the tests"
@@ -92,6 +93,24 @@ class Estimate(NamedTuple):
         below = ((self.value - self.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
         above = ((self.high - self.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
         return Estimate(value, value - below, value + above)
+
+
+def proportion(successes: float, n: int) -> Estimate:
+    """Return a fraction with its 95% Wilson interval, which is also valid near 0% and 100%.
+
+    Args:
+        successes: number of successes; a number with decimals, from a rounded fraction, is rounded to an integer.
+        n: number of trials.
+
+    Returns:
+        The fraction and its interval.
+
+    Example:
+        >>> [round(number, 3) for number in proportion(0, 60)]
+        [0.0, 0.0, 0.06]
+    """
+    interval = binomtest(round(float(successes)), n).proportion_ci(0.95, method="wilson")
+    return Estimate(round(float(successes)) / n, float(interval.low), float(interval.high))
 
 
 CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that does not separate the groups

@@ -23,6 +23,7 @@ SOURCES = {
         "the tutorial's slides (2023)", "https://alregib.ece.gatech.edu/ieee-icip-2023-tutorial/"
     ),
     "amari1998natural": Source("Amari (1998)", "https://doi.org/10.1162/089976698300017746"),
+    "pruthi2020tracin": Source("Pruthi and colleagues (2020)", "https://arxiv.org/abs/2002.08484"),
     "jiang2018trust": Source("Jiang and colleagues (2018)", "https://arxiv.org/abs/1805.11783"),
     "selvaraju2020gradcam": Source("Selvaraju and colleagues (2020)", "https://arxiv.org/abs/1610.02391"),
     "chattopadhay2018gradcampp": Source("Chattopadhay and colleagues (2018)", "https://arxiv.org/abs/1710.11063"),

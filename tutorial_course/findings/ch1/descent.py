@@ -1,0 +1,175 @@
+"""Stability limits, mini-batch noise and random walks, for section 1.3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, cross_entropy
+
+from tutorial_lib.foundations import gradient_descent, trajectory_pca
+from tutorial_lib.foundations.gradient_descent import SurfaceFunction
+
+
+class StabilityTest(NamedTuple):
+    """Gradient descent near a minimum with many learning rates.
+
+    Attributes:
+        ratios: final loss divided by initial loss for each learning rate (n,).
+        limit: the lowest of the learning rates with which the loss increases at the end.
+    """
+
+    ratios: Tensor
+    limit: float
+
+
+def measure_stability(
+    surface: SurfaceFunction, minimum: Tensor, rates: Tensor, *, momentum: float = 0.0, n_steps: int = 300
+) -> StabilityTest:
+    """Return how gradient descent from a start close to a minimum ends, for each learning rate.
+
+    Args:
+        surface: loss (N, d) -> (N,).
+        minimum: position of the minimum (d,), in float64.
+        rates: increasing learning rates (n,), in float64.
+        momentum: momentum β.
+        n_steps: number of steps.
+
+    Returns:
+        The ratios of the losses, and the measured stability limit.
+
+    Raises:
+        ValueError: no learning rate reaches the limit.
+    """
+    start = minimum + torch.full((len(rates), len(minimum)), 1e-4, dtype=torch.float64)
+    # A learning rate α on the loss L is a learning rate 1 on αL, so that all rates run in parallel.
+    path = gradient_descent(lambda theta: rates * surface(theta), start, lr=1.0, n_steps=n_steps, momentum=momentum)
+    height = surface(path.flatten(0, 1)).view(len(path), -1) - surface(minimum[None])
+    late, before = height[-20:].amax(0), height[-60:-40].amax(0)
+    grows = (late >= before) & (late > 1e-12 * height[0])  # below, the loss is as small as rounding errors
+    if not grows.any():
+        raise ValueError(f"the loss decreases with every learning rate up to {float(rates[-1]):g}; pass larger ones")
+    return StabilityTest(height[-1] / height[0], float(rates[grows].min()))
+
+
+class BatchNoise(NamedTuple):
+    """The gradients of random mini-batches, compared with the gradient of all samples.
+
+    Attributes:
+        deviation: root mean square of ‖g_B − g‖, divided by ‖g‖.
+        predicted: the same from the covariance of the per-sample gradients.
+        cosine: mean cosine between g_B and g.
+    """
+
+    deviation: float
+    predicted: float
+    cosine: float
+
+
+def minibatch_noise(per_sample: Tensor, batch_size: int, *, n_batches: int = 2000, seed: int = 0) -> BatchNoise:
+    """Return how far the gradients of random mini-batches are from the gradient of all samples.
+
+    Batches are drawn without replacement, so that E‖g_B − g‖² = tr Σ / B · (N − B) / N, where Σ is the covariance
+    of the per-sample gradients.
+
+    Args:
+        per_sample: gradients (N, d).
+        batch_size: B, at most N.
+        n_batches: number of random batches.
+        seed: seed of the batches.
+
+    Returns:
+        The measured and the predicted deviation, and the cosine.
+    """
+    generator, n = torch.Generator().manual_seed(seed), len(per_sample)
+    inner = (per_sample @ per_sample.T).double()  # inner products of the gradients; nothing else is needed
+    order = torch.rand(n_batches, n, generator=generator).argsort(1)
+    chosen = torch.zeros(n_batches, n, dtype=torch.float64).scatter_(1, order[:, :batch_size], 1 / batch_size)
+    norm = inner.mean().sqrt()
+    difference = chosen - 1 / n
+    squared_deviation = ((difference @ inner) * difference).sum(1)
+    batch_norms = ((chosen @ inner) * chosen).sum(1).sqrt()
+    trace = (inner.diagonal().sum() - n * inner.mean()) / (n - 1)
+    return BatchNoise(
+        deviation=float(squared_deviation.mean().sqrt() / norm),
+        predicted=float((trace / batch_size * (n - batch_size) / n).sqrt() / norm),
+        cosine=float((chosen @ inner.mean(1) / (batch_norms * norm)).mean()),
+    )
+
+
+def random_walk_share(n_steps: int, dimension: int, *, seed: int = 0) -> float:
+    """Return the variance that two principal components explain of a random walk with equal steps.
+
+    For a long walk in high dimension it approaches (6/π²)(1 + 1/4) ≈ 76%.
+
+    Args:
+        n_steps: number of steps.
+        dimension: dimension of the space; the steps are independent normal vectors, whose norms are nearly equal.
+        seed: seed of the walk.
+
+    Returns:
+        The fraction of the variance.
+
+    References:
+        Antognini and Sohl-Dickstein, 2018, arXiv:1806.08805.
+
+    Example:
+        >>> 0.7 < random_walk_share(100, 5000) < 0.82
+        True
+    """
+    generator = torch.Generator().manual_seed(seed)
+    walk = torch.randn(n_steps + 1, dimension, generator=generator).cumsum(0)
+    return float(trajectory_pca([{"position": point} for point in walk]).explained_variance_ratio[:2].sum())
+
+
+class StepRecord(NamedTuple):
+    """One step of an optimizer, compared with the gradient of its mini-batch.
+
+    Attributes:
+        loss: loss of the mini-batch before the step.
+        gradient: norm of the gradient g.
+        length: norm of the step.
+        cosine: cosine between the step and −g.
+        cosine_sign: cosine between the step and −sign(g).
+    """
+
+    loss: float
+    gradient: float
+    length: float
+    cosine: float
+    cosine_sign: float
+
+
+def record_steps(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+) -> list[StepRecord]:
+    """Train a classifier in place, and compare every step with the gradient of its mini-batch.
+
+    Args:
+        model: the classifier, in the mode in which it is trained.
+        optimizer: an optimizer of all parameters of the model.
+        batches: mini-batches of images and labels, one per step.
+        schedule: schedule of the learning rate; None keeps it constant.
+
+    Returns:
+        A record per step.
+    """
+    parameters, records = list(model.parameters()), []
+    for x, y in batches:
+        before = torch.cat([p.detach().flatten() for p in parameters])
+        loss = cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        g = torch.cat([p.grad.flatten() for p in parameters])
+        optimizer.step()
+        if schedule:
+            schedule.step()
+        step = torch.cat([p.detach().flatten() for p in parameters]) - before
+        cosines = [cosine_similarity(step, direction, dim=0) for direction in (-g, -g.sign())]
+        records.append(StepRecord(*map(float, (loss.detach(), g.norm(), step.norm(), *cosines))))
+    return records

@@ -1,0 +1,66 @@
+"""The radii of the first-order approximation."""
+
+from typing import Any
+
+import pandas as pd
+
+from tutorial_course.findings.core import format_interval
+
+TITLES = {"signs/classifier": "signs", "cifar10/resnet20": "CIFAR-10"}
+VARIABLES = {"image": "image", "weights": "weights"}
+NOVEL_GROUPS = {"novel": "novel signs", "gtsrb": "traffic signs", "dtd": "textures", "mnist": "digits"}
+
+
+def stored_median(study: pd.DataFrame, group: str) -> tuple[float, float]:
+    """Return the stored median radius of a group and its standard error, in gray levels.
+
+    Args:
+        study: the stored result ``linearization``.
+        group: "known" or "novel"; the first sign network, the uniform target and steps of the image.
+
+    Returns:
+        The median, and the width of its 95% interval divided by that of a standard normal variable.
+    """
+    rows = study.query(
+        f"network == 'signs/classifier' and group == '{group}' and question == 'uniform target' and step == 'image'"
+    )
+    row = rows.iloc[0]
+    return row["median"], (row["high"] - row["low"]) / 3.92
+
+
+def radius_rows(study: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the median radii of known and novel images, for each network, variable and objective.
+
+    Args:
+        study: the stored result ``linearization``.
+
+    Returns:
+        A dict per row, with texts; ``ratio`` is the median of the known images, divided by that of the novel ones.
+    """
+    table = study.set_index(["network", "step", "question", "group"]).sort_index()
+    rows = []
+    for network, title in TITLES.items():
+        if network not in table.index:
+            continue
+        groups = [group for group in NOVEL_GROUPS if group in table.loc[network].index.get_level_values("group")]
+        for question in ("uniform target", "logit of P"):
+            for step in VARIABLES:
+                known = table.loc[(network, step, question, "known")]
+                novel = {group: table.loc[(network, step, question, group)] for group in groups}
+                intervals = [f"{NOVEL_GROUPS[group]} {_interval(row)}" for group, row in novel.items()]
+                rows.append(
+                    {
+                        "network": title,
+                        "variable": VARIABLES[step],
+                        "objective": question,
+                        "known": _interval(known),
+                        "novel": "; ".join(intervals),
+                        "ratio": ", ".join(f"{known['median'] / row['median']:.1f}" for row in novel.values()),
+                    }
+                )
+    return rows
+
+
+def _interval(row: pd.Series) -> str:
+    """A median with its interval."""
+    return format_interval(row["median"], row["low"], row["high"], "#.2g")
