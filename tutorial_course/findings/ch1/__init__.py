@@ -4,11 +4,9 @@ from tutorial_course.findings.ch1.deep_gradients import gradient_autocorrelation
 from tutorial_course.findings.ch1.descent import (
     BatchNoise,
     StabilityTest,
-    StepRecord,
     measure_stability,
     minibatch_noise,
     random_walk_share,
-    record_steps,
 )
 from tutorial_course.findings.ch1.gradient_products import count_flops, product_costs
 from tutorial_course.findings.ch1.novel_data import (
@@ -25,7 +23,6 @@ __all__ = [
     "Estimate",
     "Reliability",
     "StabilityTest",
-    "StepRecord",
     "count_flops",
     "gradient_autocorrelation",
     "layer_gradient_norms",
@@ -35,7 +32,6 @@ __all__ = [
     "product_costs",
     "proportion",
     "random_walk_share",
-    "record_steps",
     "reliability",
     "stored_reliability",
 ]
