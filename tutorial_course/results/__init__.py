@@ -122,7 +122,7 @@ def provenance_note(*tables: pd.DataFrame) -> str:
 
 
 def assert_reproduces(
-    table: pandas.DataFrame,
+    table: pd.DataFrame,
     fresh: Iterable[float],
     stored: Iterable[float],
     *,

@@ -20,11 +20,9 @@ from tutorial_course.findings.ch1.deep_gradients import gradient_autocorrelation
 from tutorial_course.findings.ch1.descent import (
     BatchNoise,
     StabilityTest,
-    StepRecord,
     measure_stability,
     minibatch_noise,
     random_walk_share,
-    record_steps,
 )
 from tutorial_course.findings.ch1.gradient_products import count_flops, product_costs
 from tutorial_course.findings.ch1.landscapes import path_losses, path_with_equal_steps, trajectory_shares
@@ -67,7 +65,6 @@ __all__ = [
     "Estimate",
     "Reliability",
     "StabilityTest",
-    "StepRecord",
     "all_trust_score_rows",
     "best_label_score",
     "best_strengths",
@@ -103,7 +100,6 @@ __all__ = [
     "query_table",
     "radius_rows",
     "random_walk_share",
-    "record_steps",
     "reliability",
     "shift_deviation",
     "softmax_gradients",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, cross_entropy
+from torch import Tensor
 
 from tutorial_lib.foundations import gradient_descent, trajectory_pca
 from tutorial_lib.foundations.gradient_descent import SurfaceFunction
@@ -122,54 +120,3 @@ def random_walk_share(n_steps: int, dimension: int, *, seed: int = 0) -> float:
     generator = torch.Generator().manual_seed(seed)
     walk = torch.randn(n_steps + 1, dimension, generator=generator).cumsum(0)
     return float(trajectory_pca([{"position": point} for point in walk]).explained_variance_ratio[:2].sum())
-
-
-class StepRecord(NamedTuple):
-    """One step of an optimizer, compared with the gradient of its mini-batch.
-
-    Attributes:
-        loss: loss of the mini-batch before the step.
-        gradient: norm of the gradient g.
-        length: norm of the step.
-        cosine: cosine between the step and −g.
-        cosine_sign: cosine between the step and −sign(g).
-    """
-
-    loss: float
-    gradient: float
-    length: float
-    cosine: float
-    cosine_sign: float
-
-
-def record_steps(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Sequence[tuple[Tensor, Tensor]],
-    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
-) -> list[StepRecord]:
-    """Train a classifier in place, and compare every step with the gradient of its mini-batch.
-
-    Args:
-        model: the classifier, in the mode in which it is trained.
-        optimizer: an optimizer of all parameters of the model.
-        batches: mini-batches of images and labels, one per step.
-        schedule: schedule of the learning rate; None keeps it constant.
-
-    Returns:
-        A record per step.
-    """
-    parameters, records = list(model.parameters()), []
-    for x, y in batches:
-        before = torch.cat([p.detach().flatten() for p in parameters])
-        loss = cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        g = torch.cat([p.grad.flatten() for p in parameters])
-        optimizer.step()
-        if schedule:
-            schedule.step()
-        step = torch.cat([p.detach().flatten() for p in parameters]) - before
-        cosines = [cosine_similarity(step, direction, dim=0) for direction in (-g, -g.sign())]
-        records.append(StepRecord(*map(float, (loss.detach(), g.norm(), step.norm(), *cosines))))
-    return records

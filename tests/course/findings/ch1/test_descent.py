@@ -42,15 +42,3 @@ def test_minibatch_noise_of_all_samples_is_zero():
 
 def test_random_walk_share_approaches_published_limit():
     assert findings.random_walk_share(200, 20_000) == pytest.approx(6 / math.pi**2 * 1.25, abs=0.01)
-
-
-def test_record_steps_of_sgd_follow_gradient_and_first_step_of_adam_its_sign():
-    x, y = torch.randn(8, 5, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        models = [torch.nn.Linear(5, 3) for _ in range(2)]
-    (sgd,) = findings.record_steps(models[0], torch.optim.SGD(models[0].parameters(), lr=0.1), [(x, y)])
-    assert sgd.cosine == pytest.approx(1) and sgd.length == pytest.approx(0.1 * sgd.gradient)
-    adam = findings.record_steps(models[1], torch.optim.Adam(models[1].parameters(), lr=0.01), [(x, y)] * 2)
-    assert adam[0].cosine_sign == pytest.approx(1) and adam[0].length == pytest.approx(0.01 * 18**0.5, rel=1e-4)
-    assert adam[1].loss < adam[0].loss
