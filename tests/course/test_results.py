@@ -136,7 +136,7 @@ def test_assert_reproduces_uses_the_standard_error_of_each_value():
         assert_reproduces(stored, [5.5], [5.0], standard_errors=[0.1], slack=0)
     with pytest.raises(AssertionError, match="value 1: 1.01 now, 1 stored"):
         assert_reproduces(stored, [5.0, 1.01], [5.0, 1.0], standard_errors=[0.1, 0.0], slack=0.001)
-    with pytest.raises(ValueError, match="pass the standard errors of the differences, or both"):
+    with pytest.raises(ValueError, match="pass a tolerance, the standard errors of the differences, or both"):
         assert_reproduces(stored, [0.5], [0.5], n_fresh=10)
 
 
@@ -157,5 +157,5 @@ def test_assert_reproduces_with_tolerance_rejects_small_differences():
     assert_reproduces(stored, [0.501], [0.5], tolerance=0.002)
     with pytest.raises(AssertionError, match="value 0: 0.503 now, 0.5 stored"):
         assert_reproduces(stored, [0.503], [0.5], tolerance=0.002)
-    with pytest.raises(ValueError, match="give a tolerance, or n_fresh and n_stored"):
+    with pytest.raises(ValueError, match="pass a tolerance, the standard errors"):
         assert_reproduces(stored, [0.5], [0.5], n_fresh=10)

@@ -120,7 +120,7 @@ FACT_QUESTIONS = (
             "converges from most starts.": "It converges only from starts where the steep coordinate is exactly zero.",
             "diverges in the steep direction.": (
                 "The stability limit is 2 over the largest curvature, here {border:g}. After {steps} steps it is "
-                "{far:.0f} times as far from the minimum as at the start. See section 1.4."
+                "{far:.0f} times as far from the minimum as at the start. See section 1.3."
             ),
         },
         correct=3,

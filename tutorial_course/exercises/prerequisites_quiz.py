@@ -32,7 +32,7 @@ QUIZ = (
             "`{summed}`, the sum": (
                 "The sum went into `backward`. What comes back has the shape of `x`: a slope for each number in it."
             ),
-            "`{slopes}`": "The derivative of x² is 2x, place by place. Section 1.4 does the same by hand.",
+            "`{slopes}`": "The derivative of x² is 2x, place by place. Section 1.2 does the same by hand.",
             "`{ones}`": (
                 "That is the slope of the sum in its own terms. The chain rule multiplies by the slope of the square."
             ),
@@ -61,7 +61,7 @@ QUIZ = (
             "{value:g}": "That is the value there, not the slope.",
             "{inner:g}": "That is the slope of 3x + 1 alone. The square has one as well, and the two are multiplied.",
             "{chained:g}": (
-                "Outer slope times inner slope. Backpropagation is this product, layer after layer: section 1.4."
+                "Outer slope times inner slope. Backpropagation is this product, layer after layer: section 1.2."
             ),
         },
         correct=3,
@@ -73,13 +73,13 @@ QUIZ = (
         {
             "raises the first weight and lowers the second.": "That is the way the gradient points, and it leads up.",
             "lowers the first weight and raises the second.": (
-                "Against the gradient. The update rule of section 1.4 has its minus sign from here."
+                "Against the gradient. The update rule of section 1.3 has its minus sign from here."
             ),
             "leaves the second weight alone, since −1 is negative.": (
                 "A negative derivative means that the function decreases as this weight increases. Use it."
             ),
             "needs the second derivatives.": (
-                "They determine how *large* the step may be, as section 1.4 shows. The direction is known already."
+                "They determine how *large* the step may be, as section 1.3 shows. The direction is known already."
             ),
         },
         correct=1,
@@ -140,7 +140,7 @@ QUIZ = (
             "{flat}": "That is for an image with one channel. Each filter has weights for all three channels.",
             "{single}": "That is one filter. There are sixteen, each with weights of its own.",
             "{weights}": (
-                "Sixteen times three times nine, however large the image: all positions share the weights. Section 1.3 "
+                "Sixteen times three times nine, however large the image: all positions share the weights. Section 1.2 "
                 "continues this count."
             ),
             "{dense}": (

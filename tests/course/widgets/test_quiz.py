@@ -77,7 +77,7 @@ def test_quiz_links_existing_sections_in_feedback():
         quiz([Question("Section 2.2?", {"section 2.2": "See section 2.2 <b>", "no": "See section 9.9."}, correct=0)])
     )
     assert [(link.text, link["href"]) for link in page.find_all("a")] == [
-        ("section 2.2", "02-information.ipynb#2.2-What-if-not-P%3F")
+        ("section 2.2", "02-information.ipynb#2.2-What-if-not-P%3F-Counterfactual-maps")
     ]
     assert page.a.find_parent(class_="feedback") and page.find("b") is None
 
