@@ -29,7 +29,7 @@ SECTION_TITLES = {
     "2.2": "What if not P? Counterfactual maps",
     "2.3": "Why P, rather than Q? Contrastive maps",
     "2.4": "One Jacobian for all three questions, and the Fisher information",
-    "2.5": "Sanity checks for explanations: randomising the weights",
+    "2.5": "Sanity checks for explanations: randomizing the weights",
     "2.6": "Explanations of photographs",
     "2.7": "Introspective learning: gradients as features",
     "2.A": "Saliency and attribution: axioms, baselines and noise",

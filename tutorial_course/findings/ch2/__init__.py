@@ -4,9 +4,9 @@ from tutorial_course.findings.ch2.axioms import axiom_gaps
 from tutorial_course.findings.ch2.counterfactual_pairs import CorrectPairs, sample_correct_pairs, stored_intervals
 from tutorial_course.findings.ch2.faithfulness import (
     METHODS,
-    best_centre_prior,
+    best_center_prior,
     chance_rank_correlation,
-    difference_from_centre,
+    difference_from_center,
     faithfulness_over_networks,
 )
 from tutorial_course.findings.ch2.fisher_information import GROUPS, fisher_by_prediction
@@ -14,7 +14,7 @@ from tutorial_course.findings.ch2.group_intervals import interval_over_groups
 from tutorial_course.findings.ch2.head_gain import head_gain
 from tutorial_course.findings.ch2.intervals import Interval, mean_interval, proportion_interval
 from tutorial_course.findings.ch2.locality import backward_time_share, receptive_field
-from tutorial_course.findings.ch2.paradigms import highlighted_shares, neighbour_agreement
+from tutorial_course.findings.ch2.paradigms import highlighted_shares, neighbor_agreement
 from tutorial_course.findings.ch2.randomization import cascade_similarity, similarity_rows
 from tutorial_course.findings.ch2.second_stage_gains import (
     accuracy_gains,
@@ -34,11 +34,11 @@ __all__ = [
     "accuracy_gains",
     "axiom_gaps",
     "backward_time_share",
-    "best_centre_prior",
+    "best_center_prior",
     "cascade_similarity",
     "chance_rank_correlation",
     "control_maps",
-    "difference_from_centre",
+    "difference_from_center",
     "faithfulness_over_networks",
     "fisher_by_prediction",
     "gain_by_corruption",
@@ -48,7 +48,7 @@ __all__ = [
     "logit_changes",
     "mcnemar_p_value",
     "mean_interval",
-    "neighbour_agreement",
+    "neighbor_agreement",
     "network_means",
     "peak_hits",
     "proportion_interval",

@@ -41,8 +41,8 @@ class MethodScore:
 
 
 @dataclass(frozen=True)
-class CentreDifference:
-    """The paired difference of a method from the centre prior.
+class CenterDifference:
+    """The paired difference of a method from the center prior.
 
     Attributes:
         mean: the mean over networks; its sign is that of the metric.
@@ -90,8 +90,8 @@ def faithfulness_over_networks(result: pd.DataFrame, metric: str) -> list[Method
     return scores
 
 
-def difference_from_centre(result: pd.DataFrame, metric: str, method: str) -> CentreDifference:
-    """Return the paired difference between a method and the centre prior.
+def difference_from_center(result: pd.DataFrame, metric: str, method: str) -> CenterDifference:
+    """Return the paired difference between a method and the center prior.
 
     Args:
         result: the stored result "explanations_signs".
@@ -106,11 +106,11 @@ def difference_from_centre(result: pd.DataFrame, metric: str, method: str) -> Ce
     side = 1 if higher_is_better(metric) else -1
     half = Z_95 * error.mean()
     better = int((side * gain - Z_95 * error > 0).sum())
-    return CentreDifference(gain.mean(), gain.mean() - half, gain.mean() + half, better)
+    return CenterDifference(gain.mean(), gain.mean() - half, gain.mean() + half, better)
 
 
-def best_centre_prior(result: pd.DataFrame, metric: str) -> float:
-    """Return the best mean score of the centre prior over its stored widths.
+def best_center_prior(result: pd.DataFrame, metric: str) -> float:
+    """Return the best mean score of the center prior over its stored widths.
 
     Args:
         result: the stored result "explanations_signs".

@@ -28,24 +28,21 @@ def highlighted_shares(maps: Tensor, threshold: float = 0.2) -> dict[str, Tensor
     return {name: (area.flatten(1).sum(1) / whole).cpu() for name, area in areas.items()}
 
 
-def neighbour_agreement(features: Tensor, embedding: Tensor, classes: Tensor, n_neighbours: int) -> dict[str, float]:
-    """Return how well the nearest neighbours in the feature space are preserved by an embedding.
+def neighbor_agreement(features: Tensor, embedding: Tensor, classes: Tensor, n_neighbors: int) -> dict[str, float]:
+    """Return how well the nearest neighbors in the feature space are preserved by an embedding.
 
     Args:
         features: features (N, d).
         embedding: positions in the embedding (N, 2).
         classes: the class of each image (N,).
-        n_neighbours: number of neighbours.
+        n_neighbors: number of neighbors.
 
     Returns:
-        The share of neighbours of the same class in the ``features`` and in the ``embedding``, and the share ``kept``
-        of neighbours in the feature space that are neighbours in the embedding.
+        The share of neighbors of the same class in the ``features`` and in the ``embedding``, and the share ``kept``
+        of neighbors in the feature space that are neighbors in the embedding.
     """
     near, near_embedded = (
-        torch.cdist(points.double(), points.double())
-        .fill_diagonal_(torch.inf)
-        .topk(n_neighbours, largest=False)
-        .indices
+        torch.cdist(points.double(), points.double()).fill_diagonal_(torch.inf).topk(n_neighbors, largest=False).indices
         for points in (features, embedding)
     )
     kept = [torch.isin(a, b).double().mean() for a, b in zip(near, near_embedded, strict=True)]

@@ -93,7 +93,7 @@ def control_maps(maps: Tensor, scenes: TwoSignScenes, generator: torch.Generator
 
 
 def logit_changes(network: nn.Module, scenes: TwoSignScenes, maps: Tensor, share: float = 0.125) -> Tensor:
-    """Return the change of the logit of P if the highest pixels of a map are replaced by grey.
+    """Return the change of the logit of P if the highest pixels of a map are replaced by gray.
 
     Args:
         network: a classifier.

@@ -34,11 +34,11 @@ def path_figure(path: Tensor, share: Tensor, logits: Tensor, sums: Tensor) -> Fi
         strip.spines[:].set_visible(False)
         axis.plot(share.cpu(), logits.cpu(), color=PALETTE[0], label="logit of P")
         axis.plot(share.cpu(), sums.cpu(), "o", color=PALETTE[1], label="logit at the baseline + sum of the map")
-        axis.set(xlabel="position on the path from grey (0) to the image (1)", ylabel="logit of P")
+        axis.set(xlabel="position on the path from gray (0) to the image (1)", ylabel="logit of P")
         axis.legend(fontsize=9, loc="upper left")
     return with_alt_text(
         figure,
-        "Five images on the path from a grey image to a sign. Below them a line graph of the logit of the predicted "
+        "Five images on the path from a gray image to a sign. Below them a line graph of the logit of the predicted "
         "class over the position on the path; nine points with the sum of the attributions lie on this line.",
     )
 

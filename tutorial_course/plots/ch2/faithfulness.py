@@ -62,8 +62,8 @@ def deletion_figure(
     return with_alt_text(
         figure,
         "Three rows for the fill values. Left, a speed limit sign whose pixels with the highest Grad-CAM values are "
-        "replaced step by step. Right, the mean probability over the replaced share for Grad-CAM, the centre prior and "
-        "two random maps. With black, all curves fall fast; with grey and blur, the scattered random map falls "
+        "replaced step by step. Right, the mean probability over the replaced share for Grad-CAM, the center prior and "
+        "two random maps. With black, all curves fall fast; with gray and blur, the scattered random map falls "
         "slowly.",
     )
 
@@ -95,6 +95,6 @@ def faithfulness_figure(scores: Mapping[str, Sequence[MethodScore]], titles: Map
     return with_alt_text(
         figure,
         "One panel per metric, with a row per map. Points are means over three networks and bars are 95% intervals. "
-        "Blue circles are methods that use the network, grey squares are controls, and a dashed line marks the centre "
+        "Blue circles are methods that use the network, gray squares are controls, and a dashed line marks the center "
         "prior.",
     )

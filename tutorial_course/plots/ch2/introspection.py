@@ -86,6 +86,6 @@ def corruption_gain_figure(
     return with_alt_text(
         figure,
         "Two panels of horizontal bars, one per corruption: the percentage points of accuracy that the second stage "
-        f"gains over the base classifier. {largest}. The bars are coloured by whether the corruption was used in "
+        f"gains over the base classifier. {largest}. The bars are colored by whether the corruption was used in "
         "training, is similar to one that was, or is neither.",
     )

@@ -45,7 +45,7 @@ def cascade_figure(
     )
     return with_alt_text(
         figure,
-        f"{len(curves)} panels of lines. The horizontal axis shows how many layers were re-initialised, from the last "
+        f"{len(curves)} panels of lines. The horizontal axis shows how many layers were re-initialized, from the last "
         "layer to the first, and the vertical axis the mean absolute rank correlation with the map of the trained "
         f"network. All lines start at 1. Values after the last layer, and after all layers: {drops}. Hollow markers at "
         "the right show the similarity of the maps of two different images.",

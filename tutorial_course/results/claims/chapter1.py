@@ -146,7 +146,7 @@ def local_information() -> str:
     rows = table("linearization").query("network == 'signs/classifier' and question == 'uniform target'")
     median = rows.query("step == 'image'").set_index("group")["median"]
     return (
-        "distance up to which the linear approximation is accurate, median in grey levels per pixel: signs of known "
+        "distance up to which the linear approximation is accurate, median in gray levels per pixel: signs of known "
         f"classes {median['known']:.2g}, signs of novel classes {median['novel']:.2g}"
     )
 
@@ -259,7 +259,7 @@ CLAIMS = (
         section="1.5",
         source="alregib2023tutorial",
         claim=(
-            "On data harder than MNIST, a confidence score from nearest neighbours (Trust Score) is comparable to "
+            "On data harder than MNIST, a confidence score from nearest neighbors (Trust Score) is comparable to "
             "the softmax or worse"
         ),
         evidence=neighbours_evidence,

@@ -181,7 +181,7 @@ def _randomized(method: str) -> Iterator[tuple[str, pd.Series, pd.Series]]:
 
 
 def _randomized_text(method: str) -> str:
-    """The mean absolute correlation of a method after the last layer is re-initialised, and its null."""
+    """The mean absolute correlation of a method after the last layer is re-initialized, and its null."""
     return ", ".join(f"{after['absolute']:.2f} (null {null['absolute']:.2f})" for _, after, null in _randomized(method))
 
 
@@ -197,14 +197,14 @@ def fisher_mistakes() -> str:
 
 def sanity() -> str:
     return (
-        "mean |r| of the maps before and after the last layer is re-initialised, three sign networks, CIFAR-10 and "
+        "mean |r| of the maps before and after the last layer is re-initialized, three sign networks, CIFAR-10 and "
         "ImageNet, each with the mean |r| of the maps of two different images: guided backpropagation "
         f"{_randomized_text('guided backpropagation')}; Grad-CAM {_randomized_text('Grad-CAM')}"
     )
 
 
 def _similarity_after(method: str) -> list[Estimate]:
-    """The mean absolute correlation of a method after the last layer is re-initialised, for each network."""
+    """The mean absolute correlation of a method after the last layer is re-initialized, for each network."""
     rows = [after for _, after, _ in _randomized(method)]
     return [
         Estimate(
@@ -236,7 +236,7 @@ def _metric(network: str, method: str, metric: str) -> Estimate:
 
 
 def _best_centre_drop(network: str) -> Estimate:
-    """The average drop of the centre prior in the best of its widths."""
+    """The average drop of the center prior in the best of its widths."""
     rows = table("explanations_signs").query("kind == 'metrics' and network == @network")
     widths = [method for method in rows["method"] if method.startswith("centre, width")]
     return min((_metric(network, width, "drop") for width in widths), key=lambda drop: drop.value)
@@ -246,9 +246,9 @@ def pointing() -> str:
     rows = table("explanations_signs").query("kind == 'metrics'")
     point = rows.groupby("method")[["point sign", "precision sign"]].mean()
     return (
-        f"accuracy in the pointing game: Grad-CAM {point.loc['Grad-CAM', 'point sign']:.0%}, a centre prior that "
+        f"accuracy in the pointing game: Grad-CAM {point.loc['Grad-CAM', 'point sign']:.0%}, a center prior that "
         f"ignores the network {point.loc['centre', 'point sign']:.0%}; precision at k on the sign: Grad-CAM "
-        f"{point.loc['Grad-CAM', 'precision sign']:.0%}, centre prior {point.loc['centre', 'precision sign']:.0%}"
+        f"{point.loc['Grad-CAM', 'precision sign']:.0%}, center prior {point.loc['centre', 'precision sign']:.0%}"
     )
 
 
@@ -263,7 +263,7 @@ def average_drop() -> str:
     best = sum(_best_centre_drop(network).value for network in SIGNS) / len(SIGNS)
     return (
         f"average drop (lower is better): Grad-CAM++ {drop['Grad-CAM++']:.0%}, Grad-CAM {drop['Grad-CAM']:.0%}, a "
-        f"centre prior that ignores the network {best:.0%} (best of five widths), a uniform map {drop['uniform']:.0%}"
+        f"center prior that ignores the network {best:.0%} (best of five widths), a uniform map {drop['uniform']:.0%}"
     )
 
 
@@ -511,7 +511,7 @@ CLAIMS = (
         section="2.5",
         source="adebayo2018sanity",
         claim=(
-            "Maps of guided backpropagation hardly change if the last layer is randomised, whereas Grad-CAM maps do "
+            "Maps of guided backpropagation hardly change if the last layer is randomized, whereas Grad-CAM maps do "
             "change"
         ),
         evidence=sanity_evidence,
@@ -519,14 +519,14 @@ CLAIMS = (
             network="Inception v3 and small networks",
             data="ImageNet, Fashion-MNIST, MNIST",
             training="published weights; from scratch",
-            protocol="cascading randomisation of the layers, measured by rank correlation and other similarities",
+            protocol="cascading randomization of the layers, measured by rank correlation and other similarities",
             implementation="the authors' code",
         ),
         ours=Setting(
             network="three sign classifiers, ResNet-20, SqueezeNet",
             data="synthetic signs, CIFAR-10, ImageNet photographs",
             training=OUR_TRAINING,
-            protocol="re-initialisation of the last layer, measured by the absolute rank correlation",
+            protocol="re-initialization of the last layer, measured by the absolute rank correlation",
             implementation=OWN_CODE,
         ),
         differs=(
@@ -537,7 +537,7 @@ CLAIMS = (
         measured=(sanity,),
         note=(
             "Grad-CAM falls to about the value of two different images, which is high on signs, so the test has little "
-            "power there. If all layers are randomised, guided backpropagation changes too"
+            "power there. If all layers are randomized, guided backpropagation changes too"
         ),
     ),
     Claim(
@@ -547,7 +547,7 @@ CLAIMS = (
         source="adebayo2018sanity",
         claim=(
             "A map depends on what the network has learned if its signed rank correlation with the original map is "
-            "zero on average after the last layer is re-initialised"
+            "zero on average after the last layer is re-initialized"
         ),
         stated=NOT_CONFIRMED_IN_PAPER_SETTING,
         measured=(sanity_signed,),

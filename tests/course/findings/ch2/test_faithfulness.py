@@ -7,9 +7,9 @@ import pytest
 
 from tutorial_course.findings.ch2 import (
     METHODS,
-    best_centre_prior,
+    best_center_prior,
     chance_rank_correlation,
-    difference_from_centre,
+    difference_from_center,
     faithfulness_over_networks,
 )
 from tutorial_course.findings.ch2.faithfulness import CONTROLS
@@ -42,16 +42,16 @@ def test_faithfulness_over_networks_does_not_shrink_the_error_by_their_number(re
     assert [score.uses_network for score in scores] == [True] * 8 + [False] * 4
 
 
-def test_difference_from_centre_counts_networks_on_the_better_side(result):
+def test_difference_from_center_counts_networks_on_the_better_side(result):
     for metric, mean in (("precision sign", 0.1), ("deletion grey", -0.1)):
-        gain = difference_from_centre(result, metric, "Grad-CAM")
+        gain = difference_from_center(result, metric, "Grad-CAM")
         assert gain.mean == pytest.approx(mean) and gain.better == 2
         assert gain.high - gain.low == pytest.approx(2 * 1.96 * 0.01, abs=1e-4)
 
 
-def test_best_centre_prior_is_the_largest_share_and_the_smallest_drop(result):
-    assert best_centre_prior(result, "mass sign") == pytest.approx(1.25)
-    assert best_centre_prior(result, "drop") == pytest.approx(1.05)
+def test_best_center_prior_is_the_largest_share_and_the_smallest_drop(result):
+    assert best_center_prior(result, "mass sign") == pytest.approx(1.25)
+    assert best_center_prior(result, "drop") == pytest.approx(1.05)
 
 
 def test_chance_rank_correlation_matches_all_orders_of_five_maps():

@@ -2,7 +2,7 @@
 
 import torch
 
-from tutorial_course.findings.ch2 import highlighted_shares, neighbour_agreement
+from tutorial_course.findings.ch2 import highlighted_shares, neighbor_agreement
 
 
 def test_highlighted_shares_add_up_and_match_a_map_by_hand():
@@ -19,10 +19,10 @@ def test_highlighted_shares_add_up_and_match_a_map_by_hand():
     assert higher["what if not P"].item() == 0 and higher["the contrast, alone"].item() == 0.5
 
 
-def test_neighbour_agreement_is_one_for_the_same_space_and_chance_for_a_random_one():
+def test_neighbor_agreement_is_one_for_the_same_space_and_chance_for_a_random_one():
     generator = torch.Generator().manual_seed(0)
     features, classes = torch.randn(400, 2, generator=generator), torch.arange(400) % 4
-    same = neighbour_agreement(features, features, classes, n_neighbours=10)
+    same = neighbor_agreement(features, features, classes, n_neighbors=10)
     assert same["kept"] == 1 and same["features"] == same["embedding"]
-    other = neighbour_agreement(features, torch.randn(400, 2, generator=generator), classes, n_neighbours=10)
+    other = neighbor_agreement(features, torch.randn(400, 2, generator=generator), classes, n_neighbors=10)
     assert abs(other["kept"] - 10 / 399) < 0.01 and abs(other["embedding"] - 0.25) < 0.05

@@ -40,7 +40,7 @@ def test_logit_changes_measure_the_removed_region():
     # P is on the left of the first image and on the right of the second one.
     on_P, on_Q = (~scenes.Q_half).float(), scenes.Q_half.float()
     noise = torch.rand(2, 8, 16, generator=make_generator(0)) / 10
-    # An eighth of the image is a quarter of a half, and grey is 0.5 below white.
+    # An eighth of the image is a quarter of a half, and gray is 0.5 below white.
     torch.testing.assert_close(
         findings.logit_changes(BrightnessOfHalf(), scenes, on_P + noise), torch.full((2,), -0.125)
     )
