@@ -24,8 +24,8 @@ QUIZ = (
         correct=0,
     ),
     Question(
-        "You compute the contrast map by the loss for Q = P, “Why 30, rather than 30?”, for a confident network. The "
-        "result is …",
+        "You compute the contrast map from the loss for Q = P, “Why 30, rather than 30?”, for a confident network. "
+        "The result is …",
         {
             "the Grad-CAM map of 30.": (
                 "Grad-CAM differentiates the logit of 30. The loss for the predicted class of a confident network has "
@@ -52,8 +52,8 @@ QUIZ = (
                 "With a random last layer the accuracy falls to about chance, so the layer does matter."
             ),
             "we need the signed mean of r over more draws.": (
-                "The signed mean is zero for every map that changes its sign with the last layer, and it says nothing "
-                "else. The mean of |r| is the statistic to use (section 2.5)."
+                "The signed mean is zero for every map that is negated with the last layer, and it says nothing else. "
+                "The mean of |r| is the statistic to use (section 2.5)."
             ),
             "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
                 "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "

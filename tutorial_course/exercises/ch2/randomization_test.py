@@ -206,7 +206,7 @@ randomization_score = Exercise(
             _variant(compare=_preprocessed(torch.relu, srcc)),
             _variant(compare=_preprocessed(torch.relu, plcc)),
         ),
-        "Positive and negative correlations are averaged, so they cancel. Edges times the sign of one weight have a "
+        "Positive and negative correlations are averaged, so they cancel. Edges that are multiplied by +1 or −1 have a "
         "signed mean near 0, although the edges stay the same: take |r| first.": _variant(compare=srcc),
         "Only one draw counts. A single random layer may resemble the trained one by chance: how different are the "
         "scores of two draws?": (

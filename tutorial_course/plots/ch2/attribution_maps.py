@@ -38,8 +38,8 @@ def path_figure(path: Tensor, share: Tensor, logits: Tensor, sums: Tensor) -> Fi
         axis.legend(fontsize=9, loc="upper left")
     return with_alt_text(
         figure,
-        "Five images on the path from a gray image to a sign. Below them a line graph of the logit of the predicted "
-        "class over the position on the path; nine points with the sum of the attributions lie on this line.",
+        "Five images on the path from a gray image to a sign. Below them, a line graph shows the logit of the "
+        "predicted class over the position on the path. Nine points with the sum of the attributions lie on this line.",
     )
 
 

@@ -32,13 +32,13 @@ def explanation_uncertainty_figure(
 ) -> FigureWithAltText:
     """Return some images with their explanation and two kinds of uncertainty.
 
-    The explanation and the published uncertainty are scaled per map; the uncertainty by probability has one scale.
+    The explanation and the published uncertainty are scaled per map. The probability-weighted one has one scale.
 
     Args:
         x: images (N, 3, H, W).
         why: explanation maps (N, H, W), not negative.
         published: published uncertainty (N, H, W).
-        weighted: uncertainty by probability (N, H, W).
+        weighted: probability-weighted uncertainty (N, H, W).
         chosen: index of an image by title of its row.
         captions: a caption for each chosen image.
 
@@ -62,14 +62,14 @@ def explanation_uncertainty_figure(
                 axis.spines[:].set(color="#DDDDDD", visible=True)
                 axis.set_xlabel(text, fontsize=8.5)
             line[0].set_ylabel(title, fontsize=9, color=WRONG_COLOR if "wrong" in title else CORRECT_COLOR)
-        titles = ("image", "why P?", "uncertainty,\nas published", "uncertainty,\nby probability")
+        titles = ("image", "why P?", "uncertainty,\nas published", "uncertainty,\nprobability-weighted")
         for axis, title in zip(grid[0], titles, strict=True):
             axis.set_title(title, fontsize=9)
     return with_alt_text(
         figure,
         "Four corrupted images in rows: a confident and an uncertain correct prediction, and a confident and an "
         "uncertain wrong one. Columns show the image, its Grad-CAM map, the published uncertainty, which is visible in "
-        "all rows, and the uncertainty by probability, which is visible for the uncertain predictions only.",
+        "all rows, and the probability-weighted uncertainty, which is visible for the uncertain predictions only.",
     )
 
 
@@ -106,7 +106,7 @@ def voice_auroc_figure(rows: pd.DataFrame, scores: Sequence[str]) -> FigureWithA
         figure.legend(loc="outside upper center", ncols=2, fontsize=9)
     return with_alt_text(
         figure,
-        "AUROC of five scores for wrong predictions with 95% intervals in six settings. The published overlap lies "
-        "below 0.5 or includes it. Signal to noise is close to 0.5. The mass by probability and one minus the largest "
-        "probability lie far above 0.5 in every setting.",
+        "AUROC of five scores for wrong predictions with 95% intervals in six settings. The intervals of the "
+        "published overlap lie below 0.5 or include it. Signal to noise is close to 0.5. The total "
+        "probability-weighted uncertainty and one minus the largest probability lie far above 0.5 in every setting.",
     )

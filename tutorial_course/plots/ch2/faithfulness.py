@@ -1,4 +1,4 @@
-"""Faithfulness metrics: deletion with several fill values, and scores beside controls."""
+"""Faithfulness metrics: deletion with several fill values, and scores next to controls."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from tutorial_lib.attribution import PerturbationCurve
 TWELFTHS = (1, 2, 3, 6)
 NAMES = {
     "saliency": "input gradient",
-    "centre": "centre prior",
+    "centre": "center prior",
     "random, smooth": "smooth random",
     "random": "scattered random",
 }
@@ -63,8 +63,8 @@ def deletion_figure(
         figure,
         "Three rows for the fill values. Left, a speed limit sign whose pixels with the highest Grad-CAM values are "
         "replaced step by step. Right, the mean probability over the replaced share for Grad-CAM, the center prior and "
-        "two random maps. With black, all curves fall fast; with gray and blur, the scattered random map falls "
-        "slowly.",
+        "two random maps. With black, all curves fall fast, whereas with gray and blur the scattered random map "
+        "falls slowly.",
     )
 
 

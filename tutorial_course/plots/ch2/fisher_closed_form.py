@@ -43,7 +43,7 @@ def fisher_factor_figure(
     return with_alt_text(
         figure,
         "A sign partly hidden by leaves, and four matrices over its five most probable classes. The Fisher factor is "
-        "positive on the diagonal and negative beside it. The other three, one for each of the three most probable "
+        "positive on the diagonal and negative elsewhere. The other three, one for each of the three most probable "
         "labels, differ from it and from each other in magnitude and in polarity.",
     )
 
@@ -85,8 +85,8 @@ def fisher_divergence_figure(
         right.legend(fontsize=9, loc="upper left")
     return with_alt_text(
         figure,
-        "Left, the divergence over the norm of a weight change: the points lie on the lines of half the quadratic form "
-        "and leave them only for large changes. Right, for every test image the squared gradient for its label "
-        "against the trace of the Fisher information. Most correctly classified images lie below the line of equality, "
-        "most misclassified ones above it.",
+        "The left panel shows the divergence over the norm of a weight change. The points lie on the lines of half "
+        "the quadratic form and leave them only for large changes. The right panel shows, for every test image, the "
+        "squared gradient for its label against the trace of the Fisher information. Most correctly classified images "
+        "lie below the line of equality, and most misclassified ones lie above it.",
     )

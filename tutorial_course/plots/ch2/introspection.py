@@ -16,7 +16,7 @@ from tutorial_course.plots.core import (
 
 
 def _points(value: float) -> str:
-    """A difference with its sign; a value that rounds to zero is +0.0."""
+    """A difference with its plus or minus; a value that rounds to zero is +0.0."""
     return f"{round(value, 1) + 0.0:+.1f}"
 
 
@@ -49,8 +49,8 @@ def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls
     return with_alt_text(
         figure,
         f"{len(gains)} panels of dots, one dot per run. The horizontal axis shows the percentage points of accuracy "
-        "gained over the base classifier under corruption, with another scale in each panel, and the rows are second "
-        f"stages on contrast gradients and controls without gradients. Means: {means}.",
+        "gained over the base classifier under corruption, with a different scale in each panel, and the rows are "
+        f"second stages on contrast gradients and controls without gradients. Means: {means}.",
     )
 
 

@@ -30,7 +30,7 @@ BASE = "feed-forward"
 def introspective_features_figure(
     images: Tensor, maps: Mapping[str, Tensor], titles: Sequence[str], class_names: Sequence[str]
 ) -> FigureWithAltText:
-    """Return the gradients towards all classes, for one image and a changed version of it.
+    """Return the gradients of the losses for all classes, for one image and a changed version of it.
 
     Args:
         images: two images (2, 3, H, W).
@@ -62,9 +62,9 @@ def introspective_features_figure(
         )
     return with_alt_text(
         figure,
-        "A sign, clean and with snow, and beside each three tables of 14 rows and 64 columns. All rows of a table have "
-        "the same stripes with different strength. Under cross-entropy the row of the predicted class is empty in the "
-        "clean image and faint with snow.",
+        "A sign, clean and with snow, and next to each of them three tables of 14 rows and 64 columns. All rows of a "
+        "table have the same stripes with different strength. Under cross-entropy the row of the predicted class is "
+        "nearly zero in the clean image and faint with snow.",
     )
 
 
@@ -94,7 +94,7 @@ def head_gains_figure(tables: Mapping[str, pd.DataFrame]) -> FigureWithAltText:
         figure,
         "Gain in accuracy over the base classifier for eight heads in rows, for signs and for CIFAR-10, one mark per "
         "run. Heads trained on clean images lie close to zero. Heads trained on corrupted images lie clearly above "
-        "zero, with and without gradients; on signs the heads on contrasts lie slightly further to the right.",
+        "zero, with and without gradients. On signs, the heads on contrasts lie slightly further to the right.",
     )
 
 

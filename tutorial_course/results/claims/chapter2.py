@@ -51,7 +51,7 @@ INTROSPECTION = Setting(
     protocol="accuracy and calibration error over corruptions and severities",
     implementation="the authors' code, which is not public for this part",
 )
-SECOND_LOOK = Setting(
+SECOND_STAGE = Setting(
     network="three sign classifiers; a ResNet-20 with 64 features",
     data="synthetic signs and 700 CIFAR-10 test images, with our twelve corruptions",
     training="the second stage on clean images (4,000 for CIFAR-10)",
@@ -113,7 +113,7 @@ def contrast_signs() -> str:
         "precision at k on the pixels that differ, three networks: "
         f"Grad-CAM {_precisions('Grad-CAM', 'why P')}; contrast map {_precisions('Grad-CAM', CORRECT_CLASS)}; "
         f"paired difference in percentage points {_in_points(_differences('Grad-CAM', CORRECT_CLASS, 'gain'))}; "
-        f"difference to a random class {_in_points(_differences('Grad-CAM', RANDOM_CLASS, 'gain_of_Q'))}"
+        f"difference from a random class {_in_points(_differences('Grad-CAM', RANDOM_CLASS, 'gain_of_Q'))}"
     )
 
 
@@ -126,7 +126,7 @@ def contrast_pixels() -> str:
         "precision at k on the pixels that differ, three networks: "
         f"input gradient {_precisions('saliency', 'why P')}; its contrast {_precisions('saliency', CORRECT_CLASS)}; "
         f"paired difference in percentage points {_in_points(_differences('saliency', CORRECT_CLASS, 'gain'))}; "
-        f"difference to a random class {_in_points(_differences('saliency', RANDOM_CLASS, 'gain_of_Q'))}"
+        f"difference from a random class {_in_points(_differences('saliency', RANDOM_CLASS, 'gain_of_Q'))}"
     )
 
 
@@ -222,8 +222,8 @@ def sanity_evidence() -> Evidence:
 def sanity_signed() -> str:
     rows = list(_randomized("edges × sign of one weight"))
     return (
-        "edges of the image, multiplied by the sign of one weight of the last layer, three sign networks, CIFAR-10 and "
-        f"ImageNet: mean r {', '.join(f'{after.signed:+.2f}' for _, after, _ in rows)}; mean |r| "
+        "edges of the image, multiplied by +1 or −1 depending on one weight of the last layer, three sign networks, "
+        f"CIFAR-10 and ImageNet: mean r {', '.join(f'{after.signed:+.2f}' for _, after, _ in rows)}; mean |r| "
         f"{', '.join(f'{after.absolute:.2f}' for _, after, _ in rows)}"
     )
 
@@ -415,7 +415,7 @@ CLAIMS = (
             counterfactual_photographs,
         ),
         note=(
-            "The map is nearly empty if a scene has one sign only, because hardly any region lowers the score of the "
+            "The map is nearly zero if a scene has one sign only, because hardly any region lowers the score of the "
             "predicted class"
         ),
     ),
@@ -438,7 +438,7 @@ CLAIMS = (
             data="counterfactual pairs of synthetic signs; pairs of photographs side by side",
             training=OUR_TRAINING,
             protocol=(
-                "precision at k on the pixels that differ; the intervals resample the pairs of signs and their scenes"
+                "precision at k on the pixels that differ, with intervals over the pairs of signs and their scenes"
             ),
             implementation=OWN_CODE,
         ),
@@ -474,7 +474,7 @@ CLAIMS = (
             data="counterfactual pairs of synthetic signs",
             training=OUR_TRAINING,
             protocol=(
-                "precision at k on the pixels that differ; the intervals resample the pairs of signs and their scenes"
+                "precision at k on the pixels that differ, with intervals over the pairs of signs and their scenes"
             ),
             implementation=OWN_CODE,
         ),
@@ -552,8 +552,8 @@ CLAIMS = (
         stated=NOT_CONFIRMED_IN_PAPER_SETTING,
         measured=(sanity_signed,),
         note=(
-            "The mean is zero by symmetry for every map that changes its sign with the weights of the last layer. The "
-            "paper reports absolute values as well"
+            "The mean is zero by symmetry for every map that is negated together with the weights of the last layer. "
+            "The paper reports absolute values as well"
         ),
         identity=True,
     ),
@@ -714,10 +714,10 @@ CLAIMS = (
         evidence=introspection_robust_evidence,
         published=(Published(ABSTRACT, "4 % more robust on noisy data"),),
         paper=INTROSPECTION,
-        ours=SECOND_LOOK,
+        ours=SECOND_STAGE,
         differs=SETTING_FIELDS,
         measured=(introspection_robust,),
-        note="The gain is below one percentage point; its lead over the control on h is smaller still",
+        note="The gain is below one percentage point, and its lead over the control on h is smaller still",
     ),
     Claim(
         id="introspection-calibrated",
@@ -731,7 +731,7 @@ CLAIMS = (
         evidence=introspection_calibrated_evidence,
         published=(Published(ABSTRACT, "42 % fewer calibration errors on noisy data"),),
         paper=INTROSPECTION,
-        ours=SECOND_LOOK,
+        ours=SECOND_STAGE,
         differs=SETTING_FIELDS,
         measured=(introspection_calibrated,),
     ),

@@ -70,7 +70,7 @@ def test_faithfulness_figure_marks_the_centre_prior_and_the_methods():
     (method,) = lines_with(left, "o")
     assert method.get_xdata() == [0.6] and to_rgb(method.get_color()) == to_rgb(PALETTE[0])
     assert [line.get_xdata()[0] for line in left.lines if line.get_linestyle() == "--"] == [0.4]
-    assert [label.get_text() for label in left.get_yticklabels()] == ["Grad-CAM", "centre prior"]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Grad-CAM", "center prior"]
     assert_readable(described)
 
 
