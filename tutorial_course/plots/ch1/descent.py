@@ -44,7 +44,8 @@ def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithA
         plane.plot(*surface.minimum, "*", color=PALETTE[4], ms=13, mec="black")
         plane.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=title)
         plane.grid(False)
-        curve.semilogy(range(len(path)), surface.loss(path) - surface.min_value, color=PALETTE[1])
+        # The loss of a diverging path would overflow where Matplotlib computes the limits of a logarithmic axis.
+        curve.semilogy(range(len(path)), surface.loss(shown) - surface.min_value, color=PALETTE[1])
         curve.set(ylim=(1e-6, 1e4), xlim=(0, len(path) - 1), yticks=[1e-6, 1e-3, 1, 1e3], xlabel="step")
         curve.minorticks_off()
         curve.set_title("loss above the minimum")

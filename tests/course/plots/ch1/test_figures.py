@@ -49,6 +49,12 @@ def test_descent_figure_plots_path_and_loss_above_minimum():
     assert curve.lines[0].get_ydata().tolist() == pytest.approx((surface.loss(path) + 2.5).tolist())
 
 
+def test_descent_figure_of_diverging_path_is_finite():
+    path = torch.tensor([[0.0, 1.0], [0.0, 1e160]]).double()
+    curve = figures.descent_figure(SURFACES["Rosenbrock"], path, "Rosenbrock: diverges").figure.axes[1]
+    assert max(curve.lines[0].get_ydata()) < 1e12
+
+
 def test_stability_figure_names_measured_limits():
     result = figures.stability_figure([0.9, 1.1], {"valley": [1e-3, 1e3]}, {"valley": 1.0002})
     assert result.figure.axes[0].get_legend().get_texts()[0].get_text() == "valley: limit measured at 1.0002"
