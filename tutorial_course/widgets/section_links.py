@@ -15,7 +15,7 @@ SECTION_TITLES = {
     "1.1": "Failures on novel data: accuracy and confidence",
     "1.2": "A network and its gradient by backpropagation",
     "1.3": "The update rule and gradient descent",
-    "1.4": "Where could novelty be handled?",
+    "1.4": "At which stage could novelty be handled?",
     "1.5": "Describing a novel sign by the known ones: neighbors and gradients",
     "1.6": "Three properties of gradients: local, directional, counterfactual",
     "1.A": "Curriculum learning and prediction switches",

@@ -39,7 +39,7 @@ QUIZ = (
                 "It is local information about the network. What x really shows cannot be computed from it."
             ),
             "is always large.": (
-                "With the cross-entropy to a uniform target as the objective, the gradients of novel signs have a "
+                "With the cross-entropy with a uniform target as the objective, the gradients of novel signs have a "
                 "smaller norm than those of known signs. With the loss for the predicted class it is the reverse."
             ),
         },
@@ -49,8 +49,8 @@ QUIZ = (
         "“The negative gradient is the direction of steepest descent” …",
         {
             "for the ℓ2 norm of a step; for another norm, another direction is steepest.": (
-                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and the polarity "
-                "of its entries for ℓ∞."
+                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and the "
+                "algebraic signs of its entries for ℓ∞."
             ),
             "to the minimum.": (
                 "The gradient is local. Its direction changes after each step, and the path may be curved (section "

@@ -64,7 +64,7 @@ def leave_one_out_figure(retrained: Tensor, approximations: Mapping[str, Tensor]
     return with_alt_text(
         figure,
         f"Scatter plots of {' and '.join(approximations)} against the change of the test loss after retraining "
-        "without a training image; for influence functions the dots should lie on the dashed diagonal.",
+        "without a training image. For influence functions the dots should lie on the dashed diagonal.",
     )
 
 

@@ -33,7 +33,7 @@ def deep_gradients_figure(
     neighbors = ", ".join(f"{name} {values[1]:.2f}" for name, values in autocorrelation.items())
     return with_alt_text(
         figure,
-        f"Two panels. Left: the norm of the gradient against the layer; at the input it is {ends}, relative to the "
-        f"last layer. Right: the correlation of the gradients at two inputs falls with their distance; at distance one "
+        f"Two panels. Left: the norm of the gradient against the layer. At the input it is {ends}, relative to the "
+        f"last layer. Right: the correlation of the gradients at two inputs falls with their distance. At distance one "
         f"it is {neighbors}.",
     )

@@ -32,7 +32,7 @@ def normalization_figure(a: Sequence[float], losses: Mapping[str, Sequence[Tenso
     return with_alt_text(
         figure,
         "Two line plots of the loss along one random direction, for a network and its reparametrized copy. With one "
-        "norm for the whole direction the copy is much steeper; with filter normalization both curves agree.",
+        "norm for the whole direction the copy is much steeper, and with filter normalization the two curves agree.",
     )
 
 
@@ -64,7 +64,7 @@ def trajectory_figure(shares: Mapping[str, Mapping[str, Any]], losses: pd.DataFr
         right.legend(fontsize=8)
     return with_alt_text(
         figure,
-        "Left: bar chart of the variance that two components explain: nearly all for the training path, most for a "
-        "random walk, and almost nothing in a random plane. Right: the loss along the path decreases with current "
-        "batch statistics, and first rises with those of the final network.",
+        "Left: bar chart of the variance that two components explain, which is nearly all for the training path, most "
+        "for a random walk, and almost nothing in a random plane. Right: the loss along the path decreases with "
+        "current batch statistics, and first rises with those of the final network.",
     )

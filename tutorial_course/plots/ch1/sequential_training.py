@@ -55,7 +55,7 @@ def switch_events_figure(events: Tensor, correct: Tensor, images: Tensor) -> Fig
             axis.grid(False)
     return with_alt_text(
         figure,
-        "Left: stacked histogram of the switch events of correctly classified and of misclassified images; the "
+        "Left: stacked histogram of the switch events of correctly classified and of misclassified images. The "
         "misclassified ones have more. Right: four images with the fewest switch events, and below them four with "
         "the most.",
     )
@@ -85,9 +85,9 @@ def curriculum_figure(curves: Mapping[str, Mapping[str, Sequence[Sequence[float]
     return with_alt_text(
         figure,
         f"Line plots of the accuracy on clean images against the share of the pool in use, in {len(curves)} panels, "
-        f"for the orders {', '.join(next(iter(curves.values())))}. With balanced classes, many switches first and "
-        "high loss first are lowest at the beginning, and all orders are close at the end. Without balance, all "
-        "sorted orders begin far below the random one.",
+        f"for the orders {', '.join(next(iter(curves.values())))}. With balanced classes, the orders with many "
+        "switches first and high loss first are lowest at the beginning, and all orders are close at the end. "
+        "Without balance, all sorted orders begin far below the random one.",
     )
 
 

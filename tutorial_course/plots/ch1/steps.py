@@ -54,9 +54,9 @@ def linearization_figure(
         right.legend(fontsize=8)
     return with_alt_text(
         figure,
-        "Left: line plot of the objective against the distance. It leaves its dashed first-order approximation at "
-        "the dotted radius. Right: the share of images for which the approximation is still accurate, against the "
-        f"distance, for {' and '.join(radii)} signs.",
+        "Left: line plot of the objective against the distance. It deviates from its dashed first-order approximation "
+        "beyond the dotted radius. Right: the share of images for which the approximation is still accurate, against "
+        f"the distance, for {' and '.join(radii)} signs.",
     )
 
 
@@ -70,13 +70,13 @@ def steepest_steps_figure(image: Tensor, steps: Mapping[str, Tensor]) -> FigureW
     Returns:
         The figure.
     """
-    titles = {"l2": "ℓ2: negative gradient", "linf": "ℓ∞: polarity of its entries"}
+    titles = {"l2": "ℓ2: negative gradient", "linf": "ℓ∞: algebraic signs of its entries"}
     enhanced = [0.5 + step * 0.5 / step.abs().flatten().quantile(0.995) for step in steps.values()]
     captions = ["green stop sign", *(titles[norm] for norm in steps)]
     return with_alt_text(
         image_grid([image, *enhanced], captions, columns=1 + len(steps), image_height=2.0),
         "A green stop sign and two steps. The negative gradient is largest on the sign and its letters. The step "
-        "along the polarity changes every pixel by the same amount.",
+        "along the algebraic signs of its entries changes every pixel by the same amount.",
     )
 
 
@@ -110,7 +110,7 @@ def unit_balls_figure(gradient: Tensor, M: Tensor, steps: Mapping[str, Tensor]) 
     return with_alt_text(
         figure,
         "Five unit balls in the plane, each with an arrow for the steepest step: a circle, a square and a diamond "
-        "with the arrow in a corner, a tilted ellipse, and a square for diagonal matrices. A dashed line of equal "
+        "with the arrow at a corner, a tilted ellipse, and a square for diagonal matrices. A dashed line of equal "
         "loss touches each ball at the tip of the arrow.",
     )
 

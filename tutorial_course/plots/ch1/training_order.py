@@ -47,9 +47,9 @@ def training_order_figure(
     last = ", ".join(f"{name} {old[:, -1].mean():.0%}" for name, (old, _) in sequences.items())
     return with_alt_text(
         figure,
-        f"Two panels. Left: the accuracy on clean test images as more training images come into use; with an eighth of "
+        f"Two panels. Left: the accuracy on clean test images as more training images come into use. With an eighth of "
         f"them it is {first}, and the curves meet at the end. Right: the accuracy on the old classes after training on "
-        f"new ones; in the last epoch it is {last}.",
+        f"new ones. In the last epoch it is {last}.",
     )
 
 

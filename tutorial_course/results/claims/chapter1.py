@@ -154,8 +154,8 @@ def local_information() -> str:
 def descent(steepest: float, random: float, polarity: float, gradient: float) -> str:
     return (
         "decrease of the loss of green stop signs by steps of equal norm, l2: negative gradient "
-        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: polarity of the gradient {polarity:.3f}, "
-        f"negative gradient {gradient:.3f}"
+        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: algebraic signs of the gradient "
+        f"{polarity:.3f}, negative gradient {gradient:.3f}"
     )
 
 
@@ -390,7 +390,7 @@ CLAIMS = (
         measured=(descent,),
         note=(
             "The negative gradient is the direction of steepest descent for the Euclidean norm only; for the largest "
-            "change per pixel, the step along the polarity of the gradient is steeper"
+            "change per pixel, the step along the algebraic signs of the gradient is steeper"
         ),
         identity=True,
     ),
