@@ -182,7 +182,7 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     def curve(scores: Tensor) -> Tensor:
         scores = scores if isinstance(scores, Tensor) else torch.from_numpy(np.array(scores, dtype=np.float64))
         u = (scores.detach().to("cpu", torch.float64) - s_mean) / s_std
-        predicted = t_mean + t_std * torch.as_tensor(_logistic(u.numpy(), exact.x))
+        predicted = t_mean + t_std * torch.from_numpy(np.asarray(_logistic(u.numpy(), exact.x)))
         # Apple GPUs do not support float64.
         return predicted.to(scores.device, scores.dtype if scores.device.type == "mps" else torch.float64)
 
