@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import MaxNLocator
+
 from tutorial_course.plots.core import FigureWithAltText, panels, style, with_alt_text
 
 
@@ -21,12 +23,13 @@ def deep_gradients_figure(
     """
     with style():
         figure, (left, right) = panels(1, 2, height=3.0)
-        for (name, values), line in zip(norms.items(), ("-", "--", "-.", ":")):
-            left.semilogy(range(len(values)), values, line, lw=2, label=name)
+        for (name, values), line in zip(norms.items(), ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))):
+            left.semilogy(range(len(values)), values, linestyle=line, lw=2, label=name)
         left.set(xlabel="layer (0 is the input)", title="norm of the gradient, relative to the last layer")
         for (name, values), marker in zip(autocorrelation.items(), "os^Dv"):
             right.plot(range(len(values)), values, marker=marker, markersize=3.5, label=name)
-        right.set(xlabel="distance of two inputs, in grid steps", title="correlation of their gradients")
+        right.set(xlabel="distance of two inputs, in grid steps", title="correlation of the gradients at two inputs")
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.legend(fontsize=8)
         right.legend(fontsize=8)
     ends = ", ".join(f"{name} {values[0]:.0e}" for name, values in norms.items())
