@@ -10,10 +10,10 @@ from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, perce
 
 NORMALIZATION_TITLES = {"whole": "one norm for the whole direction", "filter": "filter normalization"}
 PATH_LABELS = {
-    "the training path": "training path",
-    "a random walk with the same step norms": "random walk,\nsame step norms",
-    "a random walk with equal steps": "random walk,\nequal steps",
-    "the training path, in a random plane": "training path,\nrandom plane",
+    "the training path": "training\npath",
+    "a random walk with the same step norms": "random\nwalk, same\nstep norms",
+    "a random walk with equal steps": "random\nwalk, equal\nsteps",
+    "the training path, in a random plane": "path in a\nrandom\nplane",
 }
 
 
@@ -58,7 +58,7 @@ def trajectory_figure(shares: Mapping[str, Mapping[str, Any]], losses: pd.DataFr
             values = share["values"]
             left.bar(i, sum(values) / len(values), color=PALETTE[5])
             left.plot([i] * len(values), values, "o", markersize=3.5, color="#333333")
-        left.set(ylabel="variance explained by two components", ylim=(0, 1.02))
+        left.set(ylabel="explained variance", title="first two principal components", ylim=(0, 1.02))
         left.set_xticks(range(len(shares)), [PATH_LABELS[name] for name in shares], fontsize=8)
         left.set_axisbelow(True)
         percent_axis(left)

@@ -295,7 +295,10 @@ CLAIMS = (
             "implementation",
         ),
         measured=(neighbours,),
-        note="The Trust Score is comparable to the softmax if it uses features, and worse if it uses pixels",
+        note=(
+            "The Trust Score is comparable to the softmax if it uses features, and worse if it uses pixels; the stored "
+            "intervals of the two scores are not paired"
+        ),
     ),
     Claim(
         id="green-sign",

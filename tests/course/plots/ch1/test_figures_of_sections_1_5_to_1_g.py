@@ -149,5 +149,5 @@ def test_trajectory_figure_plots_mean_shares_and_losses():
     losses = pd.DataFrame({"step": [0, 1], "loss": [2.0, 1.0], "frozen": [2.0, 5.0]})
     left, right = ch1.trajectory_figure(shares, losses).figure.axes
     assert [bar.get_height() for bar in left.patches] == pytest.approx([0.9, 0.5])
-    assert [label.get_text() for label in left.get_xticklabels()] == ["training path", "random walk,\nequal steps"]
+    assert [label.get_text() for label in left.get_xticklabels()] == ["training\npath", "random\nwalk, equal\nsteps"]
     assert lines(right)["statistics of the final network"].get_ydata().tolist() == [2, 5]
