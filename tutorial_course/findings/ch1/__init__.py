@@ -13,8 +13,9 @@ from tutorial_course.findings.ch1.data_attribution import (
 from tutorial_course.findings.ch1.decomposition import (
     describe_groups,
     green_sign_rows,
-    green_sign_summary,
     novelty_rows,
+    positive_control_rows,
+    without_color,
 )
 from tutorial_course.findings.ch1.deep_gradients import gradient_autocorrelation, layer_gradient_norms
 from tutorial_course.findings.ch1.descent import (
@@ -26,7 +27,7 @@ from tutorial_course.findings.ch1.descent import (
 )
 from tutorial_course.findings.ch1.gradient_products import count_flops, product_costs
 from tutorial_course.findings.ch1.landscapes import path_losses, path_with_equal_steps, trajectory_shares
-from tutorial_course.findings.ch1.linearization import radius_rows, stored_median
+from tutorial_course.findings.ch1.linearization import radius_rows
 from tutorial_course.findings.ch1.manifolds import (
     all_trust_score_rows,
     coordinate_correlation,
@@ -51,6 +52,7 @@ from tutorial_course.findings.ch1.novel_data import (
 )
 from tutorial_course.findings.ch1.sequential_training import (
     best_strengths,
+    corrupted_accuracy,
     curriculum_curves,
     curriculum_table,
     forgetting_curves,
@@ -69,6 +71,7 @@ __all__ = [
     "best_label_score",
     "best_strengths",
     "coordinate_correlation",
+    "corrupted_accuracy",
     "count_flops",
     "curriculum_curves",
     "curriculum_table",
@@ -80,7 +83,6 @@ __all__ = [
     "forgetting_facts",
     "gradient_autocorrelation",
     "green_sign_rows",
-    "green_sign_summary",
     "is_doubly_block_toeplitz",
     "label_curves",
     "label_score_rows",
@@ -95,6 +97,7 @@ __all__ = [
     "paired_auroc_difference",
     "path_losses",
     "path_with_equal_steps",
+    "positive_control_rows",
     "product_costs",
     "proportion",
     "query_table",
@@ -104,11 +107,11 @@ __all__ = [
     "shift_deviation",
     "softmax_gradients",
     "softmax_hessian",
-    "stored_median",
     "stored_reliability",
     "switch_means",
     "trajectory_shares",
     "transformer_parameters",
     "trust_score_rows",
     "trust_score_summary",
+    "without_color",
 ]

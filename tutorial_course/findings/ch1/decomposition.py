@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from tutorial_course.findings.ch1.manifolds import NETWORK_TITLES
-from tutorial_course.findings.core import format_interval, format_percent
+from tutorial_course.findings.core import format_interval
 from tutorial_lib.foundations import Decomposition
 
 SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
@@ -103,20 +104,56 @@ def green_sign_rows(study: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def green_sign_summary(study: pd.DataFrame) -> dict[str, str]:
-    """Return the coefficient of *stop* in networks that were trained on images without color.
+def without_color(
+    network: nn.Module, pair: Mapping[str, Tensor], images: Tensor, labels: Tensor
+) -> dict[str, float | int]:
+    """Return how a network classifies images without color, and how similar two signs are without color.
+
+    The color is removed by replacing the three channels by their mean.
+
+    Args:
+        network: a classifier.
+        pair: images (N, 3, H, W) of two signs in the same scenes.
+        images: test images (M, 3, H, W).
+        labels: their classes (M,).
+
+    Returns:
+        ``accuracy_gray`` on the ``tested`` images without color; the root-mean-square ``difference`` of the two signs
+        without color, and the standard ``deviation`` of the pixel values of the first sign.
+    """
+    first, second = (x.mean(1) for x in pair.values())
+    with torch.no_grad():
+        predicted = network(images.mean(1, keepdim=True).expand_as(images)).argmax(1)
+    return {
+        "accuracy_gray": (predicted == labels).float().mean().item(),
+        "tested": len(labels),
+        "difference": (first - second).square().mean().sqrt().item(),
+        "deviation": first.std().item(),
+    }
+
+
+def positive_control_rows(study: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the mean coefficient of *stop* in networks that were trained on images without color.
 
     Args:
         study: the stored result ``green_sign``.
 
     Returns:
-        Their ``accuracy``, and the coefficients for ``red`` and ``green`` stop signs without color, as texts that list
-        the networks.
+        A dict per method, with texts that list the networks: the coefficients of red and of green stop signs without
+        color, and the ``accuracy`` on test images without color, which is the same for each method.
     """
-    rows = study[(study["method"] == METHODS[0]) & study["network"].str.startswith("trained without color")]
-    red, green = (rows[rows["group"] == f"{color}, gray"] for color in ("red", "green"))
-    return {
-        "accuracy": ", ".join(format_percent(value) for value in red["accuracy"]),
-        "red": ", ".join(f"{value:.2f}" for value in red["coefficient"]),
-        "green": ", ".join(f"{value:.2f}" for value in green["coefficient"]),
-    }
+    networks = study[study["network"].str.startswith("trained without color")]
+
+    def listed(method: str, group: str, column: str, number_format: str) -> str:
+        rows = networks[(networks["method"] == method) & (networks["group"] == group)]
+        return ", ".join(format(value, number_format) for value in rows[column])
+
+    return [
+        {
+            "method": method,
+            "red": listed(method, "red, gray", "coefficient", ".2f"),
+            "green": listed(method, "green, gray", "coefficient", ".2f"),
+            "accuracy": listed(method, "red, gray", "accuracy", ".0%"),
+        }
+        for method in METHODS
+    ]

@@ -11,23 +11,6 @@ VARIABLES = {"image": "image", "weights": "weights"}
 NOVEL_GROUPS = {"novel": "novel signs", "gtsrb": "traffic signs", "dtd": "textures", "mnist": "digits"}
 
 
-def stored_median(study: pd.DataFrame, group: str) -> tuple[float, float]:
-    """Return the stored median radius of a group and its standard error, in gray levels.
-
-    Args:
-        study: the stored result ``linearization``.
-        group: "known" or "novel"; the first sign network, the uniform target and steps of the image.
-
-    Returns:
-        The median, and the width of its 95% interval divided by that of a standard normal variable.
-    """
-    rows = study.query(
-        f"network == 'signs/classifier' and group == '{group}' and question == 'uniform target' and step == 'image'"
-    )
-    row = rows.iloc[0]
-    return row["median"], (row["high"] - row["low"]) / 3.92
-
-
 def radius_rows(study: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the median radii of known and novel images, for each network, variable and objective.
 

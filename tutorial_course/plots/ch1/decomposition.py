@@ -56,15 +56,17 @@ def leave_one_out_figure(retrained: Tensor, approximations: Mapping[str, Tensor]
     with style():
         figure, axes = panels(1, len(approximations), width=7.4, height=3.0)
         for axis, (name, values) in zip(np.atleast_1d(axes), approximations.items(), strict=True):
-            axis.scatter(retrained, values, s=14, color=PALETTE[0])
-            axis.set(title=name, xlabel="change of the test loss, retrained", ylabel="approximation")
-            axis.ticklabel_format(scilimits=(-2, 2))
+            axis.scatter(1000 * retrained, 1000 * values, s=14, color=PALETTE[0])
+            axis.set(
+                title=name, xlabel="change of the test loss by retraining (× 10⁻³)", ylabel="approximation (× 10⁻³)"
+            )
             if name == "influence function":
                 axis.axline((0, 0), slope=1, color="#555555", linewidth=1, linestyle="--")
     return with_alt_text(
         figure,
         f"Scatter plots of {' and '.join(approximations)} against the change of the test loss after retraining "
-        "without a training image. For influence functions the dots should lie on the dashed diagonal.",
+        "without a training image, in thousandths; the vertical scales differ. For influence functions the dots "
+        "should lie on the dashed diagonal.",
     )
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import MaxNLocator
+
 from tutorial_course.plots.core import FigureWithAltText, panels, style, with_alt_text
+
+LINE_STYLES = (
+    {"linestyle": "-"},
+    {"linestyle": "--"},
+    {"linestyle": "-."},
+    {"linestyle": ":"},
+    {"linestyle": "none", "marker": "D", "markersize": 4, "markevery": 5},  # stays visible on top of another curve
+)
 
 
 def deep_gradients_figure(
@@ -21,13 +31,15 @@ def deep_gradients_figure(
     """
     with style():
         figure, (left, right) = panels(1, 2, height=3.0)
-        for (name, values), line in zip(norms.items(), ("-", "--", "-.", ":")):
-            left.semilogy(range(len(values)), values, line, lw=2, label=name)
+        for (name, values), line_style in zip(norms.items(), LINE_STYLES):
+            left.semilogy(range(len(values)), values, linewidth=2, label=name, **line_style)
+        left.set_ylim(bottom=left.get_ylim()[0] / 1e5)  # room for the legend
         left.set(xlabel="layer (0 is the input)", title="norm of the gradient, relative to the last layer")
         for (name, values), marker in zip(autocorrelation.items(), "os^Dv"):
             right.plot(range(len(values)), values, marker=marker, markersize=3.5, label=name)
-        right.set(xlabel="distance of two inputs, in grid steps", title="correlation of their gradients")
-        left.legend(fontsize=8)
+        right.set(xlabel="distance of two inputs, in grid steps", title="correlation of the gradients at two inputs")
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
+        left.legend(fontsize=8, loc="lower right")
         right.legend(fontsize=8)
     ends = ", ".join(f"{name} {values[0]:.0e}" for name, values in norms.items())
     neighbors = ", ".join(f"{name} {values[1]:.2f}" for name, values in autocorrelation.items())

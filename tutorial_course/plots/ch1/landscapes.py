@@ -9,6 +9,12 @@ from torch import Tensor
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, percent_axis, style, with_alt_text
 
 NORMALIZATION_TITLES = {"whole": "one norm for the whole direction", "filter": "filter normalization"}
+PATH_LABELS = {
+    "the training path": "training\npath",
+    "a random walk with the same step norms": "random\nwalk, same\nstep norms",
+    "a random walk with equal steps": "random\nwalk, equal\nsteps",
+    "the training path, in a random plane": "path in a\nrandom\nplane",
+}
 
 
 def normalization_figure(a: Sequence[float], losses: Mapping[str, Sequence[Tensor]]) -> FigureWithAltText:
@@ -40,21 +46,20 @@ def trajectory_figure(shares: Mapping[str, Mapping[str, Any]], losses: pd.DataFr
     """Return a bar chart of the variance explained by two components, and the loss along the training path.
 
     Args:
-        shares: name of the path -> its ``values``, one per network and draw.
+        shares: name of the path, a key of ``PATH_LABELS`` -> its ``values``, one per network and draw.
         losses: the table of :func:`~tutorial_course.findings.ch1.path_losses`.
 
     Returns:
         The figure.
     """
-    labels = ["training path", "random walk,\nsame step norms", "training path,\nrandom plane"]
     with style():
         figure, (left, right) = panels(1, 2, height=3.1)
         for i, share in enumerate(shares.values()):
             values = share["values"]
             left.bar(i, sum(values) / len(values), color=PALETTE[5])
             left.plot([i] * len(values), values, "o", markersize=3.5, color="#333333")
-        left.set(ylabel="variance explained by two components", ylim=(0, 1.02))
-        left.set_xticks(range(len(shares)), labels[: len(shares)], fontsize=8)
+        left.set(ylabel="explained variance", title="first two principal components", ylim=(0, 1.02))
+        left.set_xticks(range(len(shares)), [PATH_LABELS[name] for name in shares], fontsize=8)
         left.set_axisbelow(True)
         percent_axis(left)
         right.semilogy(losses["step"], losses["loss"], "-", label="current batch statistics")
@@ -65,6 +70,6 @@ def trajectory_figure(shares: Mapping[str, Mapping[str, Any]], losses: pd.DataFr
     return with_alt_text(
         figure,
         "Left: bar chart of the variance that two components explain, which is nearly all for the training path, most "
-        "for a random walk, and almost nothing in a random plane. Right: the loss along the path decreases with "
+        "for the two random walks, and almost nothing in a random plane. Right: the loss along the path decreases with "
         "current batch statistics, and first rises with those of the final network.",
     )

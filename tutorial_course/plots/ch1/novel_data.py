@@ -38,7 +38,7 @@ def reliability_figure(
             for (name, estimates), color, marker in zip(lines.items(), PALETTE, "os"):
                 mean, low, high = zip(*estimates, strict=True)
                 band(axis, x, mean, low, high, color=color, label=name, marker=marker, markersize=3.5)
-            axis.set(xlabel=xlabel, title=title)
+            axis.set(xlabel=xlabel, title=title, xticks=x[::3])  # a tick at every third position
         axes[0].set_ylim(-0.03, 1.04)
         percent_axis(axes[0])
         legend_above(figure)

@@ -18,7 +18,7 @@ from tutorial_course.plots.core import (
     with_alt_text,
 )
 
-STAGES = ("⅛", "¼", "½", "all", "all again")
+STAGES = ("⅛", "¼", "½", "all", "all\nagain")
 MARKERS = {"replay": "o", "penalty": "s", "penalty, equal weights": "^", "none": "X", "joint": "*"}
 
 
@@ -42,7 +42,7 @@ def switch_events_figure(events: Tensor, correct: Tensor, images: Tensor) -> Fig
         histogram = figure.add_subplot(grid[:, :4], xlabel="switch events", ylabel="images", axisbelow=True)
         histogram.hist(
             [events[correct].tolist(), events[~correct].tolist()],
-            bins=range(int(events.max()) + 2),
+            bins=[count - 0.5 for count in range(int(events.max()) + 2)],  # each bar is centered at its count
             stacked=True,
             label=["classified correctly at the end", "misclassified"],
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, band, panels, percent_axis, style, with_alt_text
 
-STAGES = ("⅛", "¼", "½", "all", "all, again")
+STAGES = ("⅛", "¼", "½", "all", "all\nagain")
 
 
 def training_order_figure(

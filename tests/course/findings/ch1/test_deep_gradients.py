@@ -29,6 +29,12 @@ def test_layer_gradient_norms_follow_formula(gain):
     assert norm.item() == pytest.approx((gain / 2**0.5) ** 20, rel=0.35)
 
 
+@pytest.mark.parametrize("gain", [0.3, 2**0.5])
+def test_residual_gradient_norms_follow_formula(gain):
+    norm = findings.layer_gradient_norms(20, gain, residual=True, width=400)[0]
+    assert norm.item() == pytest.approx((1 + gain**2 / 2) ** 10, rel=0.35)
+
+
 def test_gradient_autocorrelation_falls_with_depth_and_less_with_residual_connections():
     settings = {"width": 60, "n_points": 64, "n_networks": 3, "max_lag": 4}
     shallow, deep = (findings.gradient_autocorrelation(depth, **settings)[1] for depth in (1, 20))

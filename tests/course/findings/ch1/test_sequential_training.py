@@ -36,6 +36,23 @@ def test_curriculum_table_lists_mean_and_range():
     assert table[0]["signs 1"] == "11% (10 to 12)" and table[0]["digits 5"] == "51% (50 to 52)"
 
 
+def test_curriculum_table_counts_runs_that_are_better_than_random():
+    rows = order_rows()
+    better = {"dataset": "signs", "name": "everyday", "seed": 1, "stage": 5}
+    (changed,) = [row for row in rows if better.items() <= row.items()]
+    changed["everyday"] = 0.9
+    table = {row["order"]: row for row in ch1.curriculum_table(pd.DataFrame(rows))}
+    assert table["known to be clean first"]["signs 5"] == "70% (50 to 90); 1 of 2"
+    assert table["known to be clean first"]["signs 1"].endswith("; 0 of 2")
+
+
+def test_corrupted_accuracy_is_that_after_the_last_stage():
+    rows = [{**row, "unusual": row["everyday"] / 2} for row in order_rows() if row["name"] != "everyday"]
+    rows += [{**row, "unusual": 0.4} for row in order_rows() if row["name"] == "everyday"]
+    expected = {"clean_first": "40% (40 to 40)", "random": "26% (25 to 26)"}
+    assert ch1.corrupted_accuracy(pd.DataFrame(rows)) == expected
+
+
 def test_query_table_counts_runs_that_are_better_than_random():
     values = {"random": (0.5, 0.6), "higher": (0.7, 0.5), "lower": (0.4, 0.5)}
     rows = [

@@ -35,7 +35,23 @@ def test_green_sign_rows_list_three_networks():
     assert len(rows) == 5 and all(len(row["green"].split(", ")) == 3 for row in rows)
     stored = study.query("method == 'softmax' and group == 'green' and network == 'signs/classifier'").iloc[0]
     assert rows[-1]["green"].split(", ")[0] == f"{stored['coefficient']:.3f}"
-    assert len(ch1.green_sign_summary(study)["green"].split(", ")) == 3
+
+
+def test_without_color_compares_the_means_of_the_channels():
+    red, green = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    red[:, 0], green[:, 1] = 0.9, 0.6
+    images = torch.tensor([0.9, 0.0, 0.0]).view(1, 3, 1, 1).expand(4, 3, 2, 2)
+    model = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    result = ch1.without_color(model, {"stop": red, "green stop": green}, images, torch.tensor([0, 0, 0, 1]))
+    assert result == pytest.approx({"accuracy_gray": 0.75, "tested": 4, "difference": 0.1, "deviation": 0.0}, abs=1e-6)
+
+
+def test_positive_control_rows_list_networks_without_color():
+    study = load_result("green_sign")
+    rows = {row["method"]: row for row in ch1.positive_control_rows(study)}
+    assert len(rows) == 5 and len({row["accuracy"] for row in rows.values()}) == 1
+    stored = study.query("method == 'features' and network == 'trained without color/1' and group == 'green, gray'")
+    assert rows["features"]["green"].split(", ")[1] == f"{stored['coefficient'].item():.2f}"
 
 
 def test_paired_auroc_difference_resamples_both_scores_together():
@@ -68,7 +84,6 @@ def test_radius_rows_state_the_ratio_of_the_medians():
     table = ch1.radius_rows(pd.DataFrame(rows))
     assert len(table) == 4 and {row["ratio"] for row in table} == {"3.0"}
     assert table[0]["known"] == "3.0 (0.50 to 9.0)" and table[0]["novel"].startswith("novel signs 1.0")
-    assert ch1.stored_median(pd.DataFrame(rows), "novel") == pytest.approx((1.0, 8.5 / 3.92))
 
 
 def test_is_doubly_block_toeplitz_accepts_convolutions_only():

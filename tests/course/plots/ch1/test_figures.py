@@ -20,6 +20,7 @@ def test_reliability_figure_plots_accuracy_and_confidence_of_each_panel():
         [0, 90], {"near": rows, "far": rows[::-1]}, xlabel="degrees", alt="Two panels of lines."
     )
     near, far = result.figure.axes
+    assert near.get_xticks().tolist() == far.get_xticks().tolist() == [0]
     assert lines(near) == {"accuracy": [0.8, 0.4], "mean confidence": [0.9, 0.9]}
     assert lines(far)["accuracy"] == [0.4, 0.8] and far.get_title() == "far"
 
@@ -27,7 +28,13 @@ def test_reliability_figure_plots_accuracy_and_confidence_of_each_panel():
 def test_deep_gradients_figure_states_ends_of_curves():
     result = figures.deep_gradients_figure({"gain 1": torch.tensor([1e-3, 1.0])}, {"1 layer": torch.tensor([1.0, 0.5])})
     assert "gain 1 1e-03" in result.alt and "1 layer 0.50" in result.alt
-    assert result.figure.axes[0].get_yscale() == "log"
+    left, right = result.figure.axes
+    assert left.get_yscale() == "log" and all(tick == int(tick) for tick in right.get_xticks())
+
+
+def test_deep_gradients_figure_draws_five_networks():
+    norms = {str(gain): torch.tensor([gain, 1.0]) for gain in range(1, 6)}
+    assert len(lines(figures.deep_gradients_figure(norms, {"1 layer": torch.tensor([1.0, 0.5])}).figure.axes[0])) == 5
 
 
 def test_training_order_figure_shows_mean_and_range_of_seeds():

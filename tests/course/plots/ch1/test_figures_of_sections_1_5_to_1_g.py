@@ -46,7 +46,7 @@ def test_decomposition_figure_writes_large_coefficients_and_the_residual_share()
 def test_leave_one_out_figure_plots_each_approximation_against_retraining():
     retrained = torch.tensor([0.1, 0.2])
     figure = ch1.leave_one_out_figure(retrained, {"influence function": retrained, "other": 2 * retrained}).figure
-    np.testing.assert_allclose(figure.axes[1].collections[0].get_offsets(), [[0.1, 0.2], [0.2, 0.4]], rtol=1e-6)
+    np.testing.assert_allclose(figure.axes[1].collections[0].get_offsets(), [[100, 200], [200, 400]], rtol=1e-6)
 
 
 def test_proponents_figure_shows_the_ranked_training_images():
@@ -102,6 +102,8 @@ def test_switch_events_figure_shows_the_extremes():
     figure = ch1.switch_events_figure(events, events < 5, torch.rand(10, 3, 6, 6)).figure
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == [f"{n} switches" for n in (0, 1, 2, 3, 6, 7, 8, 9)]
+    histogram = next(axis for axis in figure.axes if axis.get_xlabel() == "switch events")
+    assert {bar.get_x() + bar.get_width() / 2 for bar in histogram.patches} == set(range(10))
 
 
 def test_curriculum_figure_plots_the_mean_and_each_run():
@@ -143,8 +145,9 @@ def test_normalization_figure_plots_both_networks():
 
 
 def test_trajectory_figure_plots_mean_shares_and_losses():
-    shares = {"path": {"values": [0.8, 1.0]}, "walk": {"values": [0.5]}}
+    shares = {"the training path": {"values": [0.8, 1.0]}, "a random walk with equal steps": {"values": [0.5]}}
     losses = pd.DataFrame({"step": [0, 1], "loss": [2.0, 1.0], "frozen": [2.0, 5.0]})
     left, right = ch1.trajectory_figure(shares, losses).figure.axes
     assert [bar.get_height() for bar in left.patches] == pytest.approx([0.9, 0.5])
+    assert [label.get_text() for label in left.get_xticklabels()] == ["training\npath", "random\nwalk, equal\nsteps"]
     assert lines(right)["statistics of the final network"].get_ydata().tolist() == [2, 5]
