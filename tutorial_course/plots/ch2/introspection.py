@@ -20,15 +20,15 @@ from tutorial_course.plots.core import (
 MARKERS = "osD"  # one per network
 
 
-def _points(value: float) -> str:
-    """A difference with its plus or minus; a value that rounds to zero is +0.0."""
-    return f"{round(value, 1) + 0.0:+.1f}"
+def _points(value: float, digits: int = 1) -> str:
+    """A difference with its plus or minus; a value that rounds to zero has a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
 def run_gain_figure(
     gains: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], controls: Sequence[str]
 ) -> FigureWithAltText:
-    """Return the gain in accuracy of every trained second stage, one dot per run.
+    """Return the gain in accuracy of every trained second stage, one mark per run.
 
     Args:
         gains: for each panel and classifier the gains over the base classifier in percentage points: for each network a
@@ -56,17 +56,18 @@ def run_gain_figure(
                     )
             chance_line(axis, 0, "x")
             axis.set(title=title, yticks=range(len(panel)), yticklabels=list(panel))
-            axis.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
+            axis.xaxis.set_major_locator(MaxNLocator(3))
+            axis.margins(x=0.15)
         axes[0].invert_yaxis()
         figure.supxlabel("percentage points gained over the base classifier", fontsize=10)
         legend_above(figure)
     means = "; ".join(
-        f"{title}: " + ", ".join(f"{name} {_points(fmean(map(fmean, values)))}" for name, values in panel.items())
+        f"{title}: " + ", ".join(f"{name} {_points(fmean(map(fmean, runs)), 2)}" for name, runs in panel.items())
         for title, panel in gains.items()
     )
     return with_alt_text(
         figure,
-        f"{len(gains)} panels of dots, one dot per run and one marker per network. The horizontal axis shows the "
+        f"{len(gains)} panels of marks, one mark per run, with one shape per network. The horizontal axis shows the "
         "percentage points of accuracy gained over the base classifier under corruption, with a different scale in "
         "each panel, and the rows are second stages on contrast gradients and controls without gradients. Means over "
         f"networks: {means}.",

@@ -14,7 +14,7 @@ def test_run_gain_figure_has_one_dot_per_run():
     assert left.lines[0].get_color() == left.lines[1].get_color() != left.lines[2].get_color()
     assert left.lines[0].get_marker() != left.lines[1].get_marker()
     # The mean of the networks, (0.75 + 0.25) / 2, and not that of the three runs.
-    assert "contrasts +0.5, h +0.2" in shown.alt
+    assert "contrasts +0.50, h +0.20" in shown.alt
 
 
 def test_corruption_gain_figure_colors_by_group():
