@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from sklearn.datasets import load_sample_image
@@ -23,6 +24,7 @@ from tutorial_lib import attribution as I
 from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import CORRUPTIONS, corrupt, load
 from tutorial_lib.data.image_files import load_image_files
+from tutorial_lib.gradients import layer_gradient
 from tutorial_lib.metrics import random_map
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
@@ -34,6 +36,7 @@ LAYERS = {
     PHOTOS: ("network.linear", "network.layer3", "network.layer2", "network.layer1", "network.conv1"),
     IMAGENET_MODELS: ("network.classifier.1", *(f"network.features.{i}" for i in (12, 9, 6, 0))),
 }
+GRAY = 0.5  # the value of the pixels of a covered half
 # The largest number of pairs; the photographs of ImageNet suffice for fewer.
 PAIRS, SEVERITY = 300, 3
 N_CORRUPTED = {"photographs": 70, "signs": 60}  # of each corruption
@@ -67,15 +70,26 @@ def sample_photo(name: str, device="cpu") -> Tensor:
     return nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True).clamp(0, 1).to(device)
 
 
-def pairwise_localization(
-    name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
-) -> list[dict]:
-    """Return the localization of each question in images of two objects, each classified correctly when alone.
+class PhotoPairs(NamedTuple):
+    """Pairs of photographs of different classes side by side, in which the network predicts one of the two classes.
 
-    P is the class that the network predicts for the pair, and Q is the class of the other object. Pairs for which the
-    network predicts neither class are counted and left out. ``hits`` has one value per pair: 1 if the largest value of
-    the map lies in the half of the object that the question is about.
+    Attributes:
+        images: the pairs (N, 3, H, 2W).
+        P: the class that the network predicts for the pair, (N,).
+        Q: the class of the other photograph, (N,).
+        left_is_P: whether the photograph of the class P is the left one, (N,), bool.
+        count: number of pairs before those without one of the two predicted classes are left out.
     """
+
+    images: Tensor
+    P: Tensor
+    Q: Tensor
+    left_is_P: Tensor
+    count: int
+
+
+def pairs_of_photos(model: nn.Module, x: Tensor, labels: Tensor, seed: int, count: int) -> PhotoPairs:
+    """Return at most ``count`` pairs of images of different classes, each classified correctly when alone."""
     rows = correctly_classified(model, x, labels).nonzero()[:, 0]
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
     first, second = rows[: len(rows) // 2], rows[len(rows) // 2 :]
@@ -86,8 +100,51 @@ def pairwise_localization(
         predicted = torch.cat([model(part).argmax(1) for part in images.split(50)])
     left_is_P = predicted == labels[a]
     valid = left_is_P | (predicted == labels[b])
-    images, left_is_P = images[valid], left_is_P[valid]
-    P, Q = predicted[valid], torch.where(left_is_P, labels[b][valid], labels[a][valid])
+    Q = torch.where(left_is_P, labels[b], labels[a])
+    return PhotoPairs(images[valid], predicted[valid], Q[valid], left_is_P[valid], len(pairs))
+
+
+def half_controls(
+    name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
+) -> list[dict]:
+    """Return how often a method without a gradient finds the half of the class P, on the pairs of the other rows.
+
+    "activation": the half with the larger sum of the norms of the feature vectors, which depends on no class.
+    "covering, why P": the half whose replacement by gray lowers the logit of P more, from two forward passes.
+    "covering, why P, rather than Q": the same for the difference of the logits of P and Q.
+    """
+    pairs = pairs_of_photos(model, x, labels, seed, count)
+    width = x.shape[3]
+    left_is_chosen = {"activation": [], "covering, why P": [], "covering, why P, rather than Q": []}
+    for images, P, Q in zip(*(t.split(8) for t in pairs[:3]), strict=True):
+        A, _ = layer_gradient(model, images, layer, P)
+        norms = I.upsample(A.norm(dim=1), images.shape[-2:])
+        left_is_chosen["activation"].append(norms[..., :width].sum((1, 2)) > norms[..., width:].sum((1, 2)))
+        right_only, left_only = images.clone(), images.clone()
+        right_only[..., :width], left_only[..., width:] = GRAY, GRAY
+        with torch.no_grad():
+            change = model(left_only) - model(right_only)  # positive if covering the left half lowers the logit more
+        of_P, of_Q = (change.gather(1, c[:, None])[:, 0] for c in (P, Q))
+        left_is_chosen["covering, why P"].append(of_P > 0)
+        left_is_chosen["covering, why P, rather than Q"].append(of_P > of_Q)
+    rows = []
+    for method, parts in left_is_chosen.items():
+        hits = torch.cat(parts) == pairs.left_is_P
+        row = {"kind": "side by side, control", "network": name, "pairs": pairs.count, "images": len(hits)}
+        rows.append({**row, "question": method, "point": mean(hits), "hits": hits.double().tolist()})
+    return rows
+
+
+def pairwise_localization(
+    name: str, model: nn.Module, layer: str, x: Tensor, labels: Tensor, seed: int, count: int
+) -> list[dict]:
+    """Return the localization of each question in images of two objects, each classified correctly when alone.
+
+    P is the class that the network predicts for the pair, and Q is the class of the other object. Pairs for which the
+    network predicts neither class are counted and left out. ``hits`` has one value per pair: 1 if the largest value of
+    the map lies in the half of the object that the question is about.
+    """
+    images, P, Q, left_is_P, n_pairs = pairs_of_photos(model, x, labels, seed, count)
     L = {c: I.grad_cam(model, images, layer, target, batch_size=8) for c, target in (("P", P), ("Q", Q))}
     cam = lambda m: I.upsample(m, images.shape[-2:])
     left = torch.zeros_like(cam(L["P"]), dtype=torch.bool)
@@ -100,8 +157,8 @@ def pairwise_localization(
         "why Q, rather than P": (cam(L["Q"] - L["P"]), ~half_of_P),
         "random": (random_map(cam(L["P"])), half_of_P),
     }
-    row = {"kind": "side by side", "network": name, "pairs": len(pairs), "images": len(P)}
-    row["one of the two is predicted"] = mean(valid)
+    row = {"kind": "side by side", "network": name, "pairs": n_pairs, "images": len(P)}
+    row["one of the two is predicted"] = round(len(P) / n_pairs, 4)
     result_rows = []
     for question, (map, mask) in questions.items():
         # A map without a positive value indicates no half, so it counts as a miss.
@@ -223,6 +280,7 @@ def part_names() -> list[str]:
         "maps",
         *question_parts,
         *(f"{title}, {name}" for name, titles in titles_by_network.items() for title in titles),
+        *(f"halves, {name}" for name in (PHOTOS, DEEPER, IMAGENET_MODELS)),
     ]
 
 
@@ -239,6 +297,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         t[: N_IMAGES[name]]
         for t in (sample_images(device) if name == IMAGENET_MODELS else load("cifar10", "test", device=device)[:2])
     )
+    if title == "halves":
+        return half_controls(name, model, CAM[name], x, labels, seed, PAIRS)
     if title == "questions":
         rows = pairwise_localization(name, model, CAM[name], x, labels, seed, PAIRS)
         return rows if name == DEEPER else rows + randomization_test_rows(model, x, labels, seed, device)

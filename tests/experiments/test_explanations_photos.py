@@ -46,6 +46,19 @@ def test_pairwise_localization_finds_known_halves():
         assert row["question"] == "random" or set(row["hits"]) == {1.0}
 
 
+def test_half_controls_find_known_halves():
+    labels = torch.tensor([0, 1] * 6)
+    x = colored_images(labels) * (0.5 + 0.5 * labels)[:, None, None, None]  # green is brighter than red
+    options = ("here", RedGreenClassifier(), "maps", x, labels, 1, 60)
+    by_method = {row["question"]: row for row in explanations_photos.half_controls(*options)}
+    pairs = explanations_photos.pairs_of_photos(*options[1:2], *options[3:])
+    assert 0 < len(pairs.images) == pairs.count <= 6
+    for method in ("covering, why P", "covering, why P, rather than Q"):
+        assert by_method[method]["hits"] == [1.0] * pairs.count
+    # The class plays no role for the activation: it chooses green, and the network predicts green.
+    assert (pairs.P == 1).all() and by_method["activation"]["point"] == 1
+
+
 class ThirdClassForRedOnTheLeft(RedGreenClassifier):
     """The same classifier, which predicts a third class for wide images that are red on the left."""
 
@@ -88,7 +101,7 @@ def test_explanations_photos_table_is_complete():
     for word in explanations_photos.CLASS_NAMES:
         assert table.query("kind == 'map' and target == @word")["row"].tolist() == list(range(13))
     deeper = table[table["network"] == explanations_photos.DEEPER]
-    assert (deeper["kind"] == "side by side").all() and len(deeper) == 5
+    assert deeper["kind"].str.startswith("side by side").all() and len(deeper) == 5 + 3
     for network in (explanations_photos.PHOTOS, explanations_photos.IMAGENET_MODELS):
         rows = table[table["network"] == network]
         pairs = rows[rows["kind"] == "side by side"]

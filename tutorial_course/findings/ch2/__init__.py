@@ -20,6 +20,7 @@ from tutorial_course.findings.ch2.second_stage_gains import (
     accuracy_gains,
     gain_by_corruption,
     network_means,
+    runs_by_network,
     t_interval,
 )
 from tutorial_course.findings.ch2.side_by_side import mcnemar_p_value, peak_hits
@@ -53,6 +54,7 @@ __all__ = [
     "peak_hits",
     "proportion_interval",
     "receptive_field",
+    "runs_by_network",
     "sample_correct_pairs",
     "sample_two_sign_scenes",
     "similarity_rows",

@@ -49,6 +49,18 @@ def network_means(differences: pandas.Series) -> pandas.Series:
     return differences.groupby("network").mean()
 
 
+def runs_by_network(differences: pandas.Series) -> list[list[float]]:
+    """Return the values of the runs, grouped by network.
+
+    Args:
+        differences: values indexed by network and seed.
+
+    Returns:
+        A list of values for each network.
+    """
+    return [list(values) for _, values in differences.groupby("network")]
+
+
 def t_interval(values: Sequence[float]) -> Interval:
     """Return the mean of a few independent values with its 95% interval of Student's t distribution.
 

@@ -12,18 +12,20 @@ if TYPE_CHECKING:
     import pandas
 
 
-def peak_hits(table: pandas.DataFrame, network: str, question: str) -> Tensor:
+def peak_hits(table: pandas.DataFrame, network: str, question: str, kind: str = "side by side") -> Tensor:
     """Return for each pair whether the largest value of the map is on the photograph that the question is about.
 
     Args:
-        table: stored result with rows of the kind "side by side".
+        table: stored result.
         network: the network.
-        question: the question, such as "why P".
+        question: the question, such as "why P", or the name of a control.
+        kind: the kind of the rows: "side by side" for the maps, and "side by side, control" for the controls, whose
+            value for a pair is whether they choose the photograph of P.
 
     Returns:
         One bool per pair (N,).
     """
-    selected = (table["kind"] == "side by side") & (table["network"] == network) & (table["question"] == question)
+    selected = (table["kind"] == kind) & (table["network"] == network) & (table["question"] == question)
     (hits,) = table.loc[selected, "hits"]
     return torch.tensor(hits) > 0.5
 

@@ -8,7 +8,7 @@ from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style
 
 
 def fisher_factor_figure(
-    image: Tensor, factors: Mapping[str, Tensor], row_names: Sequence[str], title: str
+    image: Tensor, factors: Mapping[str, Tensor], row_names: Sequence[str], column_names: Sequence[str], title: str
 ) -> FigureWithAltText:
     """Return an image and several matrices over its most probable classes, with their entries.
 
@@ -16,13 +16,14 @@ def fisher_factor_figure(
         image: the image (3, H, W).
         factors: matrices (c, c) by title.
         row_names: a name for each row of the matrices.
+        column_names: a name for each column of the matrices, in the same order.
         title: title of the image.
 
     Returns:
         The figure, with the image above the names of the rows and the matrices in two rows of two.
     """
     with style():
-        figure, grid = panels(2, 3, width=8.4, height=5.6, width_ratios=[0.9, 1, 1])
+        figure, grid = panels(2, 3, width=8.4, height=6.0, width_ratios=[0.9, 1, 1])
         grid[0, 0].imshow(to_image_array(image), interpolation="nearest")
         grid[0, 0].set_title(title, fontsize=9)
         for axis, (name, values) in zip(grid[:, 1:].flatten(), factors.items(), strict=True):
@@ -38,6 +39,9 @@ def fisher_factor_figure(
             axis.spines[:].set_visible(False)
         for axis in grid[:, 1]:
             axis.set_yticks(range(len(row_names)), row_names, fontsize=8.5)
+            axis.tick_params(length=0)
+        for axis in grid[1, 1:]:
+            axis.set_xticks(range(len(column_names)), column_names, fontsize=8.5, rotation=35, ha="right")
             axis.tick_params(length=0)
         grid[1, 0].set_visible(False)
     return with_alt_text(

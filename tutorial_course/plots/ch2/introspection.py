@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from matplotlib.ticker import MaxNLocator
 
 from tutorial_course.plots.core import (
     PALETTE,
@@ -14,17 +17,22 @@ from tutorial_course.plots.core import (
     with_alt_text,
 )
 
-
-def _points(value: float) -> str:
-    """A difference with its plus or minus; a value that rounds to zero is +0.0."""
-    return f"{round(value, 1) + 0.0:+.1f}"
+MARKERS = "osD"  # one per network
 
 
-def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls: Sequence[str]) -> FigureWithAltText:
-    """Return the gain in accuracy of every trained second stage, one dot per run.
+def _points(value: float, digits: int = 1) -> str:
+    """A difference with its plus or minus; a value that rounds to zero has a plus."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def run_gain_figure(
+    gains: Mapping[str, Mapping[str, Sequence[Sequence[float]]]], controls: Sequence[str]
+) -> FigureWithAltText:
+    """Return the gain in accuracy of every trained second stage, one mark per run.
 
     Args:
-        gains: for each panel and classifier the gains over the base classifier in percentage points, one per run.
+        gains: for each panel and classifier the gains over the base classifier in percentage points: for each network a
+            list of its runs.
         controls: the names of the classifiers that use no gradient.
 
     Returns:
@@ -36,21 +44,33 @@ def run_gain_figure(gains: Mapping[str, Mapping[str, Sequence[float]]], controls
             for row, (name, values) in enumerate(panel.items()):
                 color = PALETTE[0 if name in controls else 1]
                 label = "control without gradients" if name in controls else "contrast gradients"
-                axis.plot(values, [row] * len(values), "o", color=color, markersize=6, alpha=0.7, label=label)
+                for network, (runs, marker) in enumerate(zip(values, MARKERS, strict=False)):
+                    axis.plot(
+                        runs,
+                        [row] * len(runs),
+                        marker,
+                        color=color,
+                        markersize=6,
+                        alpha=0.7,
+                        label=None if network else label,
+                    )
             chance_line(axis, 0, "x")
             axis.set(title=title, yticks=range(len(panel)), yticklabels=list(panel))
+            axis.xaxis.set_major_locator(MaxNLocator(3))
+            axis.margins(x=0.15)
         axes[0].invert_yaxis()
         figure.supxlabel("percentage points gained over the base classifier", fontsize=10)
         legend_above(figure)
     means = "; ".join(
-        f"{title}: " + ", ".join(f"{name} {_points(sum(values) / len(values))}" for name, values in panel.items())
+        f"{title}: " + ", ".join(f"{name} {_points(fmean(map(fmean, runs)), 2)}" for name, runs in panel.items())
         for title, panel in gains.items()
     )
     return with_alt_text(
         figure,
-        f"{len(gains)} panels of dots, one dot per run. The horizontal axis shows the percentage points of accuracy "
-        "gained over the base classifier under corruption, with a different scale in each panel, and the rows are "
-        f"second stages on contrast gradients and controls without gradients. Means: {means}.",
+        f"{len(gains)} panels of marks, one mark per run, with one shape per network. The horizontal axis shows the "
+        "percentage points of accuracy gained over the base classifier under corruption, with a different scale in "
+        "each panel, and the rows are second stages on contrast gradients and controls without gradients. Means over "
+        f"networks: {means}.",
     )
 
 
@@ -86,6 +106,6 @@ def corruption_gain_figure(
     return with_alt_text(
         figure,
         "Two panels of horizontal bars, one per corruption: the percentage points of accuracy that the second stage "
-        f"gains over the base classifier. {largest}. The bars are colored by whether the corruption was used in "
-        "training, is similar to one that was, or is neither.",
+        f"gains over the base classifier, as a mean over the runs. {largest}. The bars are colored by whether the "
+        "corruption was used in training, is similar to one that was, or is neither.",
     )

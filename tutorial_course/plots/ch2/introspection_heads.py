@@ -20,9 +20,9 @@ HEADS = {
 }
 # The training set: its name in the figures, marker, color, and offset of its row.
 TRAINING = {
-    "clean": ("clean images", "o", PALETTE[0], -0.24),
+    "clean": ("clean images", "o", PALETTE[0], -0.2),
     "clean, not seen before": ("new clean images", "^", PALETTE[2], 0.0),
-    "augmented": ("corrupted images", "s", PALETTE[1], 0.24),
+    "augmented": ("corrupted images", "s", PALETTE[1], 0.2),
 }
 BASE = "feed-forward"
 
@@ -163,9 +163,9 @@ def gain_by_corruption_figure(tables: Mapping[str, pd.DataFrame], in_training: S
         _training_legend(figure, axes[0], "head on")
     return with_alt_text(
         figure,
-        "Gain in accuracy over the base classifier for twelve corruptions in rows, for signs and for CIFAR-10. The "
-        "marks of the head on contrasts and of the head on h lie close together. The largest gains are on corruptions "
-        "that were in training or resemble them, and the gains on the others are near zero.",
+        "Gain in accuracy over the base classifier for twelve corruptions in rows, as a mean over runs, for signs and "
+        "for CIFAR-10. The marks of the head on contrasts and of the head on h lie close together. The largest "
+        "gains are on corruptions that were in training or resemble them, and the gains on the others are near zero.",
     )
 
 
@@ -176,9 +176,11 @@ def _over_base(rows: pd.DataFrame, trained: str, head: str, column: str) -> pd.S
 
 
 def _label_heads(axis, names: Sequence[str]) -> None:
-    """Label the rows with the names of the heads, the first one at the top."""
+    """Label the rows with the names of the heads, the first one at the top, and draw lines between the rows."""
     axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
+    for row in range(len(names) - 1):
+        axis.axhline(row + 0.5, color="#DDDDDD", lw=0.8, zorder=0)
 
 
 def _training_legend(figure: Figure, axis, title: str) -> None:

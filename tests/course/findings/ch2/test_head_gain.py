@@ -25,7 +25,7 @@ def test_head_gain_averages_runs_first_and_networks_afterwards():
     assert len(gain.runs) == 5 and gain.mean == pytest.approx((2 + 3 + 4) / 3)
     expected = stats.ttest_1samp([2, 3, 4], 0).confidence_interval(0.95)
     assert gain.mean + gain.half_width == pytest.approx(expected.high)
-    assert gain.text() == f"+3.0 ({expected.low:+.1f} to {expected.high:+.1f})"
+    assert gain.text() == f"+3.00 ({expected.low:+.2f} to {expected.high:+.2f})"
 
 
 def test_head_gain_over_control_is_paired_by_network_and_seed():
@@ -36,4 +36,4 @@ def test_head_gain_over_control_is_paired_by_network_and_seed():
 
 def test_head_gain_of_single_network_has_runs_and_no_interval():
     gain = head_gain(table("a"), "clean", "cross_entropy", "accuracy")
-    assert gain.half_width is None and gain.text() == "+2.0 (runs +1.9, +2.0, +2.1)"
+    assert gain.half_width is None and gain.text() == "+2.00 (runs +1.90, +2.00, +2.10)"

@@ -35,6 +35,11 @@ def table():
     return pd.DataFrame([*rows, *corruptions])
 
 
+def test_runs_by_network_keeps_runs_of_a_network_together(table):
+    gains = ch2.accuracy_gains(table, "cross_entropy", "feed-forward", "clean")
+    assert [pytest.approx(runs) for runs in ([2, 4], [1])] == ch2.runs_by_network(gains)
+
+
 def test_accuracy_gains_subtract_network_without_seed(table):
     gains = ch2.accuracy_gains(table, "cross_entropy", "feed-forward", "clean")
     assert gains.round(6).to_dict() == {("a", 0): 2, ("a", 1): 4, ("b", 0): 1}

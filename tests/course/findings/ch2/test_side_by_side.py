@@ -11,6 +11,10 @@ def test_peak_hits_selects_network_and_question():
     row = {"kind": "side by side", "network": "a", "question": "why P", "hits": [1.0, 0.0, 1.0]}
     table = pd.DataFrame([row, {**row, "question": "what if not P", "hits": [0.0, 0.0, 0.0]}])
     assert ch2.peak_hits(table, "a", "why P").tolist() == [True, False, True]
+    control = {**row, "kind": "side by side, control", "hits": [0.0, 1.0, 1.0]}
+    table = pd.concat([table, pd.DataFrame([control])])
+    assert ch2.peak_hits(table, "a", "why P", kind=control["kind"]).tolist() == [False, True, True]
+    assert ch2.peak_hits(table, "a", "why P").tolist() == [True, False, True]
 
 
 def test_mcnemar_p_value_matches_binomial_formula():

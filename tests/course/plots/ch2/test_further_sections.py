@@ -161,7 +161,9 @@ def test_introspective_features_figure_has_one_scale_per_loss():
 
 def test_fisher_figures_show_entries_and_traces():
     factor = torch.tensor([[0.25, -0.25], [-0.25, 0.25]])
-    described = ch2.fisher_factor_figure(torch.rand(3, 8, 8), dict.fromkeys("abcd", factor), ["x", "y"], "stop")
+    names = (["x, p = 0.5", "y, p = 0.5"], ["x", "y"])
+    described = ch2.fisher_factor_figure(torch.rand(3, 8, 8), dict.fromkeys("abcd", factor), *names, "stop")
+    assert [label.get_text() for label in described.figure.axes[4].get_xticklabels()] == ["x", "y"]
     assert [text.get_text() for text in described.figure.axes[1].texts] == ["+0.25", "-0.25", "-0.25", "+0.25"]
     assert_readable(described)
     steps, correct = torch.tensor([0.1, 1.0]), torch.tensor([True, False])

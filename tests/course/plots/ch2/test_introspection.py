@@ -4,12 +4,17 @@ from tutorial_course.plots import ch2
 
 
 def test_run_gain_figure_has_one_dot_per_run():
-    gains = {"clean": {"contrasts": [0.5, 1.0], "h": [0.2]}, "corrupted": {"contrasts": [6.0], "h": [5.0]}}
+    gains = {
+        "clean": {"contrasts": [[0.5, 1.0], [0.25]], "h": [[0.2]]},
+        "corrupted": {"contrasts": [[6.0]], "h": [[5.0]]},
+    }
     shown = ch2.run_gain_figure(gains, controls=["h"])
     left, _ = shown.figure.axes
-    assert [list(line.get_xdata()) for line in left.lines[:2]] == [[0.5, 1.0], [0.2]]
-    assert left.lines[0].get_color() != left.lines[1].get_color()
-    assert "contrasts +0.8, h +0.2" in shown.alt
+    assert [list(line.get_xdata()) for line in left.lines[:3]] == [[0.5, 1.0], [0.25], [0.2]]
+    assert left.lines[0].get_color() == left.lines[1].get_color() != left.lines[2].get_color()
+    assert left.lines[0].get_marker() != left.lines[1].get_marker()
+    # The mean of the networks, (0.75 + 0.25) / 2, and not that of the three runs.
+    assert "contrasts +0.50, h +0.20" in shown.alt
 
 
 def test_corruption_gain_figure_colors_by_group():
