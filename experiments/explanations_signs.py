@@ -29,6 +29,9 @@ PROTOCOLS = {"grey": (0.5, 12), "black": (0.0, 12), "blurred": ("blurred", 12), 
 # The widths of the centre prior as shares of the side, and that of the smooth random maps in pixels: their values at
 # a distance of eight pixels correlate as strongly as those of Grad-CAM (0.68).
 CENTRE_WIDTHS, SMOOTH_WIDTH = (0.05, 0.1, 0.15, 0.25, 0.5), 9.0
+# The standard deviations in pixels by which the edges of the image are smoothed, before they are multiplied by the
+# centre prior, and that by which the input gradient is smoothed.
+EDGE_BLURS, GRADIENT_BLUR = (1.0, 2.0, 4.0), 2.0
 # The metrics that only depend on the ranking of the pixels, which are also stored as differences from the centre prior.
 RANK_METRICS = ("precision sign", "precision glyph", "deletion grey", "deletion blurred", "insertion blurred")
 SMALL = {
@@ -65,6 +68,11 @@ def methods(layer: str) -> dict[str, Explain]:
     }
 
 
+def smoothed_saliency(model: nn.Module, x: Tensor, objective: object) -> Tensor:
+    """Return the magnitude of the input gradient, smoothed by a Gaussian, (N, H, W)."""
+    return gaussian_smooth(I.reduce_channels(I.saliency(model, x, objective)), GRADIENT_BLUR)
+
+
 def to_image_maps(maps: Tensor) -> Tensor:
     """Return maps as they are displayed, (N, H, W): pixel gradients with the largest magnitude over channels."""
     return I.reduce_channels(maps) if maps.dim() == 4 else maps
@@ -75,6 +83,16 @@ def baseline_maps(x: Tensor) -> dict[str, Tensor]:
     like = x[:, 0]
     baselines = {"random": random_map(like), "uniform": uniform_map(like), "centre": center_bias_map(like)}
     return {**baselines, "edges of the image": edge_detector_map(x)}
+
+
+def centre_times_edges(x: Tensor) -> dict[str, Tensor]:
+    """Return the smoothed edges of the image times the centre prior, which use no network, by name.
+
+    The edges are the absolute differences of neighboring pixels, down and across, with their mean over channels.
+    """
+    down, across = x.diff(dim=-2).abs(), x.diff(dim=-1).abs()
+    prior, edges = center_bias_map(x[:, 0]), (F.pad(down, (0, 0, 1, 0)) + F.pad(across, (1, 0))).mean(1)
+    return {f"centre × edges, blur {blur:g}": prior * gaussian_smooth(edges, blur) for blur in EDGE_BLURS}
 
 
 def smooth_random_map(like: Tensor) -> Tensor:
@@ -149,6 +167,27 @@ def interval_columns(name: str, values: Tensor, pairs: Tensor) -> dict[str, floa
     return {name: mean(values), f"{name}_low": low, f"{name}_high": high}
 
 
+def paired_difference_rows(name: str, precisions: dict[tuple[str, str], Tensor], pairs: Tensor) -> list[dict]:
+    """Return paired differences of the precision at k from the best map of smoothed edges, and from other maps.
+
+    The keys of ``precisions`` are a method and a question. The best width of the edges has the highest mean precision.
+    """
+    controls = [key for key in precisions if key[0].startswith("centre × edges")]
+    edges = max(controls, key=lambda key: float(precisions[key].mean()))
+    asked = ("why P", "why P, rather than Q")
+    compared = [((m, q), edges) for m in ("Grad-CAM", "saliency", "saliency, smoothed", "occlusion") for q in asked]
+    contrasts = [(method, "why P, rather than Q") for method in ("saliency", "saliency, smoothed")]
+    compared += [(contrast, (method, "why P")) for contrast in contrasts for method in ("occlusion", "Grad-CAM")]
+    compared += [(contrast, ("Grad-CAM", "why P, rather than Q")) for contrast in contrasts]
+    rows = []
+    for (method, question), (reference, of_reference) in compared:
+        difference = precisions[method, question] - precisions[reference, of_reference]
+        row = {"kind": "paired differences", "network": name, "method": method, "question": question}
+        row |= {"reference": reference, "question_of_reference": of_reference, "images": len(difference)}
+        rows.append(row | interval_columns("difference", difference, pairs))
+    return rows
+
+
 def counterfactual_localization(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
     """Return how well each map locates the pixels that differ, for "why P?" and "why P, rather than Q?".
 
@@ -178,25 +217,31 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
         **{f"centre, width {spread}": center_bias_map(x[:, 0], spread=spread) for spread in CENTRE_WIDTHS},
         "mean mask of other scenes": mean_mask_of_other_scenes(mask, p),
         "true mask at 12 × 12": I.upsample(F.adaptive_avg_pool2d(mask[:, None].to(x), 12)[:, 0], x.shape[-2:]),
+        **centre_times_edges(x),
     }
-    rows = [scores(method, "none", maps)[0] for method, maps in without_network.items()]
+    rows, precisions = [], {}
+    for method, maps in without_network.items():
+        row, _, precisions[method, "none"] = scores(method, "none", maps)
+        rows.append(row)
     change = I.upsample(evidence_change(model, x, counterfactual, "block3", q), x.shape[-2:])
     rows.append(scores("change of the contrast", "counterfactual", change)[0])
     questions = {"why P": p, "why P, rather than Q": contrast_loss(q), "why P, rather than R": contrast_loss(r)}
-    for method, explain in methods("block3").items():
+    for method, explain in {**methods("block3"), "saliency, smoothed": smoothed_saliency}.items():
         asked = questions | ({"why P, rather than Q, logits": logit_difference(q, p)} if method == "Grad-CAM" else {})
-        masses, precisions = {}, {}
+        masses = {}
         for question, J in asked.items():
-            row, masses[question], precisions[question] = scores(method, question, to_image_maps(explain(model, x, J)))
+            maps = to_image_maps(explain(model, x, J))
+            row, masses[question], precisions[method, question] = scores(method, question, maps)
             if question != "why P":
-                gain = precisions[question] - precisions["why P"]
+                gain = precisions[method, question] - precisions[method, "why P"]
                 low, high = bootstrap_over_pairs(gain, p, resample_pairs=False)
                 row |= {"better": mean(masses[question] > masses["why P"]), **interval_columns("gain", gain, p)}
                 row |= {"gain_of_these_pairs_low": low, "gain_of_these_pairs_high": high}
             if question == "why P, rather than R":
-                row |= interval_columns("gain_of_Q", precisions["why P, rather than Q"] - precisions[question], p)
+                gain_of_Q = precisions[method, "why P, rather than Q"] - precisions[method, question]
+                row |= interval_columns("gain_of_Q", gain_of_Q, p)
             rows.append(row)
-    return rows
+    return rows + paired_difference_rows(name, precisions, p)
 
 
 def edges_times_one_weight(model: nn.Module, x: Tensor, target: Tensor, head: str) -> Tensor:
@@ -405,7 +450,8 @@ def fisher_rows(name: str, model: nn.Module, device, each: int) -> list[dict]:
 
     The images are test images under twelve corruptions at severity 3, ``each`` per corruption. The columns ``trace``
     and ``true`` are medians of tr F and of the squared gradient norm for the true label. ``auroc`` says how well the
-    trace separates a group of wrong predictions from the correct ones, with its interval over images.
+    trace separates a group of wrong predictions from the correct ones, with its interval over images. The rows of the
+    kind "1 − largest probability" have the same for this score, and the paired difference of the trace from it.
     """
     images, labels = (values[: each * len(CORRUPTIONS)] for values in load_data("signs", "test", device=device))
     parts = zip(CORRUPTIONS, images.split(each), strict=True)
@@ -414,7 +460,8 @@ def fisher_rows(name: str, model: nn.Module, device, each: int) -> list[dict]:
     p, trace = z.softmax(1), I.last_layer_fisher(z, h).trace
     true = (p - F.one_hot(labels, p.shape[1])).square().sum(1) * h.square().sum(1)
     correct, confident = p.argmax(1) == labels, p.amax(1) > 0.95
-    rows = []
+    scores = torch.stack([trace, 1 - p.amax(1)], 1)
+    rows, baseline = [], []
     groups = {"correct": correct, "wrong": ~correct, "wrong and confident": ~correct & confident}
     for group, members in groups.items():
         row = {"kind": "Fisher information", "network": name, "group": group, "images": int(members.sum())}
@@ -423,8 +470,23 @@ def fisher_rows(name: str, model: nn.Module, device, each: int) -> list[dict]:
             low, high = bootstrap_interval(auroc, trace[correct], trace[members], paired=False)
             row |= {"auroc": round(auroc(trace[correct], trace[members]), 4)}
             row |= {"low": round(low, 4), "high": round(high, 4)}
+            baseline.append(baseline_row(name, group, scores[correct], scores[members]))
         rows.append(row)
-    return rows
+    return rows + baseline
+
+
+def baseline_row(name: str, group: str, correct: Tensor, wrong: Tensor) -> dict:
+    """Return the AUROC of 1 − the largest probability, and the lead of the trace, from both scores, (N, 2) each."""
+
+    def lead(correct: Tensor, wrong: Tensor) -> float:
+        return auroc(correct[:, 0], wrong[:, 0]) - auroc(correct[:, 1], wrong[:, 1])
+
+    row = {"kind": "1 − largest probability", "network": name, "group": group, "images": len(wrong)}
+    for column, statistic, samples in (("", auroc, (correct[:, 1], wrong[:, 1])), ("lead_", lead, (correct, wrong))):
+        low, high = bootstrap_interval(statistic, *samples, paired=False)
+        row |= {f"{column}auroc": round(statistic(*samples), 4)}
+        row |= {f"{column}low": round(low, 4), f"{column}high": round(high, 4)}
+    return row
 
 
 def part_names() -> list[str]:

@@ -12,7 +12,7 @@ from tutorial_course.results import load_result
 from tutorial_lib import attribution, data
 from tutorial_lib.data import render
 from tutorial_lib.gradients import penultimate_features
-from tutorial_lib.metrics import srcc
+from tutorial_lib.metrics import auroc, srcc
 from tutorial_lib.models import load
 
 
@@ -26,6 +26,26 @@ def test_edge_detector_map_is_difference_of_neighbors():
     x[..., 3:] = 1.0  # one vertical edge between the columns 2 and 3
     assert torch.equal(explanations_signs.edge_detector_map(x)[0, 1:-1], torch.tensor([0.0, 0, 1, 1, 0]).expand(2, 5))
     assert torch.equal(explanations_signs.edge_detector_map(x.mT)[0], explanations_signs.edge_detector_map(x)[0].T)
+
+
+def test_edges_times_the_centre_prior_depend_on_the_image_and_prefer_the_middle():
+    x = torch.zeros(1, 3, 48, 48)
+    x[..., 10:] = 1.0
+    x[..., 20:] = 0.0  # two equal edges, of which the second one is closer to the middle
+    maps = explanations_signs.centre_times_edges(x)
+    assert list(maps) == [f"centre × edges, blur {blur}" for blur in (1, 2, 4)]
+    for values in maps.values():
+        assert values[0, 24].argmax() in (19, 20, 21) and values[0, 24, 20] > values[0, 2, 20] > 0
+    assert not any(values.any() for values in explanations_signs.centre_times_edges(torch.ones(1, 3, 48, 48)).values())
+
+
+def test_smoothed_saliency_keeps_the_total_of_an_inner_region(model):
+    x = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor([1, 2])
+    maps = attribution.reduce_channels(attribution.saliency(model, x, target))
+    smoothed = explanations_signs.smoothed_saliency(model, x, target)
+    assert smoothed.mean().item() == pytest.approx(maps.mean().item(), rel=0.02)
+    assert smoothed.std().item() < 0.6 * maps.std().item()
 
 
 def test_edges_times_one_weight_changes_only_its_sign(model):
@@ -135,6 +155,7 @@ def test_bootstrap_over_pairs_covers_the_spread_between_pairs():
 
 def test_counterfactual_localization_stores_paired_differences(model):
     rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+    rows = [row for row in rows if row["kind"] == "counterfactual pairs"]
     by_question = {row["question"]: row for row in rows if row["method"] == "Grad-CAM"}
     with_Q, without = by_question["why P, rather than Q"], by_question["why P"]
     centre = next(row for row in rows if row["method"] == "centre")
@@ -149,12 +170,29 @@ def test_counterfactual_localization_stores_paired_differences(model):
     assert [row["mass"] for row in centres] == sorted((row["mass"] for row in centres), reverse=True)
 
 
+def test_paired_differences_use_the_best_width_of_the_edges(model):
+    rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+    precision = {(r["method"], r["question"]): r["precision"] for r in rows if "precision" in r}
+    best = max(value for (method, _), value in precision.items() if method.startswith("centre × edges"))
+    differences = [row for row in rows if row["kind"] == "paired differences"]
+    assert len(differences) == 14
+    for row in differences:
+        reference = precision[row["reference"], row["question_of_reference"]]
+        assert reference == best or not row["reference"].startswith("centre × edges")
+        difference = precision[row["method"], row["question"]] - reference
+        assert row["difference"] == pytest.approx(difference, abs=2e-4)
+        assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+
+
 def test_explanations_signs_table_is_complete():
     table = load_result("explanations_signs")
     methods = set(explanations_signs.methods("block3"))
     for network in explanations_signs.NETWORKS:
         rows = table[table["network"] == network]
-        assert set(rows.query("kind == 'counterfactual pairs' and question == 'why P'")["method"]) == methods
+        assert set(rows.query("kind == 'counterfactual pairs' and question == 'why P'")["method"]) == {
+            *methods,
+            "saliency, smoothed",
+        }
         tests = rows.query("kind == 'randomization'")
         maps = methods | {"Grad-CAM, positive part", "contrast", "edges of the image", "edges × sign of one weight"}
         references = ("null: another image", "ceiling: another network")
@@ -177,7 +215,10 @@ def test_explanations_signs_table_is_complete():
         ]
         metrics = rows.query("kind == 'metrics'").set_index("method")
         widths = {f"centre, width {width}" for width in explanations_signs.CENTRE_WIDTHS}
+        edges = {f"centre × edges, blur {blur:g}" for blur in explanations_signs.EDGE_BLURS}
         controls = {"random", "uniform", "centre", "edges of the image", "random, smooth"}
+        assert edges <= set(pairs.xs("none", level="question").index)
+        assert len(rows.query("kind == 'paired differences'")) == 14
         assert set(metrics.index) == methods | controls | widths
         assert metrics.loc["uniform", "drop"] == 0
         for metric in explanations_signs.RANK_METRICS:
@@ -231,6 +272,12 @@ def test_fisher_rows_agree_with_findings_of_the_chapter(model):
     ]
     z, h = penultimate_features(model, torch.cat(corrupted))
     correct, uncertain, confident = fisher_by_prediction(z, h, labels)
+    rows, baseline = rows[:3], rows[3:]
+    uncertainty, wrong = 1 - z.double().softmax(1).amax(1), z.argmax(1) != labels
+    assert baseline[0]["auroc"] == pytest.approx(auroc(uncertainty[~wrong], uncertainty[wrong]), abs=1e-4)
+    for row, of_trace in zip(baseline, rows[1:], strict=True):
+        assert row["lead_auroc"] == pytest.approx(of_trace["auroc"] - row["auroc"], abs=2e-4)
+        assert row["lead_low"] <= row["lead_auroc"] <= row["lead_high"]
     assert [row["images"] for row in rows] == [
         correct["images"],
         uncertain["images"] + confident["images"],

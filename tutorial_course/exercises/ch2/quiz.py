@@ -63,21 +63,21 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "A narrow Gaussian in the middle of the image has a larger share of its total value on the differing pixels "
-        "than a contrast map has. What follows from this?",
+        "The contrast of the input gradient locates the differing pixels better than the input gradient itself. The "
+        "smoothed edges near the middle of the image, a map without a network, locate them better still. What follows?",
         {
-            "The contrast map depends on nothing that the network has learned.": (
-                "The comparison does not test this. Section 2.5 does, by randomizing the weights."
+            "The contrast does not depend on the class Q.": (
+                "With a random class instead of Q the gain disappears, so the map does depend on Q (section 2.3)."
             ),
-            "The Gaussian explains the prediction.": (
-                "It uses neither the image nor the network, so it cannot explain the prediction (section 2.3)."
+            "The edges explain why the network predicts P, rather than Q.": (
+                "The edges do not use the network, so they cannot explain its prediction (section 2.3)."
             ),
-            "The metric can be increased by making a map narrower, so it does not compare the methods fairly.": (
-                "Precision at k depends only on the ranking of the pixels, so the width of the Gaussian does not "
-                "change it (section 2.3)."
+            "A high precision alone is no evidence that a map explains the prediction.": (
+                "The edges show this. Compare the same method with Q and with a random class instead (section 2.3)."
             ),
-            "More images are needed.": (
-                "More images make the mean more precise, but they do not remove the bias of the metric (section 2.3)."
+            "The precision must be measured on more images.": (
+                "More images make the intervals shorter, but the edges would still score well, because the differing "
+                "pixels lie near the middle and along edges (section 2.3)."
             ),
         },
         correct=2,

@@ -1,7 +1,13 @@
 """The numbers behind the sentences of chapter 2."""
 
 from tutorial_course.findings.ch2.axioms import axiom_gaps
-from tutorial_course.findings.ch2.counterfactual_pairs import CorrectPairs, sample_correct_pairs, stored_intervals
+from tutorial_course.findings.ch2.counterfactual_pairs import (
+    CorrectPairs,
+    difference_intervals,
+    most_precise_edges,
+    sample_correct_pairs,
+    stored_intervals,
+)
 from tutorial_course.findings.ch2.faithfulness import (
     METHODS,
     best_center_prior,
@@ -40,6 +46,7 @@ __all__ = [
     "chance_rank_correlation",
     "control_maps",
     "difference_from_center",
+    "difference_intervals",
     "faithfulness_over_networks",
     "fisher_by_prediction",
     "gain_by_corruption",
@@ -49,6 +56,7 @@ __all__ = [
     "logit_changes",
     "mcnemar_p_value",
     "mean_interval",
+    "most_precise_edges",
     "neighbor_agreement",
     "network_means",
     "peak_hits",

@@ -72,3 +72,40 @@ def stored_intervals(
     """
     selected = [rows.loc[(network, method, question)] for network in networks]
     return [Interval(*(scale * row[column + end] for end in ("", "_low", "_high"))) for row in selected]
+
+
+def most_precise_edges(rows: pd.DataFrame) -> str:
+    """Return the smoothed edges times the center prior, a map without a network, with the best of the stored widths.
+
+    Args:
+        rows: the stored result "explanations_signs".
+
+    Returns:
+        The name of the map with the highest mean precision at k over networks.
+    """
+    pairs = rows[(rows["kind"] == "counterfactual pairs") & rows["method"].str.startswith("centre × edges")]
+    return str(pairs.groupby("method")["precision"].mean().idxmax())
+
+
+def difference_intervals(
+    rows: pd.DataFrame, networks: Sequence[str], method: str, question: str, reference: str, scale: float = 1
+) -> list[Interval]:
+    """Return stored paired differences of the precision at k with their intervals, for each network.
+
+    Args:
+        rows: the stored result "explanations_signs".
+        networks: names of the networks.
+        method: name of the method.
+        question: the question that the map answers.
+        reference: the map that is subtracted, as "method, question", or the name of a control that is stored with its
+            best width only, without this width.
+        scale: factor for all numbers; 100 turns a share into percentage points.
+
+    Returns:
+        One interval per network.
+    """
+    differences = rows[rows["kind"] == "paired differences"]
+    names = differences["reference"] + ", " + differences["question_of_reference"]
+    chosen = (names == reference) | names.str.startswith(f"{reference}, blur")
+    selected = differences[chosen].set_index(["network", "method", "question"])
+    return stored_intervals(selected, networks, method, question, "difference", scale)

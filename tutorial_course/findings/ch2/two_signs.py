@@ -92,14 +92,17 @@ def control_maps(maps: Tensor, scenes: TwoSignScenes, generator: torch.Generator
     }
 
 
-def logit_changes(network: nn.Module, scenes: TwoSignScenes, maps: Tensor, share: float = 0.125) -> Tensor:
-    """Return the change of the logit of P if the highest pixels of a map are replaced by gray.
+def logit_changes(
+    network: nn.Module, scenes: TwoSignScenes, maps: Tensor, share: float = 0.125, fill: float | Tensor = 0.5
+) -> Tensor:
+    """Return the change of the logit of P if the highest pixels of a map are replaced, by default by gray.
 
     Args:
         network: a classifier.
         scenes: the scenes.
         maps: maps (N, H, W).
         share: share of the pixels that are replaced.
+        fill: what replaces them, a number or values that can be expanded to the images (N, 3, H, W).
 
     Returns:
         The changes (N,); positive values mean that the logit increases.
@@ -107,5 +110,5 @@ def logit_changes(network: nn.Module, scenes: TwoSignScenes, maps: Tensor, share
     k = int(share * maps[0].numel())
     marked = maps >= maps.flatten(1).topk(k, 1).values[:, -1, None, None]
     with torch.no_grad():
-        change = network(torch.where(marked[:, None], 0.5, scenes.images)) - network(scenes.images)
+        change = network(torch.where(marked[:, None], fill, scenes.images)) - network(scenes.images)
     return change.gather(1, scenes.P[:, None])[:, 0]

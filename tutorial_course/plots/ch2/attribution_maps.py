@@ -27,14 +27,20 @@ def path_figure(path: Tensor, share: Tensor, logits: Tensor, sums: Tensor) -> Fi
         The figure.
     """
     with style():
-        figure, (strip, axis) = panels(2, 1, width=5.6, height=3.6)
+        figure, (strip, axis) = panels(2, 1, width=6.4, height=3.9, sharex=True)
         figure.get_layout_engine().set(hspace=0.02)
-        strip.imshow(to_image_array(torch.cat(list(path[::2]), 2)), interpolation="nearest")
-        strip.set(xticks=[], yticks=[])
+        for position, image in zip(share[::2].tolist(), path[::2], strict=True):
+            strip.imshow(
+                to_image_array(image), extent=(position - 0.11, position + 0.11, 0, 1), interpolation="nearest"
+            )
+        strip.get_gridspec().set_height_ratios((1, 1.9))  # the images are nearly square
+        strip.grid(False)
+        strip.set(yticks=[], ylim=(0, 1), aspect="auto")
+        strip.tick_params(bottom=False)
         strip.spines[:].set_visible(False)
         axis.plot(share.cpu(), logits.cpu(), color=PALETTE[0], label="logit of P")
         axis.plot(share.cpu(), sums.cpu(), "o", color=PALETTE[1], label="logit at the baseline + sum of the map")
-        axis.set(xlabel="position on the path from gray (0) to the image (1)", ylabel="logit of P")
+        axis.set(xlim=(-0.13, 1.13), xlabel="position on the path from gray (0) to the image (1)", ylabel="logit of P")
         axis.legend(fontsize=9, loc="upper left")
     return with_alt_text(
         figure,

@@ -39,13 +39,13 @@ def gain_by_pair_figure(gains: Mapping[str, Sequence[float]], alt: str) -> Figur
     with style():
         figure, axis = panels(width=7, height=0.9 + 0.24 * len(order))
         axis.axvline(0, color="#999999", lw=1)
+        # The means are drawn first and the markers are open, so that all of them stay visible.
+        mean_values = [100 * means[pair] for pair in order]
+        axis.plot(mean_values, range(len(order)), "|", color=PALETTE[1], ms=14, mew=2.5, label="mean of the networks")
         for network in range(n_networks):
             values = [100 * gains[pair][network] for pair in order]
-            axis.plot(
-                values, range(len(order)), MARKERS[network], color="#999999", ms=4, label=f"network {network + 1}"
-            )
-        axis.plot([100 * means[pair] for pair in order], range(len(order)), "|", color=PALETTE[1], ms=13, mew=2.5)
-        axis.lines[-1].set_label("mean of the networks")
+            label = f"network {network + 1}"
+            axis.plot(values, range(len(order)), MARKERS[network], color="#333333", mfc="none", ms=5, label=label)
         axis.set(
             yticks=range(len(order)),
             yticklabels=order,

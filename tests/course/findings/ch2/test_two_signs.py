@@ -45,6 +45,8 @@ def test_logit_changes_measure_the_removed_region():
         findings.logit_changes(BrightnessOfHalf(), scenes, on_P + noise), torch.full((2,), -0.125)
     )
     torch.testing.assert_close(findings.logit_changes(BrightnessOfHalf(), scenes, on_Q + noise), torch.zeros(2))
+    black = findings.logit_changes(BrightnessOfHalf(), scenes, on_P + noise, fill=torch.zeros(2, 3, 1, 1))
+    torch.testing.assert_close(black, torch.full((2,), -0.25))
 
 
 def test_control_maps_know_the_side_where_they_say_so():

@@ -11,7 +11,7 @@ def test_gain_by_pair_figure_orders_pairs_by_mean_and_shows_percentage_points():
     figure = gain_by_pair_figure(gains, "A dot plot with three pairs of signs.").figure
     (axis,) = figure.axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["c, not d", "a, not b", "e, not f"]
-    first, second, means = axis.lines[1:]
+    means, first, second = axis.lines[1:]  # the means lie behind the markers
     assert list(first.get_xdata()) == pytest.approx([-20, 10, 40])
     assert list(second.get_xdata()) == pytest.approx([0, 30, 50])
     assert list(means.get_xdata()) == pytest.approx([-10, 20, 45])

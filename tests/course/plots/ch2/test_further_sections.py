@@ -26,7 +26,10 @@ def test_path_figure_shows_logits_and_sums():
     path, share = torch.rand(9, 3, 8, 8), torch.linspace(0, 1, 9)
     described = ch2.path_figure(path, share, share**2, share**2 + 0.1)
     strip, axis = described.figure.axes
-    assert strip.images[0].get_array().shape == (8, 40, 3)
+    assert [image.get_array().shape for image in strip.images] == [(8, 8, 3)] * 5
+    # Each image is above its position on the horizontal axis.
+    middles = [sum(image.get_extent()[:2]) / 2 for image in strip.images]
+    assert middles == pytest.approx([0, 0.25, 0.5, 0.75, 1]) and strip.get_xlim() == axis.get_xlim()
     (points,) = lines_with(axis, "o")
     assert points.get_ydata() == pytest.approx((share**2 + 0.1).numpy())
     assert_readable(described)
