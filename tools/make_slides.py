@@ -183,7 +183,9 @@ def section_slides(section, plan, after, measured):
             for part in paragraphs(text):
                 if part.startswith("**Exercise") and in_class:
                     part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
-                    slides.append([f"✎ {title}", html(part), [], "exercise", ""])
+                    sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z*$`])", part)
+                    heading = title if title == section.title else f"{section.number} {title}"
+                    slides.append([f"✎ {heading}", html(" ".join(sentences[:2])), [part], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     slides[-1][2].append(f"For home: {part}")
                 elif re.match(r"\*\*(How to read|Where it fails)", part) or (
@@ -271,13 +273,13 @@ def chapter_slides(lesson, plan):
             current[0].cells.extend(section.cells)
         else:
             current = None
-    question = re.search(r"\*\*Question\.\*\* \*(.+?)\*", start.words)
+    question = re.search(r"\*\*Question\.\*\* (.+)", start.words)
     number = int(start.page[:2])
     welcome = [f"**{guide.chapter_minutes(plan)} minutes for this chapter.**", *paragraphs(start.words)[1:2]]
     cover = next((image for section in lesson[:3] for cell, _ in section.cells for image in figures(cell)), None)
     image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
     head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1>'
-    head += f'<p class="question">{escape(question[1]) if question else ""}</p>'
+    head += f'<p class="question">{inline(question[1]) if question else ""}</p>'
     slides = {"before": [["", f"{head}{image}", welcome, "cover", ""]]}
     goals = [part for part in paragraphs(start.words) if part.startswith("- ")]
     slides["before"] += [["After this chapter you can", html(goals[0]), [], "goals", ""]] if goals else []
@@ -293,7 +295,9 @@ def chapter_slides(lesson, plan):
         for part in (paragraphs(text) if cell["cell_type"] == "markdown" else text_outputs(cell))
     ]
     points = [part for part in texts if part.startswith("1. ")]
-    slides["after"] += [["What we saw", html(points[0]), [], "summary", ""]] if points else []
+    if points:  # the slide shows the statements in bold type, and the notes have the whole text
+        statements = "\n".join(re.sub(r"^(\d+\. \*\*.+?\*\*).*", r"\1", line) for line in points[0].splitlines())
+        slides["after"].append(["Summary", html(statements), points, "summary", ""])
     return slides
 
 

@@ -142,7 +142,7 @@ def test_check_environment_reports_no_problems_on_working_machine():
     text = str(report)
     assert text == repr(report) and text.endswith("Problems to fix: 0.")
     assert f"torch {metadata.version('torch')}" in text and f"matplotlib {metadata.version('matplotlib')}" in text
-    assert "python 3" in text and "captum" not in text
+    assert "python 3" in text and "foolbox" not in text
     assert matching_states(report, "not available") == {"·"} and 'data.load("cifar10", "test")' in text
     assert 'models.load_pretrained("imagenet/squeezenet1_1")' in text and "convert_osie(folder)" in text
 

@@ -343,7 +343,7 @@ def test_advanced_sections_are_collapsed_and_summary_lists_titles(chapter_tab):
 
 
 def test_advanced_sections_open_and_close_by_keyboard(chapter_tab):
-    for _ in range(300):
+    for _ in range(1000):
         chapter_tab.keyboard.press("Tab")
         if chapter_tab.evaluate("document.activeElement.matches('details.advanced-sections > summary')"):
             break

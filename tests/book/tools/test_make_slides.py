@@ -61,7 +61,7 @@ def test_deck_notes_list_minutes_and_stop_points(decks, name):
     for section in CHAPTER_PLANS[name]["sections"].values():
         assert f"{section['minutes']} minutes." in text
         assert "stop" not in section or "Stop point: " in text
-    assert text.count("How to read this.") >= 1
+    assert text.count("How to read this") >= 1
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -77,7 +77,7 @@ def test_deck_notes_give_measurements_after_predictions(decks, name):
         (position,) = [
             n for n, s in enumerate(deck.select(".slides > section"), 1) if f"Measured: {value}" in s.aside.text
         ]
-        assert position >= places[f"Predict, {place}"] and position > last
+        assert position >= places[f"Predict, {place}"] and position >= last
         last = position
 
 
