@@ -185,7 +185,7 @@ def section_slides(section, plan, after, measured):
                     part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
                     sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z*$`])", part)
                     heading = title if title == section.title else f"{section.number} {title}"
-                    slides.append([f"✎ {heading}", html(" ".join(sentences[:2])), [part], "exercise", ""])
+                    slides.append([f"✎ {heading}", html(sentences[0]), [part], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     slides[-1][2].append(f"For home: {part}")
                 elif re.match(r"\*\*(How to read|Where it fails)", part) or (
