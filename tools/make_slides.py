@@ -195,7 +195,7 @@ def section_slides(section, plan, after, measured):
                         slides[-1][2].append(part)
                 announced = part.endswith(":") or (announced and bool(LIST.match(part)))
             continue
-        if slides[-1][3] == "exercise" and "check(" in text:
+        if in_class and slides[-1][3] == "exercise" and "check(" in text:
             slides[-1][1] += exercise_stub(text)
             in_class = False  # one exercise per section is enough for a class
         alone = notebook_outline.Section("", 0, "", [(cell, text)])
