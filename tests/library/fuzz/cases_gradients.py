@@ -22,6 +22,11 @@ def of_outputs(make, *names, blind="", skip=(), **arguments):
     )
 
 
+def other_images(model):
+    """Return the second set of images with the dtype and on the device of a network, if it is one."""
+    return OTHER.to(next(model.parameters())) if isinstance(model, torch.nn.Module) else OTHER
+
+
 CASES = {
     "as_objective": of_outputs(lambda label: g.as_objective(label), "label", blind="outputs", label=LABELS),
     "loss_and_gradients": Case(
@@ -50,7 +55,9 @@ CASES = {
     "class_gradient_gram": Case(g.class_gradient_gram, {"model": MODEL, "x": X, "batch_size": 8}),
     "per_sample_gradient_norms": Case(g.per_sample_gradient_norms, MODEL_ARGUMENTS, MODEL_ROWS),
     "gradient_products": Case(
-        lambda **k: g.gradient_products(other=OTHER, other_objective=OTHER_LABELS, **k), MODEL_ARGUMENTS, MODEL_ROWS
+        lambda **k: g.gradient_products(other=other_images(k["model"]), other_objective=OTHER_LABELS, **k),
+        MODEL_ARGUMENTS,
+        MODEL_ROWS,
     ),
     "gradient_sketch": Case(lambda **k: g.gradient_sketch(sketch_dim=32, **k), MODEL_ARGUMENTS, MODEL_ROWS),
     "input_gradient": Case(g.input_gradient, MODEL_ARGUMENTS, MODEL_ROWS),
