@@ -50,9 +50,9 @@ pdf: book
 bundle: slides
 	$(PY) -m tools.make_bundle
 
-# Doctests of the library and, with nbval, every cell of every chapter, in one run of pytest with one summary; then the tests for a GPU.
+# Doctests of both packages and, with nbval, every cell of every chapter, in one run of pytest with one summary; then the tests for a GPU.
 test: slides
-	$(PYTEST) tests tutorial_lib chapters -m "not slow and not gpu" --dist loadfile --doctest-modules \
+	$(PYTEST) tests tutorial_lib tutorial_course chapters -m "not slow and not gpu" --dist loadfile --doctest-modules \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=180
 	$(MAKE) test-gpu
 

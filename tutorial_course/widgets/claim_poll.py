@@ -37,7 +37,7 @@ def claim_question(id: str) -> Question:
 
     Example:
         >>> POLL_OPTIONS[claim_question("contrast").correct]
-        'Confirmed.'
+        'Not confirmed here, or not tested conclusively.'
     """
     claims = {claim.id: claim for claim in load_claims()}
     claim = claims[check_choice(id, claims, "claim")]

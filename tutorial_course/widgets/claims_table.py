@@ -32,7 +32,7 @@ def claims_table(
             of the chapter refer to, or has one that they do not.
 
     Example:
-        >>> print(claims_table(1, step=2.0, share=0.999, gap=1e-6).splitlines()[0])
+        >>> print(claims_table(3).splitlines()[0])
         | they say | we measured |
     """
     rows = load_claims(chapter)

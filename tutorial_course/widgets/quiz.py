@@ -185,8 +185,8 @@ def _link_sections(html: str) -> str:
     """HTML in which each section that is named by its number is a link.
 
     Example:
-        >>> _link_sections("Section 2.2 explains it; section 9.9 does not exist.").partition(">")[0]
-        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?"'
+        >>> _link_sections("Section 2.6 explains it; section 9.9 does not exist.").partition(">")[0]
+        '<a href="02-information.ipynb#2.6-Explanations-of-photographs" title="2.6 Explanations of photographs"'
     """
     return re.sub(
         r"\b[Ss]ection (\d\.\w)\b",

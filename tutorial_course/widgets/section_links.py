@@ -108,7 +108,7 @@ def section_url(section: str) -> str:
 
     Example:
         >>> section_url("2.2")
-        '02-information.ipynb#2.2-What-if-not-P%3F'
+        '02-information.ipynb#2.2-What-if-not-P%3F-Counterfactual-maps'
     """
     title = SECTION_TITLES[check_choice(section, SECTION_TITLES, "section")]
     name = CHAPTER_FILES[int(section[0])]
@@ -131,8 +131,8 @@ def section_link(section: str, words: str | None = None) -> str:
         ValueError: unknown section.
 
     Example:
-        >>> section_link("2.2")
-        '<a href="02-information.ipynb#2.2-What-if-not-P%3F" title="2.2 What if not P?">section 2.2</a>'
+        >>> section_link("2.6").partition(" title")[0]
+        '<a href="02-information.ipynb#2.6-Explanations-of-photographs"'
     """
     url = section_url(section)
     title = escape(f"{section} {SECTION_TITLES[section]}")

@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
+from scipy.stats import t
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from tutorial_course.findings.core import format_interval
+from tutorial_course.findings.intervals import t_interval
 from tutorial_lib.data import load
 
 NEWTON_STEPS = 30
-STUDENT_T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # the quantile for n runs, that is, n - 1 degrees of freedom
 
 
 class DigitProblem(NamedTuple):
@@ -171,7 +172,7 @@ def label_curves(study: pd.DataFrame) -> list[LabelCurve]:
     curves = []
     for (flipped, score, over), rows in study.groupby(["flipped", "score", "over"]):
         by_epoch = rows.groupby("epoch")["auroc"]
-        mean, half_width = by_epoch.mean(), STUDENT_T_975[rows["seed"].nunique()] * by_epoch.sem()
+        mean, half_width = by_epoch.mean(), t.ppf(0.975, rows["seed"].nunique() - 1) * by_epoch.sem()
         limits = (mean - half_width).tolist(), (mean + half_width).tolist()
         curves.append(LabelCurve(flipped, score, over, mean.index.tolist(), mean.tolist(), *limits))
     return curves
@@ -193,18 +194,12 @@ def label_score_rows(study: pd.DataFrame) -> list[dict[str, Any]]:
         best = {score: _best_setting(rows_of_score) for score, rows_of_score in part.groupby("score")}
         loss = best["loss"][2]
         for score, (over, epoch, values) in best.items():
-            (auroc, *ends), lead = _student_interval(values), _student_interval(values - loss)
+            (auroc, *ends), lead = t_interval(values), t_interval(values - loss)
             row = {"flipped": flipped, "score": score, "over": over, "epoch": epoch}
             row |= {"auroc": auroc, "auroc low": ends[0], "auroc high": ends[1]}
             row |= {"difference": lead[0], "low": lead[1], "high": lead[2]}
             rows.append(row | {"lead": "" if score == "loss" else format_interval(*lead, "+.3f")})
     return rows
-
-
-def _student_interval(values: pd.Series) -> tuple[float, float, float]:
-    """The mean of some runs, and its 95% interval by Student's t distribution."""
-    half_width = STUDENT_T_975[len(values)] * values.sem()
-    return values.mean(), values.mean() - half_width, values.mean() + half_width
 
 
 def _best_setting(rows: pd.DataFrame) -> tuple[str, int, pd.Series]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from tutorial_course.findings.intervals import Z_95
 from tutorial_course.results.claims.rules import Estimate, proportion
-
-Z_95 = 1.96  # quantile of the normal distribution for an interval of 95%
 
 
 def mean_estimate(values: Tensor) -> Estimate:
@@ -59,8 +58,8 @@ def reliability(correct: Tensor, confidence: Tensor) -> Reliability:
 
     Example:
         >>> import torch
-        >>> reliability(torch.tensor([True, False]), torch.tensor([0.9, 0.9])).gap.value
-        0.4
+        >>> reliability(torch.tensor([True, False]), torch.tensor([0.75, 0.75])).gap.value
+        0.25
     """
     return Reliability(
         accuracy=proportion(int(correct.sum()), len(correct)),

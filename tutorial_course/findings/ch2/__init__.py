@@ -16,9 +16,7 @@ from tutorial_course.findings.ch2.faithfulness import (
     faithfulness_over_networks,
 )
 from tutorial_course.findings.ch2.fisher_information import GROUPS, fisher_by_prediction
-from tutorial_course.findings.ch2.group_intervals import interval_over_groups
 from tutorial_course.findings.ch2.head_gain import head_gain
-from tutorial_course.findings.ch2.intervals import Interval, mean_interval, proportion_interval
 from tutorial_course.findings.ch2.locality import backward_time_share, receptive_field
 from tutorial_course.findings.ch2.paradigms import highlighted_shares, neighbor_agreement
 from tutorial_course.findings.ch2.randomization import cascade_similarity, similarity_rows
@@ -27,10 +25,16 @@ from tutorial_course.findings.ch2.second_stage_gains import (
     gain_by_corruption,
     network_means,
     runs_by_network,
-    t_interval,
 )
 from tutorial_course.findings.ch2.side_by_side import mcnemar_p_value, peak_hits
 from tutorial_course.findings.ch2.two_signs import TwoSignScenes, control_maps, logit_changes, sample_two_sign_scenes
+from tutorial_course.findings.intervals import (
+    Interval,
+    interval_over_groups,
+    mean_interval,
+    proportion_interval,
+    t_interval,
+)
 
 __all__ = [
     "CorrectPairs",

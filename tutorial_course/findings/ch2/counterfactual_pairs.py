@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from tutorial_course.findings.ch2.intervals import Interval
+from tutorial_course.findings.intervals import Interval
 from tutorial_lib.data import SIGNS, counterfactual_pairs
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
+from tutorial_course.findings.intervals import Z_95
+
 METHODS = (
     "occlusion",
     "saliency",
@@ -18,7 +20,6 @@ METHODS = (
     "Grad-CAM++",
 )
 CONTROLS = ("centre", "edges of the image", "random, smooth", "random")
-Z_95 = 1.959964  # the 97.5% quantile of the normal distribution
 
 
 @dataclass(frozen=True)

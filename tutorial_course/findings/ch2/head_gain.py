@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tutorial_course.findings.ch2.second_stage_gains import accuracy_gains, network_means, t_interval
+from tutorial_course.findings.ch2.second_stage_gains import accuracy_gains, network_means
+from tutorial_course.findings.intervals import t_interval
 
 if TYPE_CHECKING:
     import pandas

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import torch
-from scipy.stats import t
-
-from tutorial_course.findings.ch2.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas
@@ -59,29 +53,6 @@ def runs_by_network(differences: pandas.Series) -> list[list[float]]:
         A list of values for each network.
     """
     return [list(values) for _, values in differences.groupby("network")]
-
-
-def t_interval(values: Sequence[float]) -> Interval:
-    """Return the mean of a few independent values with its 95% interval of Student's t distribution.
-
-    Args:
-        values: at least two values, such as one per network.
-
-    Returns:
-        The mean with its interval.
-
-    Raises:
-        ValueError: fewer than two values.
-
-    Example:
-        >>> f"{t_interval([1.0, 2.0, 3.0]):.2f}"
-        '2.00 (-0.48 to 4.48)'
-    """
-    if len(values) < 2:
-        raise ValueError(f"an interval needs at least two values, got {len(values)}")
-    sample = torch.tensor(list(values), dtype=torch.float64)
-    half = float(t.ppf(0.975, len(sample) - 1) * sample.std() / len(sample) ** 0.5)
-    return Interval(float(sample.mean()), float(sample.mean()) - half, float(sample.mean()) + half)
 
 
 def gain_by_corruption(table: pandas.DataFrame, trained: str, classifier: str = "cross_entropy") -> pandas.Series:

@@ -76,7 +76,7 @@ def test_label_curves_have_student_intervals_over_runs():
     curves = {curve.score: curve for curve in ch1.label_curves(label_study())}
     loss = curves["loss"]
     assert loss.epochs == [1, 2] and loss.mean == pytest.approx([0.83, 0.84])
-    half_width = 4.303 * 0.02 / 3**0.5
+    half_width = 4.302653 * 0.02 / 3**0.5
     assert loss.high[0] - loss.mean[0] == pytest.approx(half_width) == loss.mean[0] - loss.low[0]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tutorial_course.findings.ch2 import Interval, mean_interval, proportion_interval
+from tutorial_course.findings.intervals import Interval, interval_over_groups, mean_interval, proportion_interval
 
 
 def test_interval_format_applies_to_all_three_numbers():
@@ -33,3 +33,20 @@ def test_mean_interval_covers_mean_with_width_of_standard_error():
     mean, low, high = mean_interval(values)
     assert mean == pytest.approx(values.double().mean().item())
     assert high - low == pytest.approx(2 * 1.96 * values.std().item() / 20, rel=0.15)
+
+
+def test_interval_over_groups_is_wider_than_over_images_if_groups_differ():
+    groups = torch.arange(8).repeat_interleave(50)
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(8, generator=generator)[groups] + 0.1 * torch.randn(400, generator=generator)
+    by_group, by_image = interval_over_groups(values, groups), mean_interval(values)
+    assert by_group.value == pytest.approx(values.mean().item(), abs=1e-6)
+    # The standard error over eight groups is √50 times that over 400 images, if a group has one value.
+    ratio = (by_group.high - by_group.low) / (by_image.high - by_image.low)
+    assert ratio == pytest.approx(50**0.5, rel=0.25)
+
+
+def test_interval_over_single_group_is_bootstrap_over_its_images():
+    values = torch.rand(200, generator=torch.Generator().manual_seed(1))
+    one, images = interval_over_groups(values, torch.zeros(200, dtype=torch.long)), mean_interval(values)
+    assert one.low == pytest.approx(images.low, abs=0.01) and one.high == pytest.approx(images.high, abs=0.01)
