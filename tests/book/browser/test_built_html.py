@@ -29,21 +29,34 @@ PAGES_WITH_ADVANCED_SECTIONS = [
 # What a build writes as alternative text if the author wrote none: a file name, a digest, the class of a figure.
 PLACEHOLDER_ALT_TEXT = re.compile(r"(\.\./)*_images/.*|[0-9a-f]{16,}.*|.*\.(png|svg|jpe?g|gif)|<?Figure size .*", re.I)
 
-# Open everything on a page. Of ten thousand code tokens, keep one per color, because axe checks their contrast one by
-# one.
 EXPAND_ALL_SCRIPT = """() => {
   document.querySelectorAll("details").forEach(box => { box.open = true; });
   document.querySelectorAll(".quiz .options").forEach(box => {
     for (const one of box.querySelectorAll("input"))
       if (one.value === "right" || !box.querySelector(":checked")) one.click();
   });
-  const kinds = new Set(), duplicates = [];
-  for (const token of document.querySelectorAll("pre span[class]")) {
-    const kind = token.className + getComputedStyle(token.closest("pre")).backgroundColor;
-    if (kinds.has(kind)) duplicates.push(token);
-    kinds.add(kind);
+}"""
+# Mark one visible text of each combination of colors, size and weight that is not yet known, and return the new
+# combinations: axe needs half a minute to compute the contrast of every text of a chapter.
+MARK_NEW_TEXT_STYLES_SCRIPT = """known => {
+  const background = element => {
+    const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
+    const own = [backgroundColor, backgroundImage, opacity].join();
+    const isOpaque = !backgroundColor.startsWith("rgba");
+    return isOpaque || !element.parentElement ? own : own + background(element.parentElement);
+  };
+  const styles = new Set(known), found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const text = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!text || element.closest("mjx-container, script, style, noscript") || !element.checkVisibility()) continue;
+    const { color, fontSize, fontWeight } = getComputedStyle(element);
+    const style = [color, fontSize, fontWeight, background(element)].join();
+    if (styles.has(style)) continue;
+    styles.add(style);
+    found.push(style);
+    element.dataset.newTextStyle = "";
   }
-  duplicates.forEach(token => token.replaceWith(...token.childNodes));
+  return found;
 }"""
 OVERFLOWING_ELEMENTS_SCRIPT = """() => {
   const scrolls = element => element
@@ -217,11 +230,10 @@ def overflowing_elements(tab):
     return tab.evaluate(OVERFLOWING_ELEMENTS_SCRIPT)
 
 
-def axe_violations(tab):
-    """Return the serious and critical violations that axe reports, with everything expanded and answers selected."""
-    tab.evaluate(EXPAND_ALL_SCRIPT)
-    tab.wait_for_function(IS_SETTLED)
-    violations = axe.run(tab, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+def serious_violations(tab, options, context=None):
+    """Return the serious and critical violations that axe reports."""
+    options = options | {"resultTypes": ["violations"], "preload": False}
+    violations = axe.run(tab, context=context, options=options).response["violations"]
     return [
         (violation["id"], node["html"][:160])
         for violation in violations
@@ -230,9 +242,24 @@ def axe_violations(tab):
     ]
 
 
+def low_contrast_texts(tab, known_styles):
+    """Return the texts whose contrast is too low, one of each style, and add the styles to those that are known."""
+    new_styles = tab.evaluate(MARK_NEW_TEXT_STYLES_SCRIPT, sorted(known_styles))
+    known_styles.update(new_styles)
+    only_contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+    return serious_violations(tab, only_contrast, {"include": [["[data-new-text-style]"]]}) if new_styles else []
+
+
+@pytest.fixture(scope="module")
+def known_styles():
+    """The styles of text whose contrast other pages have tested already."""
+    return set()
+
+
 # First wide and then narrow in the light theme, the other way round in the dark one, because a page must fit both
-# widths and adapt to the change. Accessibility is tested at the first width, so that each width and each theme has its
-# turn. The pages of the API reference have one structure, so each width is tested in one theme only.
+# widths and adapt to the change. The contrast is tested in each theme, and everything else that axe knows in the light
+# theme, because the themes differ in colors only. The pages of the API reference have one structure, so each width is
+# tested in one theme only.
 @pytest.mark.parametrize(
     ("page", "theme", "widths"),
     [
@@ -241,7 +268,7 @@ def axe_violations(tab):
         for theme, widths in (("light", (1440, 390)), ("dark", (390, 1440)))
     ],
 )
-def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, theme, widths):
+def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_styles, page, theme, widths):
     errors, external = [], []
     tab = new_tab(color_scheme=theme, viewport={"width": widths[0], "height": 900})
     tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -256,7 +283,11 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
     tab.goto(site + page)
     tab.wait_for_function(FORMULAS_DRAWN)
     tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
-    assert axe_violations(tab) == []
+    tab.evaluate(EXPAND_ALL_SCRIPT)
+    tab.wait_for_function(IS_SETTLED)
+    assert low_contrast_texts(tab, known_styles) == []
+    if theme == "light":
+        assert serious_violations(tab, {"rules": {"color-contrast": {"enabled": False}}}) == []
     for width in widths:
         tab.set_viewport_size({"width": width, "height": 900})
         tab.evaluate(WAIT_FOR_LAYOUT_SCRIPT, width)
@@ -267,6 +298,16 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, page, t
         assert overflowing_elements(tab) == [], width
     assert errors == []
     assert external == []
+
+
+def test_low_contrast_texts_finds_one_gray_word_among_equal_paragraphs(new_tab):
+    tab, known_styles = new_tab(), set()
+    paragraphs = "<p>Readable text with a <span>word</span> in it.</p>" * 50
+    gray = "<p>Readable text with a <span style='color: #aaa'>word</span> in it.</p>"
+    on_gray = "<div style='background: #666'><p>Readable text.</p></div>"
+    for added, rules in (("", []), (gray, ["color-contrast"]), (on_gray, ["color-contrast"]), (on_gray, [])):
+        tab.set_content(f"<html lang='en'><title>Page</title><main>{paragraphs}{added}{paragraphs}</main></html>")
+        assert [rule for rule, _ in low_contrast_texts(tab, known_styles)] == rules
 
 
 # The advanced sections, on the chapters that have them and on a minimal page with the same structure.
