@@ -35,7 +35,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test test-lib test-gpu test-accelerator test-slow lint slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
+.PHONY: book test test-lib test-gpu test-accelerator test-slow lint slides pdf bundle lab chapter store-outputs overview-figure weights reproduce bench links set-repo-url release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -91,6 +91,9 @@ chapter: .venv/.ready
 store-outputs: .venv/.ready
 	$(PY) -m tools.store_outputs chapters/*.ipynb
 	$(PY) -m docs_ext.advanced_sections chapters/*.ipynb
+
+overview-figure: .venv/.ready
+	$(PY) -m tools.make_overview_figure
 
 weights: .venv/.ready
 	for study in train_sign_networks train_sign_transformer train_quality_network model_card; do \

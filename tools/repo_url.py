@@ -2,8 +2,8 @@
 
 The address is the setting ``repository`` in _config.yml, from which Jupyter Book makes the buttons of the pages. Its
 ``branch`` is the default branch, or the tag of a release. The setup cell of every chapter states both as text, because
-a notebook that is opened on Colab has no other file. Therefore the book of version 1.2.0 opens the notebooks of the tag
-v1.2.0, and their setup cells install the library of that tag.
+a notebook that is opened on Colab has no other file. README.md links to the book and to Colab. Therefore the book of
+version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the library of that tag.
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 # It is replaced by `make set-repo-url`; until then the pages have no buttons.
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 SETTING = re.compile(r"^repository:\n  url: (\S+)\n  branch: (\S+)$", re.M)
+CHAPTER_TABLE = re.compile(r"(?m)^\| \| chapter \|.*\n(?:\|.*\n)+")
 BUTTONS = ("repository_url", "launch_buttons", "use_repository_button", "use_edit_page_button", "use_issues_button")
 
 SETUP_CELL = """\
@@ -57,14 +58,42 @@ def write_setup_cells(root):
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def link_chapters(table, url, branch):
+    """Return README's table of chapters with a column of links to the book and to Colab, if the project is on GitHub.
+
+    The first four columns stay as they are.
+    """
+    project = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", url)
+    lines = ["|".join(line.split("|")[:5]) + "|" for line in table.strip().splitlines()]
+    if project is None or url == PLACEHOLDER:
+        return "\n".join(lines)
+    owner, name = project.groups()
+    linked = [lines[0] + " open |", lines[1] + "---|"]
+    for line in lines[2:]:
+        path = re.search(r"\((chapters/[\w-]+)\.ipynb\)", line)[1]
+        book = f"[book](https://{owner}.github.io/{name}/{path}.html)"
+        colab = f"[Colab](https://colab.research.google.com/github/{owner}/{name}/blob/{branch}/{path}.ipynb)"
+        linked.append(f"{line} {book}, {colab} |")
+    return "\n".join(linked)
+
+
+def write_readme_links(root):
+    """Write the links to the book and to Colab into the table of chapters of README.md."""
+    path = Path(root) / "README.md"
+    text = path.read_text(encoding="utf-8")
+    linked = CHAPTER_TABLE.sub(lambda table: link_chapters(table[0], *repository(root)) + "\n", text)
+    path.write_text(linked, encoding="utf-8")
+
+
 def set_url(root, url):
-    """Write the address into _config.yml and into every setup cell."""
+    """Write the address into _config.yml, into every setup cell and into README.md."""
     if not re.fullmatch(r"https://[\w.-]+(/[\w.~-]+){2,}", url):
         raise SystemExit(f"Expected an address such as {PLACEHOLDER}, got {url!r}: make set-repo-url URL={PLACEHOLDER}")
     settings = Path(root) / "_config.yml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(SETTING.sub(rf"repository:\n  url: {url}\n  branch: \2", text), encoding="utf-8")
     write_setup_cells(root)
+    write_readme_links(root)
 
 
 def remove_buttons(app, config):
@@ -88,4 +117,5 @@ if __name__ == "__main__":
         set_url(root_dir, sys.argv[1])
     else:
         write_setup_cells(root_dir)
-    print("The buttons of the next build and the setup cells use {} at {}.".format(*repository(root_dir)))
+        write_readme_links(root_dir)
+    print("The buttons of the next build, the setup cells and README.md use {} at {}.".format(*repository(root_dir)))

@@ -71,8 +71,10 @@ def test_guide_names_existing_make_targets():
     assert len(named) > 8 and named <= targets
 
 
-def test_readme_example_runs():
+def test_readme_example_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
     namespace = {}
     exec(code, namespace)
     assert namespace["maps"].shape == (2, 12, 12) and namespace["norms"].shape == (2, 19)
+    assert (tmp_path / "why.png").stat().st_size > 1000

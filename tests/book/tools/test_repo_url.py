@@ -8,6 +8,16 @@ import pytest
 from tools import repo_url
 
 ADDRESS = "https://github.com/owner/project"
+README = """Text.
+
+| | chapter | what you will do | to read |
+|---|---|---|---|
+| 1 | [Gradients](chapters/01-gradients.ipynb) | Derive backpropagation. | 35 min |
+
+| folder | contents |
+|---|---|
+| `chapters/` | the notebooks |
+"""
 
 
 @pytest.fixture
@@ -15,6 +25,7 @@ def project(tmp_path):
     (tmp_path / "_config.yml").write_text(
         f"title: x\n\nrepository:\n  url: {repo_url.PLACEHOLDER}\n  branch: main\n\nhtml: {{}}\n", encoding="utf-8"
     )
+    (tmp_path / "README.md").write_text(README, encoding="utf-8")
     (tmp_path / "chapters").mkdir()
     cells = [
         {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["old"], "outputs": []},
@@ -34,6 +45,20 @@ def test_set_url_updates_settings_and_setup_cells(project):
         assert "".join(setup["source"]) == repo_url.setup_cell(project) and f"git+{address}@main" in text
         assert other["source"] == ["1 + 1  # é"] and "é" in text and text.endswith("}\n")
     assert (project / "_config.yml").read_text(encoding="utf-8").endswith("\n\nhtml: {}\n")
+
+
+def test_set_url_links_each_chapter_of_readme_to_book_and_colab(project):
+    repo_url.set_url(project, ADDRESS)
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith("| 1 |"))
+    assert "| 35 min | [book](https://owner.github.io/project/chapters/01-gradients.html)," in row
+    assert "colab.research.google.com/github/owner/project/blob/main/chapters/01-gradients.ipynb" in row
+    assert {line.count("|") for line in readme.splitlines()[2:5]} == {6}
+    repo_url.set_url(project, ADDRESS.replace("owner", "other"))
+    assert "owner" not in (project / "README.md").read_text(encoding="utf-8")
+    for address in ("https://gitlab.com/group/part/project", repo_url.PLACEHOLDER):
+        repo_url.set_url(project, address)
+        assert (project / "README.md").read_text(encoding="utf-8") == README
 
 
 @pytest.mark.parametrize(
