@@ -4,6 +4,8 @@
 #   make test                build the course, then test the library, the notebooks and the pages
 #   make test-lib            test the library alone, without a build
 #   make lint                check format, style, types, docstrings and spelling
+#   make lock                update the lock files after a change of dependencies
+#   make overview-figure     draw the figure at the top of README.md
 #   make test-gpu            run the tests marked `gpu` on a GPU with CUDA, or without one on an emulated device, as `make test` does
 #   make test-accelerator    run all chapters on a GPU with CUDA, or without one on an emulated device
 #   make test-slow           build the course, then run the slow tests that `make test` omits
@@ -25,6 +27,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 BUILD := $(PY) -c 'from jupyter_book.cli.main import main; main()' build .
+COMPILE := --universal --python-version 3.11 --no-header --no-annotate
 BUMP := bump-my-version@1.8.1
 PYTEST := $(PY) -m pytest --timeout=600 -n 2 --durations=30
 # Set once, when the environment is created, and stored there.
@@ -35,7 +38,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := book
-.PHONY: book test test-lib test-gpu test-accelerator test-slow lint slides pdf bundle lab chapter store-outputs overview-figure weights reproduce bench links set-repo-url release clean
+.PHONY: book test test-lib test-gpu test-accelerator test-slow lint lock overview-figure slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
 
 book: .venv/.ready
 	$(BUILD) -W -n --keep-going
@@ -75,6 +78,10 @@ lint: .venv/.ready
 	$(PY) -m mypy
 	$(PY) -m pydoclint.main --quiet tutorial_lib tutorial_course
 	$(PY) -m codespell_lib
+
+lock: .venv/.ready
+	$(PY) -m uv pip compile pyproject.toml --extra book --extra test --extra lint $(COMPILE) -o requirements.lock
+	$(PY) -m uv pip compile pyproject.toml --extra experiments -c requirements.lock $(COMPILE) | grep -vxFf requirements.lock > requirements-experiments.lock
 
 lab: .venv/.ready
 	$(PY) -m jupyterlab chapters
