@@ -95,7 +95,8 @@ def _images(found: ImageFolder, m: Measurements, classes: list[str]) -> str:
         truth = "" if found.labels is None else f" True class: {classes[int(found.labels[i])]}."
         correct = "" if found.labels is None else (" Correct." if m.predicted[i] == found.labels[i] else " Wrong.")
         broken = next((b for b in BUDGETS if m.changed["attack", b][i]), None)
-        attack = f"changed by an attack of {broken} gray levels" if broken else "not changed by the attacks"
+        levels = "1 gray level" if broken == 1 else f"{broken} gray levels"
+        attack = f"changed by an attack of {levels}" if broken else "not changed by the attacks"
         pictures = image_tag(found.images[i].permute(1, 2, 0).numpy(), f"The image {name}.")
         pictures += image_tag(
             overlay(found.images[i], m.maps[i]),
