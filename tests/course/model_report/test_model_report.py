@@ -174,3 +174,13 @@ def test_model_report_without_labels_reports_no_errors(folder):
 
 def test_upload_images_outside_colab_returns_the_folder(tmp_path):
     assert upload_images(tmp_path / "new").is_dir()
+
+
+def test_measurements_run_on_an_accelerator(accelerator):
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected = m.measure(RedOrBlue(), images)
+    measured = m.measure(RedOrBlue().to(accelerator), images.to(accelerator))
+    torch.testing.assert_close(measured.probabilities, expected.probabilities, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(measured.maps, expected.maps, rtol=1e-3, atol=1e-5)
+    tensors = [*measured.scores.values(), *measured.similarity.values(), *measured.quality.values()]
+    assert all(tensor.device.type == "cpu" for tensor in tensors)
