@@ -154,7 +154,7 @@ def capstone_report(
     table = markdown_table(rows, {"method": "method", "mean": f"mean (95% interval), {unit} as unit"})
     return MarkdownText(
         f"**Question.** {question}\n\n{table}\n\n"
-        f"**Result.** {gradient} − {control}: {difference:+.2f}, over {len(method)} units ({unit}). "
+        f"**Result.** {gradient} − {control}: {difference:+.3f}, over {len(method)} units ({unit}). "
         f"{_decision(difference, margin, gradient, control)}\n\n**Source.** {source}, used for the test only. "
         f"Used before: {', '.join(used_sources)}.\n\n**Failure.** {failure} **Test.** {test_of_failure}"
     )

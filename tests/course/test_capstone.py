@@ -21,7 +21,7 @@ COMPLETE = dict(
 
 def test_capstone_report_computes_paired_difference():
     report = capstone_report(**COMPLETE)
-    assert "norms − energy: +0.30" in report and "norms is better than energy." in report
+    assert "norms − energy: +0.300" in report and "norms is better than energy." in report
     assert "| norms | 0.82" in report and "over 5 units (photograph)" in report
 
 

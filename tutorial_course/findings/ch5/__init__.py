@@ -10,6 +10,7 @@ from tutorial_course.findings.ch5.open_questions import (
 from tutorial_course.findings.ch5.scoreboard import TASKS, Decision, Task, measured_time, scoreboard_table
 from tutorial_course.findings.ch5.worked_example import (
     PHOTOGRAPHS,
+    activation_norms,
     auroc_by_photograph,
     best_of_many,
     detected_by_photograph,
@@ -27,6 +28,7 @@ __all__ = [
     "Leaf",
     "Task",
     "accuracy_after_second_image",
+    "activation_norms",
     "auroc_by_photograph",
     "best_of_many",
     "decision_leaf",

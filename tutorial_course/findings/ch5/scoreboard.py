@@ -293,7 +293,7 @@ TASKS = (
     ),
     Task(
         ATTACK,
-        "Which small change turns the prediction?",
+        "Which small perturbation changes the prediction?",
         "3.5",
         "PGD attack with ten steps",
         "random noise",

@@ -44,7 +44,7 @@ def photograph_figure(
         )
         strip.set_axis_off()
         for k, (name, values) in enumerate(aurocs.items()):
-            axis.plot(values[order].tolist(), "osD^"[k], color=PALETTE[k], mfc="none", ms=6, label=name)
+            axis.plot(values[order].tolist(), "osD^v"[k], color=PALETTE[k], mfc="none", ms=6, label=name)
         chance_line(axis)
         axis.set(ylim=(0, 1.03), xlim=(-0.5, len(names) - 0.5), ylabel="AUROC against signs")
         labels = [names[i].split("_")[0][:10] for i in order]
