@@ -88,8 +88,9 @@ class Task:
             The evidence of the claim, or else of the stored results; None if no interval is stored.
         """
         claim = self.find_claim()
-        if claim is not None and claim.evidence is not None:
-            return claim.evidence()
+        evidence = claim.evidence() if claim is not None and claim.evidence is not None else None
+        if evidence is not None and (evidence.leads or evidence.over_control):
+            return evidence
         return self.stored() if self.stored else None
 
     def leads(self) -> list[Estimate]:
@@ -107,7 +108,7 @@ class Task:
         """Return what the intervals say.
 
         Returns:
-            The decision. It is in favor of the gradient only if the claim is confirmed as well.
+            The decision. If the claim has intervals, it is in favor of the gradient only if the claim is confirmed.
         """
         leads, evidence, claim = self.leads(), self.evidence(), self.find_claim()
         if evidence is None or not leads:
@@ -115,7 +116,8 @@ class Task:
         ahead = is_ahead(leads, evidence.margin)
         if ahead is not None and not ahead:
             return Decision.CONTROL
-        confirmed = claim is None or claim.verdict in (CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING)
+        tested = claim is not None and claim.evidence is not None
+        confirmed = not tested or claim.verdict in (CONFIRMED_HERE, CONFIRMED_IN_PAPER_SETTING)
         return Decision.GRADIENT if ahead and confirmed else Decision.UNDECIDED
 
 
