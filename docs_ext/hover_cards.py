@@ -27,7 +27,7 @@ AMBIGUOUS_TERMS = {
     "corruption",
     "detector",
     "novel",
-    "pass",
+    "margin",
     "setting",
     "verdict",
     "K",

@@ -10,36 +10,46 @@ QUIZ = (
                 "Logits and features are computed anyway. Then you can measure what a backward pass adds."
             ),
             "the strongest gradient detector.": (
-                "Strongest on which types of anomaly? Look at the column of types that it was not trained on."
+                "A detector that is best on one type of anomaly need not be best on others. Compare the types that it "
+                "was not "
+                "trained on: section 3.3."
             ),
-            "an ensemble.": "It needs several networks per image. That may be worth it, but it is not where to start.",
-            "explanations of each.": "For whom? Nobody looks at a million maps.",
+            "an ensemble.": (
+                "An ensemble evaluates several networks per image. It can be worth its cost, but it is not the first "
+                "step."
+            ),
+            "an explanation map of each.": "Nobody can look at a million maps. Select the images first: section 5.B.",
         },
         correct=0,
     ),
     Question(
         "Your reproduction does not show a paper's gain. You may write …",
         {
-            "“does not reproduce”.": "Only when the setting is the paper's, in all five parts.",
-            "nothing.": "The next reader repeats your work, and does not report it either.",
-            "“not confirmed here”, with the parts of the setting that differ and the control.": (
-                "Then it can be checked, and contradicted. The claims table says it in these words."
+            "“does not reproduce”.": (
+                "This is correct only if your setting equals that of the paper in all five parts: section 5.2."
             ),
-            "the paper's number instead of yours.": "You did not measure it.",
+            "nothing.": (
+                "A negative result that is not reported is repeated by others. Report it with its setting: section 5.2."
+            ),
+            "“not confirmed here”, with the parts of the setting that differ and the control.": (
+                "Others can check this statement, and the claims table uses these words: section 5.2."
+            ),
+            "the paper's number instead of yours.": (
+                "A published value is not your measurement. Report both, and name the source of each: section 5.2."
+            ),
         },
         correct=2,
     ),
     Question(
         "A score that detects OOD images well also detects misclassified images well.",
         {
-            "Yes.": "See the tables of section 3.F: the order of the scores changes.",
+            "Yes.": "The tables of section 3.F show that the order of the scores changes between the two tasks.",
             "That is another question; in our measurements the rankings differ.": (
                 "These are two tasks, and each needs its own test."
             ),
-            "Only for transformers.": "See the tables of section 3.F. The result does not depend on the kind of layer.",
+            "Only for transformers.": "The tables of section 3.F show the same for networks with convolutions.",
             "Only with gradients.": (
-                "See the tables of section 3.F: the Mahalanobis distance needs no gradient, and its rank changes as "
-                "well."
+                "The Mahalanobis distance needs no gradient, and its rank changes as well: section 3.F."
             ),
         },
         correct=1,
@@ -49,24 +59,51 @@ QUIZ = (
         {
             "train it differently.": "The gradients are computed for any layer. The weights stay as they are.",
             "replace its norms by batch norm.": (
-                "Then it would be another network. A layer's norm has parameters, and so gradients."
+                "This would be another network. A normalization layer has parameters, and therefore gradients."
             ),
-            "do nothing: it has parameters and a loss.": "The calls of chapter 3 run on it as they stand.",
-            "use attention maps instead.": "They show the attention weights, not how the network would have to change.",
+            "change nothing, because it has parameters and a loss.": (
+                "The functions of chapter 3 work for a transformer without a change: section 5.C."
+            ),
+            "use attention maps instead.": (
+                "Attention maps show the attention weights, not how the network would have to change: section 5.C."
+            ),
         },
         correct=2,
     ),
     Question(
         "Intervenability means …",
         {
-            "the network can be retrained quickly.": "That is after the decision, and for everyone.",
-            "a person may overrule the output.": (
-                "A veto is not yet an intervention: nothing is learned about what else would follow."
+            "the network can be retrained quickly.": (
+                "Retraining happens after the decision and changes the network for all users: section 5.4."
             ),
-            "the network explains itself.": "That is the first of the three properties.",
+            "a person may overrule the output.": (
+                "A veto does not show what would have followed from another intervention: section 5.B."
+            ),
+            "the network explains itself.": (
+                "Explainability is another one of the three required properties: section 5.4."
+            ),
             "a person can change something at the moment of decision and see what follows, and what would have "
-            "followed otherwise.": ("The residual counts as well: what was not done, and what it would have led to."),
+            "followed otherwise.": (
+                "The interventions that were not taken belong to the comparison as well: section 5.B."
+            ),
         },
         correct=3,
+    ),
+    Question(
+        "The AUROC of a gradient score is 0.02 higher than that of a control. The interval of the difference is −0.03 "
+        "to "
+        "0.07, and the margin is 0.05. You conclude that …",
+        {
+            "the gradient is better.": "The interval includes zero, so the difference can have either direction.",
+            "the control does as well.": (
+                "For this conclusion the whole interval would have to be below the margin, and its upper end is above "
+                "it."
+            ),
+            "the question is not decided.": (
+                "The interval includes zero and exceeds the margin. The decision tree stops here: section 5.3."
+            ),
+            "a larger margin is needed.": "A margin is chosen before the measurement, not after it: section 5.2.",
+        },
+        correct=2,
     ),
 )
