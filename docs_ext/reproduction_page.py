@@ -55,6 +55,7 @@ def section(name, content, study, chapters):
     links = ", ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in chapters_using(name, chapters))
     lines = [f"### {name}", "", study_summary(study), ""]
     lines += [f"- **command:** `{p['command']}`", f"- **computed:** {p['date']}, on {p['machine']}, with {versions}"]
+    lines += [f"- **note:** {p['note']}"] if "note" in p else []
     counted = f"- **seeds:** {seeds(content)} · **rows:** {len(content['rows']):,}"
     lines += [counted + f" · **shown in chapter** {links}" * bool(links)]
     lines += ["- **data:** " + "; ".join(data), f"- **time:** {format_provenance(p)}", ""]

@@ -88,10 +88,8 @@ def source_files(name: str) -> Iterator[Path]:
                 for names in re.findall(r"^from experiments import (.+)", text, re.M)
                 for n in re.findall(r"\b_\w+", names)
             ]
-            modules = re.findall(r"^from tutorial_course\.(\w+) import", text, re.M)
-            visited |= set((ROOT / "tutorial_course").glob("*.py")) & {
-                ROOT / f"tutorial_course/{m}.py" for m in modules
-            }
+            modules = re.findall(r"^from (tutorial_course[\w.]+) import", text, re.M)
+            visited |= {path for m in modules if (path := ROOT / f"{m.replace('.', '/')}.py").exists()}
     yield from sorted(visited)
 
 

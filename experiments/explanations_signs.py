@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tutorial_course.findings.intervals import interval_over_groups
 from tutorial_lib import attribution as I
 from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, counterfactual_pairs, render
 from tutorial_lib.data import load as load_data
@@ -143,28 +144,10 @@ def evidence_change(model: nn.Module, x: Tensor, counterfactual: Tensor, layer: 
     return torch.einsum("nk,nkhw->nhw", gradient.mean((-2, -1)), A - other).detach()
 
 
-def bootstrap_over_pairs(values: Tensor, pairs: Tensor, resample_pairs: bool = True) -> tuple[float, float]:
-    """Return the 95% bootstrap interval of a mean over scenes of several pairs of signs.
-
-    The scenes are resampled within each pair. Before that, the pairs are resampled too, so that the interval holds for
-    further pairs, or they are kept, so that it holds for these pairs alone.
-    """
-    generator = torch.Generator().manual_seed(0)
-    groups = [values[pairs == pair].double().cpu() for pair in pairs.unique()]
-    means = []
-    for _ in range(1000):
-        chosen = torch.randint(len(groups), (len(groups),), generator=generator).tolist()
-        scenes = [groups[i] for i in (chosen if resample_pairs else range(len(groups)))]
-        scenes = [scene[torch.randint(len(scene), (len(scene),), generator=generator)] for scene in scenes]
-        means.append(torch.cat(scenes).mean())
-    low, high = torch.stack(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return round(float(low), 4), round(float(high), 4)
-
-
 def interval_columns(name: str, values: Tensor, pairs: Tensor) -> dict[str, float]:
     """Return the mean of values and its interval over pairs of signs and their scenes, as columns of a row."""
-    low, high = bootstrap_over_pairs(values, pairs)
-    return {name: mean(values), f"{name}_low": low, f"{name}_high": high}
+    interval = interval_over_groups(values, pairs)
+    return {name: mean(values), f"{name}_low": round(interval.low, 4), f"{name}_high": round(interval.high, 4)}
 
 
 def paired_difference_rows(name: str, precisions: dict[tuple[str, str], Tensor], pairs: Tensor) -> list[dict]:
@@ -234,9 +217,10 @@ def counterfactual_localization(name: str, model: nn.Module, seed: int, device, 
             row, masses[question], precisions[method, question] = scores(method, question, maps)
             if question != "why P":
                 gain = precisions[method, question] - precisions[method, "why P"]
-                low, high = bootstrap_over_pairs(gain, p, resample_pairs=False)
+                of_pairs = interval_over_groups(gain, p, resample_groups=False)
                 row |= {"better": mean(masses[question] > masses["why P"]), **interval_columns("gain", gain, p)}
-                row |= {"gain_of_these_pairs_low": low, "gain_of_these_pairs_high": high}
+                row |= {"gain_of_these_pairs_low": round(of_pairs.low, 4)}
+                row |= {"gain_of_these_pairs_high": round(of_pairs.high, 4)}
             if question == "why P, rather than R":
                 gain_of_Q = precisions[method, "why P, rather than Q"] - precisions[method, question]
                 row |= interval_columns("gain_of_Q", gain_of_Q, p)
@@ -413,11 +397,31 @@ def faithfulness_scores(
     return scores
 
 
+def rows_over_edges(name: str, scores: dict[str, dict[str, Tensor]]) -> list[dict]:
+    """Return paired differences of each method from the smoothed edges times the centre prior, with their best width.
+
+    ``scores`` has the metrics (N,) by map and by name.
+    """
+    edges = [control for control in scores if control.startswith("centre × edges")]
+    rows = []
+    for method in [method for method in methods("block3") if method in scores]:
+        row = {"kind": "metrics over edges", "network": name, "method": method}
+        for metric in [metric for metric in RANK_METRICS if metric in scores[method]]:
+            better = min if metric.startswith("deletion") else max
+            best = better(edges, key=lambda control: float(scores[control][metric].mean()))
+            row |= summary(f"{metric} over edges", scores[method][metric] - scores[best][metric])
+            row[f"{metric} control"] = best
+        rows.append(row)
+    return rows
+
+
 def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int) -> list[dict]:
     """Return faithfulness metrics of each map with standard errors over images.
 
     "NAME over centre" is the paired difference from the centre prior. The ranking of its pixels does not depend on its
     width, so that the rows of the other widths only have the metrics that depend on the values of a map.
+    The rows of the kind "metrics over edges" have the paired differences of each method from the smoothed edges times
+    the centre prior, whose best width is chosen for each metric.
     """
     labels = torch.arange(len(SIGNS)).repeat_interleave(each)
     scenes = render(labels, masks=True, generator=torch.Generator().manual_seed(seed + 1), device=device)
@@ -428,6 +432,7 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
     candidates = {
         **baseline_maps(x),
         "random, smooth": smooth_random_map(x[:, 0]),
+        **centre_times_edges(x),
         **{method: to_image_maps(explain(model, x, labels)) for method, explain in methods("block3").items()},
     }
     scores = {m: faithfulness_scores(model, x, maps, labels, regions) for m, maps in candidates.items()}
@@ -442,7 +447,7 @@ def faithfulness_rows(name: str, model: nn.Module, seed: int, device, each: int)
         for metric in [name for name in RANK_METRICS if name in by_metric]:
             row |= summary(f"{metric} over centre", by_metric[metric] - scores["centre"][metric])
         rows.append(row)
-    return rows
+    return rows + rows_over_edges(name, scores)
 
 
 def fisher_rows(name: str, model: nn.Module, device, each: int) -> list[dict]:

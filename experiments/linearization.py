@@ -14,6 +14,7 @@ PHOTO_NETWORK = "cifar10/resnet20"
 OOD_DATASETS = ("gtsrb", "dtd", "mnist")
 INPUT_DISTANCES, WEIGHT_DISTANCES = 200, 60
 DISTANCES = 36
+N_FIRST = 40  # images of each group for which chapter 1 computes the radii of the first network again
 SMALL = {"INPUT_DISTANCES": 6, "WEIGHT_DISTANCES": 3, "DISTANCES": 6}
 
 
@@ -23,7 +24,12 @@ def quantiles(radius: Tensor, generator: torch.Generator) -> dict:
     low, high = medians.quantile(torch.tensor([0.025, 0.975])).tolist()
     lower, upper = radius.quantile(torch.tensor([0.25, 0.75])).tolist()
     values = {"median": float(radius.median()), "low": low, "high": high, "lower": lower, "upper": upper}
-    return {"count": len(radius), **{key: float(f"{value:.4g}") for key, value in values.items()}}
+    return {"count": len(radius), **{key: round_value(value) for key, value in values.items()}}
+
+
+def round_value(value: float) -> float:
+    """Return a number with four significant digits."""
+    return float(f"{value:.4g}")
 
 
 def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> list[dict]:
@@ -47,6 +53,8 @@ def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: in
                     **quantiles(r, generator),
                 }
             )
+            if name == SIGN_NETWORKS[0]:
+                rows[-1]["median_of_first"] = round_value(float(r[:N_FIRST].median()))
             unit = float(weight_norm) / 1000
             distances = unit * torch.logspace(-2.5, 2, DISTANCES)
             r = (

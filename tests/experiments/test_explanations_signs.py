@@ -144,15 +144,6 @@ def test_evidence_change_is_zero_for_equal_images_and_linear_in_the_features():
     torch.testing.assert_close(change, expected.detach())
 
 
-def test_bootstrap_over_pairs_covers_the_spread_between_pairs():
-    pairs = torch.arange(10).repeat_interleave(20)
-    values = pairs.double()  # the pairs differ, and the scenes of a pair are equal
-    low, high = explanations_signs.bootstrap_over_pairs(values, pairs)
-    # The standard error of a mean over ten pairs is sqrt(8.25 / 10) = 0.91.
-    assert high - low == pytest.approx(2 * 1.96 * (8.25 / 10) ** 0.5, rel=0.15)
-    assert explanations_signs.bootstrap_over_pairs(values, pairs, resample_pairs=False) == (4.5, 4.5)
-
-
 def test_counterfactual_localization_stores_paired_differences(model):
     rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
     rows = [row for row in rows if row["kind"] == "counterfactual pairs"]
@@ -182,6 +173,20 @@ def test_paired_differences_use_the_best_width_of_the_edges(model):
         difference = precision[row["method"], row["question"]] - reference
         assert row["difference"] == pytest.approx(difference, abs=2e-4)
         assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+
+
+def test_rows_over_edges_choose_the_best_width_for_each_metric(monkeypatch):
+    monkeypatch.setattr(explanations_signs, "RANK_METRICS", ("precision sign", "deletion grey"))
+    narrow, wide = "centre × edges, blur 1", "centre × edges, blur 4"
+    scores = {
+        narrow: {"precision sign": torch.tensor([0.5, 0.7]), "deletion grey": torch.tensor([0.1, 0.3])},
+        wide: {"precision sign": torch.tensor([0.6, 0.8]), "deletion grey": torch.tensor([0.4, 0.4])},
+        "saliency": {"precision sign": torch.tensor([0.7, 0.8]), "deletion grey": torch.tensor([0.1, 0.2])},
+    }
+    (row,) = explanations_signs.rows_over_edges("here", scores)
+    assert row["method"] == "saliency"
+    assert (row["precision sign over edges"], row["precision sign control"]) == (pytest.approx(0.05), wide)
+    assert (row["deletion grey over edges"], row["deletion grey control"]) == (pytest.approx(-0.05), narrow)
 
 
 def test_explanations_signs_table_is_complete():
@@ -216,7 +221,7 @@ def test_explanations_signs_table_is_complete():
         metrics = rows.query("kind == 'metrics'").set_index("method")
         widths = {f"centre, width {width}" for width in explanations_signs.CENTRE_WIDTHS}
         edges = {f"centre × edges, blur {blur:g}" for blur in explanations_signs.EDGE_BLURS}
-        controls = {"random", "uniform", "centre", "edges of the image", "random, smooth"}
+        controls = {"random", "uniform", "centre", "edges of the image", "random, smooth"} | edges
         assert edges <= set(pairs.xs("none", level="question").index)
         assert len(rows.query("kind == 'paired differences'")) == 14
         assert set(metrics.index) == methods | controls | widths
@@ -225,6 +230,12 @@ def test_explanations_signs_table_is_complete():
             assert metrics.loc["centre", f"{metric} over centre"] == 0
             gain = metrics.loc["Grad-CAM", metric] - metrics.loc["centre", metric]
             assert metrics.loc["Grad-CAM", f"{metric} over centre"] == pytest.approx(gain, abs=2e-4)
+        over_edges = rows.query("kind == 'metrics over edges'").set_index("method")
+        assert set(over_edges.index) == methods
+        for metric in explanations_signs.RANK_METRICS:
+            control = over_edges.loc["Grad-CAM", f"{metric} control"]
+            gain = metrics.loc["Grad-CAM", metric] - metrics.loc[control, metric]
+            assert over_edges.loc["Grad-CAM", f"{metric} over edges"] == pytest.approx(gain, abs=2e-4)
 
 
 def test_smooth_random_maps_are_correlated_over_distance_and_have_equal_variance_everywhere():
@@ -246,7 +257,8 @@ def test_faithfulness_rows_match_metrics_of_each_map(model, monkeypatch):
     monkeypatch.setattr(explanations_signs, "methods", lambda layer: methods)
     monkeypatch.setattr(explanations_signs, "PROTOCOLS", {"grey": (0.5, 2)})
     monkeypatch.setattr(explanations_signs, "RANK_METRICS", ("precision sign", "deletion grey"))
-    rows = {row["method"]: row for row in explanations_signs.faithfulness_rows("here", model, 0, "cpu", each=1)}
+    stored = explanations_signs.faithfulness_rows("here", model, 0, "cpu", each=1)
+    rows = {row["method"]: row for row in stored if row["kind"] == "metrics"}
     labels = torch.arange(14)
     scenes = render(labels, masks=True, generator=torch.Generator().manual_seed(1))
     valid = explanations_signs.correctly_classified(model, scenes.images, labels)
@@ -261,6 +273,9 @@ def test_faithfulness_rows_match_metrics_of_each_map(model, monkeypatch):
     # The order of the pixels does not depend on the width, and the other widths have no such metrics.
     assert "precision sign" not in rows["centre, width 0.05"] and rows["centre, width 0.05"]["mass sign"] > 0
     assert rows["centre, width 0.25"]["drop"] == rows["centre"]["drop"]
+    (over_edges,) = [row for row in stored if row["kind"] == "metrics over edges"]
+    best = max(rows[f"centre × edges, blur {blur:g}"]["precision sign"] for blur in explanations_signs.EDGE_BLURS)
+    assert over_edges["precision sign over edges"] == pytest.approx(row["precision sign"] - best, abs=2e-4)
 
 
 def test_fisher_rows_agree_with_findings_of_the_chapter(model):

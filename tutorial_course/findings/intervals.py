@@ -103,7 +103,9 @@ def t_interval(values: Sequence[float]) -> Interval:
     return Interval(float(sample.mean()), float(sample.mean()) - half, float(sample.mean()) + half)
 
 
-def interval_over_groups(values: Tensor, groups: Tensor, n_resamples: int = 1000) -> Interval:
+def interval_over_groups(
+    values: Tensor, groups: Tensor, n_resamples: int = 1000, resample_groups: bool = True
+) -> Interval:
     """Return the mean with a bootstrap interval that resamples groups, and the images within each of them.
 
     Images of one pair of signs are not independent: the pairs are the units over which a conclusion generalizes.
@@ -112,6 +114,8 @@ def interval_over_groups(values: Tensor, groups: Tensor, n_resamples: int = 1000
         values: one value per image (N,), for example paired differences.
         groups: the group of each image (N,), whole numbers.
         n_resamples: number of resamples.
+        resample_groups: False keeps the groups and resamples only the images within each of them, so that the interval
+            holds for these groups alone.
 
     Returns:
         The mean of all values with its 95% interval.
@@ -125,7 +129,8 @@ def interval_over_groups(values: Tensor, groups: Tensor, n_resamples: int = 1000
     by_group = [values[groups.cpu() == group] for group in groups.unique().cpu()]
     means = []
     for _ in range(n_resamples):
-        chosen = [by_group[i] for i in torch.randint(len(by_group), (len(by_group),), generator=generator)]
+        drawn = torch.randint(len(by_group), (len(by_group),), generator=generator).tolist()
+        chosen = [by_group[i] for i in (drawn if resample_groups else range(len(by_group)))]
         images = [group[torch.randint(len(group), (len(group),), generator=generator)] for group in chosen]
         means.append(torch.cat(images).mean())
     low, high = torch.stack(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()

@@ -25,6 +25,8 @@ SECTION_TITLES = {
     "1.E": "Isomap and the Trust Score in detail",
     "1.F": "Steepest descent in five norms",
     "1.G": "Data attribution: which training images influence a prediction",
+    "1.H": "Vanishing, exploding and shattered gradients",
+    "1.I": "Using the stability limit: a network, and the pose of a sign",
     "2.1": "Why P? Occlusion, input gradients and Grad-CAM",
     "2.2": "What if not P? Counterfactual maps",
     "2.3": "Why P, rather than Q? Contrastive maps",

@@ -71,8 +71,8 @@ def guided_backprop(
             outputs are not finite, or the objective does not give one number per row.
 
     References:
-        Springenberg et al., 2014, arXiv:1412.6806; Zeiler and Fergus, 2013, arXiv:1311.2901; its failure: Adebayo et
-        al., NeurIPS 2018, arXiv:1810.03292.
+        Springenberg et al., ICLR workshop 2015, arXiv:1412.6806; Zeiler and Fergus, 2013, arXiv:1311.2901; its
+        failure: Adebayo et al., NeurIPS 2018, arXiv:1810.03292.
 
     Example:
         >>> import torch

@@ -51,6 +51,11 @@ def test_reproduction_page_marks_missing_provenance(root_dir):
     assert page.count("not recorded") == 2 and "the synthetic traffic-sign dataset" in page and "<details>" not in page
 
 
+def test_reproduction_page_shows_note_on_joined_parts(root_dir):
+    assert "- **note:** One part was computed again." in render_result(root_dir, note="One part was computed again.")
+    assert "**note:**" not in render_result(root_dir)
+
+
 def test_reproduction_page_lists_seeds_of_rows(root_dir):
     assert "**seeds:** 0, 2, 7 ·" in render_result(root_dir, rows=[{"seed": 7}, {"seed": 0}, {"seed": 2}, {"seed": 0}])
     assert "**seeds:** 0 ·" in render_result(root_dir, command="python -m experiments toy")

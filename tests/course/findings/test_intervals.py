@@ -50,3 +50,12 @@ def test_interval_over_single_group_is_bootstrap_over_its_images():
     values = torch.rand(200, generator=torch.Generator().manual_seed(1))
     one, images = interval_over_groups(values, torch.zeros(200, dtype=torch.long)), mean_interval(values)
     assert one.low == pytest.approx(images.low, abs=0.01) and one.high == pytest.approx(images.high, abs=0.01)
+
+
+def test_interval_over_groups_covers_the_spread_between_groups_unless_they_are_kept():
+    groups = torch.arange(10).repeat_interleave(20)
+    values = groups.double()  # the groups differ, and the images of a group are equal
+    interval = interval_over_groups(values, groups)
+    # The standard error of a mean over ten groups is sqrt(8.25 / 10) = 0.91.
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * (8.25 / 10) ** 0.5, rel=0.15)
+    assert interval_over_groups(values, groups, resample_groups=False) == (4.5, 4.5, 4.5)

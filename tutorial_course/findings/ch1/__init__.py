@@ -23,7 +23,6 @@ from tutorial_course.findings.ch1.descent import (
     StabilityTest,
     measure_stability,
     minibatch_noise,
-    random_walk_share,
 )
 from tutorial_course.findings.ch1.gradient_products import count_flops, product_costs
 from tutorial_course.findings.ch1.landscapes import path_losses, path_with_equal_steps, trajectory_shares
@@ -102,7 +101,6 @@ __all__ = [
     "proportion",
     "query_table",
     "radius_rows",
-    "random_walk_share",
     "reliability",
     "shift_deviation",
     "softmax_gradients",

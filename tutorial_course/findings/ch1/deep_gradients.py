@@ -1,4 +1,4 @@
-"""How gradients change with the depth of a network, for section 1.2."""
+"""How gradients change with the depth of a network, for section 1.H."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib.foundations import gradient_descent, trajectory_pca
+from tutorial_lib.foundations import gradient_descent
 from tutorial_lib.foundations.gradient_descent import SurfaceFunction
 
 
@@ -82,7 +82,7 @@ def minibatch_noise(per_sample: Tensor, batch_size: int, *, n_batches: int = 200
         The measured and the predicted deviation, and the cosine.
     """
     generator, n = torch.Generator().manual_seed(seed), len(per_sample)
-    inner = (per_sample @ per_sample.T).double()  # inner products of the gradients; nothing else is needed
+    inner = (per_sample @ per_sample.T).cpu().double()  # inner products of the gradients; nothing else is needed
     order = torch.rand(n_batches, n, generator=generator).argsort(1)
     chosen = torch.zeros(n_batches, n, dtype=torch.float64).scatter_(1, order[:, :batch_size], 1 / batch_size)
     norm = inner.mean().sqrt()
@@ -95,28 +95,3 @@ def minibatch_noise(per_sample: Tensor, batch_size: int, *, n_batches: int = 200
         predicted=float((trace / batch_size * (n - batch_size) / n).sqrt() / norm),
         cosine=float((chosen @ inner.mean(1) / (batch_norms * norm)).mean()),
     )
-
-
-def random_walk_share(n_steps: int, dimension: int, *, seed: int = 0) -> float:
-    """Return the variance that two principal components explain of a random walk with equal steps.
-
-    For a long walk in high dimension it approaches (6/π²)(1 + 1/4) ≈ 76%.
-
-    Args:
-        n_steps: number of steps.
-        dimension: dimension of the space; the steps are independent normal vectors, whose norms are nearly equal.
-        seed: seed of the walk.
-
-    Returns:
-        The fraction of the variance.
-
-    References:
-        Antognini and Sohl-Dickstein, 2018, arXiv:1806.08805.
-
-    Example:
-        >>> 0.7 < random_walk_share(100, 5000) < 0.82
-        True
-    """
-    generator = torch.Generator().manual_seed(seed)
-    walk = torch.randn(n_steps + 1, dimension, generator=generator).cumsum(0)
-    return float(trajectory_pca([{"position": point} for point in walk]).explained_variance_ratio[:2].sum())

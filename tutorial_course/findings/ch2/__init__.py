@@ -13,6 +13,7 @@ from tutorial_course.findings.ch2.faithfulness import (
     best_center_prior,
     chance_rank_correlation,
     difference_from_center,
+    difference_from_edges,
     faithfulness_over_networks,
 )
 from tutorial_course.findings.ch2.fisher_information import GROUPS, fisher_by_prediction
@@ -50,6 +51,7 @@ __all__ = [
     "chance_rank_correlation",
     "control_maps",
     "difference_from_center",
+    "difference_from_edges",
     "difference_intervals",
     "faithfulness_over_networks",
     "fisher_by_prediction",

@@ -19,7 +19,8 @@ METHODS = (
     "Grad-CAM",
     "Grad-CAM++",
 )
-CONTROLS = ("centre", "edges of the image", "random, smooth", "random")
+EDGES = "centre × edges"  # the start of the names of the smoothed edges times the center prior
+CONTROLS = (EDGES, "centre", "edges of the image", "random, smooth", "random")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class MethodScore:
 
 
 @dataclass(frozen=True)
-class CenterDifference:
-    """The paired difference of a method from the center prior.
+class ControlDifference:
+    """The paired difference of a method from a control.
 
     Attributes:
         mean: the mean over networks; its sign is that of the metric.
@@ -73,8 +74,9 @@ def higher_is_better(metric: str) -> bool:
 def faithfulness_over_networks(result: pd.DataFrame, metric: str) -> list[MethodScore]:
     """Return the mean score of each method and of each control over the networks.
 
-    The networks are evaluated on the same images. Therefore the standard error over images is not divided by the root
-    of their number; it is the mean of the standard errors of the networks.
+    The smoothed edges times the center prior are listed once, with the best width for this metric. The networks are
+    evaluated on the same images. Therefore the standard error over images is not divided by the root of their number;
+    it is the mean of the standard errors of the networks.
 
     Args:
         result: the stored result "explanations_signs".
@@ -84,6 +86,7 @@ def faithfulness_over_networks(result: pd.DataFrame, metric: str) -> list[Method
         The scores, the methods first.
     """
     rows = result.query("kind == 'metrics'").groupby("method")[[metric, f"{metric}_se"]].mean()
+    rows.loc[EDGES] = rows.loc[best_edges(result, metric)]
     scores = []
     for method in (*METHODS, *CONTROLS):
         mean, error = rows.loc[method]
@@ -91,7 +94,39 @@ def faithfulness_over_networks(result: pd.DataFrame, metric: str) -> list[Method
     return scores
 
 
-def difference_from_center(result: pd.DataFrame, metric: str, method: str) -> CenterDifference:
+def best_edges(result: pd.DataFrame, metric: str) -> str:
+    """Return the name of the smoothed edges times the center prior, with the width that is best for a metric.
+
+    Args:
+        result: the stored result "explanations_signs".
+        metric: name of the metric.
+
+    Returns:
+        The name of the control whose mean over networks is best.
+    """
+    rows = result.query("kind == 'metrics'")
+    means = rows[rows["method"].str.startswith(EDGES)].groupby("method")[metric].mean()
+    return str(means.idxmax() if higher_is_better(metric) else means.idxmin())
+
+
+def difference_from_edges(result: pd.DataFrame, metric: str, method: str) -> ControlDifference:
+    """Return the paired difference between a method and the smoothed edges times the center prior.
+
+    The width of the smoothing is the best one for this metric and each network.
+
+    Args:
+        result: the stored result "explanations_signs".
+        metric: a metric that depends on the order of the pixels only.
+        method: name of the method.
+
+    Returns:
+        The difference with its interval.
+    """
+    rows = result.query("kind == 'metrics over edges' and method == @method")
+    return _mean_difference(rows, metric, "edges")
+
+
+def difference_from_center(result: pd.DataFrame, metric: str, method: str) -> ControlDifference:
     """Return the paired difference between a method and the center prior.
 
     Args:
@@ -102,12 +137,16 @@ def difference_from_center(result: pd.DataFrame, metric: str, method: str) -> Ce
     Returns:
         The difference with its interval.
     """
-    rows = result.query("kind == 'metrics' and method == @method")
-    gain, error = rows[f"{metric} over centre"], rows[f"{metric} over centre_se"]
+    return _mean_difference(result.query("kind == 'metrics' and method == @method"), metric, "centre")
+
+
+def _mean_difference(rows: pd.DataFrame, metric: str, control: str) -> ControlDifference:
+    """The difference from a control as the mean over the rows, one for each network."""
+    gain, error = rows[f"{metric} over {control}"], rows[f"{metric} over {control}_se"]
     side = 1 if higher_is_better(metric) else -1
     half = Z_95 * error.mean()
     better = int((side * gain - Z_95 * error > 0).sum())
-    return CenterDifference(gain.mean(), gain.mean() - half, gain.mean() + half, better)
+    return ControlDifference(gain.mean(), gain.mean() - half, gain.mean() + half, better)
 
 
 def best_center_prior(result: pd.DataFrame, metric: str) -> float:

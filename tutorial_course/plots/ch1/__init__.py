@@ -7,7 +7,7 @@ from tutorial_course.plots.ch1.decomposition import (
     wrong_labels_figure,
 )
 from tutorial_course.plots.ch1.deep_gradients import deep_gradients_figure
-from tutorial_course.plots.ch1.descent import descent_figure, optimizer_paths_figure, stability_figure
+from tutorial_course.plots.ch1.descent import OUTCOMES, descent_figure, optimizer_paths_figure, stability_figure
 from tutorial_course.plots.ch1.landscapes import normalization_figure, trajectory_figure
 from tutorial_course.plots.ch1.manifolds import isomap_figure, query_cost_figure, swiss_roll_figure
 from tutorial_course.plots.ch1.networks import matrix_figure, model_sizes_figure
@@ -22,6 +22,7 @@ from tutorial_course.plots.ch1.steps import (
 from tutorial_course.plots.ch1.training_order import training_order_figure
 
 __all__ = [
+    "OUTCOMES",
     "curriculum_figure",
     "decomposition_figure",
     "deep_gradients_figure",

@@ -1,4 +1,4 @@
-"""Vanishing, exploding and shattered gradients, for section 1.2."""
+"""Vanishing, exploding and shattered gradients, for section 1.H."""
 
 from __future__ import annotations
 

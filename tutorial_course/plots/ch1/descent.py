@@ -12,6 +12,13 @@ from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style
 from tutorial_lib.foundations import ToySurface
 
 LOSS_TICKS = (0.03, 0.1, 0.3, 1, 2)
+# The results of foundations.classify_trajectory in words.
+OUTCOMES = {
+    "settles": "converges",
+    "creeps": "converges slowly or fluctuates",
+    "zigzags": "oscillates and has not converged",
+    "diverges": "diverges",
+}
 
 
 def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithAltText:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from tutorial_course.plots.core import (
     PALETTE,
@@ -13,9 +13,13 @@ from tutorial_course.plots.core import (
     style,
     with_alt_text,
 )
-from tutorial_lib.attribution import precision_at_k, upsample
+from tutorial_lib.attribution import grad_cam, precision_at_k, upsample
+from tutorial_lib.data import SIGNS, Scene, counterfactual_pairs
 from tutorial_lib.data.counterfactuals import CounterfactualPair
+from tutorial_lib.gradients import contrast_loss, logit_difference
 
+# The objectives of a map as functions of the contrast class Q; None is the logit of the predicted class.
+OBJECTIVES = {"logit of P": lambda Q: None, "loss for Q": contrast_loss, "logit difference": logit_difference}
 MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -77,3 +81,24 @@ def pair_map_figure(pair: CounterfactualPair, maps: Tensor, P: str, Q: str, titl
         f"The sign {P}, its counterfactual {Q}, and the map “{title}”, in which the pixels that differ are outlined: "
         f"{score}.",
     )
+
+
+def objective_map_figure(
+    network: nn.Module, scene: Scene, P: str, Q: str, layer: str, objective: str
+) -> FigureWithAltText:
+    """Return a figure of a sign, its counterfactual, and the Grad-CAM map of an objective.
+
+    Args:
+        network: a classifier of signs.
+        scene: the scene of one sign.
+        P: name of the sign in the image.
+        Q: name of the sign in the counterfactual.
+        layer: name of the layer whose feature maps are weighted.
+        objective: a key of ``OBJECTIVES``.
+
+    Returns:
+        The figure.
+    """
+    pair = counterfactual_pairs([P], [Q], scene=scene)
+    maps = grad_cam(network, pair.image, layer, OBJECTIVES[objective](SIGNS.index(Q)))
+    return pair_map_figure(pair, maps, P, Q, f"{objective}, {layer}")

@@ -13,6 +13,7 @@ TWELFTHS = (1, 2, 3, 6)
 NAMES = {
     "saliency": "input gradient",
     "centre": "center prior",
+    "centre × edges": "center × smoothed edges",
     "random, smooth": "smooth random",
     "random": "scattered random",
 }

@@ -89,15 +89,16 @@ def corruption_gain_figure(
     group_of = {corruption: name for name, members in groups.items() for corruption in members}
     colors = dict(zip(groups, PALETTE, strict=False))
     with style():
-        figure, axes = panels(1, len(gains), width=8.4, height=3.9, sharey=True)
+        figure, axes = panels(1, len(gains), width=8.4, height=3.9, sharex=True, sharey=True)
         order = list(next(iter(gains.values())))
         for axis, (title, panel) in zip(axes, gains.items(), strict=True):
             for name, color in colors.items():
                 rows = [row for row, corruption in enumerate(order) if group_of[corruption] == name]
                 axis.barh(rows, [panel[order[row]] for row in rows], color=color, label=name, zorder=2)
             chance_line(axis, 0, "x")
-            axis.set(title=title, yticks=range(len(order)), yticklabels=order, xlabel="percentage points gained")
+            axis.set(title=title, yticks=range(len(order)), yticklabels=order)
         axes[0].invert_yaxis()
+        figure.supxlabel("percentage points gained over the base classifier", fontsize=10)
         legend_above(figure)
     largest = "; ".join(
         f"{title}: " + ", ".join(f"{corruption} {_points(gain)}" for corruption, gain in panel.items())
@@ -105,7 +106,7 @@ def corruption_gain_figure(
     )
     return with_alt_text(
         figure,
-        "Two panels of horizontal bars, one per corruption: the percentage points of accuracy that the second stage "
-        f"gains over the base classifier, as a mean over the runs. {largest}. The bars are colored by whether the "
-        "corruption was used in training, is similar to one that was, or is neither.",
+        f"{len(gains)} panels of horizontal bars, one per corruption: the percentage points of accuracy that the "
+        f"second stage gains over the base classifier, as a mean over the runs. {largest}. The bars are colored by "
+        "whether the corruption was used in training, is similar to one that was, or is neither.",
     )

@@ -133,42 +133,6 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame]) -> FigureWithAltText:
     )
 
 
-def gain_by_corruption_figure(tables: Mapping[str, pd.DataFrame], in_training: Sequence[str]) -> FigureWithAltText:
-    """Return the gain over the base classifier for each corruption, for contrasts and for the head on h.
-
-    Args:
-        tables: accuracy by corruption (rows) and head (columns), by title.
-        in_training: names of the corruptions that were in the training set of the heads; they are set in bold.
-
-    Returns:
-        The figure, with a panel per table.
-    """
-    first = next(iter(tables.values()))
-    order = (first["cross_entropy"] - first[BASE]).sort_values().index
-    with style():
-        figure, axes = panels(1, len(tables), height=4.2, sharey=True)
-        for axis, (title, table) in zip(axes, tables.items(), strict=True):
-            axis.axvline(0, color="#222222", lw=1)
-            for head, name, marker, color in (
-                ("cross_entropy", "contrasts (cross-entropy)", "o", PALETTE[0]),
-                ("h", "h", "s", PALETTE[1]),
-            ):
-                gain = 100 * (table[head] - table[BASE])[order]
-                axis.plot(gain, range(len(order)), marker, ms=5, color=color, mew=0, ls="", label=name)
-            axis.set(title=title, xlabel="gain over f (percentage points)")
-        axes[0].set(yticks=range(len(order)), yticklabels=order)
-        for label in axes[0].get_yticklabels():
-            if label.get_text() in in_training:
-                label.set_fontweight("bold")
-        _training_legend(figure, axes[0], "head on")
-    return with_alt_text(
-        figure,
-        "Gain in accuracy over the base classifier for twelve corruptions in rows, as a mean over runs, for signs and "
-        "for CIFAR-10. The marks of the head on contrasts and of the head on h lie close together. The largest "
-        "gains are on corruptions that were in training or resemble them, and the gains on the others are near zero.",
-    )
-
-
 def _over_base(rows: pd.DataFrame, trained: str, head: str, column: str) -> pd.Series:
     """The difference of each run from the base classifier of its network."""
     rows = rows[rows["trained"] == trained].set_index("network")

@@ -262,7 +262,8 @@ def pointing() -> str:
     return (
         f"accuracy in the pointing game: Grad-CAM {point.loc['Grad-CAM', 'point sign']:.0%}, a center prior that "
         f"ignores the network {point.loc['centre', 'point sign']:.0%}; precision at k on the sign: Grad-CAM "
-        f"{point.loc['Grad-CAM', 'precision sign']:.0%}, center prior {point.loc['centre', 'precision sign']:.0%}"
+        f"{point.loc['Grad-CAM', 'precision sign']:.0%}, center prior {point.loc['centre', 'precision sign']:.0%}, "
+        f"center prior times smoothed edges {point.filter(like='centre × edges', axis=0)['precision sign'].max():.0%}"
     )
 
 

@@ -1,7 +1,5 @@
 """Stability limits, mini-batch noise and random walks of section 1.3."""
 
-import math
-
 import pytest
 import torch
 
@@ -40,5 +38,7 @@ def test_minibatch_noise_of_all_samples_is_zero():
     assert noise.deviation == pytest.approx(0, abs=1e-6) and noise.cosine == pytest.approx(1)
 
 
-def test_random_walk_share_approaches_published_limit():
-    assert findings.random_walk_share(200, 20_000) == pytest.approx(6 / math.pi**2 * 1.25, abs=0.01)
+def test_minibatch_noise_is_the_same_on_gpu(accelerator):
+    per_sample = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    expected = findings.minibatch_noise(per_sample, 4)
+    assert findings.minibatch_noise(per_sample.to(accelerator), 4) == pytest.approx(expected, rel=1e-4)

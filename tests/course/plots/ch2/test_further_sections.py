@@ -143,18 +143,6 @@ def test_calibration_figure_connects_raw_and_scaled_errors():
     assert_readable(described)
 
 
-def test_gain_by_corruption_sets_corruptions_in_training_in_bold():
-    table = pd.DataFrame(
-        {"feed-forward": [0.5, 0.5], "cross_entropy": [0.6, 0.5], "h": [0.55, 0.5]}, index=["noise", "rain"]
-    )
-    described = ch2.gain_by_corruption_figure({"signs": table, "other": table}, in_training=("noise",))
-    axis = described.figure.axes[0]
-    weights = {label.get_text(): label.get_fontweight() for label in axis.get_yticklabels()}
-    assert weights == {"noise": "bold", "rain": "normal"}
-    assert lines_with(axis, "o")[0].get_xdata().tolist() == pytest.approx([0, 10])
-    assert_readable(described)
-
-
 def test_introspective_features_figure_has_one_scale_per_loss():
     maps = {"cross_entropy": torch.stack([torch.ones(4, 5), -0.5 * torch.ones(4, 5)])}
     described = ch2.introspective_features_figure(torch.rand(2, 3, 8, 8), maps, ["a", "b"], list("wxyz"))
