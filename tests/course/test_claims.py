@@ -37,7 +37,11 @@ def test_claim_ids_are_unique():
         ("purview", {"measured": ()}, "if and only if nothing was measured"),
         ("purview", {"stated": None}, "state a verdict or give evidence, not both"),
         ("gradtrust", {"stated": claims.NOT_CONFIRMED_HERE}, "state a verdict or give evidence, not both"),
-        ("open-set", {"differs": ()}, "must name the parts of the setting that differ"),
+        (
+            "open-set",
+            {"evidence": None, "stated": claims.NOT_CONFIRMED_HERE, "differs": ()},
+            "must name the parts of the setting that differ",
+        ),
         ("counterfactual", {"differs": ()}, "must name the parts of the setting that differ"),
         ("contrast", {"differs": ("colour",)}, "no part 'colour'; choose from: network; data"),
         ("counterfactual", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "needs equal settings, but they differ in"),
