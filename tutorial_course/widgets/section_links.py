@@ -50,7 +50,7 @@ SECTION_TITLES = {
     "3.D": "Open-set recognition",
     "3.E": "The nearest boundary",
     "3.F": "Detecting misclassifications: selective prediction and GradTrust",
-    "3.G": "The required change on a generative model",
+    "3.G": "Novelty detection with the gradients of a VAE",
     "4.1": "Expectation and mismatch",
     "4.2": "What is a quality score worth?",
     "4.3": "The change that a distortion requires",

@@ -48,7 +48,7 @@ def novelty_figure(
             axis.hist(values, bins=24, density=True, histtype="stepfilled", alpha=0.65, color=PALETTE[:2], label=names)
             axis.set(yticks=[], xlabel=f"AUROC {aurocs[score]:.2f}")
             axis.set_title(score.replace(", ", ",\n"), fontsize=9)
-        right.axes[0].legend(fontsize=9)
+        right.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9)
     listed = ", ".join(f"{score} {auroc:.2f}" for score, auroc in aurocs.items())
     return with_alt_text(
         figure,
