@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from tutorial_course.plots.core import (
@@ -30,8 +32,6 @@ def novelty_figure(
     Returns:
         The figure with its alternative text.
     """
-    from matplotlib.figure import Figure
-
     with style():
         figure = Figure(figsize=(8.4, 3.1), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(1, 2.6))
@@ -47,6 +47,7 @@ def novelty_figure(
             values, names = [v.tolist() for v in groups.values()], list(groups)
             axis.hist(values, bins=24, density=True, histtype="stepfilled", alpha=0.65, color=PALETTE[:2], label=names)
             axis.set(yticks=[], xlabel=f"AUROC {aurocs[score]:.2f}")
+            axis.xaxis.set_major_locator(MaxNLocator(2))
             axis.set_title(score.replace(", ", ",\n"), fontsize=9)
         right.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9)
     listed = ", ".join(f"{score} {auroc:.2f}" for score, auroc in aurocs.items())
