@@ -15,7 +15,7 @@ from tutorial_lib.metrics.calibration import (
     reliability_bins,
 )
 from tutorial_lib.metrics.correlation import average_ranks, krcc, logistic_fit, plcc, rmse, srcc
-from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics.detection import RiskCoverage, aupr, auroc, fpr_at_tpr, oscr, risk_coverage
 from tutorial_lib.metrics.saliency import (
     auc_judd,
     cc,
@@ -53,6 +53,7 @@ __all__ = [
     "logistic_fit",
     "macro_f1",
     "nss",
+    "oscr",
     "plcc",
     "random_map",
     "reliability_bins",

@@ -106,6 +106,41 @@ def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
     return float(false[true >= tpr].min())
 
 
+@convert_arguments
+def oscr(known: Tensor, correct: Tensor, unknown: Tensor) -> float:
+    """Return the area under the open-set classification rate curve (OSCR).
+
+    The curve is drawn over all thresholds τ, where an image is accepted if its score is below τ: the correct
+    classification rate, the share of the known images that are accepted and correctly classified, over the
+    false-positive rate, the share of the unknown images that are accepted. Its area is the probability that a known
+    image is correctly classified and has a lower score than an unknown one, where a tie counts half. Therefore, it is
+    the accuracy on known images times the AUROC of the correctly classified ones.
+
+    Args:
+        known: abnormality scores of images of known classes (N,); higher means more abnormal.
+        correct: whether each of these images is correctly classified (N,), bool.
+        unknown: scores of images of unknown classes (M,).
+
+    Returns:
+        OSCR in [0, accuracy]; higher is better, and half the accuracy is chance level.
+
+    Raises:
+        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN; ``correct`` is not bool with one value
+            per known image.
+
+    References:
+        Dhamija, Günther, Boult, NeurIPS 2018, arXiv:1811.04110, who plot the curve; the area is the usual summary.
+
+    Example:
+        >>> oscr(torch.tensor([0., 1.]), torch.tensor([True, False]), torch.tensor([2., 3.]))
+        0.5
+    """
+    known = check_scores(known, "known")
+    check_shapes(known=(known, "floats n"), correct=(correct, "bools n"))
+    right = known[correct.cpu()]
+    return len(right) / len(known) * auroc(right, unknown) if len(right) else 0.0
+
+
 class RiskCoverage(NamedTuple):
     """A risk–coverage curve, from the smallest coverage to 1.
 

@@ -5,6 +5,7 @@ trustworthy. Some scores are computed from normal images only, and some detector
 well. Do not compare the two kinds without saying which is which.
 """
 
+from tutorial_lib.uncertainty.activation_norms import activation_norms
 from tutorial_lib.uncertainty.attack_success import attack_success
 from tutorial_lib.uncertainty.attacks import bim, fgsm, pgd
 from tutorial_lib.uncertainty.carlini_wagner import carlini_wagner
@@ -34,6 +35,7 @@ __all__ = [
     "MahalanobisDetector",
     "PredictiveUncertainty",
     "PurviewDetector",
+    "activation_norms",
     "add_gaussian_noise",
     "attack_success",
     "bim",

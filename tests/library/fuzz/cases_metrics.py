@@ -57,6 +57,9 @@ CASES = {
         "probabilities labels",
         each=False,
     ),
+    "oscr": Case(
+        m.oscr, {"known": SCORES, "correct": SCORES > 0.5, "unknown": SCORES + 0.1}, "known correct", each=False
+    ),
     "risk_coverage": Case(m.risk_coverage, {"score": SCORES, "correct": SCORES > 0.5}, "score correct", each=False),
     "rmse": Case(m.rmse, PAIR, "a b", each=False),
     "shuffled_auc": Case(

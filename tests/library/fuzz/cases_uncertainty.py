@@ -48,6 +48,7 @@ CASES = {
     "PurviewDetector.fit": Case(
         lambda a, b: u.PurviewDetector().fit(a, b).score(a), {"a": NORMS, "b": 2 * NORMS}, **NOT_PER_ROW
     ),
+    "activation_norms": Case(u.activation_norms, {"model": MODEL, "x": X, "batch_size": 64}),
     "bim": attack(u.bim, eps=0.1, n_steps=2),
     "bim, the first": attack(u.bim, eps=0.1, n_steps=2, return_point="first", norm=2),
     "carlini_wagner": attack(u.carlini_wagner, n_steps=2, binary_search_steps=2, lr=0.1),

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
 
-from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, fpr_at_tpr, risk_coverage
+from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, fpr_at_tpr, oscr, risk_coverage
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
@@ -209,3 +209,28 @@ def test_auroc_accepts_non_contiguous_columns_without_warning():
     )
     for k in range(3):
         assert auroc(normal[:, k], abnormal[:, k]) == auroc(normal[:, k].clone(), abnormal[:, k].clone())
+
+
+@cases
+def test_oscr_matches_pair_count_and_area_of_swept_curve(normal, abnormal):
+    correct = torch.rand(len(normal), generator=torch.Generator().manual_seed(1)) > 0.3
+    correct[0] = True
+    pairs = [c * (1.0 if u > k else 0.5 if u == k else 0.0) for k, c in zip(normal, correct) for u in abnormal]
+    assert oscr(normal, correct, abnormal) == pytest.approx(float(sum(pairs)) / len(pairs), abs=1e-14)
+    # The curve of the paper: sweep the threshold, and integrate with the trapezoidal rule.
+    thresholds = [-torch.inf, *sorted(set(torch.cat([normal, abnormal]).tolist()))]
+    rate = [fraction((normal <= t) & correct) for t in thresholds]
+    area = auc([fraction(abnormal <= t) for t in thresholds], rate)
+    assert oscr(normal, correct, abnormal) == pytest.approx(area, abs=1e-14)
+
+
+def test_oscr_of_perfect_scores_is_the_accuracy_and_of_wrong_predictions_zero():
+    known, unknown = torch.tensor([0.0, 0.1, 0.2, 0.3]), torch.tensor([1.0, 2.0])
+    correct = torch.tensor([True, False, True, True])
+    assert oscr(known, correct, unknown) == 0.75
+    assert oscr(torch.zeros(4), correct, torch.zeros(2)) == 0.75 / 2
+    assert oscr(known, torch.zeros(4, dtype=torch.bool), unknown) == 0
+    with pytest.raises(ValueError, match="bool"):
+        oscr(known, correct.float(), unknown)
+    with pytest.raises(ValueError, match="correct"):
+        oscr(known, correct[:3], unknown)

@@ -55,6 +55,7 @@ SCORES = {
     "confounding_norms uniform": lambda m, x, **k: u.confounding_gradient_norms(
         m, x, "uniform", activation="softmax", group_by="tensor", **k
     ),
+    "activation norms": u.activation_norms,
     "PurviewDetector": purview_score,
     "grad_trust": score_from_logits(u.grad_trust),
     "grad_trust counterfactuals": score_from_logits(lambda z: u.grad_trust(z, n_counterfactuals=3)),
