@@ -38,7 +38,8 @@ def uncertainty_parts_figure(aleatoric: Tensor, epistemic: Tensor, groups: Mappi
             axis.plot(aleatoric[part], epistemic[part], marker, ms=3.6, mew=0, alpha=0.6, color=color, label=name)
         for text, level in levels.items():
             axis.axhline(level, color="#999999", lw=0.8, ls=":")
-            axis.text(2.08, level + 0.015, text, ha="right", fontsize=8.5, color="#555555")
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+            axis.text(2.08, level + 0.025, text, ha="right", fontsize=8.5, color="#555555", bbox=box)
         axis.set(xlabel="aleatoric part (nats)", ylabel="epistemic part (nats)", xlim=(-0.03, 2.1), ylim=(-0.03, 1.22))
         legend_above(figure)
     return with_alt_text(
