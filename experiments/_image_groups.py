@@ -2,13 +2,17 @@
 
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
+from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import (
     CORRUPTIONS,
     NOVEL_SIGNS,
@@ -22,7 +26,7 @@ from tutorial_lib.data import (
 )
 
 EPS, STEP, STEPS = 8 / 255, 2 / 255, 10
-NORMAL, CONTROL = "normal", "control"
+NORMAL, CONTROL, NEAR_OOD = "normal", "control", "near OOD"
 
 
 def make_generator(seed: int) -> torch.Generator:
@@ -109,13 +113,48 @@ def novel_sign_group(device) -> Iterator[ImageGroup]:
         yield make_group(name, "novel", images[labels == len(SIGNS) + i])
 
 
+def near_ood_groups(device, limit: int) -> Iterator[ImageGroup]:
+    """Yield the available images that resemble those of CIFAR-10 but belong to none of its classes.
+
+    TinyImageNet is read from ``tinyimagenet-val.npz`` in the data folder: images (N, 32, 32, 3) uint8, labels, and for
+    each of its classes the class of CIFAR-10 with which it overlaps, or an empty text. OpenOOD v1.5 uses it and
+    CIFAR-100 as near-OOD data.
+    """
+    if is_available("cifar100"):
+        images = load("cifar100", "test", device=device).images
+        yield make_group("cifar100", NEAR_OOD, images[torch.linspace(0, len(images) - 1, limit).long()])
+    file = tiny_imagenet_file()
+    if file.is_file():
+        with np.load(file, allow_pickle=False) as arrays:
+            other_class = arrays["cifar10_overlap"][arrays["labels"]] == ""
+            images = torch.from_numpy(arrays["images"][other_class]).permute(0, 3, 1, 2).float() / 255
+        at = torch.linspace(0, len(images) - 1, min(limit, len(images))).long()
+        yield make_group("tinyimagenet", NEAR_OOD, images[at].to(device))
+
+
+def tiny_imagenet_file() -> Path:
+    """Return the path of the images of TinyImageNet in the data folder."""
+    return resolve_data_dir() / "tinyimagenet-val.npz"
+
+
+def resampled_group(images: Tensor) -> ImageGroup:
+    """Return normal images that were enlarged to twice their size and reduced again, as a control of resampling."""
+    size = images.shape[-1]
+    options = {"mode": "bilinear", "antialias": True, "align_corners": False}
+    larger = interpolate(images, size=2 * size, **options)
+    return make_group(
+        "resampled", CONTROL, interpolate(larger, size=size, **options), image_ids=torch.arange(len(images))
+    )
+
+
 class GroupFeatures(NamedTuple):
     """Features of the images of a group.
 
     Attributes: name, family, labels, image_ids, level: as in ``ImageGroup``. z: (N, C) logits. h: (N, d) penultimate
         features. ones: (N, T) gradient norms per parameter tensor for the label of all ones. uniform: (N, T) gradient
-        norms per parameter tensor for the uniform label. passes: scores that need passes of their own, (N,); with an
-        autoencoder also its code and last-layer gradient, (N, …).
+        norms per parameter tensor for the uniform label. activations: (N, L) norms of the outputs of all layers.
+        passes: scores that need passes of their own, (N,); with an autoencoder also its code and last-layer gradient,
+        (N, …).
     """
 
     name: str
@@ -127,20 +166,37 @@ class GroupFeatures(NamedTuple):
     h: Tensor
     ones: Tensor
     uniform: Tensor
+    activations: Tensor
     passes: dict[str, Tensor]
 
     def rows(self, which: Tensor) -> "GroupFeatures":
         """Return the features of some of the images."""
         return self._replace(
             passes={k: v[which] for k, v in self.passes.items()},
-            **{f: getattr(self, f)[which] for f in ("labels", "image_ids", "level", "z", "h", "ones", "uniform")},
+            **{column: getattr(self, column)[which] for column in TENSOR_COLUMNS},
         )
 
 
+TENSOR_COLUMNS = ("labels", "image_ids", "level", "z", "h", "ones", "uniform", "activations")
+
+
+def pool_groups(sets: list[GroupFeatures], keep=lambda s: slice(None)) -> GroupFeatures:
+    """Return several groups as one, restricted to the rows that ``keep`` selects."""
+    parts = [s.rows(keep(s)) for s in sets]
+    passes = {k: torch.cat([p.passes[k] for p in parts]) for k in parts[0].passes}
+    return sets[0]._replace(
+        passes=passes, **{column: torch.cat([getattr(p, column) for p in parts]) for column in TENSOR_COLUMNS}
+    )
+
+
 def extract_features(
-    model: nn.Module, group: ImageGroup, others: tuple[nn.Module, ...] = (), autoencoder: nn.Module | None = None
+    model: nn.Module,
+    group: ImageGroup,
+    others: tuple[nn.Module, ...] = (),
+    autoencoder: nn.Module | None = None,
+    uniform: bool = True,
 ) -> GroupFeatures:
-    """Return the features of all images of a group."""
+    """Return the features of all images of a group; without ``uniform``, the norms for that label are left out."""
     x = group.images
     z, h = zip(*(g.penultimate_features(model, part) for part in x.split(256)), strict=True)
     passes = {"odin": u.odin_score(model, x), "dropout": u.mc_dropout(model, x).mutual_information}
@@ -149,11 +205,13 @@ def extract_features(
         passes |= {"ensemble": ensemble.predictive_entropy, "ensemble, apart": ensemble.mutual_information}
     if autoencoder is not None:
         passes |= autoencoder_features(autoencoder, x)
-    norms = {
-        "ones": u.confounding_gradient_norms(model, x, group_by="tensor", batch_size=128),
-        "uniform": u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor", batch_size=128),
-    }
-    features = (torch.cat(z), torch.cat(h), norms["ones"], norms["uniform"])
+    norms = {"ones": u.confounding_gradient_norms(model, x, group_by="tensor", batch_size=128)}
+    norms["uniform"] = (
+        u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor", batch_size=128)
+        if uniform
+        else norms["ones"]
+    )
+    features = (torch.cat(z), torch.cat(h), norms["ones"], norms["uniform"], u.activation_norms(model, x))
     metadata = (group.name, group.family, group.labels.cpu(), group.image_ids, group.level)
     return GroupFeatures(*metadata, *(t.cpu() for t in features), {k: v.cpu() for k, v in passes.items()})
 

@@ -1,5 +1,6 @@
-"""Detectors trained on abnormal images: of the tested kind, of other kinds only, of one attack, or of one mild blur."""
+"""Detectors trained on abnormal images: of the tested type, of its family, of other families, or of one mild blur."""
 
+from collections.abc import Iterator
 from statistics import mean
 
 import torch
@@ -7,127 +8,121 @@ from torch import Tensor
 
 from experiments import _image_groups as f
 from experiments._image_groups import CONTROL, FittedStatistics, GroupFeatures, make_generator, round_values
+from experiments._paired_bootstrap import ImageResamples, interval, weighted_aurocs
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import SEVERITIES
 from tutorial_lib.metrics import auroc
 
 SEEDS = 3
-TRAIN_CORRUPTION = 400  # maximum of each family in the training set of a detector for an unseen family
+N_PER_FAMILY = 250  # maximum of each family in the training set
 HIDDEN = (40, 20)
+COMPARISONS = (
+    ("gradient norms", "activation norms"),
+    ("gradient norms", "features"),
+    ("gradient norms", "six scores"),
+    ("gradient norms, two-layer network", "activation norms, two-layer network"),
+    ("gradient norms, two-layer network", "gradient norms"),
+)
+MLP_EPOCHS = 60
+OWN_TYPE, OWN_FAMILY, OTHER_FAMILIES = "own type", "own family", "other families"
+# The inputs of the two-layer network, by training set.
+MLP_INPUTS = {OWN_FAMILY: ("gradient norms",), OTHER_FAMILIES: ("gradient norms", "activation norms")}
 # The corruptions on which the published detector of 2019 was tested after training on one mild blur.
 TEST_CORRUPTIONS = ("decolorisation", "codec error", "noise", "lens blur", "dirty lens", "rain")
 
 
-def detector_rows(
-    network: str,
-    normal: GroupFeatures,
-    sets: list[GroupFeatures],
-    statistics: FittedStatistics,
-    seed: int,
-    *,
-    deep: bool,
-) -> list[dict]:
-    """Return the AUROC of detectors trained on the tested kind, and of detectors trained on the other families only.
+def detector_inputs(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, tuple[Tensor, bool]]:
+    """Return {name: (inputs of a detector, whether to take logarithms)}; only the first needs a backward pass."""
+    inputs = f.detector_inputs(features, statistics)
+    return {
+        "gradient norms": (features.ones, True),
+        "activation norms": (features.activations, True),
+        "six scores": inputs["six scores"],
+        "features": inputs["features"],
+    }
 
-    The results are averaged over random halves of the images. With ``deep``, they also include detectors with hidden
-    layers, and, for one half, detectors trained on every kind but the tested one, including kinds of the same family.
+
+def detector_rows(
+    network: str, normal: GroupFeatures, sets: list[GroupFeatures], statistics: FittedStatistics, seed: int, deep: bool
+) -> list[dict]:
+    """Return the AUROC of detectors by training set, type of anomaly and input, and the leads of the gradient norms.
+
+    A detector is trained on abnormal images of the tested type, of all types of its family, or of the other families
+    only, always on one half of the images, and tested on the other half. With ``deep``, two-layer networks are trained
+    in addition to the logistic regressions.
     """
     pool = [normal, *(s for s in sets if s.family != CONTROL)]
-    kinds = torch.cat([torch.full((len(s.z),), i) for i, s in enumerate(pool)])
+    types = torch.cat([torch.full((len(s.z),), i) for i, s in enumerate(pool)])
     names = list(dict.fromkeys(s.family for s in pool))
     family = torch.cat([torch.full((len(s.z),), names.index(s.family)) for s in pool])
     image = torch.cat([s.image_ids for s in pool])
-    inputs = [f.detector_inputs(s, statistics) for s in pool]
-    feature_sets = {name: (torch.cat([p[name][0] for p in inputs]), log, ()) for name, (_, log) in inputs[0].items()}
-    if deep:
-        feature_sets["norms, ones, hidden layers"] = (*feature_sets["norms, ones"][:2], HIDDEN)
-    aurocs: dict[tuple, list[float]] = {}
-    counts: dict[int, tuple[int, int]] = {}
-    for i in range(seed, seed + SEEDS):
-        splits = {
-            "own": u.within_group_splits(kinds, image, generator=make_generator(i)),
-            "other families": u.leave_one_group_out(family, image, generator=make_generator(i)),
-        }
-        if deep and i == seed:
-            splits["other kinds"] = u.leave_one_group_out(kinds, image, generator=make_generator(i))
-        for feature_set, (values, log, layers) in feature_sets.items():
-            if layers and i > seed:
-                continue  # once, because these take as long as all others together
-            for protocol, each in splits.items():
-                for split in each if not layers or protocol != "other kinds" else ():
-                    train = (
-                        split.train if protocol == "own" else balanced_subset(split.train, family, make_generator(i))
-                    )
-                    detector = u.PurviewDetector(layers, log=log)
-                    normal_rows, abnormal_rows = train[kinds[train] == 0], train[kinds[train] != 0]
-                    score = detector.fit(values[normal_rows], values[abnormal_rows], generator=make_generator(i)).score(
-                        values[split.test]
-                    )
-                    test_kinds = kinds[split.test]
-                    for k in test_kinds.unique().tolist()[1:]:
-                        aurocs.setdefault((protocol, k, feature_set), []).append(
-                            auroc(score[test_kinds == 0], score[test_kinds == k])
-                        )
-                        counts[k] = (int((test_kinds == 0).sum()), int((test_kinds == k).sum()))
-    rows = {}
-    for (protocol, k, feature_set), areas in aurocs.items():
-        row = {
-            "kind": "detector",
-            "network": network,
-            "trained": protocol,
-            "set": pool[k].name,
-            "family": pool[k].family,
-        }
-        row |= {"normal": counts[k][0], "abnormal": counts[k][1], "seeds": 1 if protocol == "other kinds" else SEEDS}
-        # The range over the seeds.
-        ranges = {f"{feature_set}, range": max(areas) - min(areas)} if len(areas) > 1 else {}
-        rows.setdefault((protocol, k), row).update(round_values({feature_set: mean(areas)} | ranges))
-    return list(rows.values())
+    resamples = ImageResamples(image, make_generator(seed))
+    parts = [detector_inputs(s, statistics) for s in pool]
+    inputs = {name: (torch.cat([p[name][0] for p in parts]), log) for name, (_, log) in parts[0].items()}
+    generator = lambda: make_generator(seed)
+    splits = {
+        OWN_TYPE: u.within_group_splits(types, image, generator=generator()),
+        OWN_FAMILY: u.within_group_splits(family, image, generator=generator()),
+        OTHER_FAMILIES: u.leave_one_group_out(family, image, generator=generator()),
+    }
+    resampled: dict[tuple, dict[str, Tensor]] = {}
+    for trained, split in [(trained, split) for trained, each in splits.items() for split in each]:
+        train = balanced_subset(split.train, family, generator())
+        normal_rows, abnormal_rows = train[types[train] == 0], train[types[train] != 0]
+        networks = MLP_INPUTS.get(trained, ()) if deep else ()
+        for name, hidden in [*((name, ()) for name in inputs), *((name, HIDDEN) for name in networks)]:
+            values, log = inputs[name]
+            detector = u.PurviewDetector(hidden, log=log, epochs=MLP_EPOCHS)
+            detector.fit(values[normal_rows], values[abnormal_rows], generator=generator())
+            score = detector.score(values[split.test])
+            for k, aurocs in aurocs_by_type(score, split.test, types, image, resamples):
+                row = resampled.setdefault((trained, pool[k].name, pool[k].family), {})
+                row[f"{name}, two-layer network" if hidden else name] = aurocs
+    rows = []
+    for (trained, name, group), aurocs in resampled.items():
+        row = {"kind": "detector", "network": network, "trained": trained, "set": name, "family": group}
+        rows.append(row | round_values({score: values[0] for score, values in aurocs.items()}))
+    return rows + lead_rows(network, resampled)
+
+
+def aurocs_by_type(
+    score: Tensor, rows: Tensor, types: Tensor, image: Tensor, resamples: ImageResamples
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield each type of anomaly among the rows, with the AUROC of the score in every resample of the images."""
+    score, weights = score.double(), resamples.weights(image[rows])
+    normal = types[rows] == 0
+    for k in types[rows].unique().tolist():
+        if k:
+            at = types[rows] == k
+            yield k, weighted_aurocs(score[normal], score[at], (weights[:, normal], weights[:, at]))
+
+
+def lead_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[dict]:
+    """Return the lead in AUROC of gradient norms over every other input of the same detector, with its interval.
+
+    The AUROC is the mean over the types of a family; attacks are not averaged.
+    """
+    by_group: dict[tuple, list[dict[str, Tensor]]] = {}
+    for (trained, name, family), aurocs in resampled.items():
+        by_group.setdefault((trained, name if family == "attacks" else family), []).append(aurocs)
+    rows = []
+    for (trained, group), types in by_group.items():
+        means = {name: torch.stack([aurocs[name] for aurocs in types]).mean(0) for name in types[0]}
+        for score, reference in COMPARISONS:
+            if {score, reference} <= means.keys():
+                row = {"kind": "detector lead", "network": network, "trained": trained, "family": group}
+                row |= {"score": score, "reference": reference}
+                rows.append(row | round_values(interval(means[score] - means[reference])))
+    return rows
 
 
 def balanced_subset(rows: Tensor, family: Tensor, generator: torch.Generator) -> Tensor:
-    """Return all normal rows and at most ``TRAIN_CORRUPTION`` of each abnormal family."""
+    """Return all normal rows and at most ``N_PER_FAMILY`` of each abnormal family."""
     selected = []
     for k in family[rows].unique().tolist():
         own = rows[family[rows] == k]
-        selected.append(own[torch.randperm(len(own), generator=generator)[: TRAIN_CORRUPTION if k else None]])
+        selected.append(own[torch.randperm(len(own), generator=generator)[: N_PER_FAMILY if k else None]])
     return torch.cat(selected)
-
-
-def split_halves(normal: GroupFeatures, features: GroupFeatures, i: int) -> tuple[Tensor, Tensor]:
-    """Return the training masks of both groups, split by image."""
-    train = u.group_train_mask(torch.cat([normal.image_ids, features.image_ids]), generator=make_generator(i))
-    return train[: len(normal.z)], train[len(normal.z) :]
-
-
-def attack_transfer_rows(
-    network: str, normal: GroupFeatures, sets: list[GroupFeatures], statistics: FittedStatistics, seed: int
-) -> list[dict]:
-    """Return the AUROC of detectors trained on one attack, or on noise of the same size, and tested on another."""
-    attacks = [s for s in sets if s.family in ("attacks", CONTROL)]
-    normal_inputs, rows = f.detector_inputs(normal, statistics), []
-    inputs = {s.name: f.detector_inputs(s, statistics) for s in attacks}
-    for feature_set, (values, log) in normal_inputs.items():
-        for a in attacks:
-            areas: dict[str, list[float]] = {}
-            for i in range(seed, seed + SEEDS):
-                # The image numbers of all three groups agree, so that one split applies to all.
-                is_train = {
-                    int(p): bool(v)
-                    for p, v in zip(normal.image_ids, u.group_train_mask(normal.image_ids, generator=make_generator(i)))
-                }
-                train_mask = lambda s: torch.tensor([is_train[int(p)] for p in s.image_ids])
-                detector = u.PurviewDetector(log=log).fit(
-                    values[train_mask(normal)], inputs[a.name][feature_set][0][train_mask(a)]
-                )
-                usual_scores = detector.score(values[~train_mask(normal)])
-                for b in attacks:
-                    areas.setdefault(b.name, []).append(
-                        auroc(usual_scores, detector.score(inputs[b.name][feature_set][0][~train_mask(b)]))
-                    )
-            row = {"kind": "attack transfer", "network": network, "input": feature_set, "trained on": a.name}
-            rows.append(row | round_values({name: mean(values_of) for name, values_of in areas.items()}))
-    return rows
 
 
 def blur_transfer_rows(

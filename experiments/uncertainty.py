@@ -1,5 +1,5 @@
-"""Gradients as uncertainty: untrained scores and trained detectors, on trained and untrained families of images, with
-controls.
+"""Gradients as uncertainty: scores by severity of a corruption, trust in predictions, open-set recognition, and
+detectors that are trained on one mild blur.
 
 Three sign networks, a fourth one trained with a sigmoid loss, and a published CIFAR-10 network are evaluated on novel
 classes, textures, corruptions and attacks. The features of each image are computed once, and every table is made from
@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from experiments import _image_groups as f
 from experiments._image_groups import CONTROL, NORMAL, FittedStatistics, GroupFeatures, make_generator, round_values
-from experiments._ood_detectors import HIDDEN, attack_transfer_rows, blur_transfer_rows, detector_rows
+from experiments._ood_detectors import HIDDEN, blur_transfer_rows
 from experiments._trust_and_open_set import class_gradient_grams, open_set_rows, trust_rows
 from experiments.explanations_photos import sample_images
 from tutorial_lib import gradients as g
@@ -54,61 +54,6 @@ def score_rows(
             row = {"kind": "score", "network": network, "set": group.name, "family": group.family, "level": level}
             row |= {"normal": len(normal.z), "abnormal": len(part.z)}
             rows.append(row | round_values({name: auroc(normal_scores[name], score) for name, score in scores.items()}))
-    return rows
-
-
-def group_by_family(sets: list[GroupFeatures]) -> dict[str, list[GroupFeatures]]:
-    """Return {name: groups} of every family, and of each OOD data set and each attack on its own."""
-    families = {family: [s for s in sets if s.family == family] for family in dict.fromkeys(s.family for s in sets)}
-    return families | {s.name: [s] for s in sets if s.name in OOD_DATASETS or s.family == "attacks"}
-
-
-def layer_rows(network: str, model: nn.Module, normal: GroupFeatures, sets: list[GroupFeatures]) -> list[dict]:
-    """Return the signed AUROC of every layer's norm, with a column for each family."""
-    owners = [name.rpartition(".")[0] for name in g.layer_names(model, group_by="tensor")]
-    layers = g.layer_names(model)
-    membership = torch.tensor([[owner == layer for owner in owners] for layer in layers]).double()
-    rows = []
-    for label in ("ones", "uniform"):
-        layer_norms = lambda group: getattr(group, label).double().square() @ membership.T
-        areas = {
-            name: u.columnwise_auroc(layer_norms(normal), layer_norms(pool_groups(group)))
-            for name, group in group_by_family(sets).items()
-        }
-        for i, layer in enumerate(layers):
-            row = {"kind": "layer", "network": network, "label": label, "layer": layer, "place": i}
-            rows.append(row | round_values({name: values[i] for name, values in areas.items()}))
-    return rows
-
-
-def raw_score_rows(network: str, normal: GroupFeatures, sets: list[GroupFeatures]) -> list[dict]:
-    """Return the AUROC and median of the sum of squared norms, and of its factors: δ, h, and the logits behind δ."""
-
-    def factors(group: GroupFeatures) -> dict[str, Tensor]:
-        z, classes = group.z.double(), group.z.shape[1]
-        top = z.amax(1)
-        return {
-            "sum, ones": group.ones.double().square().sum(1),
-            "sum, uniform": group.uniform.double().square().sum(1),
-            "delta, ones": ((z.sigmoid() - 1) / classes).norm(dim=1),
-            "delta, uniform": (z.softmax(1) - 1 / classes).norm(dim=1),
-            "h": group.h.double().norm(dim=1),
-            "largest logit": top,
-            "other logits": (z.sum(1) - top) / (classes - 1),
-        }
-
-    normal_values, rows = factors(normal), []
-    for name, group in {NORMAL: [normal], **group_by_family(sets)}.items():
-        pooled = pool_groups(group)
-        values = factors(pooled)
-        row = {"kind": "raw", "network": network, "set": name, "family": pooled.family, "count": len(pooled.z)}
-        row |= {
-            f"auroc of {name}": auroc(normal_values[name], value)
-            for name, value in values.items()
-            if "logit" not in name
-        }
-        row |= {f"median {name}": value.median() for name, value in values.items()}
-        rows.append({k: float(f"{float(v):.4g}") if isinstance(v, float | Tensor) else v for k, v in row.items()})
     return rows
 
 
@@ -241,27 +186,9 @@ def network_rows(network: str, model: nn.Module, seed: int, device, **options) -
             summary | {"attacked": attempted, "layers": len(g.layer_names(model)), "tensors": normal.ones.shape[1]}
         )
     ]
-    rows += (
-        score_rows(network, normal, sets, statistics)
-        + layer_rows(network, model, normal, sets)
-        + raw_score_rows(network, normal, sets)
-    )
-    rows += detector_rows(network, normal, sets, statistics, seed, deep=network in N_PER_GROUP)
-    rows += attack_transfer_rows(network, normal, sets, statistics, seed) + blur_transfer_rows(
-        network, normal, blurred, sets, statistics, seed
-    )
+    rows += score_rows(network, normal, sets, statistics)
+    rows += blur_transfer_rows(network, normal, blurred, sets, statistics, seed)
     return rows, (statistics, train_features, normal, sets)
-
-
-def pool_groups(sets: list[GroupFeatures], keep=lambda s: slice(None)) -> GroupFeatures:
-    """Return several groups as one, restricted to the rows that ``keep`` selects."""
-    parts = [s.rows(keep(s)) for s in sets]
-    passes = {k: torch.cat([p.passes[k] for p in parts]) for k in parts[0].passes}
-    columns = {
-        c: torch.cat([getattr(p, c) for p in parts])
-        for c in ("labels", "image_ids", "level", "z", "h", "ones", "uniform")
-    }
-    return sets[0]._replace(passes=passes, **columns)
 
 
 def corrupted_copies(images: Tensor, labels: Tensor, seed: int, each: int) -> tuple[Tensor, Tensor]:
@@ -274,7 +201,7 @@ def misclassification_rows(
     network: str, model: nn.Module, normal: GroupFeatures, sets: list[GroupFeatures], seed: int, device, deep: bool
 ) -> list[dict]:
     """Return trust scores on clean images and at severity 3; ``deep`` adds scores from gradients of all layers."""
-    corrupted = pool_groups([s for s in sets if s.family == "corruptions"], lambda s: s.level == 3)
+    corrupted = f.pool_groups([s for s in sets if s.family == "corruptions"], lambda s: s.level == 3)
     K = (None, None)
     if deep:
         images, labels = load("cifar10" if network == CIFAR else "signs", "test", limit=NORMALS, device=device)
@@ -312,7 +239,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
             options = {"others": others, "autoencoder": network_of("signs/autoencoder", device)}
     rows, (statistics, train_features, normal, sets) = network_rows(part, model, seed, device, **options)
     rows += misclassification_rows(part, model, normal, sets, seed, device, deep=part in N_PER_GROUP)
-    unknown = pool_groups([s for s in sets if s.name in (OOD_DATASETS if part == CIFAR else NOVEL_SIGNS)])
+    unknown = f.pool_groups([s for s in sets if s.name in (OOD_DATASETS if part == CIFAR else NOVEL_SIGNS)])
     detectors = (
         {}
         if part == CIFAR

@@ -148,6 +148,9 @@ def test_number_of_computed_verdicts():
         "wrong-labels",
         "rotated-objects",
         "voice-overlap",
+        "purview-photographs",
+        "gradient-distance",
+        "gradnorm",
         "gradtrust",
         "novelty-vae",
         "one-blur",
@@ -262,7 +265,7 @@ def test_measured_sentences_print_rounded_zero_without_sign():
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):
     claim = replace(claim_by_id("purview"), measured=(), stated=claims.OPEN)
     monkeypatch.setattr(claims, "CLAIMS", (claim,))
-    assert "| **open**: A detector on features does as well" in str(show(3))
+    assert "| **open**: On signs, a detector on six scores does equally well" in str(show(3))
 
 
 def test_claim_sources_match_bibliography():

@@ -236,8 +236,8 @@ def test_input_checksums_include_data_imports_and_weights():
     source = {"subset": "9 images", "sha256": "ab"}
     checksums = _parts.input_checksums("uncertainty", [source], "cuda:1", False)
     own = {name for name in checksums if name.startswith("experiments/")}
-    others = ("_image_groups", "_ood_detectors", "_trust_and_open_set", "explanations_photos", "explanations_signs")
-    assert own == {f"experiments/{name}.py" for name in ("uncertainty", *others)}
+    others = ("_image_groups", "_ood_detectors", "_paired_bootstrap", "_trust_and_open_set", "explanations_photos")
+    assert own == {f"experiments/{name}.py" for name in ("uncertainty", "explanations_signs", *others)}
     weights = "tutorial_lib/models/weights/signs-classifier-0.safetensors"
     assert {"tutorial_lib/gradients/per_sample.py", weights, "torch"} <= set(checksums)
     assert checksums["9 images"] == "ab" and checksums["device"] == "cuda" and len(checksums[weights]) == 64

@@ -4,7 +4,7 @@ A chapter imports its own: ``from tutorial_course.exercises import ch1 as exerci
 ``check(largest_step, exercises.largest_step)``.
 """
 
-from tutorial_course.exercises.check import CheckResult, check
+from tutorial_course.exercises.check import CheckResult, check, solution_or_reference
 from tutorial_course.exercises.exercise import Exercise
 
-__all__ = ["CheckResult", "Exercise", "check"]
+__all__ = ["CheckResult", "Exercise", "check", "solution_or_reference"]

@@ -97,6 +97,24 @@ def check(function: Callable, exercise: Exercise) -> CheckResult:
     return _evaluate(exercise, [_attempt(function, exercise, i) for i in range(len(exercise.cases))])
 
 
+def solution_or_reference(function: Callable, exercise: Exercise) -> Callable:
+    """Return the reader's function if it is correct, or else the reference, so that later cells can use either.
+
+    Args:
+        function: the reader's function.
+        exercise: the exercise.
+
+    Returns:
+        A correct function.
+
+    Example:
+        >>> double = Exercise("double", lambda a: 2 * a, [(1.5,)])
+        >>> solution_or_reference(lambda a: None, double)(3)
+        6
+    """
+    return function if check(function, exercise).passed else exercise.reference
+
+
 @dataclass
 class _Attempt:
     """The reader's function on one case.

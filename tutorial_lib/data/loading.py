@@ -36,9 +36,9 @@ def load(
 
     - "digits" comes with scikit-learn: 8×8 pixels, each repeated to 32×32; the first 1,297 images are the training
       split, the last 500 the test split.
-    - "cifar10", "svhn", "gtsrb", "dtd" (32×32) and "mnist" (28×28) are read from ``<name>-<split>.npz`` in the data
-      folder, with ``images`` (N, H, W, C) uint8, ``labels`` (N,) integers, and optionally ``classes``. A missing file
-      is downloaded through torchvision, which checks the hash.
+    - "cifar10", "cifar100", "svhn", "gtsrb", "dtd" (32×32) and "mnist" (28×28) are read from ``<name>-<split>.npz`` in
+      the data folder, with ``images`` (N, H, W, C) uint8, ``labels`` (N,) integers, and optionally ``classes``. A
+      missing file is downloaded through torchvision, which checks the hash.
     - "signs" is the synthetic traffic-sign dataset, which is rendered; its signs take turns, so that all are equally
       frequent. "train" is the training set of the shipped networks with seed 0, and "novel" has the signs outside the
       training set. These images have no hash, because their last bit may differ between machines.

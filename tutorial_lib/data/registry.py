@@ -60,7 +60,8 @@ def download_split(name: str, split: str, folder: Path) -> tuple[np.ndarray, np.
     from torchvision import datasets
 
     info = DATASETS[name]
-    options = {"train": split == "train"} if info.torchvision_class in ("CIFAR10", "MNIST") else {"split": split}
+    has_train_flag = info.torchvision_class in ("CIFAR10", "CIFAR100", "MNIST")
+    options = {"train": split == "train"} if has_train_flag else {"split": split}
     with warnings.catch_warnings():
         # The published pickles of CIFAR-10 date from 2009; numpy 2.4 warns about the way they write a dtype.
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
@@ -95,6 +96,18 @@ DIGIT_CLASSES = tuple("0123456789")
 
 CIFAR10_CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 
+CIFAR100_CLASSES = tuple(
+    """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+    motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree plain plate
+    poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail snake spider
+    squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip turtle
+    wardrobe whale willow_tree wolf woman worm
+""".split()
+)
+
 DTD_CLASSES = tuple(
     """
     banded blotchy braided bubbly bumpy chequered cobwebbed cracked crosshatched crystalline dotted fibrous flecked
@@ -123,6 +136,15 @@ DATASETS = {
         shape=(32, 32, 3),
         host="https://www.cs.toronto.edu",
         torchvision_class="CIFAR10",
+        shared_download=True,
+    ),
+    # Krizhevsky 2009; the 100 classes are those of its "fine" labels.
+    "cifar100": DatasetInfo(
+        classes=CIFAR100_CLASSES,
+        splits={"train": SplitInfo(50_000, 169), "test": SplitInfo(10_000, 169)},
+        shape=(32, 32, 3),
+        host="https://www.cs.toronto.edu",
+        torchvision_class="CIFAR100",
         shared_download=True,
     ),
     # Netzer et al. 2011, "Reading digits in natural images with unsupervised feature learning".

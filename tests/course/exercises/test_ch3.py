@@ -1,6 +1,7 @@
 """The exercises of chapter 3: references compared with computations and the library, and alternative solutions."""
 
 import itertools
+import math
 import re
 import time
 
@@ -296,64 +297,72 @@ def test_pgd_exercise_cases_cover_clipping_and_partial_success():
 # Leave-one-group-out splits.
 
 
-def by_lists(family, image, score, left_out):
-    train = [p % 2 == 0 and f != left_out for f, p in zip(family.tolist(), image.tolist())]
-    test = [p % 2 == 1 and f in (0, left_out) for f, p in zip(family.tolist(), image.tolist())]
-    known = [s for s, t in zip(score.tolist(), train) if t]
-    mean = sum(known) / len(known)
-    spread = (sum((s - mean) ** 2 for s in known) / (len(known) - 1)) ** 0.5
-    scaled = [(s - mean) / spread for s in score.tolist()]
-    return train, test, scaled, max(s for s, t, f in zip(scaled, train, family.tolist()) if t and f == 0)
+def by_lists(family, image, left_out):
+    pairs = list(zip(family.tolist(), image.tolist(), strict=True))
+    train = [p % 3 == 0 and f != left_out for f, p in pairs]
+    return train, [p % 3 == 1 and f == 0 for f, p in pairs], [p % 3 == 2 and f in (0, left_out) for f, p in pairs]
 
 
 def test_leave_one_group_out_exercise_reference_matches_loop():
     for case in arguments(exercises.leave_one_group_out):
-        for mine, other in zip(exercises.leave_one_group_out.reference(*case), by_lists(*case), strict=True):
-            torch.testing.assert_close(
-                mine.double(), torch.as_tensor(other, dtype=torch.float64), rtol=1e-12, atol=1e-12
-            )
+        masks = exercises.leave_one_group_out.reference(*case)
+        assert [mask.tolist() for mask in masks] == list(by_lists(*case))
 
 
 def test_leave_one_group_out_exercise_groups_match_library():
-    for family, image, score, left_out in arguments(exercises.leave_one_group_out):
-        train, test, _, _ = exercises.leave_one_group_out.reference(family, image, score, left_out)
-        assert not set(image[train].tolist()) & set(image[test].tolist())
+    for family, image, left_out in arguments(exercises.leave_one_group_out):
+        train, calibration, test = exercises.leave_one_group_out.reference(family, image, left_out)
+        sides = [set(image[mask].tolist()) for mask in (train, calibration, test)]
+        assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
         (fold,) = [f for f in uncertainty.leave_one_group_out(family, image) if f.group == left_out]
         for mine, theirs in ((train, fold.train), (test, fold.test)):
             assert set(family[mine].tolist()) == set(family[theirs].tolist())
+        assert set(family[calibration].tolist()) == {0}
 
 
 @pytest.mark.parametrize(
     "solution",
-    [
-        by_lists,
-        lambda f, p, s, o: [part.numpy() for part in exercises.leave_one_group_out.reference(f, p, s, o)],
-        lambda f, p, s, o: exercises.leave_one_group_out.reference(f, p, s.float(), o),
-    ],
-    ids=["lists", "numpy", "float32"],
+    [by_lists, lambda f, p, o: [mask.numpy() for mask in exercises.leave_one_group_out.reference(f, p, o)]],
+    ids=["lists", "numpy"],
 )
 def test_leave_one_group_out_exercise_accepts_alternative_solutions(solution):
     assert check(solution, exercises.leave_one_group_out).passed
 
 
-def test_leave_one_group_out_exercise_recognizes_leaky_scaling():
-    def peeks(family, image, score, left_out):
-        train, test, _, _ = exercises.leave_one_group_out.reference(family, image, score, left_out)
-        scaled = (score - score.mean()) / score.std()
-        return train, test, scaled, scaled[train & (family == 0)].max()
+def test_leave_one_group_out_exercise_recognizes_shared_normal_images():
+    def shares(family, image, left_out):
+        train, calibration, test = exercises.leave_one_group_out.reference(family, image, left_out)
+        return train, calibration | (family == 0), test
 
-    verdict = check(peeks, exercises.leave_one_group_out)
-    assert (
-        verdict.problem == "The scores are standardized with test samples"
-        and "`train`, `test` right" in verdict.correct_so_far
-    )
+    verdict = check(shares, exercises.leave_one_group_out)
+    assert verdict.problem == "Some normal images are in two sets" and "`train`, `test` right" in verdict.correct_so_far
 
 
 def test_leave_one_group_out_exercise_random_split_shares_images():
     """In the first two cases, a random split by sample puts the same image on both sides."""
-    for family, image, *_ in arguments(exercises.leave_one_group_out):
+    for family, image, _ in arguments(exercises.leave_one_group_out):
         side = torch.rand(len(family), generator=torch.Generator().manual_seed(0)) < 0.5
         assert set(image[side].tolist()) & set(image[~side].tolist())
+
+
+# A conformal threshold.
+
+
+def test_conformal_threshold_exercise_reference_accepts_enough_new_images():
+    reference = exercises.conformal_threshold.reference
+    assert reference(torch.arange(19.0)) == 18 and reference(torch.arange(39.0)) == 37
+    assert reference(torch.arange(18.0)) == float("inf")
+    scores = torch.randn(4000, 60, generator=torch.Generator().manual_seed(0))
+    accepted = [scores[i, 59] <= reference(scores[i, :59]) for i in range(4000)]
+    assert sum(accepted) / 4000 == pytest.approx(57 / 60, abs=4 * (0.05 * 0.95 / 4000) ** 0.5)
+
+
+def test_conformal_threshold_exercise_accepts_numpy_solution():
+    def by_numpy(score):
+        k = math.ceil(0.95 * (len(score) + 1) - 1e-9)
+        return np.sort(score.numpy())[k - 1] if k <= len(score) else np.inf
+
+    assert check(by_numpy, exercises.conformal_threshold).passed
 
 
 # A fact that the quiz states.

@@ -171,7 +171,7 @@ def test_load_accepts_a_registered_custom_loader(monkeypatch):
 
 def test_dataset_class_names_are_unique_and_match_official_counts():
     assert {world: len(published.classes) for world, published in DATASETS.items()} == {
-        "cifar10": 10, "svhn": 10, "gtsrb": 43, "dtd": 47, "mnist": 10,
+        "cifar10": 10, "cifar100": 100, "svhn": 10, "gtsrb": 43, "dtd": 47, "mnist": 10,
     }  # fmt: skip
     for published in DATASETS.values():
         assert len(set(published.classes)) == len(published.classes)

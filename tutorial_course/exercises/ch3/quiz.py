@@ -6,13 +6,14 @@ QUIZ = (
     Question(
         "A larger gradient norm means that the image is more abnormal.",
         {
-            "Always.": "Look at the bars of 3.2. Some AUROCs are below one half.",
+            "Always.": "The figure of section 3.2 shows layers whose AUROC is below 0.5.",
             "Never.": "For noise it does here. A smaller norm does not always indicate an abnormal image either.",
             "Only after taking logarithms.": (
                 "Monotone functions do not change the AUROC. The order of the images stays as it is."
             ),
-            "It depends on loss, layer and training; measure first whether the AUROC is above one half.": (
-                "Compute one AUROC per layer, also below one half, before you train a detector or add up norms."
+            "It depends on the loss, the layer and the network; measure first whether the AUROC is above 0.5.": (
+                "Compute one AUROC per layer before you add up norms. Even a constant in the logits can change the "
+                "result."
             ),
         },
         correct=3,
@@ -21,9 +22,11 @@ QUIZ = (
         "Suppose a detector has an AUROC of .95 on the types of anomaly that it was trained on. This shows …",
         {
             "that it is as good on the next unknown type.": (
-                "See the second column, where the type was left out of training."
+                "The open marks in section 3.3, for families left out of training, are lower."
             ),
-            "that these types are separable in these features.": "This is all it shows. Test other types separately.",
+            "that these types are separable in these features.": (
+                "This is all that it shows. Test families that were left out of training separately."
+            ),
             "that it outperforms maximum softmax.": (
                 "Maximum softmax was not trained on abnormal images. Compare like with like."
             ),

@@ -1,0 +1,135 @@
+"""Tests of the numbers on OOD detection."""
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from tutorial_course.findings import ch3 as findings
+from tutorial_lib import uncertainty
+
+NETWORK = "cifar10/resnet20"
+
+
+@pytest.fixture
+def study():
+    """Return a stored result with two tasks and two scores."""
+    rows = [
+        {"kind": "task", "metric": metric, "network": NETWORK, "task": task, "energy": value, "energy_se": 0.01}
+        | {"GradNorm": value - 0.1, "GradNorm_se": 0.02}
+        for metric, shift in (("auroc", 0.0), ("detected", -0.3))
+        for task, value in ((task, 0.9 - 0.1 * i + shift) for i, task in enumerate(findings.TASKS))
+    ]
+    rows += [
+        {"kind": "lead", "metric": "auroc", "network": NETWORK, "task": "far OOD", "score": "GradNorm"}
+        | {"reference": "energy", "lead": -0.1, "low": -0.2, "high": 0.0}
+    ]
+    types = (
+        ("noise", "corruptions", 0.6),
+        ("haze", "corruptions", 0.8),
+        ("FGSM", "attacks", 0.7),
+        ("PGD", "attacks", 0.1),
+    )
+    rows += [
+        {"kind": "detector", "network": NETWORK, "trained": trained, "set": name, "family": family}
+        | {"gradient norms": value + gain}
+        for trained, gain in (("own family", 0.1), ("other families", 0.0))
+        for name, family, value in types
+    ]
+    rows += [
+        {"kind": "best", "network": NETWORK, "task": "far OOD", "best forward score": "energy"}
+        | {"best gradient score": "ODIN", "forward auroc": 0.8, "gradient auroc": 0.9}
+        | {"lead": 0.1, "low": 0.0, "high": 0.2}
+    ]
+    rows += [
+        {"kind": "factor", "network": NETWORK, "set": "gtsrb", "auroc of norm of h": 0.2}
+        | {"auroc of norm of p minus u": 0.3},
+        {"kind": "score", "metric": "auroc", "network": NETWORK, "set": "gtsrb", "family": "far OOD", "abnormal": 100}
+        | {"energy": 0.9, "GradNorm": 0.8, "ExGrad": 0.7, "max softmax": 0.85},
+    ]
+    table = pd.DataFrame(rows)
+    table.attrs = {"name": "study", "provenance": {"command": "python -m experiments study"}}
+    return table
+
+
+def test_norms_by_layer_add_squares_of_tensors():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    x = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    by_tensor = uncertainty.confounding_gradient_norms(model, x, group_by="tensor")
+    expected = uncertainty.confounding_gradient_norms(model, x)
+    torch.testing.assert_close(findings.norms_by_layer(model, by_tensor), expected)
+
+
+def test_stored_values_and_leads_have_their_intervals(study):
+    value = findings.stored_value(study, NETWORK, "near OOD", "energy")
+    assert value == pytest.approx((0.9, 0.9 - 1.959964 * 0.01, 0.9 + 1.959964 * 0.01))
+    assert findings.stored_lead(study, NETWORK, "far OOD", "GradNorm", "energy") == (-0.1, -0.2, 0.0)
+    with pytest.raises(ValueError, match="expected one stored row, got 0"):
+        findings.stored_value(study, "signs/classifier", "near OOD", "energy")
+
+
+def test_score_table_reports_fpr95_as_the_share_that_is_not_detected(study):
+    row = findings.task_score_table(study, [NETWORK], {"energy": "energy"}, {NETWORK: "ResNet"})[0]
+    assert row["AUROC, energy"] == "0.90 (0.88 to 0.92)" and row["FPR95, energy"] == "40% (38% to 42%)"
+
+
+def test_detector_aurocs_average_types_but_not_attacks(study):
+    assert findings.detector_auroc(study, NETWORK, "other families", "corruptions", "gradient norms") == pytest.approx(
+        0.7
+    )
+    assert findings.detector_pair(study, [NETWORK], "PGD", "gradient norms") == pytest.approx((0.2, 0.1))
+
+
+def test_score_by_task_and_names_of_scores(study):
+    table = findings.score_by_task(study, [NETWORK])
+    assert list(table.columns) == list(findings.TASKS) and table.loc["energy", "PGD"] == pytest.approx(0.4)
+    assert findings.single_network_scores(study) == ["energy", "GradNorm"]
+
+
+def test_factor_aurocs_count_small_factors_as_abnormal(study):
+    (row,) = findings.factor_aurocs(study, [NETWORK]).itertuples(index=True)
+    assert row[0] == "photographs of signs (GTSRB)" and row[1:] == pytest.approx((0.8, 0.7, 0.8, 0.7))
+
+
+def test_assert_set_aurocs_can_fail(study):
+    findings.assert_set_aurocs(study, NETWORK, {"gtsrb": {"energy": 0.88, "MSP": 0.86}, "unknown": {"energy": 0.1}})
+    with pytest.raises(AssertionError, match="compute it again"):
+        findings.assert_set_aurocs(study, NETWORK, {"gtsrb": {"energy": 0.6}})
+
+
+def test_anomaly_rows_compare_with_the_best_control_by_class():
+    rows = [
+        {"kind": "class", "dataset": "signs", "normal": c, "steps": 300, "alpha": alpha, "both": both}
+        | {"reconstruction": 0.5, "mean image": 0.6 + 0.1 * i}
+        for i, c in enumerate("ab")
+        for alpha, both in ((0.0, 0.1), (0.03, 0.8 + 0.1 * i))
+    ]
+    rows += [{"kind": "class", "dataset": "signs", "normal": "a", "steps": 900, "alpha": 0.03, "both": 0.0}]
+    (found,) = findings.anomaly_rows(pd.DataFrame(rows))
+    assert found["forward"] == "distance to the mean image" and found["difference"] == pytest.approx((0.2, 0.2, 0.2))
+
+
+def test_open_set_row_pairs_networks():
+    rows = [
+        {"input": name, "network B": network, "novel, through B": value + 0.1 * i}
+        for i, network in enumerate("abc")
+        for name, value in (("norms, ones", 0.5), ("max softmax", 0.7), ("energy", 0.6))
+    ]
+    found = findings.open_set_row(pd.DataFrame(rows))
+    assert (found["forward"], found["gradient"]) == ("max softmax", "gradient norms, ones")
+    assert found["difference"] == pytest.approx((-0.2, -0.2, -0.2))
+
+
+def test_best_scores_and_answer_table_name_the_cost(study):
+    (row,) = findings.best_scores(study)
+    (text,) = findings.answer_table([row | {"data": "CIFAR-10"}])
+    assert text["difference"] == "+0.10 (+0.00 to +0.20)" and text["passes"] == "2 forward, 1 backward"
+
+
+def test_assert_task_and_detector_aurocs_can_fail(study):
+    findings.assert_task_aurocs(study, NETWORK, {"near OOD": {"energy": 0.93}})
+    with pytest.raises(AssertionError, match="compute it again"):
+        findings.assert_task_aurocs(study, NETWORK, {"near OOD": {"energy": 0.8}})
+    findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.3})
+    with pytest.raises(AssertionError, match="compute it again"):
+        findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.5})
