@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tutorial_lib import uncertainty as U
 from tutorial_lib.gradients import (
+    Objective,
     confounding_label_loss,
     cross_entropy,
     input_gradient_of_norms,
@@ -22,11 +23,13 @@ from tutorial_lib.gradients import (
 from tutorial_lib.metrics import auroc, fpr_at_tpr
 from tutorial_lib.uncertainty.perturbations import normalized_gradient, project
 
-SPLITS = 3
+SPLITS = 2
 NORMAL, NOISE = "normal", "noise"
 FITTED_FREE_SCORES = {"max softmax": U.msp_score, "energy": U.energy_score}
-LOGIT_SCORES, FEATURES, GRADIENTS = "cheap scores", "features", "gradients"
-STEPS = 30  # of the adaptive attack
+TWO_SIDED = "two-sided energy"  # the distance from the median energy of normal training images
+LOGIT_SCORES, FEATURES, ACTIVATIONS, GRADIENTS = "cheap scores", "features", "activations", "gradients"
+FEATURE_SETS = (LOGIT_SCORES, FEATURES, ACTIVATIONS, GRADIENTS)
+STEPS, MAX_RESTARTS, IMPROVEMENT = 40, 5, 0.005  # of the adaptive attack: it stops after two restarts without gain
 
 
 def make_generator(seed: int) -> torch.Generator:
@@ -59,6 +62,29 @@ class DetectorInputs(NamedTuple):
         return self.family == self.names.index(name)
 
 
+class LayerNorms(nn.Module):
+    """A network that returns logits, penultimate features, and the L2 norm of each layer's output, (N, C + d + L).
+
+    An objective can use each of them. A layer is a module with parameters of its own.
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor):
+        super().__init__()
+        self.model, self.head = model, last_linear_layer(model, x)
+        self.layers = [m for m in model.modules() if any(True for _ in m.parameters(recurse=False))]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, features and norms, (N, C + d + L)."""
+        features, norms = [], []
+        handles = [self.head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))]
+        handles += [m.register_forward_hook(lambda *a: norms.append(a[2].flatten(1).norm(dim=1))) for m in self.layers]
+        try:
+            return torch.cat([self.model(x), features[0], torch.stack(norms, 1)], 1)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
 def detector_features(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Return scores that need no training, (N,), and features on which a detector can be trained, (N, F)."""
     z, h = penultimate_features(model, x)
@@ -67,6 +93,7 @@ def detector_features(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     features |= {
         LOGIT_SCORES: torch.stack(logit_scores, 1),
         FEATURES: h,
+        ACTIVATIONS: model_outputs(LayerNorms(model, x[:1]), x)[:, z.shape[1] + h.shape[1] :],
         GRADIENTS: U.confounding_gradient_norms(model, x, group_by="tensor"),
     }
     return {name: value.cpu() for name, value in features.items()}
@@ -90,68 +117,72 @@ def features_of_attacks(model: nn.Module, x: Tensor, y: Tensor, attacked: dict[s
 
 def fit_detector(feature_set: str) -> U.PurviewDetector:
     """Return a detector with the hidden widths of the published code; a linear one would disadvantage the features."""
-    return U.PurviewDetector((40, 20), log=feature_set == GRADIENTS)
+    return U.PurviewDetector((40, 20), log=feature_set in (ACTIVATIONS, GRADIENTS))
 
 
-def transfer_matrix(name: str, inputs: DetectorInputs, seed: int) -> list[dict]:
-    """Return the AUROC on every attack of detectors trained on one attack or all but one, and of untrained scores."""
-    cells: dict[tuple[str, str, str], list[float]] = {}
-    families = inputs.names[1:]
+def auroc_influence(normal: Tensor, abnormal: Tensor, normal_ids: Tensor, abnormal_ids: Tensor, n: int) -> Tensor:
+    """Return the influence of each of ``n`` original images on an AUROC, (n,).
+
+    The square root of the sum of squares is the standard error of the AUROC if images are sampled; a normal image and
+    the attacked ones that are made from it are one sample (DeLong et al., Biometrics 1988, with clusters).
+    """
+    higher = (abnormal[:, None] > normal).double() + 0.5 * (abnormal[:, None] == normal).double()
+    area, influence = higher.mean(), torch.zeros(n, dtype=torch.float64)
+    influence.index_add_(0, abnormal_ids, (higher.mean(1) - area) / len(abnormal))
+    return influence.index_add_(0, normal_ids, (higher.mean(0) - area) / len(normal))
+
+
+def scores_of_split(inputs: DetectorInputs, train: Tensor) -> dict[tuple[str, str], Tensor]:
+    """Return the scores of all images, by feature set and by the attacks on which a detector was trained."""
+    normal, families = inputs.of(NORMAL) & train, inputs.names[1:]
     attacks = [family for family in families if family != NOISE]
     training_sets = {family: [family] for family in families}
     training_sets |= {f"all but {family}": [other for other in attacks if other != family] for family in attacks}
+    scores = {(name, "nothing"): inputs.features[name] for name in FITTED_FREE_SCORES}
+    energy = inputs.features["energy"]
+    scores[TWO_SIDED, "nothing"] = (energy - energy[normal].median()).abs()
+    for feature_set in FEATURE_SETS:
+        values = inputs.features[feature_set]
+        for trained_on, train_families in training_sets.items():
+            positives = torch.stack([inputs.of(family) for family in train_families]).any(0)
+            detector = fit_detector(feature_set).fit(values[normal], values[positives & train])
+            scores[feature_set, trained_on] = detector.score(values)
+    return scores
+
+
+def transfer_matrix(name: str, inputs: DetectorInputs, seed: int) -> list[dict]:
+    """Return the AUROC on every attack of detectors trained on one attack or all but one, and of untrained scores.
+
+    The rows of gradient norms also contain the paired difference from the same detector on other feature sets.
+    """
+    cells: dict[tuple[str, str, str], list[float]] = {}
+    influences: dict[tuple[str, str, str], Tensor] = {}
+    ids, n = inputs.image_ids, int(inputs.image_ids.max()) + 1
     for split in range(SPLITS):
-        train = U.group_train_mask(inputs.image_ids, generator=make_generator(100 * seed + split))
-        normal = inputs.of(NORMAL)
-        scores = {(feature_set, "nothing"): inputs.features[feature_set] for feature_set in FITTED_FREE_SCORES}
-        for feature_set in (LOGIT_SCORES, FEATURES, GRADIENTS):
-            values = inputs.features[feature_set]
-            for trained_on, train_families in training_sets.items():
-                positives = torch.stack([inputs.of(family) for family in train_families]).any(0)
-                detector = fit_detector(feature_set).fit(values[normal & train], values[positives & train])
-                scores[feature_set, trained_on] = detector.score(values)
-        for (feature_set, trained_on), score in scores.items():
-            for family in families if not trained_on.startswith("all but ") else [trained_on.removeprefix("all but ")]:
-                value = auroc(score[normal & ~train], score[inputs.of(family) & ~train])
-                cells.setdefault((feature_set, trained_on, family), []).append(value)
-    base = {"kind": "detector", "network": name}
-    spread = lambda v: {
-        "auroc": format_value(sum(v) / len(v)),
-        "low": format_value(min(v)),
-        "high": format_value(max(v)),
-        "splits": len(v),
-    }
-    return [
-        {
-            **base,
-            "input": r,
-            "trained on": t,
-            "tested": tested_on,
-            "images": int(inputs.of(tested_on).sum()),
-            **spread(v),
-        }
-        for (r, t, tested_on), v in cells.items()
-    ]
+        train = U.group_train_mask(ids, generator=make_generator(100 * seed + split))
+        normal = inputs.of(NORMAL) & ~train
+        for (feature_set, trained_on), score in scores_of_split(inputs, train).items():
+            left_out = trained_on.removeprefix("all but ")
+            for family in inputs.names[1:] if left_out == trained_on else [left_out]:
+                cell, tested = (feature_set, trained_on, family), inputs.of(family) & ~train
+                cells.setdefault(cell, []).append(auroc(score[normal], score[tested]))
+                influence = auroc_influence(score[normal], score[tested], ids[normal], ids[tested], n)
+                influences[cell] = influences.get(cell, torch.zeros(n).double()) + influence / SPLITS
+    rows = []
+    for cell, values in cells.items():
+        feature_set, trained_on, family = cell
+        row = {"kind": "detector", "network": name, "input": feature_set, "trained on": trained_on, "tested": family}
+        row |= {"images": int(inputs.of(family).sum()), "splits": SPLITS}
+        row |= {"auroc": format_value(sum(values) / SPLITS), "auroc_se": format_value(influences[cell].norm())}
+        for other in (LOGIT_SCORES, FEATURES, ACTIVATIONS) if feature_set == GRADIENTS else ():
+            control = (other, trained_on, family)
+            row[f"over {other}"] = format_value((sum(values) - sum(cells[control])) / SPLITS)
+            row[f"over {other}_se"] = format_value((influences[cell] - influences[control]).norm())
+        rows.append(row)
+    return rows
 
 
 # Adaptive attacks.
-
-
-class ClassifierWithDetector(nn.Module):
-    """A network that returns its logits and features together, (N, C + d), so that an objective can use either."""
-
-    def __init__(self, model: nn.Module, head: nn.Linear):
-        super().__init__()
-        self.model, self.head = model, head
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits and features, (N, C + d)."""
-        features = []
-        handle = self.head.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))
-        try:
-            return torch.cat([self.model(x), features[0]], 1)
-        finally:
-            handle.remove()
 
 
 def log_odds(detector: U.PurviewDetector, features: Tensor) -> Tensor:
@@ -163,35 +194,65 @@ def log_odds(detector: U.PurviewDetector, features: Tensor) -> Tensor:
     return hidden[:, 0]
 
 
-Slope = Callable[
-    [Tensor], tuple[Tensor, Tensor]
-]  # images -> the detector score of each image and its gradient with respect to the image
+# images -> the detector score of each image and its gradient with respect to the image
+Slope = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def detector_input_gradients(model: nn.Module, x: Tensor, detectors: dict[str, U.PurviewDetector]) -> dict[str, Slope]:
-    """Return score and input gradient of the untrained energy, of two trained detectors, and of their sum."""
-    head = last_linear_layer(model, x)
-    model_with_features, classes = ClassifierWithDetector(model, head), head.out_features
+def detector_input_gradients(
+    model: nn.Module, x: Tensor, detectors: dict[str, U.PurviewDetector], energy: float
+) -> dict[str, Slope]:
+    """Return score and input gradient of the distance from a median energy, and of the trained detectors."""
+    network = LayerNorms(model, x)
+    classes, d = network.head.out_features, network.head.in_features
 
-    def at_outputs(network: nn.Module, score: Callable[[Tensor], Tensor]) -> Slope:
+    def at_outputs(score: Callable[[Tensor], Tensor]) -> Slope:
         def slope(x: Tensor) -> tuple[Tensor, Tensor]:
-            outputs, gradient = outputs_and_input_gradient(network, x, score)
+            outputs, gradient = outputs_and_input_gradient(network, x, score, check_independence=False)
             return score(outputs), gradient
 
         return slope
 
     def at_norms(x: Tensor) -> tuple[Tensor, Tensor]:
         score_of = partial(log_odds, detectors[GRADIENTS])
-        norms, gradient = input_gradient_of_norms(model, x, confounding_label_loss(), score_of, group_by="tensor")
+        options = {"group_by": "tensor", "check_independence": False}
+        norms, gradient = input_gradient_of_norms(model, x, confounding_label_loss(), score_of, **options)
         return score_of(norms), gradient
 
-    at_features = at_outputs(model_with_features, lambda out: log_odds(detectors[FEATURES], out[:, classes:]))
+    return {
+        TWO_SIDED: at_outputs(lambda out: (U.energy_score(out[:, :classes]) - energy).abs()),
+        FEATURES: at_outputs(lambda out: log_odds(detectors[FEATURES], out[:, classes : classes + d])),
+        ACTIVATIONS: at_outputs(lambda out: log_odds(detectors[ACTIVATIONS], out[:, classes + d :])),
+        GRADIENTS: at_norms,
+    }
 
-    def at_either(x: Tensor) -> tuple[Tensor, Tensor]:
-        (a, first_gradient), (b, second_gradient) = at_features(x), at_norms(x)
-        return a + b, first_gradient + second_gradient
 
-    return {"energy": at_outputs(model, U.energy_score), FEATURES: at_features, GRADIENTS: at_norms, "both": at_either}
+def margin_loss(z: Tensor, y: Tensor) -> Tensor:
+    """Return the largest wrong logit minus the logit of the label; above zero, the image is misclassified."""
+    return z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
+
+
+def random_start(x: Tensor, eps: float, generator: torch.Generator) -> Tensor:
+    """Return a random point of the ε-ball around each image; unlike in the library, each image has its own."""
+    return project(x + eps * (2 * torch.rand(x.shape, generator=generator).to(x) - 1), x, eps, "inf")
+
+
+def margin_pgd(
+    model: nn.Module, x: Tensor, y: Tensor, *, eps: float, steps: int, restarts: int, generator: torch.Generator
+) -> Tensor:
+    """Return which images projected gradient descent on the margin misclassifies at any step of any restart, (N,)."""
+    success, J = torch.zeros(len(x), dtype=torch.bool, device=x.device), Objective(margin_loss, y, classes=True)
+    for _ in range(restarts):
+        point = random_start(x, eps, generator)
+        for t in range(steps + 1):
+            rest = (~success).nonzero()[:, 0]
+            if not len(rest):
+                return success
+            at = point[rest]
+            z, gradient = outputs_and_input_gradient(model, at, J.select(rest), check_independence=False)
+            success[rest] = z.argmax(1) != y[rest]
+            step = 2 * eps * (1 - t / (steps + 1)) * normalized_gradient(gradient, "inf")
+            point[rest] = project(at + step, x[rest], eps, "inf")
+    return success
 
 
 def adaptive_attack(
@@ -203,27 +264,52 @@ def adaptive_attack(
     eps: float,
     steps: int = STEPS,
     lead: float = 1.0,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return adversarial images that evade a detector, and a mask of the images for which the attack succeeded.
+    """Return adversarial images that evade a detector, and their scores, infinite where the attack failed.
 
-    Each step increases the loss while the margin of the wrong class is below ``lead``, and reduces the detector score
-    otherwise. The result is, for each image, the misclassified point with the lowest score.
+    Each step increases the classification loss of an image while its margin is below ``lead``, and reduces the detector
+    score otherwise. The result is, for each image, the misclassified point with the lowest score.
     """
-    point, best, lowest = x.clone(), x.clone(), torch.full((len(x),), torch.inf, device=x.device)
+    point, best = (x if start is None else start).clone(), x.clone()
+    lowest = torch.full((len(x),), torch.inf, device=x.device, dtype=torch.float64)
     for t in range(steps + 1):
-        z, loss = outputs_and_input_gradient(model, point, cross_entropy(y))
-        score, score_gradient = score_and_gradient(point)
-        lower = (z.argmax(1) != y) & (score < lowest)
-        best[lower], lowest[lower] = point[lower], score[lower].to(lowest)
-        margin = z.scatter(1, y[:, None], -torch.inf).amax(1) - z.gather(1, y[:, None])[:, 0]
-        direction = torch.where(
-            (margin < lead).view(-1, *(1,) * (x.dim() - 1)),
-            normalized_gradient(loss, "inf"),
-            -normalized_gradient(score_gradient, "inf"),
-        )
+        z, gradient = outputs_and_input_gradient(model, point, cross_entropy(y), check_independence=t == 0)
+        direction = normalized_gradient(gradient, "inf")
+        wrong = (z.argmax(1) != y).nonzero()[:, 0]
+        if len(wrong):
+            score, score_gradient = score_and_gradient(point[wrong])
+            lower = wrong[score.double() < lowest[wrong]]
+            best[lower] = point[lower]
+            lowest[wrong] = lowest[wrong].minimum(score.double())
+            far = margin_loss(z, y)[wrong] >= lead
+            direction[wrong[far]] = -normalized_gradient(score_gradient[far], "inf")
         # The step size decreases linearly.
         point = project(point + eps / 2 * (1 - t / (steps + 1)) * direction, x, eps, "inf")
-    return best, lowest.isfinite()
+    return best, lowest
+
+
+def restarted_attack(
+    model: nn.Module, x: Tensor, y: Tensor, slope: Slope, normal: Tensor, *, eps: float, seed: int
+) -> tuple[Tensor, Tensor, list[dict]]:
+    """Return the best points of an adaptive attack over restarts, which of them succeed, and its results by restart.
+
+    The first run starts at the images, and the others at random points. Restarts end when the AUROC of the detector is
+    below ``IMPROVEMENT``, or when two restarts together have reduced it by less than that.
+    """
+    generator, rows = make_generator(seed), []
+    best, lowest = x.clone(), torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
+    for restart in range(MAX_RESTARTS):
+        start = random_start(x, eps, generator) if restart else x
+        points, scores = adaptive_attack(model, x, y, slope, eps=eps, steps=STEPS, start=start)
+        lower = scores < lowest
+        best[lower], lowest[lower] = points[lower], scores[lower]
+        success = lowest.isfinite()
+        area = format_value(auroc(normal, lowest[success])) if success.any() else 0.0
+        rows.append({"restart": restart, "auroc": area, "success": format_value(success.double().mean())})
+        if area < IMPROVEMENT or (restart >= 2 and rows[-3]["auroc"] - area < IMPROVEMENT):
+            break
+    return best, success, rows
 
 
 def adaptive_attack_rows(
@@ -242,53 +328,51 @@ def adaptive_attack_rows(
     train = U.group_train_mask(inputs.image_ids, generator=make_generator(100 * seed))
     positives = inputs.of("FGSM") | inputs.of("PGD")
 
-    def train_detectors(side: Tensor, generator_seed: int) -> dict[str, U.PurviewDetector]:
-        normal, abnormal = inputs.of(NORMAL) & side, positives & side
-        fit = lambda values, feature_set: fit_detector(feature_set).fit(
-            values[normal], values[abnormal], generator=make_generator(generator_seed)
-        )
-        return {feature_set: fit(inputs.features[feature_set], feature_set) for feature_set in (FEATURES, GRADIENTS)}
+    def slopes(side: Tensor, generator_seed: int) -> dict[str, Slope]:
+        detectors = {}
+        for feature_set in (FEATURES, ACTIVATIONS, GRADIENTS):
+            values, generator = inputs.features[feature_set], make_generator(generator_seed)
+            detectors[feature_set] = fit_detector(feature_set).fit(
+                values[inputs.of(NORMAL) & side], values[positives & side], generator=generator
+            )
+        energy = float(inputs.features["energy"][inputs.of(NORMAL) & side].median())
+        return detector_input_gradients(model, x[:1], detectors, energy)
+
+    def scores_of(slope: Slope, images: Tensor) -> Tensor:
+        return torch.cat([slope(part)[0] for part in images.split(32)]).double()
 
     # A black-box attacker trains a copy of the detector: with the same network and attacks, but other images.
-    copies = detector_input_gradients(model, x[:1], train_detectors(~train, seed + 1))
+    detectors, copies = slopes(train, seed), slopes(~train, seed + 1)
     rest = (~train[: len(x)]).nonzero()[:count, 0].to(x.device)
-    x, y, detectors = x[rest], y[rest], detector_input_gradients(model, x[:1], train_detectors(train, seed))
-    evaluated_detectors = {
-        detector: score_and_gradient for detector, score_and_gradient in detectors.items() if detector != "both"
-    }
-    scores_of = lambda score_and_gradient, x: torch.cat([score_and_gradient(part)[0] for part in x.split(32)])
-    normal = {
-        detector: scores_of(score_and_gradient, x) for detector, score_and_gradient in evaluated_detectors.items()
-    }
+    x, y = x[rest], y[rest]
+    normal = {detector: scores_of(slope, x) for detector, slope in detectors.items()}
     attempts = {attack: (attacked[attack][rest], None) for attack in ("FGSM", "PGD")}
-    attempts |= {
-        f"evading {detector}": adaptive_attack(model, x, y, score_and_gradient, eps=eps)
-        for detector, score_and_gradient in detectors.items()
-    }
-    attempts |= {
-        f"evading a copy of {detector}": adaptive_attack(model, x, y, copies[detector], eps=eps)
-        for detector in (FEATURES, GRADIENTS)
-    }
-    rows = []
+    base, rows = {"network": name, "images": len(x)}, []
+    for detector, slope in detectors.items():
+        points, success, runs = restarted_attack(model, x, y, slope, normal[detector], eps=eps, seed=seed)
+        attempts[f"evading {detector}"] = points, success
+        rows += [{"kind": "adaptive restarts", **base, "detector": detector, **run} for run in runs]
+    for detector in (FEATURES, ACTIVATIONS, GRADIENTS):
+        points, lowest = adaptive_attack(model, x, y, copies[detector], eps=eps)
+        attempts[f"evading a copy of {detector}"] = points, lowest.isfinite()
     for attack, (images, success) in attempts.items():
         success = model_outputs(model, images).argmax(1) != y if success is None else success
-        row = {
-            "kind": "adaptive",
-            "network": name,
-            "attack": attack,
-            "images": len(x),
-            "success": format_value(success.double().mean()),
-        }
-        for detector, score_and_gradient in evaluated_detectors.items():
-            score = scores_of(score_and_gradient, images[success])
+        row = {"kind": "adaptive", **base, "attack": attack, "success": format_value(success.double().mean())}
+        ids = torch.arange(len(x))
+        for detector, slope in detectors.items():
+            score = scores_of(slope, images[success])
+            influence = auroc_influence(normal[detector], score, ids, ids[success.cpu()], len(x))
             # At a false-positive rate of 5%.
-            detected = 1 - fpr_at_tpr(-score, -normal[detector], 0.95)
-            rows.append(
-                {
-                    **row,
-                    "detector": detector,
-                    "auroc": format_value(auroc(normal[detector], score)),
-                    "detected": format_value(detected),
-                }
-            )
+            detected = format_value(1 - fpr_at_tpr(-score, -normal[detector], 0.95))
+            area = {"auroc": format_value(auroc(normal[detector], score)), "auroc_se": format_value(influence.norm())}
+            rows.append({**row, "detector": detector, **area, "detected": detected})
+    # Where the attack is not yet complete: a single run with fewer steps or a larger budget.
+    rows_of_gradients = [row for row in rows if row["kind"] == "adaptive restarts" and row["detector"] == GRADIENTS]
+    complete = rows_of_gradients[-1]["auroc"] < IMPROVEMENT
+    for steps, factor in () if complete else ((STEPS // 4, 1), (STEPS // 2, 1), (STEPS, 4)):
+        _, lowest = adaptive_attack(model, x, y, detectors[GRADIENTS], eps=factor * eps, steps=steps)
+        success = lowest.isfinite()
+        row = {"kind": "adaptive strength", **base, "detector": GRADIENTS, "steps": steps}
+        row |= {"budget": round(255 * factor * eps), "success": format_value(success.double().mean())}
+        rows.append(row | {"auroc": format_value(auroc(normal[GRADIENTS], lowest[success]))})
     return rows

@@ -1,12 +1,21 @@
 """Adversarial attacks on signs and photographs: success by budget, confidence, minimal perturbations, transferability,
 detectors trained on one attack and tested on others, and adaptive attacks on the detectors.
+
+AutoAttack of the package torchattacks is a reference for our attacks; its rows are computed where it is installed
+(``pip install --no-deps torchattacks==3.5.1``).
 """
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from experiments._attack_detectors import (
     NOISE,
@@ -14,29 +23,39 @@ from experiments._attack_detectors import (
     features_of_attacks,
     format_value,
     make_generator,
+    margin_pgd,
     transfer_matrix,
 )
 from tutorial_lib import uncertainty as U
 from tutorial_lib.data import is_available, load
-from tutorial_lib.gradients import model_outputs
+from tutorial_lib.gradients import cross_entropy as exact_cross_entropy
+from tutorial_lib.gradients import input_gradient, model_outputs
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
 SIGNS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
-PHOTOS = "cifar10/resnet20"
-N_IMAGES, N_SLOW, N_DETECTED, N_ATTEMPTED = 200, 40, 300, 60
+PHOTOS = ("cifar10/resnet20", "cifar10/resnet56")
+DETAILED = (SIGNS[0], PHOTOS[0])  # minimal perturbations, stronger attacks and adaptive attacks only for these
+N_IMAGES, N_STRONG, N_SLOW, N_DETECTED, N_ATTEMPTED = 100, 60, 20, 140, 32
+SHARE = {PHOTOS[1]: 0.5}  # of the images, because a pass of this network costs almost three times as much
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
+STRONG_BUDGETS, STRONG_STEPS, STRONG_RESTARTS = (1, 2, 4, 8), 40, 3
 EXAMPLES_SHOWN = 8 / 255
-L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | {PHOTOS: 0.5}  # L2 norm
+L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | dict.fromkeys(PHOTOS, 0.5)  # L2 norm
+REFERENCE_BUDGETS = {SIGNS[0]: 8, PHOTOS[0]: 2}
+ROUNDED = "FGSM, rounded loss"
 # Means over fewer images than these are not reported.
 MINIMAL_ATTACKS = 10
 SMALL = {
     "N_IMAGES": 28,
+    "N_STRONG": 14,
     "N_SLOW": 2,
     "N_DETECTED": 42,
     "N_ATTEMPTED": 14,
     "BUDGETS": (2, 16),
+    "STRONG_BUDGETS": (8,),
+    "STRONG_STEPS": 4,
     "MINIMAL_ATTACKS": 1,
 }
 SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
@@ -49,8 +68,8 @@ def mean(values: Tensor) -> float | None:
 
 def select_correct(name: str, count: int, device) -> tuple[nn.Module, Tensor, Tensor]:
     """Return a network, the first ``count`` test images that it classifies correctly, and their labels."""
-    model = load_pretrained(name, device) if name == PHOTOS else network_of(name, device)
-    x, y = load("cifar10" if name == PHOTOS else "signs", "test", limit=2 * count, device=device)[:2]
+    model = load_pretrained(name, device) if name in PHOTOS else network_of(name, device)
+    x, y = load("cifar10" if name in PHOTOS else "signs", "test", limit=2 * count, device=device)[:2]
     correct = (model_outputs(model, x).argmax(1) == y).nonzero()[:count, 0]
     return model, x[correct], y[correct]
 
@@ -60,13 +79,37 @@ def perturbation_norms(adversarial: Tensor, x: Tensor) -> Tensor:
     return (adversarial - x).flatten(1).norm(dim=1)
 
 
+def rounded_input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Return the input gradient of PyTorch's cross-entropy, which is masked where the probability rounds to 1."""
+    parts = []
+    for images, labels in zip(x.split(64), y.split(64), strict=True):
+        at = images.clone().requires_grad_()
+        parts.append(torch.autograd.grad(cross_entropy(model(at), labels, reduction="sum"), at)[0])
+    return torch.cat(parts)
+
+
+def masking_row(name: str, model: nn.Module, x: Tensor, y: Tensor) -> dict:
+    """Return how often the probability of the label rounds to 1, and how the sign of the rounded gradient suffers."""
+    saturated = model_outputs(model, x).softmax(1).gather(1, y[:, None])[:, 0] == 1
+    exact, rounded = input_gradient(model, x, exact_cross_entropy(y)), rounded_input_gradient(model, x, y)
+    agreement = (exact.sign() == rounded.sign()).flatten(1).double().mean(1)
+    row = {"kind": "masking", "network": name, "images": len(x), "saturated": format_value(saturated.double().mean())}
+    row |= {"agreement, saturated": mean(agreement[saturated]), "agreement, others": mean(agreement[~saturated])}
+    exact_attack, rounded_attack = ((x + 2 / 255 * g.sign()).clamp(0, 1) for g in (exact, rounded))
+    for title, adversarial in (("exact", exact_attack), ("rounded", rounded_attack)):
+        row[f"success, saturated, {title}"] = mean((model_outputs(model, adversarial).argmax(1) != y)[saturated])
+    return row
+
+
 def success_by_budget(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
     """Return success rates, confidences and the AUROC of maximum softmax by budget, with noise as the control."""
     ways = {
         NOISE: lambda eps: U.random_noise(x, eps=eps, generator=make_generator(seed)),
         "FGSM": lambda eps: U.fgsm(model, x, y, eps=eps),
+        ROUNDED: lambda eps: (x + eps * rounded.sign()).clamp(0, 1),
         "PGD": lambda eps: U.pgd(model, x, y, eps=eps, generator=make_generator(seed)),
     }
+    rounded = rounded_input_gradient(model, x, y)
     before = model_outputs(model, x)
     rows = []
     for attack, way in ways.items():
@@ -86,6 +129,35 @@ def success_by_budget(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: i
             area = format_value(auroc(normal_scores, adversarial_scores)) if success.sum() >= MINIMAL_ATTACKS else None
             rows.append({**row, "max softmax": area, "L2": mean(perturbation_norms(adversarial, x))})
     return rows
+
+
+def strength_rows(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
+    """Return the success rates of attacks of increasing strength on the same images."""
+    rows = []
+    for budget in STRONG_BUDGETS:
+        eps, strong = budget / 255, {"steps": STRONG_STEPS, "restarts": STRONG_RESTARTS}
+        ten_steps = U.pgd(model, x, y, eps=eps, generator=make_generator(seed))
+        success = {
+            "FGSM": model_outputs(model, U.fgsm(model, x, y, eps=eps)).argmax(1) != y,
+            "PGD": model_outputs(model, ten_steps).argmax(1) != y,
+            "PGD on the margin, with restarts": margin_pgd(
+                model, x, y, eps=eps, generator=make_generator(seed), **strong
+            ),
+        }
+        row = {"kind": "strength", "network": name, "budget": budget, "images": len(x)}
+        rows += [{**row, "attack": attack, "success": mean(fooled)} for attack, fooled in success.items()]
+    return rows
+
+
+def reference_rows(name: str, model: nn.Module, x: Tensor, y: Tensor) -> list[dict]:
+    """Return the success rates of AutoAttack on the same images."""
+    from torchattacks import AutoAttack
+
+    budget = REFERENCE_BUDGETS[name]
+    attack = AutoAttack(model, norm="Linf", eps=budget / 255, version="standard", n_classes=int(y.max()) + 1, seed=0)
+    fooled = model_outputs(model, attack(x, y)).argmax(1) != y
+    row = {"kind": "strength", "network": name, "budget": budget, "images": len(x), "attack": "AutoAttack"}
+    return [{**row, "success": mean(fooled), "package": f"torchattacks {version('torchattacks')}"}]
 
 
 def minimal_perturbations(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
@@ -130,15 +202,12 @@ def transferability(models: dict[str, nn.Module], x: Tensor, y: Tensor, seed: in
 
 
 def detector_rows_by_attack(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> dict[str, Tensor]:
-    """Return the adversarial images of each attack, and noise of the largest size; "PGD, first" stops at a success."""
+    """Return the adversarial images of each attack, and noise of the largest size."""
     return {
         NOISE: U.random_noise(x, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
         "FGSM": U.fgsm(model, x, y, eps=EXAMPLES_SHOWN),
         "PGD": U.pgd(model, x, y, eps=EXAMPLES_SHOWN, generator=make_generator(seed)),
         "PGD, L2": U.pgd(model, x, y, eps=L2_BUDGET[name], norm=2, generator=make_generator(seed)),
-        "PGD, first": U.bim(
-            model, x, y, eps=EXAMPLES_SHOWN, alpha=EXAMPLES_SHOWN / 16, n_steps=16, return_point="first"
-        ),
         "DeepFool": U.deepfool(model, x, y),
     }
 
@@ -159,31 +228,47 @@ def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, attacked
 
 
 def part_names() -> list[str]:
-    """Return the names of the parts: budgets and detectors of each network, and the transfer between networks."""
-    networks = (*SIGNS, *([PHOTOS] if is_available("cifar10") else []))
-    return [f"{kind}, {name}" for name in networks for kind in ("budgets", "detectors")] + ["transfer"]
+    """Return the names of the parts: kinds of measurements with a network, and transfer between networks."""
+    photos = PHOTOS if is_available("cifar10") else ()
+    parts = [f"budgets, {name}" for name in (*SIGNS[:1], *photos)]
+    parts += [f"detectors, {name}" for name in (*SIGNS[:1], *photos)]
+    kinds = ("adaptive", *(["reference"] if find_spec("torchattacks") else []))
+    parts += [f"{kind}, {name}" for kind in kinds for name in DETAILED if name not in PHOTOS or photos]
+    return parts + ["transfer, signs"] + ["transfer, photographs"] * bool(photos)
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one part."""
     kind, _, name = part.partition(", ")
     if kind == "transfer":
-        x, y = load("signs", "test", limit=N_IMAGES, device=device)[:2]
-        return transferability({name: network_of(name, device) for name in SIGNS}, x, y, seed)
-    model, x, y = select_correct(name, N_DETECTED, device)
+        networks = SIGNS if name == "signs" else PHOTOS
+        x, y = load("signs" if name == "signs" else "cifar10", "test", limit=N_IMAGES, device=device)[:2]
+        return transferability({name: select_correct(name, 1, device)[0] for name in networks}, x, y, seed)
+    share = SHARE.get(name, 1)
+    model, x, y = select_correct(name, round(N_DETECTED * share), device)
+    if kind == "reference":
+        return reference_rows(name, model, x[:N_STRONG], y[:N_STRONG])
     if kind == "budgets":
-        return success_by_budget(name, model, x[:N_IMAGES], y[:N_IMAGES], seed) + minimal_perturbations(
-            name, model, x[:N_SLOW], y[:N_SLOW], seed
-        )
+        some = x[: round(N_IMAGES * share)], y[: round(N_IMAGES * share)]
+        rows = success_by_budget(name, model, *some, seed) + [masking_row(name, model, *some)]
+        if name in DETAILED:
+            rows += strength_rows(name, model, x[:N_STRONG], y[:N_STRONG], seed)
+            rows += minimal_perturbations(name, model, x[:N_SLOW], y[:N_SLOW], seed)
+        return rows
     attacked = detector_rows_by_attack(name, model, x, y, seed)
     inputs = features_of_attacks(model, x, y, attacked)
-    rows = describe_attacks(name, model, x, y, attacked) + transfer_matrix(name, inputs, seed)
-    if name in (SIGNS[0], PHOTOS):
-        rows += adaptive_attack_rows(name, model, x, y, attacked, inputs, seed, eps=EXAMPLES_SHOWN, count=N_ATTEMPTED)
-    return rows
+    if kind == "adaptive":
+        return adaptive_attack_rows(name, model, x, y, attacked, inputs, seed, eps=EXAMPLES_SHOWN, count=N_ATTEMPTED)
+    return describe_attacks(name, model, x, y, attacked) + transfer_matrix(name, inputs, seed)
 
 
 def data_sources() -> list[dict]:
-    """Return the data sets that the table depends on."""
+    """Return the data sets and the package that the table depends on."""
     sets = [load("cifar10", "test", limit=2 * N_DETECTED)] if is_available("cifar10") else []
-    return [{"subset": images.description, "sha256": images.sha256} for images in sets]
+    sources = [{"subset": images.description, "sha256": images.sha256} for images in sets]
+    spec = find_spec("torchattacks")
+    if spec and spec.origin:
+        code = b"".join(file.read_bytes() for file in sorted(Path(spec.origin).parent.rglob("*.py")))
+        name = f"the code of torchattacks {version('torchattacks')}"
+        sources.append({"subset": name, "sha256": hashlib.sha256(code).hexdigest()})
+    return sources

@@ -9,18 +9,25 @@ from functools import cache
 from statistics import mean
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, load, render, sample_scenes
 from tutorial_lib.data.registry import CIFAR10_CLASSES
-from tutorial_lib.gradients import bernoulli_nll, objective_values, reconstruction_mse
+from tutorial_lib.gradients import bernoulli_nll, model_outputs, objective_values, reconstruction_mse
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import StridedAutoencoder, VariationalAutoencoder
-from tutorial_lib.uncertainty import GradCon, PurviewDetector, add_gaussian_noise, layer_gradient_features
+from tutorial_lib.uncertainty import (
+    GradCon,
+    MahalanobisDetector,
+    PurviewDetector,
+    add_gaussian_noise,
+    layer_gradient_features,
+)
 
 SIZE, BATCH = 28, 16
 SEEDS = (0, 1, 2)
 ALPHAS = (0.0, 0.03)
+FORWARD = "forward, "  # how the names of the parts with controls begin
 STEPS, STEPS_LONG, VAE_STEPS = 300, 1_200, 600
 LONG = {"signs": ("speed 30",), "cifar10": ("airplane",)}  # trained four times as long as well, with the first seed
 N_IMAGES, N_TEST, N_CORRUPTED = (
@@ -130,6 +137,37 @@ def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
     }
 
 
+def activation_norms(network: nn.Module, x: Tensor) -> Tensor:
+    """Return the logarithm of the norm of the output of each layer with parameters, (N, L)."""
+    norms: list[Tensor] = []
+    layers = [m for m in network.modules() if any(True for _ in m.parameters(recurse=False))]
+    handles = [m.register_forward_hook(lambda *a: norms.append(a[2].flatten(1).norm(dim=1))) for m in layers]
+    try:
+        model_outputs(network, x, batch_size=len(x), check_independence=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return torch.stack(norms, 1).log()
+
+
+def fit_forward_controls(detector: GradCon, images: Tensor) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return a function that computes two scores of the same autoencoder that need no backward pass.
+
+    The two-sided reconstruction error is the distance from the median error of the training images. The activations
+    are the Mahalanobis distance of the norms of all layers' outputs from those of the training images.
+    """
+    median = detector.score(images, "reconstruction").median()
+    norms = activation_norms(detector.network, images)
+    distance = MahalanobisDetector(1e-3).fit(norms, torch.zeros(len(norms), dtype=torch.long))
+
+    def score(x: Tensor) -> dict[str, Tensor]:
+        error = detector.score(x, "reconstruction")
+        activations = distance.score(activation_norms(detector.network, x))
+        return {"two-sided reconstruction": (error - median).abs(), "activations": activations}
+
+    return score
+
+
 def train_vae(images: Tensor, seed: int, steps: int) -> VariationalAutoencoder:
     """Return a trained VAE."""
     network = VariationalAutoencoder(images.shape[1], generator=make_generator(seed)).to(images.device)
@@ -206,19 +244,34 @@ def average_rows(rows: list[dict], *columns: str) -> list[dict]:
 
 
 def part_names() -> list[str]:
-    """Return the names of the parts."""
-    return [
+    """Return the names of the parts: of each class and seed, and of the controls for the first seed."""
+    parts = [
         f"{dataset}, {normal}, {own_seed}"
         for dataset, (_, normals) in DATASETS.items()
         for normal in normals
         for own_seed in SEEDS
     ]
+    return parts + [FORWARD + part for part in parts if part.endswith(f", {SEEDS[0]}")]
+
+
+def forward_control_rows(dataset: str, normal: str, seed: int, device) -> list[dict]:
+    """Return the AUROC of the controls without a backward pass, for the autoencoder without the constraint."""
+    images, same, others = DATASETS[dataset][0](normal, seed, device)
+    score = fit_forward_controls(gradcon(images, 0.0, seed, STEPS), images)
+    areas = aurocs(score(same), score(others))
+    rows = [{"kind": "forward control", "dataset": dataset, "normal": normal, "seed": seed, **areas}]
+    if dataset == "signs":
+        base = {"kind": "corruption, forward control", "normal": normal, "seed": seed, "alpha": 0.0}
+        rows += [{**base, **row} for row in corruption_rows(score, same, seed)]
+    return rows
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one normal class and one seed, counted from the seed of the experiment."""
-    dataset, normal, own_seed = part.split(", ")
+    dataset, normal, own_seed = part.removeprefix(FORWARD).split(", ")
     rows, own_seed = [], seed + int(own_seed)
+    if part.startswith(FORWARD):
+        return forward_control_rows(dataset, normal, own_seed, device)
     images, same, others = DATASETS[dataset][0](normal, own_seed, device)
     base = {"dataset": dataset, "normal": normal, "seed": own_seed}
     # Baselines without a network: the distance to the mean normal image, and the error of a black image.
@@ -257,12 +310,13 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
 
 
 def join_parts(parts: list[list[dict]]) -> list[dict]:
-    """Return the rows of classes and novelty, then corruptions averaged in two ways, then each size once."""
+    """Return the rows of classes, novelty and controls, then corruptions averaged in two ways, then each size once."""
     of_kinds: dict[str, list[dict]] = {}
     for row in (row for rows in parts for row in rows):
         of_kinds.setdefault(row["kind"], []).append(row)
-    rows, sizes = of_kinds["class"] + of_kinds["novelty"], of_kinds["size"]
-    for kind in ("corruption", "corruption, novelty scores", "corruption, mean image"):
+    rows, sizes = of_kinds["class"] + of_kinds["novelty"] + of_kinds["forward control"], of_kinds["size"]
+    corruptions = ("corruption", "corruption, novelty scores", "corruption, mean image", "corruption, forward control")
+    for kind in corruptions:
         kind_rows = of_kinds.get(kind, [])
         rows += average_rows(kind_rows, "kind", "alpha", "corruption", "level")
         rows += [{**row, "kind": f"{kind}, by sign"} for row in average_rows(kind_rows, "alpha", "normal", "seed")]

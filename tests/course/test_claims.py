@@ -135,6 +135,14 @@ def test_computed_verdicts_come_from_stored_intervals(claim):
 def test_number_of_computed_verdicts():
     computed = {claim.id for claim in claims.CLAIMS if claim.computed}
     assert computed == {
+        "adaptive",
+        "detected",
+        "engineered",
+        "gradcon",
+        "gradcon-constraint",
+        "gradcon-corruptions",
+        "gradcon-signs",
+        "masked",
         "neighbours",
         "sanity",
         "contrast-photographs",

@@ -61,6 +61,20 @@ def test_gradcon_experiment_aurocs_match_detector_scores(tiny):
     torch.testing.assert_close(study.gradcon_scores(detector, same)["norm"], norms.norm(dim=1))
 
 
+def test_forward_controls_measure_distances_from_training_images(tiny):
+    images, same, _ = study.signs("stop", 0, "cpu")
+    detector = study.gradcon(images, 0.0, 0, 6)
+    score = study.fit_forward_controls(detector, images)
+    error = detector.score(images, "reconstruction")
+    two_sided = (detector.score(same, "reconstruction") - error.median()).abs()
+    torch.testing.assert_close(score(same)["two-sided reconstruction"], two_sided)
+    layers = [m for m in detector.network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    norms = study.activation_norms(detector.network, same)
+    assert norms.shape[0] == len(same) and norms.shape[1] >= len(layers)
+    # Images of another brightness have other norms in all layers.
+    assert score(0.2 * images)["activations"].min() > score(images)["activations"].max()
+
+
 def test_fit_novelty_classifier_scores_match_vae(tiny):
     images, same, _ = study.signs("stop", 0, "cpu")
     network = study.train_vae(images, 0, 6)
@@ -103,8 +117,11 @@ def test_gradcon_table_is_complete():
                 assert rows.query("steps == @study.STEPS")["seed"].tolist() == list(study.SEEDS)
             novelty = table.query("kind == 'novelty' and dataset == @dataset and normal == @normal")
             assert len(novelty) == len(study.SEEDS)
+            controls = table.query("kind == 'forward control' and dataset == @dataset and normal == @normal")
+            assert controls["seed"].tolist() == [study.SEEDS[0]]
         weights = table.query("kind == 'size' and dataset == @dataset")["weights"]
         assert (weights == (230_721 if dataset == "mnist" else 232_771)).all()
+    assert len(table.query("kind == 'corruption, forward control'")) == len(CORRUPTIONS) * len(SEVERITIES)
     for alpha in study.ALPHAS:
         rows = table.query("kind == 'corruption' and alpha == @alpha")
         assert [*zip(rows["corruption"], rows["level"], strict=True)] == [

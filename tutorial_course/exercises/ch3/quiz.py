@@ -49,30 +49,34 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "After ten steps the network is more confident of the wrong class than it was of the correct one. Maximum "
-        "softmax then …",
+        "After PGD with ten steps, the network is more confident in the wrong class than it was in the correct one. "
+        "The maximum softmax probability then …",
         {
             "rates the image as less abnormal than normal images.": (
-                "It measures the confidence of the network, which the attack has increased."
+                "The score is one minus the confidence of the network, which the attack has increased."
             ),
             "still detects it: attacked images lie near the boundary.": (
-                "Images of minimal attacks do. This attack continued past the decision boundary."
+                "This is true for attacks that stop at the boundary, such as DeepFool. PGD continues beyond it."
             ),
-            "is undefined.": "Compute it; the cell is above. It is a probability like any other.",
+            "is undefined.": (
+                "It is computed from the logits as for every other image; see the first rows in section 3.6."
+            ),
             "is unaffected, as the image looks the same.": (
-                "Compute it; the cell is above. The score depends on the logits, not on how the image looks."
+                "The score depends on the logits, which the attack changes although the image looks the same."
             ),
         },
         correct=0,
     ),
     Question(
-        "Suppose the detector detects this attack with an AUROC of .99. You may release it …",
+        "Suppose that a detector has an AUROC of 0.99 on this attack. You may release it …",
         {
             "without further tests.": (
-                "An adaptive attacker adds your score to the loss. The last table of 3.6 shows what is left then."
+                "An adaptive attacker also reduces the score of the detector. Section 3.6 shows what remains then."
             ),
-            "if the budget is small.": "Smaller changes are harder to detect, not easier.",
-            "if it is kept secret.": "Attacks transfer: an attacker can train a similar detector and attack that one.",
+            "if the budget is small.": "A smaller perturbation is not easier to detect.",
+            "if it is kept secret.": (
+                "An attacker can train a copy of the detector, and the attack on the copy often transfers."
+            ),
             "after a test against an attacker who knows it.": (
                 "The performance that counts is the one against an adaptive attacker."
             ),

@@ -1,8 +1,26 @@
 """The numbers behind the sentences of chapter 3."""
 
 from tutorial_course.findings.ch3.answer import anomaly_rows, answer_rows, answer_table, best_scores, open_set_row
+from tutorial_course.findings.ch3.attacks import (
+    adaptive_auroc,
+    auroc_interval,
+    difference_interval,
+    fit_attack_scores,
+    half_success_budget,
+    success_interval,
+    transfer_range,
+)
+from tutorial_course.findings.ch3.attacks_boundary import margin_along_step, wrong_prediction_aurocs
 from tutorial_course.findings.ch3.corruption import blur_transfer_accuracy, severity_curves, vae_accuracy_lead
 from tutorial_course.findings.ch3.generative import novelty_lead
+from tutorial_course.findings.ch3.gradcon import (
+    GRADCON_COMPARISONS,
+    GRADCON_SCORES,
+    GRADCON_TESTS,
+    auroc_over_classes,
+    class_aurocs,
+    difference_over_classes,
+)
 from tutorial_course.findings.ch3.ood import (
     CIFAR_NETWORKS,
     GRADIENT_SCORES,
@@ -31,24 +49,36 @@ from tutorial_course.findings.ch3.trust import largest_deviation_classes
 
 __all__ = [
     "CIFAR_NETWORKS",
+    "GRADCON_COMPARISONS",
+    "GRADCON_SCORES",
+    "GRADCON_TESTS",
     "GRADIENT_SCORES",
     "MISCLASSIFICATIONS",
     "NETWORKS",
     "SIGN_NETWORKS",
     "TASKS",
+    "adaptive_auroc",
     "anomaly_rows",
     "answer_rows",
     "answer_table",
     "assert_detector_aurocs",
     "assert_set_aurocs",
     "assert_task_aurocs",
+    "auroc_interval",
+    "auroc_over_classes",
     "best_scores",
     "blur_transfer_accuracy",
+    "class_aurocs",
     "detector_auroc",
     "detector_lead",
     "detector_pair",
+    "difference_interval",
+    "difference_over_classes",
     "factor_aurocs",
+    "fit_attack_scores",
+    "half_success_budget",
     "largest_deviation_classes",
+    "margin_along_step",
     "norms_by_layer",
     "novelty_lead",
     "open_set_curve",
@@ -58,11 +88,14 @@ __all__ = [
     "score_by_task",
     "score_interval",
     "score_table",
-    "task_score_table",
     "set_title",
     "severity_curves",
     "single_network_scores",
     "stored_lead",
     "stored_value",
+    "success_interval",
+    "task_score_table",
+    "transfer_range",
     "vae_accuracy_lead",
+    "wrong_prediction_aurocs",
 ]

@@ -12,6 +12,7 @@ from tutorial_course.results.claims.rules import (
     ACCURACY_MARGIN,
     AUROC_MARGIN,
     AUTHORS_FILES,
+    CHANCE,
     CIFAR,
     CONFIRMED_HERE,
     CONTROL_AS_GOOD,
@@ -19,7 +20,6 @@ from tutorial_course.results.claims.rules import (
     NOT_CHECKED,
     NOT_CONFIRMED_HERE,
     OUR_DATA,
-    OUR_NETWORKS,
     OUR_TRAINING,
     OWN_CODE,
     SETTING_FIELDS,
@@ -30,10 +30,12 @@ from tutorial_course.results.claims.rules import (
     Evidence,
     Published,
     Setting,
+    proportion,
     table,
 )
 
 FIVE_NETWORKS = "three sign classifiers with ten layers; a published ResNet-20 and a published ResNet-56"
+ATTACKED_NETWORKS = "a sign classifier with ten layers; two published ResNets"
 GRADNORM_HERE = Setting(
     network=FIVE_NETWORKS,
     data="synthetic signs and CIFAR-10 against near-OOD and far-OOD images",
@@ -72,6 +74,21 @@ GRADTRUST_HERE = Setting(
     training=OUR_TRAINING,
     protocol="AUROC of correct against wrong predictions",
     implementation="ours, from the demonstration code",
+)
+
+GRADCON_PAPER = Setting(
+    network="a strided autoencoder",
+    data="CIFAR-10, MNIST, Fashion-MNIST by class; CURE-TSR",
+    training="all images of a class, up to a thousand epochs",
+    protocol="one normal class; score of reconstruction error and gradient alignment together",
+    implementation="the authors' code",
+)
+GRADCON_HERE = Setting(
+    network="the same autoencoder",
+    data="four synthetic signs; 400 images of each CIFAR-10 class",
+    training="three hundred steps",
+    protocol="one normal class, three training runs; four controls without a gradient; intervals over classes",
+    implementation="ours, from the authors' equations and code",
 )
 
 
@@ -177,37 +194,86 @@ def smaller_norms() -> str:
     )
 
 
-def _class_aurocs() -> pd.DataFrame:
-    """The AUROC of the scores of an autoencoder by weight of the constraint and dataset, after 300 steps."""
-    rows = table("gradcon").query("kind == 'class' and steps == 300")
-    return rows.groupby(["alpha", "dataset"])[["both", "reconstruction", "alignment", "mean image"]].mean()
+# Scores of GradCon's experiment: the weight of the constraint and the column.
+GRADCON, PLAIN_ERROR, MEAN_IMAGE = (0.03, "both"), (0.0, "reconstruction"), (None, "mean image")
+ACTIVATIONS, TWO_SIDED = (None, "activations"), (None, "two-sided reconstruction")
 
 
-def gradcon_both() -> str:
-    auroc = _class_aurocs()
-    plain, constrained = auroc.loc[0.0], auroc.loc[0.03, "both"]
-    error, blind = plain["reconstruction"], plain["mean image"]
-    return (
-        f"AUROC on images of other classes, signs: GradCon {constrained['signs']:.2f}, reconstruction error without "
-        f"the gradient constraint {error['signs']:.2f}, distance to the mean image {blind['signs']:.2f}; CIFAR-10: "
-        f"GradCon {constrained['cifar10']:.2f}, reconstruction error without the gradient constraint "
-        f"{error['cifar10']:.2f}, distance to the mean image {blind['cifar10']:.2f}"
-    )
+def _gradcon_aurocs(score: tuple[float | None, str], test: str) -> pd.Series:
+    """The AUROC of a score by normal class: on a dataset, or on corrupted signs."""
+    alpha, column = score
+    rows, forward = table("gradcon"), score in (ACTIVATIONS, TWO_SIDED)
+    if test == "corruptions":
+        control = ", forward control" if forward else ", mean image" if score == MEAN_IMAGE else ""
+        rows = rows[rows["kind"] == f"corruption{control}, by sign"]
+    elif forward:
+        rows = rows.query("kind == 'forward control' and dataset == @test")
+    else:
+        rows = rows.query("kind == 'class' and dataset == @test and steps == 300")
+    return (rows if alpha is None else rows[rows["alpha"] == alpha]).groupby("normal")[column].mean()
+
+
+def _mean_over_units(values: pd.Series) -> Estimate:
+    """The mean of a value per class, trained network or split, with its interval of Student's t distribution."""
+    half = float(student_t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
+    return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
+
+
+def _over_gradcon_control(test: str) -> Estimate:
+    """The paired lead of GradCon over the best of its controls that need no gradient of the loss."""
+    controls = [_gradcon_aurocs(score, test) for score in (PLAIN_ERROR, MEAN_IMAGE, ACTIVATIONS, TWO_SIDED)]
+    return _mean_over_units(_gradcon_aurocs(GRADCON, test) - max(controls, key=lambda control: control.mean()))
+
+
+def _gradcon_text(test: str) -> str:
+    """The AUROC of GradCon and of its controls as text."""
+    scores = {
+        "GradCon": GRADCON,
+        "reconstruction error": PLAIN_ERROR,
+        "two-sided reconstruction error": TWO_SIDED,
+        "activation norms": ACTIVATIONS,
+        "distance to the mean image": MEAN_IMAGE,
+    }
+    lead = _over_gradcon_control(test)
+    values = ", ".join(f"{name} {_gradcon_aurocs(score, test).mean():.2f}" for name, score in scores.items())
+    return f"{values}, lead over the best control {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})"
+
+
+def gradcon_signs_evidence() -> Evidence:
+    return Evidence([_over_gradcon_control("signs")], AUROC_MARGIN)
+
+
+def gradcon_signs() -> str:
+    return f"AUROC on signs of other classes, four normal classes: {_gradcon_text('signs')}"
+
+
+def gradcon_photographs_evidence() -> Evidence:
+    return Evidence([_over_gradcon_control("cifar10")], AUROC_MARGIN)
+
+
+def gradcon_photographs() -> str:
+    return f"AUROC on other CIFAR-10 classes, ten normal classes: {_gradcon_text('cifar10')}"
+
+
+def gradcon_corruptions_evidence() -> Evidence:
+    return Evidence([_over_gradcon_control("corruptions")], AUROC_MARGIN)
 
 
 def gradcon_corruptions() -> str:
-    auroc = table("gradcon").query("kind == 'corruption'").groupby("alpha")[["both", "reconstruction"]].mean()
-    return (
-        f"AUROC on corrupted images of the normal sign: GradCon {auroc.loc[0.03, 'both']:.2f}, reconstruction error "
-        f"without the gradient constraint {auroc.loc[0.0, 'reconstruction']:.2f}"
-    )
+    return f"AUROC on corrupted images of the normal sign, four normal classes: {_gradcon_text('corruptions')}"
+
+
+def gradcon_direction_evidence() -> Evidence:
+    score = (0.03, "alignment"), (0.0, "alignment")
+    leads = [_gradcon_aurocs(score[0], test) - _gradcon_aurocs(score[1], test) for test in ("signs", "cifar10")]
+    return Evidence([_mean_over_units(lead) for lead in leads], AUROC_MARGIN)
 
 
 def gradcon_direction() -> str:
-    alignment = _class_aurocs()["alignment"]
+    means = {alpha: _gradcon_aurocs((alpha, "alignment"), "cifar10").mean() for alpha in (0.03, 0.0)}
     return (
         "AUROC of the gradient alignment alone, CIFAR-10: trained with the gradient constraint "
-        f"{alignment[0.03, 'cifar10']:.2f}, trained without it {alignment[0.0, 'cifar10']:.2f}"
+        f"{means[0.03]:.2f}, trained without it {means[0.0]:.2f}"
     )
 
 
@@ -243,31 +309,111 @@ def novelty_vae_evidence() -> Evidence:
     rows = table("gradcon").query("kind == 'novelty'")
     by_class = rows.groupby(["dataset", "normal"])[["classifier on gradients", "squared error"]].mean()
     lead = by_class["classifier on gradients"] - by_class["squared error"]
-    return Evidence([_mean_over_runs(values) for _, values in lead.groupby("dataset")], AUROC_MARGIN)
+    return Evidence([_mean_over_units(values) for _, values in lead.groupby("dataset")], AUROC_MARGIN)
+
+
+ATTACKED = {SIGNS[0]: "signs", CIFAR: "CIFAR-10, ResNet-20", "cifar10/resnet56": "CIFAR-10, ResNet-56"}
+ADAPTIVELY_ATTACKED = SIGNS[0], CIFAR
+
+
+def _attack_success(network: str, attack: str) -> Estimate:
+    """The success rate of an attack within a budget of 8 gray levels."""
+    rows = table("attacks").query("kind == 'budget' and budget == 8 and network == @network and attack == @attack")
+    return proportion(rows["success"].iloc[0] * rows["images"].iloc[0], rows["images"].iloc[0])
+
+
+def engineered_evidence() -> Evidence:
+    return Evidence([_attack_success(n, "PGD") - _attack_success(n, "noise") for n in ATTACKED], ACCURACY_MARGIN)
 
 
 def engineered() -> str:
-    rows = table("attacks").query("kind == 'budget' and budget == 8")
-    attack, noise = (_signs_and_photos(rows[rows["attack"] == name], "success") for name in ("PGD", "noise"))
-    return (
-        f"success rate within a budget of 8 grey levels, signs: projected gradient descent with ten steps "
-        f"{attack[0]:.0%}, random noise {noise[0]:.1%}; CIFAR-10: projected gradient descent with ten steps "
-        f"{attack[1]:.0%}, random noise {noise[1]:.0%}"
+    rates = "; ".join(
+        f"{title}: FGSM {_attack_success(name, 'FGSM').value:.0%}, projected gradient descent with ten steps "
+        f"{_attack_success(name, 'PGD').value:.0%}, random noise {_attack_success(name, 'noise').value:.0%}"
+        for name, title in ATTACKED.items()
+    )
+    return f"success rate within a budget of 8 gray levels, {rates}"
+
+
+def masked_evidence() -> Evidence:
+    photos = list(ATTACKED)[1:]
+    leads = [_attack_success(n, "FGSM") - _attack_success(n, "FGSM, rounded loss") for n in photos]
+    # The two attacks use the same images, so that the interval of the difference is wider than a paired one.
+    rows = table("attacks").query("kind == 'masking' and saturated > 0")
+    for _, row in rows.iterrows():
+        n = row["images"] * row["saturated"]
+        exact, rounded = (proportion(row[f"success, saturated, {loss}"] * n, round(n)) for loss in ("exact", "rounded"))
+        leads.append(exact - rounded)
+    return Evidence(leads, ACCURACY_MARGIN)
+
+
+def masked() -> str:
+    rows = table("attacks").query("kind == 'masking' and saturated > 0").set_index("network")
+    texts = "; ".join(
+        f"{ATTACKED[name]}: {row['saturated']:.0%} of the images, loss rounded to single precision "
+        f"{row['success, saturated, rounded']:.0%}, exact loss {row['success, saturated, exact']:.0%}"
+        for name, row in rows.iterrows()
+    )
+    return f"success rate of FGSM with 2 gray levels on images whose probability is rounded to 1, {texts}"
+
+
+def _same_attack(network: str, attack: str) -> pd.Series:
+    """The row of the detector on gradient norms that is trained and tested on an attack."""
+    rows = table("attacks").query("kind == 'detector' and input == 'gradients' and network == @network")
+    return rows[(rows["trained on"] == attack) & (rows["tested"] == attack)].iloc[0]
+
+
+def _normal_estimate(row: pd.Series, column: str) -> Estimate:
+    """A stored value with the interval of its standard error."""
+    half = 1.959964 * row[f"{column}_se"]
+    return Estimate(row[column], row[column] - half, row[column] + half)
+
+
+def detected_evidence() -> Evidence:
+    rows = [_same_attack(name, attack) for name in ATTACKED for attack in ("FGSM", "PGD")]
+    return Evidence(
+        [_normal_estimate(row, "auroc") - CHANCE for row in rows],
+        AUROC_MARGIN,
+        over_control=[_normal_estimate(row, "over activations") for row in rows],
     )
 
 
 def detected() -> str:
-    attacks = table("attacks")
-    rows = attacks.query("kind == 'detector' and `trained on` == 'PGD' and tested == 'PGD'")
-    norms, features = (_signs_and_photos(rows[rows["input"] == r], "auroc") for r in ("gradients", "features"))
-    known = attacks.query("kind == 'adaptive' and attack == 'evading gradients' and detector == 'gradients'")
-    known = known.set_index("network")["auroc"]
-    return (
-        "AUROC on projected gradient descent, detectors trained on it, signs: gradient norms "
-        f"{norms[0]:.2f}, features {features[0]:.2f}; CIFAR-10: gradient norms {norms[1]:.2f}, features "
-        f"{features[1]:.2f}; AUROC of gradient norms on an adaptive attack that evades them: signs "
-        f"{known[SIGNS[0]]:.2f}, CIFAR-10 {known[CIFAR]:.2f}"
+    texts = []
+    for name, title in ATTACKED.items():
+        for attack in ("FGSM", "PGD"):
+            row = _same_attack(name, attack)
+            lead = _normal_estimate(row, "over activations")
+            texts.append(
+                f"{title}, {attack}: gradient norms {row['auroc']:.2f}, minus activation norms of all layers "
+                f"{lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})"
+            )
+    return f"AUROC of detectors trained and tested on the same attack, {'; '.join(texts)}"
+
+
+def _adaptive(network: str) -> tuple[pd.Series, pd.Series]:
+    """The row of the detector on gradient norms under PGD and under an adaptive attack."""
+    rows = table("attacks").query("kind == 'adaptive' and detector == 'gradients' and network == @network")
+    rows = rows.set_index("attack")
+    return rows.loc["PGD"], rows.loc["evading gradients"]
+
+
+def adaptive_evidence() -> Evidence:
+    pairs = [_adaptive(name) for name in ADAPTIVELY_ATTACKED]
+    return Evidence(
+        [_normal_estimate(pgd, "auroc") - _normal_estimate(own, "auroc") for pgd, own in pairs], AUROC_MARGIN
     )
+
+
+def adaptive() -> str:
+    texts = []
+    for name in ADAPTIVELY_ATTACKED:
+        before, after = (_normal_estimate(row, "auroc") for row in _adaptive(name))
+        interval = f"{max(after.low, 0):.2f} to {after.high:.2f}"
+        texts.append(
+            f"{ATTACKED[name]}: {before.value:.2f} on PGD, {after.value:.2f} ({interval}) on the adaptive attack"
+        )
+    return f"AUROC of a detector on gradient norms, {'; '.join(texts)}"
 
 
 def gradnorm() -> str:
@@ -297,12 +443,6 @@ def ingredients() -> str:
         f"AUROC on far-OOD images, CIFAR-10: GradNorm {norm:.2f}, its factor from the features alone {h:.2f}, its "
         f"factor from the probabilities alone {p:.2f}"
     )
-
-
-def _mean_over_runs(values: pd.Series) -> Estimate:
-    """The mean of a value per trained network, split or class with its interval of Student's t distribution."""
-    half = float(student_t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
-    return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
 
 
 def _stored_estimates(kind: str, score: str, column: str) -> list[Estimate]:
@@ -337,9 +477,9 @@ def one_blur() -> str:
 def one_blur_evidence() -> Evidence:
     accuracies = [_blur_accuracy(dataset) for dataset in ("signs", "gtsrb")]
     return Evidence(
-        [_mean_over_runs(a["both"] - a["code"]) for a in accuracies],
+        [_mean_over_units(a["both"] - a["code"]) for a in accuracies],
         ACCURACY_MARGIN,
-        over_control=[_mean_over_runs(a["both"] - a[_best_blur_control(a)]) for a in accuracies],
+        over_control=[_mean_over_units(a["both"] - a[_best_blur_control(a)]) for a in accuracies],
     )
 
 
@@ -366,7 +506,7 @@ def open_set() -> str:
 
 def open_set_evidence() -> Evidence:
     auroc = _proxy_aurocs("novel, through B")
-    return Evidence([_mean_over_runs(auroc["norms, ones"] - auroc["max softmax"])], AUROC_MARGIN)
+    return Evidence([_mean_over_units(auroc["norms, ones"] - auroc["max softmax"])], AUROC_MARGIN)
 
 
 def _trust_aurocs(condition: str) -> pd.Series:
@@ -517,8 +657,8 @@ CLAIMS = (
         chapter=3,
         section="3.4",
         source="kwon2020gradcon",
-        claim="The direction of the gradient of an autoencoder separates anomalies from normal images (GradCon)",
-        stated=CONFIRMED_HERE,
+        claim="GradCon detects images of other classes better than scores that need no gradient: photographs",
+        evidence=gradcon_photographs_evidence,
         published=(
             Published(NOT_CHECKED),
             Published(
@@ -527,35 +667,46 @@ CLAIMS = (
                 source="gradcon_issue",
             ),
         ),
-        paper=Setting(
-            network="a strided autoencoder",
-            data="CIFAR-10, MNIST, Fashion-MNIST by class; CURE-TSR",
-            training="all images of a class, up to a thousand epochs",
-            protocol="one normal class; score of reconstruction error and gradient alignment together",
-            implementation="the authors' code",
-        ),
-        ours=Setting(
-            network="the same autoencoder",
-            data="four synthetic signs; 400 images of each CIFAR-10 class; three digits",
-            training="three hundred steps",
-            protocol="one normal class, three seeds, with the distance to the mean image as the control",
-            implementation="ours, from the authors' equations and code",
-        ),
-        differs=(
-            "data",
-            "training",
-            "protocol",
-            "implementation",
-        ),
-        measured=(
-            gradcon_both,
-            gradcon_corruptions,
-            gradcon_direction,
-        ),
-        note=(
-            "GradCon outperforms the reconstruction error on photographs and on corrupted signs; for signs of other "
-            "classes the reconstruction error alone does as well"
-        ),
+        paper=GRADCON_PAPER,
+        ours=GRADCON_HERE,
+        differs=("data", "training", "protocol"),
+        measured=(gradcon_photographs,),
+    ),
+    Claim(
+        id="gradcon-signs",
+        chapter=3,
+        section="3.4",
+        source="kwon2020gradcon",
+        claim="GradCon detects images of other classes better than scores that need no gradient: signs",
+        evidence=gradcon_signs_evidence,
+        paper=GRADCON_PAPER,
+        ours=GRADCON_HERE,
+        differs=("data", "training", "protocol"),
+        measured=(gradcon_signs,),
+    ),
+    Claim(
+        id="gradcon-corruptions",
+        chapter=3,
+        section="3.4",
+        source="kwon2020gradcon",
+        claim="GradCon detects corrupted images of the normal class better than scores that need no gradient",
+        evidence=gradcon_corruptions_evidence,
+        paper=GRADCON_PAPER,
+        ours=GRADCON_HERE,
+        differs=("data", "training", "protocol"),
+        measured=(gradcon_corruptions,),
+    ),
+    Claim(
+        id="gradcon-constraint",
+        chapter=3,
+        section="3.4",
+        source="kwon2020gradcon",
+        claim="The gradient constraint increases the AUROC of the gradient alignment",
+        evidence=gradcon_direction_evidence,
+        paper=GRADCON_PAPER,
+        ours=GRADCON_HERE,
+        differs=("data", "training", "protocol"),
+        measured=(gradcon_direction,),
     ),
     Claim(
         id="gradcon-small",
@@ -574,7 +725,7 @@ CLAIMS = (
         ),
         ours=Setting(
             network="the same autoencoder",
-            data="colour images with a side of 28 pixels",
+            data="color images with a side of 28 pixels",
             training="not needed for counting",
             protocol="parameters counted; no other method was implemented for comparison",
             implementation="ours, from the authors' code",
@@ -625,7 +776,7 @@ CLAIMS = (
         section="3.5",
         source="goodfellow2015explaining",
         claim="Gradients can be used to construct adversarial images",
-        stated=CONFIRMED_HERE,
+        evidence=engineered_evidence,
         published=(
             Published(
                 AUTHORS_FILES,
@@ -642,11 +793,11 @@ CLAIMS = (
             implementation="the authors' code",
         ),
         ours=Setting(
-            network=OUR_NETWORKS,
+            network=ATTACKED_NETWORKS,
             data=OUR_DATA,
             training="without adversarial training",
             protocol=(
-                "success rate of attacks within a budget of 8 grey levels, compared with random noise within the "
+                "success rate of attacks within a budget of 8 gray levels, compared with random noise within the "
                 "same budget"
             ),
             implementation=OWN_CODE,
@@ -660,12 +811,36 @@ CLAIMS = (
         measured=(engineered,),
     ),
     Claim(
+        id="masked",
+        chapter=3,
+        section="3.5",
+        source="carlini2017towards",
+        claim="A softmax that is rounded to 1 masks the gradient, so that attacks fail on networks that are not robust",
+        evidence=masked_evidence,
+        paper=Setting(
+            network="networks with defensive distillation",
+            data="MNIST, CIFAR-10",
+            training="with a softmax of high temperature",
+            protocol="success rate of attacks with different losses",
+            implementation="the authors' code",
+        ),
+        ours=Setting(
+            network="two published ResNets",
+            data="the part of CIFAR-10 that was available to us",
+            training="without a defense",
+            protocol="FGSM with the cross-entropy of single precision and with an exact loss, on the same images",
+            implementation=OWN_CODE,
+        ),
+        differs=SETTING_FIELDS,
+        measured=(masked,),
+    ),
+    Claim(
         id="detected",
         chapter=3,
         section="3.6",
         source="lee2023purview",
         claim="Gradients can be used to detect adversarial images",
-        stated=CONTROL_AS_GOOD,
+        evidence=detected_evidence,
         published=(Published(ABSTRACT, "improvement in AUROC over the state of the art: up to 19.8 %"),),
         paper=Setting(
             network="ResNets",
@@ -675,7 +850,7 @@ CLAIMS = (
             implementation="not known to us",
         ),
         ours=Setting(
-            network=OUR_NETWORKS,
+            network=ATTACKED_NETWORKS,
             data=OUR_DATA,
             training="softmax cross-entropy",
             protocol="the attack used in training, other attacks, and an adaptive attack on the detector",
@@ -683,10 +858,30 @@ CLAIMS = (
         ),
         differs=SETTING_FIELDS,
         measured=(detected,),
-        note=(
-            "The detector succeeds for attacks on which it was trained, but not against an adaptive attacker who "
-            "knows the detector"
+    ),
+    Claim(
+        id="adaptive",
+        chapter=3,
+        section="3.6",
+        source="carlini2017detected",
+        claim="An adaptive attack on a detector of adversarial images reduces the AUROC of the detector",
+        evidence=adaptive_evidence,
+        paper=Setting(
+            network="networks for MNIST and CIFAR-10 with ten published detectors",
+            data="MNIST, CIFAR-10",
+            training="with and without a detector",
+            protocol="attacks that minimize the score of the detector as well",
+            implementation="the authors' code",
         ),
+        ours=Setting(
+            network=ATTACKED_NETWORKS,
+            data=OUR_DATA,
+            training="detectors trained on FGSM and on projected gradient descent",
+            protocol="signed gradient steps with restarts until the AUROC no longer decreases, 8 gray levels",
+            implementation=OWN_CODE,
+        ),
+        differs=SETTING_FIELDS,
+        measured=(adaptive,),
     ),
     Claim(
         id="gradnorm",

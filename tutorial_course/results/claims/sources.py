@@ -23,6 +23,8 @@ SOURCES = {
         "the tutorial's slides (2023)", "https://alregib.ece.gatech.edu/ieee-icip-2023-tutorial/"
     ),
     "amari1998natural": Source("Amari (1998)", "https://doi.org/10.1162/089976698300017746"),
+    "carlini2017detected": Source("Carlini and Wagner (2017, AISec)", "https://arxiv.org/abs/1705.07263"),
+    "carlini2017towards": Source("Carlini and Wagner (2017)", "https://arxiv.org/abs/1608.04644"),
     "pruthi2020tracin": Source("Pruthi and colleagues (2020)", "https://arxiv.org/abs/2002.08484"),
     "jiang2018trust": Source("Jiang and colleagues (2018)", "https://arxiv.org/abs/1805.11783"),
     "selvaraju2020gradcam": Source("Selvaraju and colleagues (2020)", "https://arxiv.org/abs/1610.02391"),
