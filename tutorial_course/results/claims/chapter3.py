@@ -23,6 +23,7 @@ from tutorial_course.results.claims.rules import (
     OWN_CODE,
     SETTING_FIELDS,
     SIGNS,
+    THIRD_PARTY,
     TRANSCRIPT,
     Claim,
     Estimate,
@@ -305,7 +306,7 @@ CLAIMS = (
         published=(
             Published(NOT_CHECKED),
             Published(
-                AUTHORS_FILES,
+                THIRD_PARTY,
                 "CIFAR-10, mean AUROC over classes in two independent runs of the published code: .616 and .622",
                 source="gradcon_issue",
             ),

@@ -47,7 +47,7 @@ SOURCES = {
     "prabhushankar2023surprisal": Source("Prabhushankar and AlRegib (2023)", "https://arxiv.org/abs/2302.05776"),
     "sun2020implicit": Source("Sun and colleagues (2020)", "https://arxiv.org/abs/2008.01874"),
     "gradcon_issue": Source(
-        "a report in the authors' repository",
+        "a user's report in the authors' repository",
         "https://github.com/olivesgatech/gradcon-anomaly/issues/2",
         in_bibliography=False,
     ),
