@@ -146,6 +146,13 @@ def test_verdict_without_an_interval_says_so(changes, verdict):
         ("rotated-objects", "kind == 'roll'", {"accuracy": 0.8}),
         ("counterfactual", "question == 'what if not P'", {"point": 0.5}),
         ("introspection-robust", "head == 'cross_entropy'", {"accuracy": 1.0}),
+        ("implicit", "kind == 'fixations' and map == 'implicit'", {"auc": 0.5, "auc, low": 0.5, "auc, high": 0.5}),
+        (
+            "implicit-supervised",
+            "kind == 'fixations' and map == 'readout'",
+            {"nss": 0.5, "nss, low": 0.4, "nss, high": 0.6},
+        ),
+        ("implicit-semantic", "form == 'implicit' and layer == 11", {"nss": 1.5, "nss, low": 1.4, "nss, high": 1.6}),
     ],
 )
 def test_verdict_changes_with_a_stored_number(id, rows, changed, monkeypatch):

@@ -316,7 +316,11 @@ class Claim:
 
     @cached_property
     def intervals(self) -> Evidence | None:
-        """The stored intervals that decide the claim; None if the claim names none."""
+        """The stored intervals that decide the claim.
+
+        Returns:
+            The intervals; None if the claim names none.
+        """
         return self.evidence() if self.evidence is not None else None
 
     @cached_property
