@@ -1,13 +1,19 @@
-"""Saliency maps compared with the odd one out of nine signs, and with human fixations on photographs."""
+"""Saliency maps compared with the odd one out of nine signs, and with human fixations on photographs.
+
+The parts are independent of each other: the layers and the penalty that ``selection`` finds best are constants here,
+and a test compares them with its rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from experiments._fixation_readout import fit_readout, fixation_shares, held_out_readouts, layer_features
 from experiments.explanations_photos import sample_photo
 from tutorial_lib import attribution as I
 from tutorial_lib import gradients as G
@@ -29,27 +35,43 @@ ARRAYS_EACH, SOFTMAX_TEMPERATURE = (
     4.0,
 )  # arrays of each kind and network; blur of the maps in pixels, for images of 144 pixels
 IMAGENET_MODELS, LAST = "imagenet/squeezenet1_1", "network.features"
+SELECTION_DATA, DATASETS = "osie", ("osie", "scene500")
 LAYERS = (1, 3, 4, 6, 7, 9, 10, 11, 12)
-# The network processes photographs at half their size; maps are evaluated at a quarter, with a blur of one degree.
-N_EXAMPLES, N_TEST, PIXELS_PER_DEGREE = (300, 400), (150, 200), 6.0
+BEST_LAYERS = {"implicit": 6, "implicit product": 4, "activation": 11}
+PENALTIES, BEST_PENALTY, FOLDS = (0.3, 1.0, 3.0, 10.0), 1.0, 5
+# The longer side of a photograph as the network processes it. Maps are evaluated on a grid of half that width, with a
+# blur of 3% of the width, which is one degree of visual angle in OSIE.
+LONGER_SIDE, N_TEST, BLUR = 400, (150, 200), 6.0
 LABELS = range(0, 1000, 50)
-LABEL_COUNTS, NOISY = (
-    6,
-    6,
-)  # one of this many photographs selects the layers; one of this many others is used with noise
-NOISE = (0.0, 0.1, 0.2, 0.4)
-CENTRE = 0.25
+SELECTION = 6  # one of this many photographs selects the layers and the penalty, and is not used for testing
+SECOND = 6  # one of this many photographs of the second data set is tested
+NOISE, STRONGEST_NOISE, NOISY = (0.0, 0.4), 0.4, 6  # one of NOISY test photographs is used with noise
+CENTER, NEAR_CENTER = 0.25, 0.1
 FORMS = ("implicit", "implicit product", "activation")
 PHOTOGRAPHS = ("china", "flower")
 GRID_CELLS = 14
+# A map, the map that it is compared with.
+PAIRS = (
+    ("implicit", "activation"),
+    ("implicit", "activation, same layer"),
+    ("implicit", "readout"),
+    ("implicit product", "activation"),
+    ("implicit product", "activation, same layer"),
+    ("implicit product", "spectral residual"),
+    ("implicit product", "edges"),
+    ("implicit product", "local loss"),
+    ("implicit product", "readout"),
+    ("local mismatch", "local loss"),
+)
 SMALL = {
     "NETWORKS": ("signs/classifier",),
     "ARRAYS_EACH": 2,
     "LAYERS": (6, 11),
-    "NOISE": (0.0,),
-    "LABEL_COUNTS": 60,
+    "NOISE": (0.0, 0.4),
+    "SELECTION": 60,
     "NOISY": 60,
     "LABELS": range(0, 1000, 500),
+    "PENALTIES": (1.0,),
 }
 
 
@@ -59,9 +81,9 @@ def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     grad_cam = I.grad_cam(model, x, "block3")
     maps = {
         "uniform": M.uniform_map(x[:, 0]),
-        "centre prior": M.center_bias_map(x[:, 0], spread=CENTRE),
+        "center prior": M.center_bias_map(x[:, 0], spread=CENTER),
         "spectral residual": E.spectral_residual(x),
-        "colour distance": (x - x.mean((2, 3), keepdim=True)).norm(dim=1),
+        "color distance": (x - x.mean((2, 3), keepdim=True)).norm(dim=1),
         "Grad-CAM": I.upsample(grad_cam.relu(), size),
         "counterfactual CAM": I.upsample((-grad_cam).relu(), size),
         "local loss": E.local_loss(model, x, "block3"),
@@ -70,7 +92,6 @@ def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     for block in BLOCKS:
         maps[f"implicit, {block}"] = E.implicit_saliency(model, x, block)
         maps[f"implicit product, {block}"] = E.implicit_saliency(model, x, block, times_activation=True)
-    maps["local mismatch × spectral residual"] = maps["local mismatch"] * maps["spectral residual"]
     return maps
 
 
@@ -164,22 +185,38 @@ def paired_differences(rows: list[dict], other_rows: list[dict]) -> dict[str, fl
     return bootstrap_rows([{key: a[key] - b[key] for key in a} for a, b in zip(rows, other_rows, strict=True)])
 
 
-def photo_saliency_maps(model: nn.Module, x: Tensor, layers: dict[str, str]) -> dict[str, Tensor]:
-    """Return all maps of photographs by name, (N, H, W), before the blur; ``layers`` gives the layer of each form."""
-    size, grey = tuple(x.shape[-2:]), x.mean(1)
-    maps = {
-        "uniform": M.uniform_map(grey),
-        "spectral residual": E.spectral_residual(x),
-        "edges": F.pad((grey[:, 1:, 1:] - grey[:, :-1, :-1]).abs(), (0, 1, 0, 1)),
-        "activation, last maps": layer_saliency(model, x, "activation", LAST),
-        "Grad-CAM": I.upsample(I.grad_cam(model, x, LAST, relu=True), size),
-        "local loss": E.local_loss(model, x, LAST),
-        "local mismatch": E.local_mismatch(model, x, LAST),
-    }
-    for form, layer in layers.items():
-        maps[form] = layer_saliency(model, x, form, layer)
-    maps["activation, same layer"] = layer_saliency(model, x, "activation", layers["implicit product"])
-    return maps
+def edges(x: Tensor) -> Tensor:
+    """Return the absolute differences of diagonal neighbors in the gray image."""
+    grey = x.mean(1)
+    return F.pad((grey[:, 1:, 1:] - grey[:, :-1, :-1]).abs(), (0, 1, 0, 1))
+
+
+PHOTO_MAPS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+    "uniform": lambda model, x: M.uniform_map(x[:, 0]),
+    "spectral residual": lambda model, x: E.spectral_residual(x),
+    "edges": lambda model, x: edges(x),
+    "activation, last maps": lambda model, x: layer_saliency(model, x, "activation", LAST),
+    "Grad-CAM": lambda model, x: I.upsample(I.grad_cam(model, x, LAST, relu=True), tuple(x.shape[-2:])),
+    "local loss": lambda model, x: E.local_loss(model, x, LAST),
+    "local mismatch": lambda model, x: E.local_mismatch(model, x, LAST),
+    "implicit": lambda model, x: best_layer_saliency(model, x, "implicit"),
+    "implicit product": lambda model, x: best_layer_saliency(model, x, "implicit product"),
+    "activation": lambda model, x: best_layer_saliency(model, x, "activation"),
+    "activation, same layer": lambda model, x: layer_saliency(
+        model, x, "activation", f"network.features.{BEST_LAYERS['implicit product']}"
+    ),
+}
+FEWER_MAPS = [name for name in PHOTO_MAPS if name not in ("activation, last maps", "Grad-CAM", "local mismatch")]
+
+
+def photo_saliency_maps(model: nn.Module, x: Tensor, names: Iterable[str] = PHOTO_MAPS) -> dict[str, Tensor]:
+    """Return maps of photographs by name, (N, H, W), before the blur."""
+    return {name: PHOTO_MAPS[name](model, x) for name in names}
+
+
+def best_layer_saliency(model: nn.Module, x: Tensor, form: str) -> Tensor:
+    """Return the implicit saliency, or its control, of the layer that is best on the selection photographs."""
+    return layer_saliency(model, x, form, f"network.features.{BEST_LAYERS[form]}")
 
 
 def layer_saliency(model: nn.Module, x: Tensor, form: str, layer: str) -> Tensor:
@@ -189,11 +226,14 @@ def layer_saliency(model: nn.Module, x: Tensor, form: str, layer: str) -> Tensor
     return E.implicit_saliency(model, x, layer, classes=LABELS, times_activation="product" in form)
 
 
+def resize(maps: Tensor) -> Tensor:
+    """Return maps (N, H, W) on the grid on which they are evaluated."""
+    return F.interpolate(maps[:, None], N_TEST, mode="bilinear", antialias=True)[:, 0]
+
+
 def prepare_map(maps: Tensor) -> Tensor:
     """Return maps as they are evaluated: resized, blurred and scaled to [0, 1]."""
-    small = M.gaussian_smooth(
-        F.interpolate(maps[:, None], N_TEST, mode="bilinear", antialias=True)[:, 0], PIXELS_PER_DEGREE
-    )
+    small = M.gaussian_smooth(resize(maps), BLUR)
     low, high = small.amin((1, 2), keepdim=True), small.amax((1, 2), keepdim=True)
     flat = high - low <= 1e-5 * high.abs()
     return torch.where(flat, 1, (small - low) / torch.where(flat, 1, high - low))
@@ -212,130 +252,95 @@ def fixation_scores(map: Tensor, points: Tensor, density: Tensor, others: Tensor
     }
 
 
+def network_image(dataset: FixationDataset, i: int, device) -> Tensor:
+    """Return a photograph at the size at which the network processes it."""
+    height, width = dataset.image_size(i)
+    scale = LONGER_SIDE / max(height, width)
+    return dataset.image(i, (round(scale * height), round(scale * width)), device=device)
+
+
+def split_photographs(dataset: FixationDataset) -> tuple[list[int], list[int]]:
+    """Return the photographs that select the settings, and those that are tested."""
+    pool = range(len(dataset))
+    return [i for i in pool if i % SELECTION == 0], [i for i in pool if i % SELECTION]
+
+
 class FixationEvaluator:
     """A set of photographs with the fixations and densities for evaluating maps."""
 
-    def __init__(self, dataset: FixationDataset, indices: list[int], pool: list[int]):
+    def __init__(self, dataset: FixationDataset, indices: Sequence[int], skip_first: bool = False):
         self.dataset, self.indices = dataset, indices
-        self.points = {i: dataset.fixations(i, N_TEST) for i in pool}
-        self.density = {i: M.fixation_density(self.points[i], N_TEST, blur=PIXELS_PER_DEGREE) for i in indices}
-        self.prior = M.center_bias_map(torch.zeros(N_TEST), spread=CENTRE)
+        self.points = [dataset.fixations(i, N_TEST, skip_first=skip_first) for i in range(len(dataset))]
+        self.density = {i: M.fixation_density(self.points[i], N_TEST, blur=BLUR) for i in indices}
+        self.prior = M.center_bias_map(torch.zeros(N_TEST), spread=CENTER)
 
-    def evaluate(
-        self, maps: Callable[[Tensor], dict], device, change: Callable[[Tensor], Tensor] | None = None
-    ) -> dict[tuple, list[dict]]:
-        """Return {(map, whether multiplied by the center prior): metrics of each image}."""
-        scores_by_map = {}
+    def scores(self, i: int, map: Tensor) -> dict[str, float]:
+        """Return the metrics of a prepared map of a photograph."""
+        others = torch.cat([points for j, points in enumerate(self.points) if j != i])
+        return fixation_scores(map, self.points[i], self.density[i], others, self.prior)
+
+    def evaluate(self, maps: Callable[[int], Mapping[str, Tensor]]) -> dict[tuple[str, bool], list[dict]]:
+        """Return {(map, whether multiplied by the center prior): metrics of each photograph}."""
+        scores_by_map: dict[tuple[str, bool], list[dict]] = {}
         for i in self.indices:
-            x = self.dataset.image(i, N_EXAMPLES, device=device)
-            others = torch.cat([points for j, points in self.points.items() if j != i])
-            for title, map in maps(change(x) if change else x).items():
+            for title, map in maps(i).items():
                 (map,) = prepare_map(map).cpu()
                 for with_prior in (False, True):
-                    weighted = map * self.prior if with_prior else map
-                    scores = fixation_scores(weighted, self.points[i], self.density[i], others, self.prior)
-                    scores_by_map.setdefault((title, with_prior), []).append(scores)
+                    scores = self.scores(i, map * self.prior if with_prior else map)
+                    # The uniform map times the prior is the prior.
+                    name = "center prior" if with_prior and title == "uniform" else title
+                    scores_by_map.setdefault((name, with_prior), []).append(scores)
         return scores_by_map
 
     def human_ceiling(self) -> list[dict]:
-        """Return the metrics of predicting each viewer from all others, the agreement of viewers."""
-        scores = []
+        """Return the metrics of predicting each viewer from all others, the agreement of viewers, by photograph."""
+        by_image = []
         for i in self.indices:
-            for viewer in range(15):
+            scores = []
+            for viewer in np.unique(self.dataset.table["subject"]).tolist():
                 own, rest = (self.dataset.fixations(i, N_TEST, **{key: viewer}) for key in ("viewer", "without"))
                 if len(own) and len(rest):
-                    map = M.fixation_density(rest, N_TEST, blur=PIXELS_PER_DEGREE)
-                    scores.append({"image": i, "auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
-        by_image = [[{k: row[k] for k in ("auc", "nss")} for row in scores if row["image"] == i] for i in self.indices]
-        return [mean_rows(rows) for rows in by_image if rows]
+                    map = M.fixation_density(rest, N_TEST, blur=BLUR)
+                    scores.append({"auc": M.auc_judd(map, own), "nss": M.nss(map, own)})
+            by_image += [mean_rows(scores)] if scores else []
+        return by_image
 
 
-def fixation_rows(seed: int, device) -> list[dict]:
-    """Return the metrics of all maps on photographs with fixations."""
-    dataset, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS, device)
-    pool = list(range(len(dataset)))
-    sweep_indices, test_indices = pool[::LABEL_COUNTS], [i for i in pool if i % LABEL_COUNTS]
+def load_photographs(name: str, device) -> tuple[FixationDataset, nn.Module, Tensor]:
+    """Return a data set, the network, and the features of all its photographs for the readout."""
+    dataset, model = load_fixations(name), load_pretrained(IMAGENET_MODELS, device)
+    features = [layer_features(model, network_image(dataset, i, device)).cpu() for i in range(len(dataset))]
+    return dataset, model, torch.stack(features)
 
-    def sweep(x: Tensor) -> dict[tuple, Tensor]:
+
+def selection_rows(device) -> list[dict]:
+    """Return the metrics of every layer and the gain of every penalty of the readout on the selection photographs."""
+    dataset, model, features = load_photographs(SELECTION_DATA, device)
+    selection, test = split_photographs(dataset)
+
+    def sweep(i: int) -> dict[tuple, Tensor]:
+        x = network_image(dataset, i, device)
         return {(form, n): layer_saliency(model, x, form, f"network.features.{n}") for form in FORMS for n in LAYERS}
 
-    rows, best = [], {}
-    for ((form, n), with_prior), scores in (
-        FixationEvaluator(dataset, sweep_indices, pool).evaluate(sweep, device).items()
-    ):
-        row = {
-            "kind": "layer",
-            "form": form,
-            "layer": n,
-            "prior": with_prior,
-            "count": len(scores),
-            **bootstrap_rows(scores),
-        }
-        rows.append(row)
-        if not with_prior and row["nss"] > best.get(form, {"nss": -9})["nss"]:
-            best[form] = row
-    layers = {form: f"network.features.{row['layer']}" for form, row in best.items()}
-
-    evaluator = FixationEvaluator(dataset, test_indices, pool)
-    scores_by_map = evaluator.evaluate(lambda x: photo_saliency_maps(model, x, layers), device)
-    for (title, with_prior), scores in scores_by_map.items():
-        title = "centre prior" if title == "uniform" and with_prior else title
-        extra = {"layer": best[title]["layer"]} if title in best else {}
-        rows.append(
-            {
-                "kind": "fixations",
-                "map": title,
-                "prior": with_prior,
-                "count": len(scores),
-                **extra,
-                **bootstrap_rows(scores),
-            }
-        )
-    viewers = evaluator.human_ceiling()
-    rows.append({"kind": "viewers", "count": len(viewers), **bootstrap_rows(viewers)})
-    prior = scores_by_map["uniform", True]
-    for (title, with_prior), scores in scores_by_map.items():
-        if with_prior and title != "uniform":
-            rows.append({"kind": "difference to the prior", "map": title, **paired_differences(scores, prior)})
-    pairs = [("local mismatch", "local loss")]
-    pairs += [("implicit product", other) for other in ("local loss", "edges", "activation", "activation, same layer")]
-    for with_prior in (False, True):
-        for a, b in pairs:
-            extra = paired_differences(scores_by_map[a, with_prior], scores_by_map[b, with_prior])
-            rows.append({"kind": "fixations, difference", "map": a, "compared with": b, "prior": with_prior, **extra})
-
-    noise_evaluator = FixationEvaluator(dataset, test_indices[::NOISY], pool)
-    for sd in NOISE:
-        generator = torch.Generator().manual_seed(seed)
-        noisy = lambda x, sd=sd, g=generator: (x + sd * torch.randn(x.shape, generator=g).to(x)).clamp(0, 1)
-        for (title, with_prior), scores in noise_evaluator.evaluate(
-            lambda x: photo_saliency_maps(model, x, layers), device, noisy
-        ).items():
-            title = "centre prior" if title == "uniform" and with_prior else title
-            rows.append(
-                {
-                    "kind": "noise",
-                    "sd": sd,
-                    "map": title,
-                    "prior": with_prior,
-                    "count": len(scores),
-                    **bootstrap_rows(scores),
-                }
-            )
-    return rows + label_count_sweep(model, dataset, sweep_indices[:2], layers, device)
+    scores_by_map = FixationEvaluator(dataset, selection).evaluate(sweep)
+    rows = []
+    for ((form, n), with_prior), scores in scores_by_map.items():
+        row = {"kind": "layer", "form": form, "layer": n, "prior": with_prior, "count": len(scores)}
+        rows.append(row | bootstrap_rows(scores))
+    shares = fixation_shares(dataset, blur=0.0)[selection]
+    for penalty in PENALTIES:
+        bits = fit_readout(features, dataset, test, penalty).bits_over_prior(features[selection], shares)
+        rows.append({"kind": "penalty", "penalty": penalty, "count": len(selection), "bits": round(bits, 4)})
+    return rows + label_count_rows(model, dataset, selection[:2], device)
 
 
-def label_count_sweep(
-    model: nn.Module, dataset: FixationDataset, indices: list[int], layers: dict[str, str], device
-) -> list[dict]:
+def label_count_rows(model: nn.Module, dataset: FixationDataset, indices: list[int], device) -> list[dict]:
     """Return the correlation of maps from twenty labels with maps from all thousand."""
     rows = []
-    for form, layer in layers.items():
-        if form == "activation":
-            continue
+    for form in FORMS[:2]:
         correlations = []
         for i in indices:
-            x = dataset.image(i, N_EXAMPLES, device=device)
+            x, layer = network_image(dataset, i, device), f"network.features.{BEST_LAYERS[form]}"
             few_labels, all_labels = (
                 prepare_map(E.implicit_saliency(model, x, layer, classes=labels, times_activation="product" in form))[
                     0
@@ -343,18 +348,126 @@ def label_count_sweep(
                 for labels in (LABELS, range(1000))
             )
             correlations.append(M.cc(few_labels, all_labels))
-        row = {"kind": "labels", "map": form, "layer": layer, "labels": len(LABELS)}
+        row = {"kind": "labels", "map": form, "layer": BEST_LAYERS[form], "labels": len(LABELS)}
         rows.append({**row, "correlation": round(sum(correlations) / len(correlations), 4)})
     return rows
 
 
-def store_example_maps(model: nn.Module, layers: dict[str, str], device) -> list[dict]:
-    """Return maps of scikit-learn's two photographs as numbers, one row per line of a map."""
+def fixation_rows(name: str, device) -> list[dict]:
+    """Return the metrics of all maps on the photographs of a data set.
+
+    The readout is cross-validated on OSIE, and fitted to all of OSIE for the other data set.
+    """
+    dataset, (osie, model, features) = load_fixations(name), load_photographs(SELECTION_DATA, device)
+    if name == SELECTION_DATA:
+        indices, names = split_photographs(dataset)[1], list(PHOTO_MAPS)
+        readouts = held_out_readouts(features, osie, FOLDS, BEST_PENALTY)
+    else:
+        indices, names = range(0, len(dataset), SECOND), FEWER_MAPS
+        readouts = [fit_readout(features, osie, range(len(osie)), BEST_PENALTY)] * len(dataset)
+
+    def maps(i: int) -> dict[str, Tensor]:
+        x = network_image(dataset, i, device)
+        readout = readouts[i].density(layer_features(model, x).cpu())
+        return photo_saliency_maps(model, x, names) | {"readout": readout, "fitted center prior": readouts[i].prior()}
+
+    evaluator = FixationEvaluator(dataset, indices)
+    scores_by_map = evaluator.evaluate(maps)
+    rows = [
+        {"kind": "fixations", "data": name, "map": title, "prior": with_prior, "count": len(scores)}
+        | ({"layer": BEST_LAYERS[title]} if title in BEST_LAYERS else {})
+        | bootstrap_rows(scores)
+        for (title, with_prior), scores in scores_by_map.items()
+    ]
+    viewers = evaluator.human_ceiling()
+    rows.append({"kind": "viewers", "data": name, "count": len(viewers), **bootstrap_rows(viewers)})
+    prior = scores_by_map["center prior", True]
+    rows += [
+        {"kind": "difference to the prior", "data": name, "map": title, **paired_differences(scores, prior)}
+        for (title, with_prior), scores in scores_by_map.items()
+        if with_prior and title != "center prior"
+    ]
+    rows += pair_rows({"kind": "fixations, difference", "data": name}, scores_by_map)
+    if name == SELECTION_DATA:
+        bits = [density_bits(evaluator, i, readouts[i].density(features[i]), readouts[i].prior()) for i in indices]
+        rows.append({"kind": "density", "data": name, "map": "readout", "count": len(bits), **bootstrap_rows(bits)})
+        rows += first_fixation_rows(name, dataset, indices)
+    return rows
+
+
+def pair_rows(row: dict, scores_by_map: Mapping[tuple[str, bool], list[dict]]) -> list[dict]:
+    """Return the paired differences of the maps that are compared, with and without the center prior."""
+    return [
+        {**row, "map": a, "compared with": b, "prior": prior}
+        | paired_differences(scores_by_map[a, prior], scores_by_map[b, prior])
+        for prior in (False, True)
+        for a, b in PAIRS
+        if {(a, prior), (b, prior)} <= set(scores_by_map)
+    ]
+
+
+def density_bits(evaluator: FixationEvaluator, i: int, density: Tensor, fitted_prior: Tensor) -> dict[str, float]:
+    """Return the information gain of a predicted density, without rescaling, over the two center priors."""
+    density, fitted_prior = (M.gaussian_smooth(resize(map), BLUR)[0] for map in (density, fitted_prior))
+    return {
+        "bits over the prior": M.information_gain(density, evaluator.points[i], evaluator.prior),
+        "bits over the fitted prior": M.information_gain(density, evaluator.points[i], fitted_prior),
+    }
+
+
+def first_fixation_rows(name: str, dataset: FixationDataset, indices: Sequence[int]) -> list[dict]:
+    """Return how central the first fixations are, and the metrics of the center prior without them."""
+    everything, rest = (FixationEvaluator(dataset, indices, skip_first=skip) for skip in (False, True))
+    center = (torch.tensor(N_TEST) - 1) / 2
+    near, counts = [], []
+    for evaluator in (everything, rest):
+        offsets = (torch.cat([evaluator.points[i] for i in indices]) - center) / torch.tensor(N_TEST)
+        near.append(int((offsets.norm(dim=1) < NEAR_CENTER).sum()))
+        counts.append(len(offsets))
+    first = (near[0] - near[1]) / (counts[0] - counts[1])
+    rows = [{"kind": "near the center", "data": name, "first": round(first, 4), "later": round(near[1] / counts[1], 4)}]
+
+    scores = rest.evaluate(lambda i: {"uniform": M.uniform_map(torch.zeros(1, *N_TEST))})["center prior", True]
+    row = {"kind": "without first fixations", "data": name, "map": "center prior", "prior": True, "count": len(scores)}
+    return [*rows, row | bootstrap_rows(scores)]
+
+
+def noise_rows(seed: int, device) -> list[dict]:
+    """Return the metrics of maps under noise, and those of the same maps without the photograph that was fixated."""
+    dataset, model, features = load_photographs(SELECTION_DATA, device)
+    readouts = held_out_readouts(features, dataset, FOLDS, BEST_PENALTY)
+    indices = split_photographs(dataset)[1][::NOISY]
+    evaluator = FixationEvaluator(dataset, indices)
+    under = {"photograph": lambda i: network_image(dataset, i, device)}
+    grey = torch.full_like(under["photograph"](0), 0.5)
     rows = []
+    for sd in NOISE:
+        for title, source in (under | ({"nothing": lambda i: grey} if sd == STRONGEST_NOISE else {})).items():
+            generator = torch.Generator().manual_seed(seed)
+
+            def maps(i: int, source=source, sd=sd, generator=generator) -> dict[str, Tensor]:
+                x = source(i)
+                x = (x + sd * torch.randn(x.shape, generator=generator).to(x)).clamp(0, 1)
+                readout = readouts[i].density(layer_features(model, x).cpu())
+                return photo_saliency_maps(model, x, FEWER_MAPS) | {"readout": readout}
+
+            scores_by_map = evaluator.evaluate(maps)
+            row = {"sd": sd, "under the noise": title}
+            rows += [
+                {"kind": "noise", **row, "map": name, "prior": prior, "count": len(scores), **bootstrap_rows(scores)}
+                for (name, prior), scores in scores_by_map.items()
+            ]
+            rows += pair_rows({"kind": "noise, difference", **row}, scores_by_map)
+    return rows
+
+
+def example_map_rows(device) -> list[dict]:
+    """Return maps of scikit-learn's two photographs as numbers, one row per line of a map."""
+    model, rows = load_pretrained(IMAGENET_MODELS, device), []
     for name in PHOTOGRAPHS:
-        maps = photo_saliency_maps(model, sample_photo(name, device), layers)
-        for title in ("spectral residual", "local loss", "local mismatch", "implicit", "implicit product"):
-            small = F.adaptive_avg_pool2d(M.gaussian_smooth(maps[title], 6.0)[None], GRID_CELLS)[0, 0]
+        titles = ("spectral residual", "local loss", "local mismatch", "implicit", "implicit product")
+        for title, map in photo_saliency_maps(model, sample_photo(name, device), titles).items():
+            small = F.adaptive_avg_pool2d(M.gaussian_smooth(map, 6.0)[None], GRID_CELLS)[0, 0]
             small = small / small.max()
             row = {"kind": "map", "photograph": name, "map": title}
             rows += [
@@ -366,31 +479,30 @@ def store_example_maps(model: nn.Module, layers: dict[str, str], device) -> list
 
 def part_names() -> list[str]:
     """Return the names of the parts."""
-    return [
-        "arrays",
-        *(["fixations"] if fixations_available("osie") and is_pretrained_available(IMAGENET_MODELS) else []),
-    ]
+    available = is_pretrained_available(IMAGENET_MODELS) and all(map(fixations_available, DATASETS))
+    return ["arrays", *(["selection", *DATASETS, "noise", "maps"] if available else [])]
 
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one part."""
-    if part == "arrays":
-        return array_rows(seed, device)
-    rows = fixation_rows(seed, device)
-    layers = {
-        row["map"]: f"network.features.{row['layer']}"
-        for row in rows
-        if row.get("layer") and row["kind"] == "fixations"
+    parts = {
+        "arrays": lambda: array_rows(seed, device),
+        "selection": lambda: selection_rows(device),
+        "noise": lambda: noise_rows(seed, device),
+        "maps": lambda: example_map_rows(device),
     }
-    return rows + store_example_maps(load_pretrained(IMAGENET_MODELS, device), layers, device)
+    return parts[part]() if part in parts else fixation_rows(part, device)
 
 
 def data_sources() -> list[dict]:
     """Return the data sets that the table depends on."""
-    if "fixations" not in part_names():
+    if part_names() == ["arrays"]:
         return []
-    dataset, model = load_fixations("osie"), load_pretrained(IMAGENET_MODELS)
+    photographs, model = map(load_fixations, DATASETS), load_pretrained(IMAGENET_MODELS)
     return [
-        {"subset": f"{dataset.description} (fixations and files' bytes)", "sha256": dataset.sha256},
+        *(
+            {"subset": f"{dataset.description} (fixations and files' bytes)", "sha256": dataset.sha256}
+            for dataset in photographs
+        ),
         {"subset": f"weights {model.file.name}", "sha256": model.sha256},
     ]

@@ -4,11 +4,12 @@ import ast
 import inspect
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tutorial_course.results import claims
+from tutorial_course.results import claims, load_result
 from tutorial_course.widgets import claims_table as show
 
 ROOT = Path(__file__).parents[2]
@@ -32,19 +33,8 @@ def test_claim_ids_are_unique():
 @pytest.mark.parametrize(
     ("id", "change", "words"),
     [
-        ("purview", {"stated": "confirmed"}, "unknown verdict 'confirmed'"),
-        ("purview", {"stated": "open"}, "if and only if nothing was measured"),
-        ("purview", {"measured": ()}, "if and only if nothing was measured"),
-        ("purview", {"stated": None}, "state a verdict or give evidence, not both"),
-        ("gradtrust", {"stated": claims.NOT_CONFIRMED_HERE}, "state a verdict or give evidence, not both"),
-        (
-            "open-set",
-            {"evidence": None, "stated": claims.NOT_CONFIRMED_HERE, "differs": ()},
-            "must name the parts of the setting that differ",
-        ),
-        ("counterfactual", {"differs": ()}, "must name the parts of the setting that differ"),
+        ("contrast", {"measured": ()}, "a claim with evidence needs a text with the measured values"),
         ("contrast", {"differs": ("colour",)}, "no part 'colour'; choose from: network; data"),
-        ("counterfactual", {"stated": claims.CONFIRMED_IN_PAPER_SETTING}, "needs equal settings, but they differ in"),
         ("contrast", {"paper": None}, "describe the paper's setting and ours"),
         ("contrast", {"source": "nobody1999"}, "unknown source 'nobody1999'"),
     ],
@@ -124,52 +114,71 @@ def test_evidence_verdict_follows_rules(evidence, differ, verdict):
     assert claims.Evidence(margin=0.05, **evidence).verdict(differ) == verdict
 
 
-@pytest.mark.parametrize("claim", [claim for claim in claims.CLAIMS if claim.computed], ids=lambda claim: claim.id)
-def test_computed_verdicts_come_from_stored_intervals(claim):
-    evidence = claim.evidence()
-    leads = [*evidence.leads, *evidence.over_control]
-    assert leads and all(lead.low <= lead.value <= lead.high for lead in leads)
-    assert claim.stated is None and claim.verdict in claims.VERDICTS
+@pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
+def test_every_verdict_is_computed_from_ordered_intervals(claim):
+    leads = [*claim.intervals.leads, *claim.intervals.over_control] if claim.intervals else []
+    assert all(lead.low <= lead.value <= lead.high for lead in leads)
+    assert claim.verdict in claims.VERDICTS
+    assert bool(claim.evidence_text) == bool(leads)
+    if not leads and not claim.identity:
+        assert claim.verdict == (claims.NO_INTERVAL if claim.measured else claims.OPEN)
 
 
-def test_number_of_computed_verdicts():
-    computed = {claim.id for claim in claims.CLAIMS if claim.computed}
-    assert computed == {
-        "adaptive",
-        "detected",
-        "engineered",
-        "gradcon",
-        "gradcon-constraint",
-        "gradcon-corruptions",
-        "gradcon-signs",
-        "masked",
-        "neighbours",
-        "sanity",
-        "contrast-photographs",
-        "introspection-robust",
-        "introspection-calibrated",
-        "pointing",
-        "average-drop",
-        "contrast",
-        "contrast-pixels",
-        "green-sign",
-        "wrong-labels",
-        "rotated-objects",
-        "voice-overlap",
-        "purview-photographs",
-        "gradient-distance",
-        "gradnorm",
-        "gradtrust",
-        "novelty-vae",
-        "one-blur",
-        "ood-scores-misclassification",
-        "open-set",
-        "gradient-quality",
-        "unique",
-        "surprisal",
-        "implicit",
-        "implicit-semantic",
-    }
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"measured": (), "evidence": None}, claims.OPEN),
+        ({"evidence": None}, claims.NO_INTERVAL),
+        ({"evidence": lambda: claims.Evidence([], 0.05)}, claims.NO_INTERVAL),
+        ({"evidence": None, "identity": True}, claims.CONFIRMED_IN_PAPER_SETTING),
+        ({"evidence": lambda: claims.Evidence([AHEAD], 0.05), "differs": ()}, claims.CONFIRMED_IN_PAPER_SETTING),
+        ({"evidence": lambda: claims.Evidence([BEHIND], 0.05)}, claims.NOT_CONFIRMED_HERE),
+    ],
+)
+def test_verdict_without_an_interval_says_so(changes, verdict):
+    assert replace(claim_by_id("gradtrust"), **changes).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("id", "rows", "changed"),
+    [
+        ("forgetting", "method == 'none' and epoch == 22", {"old": 0.9}),
+        ("rotated-objects", "kind == 'roll'", {"accuracy": 0.8}),
+        ("counterfactual", "question == 'what if not P'", {"point": 0.5}),
+        ("introspection-robust", "head == 'cross_entropy'", {"accuracy": 1.0}),
+        ("implicit", "kind == 'fixations' and map == 'implicit'", {"auc": 0.5, "auc, low": 0.5, "auc, high": 0.5}),
+        (
+            "implicit-supervised",
+            "kind == 'fixations' and map == 'readout'",
+            {"nss": 0.5, "nss, low": 0.4, "nss, high": 0.6},
+        ),
+        ("implicit-semantic", "form == 'implicit' and layer == 11", {"nss": 1.5, "nss, low": 1.4, "nss, high": 1.6}),
+    ],
+)
+def test_verdict_changes_with_a_stored_number(id, rows, changed, monkeypatch):
+    claim = replace(claim_by_id(id))
+    before, module = claim.verdict, inspect.getmodule(claim.evidence)
+
+    @cache
+    def modified(name):
+        result = load_result(name).copy()
+        if set(re.findall(r"(?<![\w'])\w+(?= ==)", rows)) <= set(result):
+            result.loc[result.query(rows).index, [*changed]] = [*changed.values()]
+        return result
+
+    monkeypatch.setattr(module, "table", modified)
+    assert replace(claim).verdict != before
+
+
+def test_estimate_prints_its_interval_without_the_sign_of_zero():
+    assert str(claims.Estimate(0.25, -0.0001, 0.5)) == "+0.250 (0.000 to +0.500)"
+    text = claims.Evidence(
+        [claims.Estimate(0.1, 0.0, 0.2)], 0.05, over_control=[claims.Estimate(0.0, -0.1, 0.1)]
+    ).text()
+    assert text.startswith(
+        "difference that decides +0.100 (0.000 to +0.200); difference from the control 0.000 (-0.100"
+    )
+    assert text.endswith("margin 0.05") and claims.Evidence([], 0.05).text() == ""
 
 
 def measured_functions():
@@ -271,7 +280,7 @@ def test_measured_sentences_print_rounded_zero_without_sign():
 
 
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):
-    claim = replace(claim_by_id("purview"), measured=(), stated=claims.OPEN)
+    claim = replace(claim_by_id("purview"), measured=(), evidence=None)
     monkeypatch.setattr(claims, "CLAIMS", (claim,))
     assert "| **open**: On signs, a detector on six scores does equally well" in str(show(3))
 

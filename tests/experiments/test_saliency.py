@@ -56,18 +56,62 @@ def square_fixations(tmp_path):
 
 
 def test_fixation_evaluator_scores_brightness_map_and_human_ceiling(square_fixations):
-    evaluator = saliency.FixationEvaluator(square_fixations, [0, 1], [0, 1])
-    scores = evaluator.evaluate(lambda x: {"bright": x.mean(1), "uniform": torch.ones_like(x[:, 0])}, "cpu")
+    evaluator = saliency.FixationEvaluator(square_fixations, [0, 1])
+
+    def maps(i, sign=1):
+        x = saliency.network_image(square_fixations, i, "cpu")
+        return {"bright": sign * x.mean(1), "uniform": torch.ones_like(x[:, 0])}
+
+    scores = evaluator.evaluate(maps)
     assert all(
         row["auc"] > 0.97 and row["shuffled auc"] > 0.97 and row["bits over the prior"] > 1
         for row in scores["bright", False]
     )
     assert all(row["auc"] == 0.5 and row["nss"] == 0 for row in scores["uniform", False])
     # The uniform map multiplied by the prior is the prior.
-    assert all(row["bits over the prior"] == pytest.approx(0, abs=1e-6) for row in scores["uniform", True])
-    negative = evaluator.evaluate(lambda x: {"bright": x.mean(1)}, "cpu", lambda x: 1 - x)
+    assert all(row["bits over the prior"] == pytest.approx(0, abs=1e-6) for row in scores["center prior", True])
+    negative = evaluator.evaluate(lambda i: maps(i, sign=-1))
     assert all(row["auc"] < 0.03 for row in negative["bright", False])
     assert all(row["auc"] > 0.97 for row in evaluator.human_ceiling())
+
+
+def test_network_image_has_the_longer_side_of_the_setting(square_fixations):
+    assert saliency.network_image(square_fixations, 0, "cpu").shape == (1, 3, 300, 400)
+
+
+def test_split_photographs_separates_selection_and_test(square_fixations):
+    assert saliency.split_photographs(square_fixations) == ([0], [1])
+
+
+@pytest.fixture
+def planted_fixations(tmp_path):
+    """Return forty images whose fixations lie where the second of three features is large, and the features."""
+    import numpy as np
+
+    (tmp_path / "images").mkdir()
+    generator = torch.Generator().manual_seed(0)
+    rows_of, columns_of = saliency.layer_features.__globals__["GRID"]
+    features, rows = torch.rand(40, rows_of * columns_of, 3, generator=generator), []
+    for i in range(40):
+        Image.new("RGB", (columns_of, rows_of)).save(tmp_path / "images" / f"{i}.png")
+        cells = torch.multinomial((6 * features[i, :, 1]).softmax(0), 60, generator=generator).tolist()
+        rows += [(c % columns_of + 0.5, c // columns_of + 0.5, 1, 0, i) for c in cells]
+    table = {k: np.array([row[j] for row in rows]) for j, k in enumerate(("x", "y", "duration", "subject", "image"))}
+    names = tuple(f"{i}.png" for i in range(40))
+    return FixationDataset(tmp_path, names, table, 24, "planted", "0" * 64), features
+
+
+def test_readout_finds_the_planted_feature_on_images_that_it_was_not_fitted_to(planted_fixations):
+    dataset, features = planted_fixations
+    readouts = saliency.held_out_readouts(features, dataset, folds=4, penalty=0.001)
+    assert len(readouts) == 40 and readouts[0] is readouts[4] and readouts[0] is not readouts[1]
+    weights = readouts[0].weights
+    assert weights[1] > 4 > 5 * weights[[0, 2]].abs().max()
+    assert readouts[0].density(features[0]).sum() == pytest.approx(1, abs=1e-4)
+    shares = saliency.fixation_shares(dataset, blur=0.0)
+    assert readouts[0].bits_over_prior(features[:1], shares[:1]) > 0.5
+    ignored = saliency.fit_readout(features, dataset, range(40), penalty=1e4)
+    assert ignored.weights.abs().max() < 0.01 and ignored.bits_over_prior(features, shares) < 0.1
 
 
 def test_prepare_map_rescales_to_unit_range_and_keeps_flat_maps():
@@ -92,11 +136,36 @@ def test_saliency_table_is_complete_and_keeps_method_order():
     high = arrays["auc among signs, high"]
     assert high["Grad-CAM"] < high["implicit product, block2"] < 0.5
     assert table.query("kind == 'opposed'")["correlation"].item() < -0.3
-    eyes = table.query("kind == 'fixations'").set_index(["map", "prior"])
-    assert 0.70 < eyes.loc[("centre prior", True), "auc"] < 0.76 < table.query("kind == 'viewers'")["auc"].item()
-    assert set(table.query("kind == 'layer'")["layer"]) == set(saliency.LAYERS)
-    assert set(table.query("kind == 'noise'")["sd"]) == set(saliency.NOISE)
+    eyes = table.query("kind == 'fixations'").set_index(["data", "map", "prior"])
+    people = table.query("kind == 'viewers'").set_index("data")["auc"]
+    for data in saliency.DATASETS:
+        prior = eyes.loc[(data, "center prior", True)]
+        assert 0.70 < prior["auc"] < people[data] and prior["shuffled auc, low"] < 0.5
+        assert eyes.loc[(data, "readout", False), "nss, low"] > eyes.loc[(data, "implicit", False), "nss, high"]
+    assert len(table.attrs["provenance"]["data"]) == 3
+
+
+def test_constants_are_the_best_settings_of_the_selection():
+    table = load_result("saliency")
+    layers = table.query("kind == 'layer' and prior == False")
+    assert set(layers["layer"]) == set(saliency.LAYERS)
+    best = {form: int(rows.loc[rows["nss"].idxmax(), "layer"]) for form, rows in layers.groupby("form")}
+    assert best == saliency.BEST_LAYERS
+    penalties = table.query("kind == 'penalty'").set_index("penalty")["bits"]
+    assert set(penalties.index) == set(saliency.PENALTIES) and penalties.idxmax() == saliency.BEST_PENALTY
+
+
+def test_noise_rows_have_the_controls_without_the_photograph():
+    rows = load_result("saliency").query("kind == 'noise'")
+    assert set(rows["sd"]) == set(saliency.NOISE)
+    strongest = rows[rows["sd"] == saliency.STRONGEST_NOISE]
+    assert set(strongest["under the noise"]) == {"photograph", "nothing"}
+    alone = strongest[strongest["under the noise"] == "nothing"].query("prior == False").set_index("map")
+    assert (alone["shuffled auc, low"] <= 0.5).all()  # without a photograph no map predicts where people look
+
+
+def test_example_maps_have_all_rows():
+    table = load_result("saliency")
     for name in saliency.PHOTOGRAPHS:
         rows = table.query("kind == 'map' and photograph == @name and map == 'local mismatch'")
         assert rows["row"].tolist() == list(range(saliency.GRID_CELLS))
-    assert len(table.attrs["provenance"]["data"]) == 2

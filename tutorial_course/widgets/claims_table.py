@@ -111,7 +111,8 @@ def _measured_cell(claim: Claim, measured: dict[str, Any]) -> str:
     """The verdict on a claim, and what we measured."""
     values = {name: value for name, value in measured.items() if name in claim.live_names}
     verdict = f"**{_cell(claim.verdict_text)}**" + f": {_cell(claim.note)}" * bool(claim.note)
-    return "<br>".join([verdict, *(f"· {_cell(sentence)}" for sentence in claim.measured_sentences(**values))])
+    texts = [*claim.measured_sentences(**values), claim.evidence_text]
+    return "<br>".join([verdict, *(f"· {_cell(text)}" for text in texts if text)])
 
 
 def _settings(claim: Claim) -> str:

@@ -14,6 +14,7 @@ from tutorial_course.results.claims import (
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
     INCONCLUSIVE,
+    NO_INTERVAL,
     NOT_CONFIRMED_HERE,
     NOT_CONFIRMED_IN_PAPER_SETTING,
     OPEN,
@@ -39,6 +40,7 @@ VERDICT_MARKS = {
     NOT_CONFIRMED_HERE: ("○", "#C2410C"),
     NOT_CONFIRMED_IN_PAPER_SETTING: ("✕", "#C2410C"),
     INCONCLUSIVE: ("?", "#777777"),
+    NO_INTERVAL: ("–", "#777777"),
     OPEN: ("…", "#777777"),
     None: ("", "#888888"),
 }

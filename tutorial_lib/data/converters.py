@@ -157,6 +157,37 @@ def convert_mit1003(folder: StrPath, *, data_dir: StrPath | None = None) -> Path
     return _write_fixations("mit1003", images, rows, data_dir)
 
 
+def convert_scene500(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
+    """Convert the 500 scenes of Liang et al. as they publish them, and return the folder that was written.
+
+    The published layout is ``data/stimuli/*.jpg`` and ``data/tidy/fixations.mat``. In the .mat file, ``fixations`` has
+    a row per image, in the order of the file names, and a column per viewer. A cell has a row per fixation: y and x in
+    pixels of the image, the latency and the duration in seconds.
+
+    Args:
+        folder: the unpacked download, which contains ``data/``.
+        data_dir: the data folder in which ``scene500/`` is written; None selects the folder in ``TUTORIAL_DATA``, or
+            else the user's cache.
+
+    Returns:
+        The path of ``scene500/``.
+
+    Raises:
+        FileNotFoundError: a part of the layout is missing; the message names it.
+        ValueError: the .mat file has another structure, or the numbers of images and rows differ.
+    """
+    images = _find(Path(folder) / "data" / "stimuli", "*.jpg")
+    (path,) = _find(Path(folder) / "data" / "tidy", "fixations.mat")
+    rows = []
+    with _report_malformed(path):
+        cells = loadmat(path, variable_names=["fixations"])["fixations"]
+        if len(cells) != len(images):
+            raise ValueError(f"{len(cells)} rows for {len(images)} images: one of the two is incomplete")
+        for (i, viewer), cell in np.ndenumerate(cells):
+            rows += [(x, y, 1000 * seconds, viewer, i) for y, x, _, seconds in cell.reshape(-1, 4)]
+    return _write_fixations("scene500", images, rows, data_dir)
+
+
 def _find(folder: Path, pattern: str) -> list[Path]:
     """The files of a folder that match a pattern, in the order of their names; at least one."""
     files = sorted(folder.glob(pattern))

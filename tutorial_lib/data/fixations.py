@@ -22,13 +22,13 @@ class FixationDatasetInfo:
 
     Attributes:
         n_images: number of its images.
-        pixels_per_degree: pixels per degree of the viewer's visual angle.
+        pixels_per_degree: pixels per degree of the viewer's visual angle; None if it was not published.
         license: its license in words.
         url: where its authors publish it.
     """
 
     n_images: int
-    pixels_per_degree: int
+    pixels_per_degree: int | None
     license: str
     url: str
 
@@ -38,6 +38,8 @@ FIXATION_DATASETS = {
     "osie": FixationDatasetInfo(700, 24, "MIT", "https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels"),
     # Judd, Ehinger, Durand, Torralba, ICCV 2009.
     "mit1003": FixationDatasetInfo(1003, 35, "research use", "https://people.csail.mit.edu/tjudd/WherePeopleLook/"),
+    # Liang, Jiang, Liang, Zhao, Saliency Prediction with Scene Structural Guidance; images were scaled to the screen.
+    "scene500": FixationDatasetInfo(500, None, "MIT", "https://github.com/Yanakz/Scene"),
 }
 
 
@@ -49,7 +51,8 @@ class FixationDataset:
         folder: the folder with ``images/``.
         names: file names of the images.
         table: column name -> array with one entry per fixation, for each of ``FIXATION_COLUMNS``.
-        pixels_per_degree: pixels per degree of the viewer's visual angle, at the original size of the images.
+        pixels_per_degree: pixels per degree of the viewer's visual angle, at the original size of the images; None if
+            it was not published.
         description: which images of which dataset these are, in words.
         sha256: hash of the fixations and of the image files, in this order.
     """
@@ -57,7 +60,7 @@ class FixationDataset:
     folder: Path
     names: tuple[str, ...]
     table: dict[str, np.ndarray]
-    pixels_per_degree: int
+    pixels_per_degree: int | None
     description: str
     sha256: str
 
@@ -100,7 +103,13 @@ class FixationDataset:
 
     @convert_arguments
     def fixations(
-        self, i: int, size: tuple[int, int], *, viewer: int | None = None, without: int | None = None
+        self,
+        i: int,
+        size: tuple[int, int],
+        *,
+        viewer: int | None = None,
+        without: int | None = None,
+        skip_first: bool = False,
     ) -> Tensor:
         """Return the fixated positions of an image, as rows and columns of a map.
 
@@ -109,6 +118,8 @@ class FixationDataset:
             size: height and width of the map.
             viewer: number of the only viewer to include; None includes all of them.
             without: number of a viewer to leave out; None leaves out nobody.
+            skip_first: leave out the first fixation of each viewer. Viewers start at the center of the screen, and
+                benchmarks such as MIT300 leave it out for this reason.
 
         Returns:
             Row and column of each fixation (K, 2), int64; K may be 0.
@@ -119,6 +130,9 @@ class FixationDataset:
             selected &= t["subject"] == viewer
         if without is not None:
             selected &= t["subject"] != without
+        if skip_first:
+            shown = np.flatnonzero(t["image"] == i)  # the fixations of a viewer are in the order of time
+            selected[shown[np.unique(t["subject"][shown], return_index=True)[1]]] = False
         positions = np.stack([t["y"][selected] * height / H, t["x"][selected] * width / W], 1)
         # A fixation on the last edge belongs to the last cell, and one slightly outside to the nearest cell.
         cells = np.clip(np.floor(positions), 0, [height - 1, width - 1])
@@ -135,7 +149,7 @@ def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | N
     :mod:`tutorial_lib.data.converters` write the folder from the published files.
 
     Args:
-        name: "osie" or "mit1003".
+        name: "osie", "mit1003" or "scene500".
         limit: number of images to take from the beginning; None takes all of them.
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
@@ -180,7 +194,7 @@ def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether ``load_fixations(name)`` finds its folder.
 
     Args:
-        name: "osie" or "mit1003".
+        name: "osie", "mit1003" or "scene500".
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
     Returns:
@@ -197,7 +211,7 @@ def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 
     Args:
-        name: "osie" or "mit1003".
+        name: "osie", "mit1003" or "scene500".
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
     Returns:

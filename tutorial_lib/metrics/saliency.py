@@ -30,7 +30,8 @@ def nss(saliency: Tensor, fixations: Tensor) -> float:
     """Return the normalized scanpath saliency (NSS), 1/K Σ (S − μ)/σ.
 
     The mean of the standardized map at the fixations, invariant to scale and offset of the map. σ is taken over all
-    pixels (divided by n, not n − 1).
+    pixels (divided by n, not n − 1). This is the definition of the paper. The code of the MIT/Tübingen benchmark
+    counts each fixated pixel once, even if several viewers fixated it; for its value pass ``fixations.unique(dim=0)``.
 
     Args:
         saliency: S (H, W).
@@ -84,8 +85,9 @@ def cc(saliency: Tensor, density: Tensor) -> float:
 def sim(saliency: Tensor, density: Tensor) -> float:
     """Return the similarity (SIM) of a map and a fixation density, Σ min(P, Q).
 
-    P and Q are the two maps divided by their sums. SIM is invariant to the scale of the map; a miss cannot be made up
-    for elsewhere, and an offset lowers it.
+    P and Q are the two maps divided by their sums, as in the paper. SIM is invariant to the scale of the map; a miss
+    cannot be made up for elsewhere, and an offset lowers it. The code of the MIT/Tübingen benchmark first rescales both
+    maps to [0, 1] and therefore ignores an offset; for its value pass rescaled maps.
 
     Args:
         saliency: map (H, W), ≥ 0, not zero everywhere.
@@ -208,7 +210,9 @@ def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> f
     """Return the information gain of a map over a baseline, in bits per fixation.
 
     1/K Σ log₂(ε + P) − log₂(ε + B) at the fixations, where P and B are the map and the baseline divided by their sums.
-    It is invariant to the scale of the map only, because the map is interpreted as a probability density.
+    It is invariant to the scale of the map only, because the map is interpreted as a probability density, as in the
+    paper. The code of the MIT/Tübingen benchmark first rescales both maps to [0, 1] and counts each fixated pixel once.
+    A rescaled map is not the density that a model predicts, so its gain is a lower bound of that of the model.
 
     Args:
         saliency: map (H, W), ≥ 0, not zero everywhere.

@@ -33,6 +33,9 @@ def implicit_saliency(
     and a linear layer, ∂J/∂A of the last feature maps is the same at every position, and so is S. Take an earlier
     layer, or ``times_activation``.
 
+    C labels need two forward passes and C + 1 backward passes from the logits to the layer: one of each for the
+    gradient that all labels share, and one forward pass with C backward passes for the Jacobian.
+
     Args:
         model: any module that takes x alone and returns logits (N, C); it is left as it was.
         x: images (N, channels, H, W).

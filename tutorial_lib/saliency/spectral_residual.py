@@ -10,6 +10,8 @@ from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments
 from tutorial_lib.metrics import gaussian_smooth
 
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue, ITU-R BT.601
+
 
 @convert_arguments
 def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, batch_size: int = 64) -> Tensor:
@@ -18,8 +20,12 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
     S = g * |F⁻¹(e^{R + i arg F})|² with R = log|F| − mean₃ₓ₃ log|F|, where F is the Fourier transform of the gray image
     at ``width`` pixels and g is a Gaussian. The map does not change when the image is multiplied by a number.
 
+    The steps are those of the published code: luma, bicubic downsampling, and a mean that repeats the border of the
+    spectrum. Only g differs. The published code pads the image with zeros before it blurs, which makes the map darker
+    near the edges and so adds a center prior; here g averages the available pixels.
+
     Args:
-        x: images (N, C, H, W), finite floats.
+        x: images (N, C, H, W), finite floats; the luma of three channels, otherwise the mean of the channels.
         width: width of the downsampled image, in pixels; its height follows from the aspect ratio. The width determines
             the scale of the structures that can be salient.
         blur_sigma: standard deviation of g, in pixels of the downsampled image.
@@ -51,8 +57,10 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
 
     def one_batch(x: Tensor) -> Tensor:
         # The Fourier transform does not support half precision, and rounding errors must stay small next to zeros.
-        gray = x.detach().double().mean(1, keepdim=True)
-        small = F.interpolate(gray, (height, width), mode="bilinear", align_corners=False, antialias=True)
+        channels = x.detach().double()
+        weights = channels.new_tensor(LUMA if x.shape[1] == 3 else [1 / x.shape[1]] * x.shape[1])
+        gray = torch.einsum("nchw,c->nhw", channels, weights)[:, None]
+        small = F.interpolate(gray, (height, width), mode="bicubic", align_corners=False, antialias=True)
         is_flat = small.amax((1, 2, 3)) - small.amin((1, 2, 3)) <= 1e-6 * small.abs().amax((1, 2, 3))
         spectrum = torch.fft.fft2(small)
         amplitude = spectrum.abs()
@@ -61,7 +69,7 @@ def spectral_residual(x: Tensor, *, width: int = 64, blur_sigma: float = 2.5, ba
             .clamp(min=torch.finfo(amplitude.dtype).tiny)
             .log()
         )
-        residual = log - F.avg_pool2d(F.pad(log, (1, 1, 1, 1), mode="circular"), 3, stride=1)
+        residual = log - F.avg_pool2d(F.pad(log, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         saliency = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
         saliency = gaussian_smooth(saliency, blur_sigma).masked_fill(is_flat.view(-1, 1, 1, 1), 0)
         return F.interpolate(saliency, tuple(x.shape[-2:]), mode="bilinear", align_corners=False)[:, 0].to(x.dtype)

@@ -15,6 +15,7 @@ from tutorial_lib.data import (
     FIXATION_DATASETS,
     convert_mit1003,
     convert_osie,
+    convert_scene500,
     fixations_available,
     fixations_install_hint,
     load_fixations,
@@ -216,6 +217,37 @@ def test_convert_osie_rejects_incomplete_or_inconsistent_files(official_osie):
     ):
         convert_osie(official_osie)
     assert not fixations_available("osie")
+
+
+def test_fixations_can_leave_out_the_first_of_each_viewer(osie_dir):
+    dataset = load_fixations("osie")
+    t = dataset.table
+    first = {int(s): np.flatnonzero((t["image"] == 0) & (t["subject"] == s))[0] for s in t["subject"][t["image"] == 0]}
+    everything, rest = (dataset.fixations(0, (60, 80), skip_first=skip) for skip in (False, True))
+    assert len(rest) == len(everything) - len(first)
+    for viewer in first:
+        own = dataset.fixations(0, (60, 80), viewer=viewer)
+        assert dataset.fixations(0, (60, 80), viewer=viewer, skip_first=True).tolist() == own.tolist()[1:]
+
+
+def test_convert_scene500_reads_official_layout(tmp_path):
+    source = tmp_path / "official"
+    write_images(source / "data" / "stimuli", ["001.jpg", "002.jpg"])
+    (source / "data" / "tidy").mkdir()
+    cells = np.empty((2, 2), object)  # a row per image and a column per viewer: y, x, latency, duration
+    cells[0, 0] = np.array([[20.5, 10.5, 0.3, 0.2], [50, 70, 0.6, 0.15]])
+    cells[0, 1] = np.array([[30.0, 40.0, 0.2, 0.3]])
+    cells[1, 0], cells[1, 1] = np.zeros((0, 4)), np.array([[2.0, 1.0, 0.1, 0.09]])
+    savemat(source / "data" / "tidy" / "fixations.mat", {"fixations": cells})
+    assert convert_scene500(source) == tmp_path / "data" / "scene500"
+    dataset = load_fixations("scene500")
+    assert dataset.names == ("001.jpg", "002.jpg") and dataset.pixels_per_degree is None
+    assert dataset.fixations(0, (60, 80)).tolist() == [[20, 10], [50, 70], [30, 40]]
+    assert dataset.fixations(1, (60, 80), viewer=1).tolist() == [[2, 1]]
+    assert dataset.table["duration"].tolist() == pytest.approx([200, 150, 300, 90])
+    (source / "data" / "stimuli" / "002.jpg").unlink()
+    with pytest.raises(ValueError, match="2 rows for 1 images"):
+        convert_scene500(source)
 
 
 def test_convert_mit1003_reads_official_layout_and_rejects_mismatches(tmp_path):

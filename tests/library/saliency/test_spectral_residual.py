@@ -9,17 +9,19 @@ from tutorial_lib import saliency as E
 
 
 def naive(image, width=64, blur=2.5):
-    """Return the map of one image (3, H, W), pixel by pixel."""
+    """Return the map of one image (3, H, W), pixel by pixel, by the steps of the code of Hou and Zhang (2007)."""
     height = round(width * image.shape[1] / image.shape[2])
-    small = F.interpolate(image.double().mean(0)[None, None], (height, width), mode="bilinear", antialias=True)[
-        0, 0
-    ].numpy()
+    red, green, blue = image.double()
+    gray = 0.299 * red + 0.587 * green + 0.114 * blue
+    small = F.interpolate(gray[None, None], (height, width), mode="bicubic", antialias=True)[0, 0].numpy()
     spectrum = np.fft.fft2(small)
     log, residual = np.log(np.abs(spectrum)), np.zeros_like(small)
     for i in range(height):
         for j in range(width):
-            neighbors = [log[(i + a) % height, (j + b) % width] for a in (-1, 0, 1) for b in (-1, 0, 1)]
-            residual[i, j] = log[i, j] - sum(neighbors) / 9
+            # The border is repeated outside: `imfilter(log, fspecial('average', 3), 'replicate')`.
+            rows = [min(max(i + step, 0), height - 1) for step in (-1, 0, 1)]
+            columns = [min(max(j + step, 0), width - 1) for step in (-1, 0, 1)]
+            residual[i, j] = log[i, j] - log[np.ix_(rows, columns)].mean()
     back = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
     out = np.zeros_like(back)
     for i in range(height):

@@ -14,16 +14,13 @@ from tutorial_course.results.claims.rules import (
     AUTHORS_FILES,
     CHANCE,
     CIFAR,
-    CONFIRMED_HERE,
-    CONTROL_AS_GOOD,
-    INCONCLUSIVE,
     NOT_CHECKED,
-    NOT_CONFIRMED_HERE,
     OUR_DATA,
     OUR_TRAINING,
     OWN_CODE,
     SETTING_FIELDS,
     SIGNS,
+    THIRD_PARTY,
     TRANSCRIPT,
     Claim,
     Estimate,
@@ -146,6 +143,15 @@ def purview_photographs_evidence() -> Evidence:
     return Evidence(_leads("detector lead", PHOTO_NETWORKS, **columns), AUROC_MARGIN)
 
 
+def purview_evidence() -> Evidence:
+    columns = {"trained": "own type", "score": "gradient norms"}
+    leads, over_control = (
+        _leads("detector lead", SIGNS, reference=reference, **columns)
+        for reference in ("six scores", "activation norms")
+    )
+    return Evidence(leads, AUROC_MARGIN, over_control=over_control)
+
+
 def purview_signs() -> str:
     return (
         "AUROC of gradient norms on signs, mean of three networks, detectors trained on the tested type: "
@@ -196,13 +202,13 @@ def smaller_norms() -> str:
 
 # Scores of GradCon's experiment: the weight of the constraint and the column.
 GRADCON, PLAIN_ERROR, MEAN_IMAGE = (0.03, "both"), (0.0, "reconstruction"), (None, "mean image")
-ACTIVATIONS, TWO_SIDED = (None, "activations"), (None, "two-sided reconstruction")
+GRADCON_ACTIVATIONS, GRADCON_TWO_SIDED = (None, "activations"), (None, "two-sided reconstruction")
 
 
 def _gradcon_aurocs(score: tuple[float | None, str], test: str) -> pd.Series:
     """The AUROC of a score by normal class: on a dataset, or on corrupted signs."""
     alpha, column = score
-    rows, forward = table("gradcon"), score in (ACTIVATIONS, TWO_SIDED)
+    rows, forward = table("gradcon"), score in (GRADCON_ACTIVATIONS, GRADCON_TWO_SIDED)
     if test == "corruptions":
         control = ", forward control" if forward else ", mean image" if score == MEAN_IMAGE else ""
         rows = rows[rows["kind"] == f"corruption{control}, by sign"]
@@ -221,7 +227,9 @@ def _mean_over_units(values: pd.Series) -> Estimate:
 
 def _over_gradcon_control(test: str) -> Estimate:
     """The paired lead of GradCon over the best of its controls that need no gradient of the loss."""
-    controls = [_gradcon_aurocs(score, test) for score in (PLAIN_ERROR, MEAN_IMAGE, ACTIVATIONS, TWO_SIDED)]
+    controls = [
+        _gradcon_aurocs(score, test) for score in (PLAIN_ERROR, MEAN_IMAGE, GRADCON_ACTIVATIONS, GRADCON_TWO_SIDED)
+    ]
     return _mean_over_units(_gradcon_aurocs(GRADCON, test) - max(controls, key=lambda control: control.mean()))
 
 
@@ -230,8 +238,8 @@ def _gradcon_text(test: str) -> str:
     scores = {
         "GradCon": GRADCON,
         "reconstruction error": PLAIN_ERROR,
-        "two-sided reconstruction error": TWO_SIDED,
-        "activation norms": ACTIVATIONS,
+        "two-sided reconstruction error": GRADCON_TWO_SIDED,
+        "activation norms": GRADCON_ACTIVATIONS,
         "distance to the mean image": MEAN_IMAGE,
     }
     lead = _over_gradcon_control(test)
@@ -561,7 +569,7 @@ CLAIMS = (
         section="3.3",
         source="lee2023purview",
         claim="Gradient norms separate abnormal images from normal ones better than other scores do (signs)",
-        stated=CONTROL_AS_GOOD,
+        evidence=purview_evidence,
         published=(
             Published(
                 ABSTRACT,
@@ -628,7 +636,6 @@ CLAIMS = (
         section="3.2",
         source="lee2021openset",
         claim="Gradient norms are smaller for known inputs than for unknown inputs",
-        stated=NOT_CONFIRMED_HERE,
         published=(
             Published(
                 TRANSCRIPT,
@@ -662,7 +669,7 @@ CLAIMS = (
         published=(
             Published(NOT_CHECKED),
             Published(
-                AUTHORS_FILES,
+                THIRD_PARTY,
                 "CIFAR-10, mean AUROC over classes in two independent runs of the published code: .616 and .622",
                 source="gradcon_issue",
             ),
@@ -714,7 +721,6 @@ CLAIMS = (
         section="3.4",
         source="kwon2020gradcon",
         claim="GradCon needs few parameters compared with other methods of anomaly detection",
-        stated=INCONCLUSIVE,
         published=(Published(ABSTRACT, "other methods need at least 27 times more parameters"),),
         paper=Setting(
             network="a strided autoencoder",
@@ -929,7 +935,6 @@ CLAIMS = (
         section="3.B",
         source="zhang2023openood",
         claim="On small networks for CIFAR-10, the AUROC of GradNorm is near chance level",
-        stated=NOT_CONFIRMED_HERE,
         published=(
             Published(
                 AUTHORS_FILES,
@@ -964,7 +969,6 @@ CLAIMS = (
         section="3.B",
         source="igoe2022useful",
         claim="The gain of scores such as GradNorm comes from ingredients that need no gradient",
-        stated=CONFIRMED_HERE,
         paper=Setting(
             network="not known to us",
             data="not known to us",

@@ -1,7 +1,7 @@
 """The parts of a claim, and the rules by which its verdict is computed.
 
-If the stored result has an interval, the verdict is computed from the lead of a method over a reference (the difference
-of their results), its 95% interval, and a margin below which a difference does not matter. Otherwise it is stated.
+The verdict is computed from the lead of a method over a reference (the difference of their results), its 95% interval,
+and a margin below which a difference does not matter. If no interval is stored, the verdict says so.
 """
 
 import re
@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from inspect import signature
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import pandas as pd
 from scipy.stats import binomtest
+from scipy.stats import t as student_t
 
 from tutorial_course.results import load_result
 from tutorial_course.results.claims.sources import SOURCES
@@ -27,7 +29,7 @@ NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, INCONCLUSIVE = (
     "not confirmed in the paper's setting",
     "not tested conclusively yet",
 )
-OPEN = "open"
+OPEN, NO_INTERVAL = "open", "not decided: no interval is stored"
 VERDICTS = (
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
@@ -35,11 +37,13 @@ VERDICTS = (
     NOT_CONFIRMED_HERE,
     NOT_CONFIRMED_IN_PAPER_SETTING,
     INCONCLUSIVE,
+    NO_INTERVAL,
     OPEN,
 )
 # Where a published figure comes from; a figure without a source is not listed.
-FIGURE_SOURCES = AUTHORS_FILES, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED = (
+FIGURE_SOURCES = AUTHORS_FILES, THIRD_PARTY, TRANSCRIPT, READERS_NOTES, ABSTRACT, NOT_CHECKED = (
     "the authors' own files",
+    "a third party",
     "a transcript of the paper",
     "readers' notes",
     "the abstract",
@@ -94,6 +98,15 @@ class Estimate(NamedTuple):
         above = ((self.high - self.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
         return Estimate(value, value - below, value + above)
 
+    def __str__(self) -> str:
+        """Return the estimate and its interval as text.
+
+        Returns:
+            The text, such as "+0.250 (+0.100 to +0.400)".
+        """
+        texts = (SIGNED_ZERO.sub(r"\1", f"{number:+.3f}") for number in self)
+        return "{} ({} to {})".format(*texts)
+
 
 def proportion(successes: float, n: int) -> Estimate:
     """Return a fraction with its 95% Wilson interval, which is also valid near 0% and 100%.
@@ -111,6 +124,24 @@ def proportion(successes: float, n: int) -> Estimate:
     """
     interval = binomtest(round(float(successes)), n).proportion_ci(0.95, method="wilson")
     return Estimate(round(float(successes)) / n, float(interval.low), float(interval.high))
+
+
+def t_estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean of a few independent values, such as one per training run, with its 95% interval of Student's t.
+
+    Args:
+        values: at least two values.
+
+    Returns:
+        The mean and its interval.
+
+    Example:
+        >>> print(t_estimate([1.0, 2.0, 3.0]))
+        +2.000 (-0.484 to +4.484)
+    """
+    mean = fmean(values)
+    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return Estimate(mean, mean - half, mean + half)
 
 
 CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that does not separate the groups
@@ -138,11 +169,11 @@ class Evidence:
     """The stored intervals that decide a claim.
 
     Attributes:
-        leads: the lead of the method over what the claim names, in each setting; empty if the claim states what was
-            observed without an interval.
+        leads: the lead of the method over what the claim names, in each setting; empty if no interval is stored.
         margin: difference that does not matter.
         claims_lead: True if the claim says that the method is ahead; False if it says that the method is not ahead.
-        over_control: the lead of the method over a control, in each setting; empty if there is no control.
+        over_control: the lead of the method over a control, in each setting; empty if there is no control. Without
+            leads, the control alone decides.
     """
 
     leads: Sequence[Estimate]
@@ -159,6 +190,8 @@ class Evidence:
         Returns:
             One of ``VERDICTS``.
         """
+        if not (self.leads or self.over_control):
+            return NO_INTERVAL
         ahead = is_ahead(self.leads, self.margin) if self.leads else self.claims_lead
         if ahead is not None and ahead != self.claims_lead:
             return NOT_CONFIRMED_HERE if settings_differ else NOT_CONFIRMED_IN_PAPER_SETTING
@@ -168,6 +201,16 @@ class Evidence:
         if not ahead_of_control:
             return CONTROL_AS_GOOD
         return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
+
+    def text(self) -> str:
+        """Return the differences that decide the claim, with their intervals and the margin.
+
+        Returns:
+            The text; empty if there are no intervals.
+        """
+        parts = {"difference that decides": self.leads, "difference from the control": self.over_control}
+        texts = [f"{name} {', '.join(map(str, leads))}" for name, leads in parts.items() if leads]
+        return "; ".join([*texts, f"margin {self.margin:g}"]) if texts else ""
 
 
 @dataclass(frozen=True)
@@ -223,8 +266,8 @@ class Claim:
         section: number of the section.
         source: key of the paper.
         claim: the claim as one full sentence, without the final period.
-        stated: the verdict if it is not computed, one of ``VERDICTS``.
-        evidence: function that returns the intervals from which the verdict is computed; None if there are none.
+        evidence: function that returns the intervals from which the verdict is computed; None if none are stored, or if
+            the claim is an identity.
         published: the figures that were published.
         paper: the setting of the paper.
         ours: our setting.
@@ -233,7 +276,8 @@ class Claim:
             computes while it runs.
         note: a sentence that explains the verdict, without the final period.
         merit: whether the claim is that a method is better than others.
-        identity: whether the claim is a mathematical identity, which has no setting.
+        identity: whether the claim is a mathematical identity or follows from a definition. It has no setting, and
+            without evidence against it, it is confirmed.
     """
 
     id: str
@@ -241,7 +285,6 @@ class Claim:
     section: str
     source: str
     claim: str
-    stated: str | None = None
     evidence: Callable[[], Evidence] | None = None
     published: tuple[Published, ...] = ()
     paper: Setting | None = None
@@ -254,41 +297,47 @@ class Claim:
 
     def __post_init__(self) -> None:
         """Raise an error if the claim breaks a rule."""
-        _require((self.stated is None) == self.computed, f"{self.id}: state a verdict or give evidence, not both")
-        _require(self.computed or self.stated in VERDICTS, f"{self.id}: unknown verdict '{self.stated}'", VERDICTS)
-        _require(
-            (self.stated == OPEN) == (not self.measured),
-            f"{self.id}: a claim is '{OPEN}' if and only if nothing was measured",
-        )
         _require(self.source in SOURCES, f"{self.id}: unknown source '{self.source}'", SOURCES)
         _require(
             set(self.differs) <= set(SETTING_FIELDS),
             f"{self.id}: a setting has no part {', '.join(map(repr, self.differs))}",
             SETTING_FIELDS,
         )
-        if self.stated == OPEN or self.identity:
-            return
-        _require(None not in (self.paper, self.ours), f"{self.id}: describe the paper's setting and ours")
-        if self.stated in (NOT_CONFIRMED_HERE, CONFIRMED_HERE):
-            _require(bool(self.differs), f"{self.id}: '{self.stated}' must name the parts of the setting that differ")
-        if self.stated in (CONFIRMED_IN_PAPER_SETTING, NOT_CONFIRMED_IN_PAPER_SETTING):
-            _require(
-                not self.differs, f"{self.id}: '{self.stated}' needs equal settings, but they differ in {self.differs}"
-            )
+        _require(
+            bool(self.measured) or self.evidence is None,
+            f"{self.id}: a claim with evidence needs a text with the measured values",
+        )
+        _require(
+            not self.measured or self.identity or None not in (self.paper, self.ours),
+            f"{self.id}: describe the paper's setting and ours",
+        )
 
-    @property
-    def computed(self) -> bool:
-        """Whether the verdict is computed from stored intervals."""
-        return self.evidence is not None
+    @cached_property
+    def intervals(self) -> Evidence | None:
+        """The stored intervals that decide the claim.
+
+        Returns:
+            The intervals; None if the claim names none.
+        """
+        return self.evidence() if self.evidence is not None else None
 
     @cached_property
     def verdict(self) -> str:
-        """The verdict.
+        """The verdict, which follows from the stored intervals.
 
         Returns:
             One of ``VERDICTS``.
         """
-        return self.stated or self.evidence().verdict(bool(self.differs))
+        if not self.measured:
+            return OPEN
+        if self.intervals is not None:
+            return self.intervals.verdict(bool(self.differs))
+        return CONFIRMED_IN_PAPER_SETTING if self.identity else NO_INTERVAL
+
+    @property
+    def evidence_text(self) -> str:
+        """The differences that decide the claim, with their intervals; empty if none are stored."""
+        return self.intervals.text() if self.intervals is not None else ""
 
     @property
     def verdict_text(self) -> str:

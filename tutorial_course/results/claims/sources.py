@@ -48,8 +48,10 @@ SOURCES = {
     "temel2016unique": Source("Temel and colleagues (2016)", "https://arxiv.org/abs/1810.06631"),
     "prabhushankar2023surprisal": Source("Prabhushankar and AlRegib (2023)", "https://arxiv.org/abs/2302.05776"),
     "sun2020implicit": Source("Sun and colleagues (2020)", "https://arxiv.org/abs/2008.01874"),
+    "linardos2021deepgaze": Source("Linardos and colleagues (2021)", "https://arxiv.org/abs/2105.12441"),
+    "droste2020unisal": Source("Droste and colleagues (2020)", "https://arxiv.org/abs/2003.05477"),
     "gradcon_issue": Source(
-        "a report in the authors' repository",
+        "a user's report in the authors' repository",
         "https://github.com/olivesgatech/gradcon-anomaly/issues/2",
         in_bibliography=False,
     ),
