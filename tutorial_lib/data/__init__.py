@@ -3,7 +3,13 @@
 Images are floats in [0, 1] of shape (N, 3, H, W); labels are int64 of shape (N,).
 """
 
-from tutorial_lib.data.converters import convert_live, convert_mit1003, convert_osie, convert_tid2013
+from tutorial_lib.data.converters import (
+    convert_kadid10k,
+    convert_live,
+    convert_mit1003,
+    convert_osie,
+    convert_tid2013,
+)
 from tutorial_lib.data.corruptions import CORRUPTIONS, SEVERITIES, check_images, corrupt
 from tutorial_lib.data.counterfactuals import (
     DEFAULT_FACTOR_CHANGE,
@@ -64,6 +70,7 @@ __all__ = [
     "Scene",
     "TwoSignImages",
     "check_images",
+    "convert_kadid10k",
     "convert_live",
     "convert_mit1003",
     "convert_osie",
