@@ -146,6 +146,8 @@ def test_number_of_computed_verdicts():
         "voice-overlap",
         "gradtrust",
         "gradient-quality",
+        "gradient-distance",
+        "quality-contrast",
         "unique",
         "surprisal",
         "implicit",
