@@ -155,7 +155,8 @@ def unique_evidence() -> Evidence:
 
 
 def surprisal() -> str:
-    texts = [f"{name} {lead.value:+.3f}" for name, lead in zip(CODERS, _gradient_leads(), strict=True)]
+    titles = ("human ratings of LIVE", "severity on photographs", "severity on signs")
+    texts = [f"{title} {lead.value:+.3f}" for title, lead in zip(titles, _gradient_leads(), strict=True)]
     return f"rank correlation over all distortions, surprisal minus UNIQUE of the same coder: {', '.join(texts)}"
 
 
@@ -167,7 +168,7 @@ def _shares(name: str, column: str = "share") -> Estimate:
 
 def quality_contrast(gap: float, score: float, bins: float) -> str:
     return (
-        f"largest difference between the normalised maps of a single score for two values of Q: {gap:.0e}; share of "
+        f"largest difference between the normalized maps of a single score for two values of Q: {gap:.0e}; share of "
         f"the map's total positive value on the distorted half: single score {score:.2f}, head with quality bins "
         f"{bins:.2f}"
     )
