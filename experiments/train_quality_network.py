@@ -58,14 +58,20 @@ def run(seed: int = 0, device="cpu") -> list[dict]:
 
 
 def evaluate(network: torch.nn.Module, rated: QualityDataset, device) -> list[dict]:
-    """Return the rank correlation of the score with quality, and the accuracy of the bin, by kind of distortion."""
+    """Return the rank correlation of the score with quality, and the accuracy of the bin, by kind of distortion.
+
+    The intervals resample scenes together with all their distorted images.
+    """
     x, _ = rated.as_batch()
     outputs = model_outputs(network, x.to(device)).cpu()
     score, quality = outputs[:, 0], 1 - rated.scores / 5
+    names = list(dict.fromkeys(rated.references))
+    scene = torch.tensor([names.index(name) for name in rated.references])
     rows = []
     for kind in ("all", *DISTORTIONS):
         of_kind = torch.tensor([kind in ("all", k) for k in rated.distortion_types])
-        low, high = bootstrap_interval(srcc, score[of_kind], quality[of_kind], paired=True, n_resamples=200)
+        data, groups = (score[of_kind], quality[of_kind]), scene[of_kind]
+        low, high = bootstrap_interval(srcc, *data, paired=True, groups=groups, n_resamples=200)
         bin_accuracy = accuracy(outputs[of_kind, 1:], score_to_bin(quality[of_kind]))
         row = {
             "kind": "test",

@@ -4,6 +4,7 @@ Images are floats in [0, 1] of shape (N, 3, H, W); labels are int64 of shape (N,
 """
 
 from tutorial_lib.data.converters import (
+    convert_kadid10k,
     convert_live,
     convert_mit1003,
     convert_osie,
@@ -70,6 +71,7 @@ __all__ = [
     "Scene",
     "TwoSignImages",
     "check_images",
+    "convert_kadid10k",
     "convert_live",
     "convert_mit1003",
     "convert_osie",

@@ -91,6 +91,37 @@ def convert_tid2013(folder: StrPath, *, data_dir: StrPath | None = None) -> Path
     return _write_scores("tid2013", "mos", rows, data_dir)
 
 
+def convert_kadid10k(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
+    """Convert KADID-10k as its authors publish it, and return the folder that was written.
+
+    The published layout, ``kadid10k``, has ``images`` with references ``I01.png`` and distorted images
+    ``I01_02_03.png`` (reference, type, level), and ``dmos.csv`` with the columns dist_img, ref_img, dmos and var. The
+    authors call their scores DMOS, but a higher score means a better image, from 1 to 5. Therefore they are stored in
+    the column mos.
+
+    Args:
+        folder: the unpacked download.
+        data_dir: the data folder in which ``kadid10k/`` is written; None selects the folder in ``TUTORIAL_DATA``, or
+            else the user's cache.
+
+    Returns:
+        The path of ``kadid10k/``.
+
+    Raises:
+        FileNotFoundError: a file of the published layout is missing; the message names it.
+        ValueError: the list of scores cannot be read.
+    """
+    (listing,) = _find(Path(folder), "dmos.csv")
+    rows, images = [], Path(folder) / "images"
+    with _report_malformed(listing):
+        for line in csv.DictReader(read_text(listing).splitlines()):
+            name, reference = line["dist_img"], line["ref_img"]
+            if not (is_plain_filename(name) and is_plain_filename(reference)):
+                raise ValueError(f"{name!r} or {reference!r} is not a plain file name")
+            rows.append((images / name, images / reference, f"type {int(name.split('_')[1])}", float(line["dmos"])))
+    return _write_scores("kadid10k", "mos", rows, data_dir)
+
+
 def convert_osie(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:
     """Convert OSIE as its authors publish it, and return the folder that was written.
 

@@ -20,6 +20,7 @@ from tutorial_lib.data.distorted_images import QualityDataset
 IQA_DATASETS = {
     "live": "https://live.ece.utexas.edu/research/quality/subjective.htm",
     "tid2013": "https://www.ponomarenko.info/tid2013.htm",
+    "kadid10k": "https://database.mmsp-kn.de/kadid-10k-database.html",
 }
 # Column of scores -> what a higher score means, and the name of the score.
 SCORE_COLUMNS = {"dmos": ("worse", "difference mean opinion score"), "mos": ("better", "mean opinion score")}
@@ -34,7 +35,7 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
     Each image is decoded when it is indexed.
 
     Args:
-        name: "live" or "tid2013".
+        name: "live", "tid2013" or "kadid10k".
         limit: number of images to take from the beginning; None takes all of them.
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
@@ -47,7 +48,7 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
 
     References:
         Sheikh, Sabir, Bovik, IEEE TIP 15(11), 2006 (LIVE); Ponomarenko et al., Signal Processing: Image Communication
-        30, 2015 (TID2013).
+        30, 2015 (TID2013); Lin, Hosu, Saupe, QoMEX 2019 (KADID-10k).
 
     Example:
         >>> load_iqa_dataset("live", data_dir="no/such/folder")
@@ -114,7 +115,7 @@ def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool
     """Return whether :func:`load_iqa_dataset` finds the table of a dataset.
 
     Args:
-        name: "live" or "tid2013".
+        name: "live", "tid2013" or "kadid10k".
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
     Returns:
@@ -135,7 +136,7 @@ def iqa_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     """Return a two-sentence hint on how to obtain a dataset that is not available locally.
 
     Args:
-        name: "live" or "tid2013".
+        name: "live", "tid2013" or "kadid10k".
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
 
     Returns:

@@ -3,7 +3,7 @@
 A quality is higher for better images; a distance is higher for worse images.
 """
 
-from tutorial_lib.quality.full_reference import ms_ssim, psnr, ssim, ssim_map, to_luma
+from tutorial_lib.quality.full_reference import haarpsi, ms_ssim, psnr, ssim, ssim_map, to_luma
 from tutorial_lib.quality.gradient_quality import (
     GradientComparison,
     compare_gradients,
@@ -25,6 +25,7 @@ __all__ = [
     "gradient_alignment",
     "gradient_distance",
     "gradient_quality",
+    "haarpsi",
     "mean_reconstruction_gradient",
     "ms_ssim",
     "psnr",

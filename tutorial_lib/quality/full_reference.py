@@ -1,4 +1,4 @@
-"""Full-reference image quality metrics without a network: PSNR, SSIM and MS-SSIM.
+"""Full-reference image quality metrics without a network: PSNR, SSIM, MS-SSIM and HaarPSI.
 
 They use no gradient, and are the baselines that every other quality metric should outperform.
 """
@@ -15,6 +15,8 @@ from tutorial_lib._validation import check_shapes, convert_arguments, promote_to
 
 WINDOW_SIZE, WINDOW_SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, from fine to coarse
+RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+HAARPSI_C, HAARPSI_ALPHA = 30.0, 4.2  # constants of the paper, for pixels from 0 to 255
 
 
 @convert_arguments
@@ -44,16 +46,18 @@ def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
 
 
 @convert_arguments
-def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
+def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, downsample: bool = False) -> Tensor:
     """Return the structural similarity (SSIM), the mean of :func:`ssim_map`.
 
     SSIM is computed for each channel alone and then averaged. The paper uses luminance; for its values pass
-    :func:`to_luma` of both images. Large images are not scaled down first, as they are in some implementations.
+    :func:`to_luma` of both images, and ``downsample=True``.
 
     Args:
         x: images (N, C, H, W) of at least 11 × 11 pixels, floats.
         reference: reference images, like x.
         data_range: largest possible value of a pixel minus the smallest.
+        downsample: whether to average blocks of f × f pixels first, as the authors recommend for the usual viewing
+            distance; f is the shorter side divided by 256, rounded, and at least 1.
 
     Returns:
         SSIM (N,) in [−1, 1]; higher is better, and only equal images have 1.
@@ -70,6 +74,10 @@ def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
         >>> ssim(x, x)
         tensor([1., 1.])
     """
+    if downsample:
+        fine, reference = _check_pair(x, reference, WINDOW_SIZE, data_range)
+        factor = max(1, math.floor(min(x.shape[-2:]) / 256 + 0.5))
+        x, reference = (F.avg_pool2d(v, factor).to(x) for v in (fine, reference))
     return ssim_map(x, reference, data_range=data_range).flatten(1).mean(1)
 
 
@@ -106,7 +114,8 @@ def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: in
     """Return the multi-scale structural similarity (MS-SSIM).
 
     l_M^{w_M} Π_j cs_j^{w_j}: contrast and structure cs_j at M scales, and luminance l_M at the coarsest scale alone.
-    From scale to scale the image is halved by averaging 2 × 2 pixels.
+    From scale to scale the image is halved by averaging 2 × 2 pixels. The published weights sum to 1.0001; they are
+    divided by their sum, which changes the result by about 1e-5.
 
     Args:
         x: images (N, C, H, W), floats. The window must fit at the coarsest scale: five scales need 176 pixels per side.
@@ -150,6 +159,50 @@ def ms_ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, scales: in
 
 
 @convert_arguments
+def haarpsi(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
+    """Return the Haar wavelet-based perceptual similarity index (HaarPSI).
+
+    (logit(Σ w σ(α s) / Σ w) / α)² with the logistic function σ and α = 4.2. The images are halved by averaging 2 × 2
+    pixels. The local similarity s compares the responses to horizontal and vertical Haar filters of luma (Y) at two
+    fine scales, and the chroma channels I and Q; the weight w is the larger response of the two images at the third
+    scale.
+
+    Args:
+        x: color images (N, 3, H, W) of at least 8 × 8 pixels, floats.
+        reference: reference images, like x.
+        data_range: largest possible value of a pixel minus the smallest.
+
+    Returns:
+        HaarPSI (N,) in [0, 1]; higher is better, and equal images have 1.
+
+    Raises:
+        ValueError: x and reference have different shapes or dtypes, are not color images of floats, or are smaller than
+            8 × 8; their pixels exceed the data range.
+
+    References:
+        Reisenhofer, Bosse, Kutyniok, Wiegand, Signal Processing: Image Communication 61, 2018, arXiv:1607.06140.
+
+    Example:
+        >>> x = torch.rand(2, 3, 32, 32)
+        >>> haarpsi(x, x).round(decimals=3)
+        tensor([1., 1.])
+    """
+    fine, reference = _check_pair(x, reference, 8, data_range)
+    if x.shape[1] != 3:
+        raise ValueError(f"HaarPSI needs color images (N, 3, H, W), not {tuple(x.shape)}; repeat a gray channel")
+    sides = [_halve(_to_yiq(255 / data_range * side)) for side in (fine, reference)]
+    luma = [torch.stack([_haar_responses(side[:, :1], 2**scale) for scale in (1, 2, 3)], 1) for side in sides]
+    chroma = [F.avg_pool2d(F.pad(side[:, 1:], (0, 1, 0, 1)), 2, stride=1).abs() for side in sides]
+    weights = torch.maximum(luma[0][:, 2], luma[1][:, 2])  # (N, 2, h, w): horizontal and vertical
+    similarities = [_similarity(luma[0][:, :2], luma[1][:, :2]).mean(1), _similarity(*chroma).mean(1, keepdim=True)]
+    weights = torch.cat([weights, weights.mean(1, keepdim=True)], 1).flatten(1)
+    responses = (HAARPSI_ALPHA * torch.cat(similarities, 1).flatten(1)).sigmoid()
+    eps = torch.finfo(weights.dtype).eps  # images of one color have no weights
+    mean = ((weights * responses).sum(1) + eps) / (weights.sum(1) + eps)
+    return (mean.logit(eps) / HAARPSI_ALPHA).square().to(x)
+
+
+@convert_arguments
 def to_luma(x: Tensor) -> Tensor:
     """Return the luma of color images, 0.299 R + 0.587 G + 0.114 B.
 
@@ -170,6 +223,31 @@ def to_luma(x: Tensor) -> Tensor:
         raise ValueError(f"expected color images of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
     with torch.autocast(x.device.type, enabled=False):
         return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
+
+
+def _to_yiq(x: Tensor) -> Tensor:
+    """Color images (N, 3, H, W) with the channels Y (luma), I and Q (chroma)."""
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.einsum("dc,nchw->ndhw", x.new_tensor(RGB_TO_YIQ), x)
+
+
+def _halve(x: Tensor) -> Tensor:
+    """Images with half the height and width; if a side is odd, both sides are padded with zeros first."""
+    odd = x.shape[2] % 2 | x.shape[3] % 2
+    return F.avg_pool2d(F.pad(x, (0, odd, 0, odd)), 2)
+
+
+def _haar_responses(luma: Tensor, size: int) -> Tensor:
+    """The absolute responses of (N, 1, h, w) to a horizontal and a vertical Haar filter, (N, 2, h, w)."""
+    kernel = luma.new_full((size, size), 1 / size)
+    kernel[size // 2 :] *= -1
+    padding = (size // 2 - 1, size // 2) * 2  # the position of an even filter in the authors' code
+    return F.conv2d(F.pad(luma, padding), torch.stack([kernel, kernel.T])[:, None]).abs()
+
+
+def _similarity(a: Tensor, b: Tensor) -> Tensor:
+    """The similarity of two responses, (2 a b + C) / (a² + b² + C), in (0, 1]."""
+    return (2 * a * b + HAARPSI_C) / (a.square() + b.square() + HAARPSI_C)
 
 
 def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) -> tuple[Tensor, Tensor]:

@@ -177,6 +177,32 @@ def test_convert_tid2013_reads_official_layout(tmp_path):
     assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(3)]), dataset.quality) == pytest.approx(1)
 
 
+def test_convert_kadid10k_reads_official_layout(tmp_path):
+    folder = tmp_path / "kadid10k"
+    names = ["I01_01_01.png", "I01_01_02.png", "I01_25_05.png"]
+    write_image(folder / "images" / "I01.png", 0)
+    for k, name in enumerate(names):
+        write_image(folder / "images" / name, 0, noise=10 * (k + 1))
+    lines = [f"{name},I01.png,{4.57 - k},0.496" for k, name in enumerate(names)]
+    (folder / "dmos.csv").write_text("\n".join(["dist_img,ref_img,dmos,var", *lines]))
+    data.convert_kadid10k(folder, data_dir=tmp_path / "data")
+    dataset = data.load_iqa_dataset("kadid10k", data_dir=tmp_path / "data")
+    # The authors' "DMOS" is higher for better images.
+    assert dataset.higher_is == "better" and dataset.scores.tolist() == pytest.approx([4.57, 3.57, 2.57])
+    assert dataset.distortion_types == ("type 1", "type 1", "type 25")
+    assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(3)]), dataset.quality) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "line", ["../I01_01_01.png,I01.png,4,0.5", "I01.png,I01.png,4,0.5", "I01_01_01.png,I01.png,x,0"]
+)
+def test_convert_kadid10k_rejects_malformed_score_list(line, tmp_path):
+    (tmp_path / "dmos.csv").write_text(f"dist_img,ref_img,dmos,var\n{line}")
+    with pytest.raises(ValueError, match="dmos.csv is not a file of this dataset"):
+        data.convert_kadid10k(tmp_path, data_dir=tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.skipif(
     not data.iqa_dataset_available("live"),
     reason="LIVE is not available; set TUTORIAL_DATA to a folder that contains it",

@@ -56,6 +56,7 @@ CASES = {
         each=False,
     ),
     "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, PAIR_ROWS),
+    "haarpsi": Case(quality.haarpsi, PAIR, PAIR_ROWS),
     "psnr": Case(quality.psnr, PAIR, PAIR_ROWS, far="equal images"),
     "compare_gradients": Case(quality.compare_gradients, CODER_ARGUMENTS, PAIR_ROWS),
     "score_contrast_loss": Case(

@@ -170,6 +170,22 @@ def test_bootstrap_interval_resamples_paired_or_independently():
     assert low < auroc(*sample_scores(0)) < high
 
 
+def test_bootstrap_interval_draws_whole_groups():
+    # Within a group all values are equal, so that the interval is that of as many values as there are groups.
+    of_group = torch.randn(12, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    groups = torch.arange(12).repeat(5)
+    values = of_group[groups]
+    grouped = bootstrap_interval(torch.mean, values, groups=groups, n_resamples=500)
+    assert grouped == pytest.approx(bootstrap_interval(torch.mean, of_group, n_resamples=500))
+    single = bootstrap_interval(torch.mean, values, n_resamples=500)
+    assert grouped.high - grouped.low > 1.8 * (single.high - single.low)
+    both = bootstrap_interval(lambda a, b: (a - b).mean(), values, values, paired=True, groups=groups, n_resamples=20)
+    assert both == (0, 0)
+    for arguments in ({"groups": groups[:-1]}, {"groups": groups, "paired": False}):
+        with pytest.raises(ValueError, match="groups need paired=True and one group per row"):
+            bootstrap_interval(lambda a, b: 0.0, values, values, **({"paired": True} | arguments))
+
+
 def test_bootstrap_interval_is_reproducible_and_keeps_global_rng():
     before, a = torch.get_rng_state(), torch.arange(20.0)
     once = bootstrap_interval(lambda v: v.mean(), a, n_resamples=50)

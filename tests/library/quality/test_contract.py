@@ -21,6 +21,7 @@ QUALITIES = {
     "psnr": (lambda m, x, r: e.psnr(x, r), False),
     "ssim": (lambda m, x, r: e.ssim(x, r), False),
     "ms_ssim": (lambda m, x, r: e.ms_ssim(x, r, scales=1), False),
+    "haarpsi": (lambda m, x, r: e.haarpsi(x, r), False),
     "gradient_distance": (lambda m, x, r, **k: e.gradient_distance(m, x, r, **k), True),
     "gradient_quality of cosines": (lambda m, x, r, **k: e.gradient_quality(m, x, r, metric="cosine", **k), True),
     "gradient_quality": (lambda m, x, r, **k: e.gradient_quality(m, x, r, **k), True),

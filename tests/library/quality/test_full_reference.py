@@ -1,4 +1,4 @@
-"""PSNR, SSIM and MS-SSIM: compared with loops and with scikit-image, and the input that they reject."""
+"""PSNR, SSIM, MS-SSIM and HaarPSI: compared with loops and with other libraries, and the input that they reject."""
 
 import math
 
@@ -132,3 +132,72 @@ def test_ssim_and_ms_ssim_reject_images_too_small_for_the_window():
         e.ssim(x[..., :10], r[..., :10])
     with pytest.raises(ValueError, match="between 1 and 5"):
         e.ms_ssim(x, r, scales=6)
+
+
+@pytest.mark.parametrize(("side", "factor"), [(100, 1), (384, 2), (512, 2), (700, 3)])
+def test_ssim_downsample_averages_blocks_of_the_standard_size(side, factor):
+    x, r = random_pair(7, 1, 1, side, side + 12)
+    blocks = [torch.nn.functional.avg_pool2d(v, factor) for v in (x, r)]
+    torch.testing.assert_close(e.ssim(x, r, downsample=True), e.ssim(*blocks))
+
+
+def haarpsi_by_loop(x, r):
+    """Return HaarPSI of two luma and chroma arrays (3, H, W), as the published formula."""
+    weights = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+    x, r = (255 * np.tensordot(weights, v.numpy(), 1) for v in (x, r))
+    x, r = (v.reshape(3, v.shape[1] // 2, 2, v.shape[2] // 2, 2).mean((2, 4)) for v in (x, r))
+
+    def filtered(luma, size, is_vertical):
+        before, after = size // 2 - 1, size // 2
+        padded = np.pad(luma, ((before, after), (before, after)))
+        out = np.empty_like(luma)
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                window = padded[i : i + size, j : j + size]
+                window = window if is_vertical else window.T
+                out[i, j] = abs(window[: size // 2].sum() - window[size // 2 :].sum()) / size
+        return out
+
+    def similar(a, b):
+        return (2 * a * b + 30) / (a**2 + b**2 + 30)
+
+    total, total_weight, both = 0.0, 0.0, []
+    for vertical in (True, False):
+        a, b = ([filtered(v[0], size, vertical) for size in (2, 4, 8)] for v in (x, r))
+        w = np.maximum(a[2], b[2])
+        s = (similar(a[0], b[0]) + similar(a[1], b[1])) / 2
+        total, total_weight = total + (w / (1 + np.exp(-4.2 * s))).sum(), total_weight + w.sum()
+        both.append(w)
+    chroma = []
+    for v in (x, r):
+        padded = np.pad(v[1:], ((0, 0), (0, 1), (0, 1)))
+        corners = padded[:, :-1, :-1], padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, 1:, 1:]
+        chroma.append(abs(sum(corners) / 4))
+    w = sum(both) / 2
+    total += (w / (1 + np.exp(-4.2 * similar(*chroma).mean(0)))).sum()
+    mean = total / (total_weight + w.sum())
+    return (math.log(mean / (1 - mean)) / 4.2) ** 2
+
+
+def test_haarpsi_matches_loop():
+    x, r = random_pair(4, 2, 3, 24, 30)
+    for a, b, score in zip(x, r, e.haarpsi(x, r), strict=True):
+        assert score.item() == pytest.approx(haarpsi_by_loop(a, b), abs=1e-9)
+    torch.testing.assert_close(e.haarpsi(255 * x, 255 * r, data_range=255), e.haarpsi(x, r))
+
+
+def test_haarpsi_matches_piq():
+    piq = pytest.importorskip("piq", reason="compares with piq, if it is installed")
+    x, r = random_pair(5, 3, 3, 33, 40)  # odd sides are padded
+    # piq rounds the color matrix to four decimals, the authors' code to three.
+    torch.testing.assert_close(e.haarpsi(x, r), piq.haarpsi(x, r, reduction="none"), atol=1e-3, rtol=0)
+
+
+def test_haarpsi_of_equal_and_of_uniform_images():
+    _, r = random_pair(6, 2, 3, 32, 32)
+    torch.testing.assert_close(e.haarpsi(r, r), torch.ones(2, dtype=r.dtype), atol=1e-6, rtol=0)
+    assert e.haarpsi(torch.full((1, 3, 16, 16), 0.2), torch.full((1, 3, 16, 16), 0.2)).isfinite()
+    with pytest.raises(ValueError, match="HaarPSI needs color images"):
+        e.haarpsi(r[:, :1], r[:, :1])
+    with pytest.raises(ValueError, match="at least 8×8"):
+        e.haarpsi(r[..., :7, :7], r[..., :7, :7])

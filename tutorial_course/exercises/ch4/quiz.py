@@ -4,27 +4,35 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "Suppose a measure correlates .95 in rank with the level of blur. So …",
+        "A measure has a rank correlation of 0.95 with the level of blur over many images. It follows that …",
         {
-            "it is monotone in blur.": "That is what a rank correlation says, and it says no more.",
-            "it agrees with people.": "There are no human ratings here. A level is a parameter of the blur.",
-            "it can compare blur with noise.": (
-                "Combine the two and look: an order within each distortion does not imply an order across distortions."
+            "the same level of blur has similar values on different images.": (
+                "A measure that is monotone for each image, but has very different values on different images, would "
+                "have a lower rank correlation over all images (section 4.2)."
             ),
-            "it outperforms PSNR.": "PSNR is monotone in blur too. Put it into the same table.",
+            "it agrees with people.": "No person rated these images. A level is a parameter of the blur (section 4.2).",
+            "it can compare blur with noise.": (
+                "An order within each kind of distortion does not imply an order across kinds: compute the correlation "
+                "over both (section 4.3)."
+            ),
+            "it outperforms PSNR.": (
+                "PSNR can have the same correlation. Compute both on the same images (section 4.2)."
+            ),
         },
         correct=0,
     ),
     Question(
-        "For a network with one quality score, we explain 'why .6, rather than .8?' and 'rather than 1.0?'. The "
-        "normalized maps are equal because …",
+        "A network predicts one quality score of 0.6. The normalized maps for 'rather than 0.8' and 'rather than 1.0' "
+        "are equal because …",
         {
-            "the network is confident.": "A scalar score has no confidence. It is a single number.",
-            "of the ReLU.": "They are equal without it, too.",
-            ".8 and 1.0 are close.": "Try .61. The map is the same.",
+            "the network is confident.": (
+                "A single score has no confidence. The chain rule explains the result (section 4.4)."
+            ),
+            "of the ReLU.": "The maps are equal without a ReLU, too (section 4.4).",
+            "0.8 and 1.0 are close.": "For Q = 0.61 the normalized map is the same (section 4.4).",
             "both are the same gradient times a number.": (
-                "This is the chain rule: the difference to Q is a factor in front of ∂f/∂A, and cancels in the "
-                "normalization."
+                "By the chain rule, Q appears only in the factor 2 (f − Q) in front of ∂f/∂A, and the normalization "
+                "removes this factor (section 4.4)."
             ),
         },
         correct=3,
@@ -54,16 +62,20 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "A score falls by .9 in rank as opinion scores rise. The score is …",
+        "The rank correlation between a quality measure and the opinion scores of a dataset is −0.9. The measure is …",
         {
-            "bad: negative.": "In some datasets a high score means a strong distortion. There a good score must fall.",
-            "perhaps very good: find out what a high opinion score means in that dataset.": (
-                "Whether it is positive or negative is a convention; the absolute value is the result."
+            "bad, because the correlation is negative.": (
+                "In some datasets a high opinion score means a bad image (DMOS). There a good measure has a negative "
+                "correlation (section 4.2)."
             ),
-            "reversed in code.": (
-                "Not necessarily. Read what the numbers of the dataset mean before you change anything."
+            "perhaps very good: find out what a high opinion score means in this dataset.": (
+                "If a high score means a bad image, the measure agrees with people. Negate the scores and report 0.9 "
+                "(section 4.2)."
             ),
-            "to be reported as .9.": "Only if you say why the correlation was negated.",
+            "computed with an error in the code.": (
+                "Not necessarily. Check what the scores of the dataset mean before you change the code (section 4.2)."
+            ),
+            "to be reported as 0.9 in any case.": "Only if a high opinion score means a bad image (section 4.2).",
         },
         correct=1,
     ),

@@ -110,6 +110,6 @@ rank_correlation = Exercise(
         "write the ranks of the first case next to its numbers, by hand: the two 2s share the ranks two and three"
     ),
     success_message=(
-        "Any increasing function of the scores leaves this number unchanged: it measures the order, and nothing else."
+        "Any increasing function of the scores leaves this number unchanged, because it depends only on their order."
     ),
 )

@@ -1,5 +1,16 @@
 """The numbers behind the sentences of chapter 4."""
 
+from tutorial_course.findings.ch4.quality import (
+    HueMismatch,
+    correlation_table,
+    hue_mismatch,
+    map_shares,
+    protocol,
+    rated_scores,
+    stored_correlation,
+    stored_difference,
+    within_kind_correlation,
+)
 from tutorial_course.findings.ch4.saliency import (
     fixation_scores,
     metric_changes,
@@ -8,15 +19,25 @@ from tutorial_course.findings.ch4.saliency import (
     rescale,
     stored_interval,
 )
-from tutorial_course.findings.intervals import Interval, proportion_interval
+from tutorial_course.findings.intervals import Interval, mean_interval, proportion_interval
 
 __all__ = [
+    "HueMismatch",
     "Interval",
+    "correlation_table",
     "fixation_scores",
+    "hue_mismatch",
+    "map_shares",
+    "mean_interval",
     "metric_changes",
     "noise_scores",
     "odd_sign_hits",
     "proportion_interval",
+    "protocol",
+    "rated_scores",
     "rescale",
+    "stored_correlation",
+    "stored_difference",
     "stored_interval",
+    "within_kind_correlation",
 ]

@@ -615,7 +615,7 @@ CLAIMS = (
         ),
     ),
     Claim(
-        id="gradient-distance",
+        id="distance-of-norms",
         chapter=3,
         section="3.A",
         source="lee2023purview",
