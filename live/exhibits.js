@@ -308,13 +308,16 @@
       this.wanted = true;
       if (this.running) return;
       this.running = true;
-      while (this.wanted) {
-        this.wanted = false;
-        this.result = await this.compute();
-        this.draw(this.result);
-        this.host.dataset.updates = Number(this.host.dataset.updates ?? 0) + 1;
+      try {
+        while (this.wanted) {
+          this.wanted = false;
+          this.result = await this.compute();
+          this.draw(this.result);
+          this.host.dataset.updates = Number(this.host.dataset.updates ?? 0) + 1;
+        }
+      } finally {
+        this.running = false;
       }
-      this.running = false;
       this.settleSoon();
     }
 

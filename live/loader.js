@@ -31,6 +31,8 @@
         await loading;
         await LiveExhibits.start(host);
         bar.remove();
+        // The button had the keyboard focus.
+        host.querySelector(".live-controls :is(select, input)").focus({ preventScroll: true });
       } catch (error) {
         console.warn(error);
         loading = null;

@@ -181,6 +181,7 @@ def test_hostile_links_are_refused(new_tab, address):
 def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     tab = new_tab(has_touch=True, viewport={"width": 390, "height": 844})
     host = start(tab, address, "paint")
+    assert host.get_by_label("sign").evaluate("menu => menu === document.activeElement")
     canvas, before = host.get_by_role("application"), settled(tab, "paint")
     state = "document.querySelector('[data-exhibit=paint]').exhibit.state.done"
     canvas.press("ArrowUp")
@@ -188,8 +189,11 @@ def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     canvas.press("Space")
     assert tab.evaluate(state) == ".k2319"
     assert host.locator(".live-cursor").is_visible() and "Row 23, column 19" in canvas.get_attribute("aria-description")
+    host.get_by_role("button", name="Copy a link").click()
+    tab.wait_for_function("location.hash === '#live=paint&done=.k2319'")
     after = settled(tab, "paint")
     assert after != before and len(after) == 4
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     tab.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert tab.evaluate(state) == ".k2319.k2424"
