@@ -49,38 +49,37 @@ def compressed_kilobytes(*files: Path) -> float:
     return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files) / 1000
 
 
-def script_seconds(session) -> float:
-    """Return the processor time that the scripts of the page have used, in seconds."""
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    return next(metric["value"] for metric in metrics if metric["name"] == "ScriptDuration")
-
-
 def heap_megabytes(session) -> float:
     """Return the memory in use by the scripts of the page, in MB, after garbage collection."""
     session.send("HeapProfiler.collectGarbage")
     return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
 
 
-def renderer_megabytes() -> float:
-    """Return the resident memory of the renderer processes that this process has started, in MB, workers included."""
-    this, parents, sizes = os.getpid(), {}, {}
-    for status in Path("/proc").glob("[0-9]*/status"):
+def renderers() -> tuple[float, float]:
+    """Return the resident memory in MB and the processor time in seconds of the renderer processes, workers included.
+
+    They are the descendants of this process that show pages.
+    """
+    parents, sizes, seconds = {}, {}, {}
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            command = (status.parent / "cmdline").read_bytes()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            command = (process / "cmdline").read_bytes()
         except OSError:
             continue  # the process has ended
-        pid = int(status.parent.name)
-        parents[pid] = int(fields["PPid"])
+        pid = int(process.name)
+        parents[pid] = int(fields[1])
         if b"--type=renderer" in command:
-            sizes[pid] = int(fields["VmRSS"].split()[0]) / 1000
+            sizes[pid] = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+            seconds[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def is_descendant(pid: int) -> bool:
-        while pid in parents and pid != this:
+        while pid in parents and pid != os.getpid():
             pid = parents[pid]
-        return pid == this
+        return pid == os.getpid()
 
-    return sum(size for pid, size in sizes.items() if is_descendant(pid))
+    ours = [pid for pid in sizes if is_descendant(pid)]
+    return sum(sizes[pid] for pid in ours), sum(seconds[pid] for pid in ours)
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
@@ -114,13 +113,12 @@ def run(device: torch.device, rounds: int) -> list[dict]:
                 tab.evaluate(LOAD_SCRIPT)
                 updates += [tab.evaluate(UPDATE_SCRIPT) for _ in range(N_WARM_UP + N_UPDATES)][N_WARM_UP:]
                 if rate == 1:
-                    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-                    begin = script_seconds(session)
+                    begin = renderers()[1]
                     for _ in range(N_UPDATES):
                         tab.evaluate(UPDATE_SCRIPT)
-                    processor.append(1000 * (script_seconds(session) - begin) / N_UPDATES)
+                    processor.append(1000 * (renderers()[1] - begin) / N_UPDATES)
                 tab.close()
-            add(f"from the button to the first numbers{slower}", min(starts), "ms")
+            add(f"from the button to the first numbers{slower}", min(starts) / 1000, "s")
             add(f"one update in the page: logits, input gradient, 19 norms, Grad-CAM{slower}", min(updates), "ms")
             if processor:
                 add("processor time of such an update, mean", min(processor), "ms")
@@ -131,9 +129,9 @@ def run(device: torch.device, rounds: int) -> list[dict]:
         add("updates of the exhibit in a second, with a worker and drawing", 1000 * N_EVENTS / min(times), "1/s")
         session = tab.context.new_cdp_session(tab)
         tab.evaluate(EXHIBIT_SCRIPT, N_BEFORE)
-        heap, resident = heap_megabytes(session), renderer_megabytes()
+        heap, resident = heap_megabytes(session), renderers()[0]
         tab.evaluate(EXHIBIT_SCRIPT, N_MEMORY)
         add("growth of the page's script memory in 1,000 updates", heap_megabytes(session) - heap, "MB")
-        add("growth of the process with its worker in 1,000 updates", renderer_megabytes() - resident, "MB")
+        add("growth of the process with its worker in 1,000 updates", renderers()[0] - resident, "MB")
         browser.close()
     return rows

@@ -16,7 +16,9 @@
   }
 
   function addButton(host) {
-    const bar = document.createElement("div"), button = document.createElement("button"), status = document.createElement("span");
+    const bar = document.createElement("div"),
+      button = document.createElement("button"),
+      status = document.createElement("span");
     bar.className = "live-start";
     button.type = "button";
     button.textContent = "Run the network in this page (0.5 MB)";
@@ -37,7 +39,8 @@
         console.warn(error);
         loading = null;
         button.disabled = false;
-        status.textContent = "The network could not be loaded, therefore the figure stays as it is. Check that the folder _static/live is beside this page.";
+        status.textContent =
+          "The network could not be loaded, therefore the figure stays as it is. Check that the folder _static/live is beside this page.";
       }
     });
   }
