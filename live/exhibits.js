@@ -707,7 +707,7 @@
         const next = this.x.map((v, i) => clip(v - (IMAGE_STEP * before.input[i]) / length));
         const after = await this.loss(next, options);
         this.change = {
-          of: `−log p of ${NAMES[options.label]} (image)`,
+          of: `−log p of ${NAMES[options.label]}, by a step on the image`,
           predicted: this.x.reduce((sum, v, i) => sum + before.input[i] * (next[i] - v), 0),
           actual: after.J - before.J,
         };
@@ -719,7 +719,7 @@
           objective: ["loss", options],
           lr: Number(RATES[operation[1]]),
         });
-        this.change = { of: `−log p of ${NAMES[options.label]} (weights)`, predicted, actual };
+        this.change = { of: `−log p of ${NAMES[options.label]}, by a step on the weights`, predicted, actual };
         this.steps++;
         Object.assign(this, { stroke: null, otherPredictions: null });
       } else {
@@ -743,7 +743,7 @@
         // The gradient at the beginning of the stroke predicts what the whole stroke changes.
         const { x: start, P: label, J, input } = this.stroke;
         this.change = {
-          of: `logit of ${NAMES[label]} (last stroke)`,
+          of: `the logit of ${NAMES[label]}, by the last stroke`,
           predicted: x.reduce((sum, v, i) => sum + input[i] * (v - start[i]), 0),
           actual: z[label] - J,
         };
@@ -782,7 +782,7 @@
     }
     sentence({ P, p, change, steps }) {
       const text = change
-        ? ` The last change of the ${change.of} was ${digits(change.actual)}; the gradient predicted ${digits(change.predicted)}.`
+        ? ` The last change of ${change.of}, was ${digits(change.actual)}, and the gradient predicted ${digits(change.predicted)}.`
         : "";
       return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}.${text}${steps ? ` ${this.otherCaption.textContent}` : ""}`;
     }
