@@ -4,6 +4,7 @@ import gzip
 import os
 import tempfile
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -83,7 +84,7 @@ def renderers() -> tuple[float, float]:
 
 
 def run(device: torch.device, rounds: int) -> list[dict]:
-    """Return the measurements; times are those of the fastest of several rounds."""
+    """Return the measurements; times are medians over all rounds and updates."""
     from playwright.sync_api import sync_playwright
 
     rows = []
@@ -118,15 +119,15 @@ def run(device: torch.device, rounds: int) -> list[dict]:
                         tab.evaluate(UPDATE_SCRIPT)
                     processor.append(1000 * (renderers()[1] - begin) / N_UPDATES)
                 tab.close()
-            add(f"from the button to the first numbers{slower}", min(starts) / 1000, "s")
-            add(f"one update in the page: logits, input gradient, 19 norms, Grad-CAM{slower}", min(updates), "ms")
+            add(f"from the button to the first numbers{slower}", median(starts) / 1000, "s")
+            add(f"one update in the page: logits, input gradient, 19 norms, Grad-CAM{slower}", median(updates), "ms")
             if processor:
-                add("processor time of such an update, mean", min(processor), "ms")
+                add("processor time of such an update, mean", median(processor), "ms")
         tab = browser.new_page()
         tab.goto((Path(root) / "page.html").as_uri())
         tab.evaluate(START_SCRIPT)
         times = [tab.evaluate(EXHIBIT_SCRIPT, N_EVENTS) for _ in range(1 + rounds)][1:]
-        add("updates of the exhibit in a second, with a worker and drawing", 1000 * N_EVENTS / min(times), "1/s")
+        add("updates of the exhibit in a second, with a worker and drawing", 1000 * N_EVENTS / median(times), "1/s")
         session = tab.context.new_cdp_session(tab)
         tab.evaluate(EXHIBIT_SCRIPT, N_BEFORE)
         heap, resident = heap_megabytes(session), renderers()[0]
