@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import attacks, attribution, busy_machine, gradients, rendering, uncertainty
+from benchmarks import attacks, attribution, busy_machine, gradients, live_exhibits, rendering, uncertainty
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import WARM_ALLOCATOR, machine
 from tutorial_lib._validation import check_choice
@@ -26,6 +26,7 @@ SUBJECTS = {
     "uncertainty": uncertainty.run,
     "attacks": attacks.run,
     "world": rendering.run,
+    "live exhibits": live_exhibits.run,
 }
 
 

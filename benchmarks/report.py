@@ -12,6 +12,7 @@ TITLES = {
     "uncertainty": "Gradient norms for a confounding label, compared with pytorch-ood",
     "attacks": "Adversarial attacks, compared with other libraries",
     "world": "Rendering synthetic traffic signs",
+    "live exhibits": "Gradients in the browser",
 }
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import attacks, attribution, busy_machine, gradients, rendering, timing, uncertainty
+from benchmarks import attacks, attribution, busy_machine, gradients, live_exhibits, rendering, timing, uncertainty
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import ratio, time_interleaved
 
@@ -140,3 +140,12 @@ def test_benchmark_rendering_measures_every_row(monkeypatch):
     monkeypatch.setattr(rendering, "N_IMAGES", 2)
     rows = rendering.run(torch.device("cpu"), 1)
     assert len(rows) == 15 and all(row["measured"] > 0 for row in rows) and rows[0]["target"] == 2
+
+
+@pytest.mark.slow
+def test_benchmark_live_exhibits_measures_every_row(chromium_path, monkeypatch):
+    for name, count in {"N_WARM_UP": 1, "N_UPDATES": 1, "N_EVENTS": 1, "N_BEFORE": 1, "N_MEMORY": 2}.items():
+        monkeypatch.setattr(live_exhibits, name, count)
+    rows = live_exhibits.run(torch.device("cpu"), 1)
+    assert len({row["what"] for row in rows}) == len(rows) == 12
+    assert all(row["measured"] > 0 for row in rows if row["unit"] in ("kB", "1/s"))

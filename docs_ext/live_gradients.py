@@ -1,0 +1,43 @@
+"""Provide the live exhibits: figures in which the sign classifier and its gradients run in the browser.
+
+A live exhibit is ``<div class="live" data-exhibit="hue">`` around a figure that Python has drawn. Such a page gets the
+style sheet and the small script ``live/loader.js``, which adds a button. Everything else is loaded when a reader
+presses it, as classic scripts, because a page that was opened from a folder may load nothing else. Without JavaScript,
+in print and in the PDF the figure remains.
+
+All files are written into the folder ``_static/live`` of the built book. They are not in the folder ``_static`` of the
+sources, because Jupyter Book links every script in that folder into every page.
+"""
+
+from pathlib import Path
+
+from docutils import nodes
+
+
+def find_exhibits(app, doctree):
+    """Store whether a page has live exhibits."""
+    if any('class="live"' in raw.astext() for raw in doctree.findall(nodes.raw)):
+        app.env.metadata[app.env.docname]["live"] = True
+
+
+def add_loader(app, pagename, templatename, context, doctree):
+    """Add the style sheet and the script with the button to a page that has exhibits, and to no other page."""
+    if app.env.metadata.get(pagename, {}).get("live"):
+        app.add_css_file("live/live.css")
+        app.add_js_file("live/loader.js", loading_method="defer")
+
+
+def write_if_used(app, exception):
+    """Write the files of the exhibits if a page of the book has one."""
+    if exception is None and app.builder.format == "html" and any("live" in m for m in app.env.metadata.values()):
+        from docs_ext.live_files import write_files
+
+        write_files(Path(app.outdir) / "_static" / "live")
+
+
+def setup(app):
+    """Register the extension."""
+    app.connect("doctree-read", find_exhibits)
+    app.connect("html-page-context", add_loader)
+    app.connect("build-finished", write_if_used)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
