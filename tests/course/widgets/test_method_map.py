@@ -74,6 +74,6 @@ def test_method_cost_map_legend_names_every_verdict():
 
 def test_method_cost_map_repr_describes_methods():
     assert (
-        "GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, not confirmed in our setting)"
+        f"GradNorm (section 3.B, uncertainty.gradnorm_score, backward passes: 0, {method_verdict(METHODS['GradNorm'])})"
         in repr(method_cost_map())
     )
