@@ -289,6 +289,8 @@ def chapter_slides(lesson, plan):
     slides["after"] = [poll_slide(n, quiz[n - 1]) for n in plan.get("polls", {}).get("questions", [])]
     summary_titles = notebook_outline.SUMMARY_TITLES
     summary = next((section for section, _ in parts.values() if section.title.endswith(summary_titles)), None)
+    for address, alt in (image for cell, _ in (summary.cells if summary else ()) for image in figures(cell)):
+        slides["after"].append([summary.title, f'<img src="{address}" alt="{escape(alt)}">', [], "figure", ""])
     texts = [
         part
         for cell, text in (summary.cells if summary else ())

@@ -80,6 +80,8 @@ def link_chapters(table, url, branch):
 def write_readme_links(root):
     """Write the links to the book and to Colab into the table of chapters of README.md."""
     path = Path(root) / "README.md"
+    if not path.is_file():  # a folder that contains only the chapters
+        return
     text = path.read_text(encoding="utf-8")
     linked = CHAPTER_TABLE.sub(lambda table: link_chapters(table[0], *repository(root)) + "\n", text)
     path.write_text(linked, encoding="utf-8")

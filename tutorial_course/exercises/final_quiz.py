@@ -354,20 +354,19 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_2,
     ),
     Question(
-        "“Gradient norms separate abnormal images from normal ones better than other scores do.” What is the verdict "
-        "of the claims table?",
+        "“Gradients can be used to detect adversarial images.” What is the verdict of the claims table?",
         {
             "Not confirmed: the norms are near chance.": (
-                "If trained on the type of anomaly in the test, they are very good on both datasets."
+                "A detector on gradient norms separates attacked images from normal ones: section 3.6."
             ),
             "Confirmed, and a control does as well.": (
-                "On photographs the same detector on features, without a gradient, does as well: section 3.3."
+                "The same detector on activation norms of all layers, without a gradient, does as well: section 3.6."
             ),
             "Confirmed in the paper's setting.": (
                 "All five parts of the setting differ, and the claims table names them."
             ),
             "Open: nothing was measured.": (
-                "It was measured in two columns: on the type that it was trained on, and on types that it was not."
+                "It was measured for several attacks, detectors and networks: section 3.6."
             ),
         },
         correct=1,

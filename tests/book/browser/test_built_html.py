@@ -324,8 +324,13 @@ MINIMAL_PAGE = """<!doctype html><html lang="en">
 <p style="height:60em">Long.</p></section></section></section></article></body></html>"""
 
 
+# All chapters have the same structure and the same script, so that the longer ones are tested with the slow tests.
 @pytest.fixture(
-    params=["minimal page", *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS)]
+    params=[
+        "minimal page",
+        *(pytest.param(page, marks=[pytest.mark.book, pytest.mark.slow]) for page in PAGES_WITH_ADVANCED_SECTIONS[:-2]),
+        *(pytest.param(page, marks=pytest.mark.book) for page in PAGES_WITH_ADVANCED_SECTIONS[-2:]),
+    ]
 )
 def chapter(request, tmp_path):
     """Address of a page with advanced sections."""

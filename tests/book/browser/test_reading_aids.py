@@ -130,9 +130,13 @@ def test_focus_script_detects_unreachable_and_unmarked_controls(tab):
     )
     assert tab.evaluate(FIND_CONTROLS_SCRIPT) == [0]
     tab.keyboard.press("Tab")
-    assert tab.evaluate(FOCUSED_ELEMENT_SCRIPT)[:2] == [None, True]
-    tab.evaluate("document.querySelector('summary').focus()")
-    assert tab.evaluate(FOCUSED_ELEMENT_SCRIPT)[:2] == ["0", False]
+    assert [fault for fault, _ in tab.evaluate(FOCUS_FAULTS_SCRIPT)] == ["not reachable"]
+    tab.evaluate("document.querySelector('summary').tabIndex = 0")
+    assert [fault for fault, _ in tab.evaluate(FOCUS_FAULTS_SCRIPT)] == ["no visible focus"]
+    tab.evaluate("document.querySelector('summary').style.outline = '2px solid'")
+    assert tab.evaluate(FOCUS_FAULTS_SCRIPT) == []
+    tab.evaluate("document.querySelector('a').tabIndex = 1")
+    assert [fault for fault, _ in tab.evaluate(FOCUS_FAULTS_SCRIPT)] == ["before all others"]
 
 
 def test_scrollable_code_in_opened_advanced_section_is_focusable(book, tab):

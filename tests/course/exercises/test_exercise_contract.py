@@ -129,7 +129,7 @@ def test_chapter_quiz_has_five_questions_of_four_options(chapter):
         ("ch2.quiz", [0, 1, 3, 2, 0]),
         ("ch3.quiz", [3, 1, 2, 0, 3]),
         ("ch4.quiz", [0, 3, 1, 2, 1]),
-        ("ch5.quiz", [0, 2, 1, 2, 3]),
+        ("ch5.quiz", [0, 2, 1, 3, 2]),
     ],
 )
 def test_chapter_quiz_correct_options_match_plan(chapter, correct_labels):

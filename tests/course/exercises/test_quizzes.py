@@ -13,7 +13,7 @@ import pytest
 from tools import repo_url
 from tutorial_course import exercises
 from tutorial_course.exercises import final_quiz, prerequisites_quiz
-from tutorial_course.results.claims import CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, NO_INTERVAL, load_claims
+from tutorial_course.results.claims import CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, load_claims
 from tutorial_course.widgets.section_links import SECTION_TITLES
 
 CHAPTERS = Path(__file__).parents[3] / "chapters"
@@ -128,11 +128,11 @@ def test_self_test_quizzes_cover_every_topic():
 
 def test_final_quiz_verdicts_match_ledger():
     row = {claim.id: claim for claim in load_claims()}
-    (verdict,) = [question for question in FINAL_QUIZ if row["purview"].claim in question.text]
+    (verdict,) = [question for question in FINAL_QUIZ if row["detected"].claim in question.text]
     assert (
         list(verdict.options)[verdict.correct].rstrip(".").lower() == CONTROL_AS_GOOD
-        and row["purview"].verdict in (CONTROL_AS_GOOD, NO_INTERVAL)  # until an interval is stored
-        and len(row["purview"].differs) == 5
+        and row["detected"].verdict == CONTROL_AS_GOOD
+        and len(row["detected"].differs) == 5
     )
     (identity,) = [question for question in FINAL_QUIZ if row["fisher"].claim.lower() in question.text.lower()]
     assert (

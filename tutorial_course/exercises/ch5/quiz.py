@@ -55,22 +55,6 @@ QUIZ = (
         correct=1,
     ),
     Question(
-        "To take per-layer norms from a transformer you must …",
-        {
-            "train it differently.": "The gradients are computed for any layer. The weights stay as they are.",
-            "replace its norms by batch norm.": (
-                "This would be another network. A normalization layer has parameters, and therefore gradients."
-            ),
-            "change nothing, because it has parameters and a loss.": (
-                "The functions of chapter 3 work for a transformer without a change: section 5.C."
-            ),
-            "use attention maps instead.": (
-                "Attention maps show the attention weights, not how the network would have to change: section 5.C."
-            ),
-        },
-        correct=2,
-    ),
-    Question(
         "Intervenability means …",
         {
             "the network can be retrained quickly.": (

@@ -129,6 +129,7 @@ def rescale(map: Tensor) -> Tensor:
         The rescaled map.
 
     Example:
+        >>> import torch
         >>> rescale(torch.tensor([[1.0, 3.0]]))
         tensor([[0., 1.]])
     """
