@@ -52,7 +52,7 @@ def test_section_url_in_book_leads_to_anchor_above_heading(monkeypatch):
 
 def test_section_url_in_notebook_points_to_notebook(monkeypatch):
     monkeypatch.delenv("TUTORIAL_BOOK", raising=False)
-    assert section_url("3.6") == "03-uncertainty.ipynb#3.6-%E2%80%A6-and-detect-it"
+    assert section_url("3.D") == "03-uncertainty.ipynb#3.D-Open-set-recognition"
     assert section_link("2.3", "ask <why>").endswith(
         'title="2.3 Why P, rather than Q? Contrastive maps">ask &lt;why&gt;</a>'
     )

@@ -242,7 +242,8 @@ def _haar_responses(luma: Tensor, size: int) -> Tensor:
     kernel = luma.new_full((size, size), 1 / size)
     kernel[size // 2 :] *= -1
     padding = (size // 2 - 1, size // 2) * 2  # the position of an even filter in the authors' code
-    return F.conv2d(F.pad(luma, padding), torch.stack([kernel, kernel.T])[:, None]).abs()
+    with torch.autocast(luma.device.type, enabled=False):
+        return F.conv2d(F.pad(luma, padding), torch.stack([kernel, kernel.T])[:, None]).abs()
 
 
 def _similarity(a: Tensor, b: Tensor) -> Tensor:

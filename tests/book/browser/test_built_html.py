@@ -216,12 +216,14 @@ def test_built_page_tables_are_rendered(book, page):
     assert [p.get_text()[:80] for p in soup(page).find_all("p") if re.search(r"\|\s*[-–—:]+\s*\|", p.get_text())] == []
 
 
-# After a change of the width, the new layout is there when two frames have been drawn.
+# After a change of the width, the new layout is there when two frames have been drawn. The theme looks for elements
+# that scroll when the window is resized, perhaps before the new layout is there, so that it is asked to look again.
 WAIT_FOR_LAYOUT_SCRIPT = """async width => {
   const frame = () => new Promise(requestAnimationFrame);
   while (innerWidth !== width) await frame();
   await frame();
   await frame();
+  dispatchEvent(new Event("resize"));
 }"""
 
 
