@@ -148,6 +148,24 @@ def gradcon_over_mean_image() -> Evidence:
     return Evidence([Estimate(*t_interval(list(by_class)))], AUROC_MARGIN)
 
 
+def ood_detector_over_activations() -> Evidence:
+    """Return the lead of a detector on gradient norms over the same detector on activation norms.
+
+    Returns:
+        The difference of the AUROC for each of five networks and each type of abnormal image, where both detectors are
+        trained on the tested type; without leads if it is not stored.
+    """
+    columns = {
+        "kind": "detector lead",
+        "trained": "own type",
+        "score": "gradient norms",
+        "reference": "activation norms",
+    }
+    rows = _select(table("ood_detection"), columns)
+    leads = [Estimate(*row) for row in rows[["lead", "low", "high"]].itertuples(index=False)] if len(rows) else []
+    return Evidence(leads, AUROC_MARGIN)
+
+
 def attack_over_noise() -> Evidence:
     """Return the lead of a gradient attack over random noise of the same norm, for each network.
 
@@ -257,10 +275,10 @@ TASKS = (
         "Is this image out-of-distribution or corrupted?",
         "3.3",
         "detector on gradient norms",
-        "detector on features",
+        "detector on activation norms",
         "AUROC",
         "detector on norms",
-        "purview",
+        stored=ood_detector_over_activations,
     ),
     Task(
         NOVEL,
@@ -287,7 +305,7 @@ TASKS = (
         "Is this image an anomaly, if only one class is normal?",
         "3.4",
         "GradCon",
-        "distance to the mean image",
+        "best of four scores without a gradient",
         "AUROC",
         "GradCon: a direction",
         "gradcon",
@@ -309,7 +327,7 @@ TASKS = (
         "Was this image attacked?",
         "3.6",
         "detector on gradient norms",
-        "detector on features",
+        "detector on activation norms",
         "AUROC",
         "detector on norms",
         "detected",
@@ -320,10 +338,10 @@ TASKS = (
         "How good is this image, compared with a clean one?",
         "4.3",
         "gradient distance",
-        "PSNR",
+        "HaarPSI",
         "rank correlation",
         "image quality",
-        "gradient-quality",
+        "gradient-distance",
     ),
     Task(
         IMAGE,
