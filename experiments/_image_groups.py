@@ -151,10 +151,8 @@ class GroupFeatures(NamedTuple):
     """Features of the images of a group.
 
     Attributes: name, family, labels, image_ids, level: as in ``ImageGroup``. z: (N, C) logits. h: (N, d) penultimate
-        features. ones: (N, T) gradient norms per parameter tensor for the label of all ones. uniform: (N, T) gradient
-        norms per parameter tensor for the uniform label. activations: (N, L) norms of the outputs of all layers.
-        passes: scores that need passes of their own, (N,); with an autoencoder also its code and last-layer gradient,
-        (N, …).
+        features. ones: (N, T) gradient norms per parameter tensor for the label of all ones. activations: (N,
+        L) norms of the outputs of all layers. passes: scores that need passes of their own, (N,).
     """
 
     name: str
@@ -165,7 +163,6 @@ class GroupFeatures(NamedTuple):
     z: Tensor
     h: Tensor
     ones: Tensor
-    uniform: Tensor
     activations: Tensor
     passes: dict[str, Tensor]
 
@@ -177,7 +174,7 @@ class GroupFeatures(NamedTuple):
         )
 
 
-TENSOR_COLUMNS = ("labels", "image_ids", "level", "z", "h", "ones", "uniform", "activations")
+TENSOR_COLUMNS = ("labels", "image_ids", "level", "z", "h", "ones", "activations")
 
 
 def pool_groups(sets: list[GroupFeatures], keep=lambda s: slice(None)) -> GroupFeatures:
@@ -189,50 +186,25 @@ def pool_groups(sets: list[GroupFeatures], keep=lambda s: slice(None)) -> GroupF
     )
 
 
-def extract_features(
-    model: nn.Module,
-    group: ImageGroup,
-    others: tuple[nn.Module, ...] = (),
-    autoencoder: nn.Module | None = None,
-    uniform: bool = True,
-) -> GroupFeatures:
-    """Return the features of all images of a group; without ``uniform``, the norms for that label are left out."""
+def extract_features(model: nn.Module, group: ImageGroup, others: tuple[nn.Module, ...] = ()) -> GroupFeatures:
+    """Return the features of all images of a group."""
     x = group.images
     z, h = zip(*(g.penultimate_features(model, part) for part in x.split(256)), strict=True)
     passes = {"odin": u.odin_score(model, x), "dropout": u.mc_dropout(model, x).mutual_information}
     if others:
         ensemble = u.deep_ensemble((model, *others), x)
         passes |= {"ensemble": ensemble.predictive_entropy, "ensemble, apart": ensemble.mutual_information}
-    if autoencoder is not None:
-        passes |= autoencoder_features(autoencoder, x)
-    norms = {"ones": u.confounding_gradient_norms(model, x, group_by="tensor", batch_size=128)}
-    norms["uniform"] = (
-        u.confounding_gradient_norms(model, x, activation="softmax", group_by="tensor", batch_size=128)
-        if uniform
-        else norms["ones"]
-    )
-    features = (torch.cat(z), torch.cat(h), norms["ones"], norms["uniform"], u.activation_norms(model, x))
+    norms = u.confounding_gradient_norms(model, x, group_by="tensor", batch_size=128)
+    features = (torch.cat(z), torch.cat(h), norms, u.activation_norms(model, x))
     metadata = (group.name, group.family, group.labels.cpu(), group.image_ids, group.level)
     return GroupFeatures(*metadata, *(t.cpu() for t in features), {k: v.cpu() for k, v in passes.items()})
 
 
-def autoencoder_features(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """Return the gradient of the reconstruction error with respect to the decoder's last layer, and the code."""
-    gradients, codes = [], []
-    last = g.layer_names(model)[-1]
-    for part in x.split(128):
-        by_tensor = g.per_sample_gradients(model, part, g.reconstruction_mse(part), layers=last)
-        gradients.append(torch.cat([v.flatten(1) for v in by_tensor.values()], 1))
-        codes.append(g.model_outputs(model.encoder, part).flatten(1))
-    return {"decoder": torch.cat(gradients), "code": torch.cat(codes)}
-
-
 class FittedStatistics(NamedTuple):
-    """Mahalanobis detectors fitted to normal images: of the features, and of the log norms for two labels."""
+    """Mahalanobis detectors fitted to normal images: of the features, and of the log gradient norms."""
 
     h: u.MahalanobisDetector
     ones: u.MahalanobisDetector
-    uniform: u.MahalanobisDetector
 
 
 def log_norms(norms: Tensor) -> Tensor:
@@ -242,9 +214,8 @@ def log_norms(norms: Tensor) -> Tensor:
 
 def fit_statistics(train: GroupFeatures) -> FittedStatistics:
     """Return detectors fitted to training images; those of norms use predicted classes, as at test time."""
-    predicted = train.z.argmax(1)
-    norms = (u.MahalanobisDetector(1e-3).fit(log_norms(n), predicted) for n in (train.ones, train.uniform))
-    return FittedStatistics(u.MahalanobisDetector().fit(train.h, train.labels), *norms)
+    norms = u.MahalanobisDetector(1e-3).fit(log_norms(train.ones), train.z.argmax(1))
+    return FittedStatistics(u.MahalanobisDetector().fit(train.h, train.labels), norms)
 
 
 def logit_scores(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, Tensor]:
@@ -257,28 +228,6 @@ def logit_scores(features: GroupFeatures, statistics: FittedStatistics) -> dict[
         "margin": u.margin_score(z),
         "GradNorm": u.gradnorm_score(z, h),
         "Mahalanobis": statistics.h.score(h),
-    }
-
-
-def unsupervised_scores(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, Tensor]:
-    """Return all scores that need no abnormal images."""
-    scores = logit_scores(features, statistics) | {"ExGrad": u.exgrad_score(features.z.double(), features.h.double())}
-    scores |= {name: score for name, score in features.passes.items() if score.dim() == 1}
-    scores |= {"distance of norms, ones": statistics.ones.score(log_norms(features.ones))}
-    return scores | {"distance of norms, uniform": statistics.uniform.score(log_norms(features.uniform))}
-
-
-def detector_inputs(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, tuple[Tensor, bool]]:
-    """Return {name: (detector inputs, whether to take logarithms)}: norms, and as controls scores and features."""
-    six_scores = logit_scores(features, statistics)
-    # The controls get the best known preprocessing: logarithms, as for the norms, except for the energy, which may be
-    # negative.
-    log_scores = [v if name == "energy" else v.abs().clamp(min=1e-30).log() for name, v in six_scores.items()]
-    return {
-        "norms, ones": (features.ones, True),
-        "norms, uniform": (features.uniform, True),
-        "six scores": (torch.stack(log_scores, 1), False),
-        "features": (features.h, False),
     }
 
 

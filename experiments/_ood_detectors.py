@@ -1,7 +1,6 @@
 """Detectors trained on abnormal images: of the tested type, of its family, of other families, or of one mild blur."""
 
 from collections.abc import Iterator
-from statistics import mean
 
 import torch
 from torch import Tensor
@@ -10,10 +9,7 @@ from experiments import _image_groups as f
 from experiments._image_groups import CONTROL, FittedStatistics, GroupFeatures, make_generator, round_values
 from experiments._paired_bootstrap import ImageResamples, interval, weighted_aurocs
 from tutorial_lib import uncertainty as u
-from tutorial_lib.data import SEVERITIES
-from tutorial_lib.metrics import auroc
 
-SEEDS = 3
 N_PER_FAMILY = 250  # maximum of each family in the training set
 HIDDEN = (40, 20)
 COMPARISONS = (
@@ -33,12 +29,15 @@ TEST_CORRUPTIONS = ("decolorisation", "codec error", "noise", "lens blur", "dirt
 
 def detector_inputs(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, tuple[Tensor, bool]]:
     """Return {name: (inputs of a detector, whether to take logarithms)}; only the first needs a backward pass."""
-    inputs = f.detector_inputs(features, statistics)
+    six_scores = f.logit_scores(features, statistics)
+    # The controls get the best known preprocessing: logarithms, as for the norms, except for the energy, which may be
+    # negative.
+    log_scores = [v if name == "energy" else v.abs().clamp(min=1e-30).log() for name, v in six_scores.items()]
     return {
         "gradient norms": (features.ones, True),
         "activation norms": (features.activations, True),
-        "six scores": inputs["six scores"],
-        "features": inputs["features"],
+        "six scores": (torch.stack(log_scores, 1), False),
+        "features": (features.h, False),
     }
 
 
@@ -123,51 +122,3 @@ def balanced_subset(rows: Tensor, family: Tensor, generator: torch.Generator) ->
         own = rows[family[rows] == k]
         selected.append(own[torch.randperm(len(own), generator=generator)[: N_PER_FAMILY if k else None]])
     return torch.cat(selected)
-
-
-def blur_transfer_rows(
-    network: str,
-    normal: GroupFeatures,
-    blurred: GroupFeatures,
-    sets: list[GroupFeatures],
-    statistics: FittedStatistics,
-    seed: int,
-) -> list[dict]:
-    """Return the results of the 2019 experiment: train on one mild blur, test on all corruptions and severities."""
-    feature_sets = {name: (log, ()) for name, (_, log) in f.detector_inputs(normal, statistics).items()}
-    feature_sets |= {name: (False, HIDDEN) for name in ("decoder", "code") if name in normal.passes}
-    value = lambda features, name: (
-        features.passes[name] if name in features.passes else f.detector_inputs(features, statistics)[name][0]
-    )
-    rows = []
-    for feature_set, (log, hidden) in feature_sets.items():
-        clean, mild = value(normal, feature_set), value(blurred, feature_set)
-        tested = {s.name: (s, value(s, feature_set)) for s in sets if s.family == "corruptions"}
-        aurocs, accuracies = {}, {}
-        for i in range(seed, seed + SEEDS):
-            train = u.group_train_mask(normal.image_ids, generator=make_generator(i))
-            train_ids = {int(p) for p in normal.image_ids[train]}
-            detector = u.PurviewDetector(hidden, log=log).fit(clean[train], mild[train], generator=make_generator(i))
-            normal_scores = detector.score(clean[~train])
-            for name, (features, values) in tested.items():
-                score = detector.score(values)
-                is_test = torch.tensor([int(p) not in train_ids for p in features.image_ids])
-                for level in SEVERITIES:
-                    scores = score[is_test & (features.level == level)]
-                    aurocs.setdefault((name, level), []).append(auroc(normal_scores, scores))
-                    accuracy = ((normal_scores <= 0).double().mean() + (scores > 0).double().mean()) / 2
-                    accuracies.setdefault((name, level), []).append(accuracy.item())
-        for name in tested:
-            row = {
-                "kind": "mild blur",
-                "network": network,
-                "input": feature_set,
-                "set": name,
-                "in the 2019 paper": name in TEST_CORRUPTIONS,
-            }
-            row |= {
-                title: mean(mean(scores[name, v]) for v in SEVERITIES)
-                for title, scores in (("accuracy", accuracies), ("auroc", aurocs))
-            }
-            rows.append(round_values(row | {f"auroc {level}": mean(aurocs[name, level]) for level in SEVERITIES}))
-    return rows

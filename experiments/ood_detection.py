@@ -33,7 +33,6 @@ from experiments._ood_scores import (
     needs_no_gradient,
 )
 from experiments._paired_bootstrap import ImageResamples, interval, weighted_aurocs, weighted_detection_rates
-from experiments.uncertainty import SIGN_NETWORKS
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
 from tutorial_lib.data import is_available, load
@@ -41,6 +40,7 @@ from tutorial_lib.metrics import accuracy, auroc
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
+SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 CIFAR_NETWORKS = ("cifar10/resnet20", "cifar10/resnet56")
 DEEP = (SIGN_NETWORKS[0], *CIFAR_NETWORKS)  # networks for which detectors with hidden layers are trained
 OOD_DATASETS = {"gtsrb": "other datasets", "mnist": "other datasets", "dtd": "textures"}
@@ -82,7 +82,7 @@ def make_image_groups(
         yield f.resampled_group(images[:N_RESAMPLED])
 
     rename = lambda s: s._replace(family=FAMILY_NAMES.get(s.family, s.family), name=ATTACK_NAMES.get(s.name, s.name))
-    extract = lambda group: rename(f.extract_features(model, group, uniform=False, **options))
+    extract = lambda group: rename(f.extract_features(model, group, **options))
     normal, *sets = map(extract, groups())
     return extract(train), normal, sets
 

@@ -10,7 +10,7 @@ from experiments import _ood_scores as scores
 from experiments import ood_detection as study
 from experiments._image_groups import CONTROL, NEAR_OOD, NORMAL, make_generator
 from experiments._paired_bootstrap import ImageResamples, interval, weighted_aurocs, weighted_detection_rates
-from tests.experiments.test_uncertainty import ColorClassifier, colored_images
+from tests.experiments.test_image_groups import ColorClassifier, colored_images
 from tutorial_course.results import load_result
 from tutorial_lib import gradients as g
 from tutorial_lib import uncertainty as u
@@ -37,7 +37,7 @@ def features():
     ]
     train = f.make_group("train", NORMAL, *colored_images(90, 5))
     rename = lambda s: s._replace(name=study.ATTACK_NAMES.get(s.name, s.name))
-    train, normal, *sets = (rename(f.extract_features(model, s, uniform=False)) for s in [train, *groups])
+    train, normal, *sets = (rename(f.extract_features(model, s)) for s in [train, *groups])
     return model, train, normal, sets, scores.fit_scores(train, model.head)
 
 

@@ -234,10 +234,12 @@ def test_make_plan_rejects_colliding_part_names(toy, monkeypatch):
 
 def test_input_checksums_include_data_imports_and_weights():
     source = {"subset": "9 images", "sha256": "ab"}
-    checksums = _parts.input_checksums("uncertainty", [source], "cuda:1", False)
+    checksums = _parts.input_checksums("ood_detection", [source], "cuda:1", False)
     own = {name for name in checksums if name.startswith("experiments/")}
-    others = ("_image_groups", "_ood_detectors", "_paired_bootstrap", "_trust_and_open_set", "explanations_photos")
-    assert own == {f"experiments/{name}.py" for name in ("uncertainty", "explanations_signs", *others)}
+    assert own == {
+        f"experiments/{name}.py"
+        for name in ("ood_detection", "_image_groups", "_ood_detectors", "_ood_scores", "_paired_bootstrap")
+    }
     weights = "tutorial_lib/models/weights/signs-classifier-0.safetensors"
     assert {"tutorial_lib/gradients/per_sample.py", weights, "torch"} <= set(checksums)
     assert checksums["9 images"] == "ab" and checksums["device"] == "cuda" and len(checksums[weights]) == 64
