@@ -13,7 +13,6 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -28,8 +27,8 @@ from experiments._attack_detectors import (
 )
 from tutorial_lib import uncertainty as U
 from tutorial_lib.data import is_available, load
+from tutorial_lib.gradients import bind_per_sample, input_gradient, model_outputs
 from tutorial_lib.gradients import cross_entropy as exact_cross_entropy
-from tutorial_lib.gradients import input_gradient, model_outputs
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
@@ -81,11 +80,7 @@ def perturbation_norms(adversarial: Tensor, x: Tensor) -> Tensor:
 
 def rounded_input_gradient(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Return the input gradient of PyTorch's cross-entropy, which is masked where the probability rounds to 1."""
-    parts = []
-    for images, labels in zip(x.split(64), y.split(64), strict=True):
-        at = images.clone().requires_grad_()
-        parts.append(torch.autograd.grad(cross_entropy(model(at), labels, reduction="sum"), at)[0])
-    return torch.cat(parts)
+    return input_gradient(model, x, bind_per_sample(partial(cross_entropy, reduction="none"), y))
 
 
 def masking_row(name: str, model: nn.Module, x: Tensor, y: Tensor) -> dict:

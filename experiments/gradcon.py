@@ -9,17 +9,18 @@ from functools import cache
 from statistics import mean
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, load, render, sample_scenes
 from tutorial_lib.data.registry import CIFAR10_CLASSES
-from tutorial_lib.gradients import bernoulli_nll, model_outputs, objective_values, reconstruction_mse
+from tutorial_lib.gradients import bernoulli_nll, objective_values, reconstruction_mse
 from tutorial_lib.metrics import auroc
 from tutorial_lib.models import StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.uncertainty import (
     GradCon,
     MahalanobisDetector,
     PurviewDetector,
+    activation_norms,
     add_gaussian_noise,
     layer_gradient_features,
 )
@@ -137,19 +138,6 @@ def gradcon_scores(detector: GradCon, x: Tensor) -> dict[str, Tensor]:
     }
 
 
-def activation_norms(network: nn.Module, x: Tensor) -> Tensor:
-    """Return the logarithm of the norm of the output of each layer with parameters, (N, L)."""
-    norms: list[Tensor] = []
-    layers = [m for m in network.modules() if any(True for _ in m.parameters(recurse=False))]
-    handles = [m.register_forward_hook(lambda *a: norms.append(a[2].flatten(1).norm(dim=1))) for m in layers]
-    try:
-        model_outputs(network, x, batch_size=len(x), check_independence=False)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return torch.stack(norms, 1).log()
-
-
 def fit_forward_controls(detector: GradCon, images: Tensor) -> Callable[[Tensor], dict[str, Tensor]]:
     """Return a function that computes two scores of the same autoencoder that need no backward pass.
 
@@ -157,12 +145,12 @@ def fit_forward_controls(detector: GradCon, images: Tensor) -> Callable[[Tensor]
     are the Mahalanobis distance of the norms of all layers' outputs from those of the training images.
     """
     median = detector.score(images, "reconstruction").median()
-    norms = activation_norms(detector.network, images)
+    norms = activation_norms(detector.network, images).log()
     distance = MahalanobisDetector(1e-3).fit(norms, torch.zeros(len(norms), dtype=torch.long))
 
     def score(x: Tensor) -> dict[str, Tensor]:
         error = detector.score(x, "reconstruction")
-        activations = distance.score(activation_norms(detector.network, x))
+        activations = distance.score(activation_norms(detector.network, x).log())
         return {"two-sided reconstruction": (error - median).abs(), "activations": activations}
 
     return score

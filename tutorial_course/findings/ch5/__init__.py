@@ -10,7 +10,6 @@ from tutorial_course.findings.ch5.open_questions import (
 from tutorial_course.findings.ch5.scoreboard import TASKS, Decision, Task, measured_time, scoreboard_table
 from tutorial_course.findings.ch5.worked_example import (
     PHOTOGRAPHS,
-    activation_norms,
     auroc_by_photograph,
     best_of_many,
     detected_by_photograph,
@@ -28,7 +27,6 @@ __all__ = [
     "Leaf",
     "Task",
     "accuracy_after_second_image",
-    "activation_norms",
     "auroc_by_photograph",
     "best_of_many",
     "decision_leaf",

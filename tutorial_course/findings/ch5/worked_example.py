@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tutorial_lib.gradients import find_layer, layer_names
 from tutorial_lib.metrics import auroc
 
 PHOTOGRAPHS = (
@@ -56,37 +55,6 @@ def photograph_pieces(
         chosen = squares[torch.linspace(0, len(squares) - 1, n_pieces).long()]
         pieces.append(torch.nn.functional.avg_pool2d(chosen, side // 48))
     return torch.cat(pieces)
-
-
-def activation_norms(model: nn.Module, x: Tensor) -> Tensor:
-    """Return the norm of the activation of every layer with parameters, the control for gradient norms of all layers.
-
-    Args:
-        model: network in eval mode; it is left as it was.
-        x: images (N, …).
-
-    Returns:
-        Norms (N, L); the columns are the layers of :func:`tutorial_lib.gradients.layer_names`.
-
-    Example:
-        >>> activation_norms(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), torch.rand(2, 4)).shape
-        torch.Size([2, 1])
-    """
-    norms: dict[str, Tensor] = {}
-    handles = []
-    for name in layer_names(model):
-
-        def record(module, inputs, output, name=name):
-            norms[name] = output.flatten(1).norm(dim=1)
-
-        handles.append(find_layer(model, name).register_forward_hook(record))
-    try:
-        with torch.no_grad():
-            model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return torch.stack(list(norms.values()), 1)
 
 
 def auroc_by_photograph(signs: Tensor, pieces: Tensor, n_pieces: int = N_PIECES) -> Tensor:

@@ -5,7 +5,6 @@ whose name ends in ``_evidence`` returns the intervals that decide the verdict.
 """
 
 import pandas as pd
-from scipy.stats import t as student_t
 
 from tutorial_course.results.claims.rules import (
     ABSTRACT,
@@ -28,6 +27,7 @@ from tutorial_course.results.claims.rules import (
     Published,
     Setting,
     proportion,
+    t_estimate,
     table,
 )
 
@@ -219,18 +219,12 @@ def _gradcon_aurocs(score: tuple[float | None, str], test: str) -> pd.Series:
     return (rows if alpha is None else rows[rows["alpha"] == alpha]).groupby("normal")[column].mean()
 
 
-def _mean_over_units(values: pd.Series) -> Estimate:
-    """The mean of a value per class, trained network or split, with its interval of Student's t distribution."""
-    half = float(student_t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
-    return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
-
-
 def _over_gradcon_control(test: str) -> Estimate:
     """The paired lead of GradCon over the best of its controls that need no gradient of the loss."""
     controls = [
         _gradcon_aurocs(score, test) for score in (PLAIN_ERROR, MEAN_IMAGE, GRADCON_ACTIVATIONS, GRADCON_TWO_SIDED)
     ]
-    return _mean_over_units(_gradcon_aurocs(GRADCON, test) - max(controls, key=lambda control: control.mean()))
+    return t_estimate(_gradcon_aurocs(GRADCON, test) - max(controls, key=lambda control: control.mean()))
 
 
 def _gradcon_text(test: str) -> str:
@@ -274,7 +268,7 @@ def gradcon_corruptions() -> str:
 def gradcon_direction_evidence() -> Evidence:
     score = (0.03, "alignment"), (0.0, "alignment")
     leads = [_gradcon_aurocs(score[0], test) - _gradcon_aurocs(score[1], test) for test in ("signs", "cifar10")]
-    return Evidence([_mean_over_units(lead) for lead in leads], AUROC_MARGIN)
+    return Evidence([t_estimate(lead) for lead in leads], AUROC_MARGIN)
 
 
 def gradcon_direction() -> str:
@@ -317,7 +311,7 @@ def novelty_vae_evidence() -> Evidence:
     rows = table("gradcon").query("kind == 'novelty'")
     by_class = rows.groupby(["dataset", "normal"])[["classifier on gradients", "squared error"]].mean()
     lead = by_class["classifier on gradients"] - by_class["squared error"]
-    return Evidence([_mean_over_units(values) for _, values in lead.groupby("dataset")], AUROC_MARGIN)
+    return Evidence([t_estimate(values) for _, values in lead.groupby("dataset")], AUROC_MARGIN)
 
 
 ATTACKED = {SIGNS[0]: "signs", CIFAR: "CIFAR-10, ResNet-20", "cifar10/resnet56": "CIFAR-10, ResNet-56"}
@@ -485,9 +479,9 @@ def one_blur() -> str:
 def one_blur_evidence() -> Evidence:
     accuracies = [_blur_accuracy(dataset) for dataset in ("signs", "gtsrb")]
     return Evidence(
-        [_mean_over_units(a["both"] - a["code"]) for a in accuracies],
+        [t_estimate(a["both"] - a["code"]) for a in accuracies],
         ACCURACY_MARGIN,
-        over_control=[_mean_over_units(a["both"] - a[_best_blur_control(a)]) for a in accuracies],
+        over_control=[t_estimate(a["both"] - a[_best_blur_control(a)]) for a in accuracies],
     )
 
 
@@ -514,7 +508,7 @@ def open_set() -> str:
 
 def open_set_evidence() -> Evidence:
     auroc = _proxy_aurocs("novel, through B")
-    return Evidence([_mean_over_units(auroc["norms, ones"] - auroc["max softmax"])], AUROC_MARGIN)
+    return Evidence([t_estimate(auroc["norms, ones"] - auroc["max softmax"])], AUROC_MARGIN)
 
 
 def _trust_aurocs(condition: str) -> pd.Series:

@@ -29,16 +29,6 @@ def test_photograph_pieces_are_averages_of_squares():
     torch.testing.assert_close(pieces[0, 1].double(), first, atol=1e-5, rtol=0)
 
 
-def test_activation_norms_are_norms_of_the_outputs_of_all_layers():
-    first, second = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)
-    model = torch.nn.Sequential(first, torch.nn.ReLU(), second)
-    x = torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
-    hidden = first(x)
-    expected = torch.stack([hidden.norm(dim=1), second(hidden.relu()).norm(dim=1)], 1)
-    torch.testing.assert_close(ch5.activation_norms(model, x), expected.detach())
-    assert not any(module._forward_hooks for module in model.modules())
-
-
 def test_best_of_many_is_above_the_mean_and_not_on_other_images():
     best = ch5.best_of_many(n_detectors=50, n_images=20, seed=1)
     assert best["best"] > best["mean"] + 0.1 and abs(best["mean"] - 0.5) < 0.05
