@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tutorial_course.findings.core import markdown_table
-from tutorial_course.findings.intervals import t_interval
 from tutorial_course.methods import METHODS
 from tutorial_course.results import load_result
 from tutorial_course.results.claims import (
@@ -23,7 +22,7 @@ from tutorial_course.results.claims import (
     Evidence,
     is_ahead,
 )
-from tutorial_course.results.claims.rules import ACCURACY_MARGIN, AUROC_MARGIN, proportion, table
+from tutorial_course.results.claims.rules import AUROC_MARGIN, table
 from tutorial_course.widgets.markdown import MarkdownText
 from tutorial_course.widgets.section_links import section_link
 
@@ -128,26 +127,6 @@ def _select(rows: pandas.DataFrame, values: Mapping[str, Any]) -> pandas.DataFra
     return rows
 
 
-def _estimates(rows: pandas.DataFrame, columns: Sequence[str]) -> dict[str, Estimate]:
-    """The estimate of each network; none if a column does not exist."""
-    if not {"network", *columns} <= set(rows.columns):
-        return {}
-    return {network: Estimate(*map(float, values)) for network, *values in rows[["network", *columns]].to_numpy()}
-
-
-def gradcon_over_mean_image() -> Evidence:
-    """Return the lead of GradCon over the distance to the mean image on CIFAR-10, with its interval over classes.
-
-    Returns:
-        The evidence; without leads if the stored result has no such rows.
-    """
-    rows = _select(table("gradcon"), {"kind": "class", "dataset": "cifar10", "alpha": 0.03, "steps": 300})
-    if rows.empty or not {"both", "mean image", "normal"} <= set(rows.columns):
-        return Evidence([], AUROC_MARGIN)
-    by_class = (rows["both"] - rows["mean image"]).groupby(rows["normal"]).mean()
-    return Evidence([Estimate(*t_interval(list(by_class)))], AUROC_MARGIN)
-
-
 def ood_detector_over_activations() -> Evidence:
     """Return the lead of a detector on gradient norms over the same detector on activation norms.
 
@@ -164,37 +143,6 @@ def ood_detector_over_activations() -> Evidence:
     rows = _select(table("ood_detection"), columns)
     leads = [Estimate(*row) for row in rows[["lead", "low", "high"]].itertuples(index=False)] if len(rows) else []
     return Evidence(leads, AUROC_MARGIN)
-
-
-def attack_over_noise() -> Evidence:
-    """Return the lead of a gradient attack over random noise of the same norm, for each network.
-
-    Returns:
-        The difference of the success rates within a budget of 8 gray levels; without leads if it is not stored.
-    """
-    rows = _select(table("attacks"), {"kind": "budget", "budget": 8})
-    if not {"attack", "network", "success", "images"} <= set(rows.columns):
-        return Evidence([], ACCURACY_MARGIN)
-    rates = {
-        (row["network"], row["attack"]): proportion(row["success"] * row["images"], int(row["images"]))
-        for row in rows.dropna(subset=["success", "images"]).to_dict("records")
-    }
-    networks = dict.fromkeys(network for network, _ in rates)
-    leads = [rates[n, "PGD"] - rates[n, "noise"] for n in networks if {(n, "PGD"), (n, "noise")} <= set(rates)]
-    return Evidence(leads, ACCURACY_MARGIN)
-
-
-def attack_detection_over_features() -> Evidence:
-    """Return the lead of a detector of attacks on gradient norms over the same detector on features.
-
-    Returns:
-        The difference of the AUROC for each network; without leads if it is not stored.
-    """
-    rows = _select(table("attacks"), {"kind": "detector", "trained on": "PGD", "tested": "PGD"})
-    norms, features = (
-        _estimates(_select(rows, {"input": name}), ("auroc", "low", "high")) for name in ("gradients", "features")
-    )
-    return Evidence([norms[name] - features[name] for name in norms if name in features], AUROC_MARGIN)
 
 
 def odd_sign_over_loss() -> Evidence:
@@ -309,7 +257,6 @@ TASKS = (
         "AUROC",
         "GradCon: a direction",
         "gradcon",
-        gradcon_over_mean_image,
     ),
     Task(
         ATTACK,
@@ -320,7 +267,6 @@ TASKS = (
         "success rate",
         "adversarial attacks, many steps",
         "engineered",
-        attack_over_noise,
     ),
     Task(
         ATTACK,
@@ -331,7 +277,6 @@ TASKS = (
         "AUROC",
         "detector on norms",
         "detected",
-        attack_detection_over_features,
     ),
     Task(
         IMAGE,

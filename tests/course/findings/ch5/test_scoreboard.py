@@ -115,16 +115,6 @@ def test_tree_changes_with_a_stored_number(editable):
     assert before != after
 
 
-def test_attack_over_noise_is_a_difference_of_success_rates(monkeypatch):
-    rows = [
-        {"kind": "budget", "budget": 8, "network": "a", "attack": "PGD", "success": 0.9, "images": 200},
-        {"kind": "budget", "budget": 8, "network": "a", "attack": "noise", "success": 0.1, "images": 200},
-    ]
-    monkeypatch.setattr("tutorial_course.findings.ch5.scoreboard.table", lambda name: pd.DataFrame(rows))
-    (lead,) = ATTACK.stored().leads
-    assert lead.value == pytest.approx(0.8) and 0.7 < lead.low < 0.8 < lead.high < 0.9
-
-
 def test_scoreboard_has_a_row_per_task():
     lines = scoreboard_table().splitlines()
     assert len(lines) == len(TASKS) + 2
