@@ -14,7 +14,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import attacks, attribution, busy_machine, gradients, live_exhibits, rendering, uncertainty
+from benchmarks import (
+    attacks,
+    attribution,
+    busy_machine,
+    gradients,
+    independence,
+    live_exhibits,
+    rendering,
+    uncertainty,
+)
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import WARM_ALLOCATOR, machine
 from tutorial_lib._validation import check_choice
@@ -22,6 +31,7 @@ from tutorial_lib._validation import check_choice
 SUBJECTS = {
     "gradients": gradients.run,
     "busy machine": busy_machine.run,
+    "independence": independence.run,
     "information": attribution.run,
     "uncertainty": uncertainty.run,
     "attacks": attacks.run,

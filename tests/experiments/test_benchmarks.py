@@ -6,7 +6,17 @@ import json
 import pytest
 import torch
 
-from benchmarks import attacks, attribution, busy_machine, gradients, live_exhibits, rendering, timing, uncertainty
+from benchmarks import (
+    attacks,
+    attribution,
+    busy_machine,
+    gradients,
+    independence,
+    live_exhibits,
+    rendering,
+    timing,
+    uncertainty,
+)
 from benchmarks.report import RESULTS, merge, table
 from benchmarks.timing import ratio, time_interleaved
 
@@ -84,6 +94,12 @@ def test_benchmark_gradient_norm_methods_agree():
     assert len(norms) == 3, "BackPACK is in the extra `test`"
     for other in norms[1:]:
         assert torch.allclose(other.sort(1).values, norms[0].sort(1).values, rtol=1e-3)
+
+
+def test_benchmark_independence_methods_return_same_values_with_and_without_check():
+    model, shape = independence.networks()["sign classifier, 48×48 pixels"]
+    for way in independence.methods(model, torch.rand(4, *shape)).values():
+        assert torch.equal(way(True), way(False))
 
 
 def test_benchmark_attribution_methods_agree(monkeypatch):

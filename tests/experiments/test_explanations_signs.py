@@ -21,6 +21,12 @@ def model():
     return load(explanations_signs.NETWORKS[0])
 
 
+@pytest.fixture(scope="module")
+def localization_rows(model):
+    """Rows of one scene for each class and the class most similar to it."""
+    return explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+
+
 def test_edge_detector_map_is_difference_of_neighbors():
     x = torch.zeros(1, 3, 4, 5)
     x[..., 3:] = 1.0  # one vertical edge between the columns 2 and 3
@@ -111,8 +117,7 @@ def test_randomization_rows_keep_edge_maps_and_lower_accuracy(model):
     )
 
 
-def test_counterfactual_localization_averages_over_correct_pairs(model):
-    rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+def test_counterfactual_localization_averages_over_correct_pairs(model, localization_rows):
     x, counterfactual, mask, p, q = explanations_signs.sign_scenes(1, 5, "cpu")
     valid = (
         explanations_signs.correctly_classified(model, x, p)
@@ -121,9 +126,9 @@ def test_counterfactual_localization_averages_over_correct_pairs(model):
     )
     maps = attribution.reduce_channels(attribution.guided_backprop(model, x[valid], p[valid])).double()
     share = sum((m * k).sum() / m.sum() for m, k in zip(maps, mask[valid])) / valid.sum()
-    (row,) = [r for r in rows if r["method"] == "guided backpropagation" and r["question"] == "why P"]
+    (row,) = [r for r in localization_rows if r["method"] == "guided backpropagation" and r["question"] == "why P"]
     assert row["images"] == valid.sum() and row["mass"] == pytest.approx(share.item(), abs=1e-3)
-    assert {r["question"] for r in rows if r["method"] == "uniform"} == {"none"}
+    assert {r["question"] for r in localization_rows if r["method"] == "uniform"} == {"none"}
 
 
 def test_mean_mask_of_other_scenes_excludes_own_scene_and_other_classes():
@@ -144,9 +149,8 @@ def test_evidence_change_is_zero_for_equal_images_and_linear_in_the_features():
     torch.testing.assert_close(change, expected.detach())
 
 
-def test_counterfactual_localization_stores_paired_differences(model):
-    rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
-    rows = [row for row in rows if row["kind"] == "counterfactual pairs"]
+def test_counterfactual_localization_stores_paired_differences(localization_rows):
+    rows = [row for row in localization_rows if row["kind"] == "counterfactual pairs"]
     by_question = {row["question"]: row for row in rows if row["method"] == "Grad-CAM"}
     with_Q, without = by_question["why P, rather than Q"], by_question["why P"]
     centre = next(row for row in rows if row["method"] == "centre")
@@ -161,8 +165,8 @@ def test_counterfactual_localization_stores_paired_differences(model):
     assert [row["mass"] for row in centres] == sorted((row["mass"] for row in centres), reverse=True)
 
 
-def test_paired_differences_use_the_best_width_of_the_edges(model):
-    rows = explanations_signs.counterfactual_localization("here", model, 5, "cpu", each=1)
+def test_paired_differences_use_the_best_width_of_the_edges(localization_rows):
+    rows = localization_rows
     precision = {(r["method"], r["question"]): r["precision"] for r in rows if "precision" in r}
     best = max(value for (method, _), value in precision.items() if method.startswith("centre × edges"))
     differences = [row for row in rows if row["kind"] == "paired differences"]

@@ -46,6 +46,7 @@ MARK_NEW_TEXT_STYLES_SCRIPT = """known => {
     return isOpaque || !element.parentElement ? own : own + background(element.parentElement);
   };
   const styles = new Set(known), found = [];
+  document.querySelectorAll("[data-new-text-style]").forEach(element => delete element.dataset.newTextStyle);
   for (const element of document.querySelectorAll("body *")) {
     const text = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
     if (!text || element.closest("mjx-container, script, style, noscript") || !element.checkVisibility()) continue;
@@ -254,25 +255,18 @@ def low_contrast_texts(tab, known_styles):
 
 @pytest.fixture(scope="module")
 def known_styles():
-    """The styles of text whose contrast other pages have tested already."""
-    return set()
+    """The styles of text whose contrast other pages have tested already, for each theme."""
+    return {"light": set(), "dark": set()}
 
 
-# First wide and then narrow in the light theme, the other way round in the dark one, because a page must fit both
+# First wide and then narrow in the light theme, then the other way round in the dark one, because a page must fit both
 # widths and adapt to the change. The contrast is tested in each theme, and everything else that axe knows in the light
-# theme, because the themes differ in colors only. The pages of the API reference have one structure, so each width is
-# tested in one theme only.
-@pytest.mark.parametrize(
-    ("page", "theme", "widths"),
-    [
-        (page, theme, widths[:1] if "_api" in page else widths)
-        for page in PAGES
-        for theme, widths in (("light", (1440, 390)), ("dark", (390, 1440)))
-    ],
-)
-def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_styles, page, theme, widths):
+# theme, because the themes differ in colors only. Each page is loaded once; the last test of this group loads a page in
+# the dark theme. The pages of the API reference have one structure, so each width is tested in one theme only.
+@pytest.mark.parametrize("page", PAGES)
+def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_styles, page):
     errors, external = [], []
-    tab = new_tab(color_scheme=theme, viewport={"width": widths[0], "height": 900})
+    tab = new_tab(color_scheme="light", viewport={"width": 1440, "height": 900})
     tab.on("pageerror", lambda error: errors.append(str(error)))
     # Resources that fail to load are handled below, except for the icon that a browser requests by itself.
     other_error = re.compile("(?!Failed to load resource)")
@@ -284,22 +278,32 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_s
     tab.on("response", lambda response: response.status < 400 or errors.append(f"{response.status} {response.url}"))
     tab.goto(site + page)
     tab.wait_for_function(FORMULAS_DRAWN)
-    tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
     tab.evaluate(EXPAND_ALL_SCRIPT)
-    tab.wait_for_function(IS_SETTLED)
-    assert low_contrast_texts(tab, known_styles) == []
-    if theme == "light":
-        assert serious_violations(tab, {"rules": {"color-contrast": {"enabled": False}}}) == []
-    for width in widths:
-        tab.set_viewport_size({"width": width, "height": 900})
-        tab.evaluate(WAIT_FOR_LAYOUT_SCRIPT, width)
+    for theme, widths in (("light", (1440, 390)), ("dark", (390, 1440))):
+        tab.emulate_media(color_scheme=theme)
+        tab.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
         tab.wait_for_function(IS_SETTLED)
-        assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
-            f"the page scrolls sideways at {width}"
-        )
-        assert overflowing_elements(tab) == [], width
+        assert low_contrast_texts(tab, known_styles[theme]) == [], theme
+        if theme == "light":
+            assert serious_violations(tab, {"rules": {"color-contrast": {"enabled": False}}}) == []
+        for width in widths[:1] if "_api" in page else widths:
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.evaluate(WAIT_FOR_LAYOUT_SCRIPT, width)
+            tab.wait_for_function(IS_SETTLED)
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                f"the page scrolls sideways at {width} in the {theme} theme"
+            )
+            assert overflowing_elements(tab) == [], (theme, width)
     assert errors == []
     assert external == []
+
+
+def test_built_page_is_drawn_in_dark_theme_from_the_start(site, new_tab):
+    tab = new_tab(color_scheme="dark")
+    tab.goto(site + PAGES_WITH_ADVANCED_SECTIONS[-1])
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.wait_for_function(FORMULAS_DRAWN)
+    assert low_contrast_texts(tab, set()) == []
 
 
 def test_low_contrast_texts_finds_one_gray_word_among_equal_paragraphs(new_tab):
