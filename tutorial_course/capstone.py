@@ -57,7 +57,7 @@ RUBRIC = (
     ),
     Criterion(
         "numbers",
-        "Each difference is paired, and its interval describes how much it would vary in a repetition with new units.",
+        "Each difference is paired and has an interval that describes its variation over units.",
         "There are intervals, but they are over dependent images or without pairing.",
         "There are no intervals.",
     ),

@@ -170,7 +170,7 @@ def _uncertainty(m: Measurements, labels: Tensor | None) -> str:
         ""
         if enough
         else (
-            " It was not computed, because it needs true classes and at least "
+            " The AUROC was not computed, because it needs true classes and at least "
             f"{MIN_ERRORS} wrong and {MIN_ERRORS} correct predictions."
         )
     )
