@@ -1,4 +1,4 @@
-"""The capstone project: a report that is refused without an interval, a control or an unseen source, and a rubric."""
+"""The capstone project: a report that is rejected without an interval, a control or an unseen source, and a rubric."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ RUBRIC = (
     Criterion(
         "controls",
         "The best method without a backward pass is compared on the same inputs, at its best setting.",
-        "A control is compared, but with weaker inputs or with its default setting.",
+        "A control is compared, but it has weaker inputs or its default setting.",
         "There is no control.",
     ),
     Criterion(
         "unseen source",
         "The new source was used for the final test only.",
         "A threshold or a layer was chosen on part of the source, and the report says so.",
-        "The source was used for training, or the report does not say.",
+        "The source was used for training, or the report does not say how it was used.",
     ),
     Criterion(
         "numbers",
-        "Each difference is paired and has an interval over the units that would be sampled again.",
-        "There are intervals, but over dependent images or without pairing.",
-        "There are only single numbers.",
+        "Each difference is paired and has an interval that describes its variation over units.",
+        "There are intervals, but they are over dependent images or without pairing.",
+        "There are no intervals.",
     ),
     Criterion(
         "failure",
@@ -97,7 +97,7 @@ def capstone_report(
     failure: str,
     test_of_failure: str,
 ) -> MarkdownText:
-    """Return the report of a capstone project, or refuse it with the reason.
+    """Return the report of a capstone project, or reject it with the reason.
 
     The difference of gradient and control is paired, and its interval is over the units.
 
@@ -105,7 +105,7 @@ def capstone_report(
         question: the question that the report answers.
         source: the source of images on which the methods are tested.
         used_sources: every source that was used for training, for thresholds, or to choose a layer or a method.
-        unit: what would be sampled again, such as "photograph".
+        unit: what a repetition of the experiment would replace, such as "photograph".
         values: by method, one value per unit, such as the AUROC of its images; higher is better.
         gradient: name of the gradient method in ``values``.
         control: name of the best method without a backward pass in ``values``.
@@ -127,36 +127,37 @@ def capstone_report(
         ...     margin=0.05, failure="", test_of_failure="")
         Traceback (most recent call last):
             ...
-        ValueError: refused: the source 'photographs' is not unseen, because it was used for training or for a ...
+        ValueError: rejected: the source 'photographs' is not unseen, because it was used for training or for a ...
     """
     if source in used_sources:
         raise ValueError(
-            f"refused: the source {source!r} is not unseen, because it was used for training or for a choice. Test on "
+            f"rejected: the source {source!r} is not unseen, because it was used for training or for a choice. Test on "
             "another source"
         )
     if gradient == control or control not in values:
         raise ValueError(
-            f"refused: there is no control. Pass values for a method without a backward pass, and its name as control; "
-            f"got {control!r} and values for {', '.join(values) or 'nothing'}"
+            "rejected: there is no control. Pass values for a method without a backward pass, and its name as "
+            f"control; got {control!r} and values for {', '.join(values) or 'nothing'}"
         )
     method, reference = (values[check_choice(name, values, "method")].double() for name in (gradient, control))
     if method.shape != reference.shape or method.dim() != 1 or len(method) < MIN_UNITS:
         raise ValueError(
-            f"refused: no interval can be computed. Give one value per {unit} for both methods, and at least "
+            f"rejected: no interval can be computed. Give one value per {unit} for both methods, and at least "
             f"{MIN_UNITS}; got {tuple(method.shape)} and {tuple(reference.shape)}"
         )
     if min(len(failure.split()), len(test_of_failure.split())) < MIN_WORDS:
         raise ValueError(
-            "refused: show a failure, and describe an experiment that could refute its explanation, each in a sentence"
+            "rejected: describe a failure, and an experiment that could refute its explanation, each in a full sentence"
         )
     difference = mean_interval(method - reference)
     rows = [{"method": name, "mean": f"{mean_interval(torch.as_tensor(v)):.2f}"} for name, v in values.items()]
-    table = markdown_table(rows, {"method": "method", "mean": f"mean (95% interval), {unit} as unit"})
+    table = markdown_table(rows, {"method": "method", "mean": f"mean (95% interval), with the {unit} as the unit"})
     return MarkdownText(
         f"**Question.** {question}\n\n{table}\n\n"
-        f"**Result.** {gradient} − {control}: {difference:+.3f}, over {len(method)} units ({unit}). "
-        f"{_decision(difference, margin, gradient, control)}\n\n**Source.** {source}, used for the test only. "
-        f"Used before: {', '.join(used_sources)}.\n\n**Failure.** {failure} **Test.** {test_of_failure}"
+        f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, over {len(method)} units "
+        f"({unit}). {_decision(difference, margin, gradient, control)}\n\n**Source.** The new source ({source}) was "
+        f"used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** {failure} "
+        f"**Test.** {test_of_failure}"
     )
 
 
@@ -164,5 +165,6 @@ def _decision(difference: Interval, margin: float, gradient: str, control: str) 
     """The decision, by the rule of the claims table."""
     ahead = is_ahead([Estimate(*difference)], margin)
     if ahead is None:
-        return f"The interval does not decide whether {gradient} is better than {control}."
-    return f"{gradient} is better than {control}." if ahead else f"{control} does as well or better."
+        return "The interval is inconclusive."
+    better = f"The gradient method ({gradient}) performs better than the control ({control})."
+    return better if ahead else f"The control ({control}) performs equally well or better."

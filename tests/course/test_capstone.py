@@ -1,4 +1,4 @@
-"""The report of the capstone project: what is refused, and the numbers of a complete report."""
+"""The report of the capstone project: what is rejected, and the numbers of a complete report."""
 
 import pytest
 import torch
@@ -21,15 +21,16 @@ COMPLETE = dict(
 
 def test_capstone_report_computes_paired_difference():
     report = capstone_report(**COMPLETE)
-    assert "norms − energy: +0.300" in report and "norms is better than energy." in report
+    assert "The mean difference (norms − energy) is +0.300" in report
+    assert "The gradient method (norms) performs better than the control (energy)." in report
     assert "| norms | 0.82" in report and "over 5 units (photograph)" in report
 
 
-def test_capstone_report_says_when_the_control_does_as_well():
+def test_capstone_report_says_when_the_control_performs_equally_well():
     values = COMPLETE["values"] | {"norms": COMPLETE["values"]["energy"] + 0.001}
-    assert "energy does as well or better." in capstone_report(**COMPLETE | {"values": values})
+    assert "The control (energy) performs equally well or better." in capstone_report(**COMPLETE | {"values": values})
     values = COMPLETE["values"] | {"norms": torch.tensor([0.1, 0.9, 0.1, 0.9, 0.9])}
-    assert "does not decide" in capstone_report(**COMPLETE | {"values": values})
+    assert "The interval is inconclusive." in capstone_report(**COMPLETE | {"values": values})
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_capstone_report_says_when_the_control_does_as_well():
         ({"gradient": "norm"}, "unknown method 'norm'"),
         ({"values": {"norms": torch.ones(3), "energy": torch.ones(3)}}, "no interval can be computed"),
         ({"values": {"norms": torch.ones(6), "energy": torch.ones(5)}}, "no interval can be computed"),
-        ({"failure": "It fails."}, "show a failure"),
+        ({"failure": "It fails."}, "rejected: describe a failure"),
         ({"test_of_failure": ""}, "an experiment that could refute"),
     ],
 )
-def test_capstone_report_is_refused_with_reason(change, reason):
+def test_capstone_report_is_rejected_with_reason(change, reason):
     with pytest.raises(ValueError, match=reason):
         capstone_report(**COMPLETE | change)
 

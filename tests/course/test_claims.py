@@ -176,7 +176,7 @@ def test_estimate_prints_its_interval_without_the_sign_of_zero():
         [claims.Estimate(0.1, 0.0, 0.2)], 0.05, over_control=[claims.Estimate(0.0, -0.1, 0.1)]
     ).text()
     assert text.startswith(
-        "difference that decides +0.100 (0.000 to +0.200); difference from the control 0.000 (-0.100"
+        "difference for the verdict +0.100 (0.000 to +0.200); difference from the control 0.000 (-0.100"
     )
     assert text.endswith("margin 0.05") and claims.Evidence([], 0.05).text() == ""
 
@@ -282,7 +282,7 @@ def test_measured_sentences_print_rounded_zero_without_sign():
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):
     claim = replace(claim_by_id("purview"), measured=(), evidence=None)
     monkeypatch.setattr(claims, "CLAIMS", (claim,))
-    assert "| **open**: On signs, a detector on six scores does equally well" in str(show(3))
+    assert "| **open**: On signs, a detector that uses six other scores performs equally well" in str(show(3))
 
 
 def test_claim_sources_match_bibliography():

@@ -359,8 +359,9 @@ JUDGEMENT_QUESTIONS = (
             "Not confirmed: the norms are near chance.": (
                 "A detector on gradient norms separates attacked images from normal ones: section 3.6."
             ),
-            "Confirmed, and a control does as well.": (
-                "The same detector on activation norms of all layers, without a gradient, does as well: section 3.6."
+            "Confirmed, but a control performs equally well.": (
+                "The same detector on activation norms of all layers performs equally well without a gradient: "
+                "section 3.6."
             ),
             "Confirmed in the paper's setting.": (
                 "All five parts of the setting differ, and the claims table names them."

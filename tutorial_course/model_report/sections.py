@@ -18,7 +18,7 @@ MIN_ERRORS = 3  # wrong and correct predictions that an AUROC needs
 
 
 def sections(found: ImageFolder, measured: Measurements, classes: list[str], device: str) -> list[str]:
-    """Return the sections of the
+    """Return the sections of the report.
 
     Args:
         found: the images.
@@ -59,12 +59,12 @@ def _overview(found: ImageFolder, m: Measurements) -> str:
             f"similarity to the map of another image {mean_interval(m.similarity[ANOTHER]):.2f}",
         ),
         (
-            f"How many predictions does an attack of {budget} gray levels change?",
+            f"How many predictions does an attack of at most {budget} gray levels change?",
             _percent(proportion_interval(m.changed["attack", budget])),
             f"random noise of the same norm {_percent(proportion_interval(m.changed['noise', budget]))}",
         ),
         (
-            "How many predictions survive a degradation of the image?",
+            "How many predictions remain the same for a degraded image?",
             "; ".join(f"{name} {_percent(proportion_interval(v['unchanged']))}" for name, v in m.degraded.items()),
             "–",
         ),
@@ -73,13 +73,13 @@ def _overview(found: ImageFolder, m: Measurements) -> str:
         "Overview",
         paragraph(
             f"This report describes a classifier on {len(found.names)} images. Each value has a 95% interval over "
-            "images. The interval says how much the value would vary with other images of the same kind. It does not "
-            "say how much it would vary with another training of the network."
+            "images. The interval indicates how much the value would vary with other images of the same kind. It does "
+            "not indicate how much the value would vary with another training run of the network."
         ),
         table("One row per question", ("question", "result", "control"), rows),
         note(
-            "The report describes these images only. It cannot show that a model is safe, and a property that it does "
-            "not measure may still be missing. With fewer than about thirty images the intervals are approximate."
+            "The report describes these images only. It cannot show that a model is safe, because it does not measure "
+            "every property that matters. With fewer than about thirty images, the intervals are approximate."
         ),
     )
 
@@ -112,8 +112,8 @@ def _images(found: ImageFolder, m: Measurements, classes: list[str]) -> str:
         "Images",
         paragraph(
             f"Each map is {m.map_method} for the predicted class. Orange marks evidence for the class, and blue marks "
-            "evidence against it. The colors of a map are scaled by its largest value, so that a strong color does not "
-            "mean a strong effect."
+            "evidence against it. The colors of a map are scaled by its largest value. Therefore, a strong color does "
+            "not mean a strong effect."
         ),
         f'<ul class="cards">{"".join(cards)}</ul>',
     )
@@ -131,9 +131,9 @@ def _maps(m: Measurements) -> str:
         "Explanation maps and their sanity checks",
         paragraph(
             "A map that explains the network must change if the weights of the network are replaced by random ones. "
-            "The table shows the absolute rank correlation of each map with the map of the random network, and for "
-            "comparison with the center prior, which is a Gaussian in the middle of the image, and with the map of "
-            "another image."
+            "The table shows the absolute rank correlation of each map with the map of the random network. For "
+            "comparison, it also shows the correlation with the center prior, which is a Gaussian in the middle of the "
+            "image, and with the map of another image."
         ),
         table("Similarity of the maps to controls, from 0 to 1", ("control", "mean (95% interval)"), similarity),
         paragraph(
@@ -147,8 +147,9 @@ def _maps(m: Measurements) -> str:
             deletion,
         ),
         note(
-            "A map shows where a quantity is large, not why the network decides. Removed pixels make an image unusual, "
-            "so a small area has two possible causes. Grad-CAM is coarse, because a feature map has few positions."
+            "A map shows where a quantity is large, but it does not show why the network makes a prediction. An image "
+            "with removed pixels is unusual, so a small area has two possible causes. Grad-CAM is coarse, because a "
+            "feature map has few positions."
         ),
     )
 
@@ -169,7 +170,7 @@ def _uncertainty(m: Measurements, labels: Tensor | None) -> str:
         ""
         if enough
         else (
-            " It was not computed, because it needs true classes and at least "
+            " The AUROC was not computed, because it needs true classes and at least "
             f"{MIN_ERRORS} wrong and {MIN_ERRORS} correct predictions."
         )
     )
@@ -183,9 +184,9 @@ def _uncertainty(m: Measurements, labels: Tensor | None) -> str:
         ),
         table("Scores over the images", ("score", "minimum / median / maximum", "AUROC for wrong predictions"), rows),
         note(
-            "A score separates the errors of these images. It need not detect images of unknown classes or attacked "
-            "images, which are different tasks. Whether a larger gradient norm means more uncertain depends on the "
-            "network, and an AUROC below 0.5 shows that it does not."
+            "A score that separates the errors on these images need not detect images of unknown classes or attacked "
+            "images, because these are different tasks. Whether a larger gradient norm means a more uncertain "
+            "prediction depends on the network. An AUROC below 0.5 shows that it means a less uncertain one."
         ),
     )
 
@@ -234,9 +235,9 @@ def _quality(m: Measurements) -> str:
     return section(
         "Image quality",
         paragraph(
-            "The first table describes the images without a reference. The sharpness is the variance of the Laplacian, "
-            "and clipped pixels are black or white in at least one channel. The second table degrades every image by a "
-            "known amount, so that the quality of the copy can be measured against the original."
+            "The first table describes the images without a reference image. The sharpness is the variance of the "
+            "Laplacian, and clipped pixels are black or white in at least one channel. The second table degrades "
+            "every image by a known amount, so that the quality of the copy can be measured against the original."
         ),
         table("The images of the folder", ("measure", "minimum", "median", "maximum"), ranges),
         table(
@@ -245,7 +246,7 @@ def _quality(m: Measurements) -> str:
             degraded,
         ),
         note(
-            "Sharpness without a reference depends on the content: sand looks sharper than the sky. "
+            "Sharpness without a reference image depends on the content. For example, sand looks sharper than the sky. "
             "SSIM and PSNR predict human ratings only in part, and no person rated these images."
         ),
     )

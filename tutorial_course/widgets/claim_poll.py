@@ -16,8 +16,8 @@ from tutorial_lib._validation import check_choice
 
 POLL_OPTIONS = (
     "Confirmed.",
-    "Confirmed, and a control does as well.",
-    "Not confirmed here, or not tested conclusively.",
+    "Confirmed, but a control performs equally well.",
+    "Not confirmed here, or inconclusive.",
 )
 
 
@@ -37,7 +37,7 @@ def claim_question(id: str) -> Question:
 
     Example:
         >>> POLL_OPTIONS[claim_question("contrast").correct]
-        'Not confirmed here, or not tested conclusively.'
+        'Not confirmed here, or inconclusive.'
     """
     claims = {claim.id: claim for claim in load_claims()}
     claim = claims[check_choice(id, claims, "claim")]

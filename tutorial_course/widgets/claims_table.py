@@ -33,7 +33,7 @@ def claims_table(
 
     Example:
         >>> print(claims_table(3).splitlines()[0])
-        | they say | we measured |
+        | published claim | our verdict and measurements |
     """
     rows = load_claims(chapter)
     if isinstance(only, str):
@@ -62,14 +62,12 @@ def claims_table(
 def _table(rows: list[Claim], measured: dict[str, Any], with_section: bool) -> str:
     """A table of claims, and their settings folded below it."""
     lines = [
-        "| they say | we measured |",
+        "| published claim | our verdict and measurements |",
         "|---|---|",
         *(f"| {_published_cell(claim, with_section)} | {_measured_cell(claim, measured)} |" for claim in rows),
     ]
     settings = [_settings(claim) for claim in rows if claim.paper]
-    folded = (
-        "<details><summary><strong>How far our settings are from the papers'</strong></summary>\n\n{}\n\n</details>"
-    )
+    folded = "<details><summary><strong>The settings of the papers and ours</strong></summary>\n\n{}\n\n</details>"
     return "\n".join(lines) + ("\n\n" + folded.format("\n\n".join(settings)) if settings else "")
 
 

@@ -52,19 +52,19 @@ def test_place_on_map_exercise_accepts_integers():
         (
             "purview",
             (WithRespectTo.PARAMETERS, ReadOut.NORM, ReadOut.NORM),
-            "The read-out is given as the objective",
+            "You give the computed quantity as the objective",
         ),
         (
             "Grad-CAM",
             (WithRespectTo.INPUT, ObjectiveOf.PREDICTED, ReadOut.MAP),
-            "Grad-CAM is taken for a gradient with respect to the input",
+            "You treat Grad-CAM or VOICE as a gradient with respect to the input",
         ),
         (
             "attack",
             (WithRespectTo.INPUT, ObjectiveOf.A_LOSS, ReadOut.MAP),
-            "A loss is named without a label",
+            "You name a loss without a label",
         ),
-        ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "the direction is taken for a norm"),
+        ("GradCon", (WithRespectTo.PARAMETERS, ObjectiveOf.ITSELF, ReadOut.NORM), "You give a norm for GradCon"),
     ],
 )
 def test_place_on_map_exercise_recognizes_mistakes(method, entry, message):
@@ -97,10 +97,10 @@ def test_backward_pass_count_exercise_reference_matches_counter():
 @pytest.mark.parametrize(
     ("costs", "message"),
     [
-        (lambda C, N, S: (C * N, N, C * N, S * N, S * N), "A pass for every contrast"),
-        (lambda C, N, S: (0, N, N, S * N, S * N), "One pass for the norms of every label"),
-        (lambda C, N, S: (0, 1, C, S, S), "A batch was counted as one image"),
-        (lambda C, N, S: (0, N, C * N, N, S * N), "Several steps are counted as one"),
+        (lambda C, N, S: (C * N, N, C * N, S * N, S * N), "You count a pass for every contrast"),
+        (lambda C, N, S: (0, N, N, S * N, S * N), "passes for the norms of every label is wrong"),
+        (lambda C, N, S: (0, 1, C, S, S), "You count a batch as one image"),
+        (lambda C, N, S: (0, N, C * N, N, S * N), "You count several steps as one"),
     ],
 )
 def test_backward_pass_count_exercise_recognizes_mistakes(costs, message):
@@ -150,17 +150,17 @@ def test_verdict_exercise_accepts_numpy_solution():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda words, m, b, c, d: (words, (m - b).max()), "The best seed is reported"),
+        (lambda words, m, b, c, d: (words, (m - b).max()), "You report the best seed"),
         (
             lambda words, m, b, c, d: (
                 (VerdictCode.CONFIRMED_HERE if d else VerdictCode.CONFIRMED_IN_PAPER_SETTING) if words == 3 else words,
                 (m - b).mean(),
             ),
-            "although a control does as well",
+            "although a control performs equally well",
         ),
         (
             lambda words, m, b, c, d: (5 if words == 4 else words, (m - b).mean()),
-            "of a setting that is not the paper's",
+            "for a setting that is not that of the paper",
         ),
     ],
 )
@@ -176,4 +176,4 @@ def test_verdict_exercise_recognizes_lead_within_spread():
             return (4 if differs else 5), lead.mean()
         return (3 if not beside.mean() > 2 * beside.std() / len(beside) ** 0.5 else 2 if differs else 1), lead.mean()
 
-    assert "within its own spread" in check(mistaken, exercises.verdict).hint
+    assert "smaller than its own variation" in check(mistaken, exercises.verdict).hint

@@ -169,7 +169,7 @@ def test_model_report_is_self_contained_and_leaves_the_model(folder, tmp_path):
 def test_model_report_without_labels_reports_no_errors(folder):
     report = model_report(RedOrBlue(), folder, size=32, limit=2)
     assert report.n_correct is None and "How many predictions are correct?" not in report.html
-    assert "It was not computed" in report.html and len(report.names) == 2
+    assert "The AUROC was not computed" in report.html and len(report.names) == 2
 
 
 def test_upload_images_outside_colab_returns_the_folder(tmp_path):

@@ -50,21 +50,21 @@ backward_pass_count = Exercise(
     outputs=METHODS,
     cases=((14, 8, 16), (10, 5, 40), (3, 7, 11)),
     known_mistakes={
-        "A pass for every contrast, although the network ends in averages and a linear layer. Write down ∂J/∂A for it: "
-        "does it contain anything that the forward pass does not compute?": (
+        "You count a pass for every contrast, although the network ends in global average pooling and a linear layer. "
+        "Write down ∂J/∂A for this network. Does it contain anything that the forward pass does not compute?": (
             _mistake(contrasts=lambda C, N, S: C * N),
             _mistake(contrasts=lambda C, N, S: (C - 1) * N),
             _mistake(contrasts=lambda C, N, S: N),
             _mistake(contrasts=lambda C, N, S: C),
         ),
-        "One pass for the norms of every label. δᵀKδ costs nothing once K is known, and K has a row for every class: "
-        "what do its rows cost?": (
+        "The number of passes for the norms of every label is wrong. Once K is known, δᵀKδ needs no further pass, and "
+        "K has a row for every class. How many passes do the rows of K need?": (
             _mistake(every_label=lambda C, N, S: N),
             _mistake(every_label=lambda C, N, S: 1),
             _mistake(every_label=lambda C, N, S: C * C * N),
         ),
-        "A batch was counted as one image. The gradient of the mean loss is not the gradient of any image: how many "
-        "gradients are there, with one per image?": (
+        "You count a batch as one image. The gradient of the mean loss is not the gradient of any image. How many "
+        "gradients are there if every image needs its own?": (
             _mistake(one_label=lambda C, N, S: 1),
             _mistake(every_label=lambda C, N, S: C),
             _mistake(
@@ -76,8 +76,8 @@ backward_pass_count = Exercise(
             _mistake(integrated=lambda C, N, S: S),
             _mistake(attack=lambda C, N, S: S),
         ),
-        "Several steps are counted as one. Integrated gradients and attacks compute a gradient at every point of their "
-        "path: how many points are there?": (
+        "You count several steps as one. Integrated gradients and attacks compute a gradient at every point of a path. "
+        "How many points are there?": (
             _mistake(integrated=lambda C, N, S: N),
             _mistake(attack=lambda C, N, S: N),
             _mistake(integrated=lambda C, N, S: 1),
@@ -85,6 +85,6 @@ backward_pass_count = Exercise(
         ),
     },
     fallback_hint="take one method, one image and two classes, and count every gradient that starts at the logits",
-    success_message="`tutorial_course.pass_counter.count_passes` counts the same passes while a method runs. Use "
-    "it for any new method.",
+    success_message="The function `tutorial_course.pass_counter.count_passes` counts the same passes while a method "
+    "runs. Use it for any new method.",
 )

@@ -109,7 +109,7 @@ place_on_map = Exercise(
     outputs=("wrt", "objective", "readout"),
     cases=tuple((method,) for method in PLACES),
     known_mistakes={
-        "The read-out is given as the objective. A norm or a direction is computed *after* the gradient: which "
+        "You give the computed quantity as the objective. A norm or a direction is computed *from* the gradient. Which "
         "objective was differentiated?": (
             _mistake_by_readout,
             _mistake(purview=(1, ReadOut.NORM)),
@@ -117,26 +117,26 @@ place_on_map = Exercise(
             _mistake(VOICE=(1, ReadOut.VARIANCE)),
             _mistake(purview=(1, ReadOut.NORM), GradCon=(1, ReadOut.DIRECTION)),
         ),
-        "Grad-CAM is taken for a gradient with respect to the input. Look at the size of its map: which layer has so "
-        "many positions?": (
+        "You treat Grad-CAM or VOICE as a gradient with respect to the input. Consider the size of the map. Which "
+        "layer has this number of positions?": (
             _mistake(GradCAM=(0, WithRespectTo.INPUT)),
             _mistake(GradCAM=(0, WithRespectTo.INPUT), VOICE=(0, WithRespectTo.INPUT)),
             _mistake(VOICE=(0, WithRespectTo.INPUT)),
         ),
-        "A loss is named without a label. The gradient of a loss depends on its label: which label does this method "
+        "You name a loss without a label. The gradient of a loss depends on its label. Which label does this method "
         "use?": (
             _mistake(attack=(1, ObjectiveOf.A_LOSS)),
             _mistake(purview=(1, ObjectiveOf.A_LOSS)),
             _mistake(attack=(1, ObjectiveOf.A_LOSS), purview=(1, ObjectiveOf.A_LOSS)),
             _mistake(GradCon=(1, ObjectiveOf.A_LOSS)),
         ),
-        "For GradCon the direction is taken for a norm. Double the gradient: does its alignment score change?": (
+        "You give a norm for GradCon. Suppose that the gradient is doubled. Does the alignment score change?": (
             _mistake(GradCon=(2, ReadOut.NORM))
         ),
     },
     fallback_hint=(
-        "read the description once more and underline three terms: the variables, the objective, and the computed "
+        "read the description again and find three things in it: the variables, the objective, and the computed "
         "quantity"
     ),
-    success_message="Three answers define a method. Change one of them, and you have another method.",
+    success_message="Three choices define a method. If you change one of them, you get a different method.",
 )

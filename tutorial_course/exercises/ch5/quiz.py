@@ -4,50 +4,57 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "You have a million images per day and a frozen network. Start with …",
+        "You have to score a million images per day with a network that must not change. What do you start with?",
         {
-            "scores from logits and features; add a gradient where it improves the result measurably.": (
-                "Logits and features are computed anyway. Then you can measure what a backward pass adds."
+            "Scores from the logits and the features; a gradient is added where it measurably improves the result.": (
+                "The logits and the features are computed anyway. Then you can measure how much a backward pass "
+                "improves the result: section 5.3."
             ),
-            "the strongest gradient detector.": (
-                "A detector that is best on one type of anomaly need not be best on others. Compare the types that it "
-                "was not "
-                "trained on: section 3.3."
+            "The best gradient-based detector.": (
+                "A detector that is best on one type of anomaly need not be best on others. Compare the detectors on "
+                "types that they were not trained on: section 3.3."
             ),
-            "an ensemble.": (
+            "An ensemble.": (
                 "An ensemble evaluates several networks per image. It can be worth its cost, but it is not the first "
                 "step."
             ),
-            "an explanation map of each.": "Nobody can look at a million maps. Select the images first: section 5.B.",
+            "An explanation map for each image.": (
+                "Nobody can look at a million maps. First select the images that need one: section 5.B."
+            ),
         },
         correct=0,
     ),
     Question(
-        "Your reproduction does not show a paper's gain. You may write …",
+        "Your reproduction does not show the gain that a paper reports. What may you write?",
         {
-            "“does not reproduce”.": (
+            "“The result does not reproduce.”": (
                 "This is correct only if your setting equals that of the paper in all five parts: section 5.2."
             ),
-            "nothing.": (
+            "Nothing.": (
                 "A negative result that is not reported is repeated by others. Report it with its setting: section 5.2."
             ),
-            "“not confirmed here”, with the parts of the setting that differ and the control.": (
-                "Others can check this statement, and the claims table uses these words: section 5.2."
+            "“Not confirmed in our setting”, with the parts of the setting that differ and the control.": (
+                "Others can check this statement. The claims table uses the same words: section 5.2."
             ),
-            "the paper's number instead of yours.": (
+            "The number of the paper instead of your own.": (
                 "A published value is not your measurement. Report both, and name the source of each: section 5.2."
             ),
         },
         correct=2,
     ),
     Question(
-        "A score that detects OOD images well also detects misclassified images well.",
+        "Does a score that detects OOD images well also detect misclassified images well?",
         {
-            "Yes.": "The tables of section 3.F show that the order of the scores changes between the two tasks.",
-            "That is another question; in our measurements the rankings differ.": (
-                "These are two tasks, and each needs its own test."
+            "Yes, always.": (
+                "The tables of section 3.F show that the order of the scores differs between the two tasks."
             ),
-            "Only for transformers.": "The tables of section 3.F show the same for networks with convolutions.",
+            "Not necessarily; in our measurements, the rankings differ.": (
+                "The detection of OOD images and of misclassified images are two tasks, and each needs its own test: "
+                "section 3.F."
+            ),
+            "Only for transformers.": (
+                "The tables of section 3.F show different rankings for convolutional networks as well."
+            ),
             "Only with gradients.": (
                 "The Mahalanobis distance needs no gradient, and its rank changes as well: section 3.F."
             ),
@@ -55,38 +62,40 @@ QUIZ = (
         correct=1,
     ),
     Question(
-        "Intervenability means …",
+        "What does intervenability mean?",
         {
-            "the network can be retrained quickly.": (
+            "The network can be retrained quickly.": (
                 "Retraining happens after the decision and changes the network for all users: section 5.4."
             ),
-            "a person may overrule the output.": (
-                "A veto does not show what would have followed from another intervention: section 5.B."
+            "A person may overrule the output.": (
+                "If a person only overrules the output, nobody learns what would have followed from another "
+                "intervention: section 5.B."
             ),
-            "the network explains itself.": (
-                "Explainability is another one of the three required properties: section 5.4."
+            "The decision of the network can be explained.": (
+                "This is explainability, another one of the three required properties: section 5.4."
             ),
-            "a person can change something at the moment of decision and see what follows, and what would have "
-            "followed otherwise.": (
-                "The interventions that were not taken belong to the comparison as well: section 5.B."
+            "A person can change something at the moment of the decision and observe the consequences.": (
+                "The consequences must also be compared with the interventions that were not taken: section 5.B."
             ),
         },
         correct=3,
     ),
     Question(
         "The AUROC of a gradient score is 0.02 higher than that of a control. The interval of the difference is −0.03 "
-        "to "
-        "0.07, and the margin is 0.05. You conclude that …",
+        "to 0.07, and the margin is 0.05. What do you conclude?",
         {
-            "the gradient is better.": "The interval includes zero, so the difference can have either direction.",
-            "the control does as well.": (
-                "For this conclusion the whole interval would have to be below the margin, and its upper end is above "
-                "it."
+            "The gradient is better.": (
+                "The interval includes zero, so the control can be better as well: section 5.2."
             ),
-            "the question is not decided.": (
-                "The interval includes zero and exceeds the margin. The decision tree stops here: section 5.3."
+            "The control performs equally well.": (
+                "For this conclusion, the whole interval would have to be below the margin, but its upper end is above "
+                "the margin: section 5.2."
             ),
-            "a larger margin is needed.": "A margin is chosen before the measurement, not after it: section 5.2.",
+            "The result is inconclusive.": (
+                "The interval includes zero, and its upper end exceeds the margin. In this case, the decision tree "
+                "stops: section 5.3."
+            ),
+            "A larger margin is needed.": "A margin is chosen before the measurement, not after it: section 5.2.",
         },
         correct=2,
     ),

@@ -115,30 +115,30 @@ report_at_threshold = Exercise(
         _make_case(300, 50, shift=1.0),
     ),
     known_mistakes={
-        "The threshold is evaluated on the images it was chosen on. That 95% of them are accepted is true by "
-        "construction: which images may you use to choose the threshold?": (
+        "You evaluate the threshold on the images on which it was chosen. It accepts 95% of these images by "
+        "construction. Which images may you use to choose the threshold?": (
             _mistake(reference=lambda is_ood, held_out: ~is_ood & ~held_out),
             _mistake(reference=lambda is_ood, held_out: ~is_ood),
         ),
-        "The threshold was chosen with OOD images. The next OOD images will be different: the scores of which images "
-        "alone may decide how many normal images are accepted?": (
+        "You choose the threshold with OOD images, but the next OOD images will be different. Which images are "
+        "sufficient to choose a threshold that accepts 95% of the normal images?": (
             _mistake(reference=lambda is_ood, held_out: held_out),
             _mistake(reference=lambda is_ood, held_out: torch.ones_like(held_out)),
             _mistake(choose=lambda normal, ood: _accuracy_maximizing_threshold(normal, ood, True)),
             _mistake(choose=lambda normal, ood: _accuracy_maximizing_threshold(normal, ood, False)),
             _mistake(choose=_ood_threshold),
         ),
-        "The score has the wrong orientation. A higher score means more abnormal: on which side of the threshold are "
-        "95% of the normal images?": _mistake(negate=True),
-        "You return the accuracy in place of the detection rate. The accuracy depends on the number of OOD images in "
-        "the test set: of the OOD images alone, which fraction is not accepted?": _mistake(
+        "You use the score with the wrong orientation. A higher score means a more abnormal image. On which side of "
+        "the threshold are 95% of the normal images?": _mistake(negate=True),
+        "You return the accuracy instead of the detection rate. The accuracy depends on the number of OOD images in "
+        "the test set. Which fraction of the OOD images alone is not accepted?": _mistake(
             rates=_acceptance_and_accuracy
         ),
-        "The threshold lies between two scores, and accepts fewer than 95%. Count the held-out normal images that are "
-        "not above it: which is the first score with enough of them?": _mistake(
+        "Your threshold lies between two scores and accepts fewer than 95% of the held-out normal images. Count the "
+        "images at or below each score. Which is the first score with enough of them?": _mistake(
             choose=lambda normal, ood: torch.quantile(normal, PASS_RATE)
         ),
-        "The OOD images that are accepted were counted, not those that are detected. Which of the two rates should be "
+        "You count the OOD images that are accepted, not those that are detected. Which of the two rates should be "
         "high?": _mistake(
             rates=lambda *arguments: (
                 _acceptance_and_detection(*arguments)[0],
@@ -147,11 +147,11 @@ report_at_threshold = Exercise(
         ),
     },
     fallback_hint=(
-        "sort the scores of the held-out normal images, find the first one with 95% of them at or below it, and only "
-        "then use the other images"
+        "sort the scores of the held-out normal images, find the first score with at least 95% of them at or below it, "
+        "and only then use the other images"
     ),
     success_message=(
-        "The threshold was chosen on normal images and evaluated on others, with both rates: readers can use it "
-        "without knowing your test set."
+        "You chose the threshold on normal images and reported both rates on other images. Therefore, readers can use "
+        "the threshold without knowing your test set."
     ),
 )

@@ -17,7 +17,7 @@ class VerdictCode(IntEnum):
     Attributes:
         CONFIRMED_IN_PAPER_SETTING: confirmed in the paper's setting.
         CONFIRMED_HERE: confirmed in our setting, not tested in the paper's.
-        CONTROL_AS_GOOD: confirmed, and a control does as well.
+        CONTROL_AS_GOOD: confirmed, but a control performs equally well.
         NOT_CONFIRMED_HERE: not confirmed in our setting, which differs from the paper's.
         NOT_CONFIRMED_IN_PAPER_SETTING: not confirmed in the paper's setting.
     """
@@ -103,8 +103,8 @@ verdict = Exercise(
         _make_case([0.60, 0.62, 0.61], [0.66, 0.67, 0.65], [0.58, 0.60, 0.57], differs=1),
     ),
     known_mistakes={
-        "The best seed is reported. Of ten seeds of a method without any effect, one will be better: which number "
-        "summarizes all of them?": (
+        "You report the best seed. Even if a method has no effect, the best of ten seeds will look better. Which "
+        "number summarizes all seeds?": (
             _mistake(reported=Tensor.max),
             _mistake(reported=Tensor.max, better=lambda difference: bool(difference.max() > 0)),
             lambda method, baseline, control, differs: (
@@ -112,13 +112,13 @@ verdict = Exercise(
                 method.max() - baseline.mean(),
             ),
         ),
-        "It is called confirmed although a control does as well. The second case has one: how large is the difference "
-        "between the method and the control?": (
+        "You confirm a claim although a control performs equally well. This happens in the second case. How large is "
+        "the difference between the method and the control there?": (
             _mistake(better_than_control=lambda difference: True),
             _mistake(better_than_control=lambda difference: bool(difference.mean() > 0)),
         ),
-        "“Not confirmed in the paper's setting” is written of a setting that is not the paper's. In the third case "
-        "three of its five parts differ: which verdict is possible then?": (
+        "You return “not confirmed in the paper's setting” for a setting that is not that of the paper. In the third "
+        "case, three of the five parts of the setting differ. Which verdict is possible then?": (
             _mistake(n_differences=lambda differs: 0),
             lambda method, baseline, control, differs: (
                 VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
@@ -127,15 +127,15 @@ verdict = Exercise(
                 (method - baseline).mean(),
             ),
         ),
-        "A difference within its own spread counts as an improvement. In the third case three seeds differ little, and "
-        "one a lot: how much would the mean change with four other seeds?": (
+        "You count a difference as an improvement although it is smaller than its own variation. In the third case, "
+        "the difference is small for three seeds and large for one. How much could the mean change with other seeds?": (
             _mistake(better=lambda difference: bool(difference.mean() > 0)),
             _mistake(better=lambda difference: bool(difference.mean() > difference.std() / len(difference) ** 0.5)),
         ),
     },
     fallback_hint=(
-        "take the first case: compute the three differences, their mean and twice their standard error, then the same "
-        "for the control"
+        "take the first case and compute the three differences, their mean and twice their standard error; then do the "
+        "same for the control"
     ),
-    success_message="A verdict with explicit rules takes longer than an adjective, and others can check it.",
+    success_message="Others can check a verdict that follows explicit rules.",
 )

@@ -39,10 +39,10 @@ def decision_leaf(task: Task) -> Leaf:
     """
     decision = task.decision()
     advice = {
-        Decision.GRADIENT: f"continue with {task.gradient} (backward passes: {backward_passes(task)})",
-        Decision.CONTROL: f"stop: {task.gradient} does no better",
-        Decision.UNDECIDED: f"stop: not decided for {task.gradient}",
-        Decision.NO_INTERVAL: f"stop: no interval stored for {task.gradient}",
+        Decision.GRADIENT: f"continue with the gradient ({task.gradient}; backward passes: {backward_passes(task)})",
+        Decision.CONTROL: f"stop, because the gradient ({task.gradient}) performs no better",
+        Decision.UNDECIDED: f"stop, because the result for the gradient ({task.gradient}) is inconclusive",
+        Decision.NO_INTERVAL: f"stop, because no interval is stored for the gradient ({task.gradient})",
     }[decision]
     return Leaf(task.group, task.question, task.control, advice, decision == Decision.GRADIENT)
 
@@ -72,16 +72,17 @@ def decision_tree_text(tree: dict[str, list[Leaf]]) -> MarkdownText:
         The lists in Markdown.
 
     Example:
-        >>> leaf = Leaf("Why?", "Where is it?", "center prior", "stop: Grad-CAM does no better", False)
+        >>> leaf = Leaf("Why?", "Where is it?", "center prior", "stop, because Grad-CAM performs no better", False)
         >>> print(decision_tree_text({"Why?": [leaf]}))
         - **Why?**
-            - *Where is it?* Use first: center prior. If this is not sufficient, stop: Grad-CAM does no better.
+            - *Where is it?* Use this control first: center prior. If it is not sufficient, stop, because Grad-CAM ...
     """
     lines = []
     for group, leaves in tree.items():
         lines.append(f"- **{group}**")
         for leaf in leaves:
             lines.append(
-                f"    - *{leaf.question}* Use first: {leaf.control}. If this is not sufficient, {leaf.advice}."
+                f"    - *{leaf.question}* Use this control first: {leaf.control}. If it is not sufficient, "
+                f"{leaf.advice}."
             )
     return MarkdownText("\n".join(lines))

@@ -41,8 +41,8 @@ class Decision(StrEnum):
     """
 
     GRADIENT = "the gradient is ahead"
-    CONTROL = "the control does as well or better"
-    UNDECIDED = "not decided"
+    CONTROL = "the control performs equally well or better"
+    UNDECIDED = "inconclusive"
     NO_INTERVAL = "no interval stored"
 
 
@@ -183,7 +183,7 @@ TASKS = (
         EXPLAIN,
         "Which pixels separate class P from class Q?",
         "2.3",
-        "contrast map",
+        "contrastive map",
         "center prior × smoothed edges",
         "precision at k",
         "contrast CAM",
@@ -222,8 +222,8 @@ TASKS = (
         NOVEL,
         "Is this image out-of-distribution or corrupted?",
         "3.3",
-        "detector on gradient norms",
-        "detector on activation norms",
+        "gradient-norm detector",
+        "activation-norm detector",
         "AUROC",
         "detector on norms",
         stored=ood_detector_over_activations,
@@ -242,7 +242,7 @@ TASKS = (
         NOVEL,
         "Does this image belong to an unknown class?",
         "3.D",
-        "detector on gradient norms",
+        "gradient-norm detector",
         "maximum softmax",
         "AUROC",
         "detector on norms",
@@ -272,8 +272,8 @@ TASKS = (
         ATTACK,
         "Was this image attacked?",
         "3.6",
-        "detector on gradient norms",
-        "detector on activation norms",
+        "gradient-norm detector",
+        "activation-norm detector",
         "AUROC",
         "detector on norms",
         "detected",
@@ -382,11 +382,11 @@ def decision_sentence(task: Task) -> str:
     Returns:
         The sentence, which follows from the stored intervals.
     """
-    gradient, control = task.gradient[0].upper() + task.gradient[1:], task.control
+    gradient, control = task.gradient, task.control
     return {
-        Decision.GRADIENT: f"{gradient} is ahead of the control ({control}).",
-        Decision.CONTROL: f"The control ({control}) does as well or better, so the gradient adds nothing here.",
-        Decision.UNDECIDED: f"The intervals do not decide between the gradient and the control ({control}).",
+        Decision.GRADIENT: f"The gradient method ({gradient}) is ahead of the control ({control}).",
+        Decision.CONTROL: f"The control ({control}) performs equally well or better, so no gradient is needed.",
+        Decision.UNDECIDED: f"The comparison of the gradient method and the control ({control}) is inconclusive.",
         Decision.NO_INTERVAL: "No interval of the difference is stored, so we draw no conclusion.",
     }[task.decision()]
 
@@ -402,12 +402,12 @@ def scoreboard_table(tasks: Sequence[Task] = TASKS) -> MarkdownText:
 
     Example:
         >>> print(scoreboard_table().splitlines()[0])
-        | task | gradient | best control without a backward pass | difference (95% interval) | cost | decision |
+        | task | gradient method | best control without a backward pass | difference (95% interval) | cost | decision |
     """
     rows = []
     for task in tasks:
         time = measured_time(task.method)
-        cost = f"backward passes: {backward_passes(task)}" + (f"; {time:.1f} forward passes" if time else "")
+        cost = f"backward passes: {backward_passes(task)}" + (f"; time: {time:.1f} forward passes" if time else "")
         rows.append(
             {
                 "task": f"{task.question} ({section_link(task.section)})",
@@ -420,7 +420,7 @@ def scoreboard_table(tasks: Sequence[Task] = TASKS) -> MarkdownText:
         )
     headings = {
         "task": "task",
-        "gradient": "gradient",
+        "gradient": "gradient method",
         "control": "best control without a backward pass",
         "difference": "difference (95% interval)",
         "cost": "cost",

@@ -48,7 +48,7 @@ def adaptive_attack_figure(rows: pandas.DataFrame, networks: Mapping[str, str]) 
         legend_above(figure)
     return with_alt_text(
         figure,
-        "Two panels, one per detector, with the success rate of the attack along x and the AUROC of the detector along "
-        "y. There is one line per network, which starts at a ring where the attack ignores the detector. Most lines "
-        "first fall steeply to chance level and below, while the success rate hardly changes.",
+        "Two panels, one for each detector, with the success rate of the attack along x and the AUROC of the detector "
+        "along y. Each network has a line, which starts at a ring where the attack ignores the detector. At first, "
+        "most lines fall steeply to chance level or below it, while the success rate hardly changes.",
     )

@@ -14,7 +14,7 @@ NETWORKS = {
     "resnet18": "ResNet-18 for photographs: 1,000 classes",
 }
 SHORT_NAMES = {
-    "variance over Q (VOICE)": "all contrast maps (VOICE)",
+    "variance over Q (VOICE)": "all contrastive maps (VOICE)",
     "adversarial attacks, many steps": "attack, ten steps",
     "purview: a norm per layer": "gradient norms",
     "Gram matrix of gradients": "Gram matrix",
@@ -50,9 +50,9 @@ def cost_figure(table: pandas.DataFrame) -> FigureWithAltText:
         figure,
         "Two panels, for the sign classifier and for ResNet-18, with the number of backward passes along x and the "
         "time in forward passes along y, both on logarithmic axes. Energy and Grad-CAM take about one forward pass. "
-        "Saliency and the norms of all layers take a few. SmoothGrad, attacks and the Gram matrix take tens. "
-        "Occlusion, which has no backward pass, takes the longest. All contrast maps of a thousand classes take little "
-        "more than saliency.",
+        "Saliency and the norms of all layers take a few forward passes. SmoothGrad, attacks and the Gram matrix take "
+        "tens of forward passes. Occlusion, which has no backward pass, takes the longest time. The contrastive maps "
+        "of all thousand classes together take less than twice as long as saliency.",
     )
 
 

@@ -22,10 +22,10 @@ def decision_tree_figure(tree: Mapping[str, Sequence[Leaf]]) -> FigureWithAltTex
     """
     leaves = [leaf for group in tree.values() for leaf in group]
     with style():
-        figure, axis = panels(width=9.6, height=0.5 + 0.56 * len(leaves))
+        figure, axis = panels(width=9.6, height=0.5 + 0.62 * len(leaves))
         axis.set(xlim=(0, 10), ylim=(len(leaves) - 0.45, -1.0))
         axis.set_axis_off()
-        headings = ("kind of question", "question", "use this first", "if this is not sufficient")
+        headings = ("kind of question", "question", "use this control first", "if it is not sufficient")
         for x, heading in zip((0.9, 3.3, 6.0, 8.6), headings, strict=True):
             axis.text(x, -0.75, heading, ha="center", va="center", fontsize=9, fontweight="bold")
         row = 0
@@ -39,8 +39,11 @@ def decision_tree_figure(tree: Mapping[str, Sequence[Leaf]]) -> FigureWithAltTex
                 _box(axis, 6.0, row, leaf.control, 24, "white")
                 _box(axis, 8.6, row, leaf.advice, 38, CONTINUE if leaf.use_gradient else STOP)
                 row += 1
-    advice = "; ".join(f"{leaf.question} First {leaf.control}, then {leaf.advice}" for leaf in leaves)
-    return with_alt_text(figure, f"A decision tree with {len(leaves)} paths. {advice}.")
+    advice = " ".join(
+        f"{leaf.question} Use this control first: {leaf.control}. If it is not sufficient, {leaf.advice}."
+        for leaf in leaves
+    )
+    return with_alt_text(figure, f"A decision tree with {len(leaves)} paths. {advice}")
 
 
 def _box(axis, x: float, y: float, text: str, width: int, color: str) -> None:

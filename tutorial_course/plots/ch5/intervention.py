@@ -88,12 +88,12 @@ def _frame(
             axis.grid(False)
         axes[3].barh(list(bars)[::-1], list(bars.values())[::-1], color=[PALETTE[k] for k in (3, 1, 0, 6)])
         axes[3].set(xlim=(0, 1), xticks=[0, 0.5, 1])
-        axes[3].set_title("usual signs that score lower", fontsize=9)
+        axes[3].set_title("unedited signs scoring lower", fontsize=9)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in bars.items())
     return with_alt_text(
         figure,
-        f"An edited sign, which the network classifies as {title}. A map of this class rather than {second}, a map of "
-        f"the local mismatch, and a bar per score: share of usual signs with a lower score: {shares}.",
+        f"An edited sign with the prediction {title}, a contrastive map of this class rather than {second}, and a map "
+        f"of the local mismatch. A bar for each score shows the share of unedited signs with a lower score: {shares}.",
     )
 
 
@@ -119,6 +119,7 @@ def second_image_figure(shares: Sequence[float], accuracy: Mapping[str, Sequence
     ends = ", ".join(f"{name} {values[len(values) // 2]:.0%}" for name, values in accuracy.items())
     return with_alt_text(
         figure,
-        f"The accuracy against the share of signs with a second image from nearer, by the score that selects them. All "
-        f"curves start and end at the same points. At half of the signs: {ends}.",
+        "The accuracy against the share of signs with a second image from a shorter distance, for each score that "
+        "selects the signs. All curves start and end at the same points. With a second image of half of the signs: "
+        f"{ends}.",
     )

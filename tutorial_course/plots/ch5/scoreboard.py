@@ -42,13 +42,13 @@ def scoreboard_figure(tasks: Sequence[Task]) -> FigureWithAltText:
         axis.set(
             ylim=(len(tasks) - 0.4, -0.6),
             xlim=(-LIMIT, LIMIT),
-            xlabel="gradient − control, divided by the margin",
+            xlabel="gradient method − control, divided by the margin",
         )
         if any(task.leads() for task in tasks):
             legend_above(figure)
-    outcomes = "; ".join(f"{task.question} {task.decision().value}" for task in tasks)
+    outcomes = " ".join(f"{task.question} {task.decision().value.capitalize()}." for task in tasks)
     return with_alt_text(
         figure,
-        "A row per task, with a point and a 95% interval for each setting. The x-axis is the difference between the "
-        f"gradient and its control, divided by the smallest difference that matters. {outcomes}.",
+        "A row for each task, with a point and a 95% interval for each setting. The x-axis is the difference between "
+        f"the gradient method and its control, divided by the margin. {outcomes}",
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas
 
 SIZES = [8, 32, 128, 512]
+METHODS = {"random": "sketch (random values)", "principal": "principal directions"}
 PANELS = {"error": "error of the cosines", "novel sign": "AUROC, novel signs", "texture": "AUROC, textures"}
 
 
@@ -26,7 +27,7 @@ def sketch_figure(summarize: Callable[[str, str], pandas.DataFrame]) -> FigureWi
     with style():
         figure, axes = panels(1, 3, width=8.4, height=3.0)
         for axis, (column, title) in zip(axes, PANELS.items(), strict=True):
-            for k, method in enumerate(("random", "principal")):
+            for k, (method, label) in enumerate(METHODS.items()):
                 curve = summarize(method, column)
                 band(
                     axis,
@@ -35,7 +36,7 @@ def sketch_figure(summarize: Callable[[str, str], pandas.DataFrame]) -> FigureWi
                     list(curve["min"]),
                     list(curve["max"]),
                     color=PALETTE[k],
-                    label=f"{method} directions",
+                    label=label,
                     marker="o",
                     ms=4,
                 )
@@ -53,8 +54,8 @@ def sketch_figure(summarize: Callable[[str, str], pandas.DataFrame]) -> FigureWi
         legend_above(figure)
     return with_alt_text(
         figure,
-        "Three panels against the number of values kept of each gradient. The error of random directions decreases as "
-        "one over the square root of this number, and that of principal directions is far smaller. In both AUROC "
-        "panels, random directions reach the whole gradient at some dozens of values. The last layer has a large "
-        "error, a higher AUROC than the whole gradient for novel signs, and a lower one for textures.",
+        "Three panels against the number of values kept of each gradient. The error of the sketch decreases as one "
+        "over the square root of this number, and the error of the principal directions is far smaller. In both AUROC "
+        "panels, the sketch reaches the AUROC of the whole gradient with a few dozen values. The last layer has a "
+        "large error, a higher AUROC than the whole gradient for novel signs, and a lower one for textures.",
     )

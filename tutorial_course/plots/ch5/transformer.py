@@ -30,4 +30,4 @@ def layer_direction_figure(aurocs: Mapping[str, Tensor]) -> FigureWithAltText:
     counts = "; ".join(
         f"{name}: {int((values > 0.5).sum())} of {len(values)} layers above 0.5" for name, values in aurocs.items()
     )
-    return with_alt_text(figure, f"A bar per layer of two networks, from an AUROC of 0.5 up or down. {counts}.")
+    return with_alt_text(figure, f"A bar for each layer, from an AUROC of 0.5 to that of its norm. {counts}.")

@@ -52,7 +52,8 @@ def photograph_figure(
         legend_above(figure)
     return with_alt_text(
         figure,
-        f"A column for each of {len(names)} photographs, ordered by the AUROC of {order_by}. A piece of the photograph "
-        f"is at the top, and below it the AUROC of {', '.join(aurocs)}. The values of {order_by} run from "
-        f"{float(aurocs[order_by].min()):.2f} ({names[order[0]]}) to {float(aurocs[order_by].max()):.2f}.",
+        f"A column for each of {len(names)} photographs, ordered by the AUROC of the score “{order_by}”. A piece of "
+        f"the photograph is at the top, and below it is the AUROC of each score: {'; '.join(aurocs)}. The AUROC of "
+        f"“{order_by}” ranges from {float(aurocs[order_by].min()):.2f} ({names[order[0]]}) to "
+        f"{float(aurocs[order_by].max()):.2f}.",
     )

@@ -584,8 +584,8 @@ CLAIMS = (
             purview_other_families,
         ),
         note=(
-            "On signs, a detector on six scores does equally well for OOD images and better for attacks; the AUROC of "
-            "gradient norms is lower for families of anomalies left out of training"
+            "On signs, a detector that uses six other scores performs equally well for OOD images and better for "
+            "attacks; the AUROC of gradient norms is lower for families of anomalies left out of training"
         ),
     ),
     Claim(
@@ -766,8 +766,8 @@ CLAIMS = (
         differs=SETTING_FIELDS,
         measured=(novelty_vae, novelty_vae_controls),
         note=(
-            "On corrupted signs, the same detector on the residual, which needs no backward pass, does as well as the "
-            "detector on the gradient"
+            "On corrupted signs, the same detector with the residual as input, which needs no backward pass, performs "
+            "as well as the detector with the gradient as input"
         ),
     ),
     Claim(

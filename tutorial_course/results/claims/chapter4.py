@@ -425,7 +425,7 @@ CLAIMS = (
         differs=SETTING_FIELDS,
         measured=(quality_contrast, quality_contrast_control),
         note=(
-            "The map of a single score from one forward pass depends on Q only by a factor. The control is the "
+            "In the map of a single score from one forward pass, Q changes only a factor. The control is the "
             "expected score of the bins, which is a single number"
         ),
     ),
@@ -441,8 +441,8 @@ CLAIMS = (
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit,),
         note=(
-            "The magnitude of the activation of a later layer, which needs no gradient, does as well; our variant, the "
-            "gradient times the activation, has a higher AUC"
+            "The magnitude of the activation of a later layer, which needs no gradient, performs equally well; our "
+            "variant, the gradient times the activation, has a higher AUC"
         ),
     ),
     Claim(
@@ -486,7 +486,7 @@ CLAIMS = (
         ours=SALIENCY_HERE,
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit_noise,),
-        note="Most of the NSS that the gradient keeps under noise is there without a photograph as well",
+        note="Most of the NSS that the gradient keeps under noise is also reached without any photograph",
     ),
     Claim(
         id="implicit-semantic",
@@ -500,8 +500,8 @@ CLAIMS = (
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit_semantic,),
         note=(
-            "One late layer agrees better with fixations than an early one, and the other one does not; a middle layer "
-            "is best for the gradient"
+            "One late layer agrees better with fixations than an early one, but the other late layer does not; a "
+            "middle layer is best for the gradient"
         ),
     ),
 )

@@ -21,15 +21,15 @@ from tutorial_course.results.claims.sources import SOURCES
 
 CONFIRMED_IN_PAPER_SETTING, CONTROL_AS_GOOD, CONFIRMED_HERE = (
     "confirmed in the paper's setting",
-    "confirmed, and a control does as well",
+    "confirmed, but a control performs equally well",
     "confirmed in our setting, not tested in the paper's",
 )
 NOT_CONFIRMED_HERE, NOT_CONFIRMED_IN_PAPER_SETTING, INCONCLUSIVE = (
     "not confirmed in our setting",
     "not confirmed in the paper's setting",
-    "not tested conclusively yet",
+    "tested, but inconclusive",
 )
-OPEN, NO_INTERVAL = "open", "not decided: no interval is stored"
+OPEN, NO_INTERVAL = "open", "no verdict, because no interval is stored"
 VERDICTS = (
     CONFIRMED_IN_PAPER_SETTING,
     CONTROL_AS_GOOD,
@@ -150,15 +150,15 @@ CHANCE = Estimate(0.5, 0.5, 0.5)  # the AUROC of a score that does not separate 
 def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
     """Return whether the result of a method is higher than that of a reference.
 
-    A lead is the difference of the two results. It decides the question if its whole interval is at most the margin
-    (the method is not ahead), or else above zero (the method is ahead).
+    A lead is the difference of the two results. It is conclusive if its whole interval is at most the margin (the
+    method is not ahead), or else above zero (the method is ahead).
 
     Args:
         leads: the lead of the method in each setting.
         margin: difference that does not matter.
 
     Returns:
-        Whether the method is ahead; None if no lead decides the question, or if the leads that decide it disagree.
+        Whether the method is ahead; None if no lead is conclusive, or if the conclusive leads disagree.
     """
     decided = {lead.high > margin for lead in leads if lead.high <= margin or lead.low > 0}
     return decided.pop() if len(decided) == 1 else None
@@ -166,14 +166,14 @@ def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The stored intervals that decide a claim.
+    """The stored intervals from which the verdict on a claim follows.
 
     Attributes:
         leads: the lead of the method over what the claim names, in each setting; empty if no interval is stored.
         margin: difference that does not matter.
         claims_lead: True if the claim says that the method is ahead; False if it says that the method is not ahead.
         over_control: the lead of the method over a control, in each setting; empty if there is no control. Without
-            leads, the control alone decides.
+            leads, the verdict follows from the control alone.
     """
 
     leads: Sequence[Estimate]
@@ -203,12 +203,12 @@ class Evidence:
         return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
 
     def text(self) -> str:
-        """Return the differences that decide the claim, with their intervals and the margin.
+        """Return the differences from which the verdict follows, with their intervals and the margin.
 
         Returns:
             The text; empty if there are no intervals.
         """
-        parts = {"difference that decides": self.leads, "difference from the control": self.over_control}
+        parts = {"difference for the verdict": self.leads, "difference from the control": self.over_control}
         texts = [f"{name} {', '.join(map(str, leads))}" for name, leads in parts.items() if leads]
         return "; ".join([*texts, f"margin {self.margin:g}"]) if texts else ""
 
@@ -314,7 +314,7 @@ class Claim:
 
     @cached_property
     def intervals(self) -> Evidence | None:
-        """The stored intervals that decide the claim.
+        """The stored intervals from which the verdict follows.
 
         Returns:
             The intervals; None if the claim names none.
@@ -336,7 +336,7 @@ class Claim:
 
     @property
     def evidence_text(self) -> str:
-        """The differences that decide the claim, with their intervals; empty if none are stored."""
+        """The differences from which the verdict follows, with their intervals; empty if none are stored."""
         return self.intervals.text() if self.intervals is not None else ""
 
     @property

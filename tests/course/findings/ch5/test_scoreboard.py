@@ -37,9 +37,10 @@ def test_decision_follows_rule_of_the_claims(leads, decision):
 def test_decision_tree_continues_only_if_the_gradient_is_ahead():
     ahead, wide = task_with(Estimate(0.2, 0.1, 0.3)), task_with(Estimate(0.2, -0.1, 0.5))
     (first, second) = decision_tree([ahead, wide])["group"]
-    assert first.use_gradient and first.advice.startswith("continue with method")
-    assert not second.use_gradient and second.advice == "stop: not decided for method"
-    assert "Use first: control." in decision_tree_text(decision_tree([ahead]))
+    assert first.use_gradient and first.advice.startswith("continue with the gradient (method;")
+    assert not second.use_gradient
+    assert second.advice == "stop, because the result for the gradient (method) is inconclusive"
+    assert "Use this control first: control." in decision_tree_text(decision_tree([ahead]))
 
 
 def test_tasks_name_existing_sections_methods_and_claims():

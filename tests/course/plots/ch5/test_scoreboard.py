@@ -26,12 +26,12 @@ def test_scoreboard_figure_divides_differences_by_the_margin():
     assert [float(line.get_xdata()[0]) for line in points] == pytest.approx([2, 1, 6])
     assert [line.get_marker() for line in points] == ["o", "o", ">"]  # a triangle beyond the axis
     assert [text.get_text() for text in axis.texts] == ["no interval stored"]
-    assert "third the gradient is ahead" in repr(figure)
+    assert "third The gradient is ahead." in repr(figure)
 
 
 def test_decision_tree_figure_shows_every_path():
     figure = decision_tree_figure(decision_tree(TASKS))
     texts = [text.get_text().replace("\n", " ") for text in figure.figure.axes[0].texts]
-    assert texts.count("control") == 3 and "stop: no interval stored for method" in texts
+    assert texts.count("control") == 3 and "stop, because no interval is stored for the gradient (method)" in texts
     green = [t for t in figure.figure.axes[0].texts if t.get_text().startswith("continue")]
-    assert len(green) == 2 and "continue with method" in repr(figure)
+    assert len(green) == 2 and "continue with the gradient (method;" in repr(figure)
