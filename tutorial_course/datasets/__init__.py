@@ -19,7 +19,12 @@ from tutorial_course.datasets.fixations import (
     fixations_install_hint,
     load_fixations,
 )
-from tutorial_course.datasets.iqa_datasets import iqa_dataset_available, iqa_install_hint, load_iqa_dataset
+from tutorial_course.datasets.iqa_datasets import (
+    iqa_dataset_available,
+    iqa_dataset_sha256,
+    iqa_install_hint,
+    load_iqa_dataset,
+)
 
 __all__ = [
     "FIXATION_DATASETS",
@@ -33,6 +38,7 @@ __all__ = [
     "fixations_available",
     "fixations_install_hint",
     "iqa_dataset_available",
+    "iqa_dataset_sha256",
     "iqa_install_hint",
     "load_fixations",
     "load_iqa_dataset",

@@ -1,5 +1,7 @@
-"""The lists of files that come with a dataset, and the hint on how to get a dataset."""
+"""The lists of files that come with a dataset, the hash of a dataset, and the hint on how to get one."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
@@ -42,6 +44,25 @@ def is_plain_filename(name: str) -> bool:
         (True, False)
     """
     return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
+def hash_parts(parts: Iterable[bytes | memoryview | Path]) -> str:
+    """Return the sha256 of several pieces of data in a row.
+
+    Args:
+        parts: the pieces; a path stands for the content of its file.
+
+    Returns:
+        The hash, in hexadecimal digits.
+
+    Example:
+        >>> hash_parts([b"a", b"b"]) == hashlib.sha256(b"ab").hexdigest()
+        True
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.read_bytes() if isinstance(part, Path) else part)
+    return digest.hexdigest()
 
 
 def conversion_hint(name: str, source: str, table: str, data_dir: StrPath | None) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_course.datasets._files import MAX_TEXT_BYTES, conversion_hint, is_plain_filename
+from tutorial_course.datasets._files import MAX_TEXT_BYTES, conversion_hint, hash_parts, is_plain_filename
 from tutorial_lib._download import StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts, convert_arguments
-from tutorial_lib.data._safe_io import hash_parts, load_npz, open_image, read_image
+from tutorial_lib.data._safe_io import load_npz, open_image, read_image
 
 # Column of a table of fixations -> type in which it is stored.
 FIXATION_COLUMNS = {"x": np.float32, "y": np.float32, "duration": np.float32, "subject": np.int8, "image": np.int16}

@@ -11,7 +11,7 @@ import io
 import math
 from pathlib import Path
 
-from tutorial_course.datasets._files import conversion_hint, is_plain_filename, read_text
+from tutorial_course.datasets._files import conversion_hint, hash_parts, is_plain_filename, read_text
 from tutorial_lib._download import StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts, convert_arguments
 from tutorial_lib.data import QualityDataset
@@ -109,6 +109,19 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
         score_description=score_description,
         description=f"{count} {len(rows):,} rated images of {name} in this folder",
     )
+
+
+def iqa_dataset_sha256(dataset: QualityDataset) -> str:
+    """Return the hash of a dataset that was loaded from files.
+
+    Args:
+        dataset: what :func:`load_iqa_dataset` returned.
+
+    Returns:
+        The sha256 of its image files and scores.
+    """
+    references = [dataset.reference_images[name] for name in sorted(set(dataset.references))]
+    return hash_parts([*dataset.images, *references, dataset.scores.numpy().astype("<f8").data])
 
 
 @convert_arguments

@@ -3,7 +3,6 @@
 Sizes are checked before memory is taken, and no content is ever executed.
 """
 
-import hashlib
 import io
 import os
 import zipfile
@@ -177,22 +176,3 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def hash_parts(parts: Iterable[bytes | memoryview | Path]) -> str:
-    """Return the sha256 of several pieces of data in a row.
-
-    Args:
-        parts: the pieces; a path stands for the content of its file.
-
-    Returns:
-        The hash, in hexadecimal digits.
-
-    Example:
-        >>> hash_parts([b"a", b"b"]) == hashlib.sha256(b"ab").hexdigest()
-        True
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.read_bytes() if isinstance(part, Path) else part)
-    return digest.hexdigest()

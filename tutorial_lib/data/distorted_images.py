@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from tutorial_lib._validation import check_choice, convert_arguments
-from tutorial_lib.data._safe_io import central_square, hash_parts, image_to_tensor, read_image
+from tutorial_lib.data._safe_io import central_square, image_to_tensor, read_image
 from tutorial_lib.data.corruptions import SEVERITIES, corrupt
 from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
@@ -95,18 +95,6 @@ class QualityDataset:
     def quality(self) -> Tensor:
         """The scores (N,), float64, negated if necessary so that higher means better."""
         return self.scores if self.higher_is == "better" else -self.scores
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the image files and the scores; empty for tensors.
-
-        Rendered images may differ between machines in the last bit.
-        """
-        files = [*self.images, *(self.reference_images[name] for name in sorted(set(self.references)))]
-        paths = [file for file in files if isinstance(file, Path)]
-        if len(paths) < len(files):
-            return ""
-        return hash_parts([*paths, self.scores.numpy().astype("<f8").data])
 
     def __repr__(self) -> str:
         return (

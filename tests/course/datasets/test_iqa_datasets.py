@@ -51,7 +51,8 @@ def test_load_iqa_dataset_reads_scores_and_image_pairs(small_live_dir, tmp_path)
         assert torch.equal(distorted[0], torch.from_numpy(np.array(opened)).permute(2, 0, 1).float() / 255)
     assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(4)]), dataset.quality) > 0.7
     first = datasets.load_iqa_dataset("live", limit=2, data_dir=tmp_path)
-    assert len(dataset.sha256) == 64 and first.sha256 != dataset.sha256
+    sha256 = datasets.iqa_dataset_sha256(dataset)
+    assert len(sha256) == 64 and datasets.iqa_dataset_sha256(first) != sha256
     assert "all 4 rated images of live" in repr(dataset) and "first 2 rated" in repr(first)
 
 
