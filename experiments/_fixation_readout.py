@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tutorial_course.datasets.fixations import FixationDataset
 from tutorial_lib import gradients as G
 from tutorial_lib import metrics as M
-from tutorial_lib.data import FixationDataset
 
 LAYERS = tuple(f"network.features.{n}" for n in (4, 7, 10, 12))
 GRID = (24, 32)  # cells of the density, 1.04 degrees of OSIE each

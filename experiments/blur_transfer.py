@@ -8,14 +8,15 @@ same detector is also trained on the code itself and on three scores that need n
 from statistics import mean
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from experiments._ood_detectors import HIDDEN, TEST_CORRUPTIONS
 from experiments.gradcon import cropped_signs, epochs, make_generator, round_values
 from tutorial_lib.data import SEVERITIES, SIGNS, corrupt, is_available, load
 from tutorial_lib.gradients import bernoulli_nll, objective_values, reconstruction_mse
 from tutorial_lib.metrics import auroc
-from tutorial_lib.models import EncoderKL, VariationalAutoencoder
+from tutorial_lib.models import VariationalAutoencoder
+from tutorial_lib.models.autoencoders import kl_from_standard_normal
 from tutorial_lib.uncertainty import PurviewDetector, layer_gradient_features
 
 SEEDS = (0, 1, 2)
@@ -52,10 +53,28 @@ def train(images: Tensor, seed: int) -> VariationalAutoencoder:
     return vae.requires_grad_(False)
 
 
+class LatentDistribution(nn.Module):
+    """The encoder of a VAE as a network of its own: images to μ and log σ², (N, 2, latent_dim)."""
+
+    def __init__(self, vae: VariationalAutoencoder):
+        """Share the weights of the VAE."""
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return μ and log σ² of images."""
+        return torch.stack(self.vae.encode(x), 1)
+
+
+def latent_divergence(outputs: Tensor) -> Tensor:
+    """Return the KL divergence of μ and log σ² from N(0, 1), as an objective."""
+    return kl_from_standard_normal(*outputs.unbind(1))
+
+
 def feature_sets(vae: VariationalAutoencoder, x: Tensor) -> dict[str, Tensor]:
     """Return the detector inputs, (N, …) each: two layer gradients, both together, the code, and cheap scores."""
     decoder = layer_gradient_features(vae, x, "decoder.0", bernoulli_nll)
-    encoder = layer_gradient_features(vae.as_encoder(), x, "encoder.0.6", lambda _: EncoderKL.kl_divergence)
+    encoder = layer_gradient_features(LatentDistribution(vae), x, "vae.encoder.0.6", lambda _: latent_divergence)
     error, likelihood = (objective_values(vae, x, objective(x)) for objective in (reconstruction_mse, bernoulli_nll))
     with torch.no_grad():
         code, divergence = vae.encode(x)[0], vae.kl_divergence(x)

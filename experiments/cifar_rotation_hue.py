@@ -5,7 +5,8 @@ from math import radians
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt, is_available, load, rotate, rotate_hue
+from tutorial_lib.data import CORRUPTIONS, SEVERITIES, corrupt, is_available, load, rotate
+from tutorial_lib.data.transforms import hue_rotation_matrix
 from tutorial_lib.models import load_pretrained
 
 NETWORK = "cifar10/resnet20"
@@ -42,6 +43,12 @@ def accuracy_and_confidence(model: nn.Module, images: Tensor, labels: Tensor | N
 def standard_error(values: Tensor) -> float:
     """Return the standard error of the mean of independent values."""
     return round(float(values.std() / len(values) ** 0.5), 5)
+
+
+def rotate_hue(images: Tensor, angle: float) -> Tensor:
+    """Return images with their hues rotated by an angle in radians, clamped to [0, 1]; gray pixels keep their color."""
+    angles = torch.full((len(images),), angle, dtype=images.dtype, device=images.device)
+    return torch.einsum("nij,njhw->nihw", hue_rotation_matrix(angles), images).clamp(0, 1)
 
 
 def transform_sweep(images: Tensor) -> dict[str, callable]:

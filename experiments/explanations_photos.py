@@ -12,6 +12,7 @@ import torch
 from sklearn.datasets import load_sample_image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
+from torchvision.transforms.functional import center_crop, resize
 
 from experiments.explanations_signs import (
     NETWORKS,
@@ -23,7 +24,7 @@ from experiments.explanations_signs import (
 from tutorial_lib import attribution as I
 from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import CORRUPTIONS, corrupt, load
-from tutorial_lib.data.image_files import load_image_files
+from tutorial_lib.data._safe_io import image_to_tensor, open_image
 from tutorial_lib.gradients import layer_gradient
 from tutorial_lib.metrics import random_map
 from tutorial_lib.models import load as network_of
@@ -59,7 +60,19 @@ CLASS_NAMES = ("picket fence", "orange")
 def sample_images(device) -> tuple[Tensor, Tensor]:
     """Return photographs of every fifth ImageNet class from the data folder, with the classes from their file names."""
     files = sorted((resolve_data_dir() / "imagenet-samples").glob("*.jpg"))
-    return load_image_files(files, device=device), torch.tensor([int(file.name[:3]) for file in files], device=device)
+    return load_photos(files).to(device), torch.tensor([int(file.name[:3]) for file in files], device=device)
+
+
+def load_photos(files: list[Path]) -> Tensor:
+    """Return photographs (N, 3, 224, 224), cropped as in the usual test protocol of ImageNet networks.
+
+    The shorter side is scaled to 256 pixels (bilinear, antialiased), and the central square is cropped.
+    """
+    squares = []
+    for file in files:
+        with open_image(file) as opened:
+            squares.append(image_to_tensor(center_crop(resize(opened.convert("RGB"), 256), 224)))
+    return torch.cat(squares)
 
 
 def sample_photo(name: str, device="cpu") -> Tensor:

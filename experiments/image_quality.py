@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, mse_loss, normalize
 
+from tutorial_course.datasets.iqa_datasets import iqa_dataset_available, iqa_dataset_sha256, load_iqa_dataset
 from tutorial_lib import quality as e
 from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import (
@@ -23,9 +24,7 @@ from tutorial_lib.data import (
     SKIMAGE_PHOTOS,
     QualityDataset,
     corrupt,
-    iqa_dataset_available,
     load,
-    load_iqa_dataset,
     make_distortion_dataset,
     render,
     skimage_photos,
@@ -520,5 +519,5 @@ def data_sources() -> list[dict]:
     sources = [{"subset": training_set.description, "sha256": training_set.sha256}]
     if iqa_dataset_available("live"):
         live = load_iqa_dataset("live")
-        sources.append({"subset": live.description, "sha256": live.sha256})
+        sources.append({"subset": live.description, "sha256": iqa_dataset_sha256(live)})
     return sources

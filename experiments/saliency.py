@@ -15,17 +15,12 @@ from torch import Tensor, nn
 
 from experiments._fixation_readout import fit_readout, fixation_shares, held_out_readouts, layer_features
 from experiments.explanations_photos import sample_photo
+from tutorial_course.datasets.fixations import FixationDataset, fixations_available, load_fixations
 from tutorial_lib import attribution as I
 from tutorial_lib import gradients as G
 from tutorial_lib import metrics as M
 from tutorial_lib import saliency as E
-from tutorial_lib.data import (
-    ODD_ONE_OUT_KINDS,
-    FixationDataset,
-    fixations_available,
-    load_fixations,
-    odd_one_out_arrays,
-)
+from tutorial_lib.data import ODD_ONE_OUT_KINDS, odd_one_out_arrays
 from tutorial_lib.models import is_pretrained_available, load, load_pretrained
 
 NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")

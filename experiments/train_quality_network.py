@@ -5,12 +5,13 @@ import time
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from tutorial_lib.data import make_distortion_dataset
 from tutorial_lib.data.distorted_images import DISTORTIONS, QualityDataset
 from tutorial_lib.gradients import model_outputs
 from tutorial_lib.metrics import accuracy, bootstrap_interval, srcc
-from tutorial_lib.models import MODELS, WEIGHTS_DIR, QualityNetwork, score_to_bin
+from tutorial_lib.models import MODELS, WEIGHTS_DIR, QualityNetwork, train
 
 NAME = "signs/quality"
 N_SCENES, N_TEST, EPOCHS = 96, 28, 16
@@ -36,12 +37,28 @@ def training_images(rated: QualityDataset) -> tuple[Tensor, Tensor]:
     return torch.cat([x, clean]), torch.cat([1 - rated.scores.float() / 5, torch.ones(len(clean))])
 
 
+def score_to_bin(scores: Tensor, bins: int = 6) -> Tensor:
+    """Return the bin of each score in [0, 1], the nearest of b/(bins − 1)."""
+    return (scores * (bins - 1)).round().long().clamp(0, bins - 1)
+
+
+def quality_loss(outputs: Tensor, scores: Tensor) -> Tensor:
+    """Return ten times the squared error of the score plus the cross-entropy of its bin, averaged over a batch.
+
+    The factor makes the two terms similar in magnitude.
+    """
+    error = (outputs[:, 0] - scores).square().mean()
+    return 10 * error + cross_entropy(outputs[:, 1:], score_to_bin(scores, outputs.shape[1] - 1))
+
+
 def run(seed: int = 0, device="cpu") -> list[dict]:
     """Train the network, write its weights, and return the rows of the table."""
     start = time.perf_counter()
     network = QualityNetwork(generator=make_generator(seed)).to(device)
     images, scores = training_images(scenes(N_SCENES, seed))
-    history = network.fit(images, scores, epochs=EPOCHS, generator=make_generator(seed))
+    history = train(
+        network, images, scores, loss=quality_loss, epochs=EPOCHS, generator=make_generator(seed), progress=False
+    )
     state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     save_file(state, WEIGHTS_DIR / MODELS[NAME][1], metadata={"seed": str(seed), "images": str(len(images))})
     training = {

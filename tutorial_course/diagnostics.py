@@ -111,6 +111,7 @@ def _check_data() -> Iterator[Finding]:
     if folder and not Path(folder).is_dir():
         yield PROBLEM, f"TUTORIAL_DATA names {folder}, which is not a folder", f'mkdir -p "{folder}"'
     try:
+        from tutorial_course import datasets
         from tutorial_lib import data, models
 
         pretrained = models.is_pretrained_available, models.weights_download_hint
@@ -118,8 +119,8 @@ def _check_data() -> Iterator[Finding]:
             ("cifar10", data.is_available, data.download_hint),
             ("cifar10/resnet20", *pretrained),
             ("imagenet/squeezenet1_1", *pretrained),
-            ("osie", data.fixations_available, data.fixations_install_hint),
-            ("live", data.iqa_dataset_available, data.iqa_install_hint),
+            ("osie", datasets.fixations_available, datasets.fixations_install_hint),
+            ("live", datasets.iqa_dataset_available, datasets.iqa_install_hint),
         ):
             if is_available(name):
                 yield OK, f"{name} is available", ""

@@ -1,12 +1,22 @@
 """Tests of the experiment on explanations of photographs."""
 
+import os
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import nn
+from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from experiments import explanations_photos
+from tests._malformed_files import write_decompression_bomb, write_svg, write_truncated_png
 from tutorial_course.results import load_result
+from tutorial_lib.models import is_pretrained_available, load_pretrained
+
+PHOTOS_FOLDER = Path(os.environ.get("TUTORIAL_DATA", "")) / "imagenet-samples"
 
 
 class RedGreenClassifier(nn.Module):
@@ -89,6 +99,38 @@ def test_explanation_uncertainty_rows_match_sklearn_auroc():
     assert row["wrong"] == 2 and row["auroc"] == pytest.approx(roc_auc_score(wrong, score), abs=1e-4)
     assert row["on wrong"] == pytest.approx(score[wrong].mean().item(), abs=1e-4)
     assert {r["score"] for r in rows} > {"overlap, raw", "mass, by probability"}
+
+
+def test_load_photos_matches_torchvision_resize_and_crop(tmp_path):
+    random = np.random.default_rng(4)
+    files = []
+    for k, shape in enumerate([(300, 451), (400, 301)]):
+        files.append(tmp_path / f"{k}.png")
+        Image.fromarray(random.integers(0, 256, (*shape, 3), np.uint8)).save(files[-1])
+    theirs = torch.stack([pil_to_tensor(center_crop(resize(Image.open(file), 256), 224)) / 255 for file in files])
+    assert torch.equal(explanations_photos.load_photos(files), theirs)
+
+
+@pytest.mark.parametrize("write_file", [write_truncated_png, write_svg, write_decompression_bomb])
+def test_load_photos_rejects_unreadable_and_missing_files(write_file, tmp_path):
+    with pytest.raises(ValueError, match="a.png cannot be read as an image.*replace it with the complete file"):
+        explanations_photos.load_photos([write_file(tmp_path / "a.png")])
+    with pytest.raises(FileNotFoundError, match="No such file or directory: .*none.png"):
+        explanations_photos.load_photos([tmp_path / "none.png"])
+
+
+@pytest.mark.skipif(
+    not PHOTOS_FOLDER.is_dir() or not is_pretrained_available("imagenet/squeezenet1_1"),
+    reason="TUTORIAL_DATA has no imagenet-samples or no weights of imagenet/squeezenet1_1",
+)
+def test_pretrained_squeezenet_classifies_imagenet_photos():
+    files = sorted(PHOTOS_FOLDER.glob("*.jpg"))[::4]
+    model = load_pretrained("imagenet/squeezenet1_1")
+    with torch.no_grad():
+        batches = (explanations_photos.load_photos(files[k : k + 25]) for k in range(0, len(files), 25))
+        predicted = torch.cat([model(x).argmax(1) for x in batches])
+    labels = torch.tensor([int(file.name[:3]) for file in files])
+    assert (predicted == labels).float().mean() >= 0.55
 
 
 def test_two_object_photos_have_expected_shape_and_range():

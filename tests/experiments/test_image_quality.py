@@ -13,7 +13,7 @@ from tutorial_lib import quality as e
 from tutorial_lib.data import make_distortion_dataset
 from tutorial_lib.gradients import objective_values, reconstruction_mse
 from tutorial_lib.metrics import srcc
-from tutorial_lib.models import load
+from tutorial_lib.models import QualityNetwork, load, train
 
 
 @pytest.fixture
@@ -116,3 +116,26 @@ def test_quality_network_reproduces_stored_srcc_on_new_scenes():
         row for row in train_quality_network.evaluate(load("signs/quality"), fresh, "cpu") if row["distortion"] == "all"
     )
     assert abs(row["srcc"] - table.query("distortion == 'all'")["srcc"].item()) < 0.12
+
+
+def test_score_to_bin_picks_nearest_bin():
+    scores = torch.tensor([0.0, 0.09, 0.11, 0.5, 0.99, 1.0])
+    assert train_quality_network.score_to_bin(scores).tolist() == [0, 0, 1, 2, 5, 5]
+
+
+def test_quality_loss_is_regression_plus_classification_loss():
+    out, scores = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)), torch.tensor([0.0, 0.4, 1.0])
+    expected = sum(10 * (o[0] - s) ** 2 - o[1:].log_softmax(0)[round(5 * s.item())] for o, s in zip(out, scores)) / 3
+    torch.testing.assert_close(train_quality_network.quality_loss(out, scores), expected)
+
+
+def test_quality_network_learns_noise_severity():
+    def rated(n, seed):
+        dataset = make_distortion_dataset(n, kinds=("noise",), generator=torch.Generator().manual_seed(seed))
+        return dataset.as_batch()[0], 1 - dataset.scores.float() / 5
+
+    network = QualityNetwork()
+    history = train(network, *rated(40, 0), loss=train_quality_network.quality_loss, epochs=12, progress=False)
+    assert history[-1] < history[0] and not network.training
+    x, q = rated(8, 1)
+    assert srcc(network(x)[:, 0], q) > 0.6

@@ -5,9 +5,9 @@ import torch
 from PIL import Image
 
 from experiments import saliency
+from tutorial_course.datasets import FixationDataset
 from tutorial_course.results import load_result
 from tutorial_lib.data import odd_one_out_arrays
-from tutorial_lib.data.fixations import FixationDataset
 
 
 def test_array_scores_are_extreme_for_perfect_and_negated_maps():

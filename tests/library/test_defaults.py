@@ -68,7 +68,6 @@ def test_public_functions_ignore_defaults(package, name, default):
         lambda: list(data.load("digits", limit=3)),
         lambda: list(data.load("signs", limit=2, size=16)),
         lambda: data.rotate(data.render(["stop"], size=16), 0.3),
-        lambda: data.rotate_hue(data.render(["stop"], size=16), 0.3),
         lambda: models.load("signs/classifier")(data.render(["stop"])),
         lambda: models.load("signs/quality")(data.render(["stop"])),
     ],

@@ -3,14 +3,6 @@
 Images are floats in [0, 1] of shape (N, 3, H, W); labels are int64 of shape (N,).
 """
 
-from tutorial_lib.data.converters import (
-    convert_kadid10k,
-    convert_live,
-    convert_mit1003,
-    convert_osie,
-    convert_scene500,
-    convert_tid2013,
-)
 from tutorial_lib.data.corruptions import CORRUPTIONS, SEVERITIES, check_images, corrupt
 from tutorial_lib.data.counterfactuals import (
     DEFAULT_FACTOR_CHANGE,
@@ -29,31 +21,18 @@ from tutorial_lib.data.distorted_images import (
     make_distortion_dataset,
     skimage_photos,
 )
-from tutorial_lib.data.fixations import (
-    FIXATION_DATASETS,
-    FixationDataset,
-    fixations_available,
-    fixations_install_hint,
-    load_fixations,
-)
-from tutorial_lib.data.iqa_datasets import (
-    iqa_dataset_available,
-    iqa_install_hint,
-    load_iqa_dataset,
-)
 from tutorial_lib.data.labeled_images import LabeledImages
 from tutorial_lib.data.loading import download_hint, is_available, load
 from tutorial_lib.data.rendering import RenderResult, render
 from tutorial_lib.data.scenes import SCENE_DISTRIBUTIONS, Pose, Scene, sample_scenes
 from tutorial_lib.data.signs import NOVEL_SIGNS, SIGNS, to_label_tensor
 from tutorial_lib.data.textures import TEXTURES, textures
-from tutorial_lib.data.transforms import rotate, rotate_hue
+from tutorial_lib.data.transforms import rotate
 
 __all__ = [
     "CORRUPTIONS",
     "DEFAULT_FACTOR_CHANGE",
     "DISTORTIONS",
-    "FIXATION_DATASETS",
     "NOVEL_SIGNS",
     "ODD_ONE_OUT_KINDS",
     "SCENE_DISTRIBUTIONS",
@@ -62,7 +41,6 @@ __all__ = [
     "SKIMAGE_PHOTOS",
     "TEXTURES",
     "CounterfactualPair",
-    "FixationDataset",
     "LabeledImages",
     "OddOneOutArrays",
     "Pose",
@@ -71,28 +49,15 @@ __all__ = [
     "Scene",
     "TwoSignImages",
     "check_images",
-    "convert_kadid10k",
-    "convert_live",
-    "convert_mit1003",
-    "convert_osie",
-    "convert_scene500",
-    "convert_tid2013",
     "corrupt",
     "counterfactual_pairs",
     "download_hint",
-    "fixations_available",
-    "fixations_install_hint",
-    "iqa_dataset_available",
-    "iqa_install_hint",
     "is_available",
     "load",
-    "load_fixations",
-    "load_iqa_dataset",
     "make_distortion_dataset",
     "odd_one_out_arrays",
     "render",
     "rotate",
-    "rotate_hue",
     "sample_scenes",
     "skimage_photos",
     "textures",

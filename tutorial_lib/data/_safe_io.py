@@ -1,6 +1,8 @@
-"""Safe reading of files from outside: sizes are checked before memory is taken, and no content is ever executed."""
+"""Safe reading of files from outside, and the conversion of images.
 
-import hashlib
+Sizes are checked before memory is taken, and no content is ever executed.
+"""
+
 import io
 import os
 import zipfile
@@ -10,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
-
-# Bytes of a table or list that was made by hand.
-MAX_TEXT_BYTES = 50_000_000
+from torch import Tensor
 
 
 def load_npz(
@@ -103,24 +104,55 @@ def open_image(path: str | os.PathLike) -> Iterator[Image.Image]:
         ) from None
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a list or table that was made by hand.
+def central_square(image: Image.Image) -> Image.Image:
+    """Return the central square of an image of Pillow.
+
+    Args:
+        image: the image.
+
+    Returns:
+        The square; its side is the shorter side of the image.
+
+    Example:
+        >>> central_square(Image.new("L", (8, 6))).size
+        (6, 6)
+    """
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def image_to_tensor(image: Image.Image) -> Tensor:
+    """Return an image of Pillow as a tensor.
+
+    Args:
+        image: the image; gray is repeated to three channels.
+
+    Returns:
+        Image (1, 3, H, W), floats in [0, 1].
+
+    Example:
+        >>> image_to_tensor(Image.new("L", (8, 6), 255)).shape
+        torch.Size([1, 3, 6, 8])
+    """
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
+
+
+def read_image(path: str | os.PathLike) -> Tensor:
+    """Return an image file as a tensor.
 
     Args:
         path: the file.
 
     Returns:
-        The text.
+        Image (1, 3, H, W), floats in [0, 1].
 
     Raises:
-        ValueError: the file is longer than ``MAX_TEXT_BYTES`` bytes, or is not text.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file cannot be read as an image, as in :func:`open_image`.
     """
-    if path.stat().st_size > MAX_TEXT_BYTES:
-        raise ValueError(
-            f"{path} has {path.stat().st_size:,} bytes, too many for a list of images; "
-            "use the file that came with the images"
-        )
-    return path.read_text(encoding="utf-8")
+    with open_image(path) as opened:
+        return image_to_tensor(opened)
 
 
 @contextmanager
@@ -144,38 +176,3 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def is_plain_filename(name: str) -> bool:
-    """Return whether a name is that of a file in a folder, and not a path that could lead out of the folder.
-
-    Args:
-        name: a name from a table or list.
-
-    Returns:
-        True if it has no separator and is not a relative folder.
-
-    Example:
-        >>> is_plain_filename("ref1.png"), is_plain_filename("../ref1.png")
-        (True, False)
-    """
-    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
-
-
-def hash_parts(parts: Iterable[bytes | memoryview | Path]) -> str:
-    """Return the sha256 of several pieces of data in a row.
-
-    Args:
-        parts: the pieces; a path stands for the content of its file.
-
-    Returns:
-        The hash, in hexadecimal digits.
-
-    Example:
-        >>> hash_parts([b"a", b"b"]) == hashlib.sha256(b"ab").hexdigest()
-        True
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.read_bytes() if isinstance(part, Path) else part)
-    return digest.hexdigest()

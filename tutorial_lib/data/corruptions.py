@@ -29,8 +29,7 @@ def _convolve(images: Tensor, kernel: Tensor) -> Tensor:
 def _noise_map(images: Tensor, slope: float, generator: torch.Generator) -> Tensor:
     """One map of 1/f noise per image, (N, 1, H, W)."""
     height, width = images.shape[-2:]
-    maps = one_over_f_noise(len(images), (slope,), height, width, generator, images.device)
-    return next(maps).to(images)
+    return one_over_f_noise(len(images), slope, height, width, generator, images.device).to(images)
 
 
 def _sparse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -119,7 +119,7 @@ def _render_pair_batch(
         changed_scene = scene.replace(hue_shift=scene.hue_shift + amount)
         differs = (first.paint_fractions[:, CHROMATIC_PAINTS.to(scene.hue_shift.device)] > 0).any(1, keepdim=True)
     else:
-        (pattern,) = one_over_f_noise(len(labels), (0.6,), height, width, generator, scene.background.device)
+        pattern = one_over_f_noise(len(labels), 0.6, height, width, generator, scene.background.device)
         pattern = torch.sign(pattern) * pattern.abs().sqrt()  # larger patches than the noise itself has
         changed_scene = scene.replace(
             surface_texture=scene.surface_texture * (1 + amount[:, None, None, None] * pattern).clamp(0.1, 1.9)

@@ -1,20 +1,20 @@
 """Distorted images with their references and one score each: a set of known severities, and photographs.
 
 A severity is not a human judgment. A quality metric that follows the severity is monotone in that distortion, which
-says nothing about how well it agrees with human ratings. Images with human ratings are loaded by
-:mod:`tutorial_lib.data.iqa_datasets`.
+says nothing about how well it agrees with human ratings.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from tutorial_lib._validation import check_choice, convert_arguments
-from tutorial_lib.data._safe_io import hash_parts, open_image
+from tutorial_lib.data._safe_io import central_square, image_to_tensor, read_image
 from tutorial_lib.data.corruptions import SEVERITIES, corrupt
-from tutorial_lib.data.image_files import image_to_tensor
 from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
 from tutorial_lib.runtime import default_generator
@@ -72,7 +72,9 @@ class QualityDataset:
         return len(self.images)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        return _decode(self.images[i]), _decode(self.reference_images[self.references[i]])
+        pair = self.images[i], self.reference_images[self.references[i]]
+        distorted, reference = (image if isinstance(image, Tensor) else read_image(image) for image in pair)
+        return distorted, reference
 
     def as_batch(self) -> tuple[Tensor, Tensor]:
         """Return all distorted images and their references as two batches.
@@ -94,18 +96,6 @@ class QualityDataset:
         """The scores (N,), float64, negated if necessary so that higher means better."""
         return self.scores if self.higher_is == "better" else -self.scores
 
-    @property
-    def sha256(self) -> str:
-        """Hash of the image files and the scores; empty for tensors.
-
-        Rendered images may differ between machines in the last bit.
-        """
-        files = [*self.images, *(self.reference_images[name] for name in sorted(set(self.references)))]
-        paths = [file for file in files if isinstance(file, Path)]
-        if len(paths) < len(files):
-            return ""
-        return hash_parts([*paths, self.scores.numpy().astype("<f8").data])
-
     def __repr__(self) -> str:
         return (
             f"QualityDataset({len(self)} images of {len(set(self.references))} references, "
@@ -121,7 +111,6 @@ def make_distortion_dataset(
     names: Sequence[str] = (),
     kinds: Sequence[str] = DISTORTIONS,
     levels: Sequence[int] = SEVERITIES,
-    size: int = 48,
     generator: torch.Generator | None = None,
 ) -> QualityDataset:
     """Return reference images under distortions of all severities, scored by the severity.
@@ -137,7 +126,6 @@ def make_distortion_dataset(
         names: names of the references; by default they are numbered.
         kinds: distortions, of ``DISTORTIONS`` or of all twelve ``CORRUPTIONS``.
         levels: severities, of 1…5.
-        size: height and width of rendered scenes in pixels; it has no effect on given images.
         generator: source of scenes and distortions, on the CPU; None is a new one with seed 0.
 
     Returns:
@@ -154,7 +142,7 @@ def make_distortion_dataset(
     """
     generator = default_generator(generator)
     if isinstance(references, int):
-        clean = render(torch.arange(references, device="cpu") % len(SIGNS), size=size, generator=generator)
+        clean = render(torch.arange(references, device="cpu") % len(SIGNS), generator=generator)
         description = "rendered"
     else:
         clean, description = references, "distortions of given images"
@@ -214,19 +202,7 @@ def skimage_photos(
 
     photos = []
     for name in names:
-        x = image_to_tensor(getattr(data, check_choice(name, SKIMAGE_PHOTOS, "photograph"))())
-        side = min(x.shape[-2:])
-        top, left = (x.shape[-2] - side) // 2, (x.shape[-1] - side) // 2
-        square = x[..., top : top + side, left : left + side]
-        photos.append(
-            torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True).clamp(0, 1)
-        )
+        pixels = getattr(data, check_choice(name, SKIMAGE_PHOTOS, "photograph"))()
+        square = image_to_tensor(central_square(Image.fromarray(pixels)))
+        photos.append(interpolate(square, (size, size), mode="bilinear", antialias=True).clamp(0, 1))
     return torch.cat(photos).to(device or "cpu")
-
-
-def _decode(image: Tensor | Path) -> Tensor:
-    """The image as a tensor (1, 3, H, W), read from its file if it is a path."""
-    if isinstance(image, Tensor):
-        return image
-    with open_image(image) as opened:
-        return image_to_tensor(opened.convert("RGB"))

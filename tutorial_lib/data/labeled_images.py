@@ -1,13 +1,12 @@
 """Labeled images with their origin, and their conversion from decoded arrays to tensors."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from tutorial_lib.data._safe_io import hash_parts
 
 
 class LabeledImages(NamedTuple("ImagesAndLabels", [("images", Tensor), ("labels", Tensor)])):
@@ -87,10 +86,13 @@ def from_arrays(
     if limit is not None and limit < len(images):
         images, labels, description = images[:limit], labels[:limit], f"{description}; the first {limit:,} of them"
     arrays = [np.ascontiguousarray(images), np.ascontiguousarray(labels, dtype="<i8")]
-    sha256 = hash_parts(part for a in arrays for part in (f"{a.dtype.str}{a.shape}".encode(), a.data))
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.data)
     x = torch.from_numpy(arrays[0]).to(device or "cpu").permute(0, 3, 1, 2).contiguous().float().div_(max_value)
     if size is not None and tuple(x.shape[2:]) != (size, size):
         x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True).clamp_(0, 1)
         description += f"; scaled to {size}×{size} on loading"
     x = x.expand(-1, 3, -1, -1).contiguous()
-    return LabeledImages(x, torch.from_numpy(arrays[1]).to(x.device), classes, description, sha256, source)
+    return LabeledImages(x, torch.from_numpy(arrays[1]).to(x.device), classes, description, digest.hexdigest(), source)

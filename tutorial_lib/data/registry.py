@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from tutorial_lib.data._safe_io import central_square
+
 
 class SplitInfo(NamedTuple):
     """An official split.
@@ -29,7 +31,6 @@ class DatasetInfo:
         classes: names, in the order of the labels.
         splits: official splits by name.
         shape: height, width and channels of the decoded images.
-        host: the host from which torchvision downloads it.
         torchvision_class: name of its class in ``torchvision.datasets``.
         shared_download: whether one download contains every split.
         crop_to_square: whether only the central square of an image is used.
@@ -39,7 +40,6 @@ class DatasetInfo:
     classes: tuple[str, ...]
     splits: dict[str, SplitInfo]
     shape: tuple[int, int, int]
-    host: str
     torchvision_class: str
     shared_download: bool = False
     crop_to_square: bool = False
@@ -84,9 +84,7 @@ def decode_image(image: Image.Image, info: DatasetInfo) -> np.ndarray:
     """
     height, width, channels = info.shape
     if info.crop_to_square:
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
+        image = central_square(image)
     # Pillow's bilinear filter widens with the reduction, which prevents aliasing. An image of this size stays as it is.
     image = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).reshape(info.shape)
@@ -134,7 +132,6 @@ DATASETS = {
         classes=CIFAR10_CLASSES,
         splits={"train": SplitInfo(50_000, 170), "test": SplitInfo(10_000, 170)},
         shape=(32, 32, 3),
-        host="https://www.cs.toronto.edu",
         torchvision_class="CIFAR10",
         shared_download=True,
     ),
@@ -143,7 +140,6 @@ DATASETS = {
         classes=CIFAR100_CLASSES,
         splits={"train": SplitInfo(50_000, 169), "test": SplitInfo(10_000, 169)},
         shape=(32, 32, 3),
-        host="https://www.cs.toronto.edu",
         torchvision_class="CIFAR100",
         shared_download=True,
     ),
@@ -152,7 +148,6 @@ DATASETS = {
         classes=DIGIT_CLASSES,
         splits={"train": SplitInfo(73_257, 182), "test": SplitInfo(26_032, 64)},
         shape=(32, 32, 3),
-        host="http://ufldl.stanford.edu",
         torchvision_class="SVHN",
     ),
     # Stallkamp et al. 2012, "Man vs. computer: benchmarking machine learning algorithms for traffic sign recognition".
@@ -160,7 +155,6 @@ DATASETS = {
         classes=GTSRB_CLASSES,
         splits={"train": SplitInfo(26_640, 187), "test": SplitInfo(12_630, 89)},
         shape=(32, 32, 3),
-        host="https://sid.erda.dk",
         torchvision_class="GTSRB",
         resize_note="whole image scaled to 32×32, bilinear, antialiased",
     ),
@@ -169,7 +163,6 @@ DATASETS = {
         classes=DTD_CLASSES,
         splits={"train": SplitInfo(1_880, 625), "val": SplitInfo(1_880, 625), "test": SplitInfo(1_880, 625)},
         shape=(32, 32, 3),
-        host="https://www.robots.ox.ac.uk",
         torchvision_class="DTD",
         shared_download=True,
         crop_to_square=True,
@@ -180,7 +173,6 @@ DATASETS = {
         classes=DIGIT_CLASSES,
         splits={"train": SplitInfo(60_000, 12), "test": SplitInfo(10_000, 12)},
         shape=(28, 28, 1),
-        host="https://ossci-datasets.s3.amazonaws.com",
         torchvision_class="MNIST",
         shared_download=True,
     ),

@@ -209,7 +209,6 @@ def render(
     *,
     size: int | tuple[int, int] = 48,
     distribution: str = "wild",
-    pose: Pose | None = None,
     scene: Scene | None = None,
     masks: Literal[False] = False,
     generator: torch.Generator | None = None,
@@ -223,7 +222,6 @@ def render(
     *,
     size: int | tuple[int, int] = 48,
     distribution: str = "wild",
-    pose: Pose | None = None,
     scene: Scene | None = None,
     masks: Literal[True],
     generator: torch.Generator | None = None,
@@ -237,7 +235,6 @@ def render(
     *,
     size: int | tuple[int, int] = 48,
     distribution: str = "wild",
-    pose: Pose | None = None,
     scene: Scene | None = None,
     masks: bool = False,
     generator: torch.Generator | None = None,
@@ -250,10 +247,9 @@ def render(
         size: height of the images in pixels, or (height, width).
         distribution: distribution of the scenes, "wild" (far and near, tilted, some behind leaves) or "clean" (large
             and nearly upright).
-        pose: pose of the signs; None keeps the random poses of the scenes. If its fields require gradients, so do the
-            images.
         scene: the scenes, one for all images or one for each; they determine ``size``, ``distribution``, ``generator``
-            and ``device``. None samples them at random.
+            and ``device``. None samples them at random. If the fields of their pose require gradients, so do the
+            images.
         masks: also return the positions of the signs and of their messages.
         generator: source of randomness, on the CPU; None is a new one with seed 0, which gives the same images each
             time.
@@ -272,13 +268,9 @@ def render(
     """
     labels = to_label_tensor(labels)
     batches = []
-    full_pose = None
     for rows, part in iter_scene_batches(
         len(labels), scene, size=size, distribution=distribution, generator=generator, device=device
     ):
-        if pose is not None:
-            full_pose = full_pose or pose.for_batch(len(labels), part.background)
-            part = part.replace(pose=Pose(*(cast(Tensor, field)[rows] for field in full_pose)))
         coverage = rasterize_signs(labels[rows], part.pose, *part.background.shape[-2:])
         batches.append(composite(part, coverage))
     if not batches:

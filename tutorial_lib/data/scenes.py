@@ -5,7 +5,7 @@ counterfactual pairs possible. It is a record of tensors: ``scene.replace(...)``
 others. Random numbers are drawn on the CPU, so the same seed gives the same scene on every device.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from math import log
 from typing import Any, NamedTuple
@@ -158,24 +158,23 @@ class Scene:
 
 def one_over_f_noise(
     n: int,
-    slopes: tuple[float, ...],
+    slope: float,
     height: int,
     width: int,
     generator: torch.Generator,
     device: torch.device | str | None = None,
-) -> Iterator[Tensor]:
-    """Generate maps of 1/f noise with mean 0 and standard deviation 1, one batch per slope.
+) -> Tensor:
+    """Return maps of 1/f noise with mean 0 and standard deviation 1.
 
     Args:
-        n: number of maps per slope.
-        slopes: exponents of the spectrum; the amplitude at the frequency f is f^(−slope), so a larger slope is
-            smoother.
+        n: number of maps.
+        slope: exponent of the spectrum; the amplitude at the frequency f is f^(−slope), so a larger slope is smoother.
         height: height of the maps in pixels.
         width: width of the maps in pixels.
         generator: source of randomness, on the CPU.
         device: device of the maps; None is the CPU.
 
-    Yields:
+    Returns:
         Maps (n, 1, height, width).
     """
     float32: Any = {"dtype": torch.float32, "device": "cpu"}
@@ -183,12 +182,11 @@ def one_over_f_noise(
     # The factor gives a frequency the same wavelength in pixels along both axes.
     columns = torch.fft.rfftfreq(width, 1 / width, **float32)[None] * (height / width)
     frequency = torch.hypot(rows, columns).clamp(min=min(1, height / width)).to(device)
-    for slope in slopes:
-        white = random_normal(generator, n, height, width // 2 + 1, 2).to(device)
-        smooth = torch.fft.irfft2(torch.view_as_complex(white) / frequency**slope, s=(height, width))
-        smooth = smooth - smooth.mean((1, 2), keepdim=True)
-        spread = smooth.std((1, 2), correction=min(1, height * width - 1), keepdim=True)
-        yield (smooth / torch.where(spread > 0, spread, 1))[:, None]  # a map of one pixel does not vary
+    white = random_normal(generator, n, height, width // 2 + 1, 2).to(device)
+    smooth = torch.fft.irfft2(torch.view_as_complex(white) / frequency**slope, s=(height, width))
+    smooth = smooth - smooth.mean((1, 2), keepdim=True)
+    spread = smooth.std((1, 2), correction=min(1, height * width - 1), keepdim=True)
+    return (smooth / torch.where(spread > 0, spread, 1))[:, None]  # a map of one pixel does not vary
 
 
 def _color_variation(base: tuple[float, ...], spread: float, n: int, generator: torch.Generator) -> Tensor:
@@ -219,8 +217,8 @@ def _background(
     float32: Any = {"dtype": torch.float32, "device": device}
     v = torch.linspace(-1, 1, height, **float32)[:, None]
     u = torch.linspace(-width / height, width / height, width, **float32)[None]
-    clouds, grain, gravel, ridge, skyline = one_over_f_noise(
-        n, (1.6, 0.9, 0.5, 1.7, 1.15), height, width, generator, device
+    clouds, grain, gravel, ridge, skyline = (
+        one_over_f_noise(n, slope, height, width, generator, device) for slope in (1.6, 0.9, 0.5, 1.7, 1.15)
     )
 
     sky = lerp(color((0.26, 0.48, 0.82), 0.06), color((0.74, 0.84, 0.93), 0.04), (0.75 * v + 0.7).clamp(0, 1))
@@ -325,7 +323,7 @@ def sample_scenes(
     density = 0.9 + 1.3 * random_uniform(generator, n, 1, 1, 1)
 
     background = _background(n, height, width, generator, device)
-    dirt, clump, speckle = one_over_f_noise(n, (1.0, 1.1, 0.6), height, width, generator, device)
+    dirt, clump, speckle = (one_over_f_noise(n, slope, height, width, generator, device) for slope in (1.0, 1.1, 0.6))
     dark = _color_variation((0.06, 0.12, 0.04), 0.02, n, generator).to(device)
     bright = _color_variation((0.30, 0.42, 0.15), 0.05, n, generator).to(device)
     return Scene(

@@ -45,7 +45,7 @@ def textures(
     generator = default_generator(generator)
     low, high = random_uniform(generator, 2, n, 3, 1, 1)
     if texture == "clouds":
-        maps = torch.cat(list(one_over_f_noise(n, (1.2, 1.2, 1.2), size, size, generator)), 1)
+        maps = torch.cat([one_over_f_noise(n, 1.2, size, size, generator) for _ in range(3)], 1)
         weight = torch.sigmoid(1.5 * maps)
     else:
         positions = (torch.arange(size, dtype=torch.float32, device="cpu") + 0.5) / size - 0.5

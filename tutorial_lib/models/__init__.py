@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tutorial_lib._validation import check_choice, convert_arguments
-from tutorial_lib.models.autoencoders import EncoderKL, SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
+from tutorial_lib.models.autoencoders import SignAutoencoder, StridedAutoencoder, VariationalAutoencoder
 from tutorial_lib.models.classifiers import SignClassifier
 from tutorial_lib.models.pretrained import PRETRAINED, is_pretrained_available, load_pretrained, weights_download_hint
-from tutorial_lib.models.quality_network import QualityNetwork, score_to_bin
+from tutorial_lib.models.quality_network import QualityNetwork
 from tutorial_lib.models.small_cnn import SmallCNN
 from tutorial_lib.models.training import train
 from tutorial_lib.models.transformers import SignTransformer
@@ -64,7 +64,6 @@ def load(name: str, device: torch.device | str | None = None) -> nn.Module:
 __all__ = [
     "MODELS",
     "PRETRAINED",
-    "EncoderKL",
     "QualityNetwork",
     "SignAutoencoder",
     "SignClassifier",
@@ -75,7 +74,6 @@ __all__ = [
     "is_pretrained_available",
     "load",
     "load_pretrained",
-    "score_to_bin",
     "train",
     "weights_download_hint",
 ]

@@ -1,7 +1,5 @@
 """Autoencoders, networks that are trained to reconstruct their input."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
@@ -171,14 +169,6 @@ class VariationalAutoencoder(nn.Module):
         """
         return self.decode(self.encode(x)[0])
 
-    def as_encoder(self) -> EncoderKL:
-        """Return the encoder as a network of its own, for gradients of the KL divergence.
-
-        Returns:
-            A network with the same weights, images to (N, 2, latent_dim).
-        """
-        return EncoderKL(self)
-
     def kl_divergence(self, x: Tensor) -> Tensor:
         """Return the KL divergence of each image's latent distribution from N(0, 1).
 
@@ -188,7 +178,7 @@ class VariationalAutoencoder(nn.Module):
         Returns:
             KL(N(μ, σ²) ‖ N(0, 1)) in nats (N,), ≥ 0.
         """
-        return EncoderKL.kl_divergence(torch.stack(self.encode(x), 1))
+        return kl_from_standard_normal(*self.encode(x))
 
     @convert_arguments
     def negative_elbo(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -208,7 +198,7 @@ class VariationalAutoencoder(nn.Module):
         if generator is not None:
             z = mean + (log_variance / 2).exp() * random_normal(generator, *mean.shape).to(mean)
         loss = binary_cross_entropy(self.decode(z), x, reduction="none").flatten(1).sum(1)
-        return loss + EncoderKL.kl_divergence(torch.stack([mean, log_variance], 1))
+        return loss + kl_from_standard_normal(mean, log_variance)
 
     @convert_arguments
     def fit(
@@ -254,51 +244,19 @@ class VariationalAutoencoder(nn.Module):
         return history
 
 
-class EncoderKL(nn.Module):
-    """The encoder of a variational autoencoder: images to (N, 2, latent_dim), μ and log σ².
+def kl_from_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return the KL divergence of normal distributions with independent components from N(0, 1).
 
-    The expected output is the standard normal distribution, and :meth:`kl_divergence` measures the distance from it.
-    The weights are shared with the autoencoder.
+    KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²).
 
     Args:
-        autoencoder: the network that has the encoder.
+        mean: μ (N, D).
+        log_variance: log σ² (N, D).
 
-    Example:
-        >>> EncoderKL(VariationalAutoencoder())(torch.rand(2, 3, 28, 28)).shape
-        torch.Size([2, 2, 20])
+    Returns:
+        Divergences in nats (N,), ≥ 0.
     """
-
-    def __init__(self, autoencoder: VariationalAutoencoder):
-        super().__init__()
-        self.encoder = autoencoder.encoder
-        self.mean, self.log_variance = autoencoder.mean, autoencoder.log_variance
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the parameters of the latent distribution.
-
-        Args:
-            x: images (N, C, 28, 28) in [0, 1].
-
-        Returns:
-            μ and log σ² (N, 2, latent_dim).
-        """
-        h = self.encoder(x)
-        return torch.stack([self.mean(h), self.log_variance(h)], 1)
-
-    @staticmethod
-    def kl_divergence(outputs: Tensor) -> Tensor:
-        """Return the KL divergence of latent distributions from N(0, 1), as an objective.
-
-        KL(N(μ, σ²) ‖ N(0, 1)) = ½ Σ (μ² + σ² − 1 − log σ²).
-
-        Args:
-            outputs: μ and log σ² (N, 2, latent_dim).
-
-        Returns:
-            Divergences in nats (N,), ≥ 0.
-        """
-        mean, log_variance = outputs.unbind(1)
-        return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
 
 
 def _downsampling(channels: int, widths: tuple[int, ...]) -> nn.Sequential:

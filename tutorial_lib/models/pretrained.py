@@ -84,9 +84,6 @@ class Pretrained(nn.Module):
 # Bytes; twice the size of the largest file below.
 MAX_WEIGHT_BYTES = 1_200_000_000
 
-# The hosts of the files, for a check of whether they can be reached.
-HOSTS = ("https://github.com", "https://download.pytorch.org")
-
 # Other files of the same network, which are used if they are available locally.
 _ALTERNATIVES = {
     "imagenet/squeezenet1_1": (

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.models._initialization import initialize_parameters
-from tutorial_lib.models.training import train
 
 
 class QualityNetwork(nn.Module):
@@ -78,78 +77,3 @@ class QualityNetwork(nn.Module):
         linear = getattr(self, check_choice(head, ("score", "bins"), "head"))
         layers = {"body": self.body, "average": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": linear}
         return nn.Sequential(OrderedDict(layers)).train(self.training)
-
-    @convert_arguments
-    def fit(
-        self,
-        images: Tensor,
-        scores: Tensor,
-        *,
-        epochs: int = 10,
-        generator: torch.Generator | None = None,
-        progress: bool = False,
-    ) -> list[float]:
-        """Train both heads in place, and return the mean loss of each epoch.
-
-        The network is left in eval mode.
-
-        Args:
-            images: images (N, 3, H, W) in [0, 1].
-            scores: scores (N,) in [0, 1]; higher means better.
-            epochs: passes through the images.
-            generator: source of the order and of the shifts, on the CPU; None is a new one with seed 0.
-            progress: whether to show a progress bar.
-
-        Returns:
-            Mean loss of each epoch.
-
-        Raises:
-            ValueError: scores outside [0, 1], the numbers of images and scores differ, or there are fewer than two.
-        """
-        if not ((scores >= 0) & (scores <= 1)).all():
-            raise ValueError(
-                "scores must lie in [0, 1], higher = better: "
-                "divide by the largest, and subtract scores of distortion from 1"
-            )
-        return train(
-            self, images, scores.to(images), loss=quality_loss, epochs=epochs, generator=generator, progress=progress
-        )
-
-
-@convert_arguments
-def score_to_bin(scores: Tensor, bins: int = 6) -> Tensor:
-    """Return the bin of each score, the nearest of b/(bins − 1).
-
-    Args:
-        scores: scores (N,) in [0, 1]; values outside are assigned to the first or last bin.
-        bins: number of bins.
-
-    Returns:
-        Bins (N,), int64, from 0 (worst) to bins − 1 (best).
-
-    Example:
-        >>> score_to_bin(torch.tensor([0.0, 0.4, 1.0]), bins=6)
-        tensor([0, 2, 5])
-    """
-    return (scores * (bins - 1)).round().long().clamp(0, bins - 1)
-
-
-def quality_loss(outputs: Tensor, scores: Tensor) -> Tensor:
-    """Return the training loss of both heads, averaged over a batch.
-
-    It is ten times the squared error of the score plus the cross-entropy of its bin. The factor makes the two terms
-    similar in magnitude.
-
-    Args:
-        outputs: outputs of the network (N, 1 + bins).
-        scores: scores (N,) in [0, 1].
-
-    Returns:
-        The loss, a scalar ≥ 0.
-
-    Example:
-        >>> quality_loss(torch.zeros(1, 6), torch.zeros(1)).round(decimals=2)
-        tensor(1.6100)
-    """
-    error = (outputs[:, 0] - scores).square().mean()
-    return 10 * error + nn.functional.cross_entropy(outputs[:, 1:], score_to_bin(scores, outputs.shape[1] - 1))

@@ -29,7 +29,7 @@ def test_make_distortion_dataset_covers_every_reference_type_and_level():
             and torch.equal(reference[0], r[i])
             and not torch.equal(distorted, reference)
         )
-    assert dataset.higher_is == "worse" and torch.equal(dataset.quality, -dataset.scores) and dataset.sha256 == ""
+    assert dataset.higher_is == "worse" and torch.equal(dataset.quality, -dataset.scores)
 
 
 def test_make_distortion_dataset_images_match_corrupt():

@@ -18,7 +18,6 @@ from PIL import Image
 from tests._http_server import serve_directory
 from tutorial_lib import _download
 from tutorial_lib.data import loading, registry
-from tutorial_lib.data.image_files import load_image_files
 from tutorial_lib.data.labeled_images import LabeledImages, from_arrays
 from tutorial_lib.data.loading import download_hint, is_available, load
 from tutorial_lib.data.registry import DATASETS
@@ -177,14 +176,10 @@ def test_dataset_class_names_are_unique_and_match_official_counts():
         assert len(set(published.classes)) == len(published.classes)
 
 
-def test_dataset_hosts_match_torchvision_downloads():
+def test_dataset_classes_exist_in_torchvision():
     from torchvision import datasets
 
-    assert datasets.CIFAR10.url.startswith(DATASETS["cifar10"].host)
-    assert datasets.SVHN.split_list["test"][0].startswith(DATASETS["svhn"].host)
-    assert datasets.DTD._URL.startswith(DATASETS["dtd"].host)
     assert all(hasattr(datasets, published.torchvision_class) for published in DATASETS.values())
-    assert any(mirror.startswith(DATASETS["mnist"].host) for mirror in datasets.MNIST.mirrors)
 
 
 # What is rejected.
@@ -431,7 +426,7 @@ def test_gtsrb_decoder_reads_torchvision_archives(tmp_path, monkeypatch):
     from torchvision.datasets import gtsrb
 
     def download(url, download_root, md5):
-        assert url.startswith(DATASETS["gtsrb"].host)
+        assert url.startswith("https://")
         folder = Path(download_root)
         (folder / "GTSRB/Final_Test/Images").mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((40, 44, 3), 90, np.uint8)).save(folder / "GTSRB/Final_Test/Images/00000.ppm")
@@ -456,30 +451,3 @@ def test_load_real_cifar10_returns_expected_labels():
 def test_load_real_gtsrb_contains_all_classes():
     images = load("gtsrb", data_dir=DATA)
     assert len(images.labels.unique()) == 43
-
-
-# Photographs.
-
-
-def test_load_image_files_matches_torchvision_resize_and_crop(tmp_path):
-    from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
-
-    random = np.random.default_rng(4)
-    files = []
-    for k, shape in enumerate([(300, 451), (400, 301)]):
-        files.append(tmp_path / f"{k}.png")
-        Image.fromarray(random.integers(0, 256, (*shape, 3), np.uint8)).save(files[-1])
-    ours = load_image_files(files)
-    theirs = torch.stack([pil_to_tensor(center_crop(resize(Image.open(file), 256), 224)) / 255 for file in files])
-    assert torch.equal(ours, theirs)
-    assert load_image_files(str(files[0]), size=112).shape == (1, 3, 112, 112)
-
-
-def test_load_image_files_rejects_unreadable_missing_or_no_files(tmp_path):
-    (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(ValueError, match="text.png cannot be read as an image"):
-        load_image_files(tmp_path / "text.png")
-    with pytest.raises(FileNotFoundError, match="No such file or directory: .*none.png"):
-        load_image_files([tmp_path / "none.png"])
-    with pytest.raises(ValueError, match="no photographs were given"):
-        load_image_files([])

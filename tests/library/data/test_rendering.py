@@ -84,17 +84,16 @@ def test_render_uses_one_scene_for_all_labels_or_one_per_label():
 
 
 def test_render_follows_pose_conventions_for_size_position_and_roll():
-    poses = Pose(size=0.5, x=torch.tensor([0.0, 0.3, 0.0]), y=torch.tensor([0.0, 0.0, 0.3]))
-    rendered = render(["no entry"] * 3, distribution="clean", pose=poses, size=64, masks=True)
+    scenes = sample_scenes(3, distribution="clean", size=64).with_pose(yaw=0, pitch=0, roll=0, size=0.5)
+    shifted = scenes.with_pose(x=torch.tensor([0.0, 0.3, 0.0]), y=torch.tensor([0.0, 0.0, 0.3]))
+    rendered = render(["no entry"] * 3, scene=shifted, masks=True)
     rows = torch.arange(64.0)
     for mask, x, y in zip(rendered.sign_mask[:, 0], (0, 0.3, 0), (0, 0, 0.3), strict=True):
         assert mask.sum().item() == pytest.approx(3.14159 * 16**2, rel=0.02)
         assert ((mask.sum(0) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * x, abs=0.3)
         assert ((mask.sum(1) * rows).sum() / mask.sum()).item() == pytest.approx(31.5 + 32 * y, abs=0.3)
-    quarter = Pose(roll=torch.tensor([0.0, torch.pi / 2]))
-    upright, turned = render(["ahead only"] * 2, distribution="clean", size=64, masks=True, pose=quarter).glyph_mask[
-        :, 0
-    ]
+    quarter = scenes[:2].with_pose(size=0.55, roll=torch.tensor([0.0, torch.pi / 2]), x=0, y=0)
+    upright, turned = render(["ahead only"] * 2, scene=quarter, masks=True).glyph_mask[:, 0]
     assert upright.sum() > 50 and torch.allclose(
         turned, torch.rot90(upright, -1), atol=1e-4
     )  # the arrowhead points to the right

@@ -189,7 +189,8 @@ def test_gradient_descent_recovers_pose_of_rendered_sign():
     scene = data.sample_scenes(1, distribution="clean", generator=torch.Generator().manual_seed(38))
 
     def render_poses(poses):
-        images = data.render(["stop"] * len(poses), scene=scene, pose=data.Pose(roll=poses[:, 0], size=poses[:, 1]))
+        scenes = scene.repeat(len(poses)).with_pose(yaw=0, pitch=0, roll=poses[:, 0], size=poses[:, 1], x=0, y=0)
+        images = data.render(["stop"] * len(poses), scene=scenes)
         return torch.nn.functional.avg_pool2d(
             images, 7, 1
         )  # blurring extends the range in which the slope is informative

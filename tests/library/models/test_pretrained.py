@@ -4,7 +4,6 @@ import io
 import os
 import pickle
 import socket
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from tutorial_lib.data.registry import DATASETS
 from tutorial_lib.models import pretrained as pretrained_module
 from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
 from tutorial_lib.models.pretrained import (
-    HOSTS,
     PRETRAINED,
     WeightFile,
     is_pretrained_available,
@@ -144,7 +142,9 @@ def test_pretrained_classes_match_dataset_and_torchvision():
 @pytest.mark.parametrize("name", PRETRAINED)
 def test_published_weights_have_full_hash_and_address_of_torchvision(name):
     first = PRETRAINED[name][0]
-    assert first.url.startswith(HOSTS) and first.url.endswith(first.name)
+    assert first.url.startswith(("https://github.com/", "https://download.pytorch.org/")) and first.url.endswith(
+        first.name
+    )
     assert len(first.sha256) == 64 and first.sha256[:8] in first.name and int(first.sha256, 16)
     if name.startswith("imagenet/"):
         assert first.url == get_model_weights(name.removeprefix("imagenet/")).IMAGENET1K_V1.url
@@ -301,16 +301,3 @@ def test_cifar_resnet56_reaches_90_percent_accuracy():
     images, labels = load("cifar10", data_dir=DATA, limit=100)
     with torch.no_grad():
         assert (model(images).argmax(1) == labels).float().mean() >= 0.9
-
-
-@needs_weights("imagenet/squeezenet1_1")
-@pytest.mark.skipif(not (Path(DATA) / "imagenet-samples").is_dir(), reason="TUTORIAL_DATA has no imagenet-samples")
-def test_pretrained_squeezenet_classifies_imagenet_photos():
-    from tutorial_lib.data.image_files import load_image_files
-
-    files = sorted((Path(DATA) / "imagenet-samples").glob("*.jpg"))[::4]
-    model = load_pretrained("imagenet/squeezenet1_1", data_dir=DATA)
-    with torch.no_grad():
-        predicted = torch.cat([model(load_image_files(files[k : k + 25])).argmax(1) for k in range(0, len(files), 25)])
-    labels = torch.tensor([int(file.name[:3]) for file in files])
-    assert (predicted == labels).float().mean() >= 0.55

@@ -1,7 +1,7 @@
 """Image-quality datasets with human scores, read from a folder and checked.
 
 A dataset is a folder with ``images/`` and ``scores.csv``. The table has the columns distorted, reference and
-distortion, and either ``dmos`` (higher = worse) or ``mos`` (higher = better). :mod:`tutorial_lib.data.converters`
+distortion, and either ``dmos`` (higher = worse) or ``mos`` (higher = better). ``tutorial_course.datasets.converters``
 writes this folder from the official downloads. Those require a form or forbid redistribution, so nothing is downloaded
 here.
 """
@@ -11,10 +11,11 @@ import io
 import math
 from pathlib import Path
 
-from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
+from tutorial_course.datasets._files import conversion_hint, hash_parts, is_plain_filename, read_text
+from tutorial_lib._download import StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts, convert_arguments
-from tutorial_lib.data._safe_io import is_plain_filename, open_image, read_text
-from tutorial_lib.data.distorted_images import QualityDataset
+from tutorial_lib.data import QualityDataset
+from tutorial_lib.data._safe_io import open_image
 
 # Name -> address of its authors.
 IQA_DATASETS = {
@@ -110,6 +111,19 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
     )
 
 
+def iqa_dataset_sha256(dataset: QualityDataset) -> str:
+    """Return the hash of a dataset that was loaded from files.
+
+    Args:
+        dataset: what :func:`load_iqa_dataset` returned.
+
+    Returns:
+        The sha256 of its image files and scores.
+    """
+    references = [dataset.reference_images[name] for name in sorted(set(dataset.references))]
+    return hash_parts([*dataset.images, *references, dataset.scores.numpy().astype("<f8").data])
+
+
 @convert_arguments
 def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     """Return whether :func:`load_iqa_dataset` finds the table of a dataset.
@@ -150,11 +164,7 @@ def iqa_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
         'Get it from https://www.ponomarenko.info/tid2013.htm, un'
     """
     address = IQA_DATASETS[check_choice(name, IQA_DATASETS, "image-quality dataset")]
-    target = display_path(resolve_data_dir(data_dir) / name)
-    return (
-        f"Get it from {address}, unpack it, and run `data.convert_{name}(folder)` once: it writes {target}. "
-        f"Or set `{DATA_ENV_VAR}` to a folder that has `{name}/scores.csv` and `{name}/images`."
-    )
+    return conversion_hint(name, address, "scores.csv", data_dir)
 
 
 def _table_path(name: str, data_dir: StrPath | None) -> Path:

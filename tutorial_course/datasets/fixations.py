@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
+from tutorial_course.datasets._files import MAX_TEXT_BYTES, conversion_hint, hash_parts, is_plain_filename
+from tutorial_lib._download import StrPath, display_path, resolve_data_dir
 from tutorial_lib._validation import check_choice, check_counts, convert_arguments
-from tutorial_lib.data._safe_io import MAX_TEXT_BYTES, hash_parts, is_plain_filename, load_npz, open_image
-from tutorial_lib.data.image_files import image_to_tensor
+from tutorial_lib.data._safe_io import load_npz, open_image, read_image
 
 # Column of a table of fixations -> type in which it is stored.
 FIXATION_COLUMNS = {"x": np.float32, "y": np.float32, "duration": np.float32, "subject": np.int8, "image": np.int16}
@@ -95,8 +95,7 @@ class FixationDataset:
         Returns:
             Image (1, 3, H, W), floats in [0, 1].
         """
-        with open_image(self.folder / "images" / self.names[i]) as photo:
-            x = image_to_tensor(photo.convert("RGB"))
+        x = read_image(self.folder / "images" / self.names[i])
         if size is not None:
             x = torch.nn.functional.interpolate(x, size, mode="bilinear", antialias=True).clamp(0, 1)
         return x.to(device or "cpu")
@@ -146,7 +145,7 @@ def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | N
     The folder contains ``images/`` and ``fixations.npz``. The archive has the columns x, y, duration (ms), subject and
     image (an index into names), with one entry per fixation, and the array names, with one entry per image. Nothing is
     downloaded, because only the authors may distribute these datasets. The functions of
-    :mod:`tutorial_lib.data.converters` write the folder from the published files.
+    ``tutorial_course.datasets.converters`` write the folder from the published files.
 
     Args:
         name: "osie", "mit1003" or "scene500".
@@ -225,11 +224,7 @@ def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str
         True
     """
     info = FIXATION_DATASETS[check_choice(name, FIXATION_DATASETS, "fixation dataset")]
-    target = display_path(resolve_data_dir(data_dir) / name)
-    return (
-        f"Get it from {info.url} (license: {info.license}), unpack it, and run `data.convert_{name}(folder)` once: it "
-        f"writes {target}. Or set `{DATA_ENV_VAR}` to a folder that has `{name}/fixations.npz` and `{name}/images`."
-    )
+    return conversion_hint(name, f"{info.url} (license: {info.license})", "fixations.npz", data_dir)
 
 
 def _table_path(name: str, data_dir: StrPath | None) -> Path:

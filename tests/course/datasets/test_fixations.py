@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from tutorial_lib import metrics as M
-from tutorial_lib.data import (
+from tutorial_course.datasets import (
     FIXATION_DATASETS,
     convert_mit1003,
     convert_osie,
@@ -20,6 +19,7 @@ from tutorial_lib.data import (
     fixations_install_hint,
     load_fixations,
 )
+from tutorial_lib import metrics as M
 
 DATA = os.environ.get("TUTORIAL_DATA", "")
 NAMES = ["1001.jpg", "1002.jpg", "1003.jpg"]

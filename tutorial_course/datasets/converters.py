@@ -1,4 +1,4 @@
-"""Converters of datasets that only their authors may distribute into folders that this library reads.
+"""Converters of datasets that only their authors may distribute into folders that this package reads.
 
 Each converter takes the official download, unpacked, and writes a folder with the name of the dataset into the data
 folder. The image files are copied. The table is written last, so that an incomplete folder has none and counts as
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
+from tutorial_course.datasets._files import is_plain_filename, read_text
+from tutorial_course.datasets.fixations import FIXATION_COLUMNS
+from tutorial_course.datasets.iqa_datasets import REQUIRED_COLUMNS
 from tutorial_lib._download import StrPath, display_path, resolve_data_dir
-from tutorial_lib.data._safe_io import atomic_write, is_plain_filename, open_image, read_text
-from tutorial_lib.data.fixations import FIXATION_COLUMNS
-from tutorial_lib.data.iqa_datasets import REQUIRED_COLUMNS
+from tutorial_lib.data._safe_io import atomic_write, open_image
 
 
 def convert_live(folder: StrPath, *, data_dir: StrPath | None = None) -> Path:

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from tutorial_lib import data, metrics, quality
+from tutorial_course import datasets
+from tutorial_lib import metrics, quality
 from tutorial_lib._download import DATA_ENV_VAR
 
 
@@ -39,36 +40,34 @@ def write_scores(folder, rows, header=("distorted", "reference", "distortion", "
 
 
 def test_load_iqa_dataset_reads_scores_and_image_pairs(small_live_dir, tmp_path):
-    assert data.iqa_dataset_available("live", data_dir=tmp_path) and not data.iqa_dataset_available(
+    assert datasets.iqa_dataset_available("live", data_dir=tmp_path) and not datasets.iqa_dataset_available(
         "tid2013", data_dir=tmp_path
     )
-    dataset = data.load_iqa_dataset("live", data_dir=tmp_path)
+    dataset = datasets.load_iqa_dataset("live", data_dir=tmp_path)
     assert len(dataset) == 4 and dataset.higher_is == "worse" and dataset.scores.tolist() == [20.5, 41.0, 21.5, 42.0]
     distorted, reference = dataset[3]
     assert distorted.shape == reference.shape == (1, 3, 16, 20)
     with Image.open(small_live_dir / "images" / "noise1_2.png") as opened:
         assert torch.equal(distorted[0], torch.from_numpy(np.array(opened)).permute(2, 0, 1).float() / 255)
     assert metrics.srcc(torch.cat([quality.psnr(*dataset[i]) for i in range(4)]), dataset.quality) > 0.7
-    assert (
-        len(dataset.sha256) == 64 and data.load_iqa_dataset("live", limit=2, data_dir=tmp_path).sha256 != dataset.sha256
-    )
-    assert "all 4 rated images of live" in repr(dataset) and "first 2 rated" in repr(
-        data.load_iqa_dataset("live", limit=2, data_dir=tmp_path)
-    )
+    first = datasets.load_iqa_dataset("live", limit=2, data_dir=tmp_path)
+    sha256 = datasets.iqa_dataset_sha256(dataset)
+    assert len(sha256) == 64 and datasets.iqa_dataset_sha256(first) != sha256
+    assert "all 4 rated images of live" in repr(dataset) and "first 2 rated" in repr(first)
 
 
 def test_load_iqa_dataset_uses_data_folder_from_environment(small_live_dir, tmp_path, monkeypatch):
     monkeypatch.setenv(DATA_ENV_VAR, str(tmp_path))
-    assert len(data.load_iqa_dataset("live")) == 4
+    assert len(datasets.load_iqa_dataset("live")) == 4
 
 
 def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"tid2013 is not available. Get it from https://.*convert_tid2013.*TUTORIAL_DATA"
     ):
-        data.load_iqa_dataset("tid2013", data_dir=tmp_path)
+        datasets.load_iqa_dataset("tid2013", data_dir=tmp_path)
     with pytest.raises(ValueError, match="unknown image-quality dataset 'liv'; the nearest: 'live'"):
-        data.load_iqa_dataset("liv")
+        datasets.load_iqa_dataset("liv")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_load_iqa_dataset_reports_missing_and_unknown_datasets(tmp_path):
 def test_load_iqa_dataset_rejects_invalid_files(corrupt, message, small_live_dir, tmp_path):
     corrupt(small_live_dir)
     with pytest.raises(ValueError, match=message):
-        data.load_iqa_dataset("live", data_dir=tmp_path)
+        datasets.load_iqa_dataset("live", data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -121,9 +120,9 @@ def official_live_dir(tmp_path):
 
 
 def test_convert_live_reads_official_layout(official_live_dir, tmp_path):
-    target = data.convert_live(official_live_dir, data_dir=tmp_path / "data")
+    target = datasets.convert_live(official_live_dir, data_dir=tmp_path / "data")
     assert target == tmp_path / "data" / "live"
-    dataset = data.load_iqa_dataset("live", data_dir=tmp_path / "data")
+    dataset = datasets.load_iqa_dataset("live", data_dir=tmp_path / "data")
     assert dataset.distortion_types == ("jp2k", "jpeg", "wn", "gblur", "fastfading") and dataset.scores.tolist() == [
         5.0,
         15.0,
@@ -139,24 +138,24 @@ def test_convert_live_prefers_realigned_scores(official_live_dir, tmp_path):
     savemat(
         official_live_dir / "dmos_realigned.mat", {"dmos_new": np.arange(10.0)[None], "orgs": np.array([[1, 0] * 5])}
     )
-    data.convert_live(official_live_dir, data_dir=tmp_path / "data")
-    assert data.load_iqa_dataset("live", data_dir=tmp_path / "data").scores.tolist() == [1.0, 3.0, 5.0, 7.0, 9.0]
+    datasets.convert_live(official_live_dir, data_dir=tmp_path / "data")
+    assert datasets.load_iqa_dataset("live", data_dir=tmp_path / "data").scores.tolist() == [1.0, 3.0, 5.0, 7.0, 9.0]
 
 
 def test_iqa_converters_report_missing_and_inconsistent_files(official_live_dir, tmp_path):
     savemat(official_live_dir / "dmos.mat", {"dmos": np.arange(9.0), "orgs": np.zeros(9)})
     with pytest.raises(ValueError, match="10 images are listed in info.txt, dmos.mat has 9 scores"):
-        data.convert_live(official_live_dir, data_dir=tmp_path / "data")
+        datasets.convert_live(official_live_dir, data_dir=tmp_path / "data")
     savemat(official_live_dir / "dmos.mat", {"other": np.arange(9.0)})
     with pytest.raises(ValueError, match="dmos.mat is not a file of this dataset"):
-        data.convert_live(official_live_dir, data_dir=tmp_path / "data")
+        datasets.convert_live(official_live_dir, data_dir=tmp_path / "data")
     (official_live_dir / "gblur" / "info.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"info.txt is missing|no dmos"):
         savemat(official_live_dir / "dmos.mat", {"dmos": np.arange(10.0), "orgs": np.zeros(10)})
-        data.convert_live(official_live_dir, data_dir=tmp_path / "data")
+        datasets.convert_live(official_live_dir, data_dir=tmp_path / "data")
     assert not (tmp_path / "data" / "live" / "scores.csv").exists()
     with pytest.raises(FileNotFoundError, match="mos_with_names.txt is missing"):
-        data.convert_tid2013(tmp_path)
+        datasets.convert_tid2013(tmp_path)
 
 
 def test_convert_tid2013_reads_official_layout(tmp_path):
@@ -167,8 +166,8 @@ def test_convert_tid2013_reads_official_layout(tmp_path):
         write_image(folder / "distorted_images" / name, 0, noise=10 * (k + 1))
     lines = [f"{6 - k:.5f} {name.upper().replace('BMP', 'bmp')}" for k, name in enumerate(names)]
     (folder / "mos_with_names.txt").write_text("\n".join(lines))
-    data.convert_tid2013(folder, data_dir=tmp_path / "data")
-    dataset = data.load_iqa_dataset("tid2013", data_dir=tmp_path / "data")
+    datasets.convert_tid2013(folder, data_dir=tmp_path / "data")
+    dataset = datasets.load_iqa_dataset("tid2013", data_dir=tmp_path / "data")
     assert (
         dataset.higher_is == "better"
         and dataset.scores.tolist() == [6.0, 5.0, 4.0]
@@ -185,8 +184,8 @@ def test_convert_kadid10k_reads_official_layout(tmp_path):
         write_image(folder / "images" / name, 0, noise=10 * (k + 1))
     lines = [f"{name},I01.png,{4.57 - k},0.496" for k, name in enumerate(names)]
     (folder / "dmos.csv").write_text("\n".join(["dist_img,ref_img,dmos,var", *lines]))
-    data.convert_kadid10k(folder, data_dir=tmp_path / "data")
-    dataset = data.load_iqa_dataset("kadid10k", data_dir=tmp_path / "data")
+    datasets.convert_kadid10k(folder, data_dir=tmp_path / "data")
+    dataset = datasets.load_iqa_dataset("kadid10k", data_dir=tmp_path / "data")
     # The authors' "DMOS" is higher for better images.
     assert dataset.higher_is == "better" and dataset.scores.tolist() == pytest.approx([4.57, 3.57, 2.57])
     assert dataset.distortion_types == ("type 1", "type 1", "type 25")
@@ -199,15 +198,15 @@ def test_convert_kadid10k_reads_official_layout(tmp_path):
 def test_convert_kadid10k_rejects_malformed_score_list(line, tmp_path):
     (tmp_path / "dmos.csv").write_text(f"dist_img,ref_img,dmos,var\n{line}")
     with pytest.raises(ValueError, match="dmos.csv is not a file of this dataset"):
-        data.convert_kadid10k(tmp_path, data_dir=tmp_path / "data")
+        datasets.convert_kadid10k(tmp_path, data_dir=tmp_path / "data")
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.skipif(
-    not data.iqa_dataset_available("live"),
+    not datasets.iqa_dataset_available("live"),
     reason="LIVE is not available; set TUTORIAL_DATA to a folder that contains it",
 )
 def test_psnr_correlates_with_human_ratings_on_live():
-    dataset = data.load_iqa_dataset("live")
+    dataset = datasets.load_iqa_dataset("live")
     psnr = torch.cat([quality.psnr(*dataset[i]) for i in range(len(dataset))])
     assert abs(metrics.srcc(psnr, dataset.quality)) >= 0.85
