@@ -75,7 +75,7 @@ QUIZ = (
                 "This is explainability, another one of the three required properties: section 5.4."
             ),
             "A person can change something at the moment of the decision and observe the consequences.": (
-                "The consequences must also be compared with the interventions that were not taken: section 5.B."
+                "The consequences must also be compared with the interventions that were not carried out: section 5.B."
             ),
         },
         correct=3,
