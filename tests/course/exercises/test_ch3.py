@@ -68,7 +68,7 @@ def test_auroc_exercise_accepts_alternative_solutions(solution, monkeypatch):
 def test_auroc_exercise_accepts_slow_loop_with_advice(monkeypatch):
     monkeypatch.setattr(time, "process_time", itertools.count().__next__)  # every call takes a second
     verdict = check(by_two_loops, exercises.auroc)
-    assert verdict.passed and verdict.hint.startswith("A double loop is right and slow")
+    assert verdict.passed and verdict.hint.startswith("A double loop is correct but slow")
     assert exercises.auroc.success_message in verdict.correct_so_far and verdict.correct_so_far.endswith(verdict.hint)
     assert repr(verdict).startswith("✓ auroc: right")
 

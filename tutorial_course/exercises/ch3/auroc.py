@@ -91,8 +91,8 @@ auroc = Exercise(
             lambda n, a: _parametrized_auroc(n, a, 0.0),
             lambda n, a: _parametrized_auroc(n, a, 1.0),
         ),
-        "That is accuracy at the threshold ½. Add 10 to all scores: is the detector better or worse now? The AUROC "
-        "needs no threshold, only the order within pairs.": [
+        "Your function returns the accuracy at the threshold ½. Add 10 to all scores: is the detector better or worse "
+        "now? The AUROC needs no threshold, only the order within pairs.": [
             _mistake_accuracy(above, balanced) for above in (torch.gt, torch.ge) for balanced in (False, True)
         ],
         "The ranks and the formula do not begin at the same number. If you subtract M (M + 1) / 2, the lowest rank "
@@ -103,7 +103,7 @@ auroc = Exercise(
     ),
     success_message="The AUROC assumes nothing about the scores: no threshold and no scale, only their order.",
     advice_checks={
-        "A double loop is right and slow. With 10,000 images of each kind it takes minutes: what does "
+        "A double loop is correct but slow. With 10,000 images of each kind it takes minutes: what does "
         "`abnormal[:, None] - normal` hold?": _is_slow
     },
 )

@@ -49,8 +49,8 @@ conformal_threshold = Exercise(
     reference=reference_threshold,
     cases=(_make_case(40), _make_case(59), _make_case(100), _make_case(12)),
     known_mistakes={
-        "That is the highest score. It accepts all calibration images, and it grows with their number: how many of the "
-        "images should be accepted?": _mistake_rank(lambda n: n),
+        "Your function returns the highest score. It accepts all calibration images, and it grows with their number: "
+        "how many of the images should be accepted?": _mistake_rank(lambda n: n),
         "The rank is computed from n and not from n + 1. The new image is one more score, so that the share of new "
         "images that are accepted falls slightly below 95%: what is the rank among n + 1 scores, rounded up?": (
             _mistake_rank(lambda n: ceil(ACCEPTED * n - 1e-9)),

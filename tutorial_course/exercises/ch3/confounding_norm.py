@@ -80,8 +80,8 @@ confounding_gradient_norm = Exercise(
         ),
         "The gradient of the bias is included. It is δ itself, which adds 1 to ‖h‖²: which parameter does the exercise "
         "name?": lambda z, h: _logit_gradient(z).square().sum(1) * (h.square().sum(1) + 1),
-        "That is the norm, not its square. The exercise needs the squares, because they add up over layers: which of "
-        "your lines takes a root?": lambda z, h: _norm_product(_logit_gradient(z), h).sqrt(),
+        "Your function returns the norm, not its square. The exercise needs the squares, because they add up over "
+        "layers: which of your lines takes a root?": lambda z, h: _norm_product(_logit_gradient(z), h).sqrt(),
         "One number comes back for the whole batch. Every image has its own gradient: over which axes do your sums "
         "run?": (
             _mistake_joint_norm(None),

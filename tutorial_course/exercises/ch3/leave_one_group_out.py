@@ -16,7 +16,7 @@ TRAIN, CALIBRATION, TEST = 0, 1, 2  # the remainder of the image number divided 
 def reference_split(group: Tensor, image: Tensor, left_out: int) -> Masks:
     """Return the masks of the training set, of the calibration set and of the test set.
 
-    The remainder of the image number divided by 3 decides about the set. Remainder 0 is the training set, with normal
+    The remainder of the image number divided by 3 determines the set. Remainder 0 is the training set, with normal
     samples and every group but the one that is left out; remainder 1 the calibration set, with normal samples only;
     remainder 2 the test set, with normal samples and the group that is left out.
 
@@ -96,7 +96,7 @@ leave_one_group_out = Exercise(
     ),
     known_mistakes={
         "An image and its attacked copy are in different sets. A detector trained on the copy has already used the "
-        "image: which number must decide about the set?": (
+        "image: which number must determine the set?": (
             _mistake(side_of=lambda group, image: torch.arange(len(image)) % 3),
             _mistake(side_of=lambda group, image: 3 * torch.arange(len(image)) // len(image)),
         ),
@@ -104,8 +104,8 @@ leave_one_group_out = Exercise(
         "which copies have to be removed from the training set?": _mistake(
             trained=lambda group, left_out: torch.ones_like(group, dtype=torch.bool)
         ),
-        "The calibration set contains abnormal samples. The threshold must accept 95% of the normal images: which "
-        "group may decide about it?": (
+        "The calibration set contains abnormal samples. The threshold must accept 95% of the normal images: on "
+        "which group may it depend?": (
             _mistake(calibrated=lambda group, left_out: torch.ones_like(group, dtype=torch.bool)),
             _mistake(calibrated=lambda group, left_out: group != left_out),
             _mistake(calibrated=lambda group, left_out: (group == 0) | (group == left_out)),

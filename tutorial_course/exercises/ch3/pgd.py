@@ -1,4 +1,4 @@
-"""Exercise 3: projected gradient descent (PGD), an attack in several steps."""
+"""Exercise 4: projected gradient descent (PGD), an attack in several steps."""
 
 from __future__ import annotations
 
@@ -177,6 +177,7 @@ pgd = Exercise(
         "print the largest change and the loss after every step: the change may not exceed eps, the loss should rise"
     ),
     success_message=(
-        "Ten steps, one budget. Now compute how confident the network is in its predictions for these images."
+        "All ten steps stay within the budget. Now compute how confident the network is in its predictions for these "
+        "images."
     ),
 )

@@ -7,7 +7,10 @@ QUIZ = (
         "A larger gradient norm means that the image is more abnormal.",
         {
             "Always.": "The figure of section 3.2 shows layers whose AUROC is below 0.5.",
-            "Never.": "For noise it does here. A smaller norm does not always indicate an abnormal image either.",
+            "Never.": (
+                "For noise, a larger norm does indicate an abnormal image here. A smaller norm does not always "
+                "indicate an abnormal image either."
+            ),
             "Only after taking logarithms.": (
                 "Monotone functions do not change the AUROC. The order of the images stays as it is."
             ),

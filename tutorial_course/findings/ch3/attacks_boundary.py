@@ -66,14 +66,16 @@ def wrong_prediction_aurocs(
         By name, the AUROC and its paired difference from the reference, each with its 95% interval over images.
     """
 
-    def areas(wrong: Tensor, right: Tensor) -> Tensor:
-        return torch.tensor([auroc(wrong[:, i], right[:, i]) for i in range(2)], dtype=torch.float64)
+    def own(wrong: Tensor, right: Tensor) -> Tensor:
+        return torch.tensor(auroc(wrong[:, 0], right[:, 0]), dtype=torch.float64)
+
+    def difference(wrong: Tensor, right: Tensor) -> Tensor:
+        return own(wrong, right) - auroc(wrong[:, 1], right[:, 1])
 
     results = {}
     for name, values in scores.items():
         pair = torch.stack([values.cpu().double(), scores[reference].cpu().double()], 1)
         wrong, right = pair[~correct], pair[correct]
-        own, difference = (lambda a, b: areas(a, b)[0]), (lambda a, b: areas(a, b)[0] - areas(a, b)[1])
         results[name] = tuple(
             Interval(
                 float(statistic(wrong, right)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -72,7 +73,7 @@ def stored_value(table: pandas.DataFrame, network: str, task: str, score: str, m
     Returns:
         The value with its interval, which is cut at 0 and 1.
     """
-    row = _only(table.query("kind == 'task' and metric == @metric and network == @network and task == @task"))
+    row = _only(_select(table, kind="task", metric=metric, network=network, task=task))
     value, half = row[score], Z_95 * row[f"{score}_se"]
     return Interval(value, max(0.0, value - half), min(1.0, value + half))
 
@@ -93,11 +94,8 @@ def stored_lead(
     Returns:
         The difference with its interval.
     """
-    rows = table.query(
-        "kind == 'lead' and metric == @metric and network == @network and task == @task and score == @score "
-        "and reference == @reference"
-    )
-    return stored_difference(_only(rows))
+    pair = {"score": score, "reference": reference}
+    return stored_difference(_only(_select(table, kind="lead", metric=metric, network=network, task=task, **pair)))
 
 
 def detector_lead(
@@ -116,10 +114,8 @@ def detector_lead(
     Returns:
         The difference with its interval.
     """
-    rows = table.query(
-        "kind == 'detector lead' and network == @network and trained == @trained and family == @family "
-        "and score == @score and reference == @reference"
-    )
+    pair = {"score": score, "reference": reference}
+    rows = _select(table, kind="detector lead", network=network, trained=trained, family=family, **pair)
     return stored_difference(_only(rows))
 
 
@@ -136,7 +132,7 @@ def detector_auroc(table: pandas.DataFrame, network: str, trained: str, task: st
     Returns:
         The AUROC; NaN if the detector was not trained on this set.
     """
-    rows = table.query("kind == 'detector' and network == @network and trained == @trained")
+    rows = _select(table, kind="detector", network=network, trained=trained)
     rows = rows[(rows["family"] == task) | (rows["set"] == task)]
     return float(rows[detector_input].mean()) if detector_input in rows else float("nan")
 
@@ -326,6 +322,14 @@ def assert_set_aurocs(
     ]
     errors = [(b * (1 - b) * (1 / n_fresh + 1 / n)) ** 0.5 for _, b, n in pairs]
     assert_reproduces(table, [a for a, *_ in pairs], [b for _, b, _ in pairs], standard_errors=errors)
+
+
+def _select(table: pandas.DataFrame, **values: str) -> pandas.DataFrame:
+    """The rows that have these values; for many small selections, this is faster than ``table.query``."""
+    selected = np.ones(len(table), dtype=bool)
+    for column, value in values.items():
+        selected &= table[column].to_numpy() == value
+    return table[selected]
 
 
 def _only(rows: pandas.DataFrame) -> Mapping[str, Any]:

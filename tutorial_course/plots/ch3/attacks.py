@@ -87,7 +87,8 @@ def attacked_sign_figure(x: Tensor, adversarial: Tensor, title: str, shares: Map
         percent_axis(right, "x")
     scores = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     return with_alt_text(
-        figure, f"The attacked sign ({title}), its perturbation, and the normal images with a lower score: {scores}."
+        figure,
+        f"The attacked sign ({title}), its perturbation, and the share of normal images with a lower score: {scores}.",
     )
 
 
@@ -123,7 +124,7 @@ def detector_matrix_figure(
     )
     return with_alt_text(
         figure,
-        f"Tables of the AUROC of {len(rows)} detectors on {', '.join(columns.values())}, colored from blue (0) over "
+        f"Tables of the AUROC of {len(rows)} detectors for {', '.join(columns.values())}, colored from blue (0) over "
         f"white (0.5) to red (1): {lowest}.",
     )
 
@@ -137,10 +138,10 @@ def adaptive_attack_figure(
         rows: rows with the columns ``network``, ``detector``, ``restart`` and ``auroc``.
         titles: title of the panel, by network.
         detectors: label by detector.
-        before: the AUROC on PGD that does not know the detector: columns ``network``, ``detector`` and ``auroc``.
+        before: the AUROC for PGD, which does not use the detector: columns ``network``, ``detector`` and ``auroc``.
 
     Returns:
-        The figure; zero runs stand for PGD that does not know the detector.
+        The figure; the value at zero runs is the AUROC for PGD, which does not use the detector.
     """
     last = []
     with style():
@@ -161,5 +162,5 @@ def adaptive_attack_figure(
     return with_alt_text(
         figure,
         "Line plots of the AUROC of each detector against the number of runs of an adaptive attack on it. AUROC before "
-        f"and after: {'; '.join(last)}.",
+        f"the first and after the last run: {'; '.join(last)}.",
     )

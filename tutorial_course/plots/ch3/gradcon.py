@@ -30,7 +30,7 @@ def gradient_direction_figure(images: Mapping[str, Tensor], norms: Mapping, angl
     Args:
         images: images (N, 3, H, W) by group; the first one of each group is shown.
         norms: norm of the gradient of each image (N,), by group.
-        angles: angle between this gradient and the mean gradient of training in degrees (N,), by group.
+        angles: angle between this gradient and the mean training gradient in degrees (N,), by group.
 
     Returns:
         The figure.
@@ -42,14 +42,14 @@ def gradient_direction_figure(images: Mapping[str, Tensor], norms: Mapping, angl
             axes[i].set(xticks=[], yticks=[])
             axes[i].set_title(group, fontsize=9, color=PALETTE[i])
             axes[-1].plot(angles[group], norms[group], "o^s"[i], ms=4, mfc="none", color=PALETTE[i], label=group)
-        axes[-1].set(xlabel="angle to the mean gradient of training (degrees)", ylabel="norm of the gradient")
+        axes[-1].set(xlabel="angle to the mean training gradient (degrees)", ylabel="norm of the gradient")
         axes[-1].set_yscale("log")
         legend_above(figure)
     medians = "; ".join(f"{group} {angles[group].median():.0f}°" for group in images)
     return with_alt_text(
         figure,
-        "An image of each group, and a scatter plot of the norm of the gradient against its angle to the mean gradient "
-        f"of training. Median angles: {medians}. The norms of the groups overlap.",
+        "An image of each group, and a scatter plot of the norm of the gradient against its angle to the mean training "
+        f"gradient. Median angles: {medians}. The norms of the groups overlap.",
     )
 
 

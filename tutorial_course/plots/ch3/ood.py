@@ -162,7 +162,7 @@ def gradient_gain_figure(rows: Sequence[Mapping[str, Any]], alt_text: str) -> Fi
             axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.6)
             axis.plot(difference.value, y, marker, color=color, ms=6, mew=0, label=row["data"])
         axis.axvline(0, color="#222222", lw=1)
-        axis.set(xlabel="AUROC of the best gradient score minus that of the best other score")
+        axis.set(xlabel="AUROC of the best gradient score minus AUROC of the best score without a gradient")
         axis.set(yticks=range(len(tasks)), yticklabels=tasks, ylim=(len(tasks) - 0.5, -0.5))
         legend_above(figure, fontsize=8.5)
     return with_alt_text(figure, alt_text)

@@ -238,7 +238,7 @@ def _gradcon_text(test: str) -> str:
     }
     lead = _over_gradcon_control(test)
     values = ", ".join(f"{name} {_gradcon_aurocs(score, test).mean():.2f}" for name, score in scores.items())
-    return f"{values}, lead over the best control {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})"
+    return f"{values}, difference from the best control {lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})"
 
 
 def gradcon_signs_evidence() -> Evidence:
@@ -352,8 +352,8 @@ def masked_evidence() -> Evidence:
 def masked() -> str:
     rows = table("attacks").query("kind == 'masking' and saturated > 0").set_index("network")
     texts = "; ".join(
-        f"{ATTACKED[name]}: {row['saturated']:.0%} of the images, loss rounded to single precision "
-        f"{row['success, saturated, rounded']:.0%}, exact loss {row['success, saturated, exact']:.0%}"
+        f"{ATTACKED[name]}: {row['saturated']:.0%} of the images, cross-entropy in single precision "
+        f"{row['success, saturated, rounded']:.0%}, log-odds {row['success, saturated, exact']:.0%}"
         for name, row in rows.iterrows()
     )
     return f"success rate of FGSM with 2 gray levels on images whose probability is rounded to 1, {texts}"
@@ -413,9 +413,9 @@ def adaptive() -> str:
         before, after = (_normal_estimate(row, "auroc") for row in _adaptive(name))
         interval = f"{max(after.low, 0):.2f} to {after.high:.2f}"
         texts.append(
-            f"{ATTACKED[name]}: {before.value:.2f} on PGD, {after.value:.2f} ({interval}) on the adaptive attack"
+            f"{ATTACKED[name]}: {before.value:.2f} for PGD, {after.value:.2f} ({interval}) for the adaptive attack"
         )
-    return f"AUROC of a detector on gradient norms, {'; '.join(texts)}"
+    return f"AUROC of a detector that uses gradient norms, {'; '.join(texts)}"
 
 
 def gradnorm() -> str:
@@ -828,7 +828,7 @@ CLAIMS = (
             network="two published ResNets",
             data="the part of CIFAR-10 that was available to us",
             training="without a defense",
-            protocol="FGSM with the cross-entropy of single precision and with an exact loss, on the same images",
+            protocol="FGSM with the cross-entropy in single precision and with the log-odds, on the same images",
             implementation=OWN_CODE,
         ),
         differs=SETTING_FIELDS,
