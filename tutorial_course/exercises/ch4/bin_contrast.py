@@ -119,19 +119,20 @@ bin_contrast = Exercise(
         "maps have a cosine of {yours:.2f} (correct: {right:.2f}): which gradient do they share?": _mistake(
             _expected_score_objective
         ),
-        "The probabilities are subtracted, not their logarithms. They are saturated for confident predictions and "
-        "depend on all bins: what is log p_P − log p_Q in terms of z?": _mistake(_probability_difference),
-        "If Q is the predicted bin, the result is NaN. The question is valid and its answer is a map of zeros: what is "
-        "the largest absolute value there?": _mistake_undefined,
-        "The maps are scaled from their minimum to their maximum. Zero means that there is no evidence: which value "
-        "does it have in your maps?": (lambda A, W, Q: _min_max_normalize(_weighted_map(A, W, Q, _logit_difference))),
-        "The maps are negated. They show the evidence for Q: which of the two logits should J increase with?": _mistake(
-            lambda z, P, Q: _logit_difference(z, Q, P)
+        "The probabilities are subtracted, not their logarithms. Probabilities are saturated for confident predictions "
+        "and depend on all bins: what is log p_P − log p_Q in terms of z?": _mistake(_probability_difference),
+        "If Q is the predicted bin, the result is NaN. This contrast is valid, and its map is zero everywhere: by "
+        "which largest absolute value do you divide?": _mistake_undefined,
+        "The maps are scaled from their minimum to their maximum. A value of zero means that there is no evidence: "
+        "which value does your scaling assign to zero?": (
+            lambda A, W, Q: _min_max_normalize(_weighted_map(A, W, Q, _logit_difference))
         ),
+        "The maps are negated. They are positive where the evidence is for Q: with which of the two logits should J "
+        "increase?": _mistake(lambda z, P, Q: _logit_difference(z, Q, P)),
     },
     fallback_hint=(
         "write J for three bins, P = 0 and Q = 2, and differentiate it with respect to each of the three logits"
     ),
-    success_message="The difference of two logits. With another Q the explanation is now a different one.",
+    success_message="The objective is the difference of two logits. Therefore, another Q now leads to a different map.",
     measure=_cosine_of_first_maps,
 )

@@ -1,4 +1,4 @@
-"""Exercise 2: the required change as a quality."""
+"""Exercise 2: the distance between the gradients of an image and of its reference."""
 
 from __future__ import annotations
 
@@ -142,13 +142,16 @@ gradient_distance = Exercise(
     reference=reference_distance,
     cases=(_make_case(3, (1, 4, 1), 0.2), _make_case(4, (2, 3, 5, 2), 0.4), _make_case(2, (3, 6, 3), 0.1)),
     known_mistakes={
-        "That is a difference of norms, not the norm of a difference. Two gradients with equal norms may have opposite "
-        "directions: what is your distance then?": (_mistake_difference_of_norms, _mistake_signed_norms),
-        "One gradient is computed for the whole batch. Opposite gradients of two images cancel in it: do you return "
+        "Your function computes a difference of norms, not the norm of a difference. Two gradients with "
+        "equal norms may have opposite directions: what is your distance then?": (
+            _mistake_difference_of_norms,
+            _mistake_signed_norms,
+        ),
+        "One gradient is computed for the whole batch. In this gradient, those of two images can cancel: do you return "
         "one number per image?": _mistake_batch_gradient,
         "The gradient is taken with respect to the image. The exercise measures a change of the network: with respect "
         "to which variables do you differentiate?": (_mistake_image_distance, _mistake_image_distance_moving_target),
-        "The reconstruction of the distorted image is compared with the clean one. That measures whether the network "
+        "The reconstruction of the distorted image is compared with the clean image. This measures whether the network "
         "removes distortions: which target does a reconstruction have without a reference?": _mistake_target_is_clean,
         "The layers are not scaled before they are combined. The layer with the largest gradients dominates: print "
         "‖g_l(clean)‖ for each layer, then divide by it.": tuple(
@@ -156,10 +159,11 @@ gradient_distance = Exercise(
         ),
     },
     fallback_hint=(
-        "take one image and one layer: compute both gradients, their difference, and its norm relative to that of the "
-        "clean image's"
+        "take one image and one layer, and compute both gradients, their difference, and the norm of this difference "
+        "relative to the norm of the gradient of the clean image"
     ),
     success_message=(
-        "The network was never trained to recognize distortions; the gradients of its own loss reveal them."
+        "The network was never trained to recognize distortions, but the gradients of its loss change if the image is "
+        "distorted."
     ),
 )

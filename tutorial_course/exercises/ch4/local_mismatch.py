@@ -129,12 +129,12 @@ local_mismatch = Exercise(
         _make_case(1, 7, 3, 4, 2, scale=1.5),
     ),
     known_mistakes={
-        "Each position is compared with its own prediction. That measures uncertainty, not mismatch: which loss has a "
-        "position that is confident of another class than that of the image?": (
+        "Each position is compared with its own prediction. This measures uncertainty, not mismatch: what is the loss "
+        "of a position that predicts another class than the image with high confidence?": (
             _mistake(_loss_to_own_prediction),
             _mistake(_local_entropy),
         ),
-        "The positions are averaged before the loss. Then there is one loss per image, the same at every position of "
+        "The positions are averaged before the loss is computed. Therefore, the loss is the same at every position of "
         "your map: in which of your lines does every position still have its own prediction?": (
             _mistake(_loss_after_pooling),
             _mistake(_loss_after_pooling_once),
@@ -149,7 +149,7 @@ local_mismatch = Exercise(
         "does `abs` belong?": (_mistake_signed_sum, _mistake_abs_after_sum),
     },
     side_effect_checks={
-        "A graph comes back with the maps. It keeps every activation in memory: detach what you return": (
+        "The returned maps still have a graph. It keeps every activation in memory: detach what you return": (
             CallRecord.has_graph
         )
     },

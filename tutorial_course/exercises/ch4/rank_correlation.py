@@ -92,22 +92,22 @@ rank_correlation = Exercise(
             _mistake_ranks(_ordinal_ranks),
             _mistake_ranks(_reversed_ranks),
         ),
-        "That is Pearson's correlation of the values themselves. Take the exponential of all scores: which ranks "
-        "change, and why does your number change?": lambda s, o, higher_is_worse: _pearson(
+        "Your function returns Pearson's correlation of the values themselves. Take the exponential of all scores: "
+        "which ranks change, and why does your result change?": lambda s, o, higher_is_worse: _pearson(
             s, -o if higher_is_worse else o
         ),
-        "The result is never negative. A score that orders the images in reverse disagrees with people, and yours "
-        "hides that: where is the absolute value taken?": lambda s, o, higher_is_worse: reference_rank_correlation(
+        "Your result is never negative. A score that orders the images in reverse disagrees with the ratings, and the "
+        "absolute value hides this: where is it taken?": lambda s, o, higher_is_worse: reference_rank_correlation(
             s, o, higher_is_worse
         ).abs(),
-        "Opinion scores that rise with the distortion are not negated. If the third argument is True, a high opinion "
-        "score means a bad image: should the correlation of a perfect score be 1 or −1?": (
+        "Opinion scores that increase with the distortion are not negated. If the third argument is True, a high "
+        "opinion score means a bad image: should the correlation of a perfect score be 1 or −1?": (
             lambda s, o, higher_is_worse: reference_rank_correlation(s, o, False),
             lambda s, o, higher_is_worse: reference_rank_correlation(s, o, not higher_is_worse),
         ),
     },
     fallback_hint=(
-        "write the ranks of the first case next to its numbers, by hand: the two 2s share the ranks two and three"
+        "write the ranks of the first case next to its numbers by hand, where the two 2s share the ranks two and three"
     ),
     success_message=(
         "Any increasing function of the scores leaves this number unchanged, because it depends only on their order."

@@ -29,7 +29,7 @@ COLORS = {
 
 
 def spotlight(image: Tensor, map: Tensor) -> Tensor:
-    """Return an image whose brightness follows a saliency map.
+    """Return an image that is bright where a saliency map has large values.
 
     Args:
         image: image (3, H, W) in [0, 1].
@@ -43,7 +43,7 @@ def spotlight(image: Tensor, map: Tensor) -> Tensor:
 
 
 def spotlight_figure(rows: Sequence[tuple[Tensor, Mapping[str, Tensor]]], alt_text: str) -> FigureWithAltText:
-    """Return a figure with a row per image: the image, and the image in the light of each saliency map.
+    """Return a figure with a row per image: the image, and the image made bright where each saliency map is large.
 
     Args:
         rows: for each row the image (3, H, W) and its saliency maps (H, W) by title.

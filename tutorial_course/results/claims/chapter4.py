@@ -181,8 +181,8 @@ def quality_contrast_control() -> str:
         "bins, rather than the best": "contrast of two bins",
         "expected score, Q = 1": "expected score of the bins, a single number",
         "logit of the worst bin": "logit of the worst bin without a contrast",
-        "score of patches, Q = 0.6": "single score of each patch for Q = 0.6",
-        "score of patches, Q = 0.3": "single score of each patch for Q = 0.3",
+        "score of patches, Q = 0.6": "single score of each patch (Q = 0.6)",
+        "score of patches, Q = 0.3": "single score of each patch (Q = 0.3)",
     }
     shares = ", ".join(f"{title} {_shares(name).value:.2f}" for name, title in names.items())
     return f"share of the map's total positive value on the distorted half: {shares}"
@@ -395,7 +395,7 @@ CLAIMS = (
         ours=CODER_HERE,
         differs=("data", "training"),
         measured=(surprisal,),
-        note="The released code is that of Kwon et al. (2019), and therefore the evidence is the same",
+        note="The released code is that of Kwon and colleagues (2019), and therefore the evidence is the same",
         merit=True,
     ),
     Claim(
@@ -441,7 +441,7 @@ CLAIMS = (
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit,),
         note=(
-            "The magnitude of the activation of a later layer, which needs no gradient, performs equally well; our "
+            "The magnitude of the activation of a later layer, which needs no gradient, agrees about equally well. Our "
             "variant, the gradient times the activation, has a higher AUC"
         ),
     ),
@@ -486,7 +486,7 @@ CLAIMS = (
         ours=SALIENCY_HERE,
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit_noise,),
-        note="Most of the NSS that the gradient keeps under noise is also reached without any photograph",
+        note="Noise alone, without a photograph, already leads to most of the NSS of the gradient",
     ),
     Claim(
         id="implicit-semantic",
@@ -500,8 +500,8 @@ CLAIMS = (
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit_semantic,),
         note=(
-            "One late layer agrees better with fixations than an early one, but the other late layer does not; a "
-            "middle layer is best for the gradient"
+            "One of two late layers agrees better with fixations than an early layer, and the other late layer does "
+            "not. A middle layer is best for the gradient"
         ),
     ),
 )
