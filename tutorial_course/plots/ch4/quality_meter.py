@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, to_image_array, with_alt_text
 from tutorial_course.widgets import interactive_figure
 from tutorial_lib.data import SEVERITIES, corrupt
-from tutorial_lib.quality import compare_gradients, haarpsi, psnr, ssim, ssim_map
+from tutorial_lib.gradients import layer_names
+from tutorial_lib.quality import gradient_distance, haarpsi, psnr, ssim, ssim_map
 
 
 def quality_meter(network: nn.Module, references: Mapping[str, Tensor]):
@@ -48,8 +50,7 @@ def meter_figure(network: nn.Module, x: Tensor, r: Tensor, title: str) -> Figure
     Returns:
         The figure.
     """
-    comparison = compare_gradients(network, x, r)
-    distance = (comparison.distance / comparison.reference_norm)[0].cpu()
+    distance = torch.cat([gradient_distance(network, x, r, layers=name) for name in layer_names(network)]).cpu()
     similarity = pad(ssim_map(x, r).clamp(0, 1), (5,) * 4, value=1.0)
     error = 1 - (4 * (x - r).abs().mean(1)).clamp(0, 1)
     numbers = (
