@@ -157,6 +157,8 @@ def map_snr(maps: Tensor) -> Tensor:
         tensor([0.7071])
     """
     check_shapes(maps=(maps, "floats N h w"))
+    if not len(maps):
+        return maps.new_zeros(0)
     values = min_max_normalize(maps).flatten(1)
     std = values.std(1, correction=min(1, values.shape[1] - 1))
     return torch.where(std == 0, 0, values.mean(1) / torch.where(std == 0, 1, std))
