@@ -65,10 +65,15 @@ def label_methods(n: int = 64, device="cpu") -> dict[str, Callable]:
     """Return the gradient norms for many labels from one Gram matrix, and for some of them by one pass per label."""
     model, x = network(device=device), torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     y = (torch.rand(LABELS, 10, generator=torch.Generator().manual_seed(1)) < 0.5).float().to(device)
+
+    def norms_from_gram() -> torch.Tensor:
+        K, z = g.class_gradient_gram(model, x), g.model_outputs(model, x)
+        # δ depends on the logits alone, so the logits also stand in for the features, which are not used.
+        delta = [g.last_layer_gradient_factors(z, z, g.confounding_label_loss(label))[0] for label in y]
+        return g.gradient_norms_from_gram(K, torch.stack(delta).to(K))
+
     return {
-        "label_norms": lambda: u.confounding_norms_from_gram(
-            g.class_gradient_gram(model, x), g.model_outputs(model, x), y
-        ),
+        "label_norms": norms_from_gram,
         "ten passes": lambda: torch.stack([u.confounding_gradient_norms(model, x, label) for label in y[:10]]),
     }
 

@@ -20,8 +20,8 @@ from tutorial_lib.gradients import (
     outputs_and_input_gradient,
     penultimate_features,
 )
-from tutorial_lib.metrics import auroc, fpr_at_tpr
-from tutorial_lib.uncertainty.perturbations import normalized_gradient, project
+from tutorial_lib.metrics import auroc
+from tutorial_lib.uncertainty.attacks import normalized_gradient, project
 
 SPLITS = 2
 NORMAL, NOISE = "normal", "noise"
@@ -363,7 +363,7 @@ def adaptive_attack_rows(
             score = scores_of(slope, images[success])
             influence = auroc_influence(normal[detector], score, ids, ids[success.cpu()], len(x))
             # At a false-positive rate of 5%.
-            detected = format_value(1 - fpr_at_tpr(-score, -normal[detector], 0.95))
+            detected = format_value(1 - (score <= U.threshold_at_tpr(normal[detector], 0.95)).double().mean())
             area = {"auroc": format_value(auroc(normal[detector], score)), "auroc_se": format_value(influence.norm())}
             rows.append({**row, "detector": detector, **area, "detected": detected})
     # Where the attack is not yet complete: a single run with fewer steps or a larger budget.

@@ -186,11 +186,31 @@ def pool_groups(sets: list[GroupFeatures], keep=lambda s: slice(None)) -> GroupF
     )
 
 
+def dropout_disagreement(h: Tensor, linear: nn.Linear, *, p: float = 0.2, n_samples: int = 30, seed: int = 0) -> Tensor:
+    """Return the mutual information of Monte Carlo dropout before the last layer, with the same masks for all images.
+
+    z_t = W (m_t ⊙ h)/(1 − p) + b, where each entry of the mask m_t is 1 with probability 1 − p (Gal and Ghahramani,
+    ICML 2016, arXiv:1506.02142).
+
+    Args:
+        h: (N, d) features that enter the last layer.
+        linear: the last layer.
+        p: dropout rate in [0, 1).
+        n_samples: number of masks.
+        seed: seed of the masks.
+    """
+    masks = (torch.rand(n_samples, linear.in_features, generator=make_generator(seed)) >= p).to(h) / (1 - p)
+    with torch.no_grad():
+        logits = torch.stack([linear(m * h) for m in masks])
+    return u.decompose_uncertainty(logits).mutual_information
+
+
 def extract_features(model: nn.Module, group: ImageGroup, others: tuple[nn.Module, ...] = ()) -> GroupFeatures:
     """Return the features of all images of a group."""
     x = group.images
     z, h = zip(*(g.penultimate_features(model, part) for part in x.split(256)), strict=True)
-    passes = {"odin": u.odin_score(model, x), "dropout": u.mc_dropout(model, x).mutual_information}
+    linear = g.last_linear_layer(model, x)
+    passes = {"odin": u.odin_score(model, x), "dropout": torch.cat([dropout_disagreement(part, linear) for part in h])}
     if others:
         ensemble = u.deep_ensemble((model, *others), x)
         passes |= {"ensemble": ensemble.predictive_entropy, "ensemble, apart": ensemble.mutual_information}

@@ -12,10 +12,18 @@ from torch import Tensor, nn
 
 from tutorial_course.findings.intervals import interval_over_groups
 from tutorial_lib import attribution as I
+from tutorial_lib._tensor_ops import log_odds
 from tutorial_lib.data import CORRUPTIONS, SIGNS, corrupt, counterfactual_pairs, render
 from tutorial_lib.data import load as load_data
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
-from tutorial_lib.gradients import contrast_loss, find_layer, layer_gradient, logit_difference, penultimate_features
+from tutorial_lib.gradients import (
+    contrast_loss,
+    find_layer,
+    layer_gradient,
+    logit_difference,
+    model_outputs,
+    penultimate_features,
+)
 from tutorial_lib.metrics import auroc, bootstrap_interval, center_bias_map, gaussian_smooth, random_map, uniform_map
 from tutorial_lib.models import load
 
@@ -373,13 +381,28 @@ def summary(name: str, values: Tensor) -> dict[str, float]:
     return {name: mean(values), f"{name}_se": round(float(values.double().std() / len(values) ** 0.5), 4)}
 
 
+def average_drop(model: nn.Module, x: Tensor, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the drop max(0, Y − O)/Y of each image, and whether the probability increased, (N,) each.
+
+    Y = p_y(x) and O = p_y(x ⊙ L), where L is the positive part of the map, divided by its maximum (Chattopadhay et al.,
+    WACV 2018, arXiv:1710.11063).
+    """
+    L = maps.relu()
+    maximum = L.amax((1, 2), keepdim=True)
+    L = L / torch.where(maximum > 0, maximum, 1)
+    before, after = (log_odds(model_outputs(model, images), labels) for images in (x, x * L[:, None].to(x)))
+    # (Y − O) / Y = 1 − O/Y, from the logarithms, which do not underflow.
+    log_ratio = F.logsigmoid(after) - F.logsigmoid(before)
+    return log_ratio.clamp(max=0).expm1().abs().to(x), after > before
+
+
 def mass_and_drop(
     model: nn.Module, x: Tensor, maps: Tensor, labels: Tensor, regions: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return the metrics that depend on the values of a map and not only on their ranking, (N,) each."""
-    drop = I.average_drop(model, x, maps, labels)
+    drop, increase = average_drop(model, x, maps, labels)
     mass = {f"mass {region}": I.energy_pointing_game(maps, mask) for region, mask in regions.items()}
-    return mass | {"drop": drop.drop, "increase": drop.increase}
+    return mass | {"drop": drop, "increase": increase}
 
 
 def faithfulness_scores(
@@ -391,9 +414,9 @@ def faithfulness_scores(
         scores[f"point {region}"] = I.pointing_game(maps, mask)
         scores[f"precision {region}"] = I.precision_at_k(maps, mask)
     for protocol, (fill, steps) in PROTOCOLS.items():
-        fill = I.gaussian_blur(x) if fill == "blurred" else fill
+        fill = I.gaussian_blur(x) if fill == "blurred" else torch.full_like(x, fill)
         scores[f"deletion {protocol}"] = I.deletion_curve(model, x, maps, labels, baseline=fill, n_steps=steps).area
-        scores[f"insertion {protocol}"] = I.insertion_curve(model, x, maps, labels, start=fill, n_steps=steps).area
+        scores[f"insertion {protocol}"] = I.deletion_curve(model, fill, maps, labels, baseline=x, n_steps=steps).area
     return scores
 
 

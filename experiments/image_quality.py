@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, mse_loss, normalize
 
 from tutorial_course.datasets.iqa_datasets import iqa_dataset_available, iqa_dataset_sha256, load_iqa_dataset
+from tutorial_course.findings.ch4 import logistic_fit
 from tutorial_lib import quality as e
 from tutorial_lib._download import resolve_data_dir
 from tutorial_lib.data import (
@@ -37,7 +38,7 @@ from tutorial_lib.gradients import (
     reconstruction_mse,
 )
 from tutorial_lib.gradients.layers import parameters_by_layer
-from tutorial_lib.metrics import bootstrap_interval, krcc, logistic_fit, plcc, rmse
+from tutorial_lib.metrics import bootstrap_interval, krcc, plcc, rmse
 from tutorial_lib.models import SignAutoencoder, is_pretrained_available, load_pretrained, train
 from tutorial_lib.models import load as shipped_network
 from tutorial_lib.quality.sparse_coding import SparseAutoencoder
@@ -121,7 +122,7 @@ def full_reference_measures(name: str, device="cpu") -> Measure:
             "PSNR": e.psnr(x, r),
             "PSNR, luma": e.psnr(luma, luma_r),
             "SSIM": e.ssim(luma, luma_r),
-            "SSIM, downsampled": e.ssim(luma, luma_r, downsample=True),
+            "SSIM, downsampled": e.ssim(*(avg_pool2d(side, downsampling_factor(x)) for side in (luma, luma_r))),
             "MS-SSIM": e.ms_ssim(luma, luma_r, scales=scales),
             "HaarPSI": e.haarpsi(x, r),
         }
@@ -185,9 +186,14 @@ def gradient_measures(network: nn.Module, pristine: Tensor) -> Measure:
     return score
 
 
+def downsampling_factor(x: Tensor) -> int:
+    """Return the size of the blocks that the authors of SSIM recommend to average for the usual viewing distance."""
+    return max(1, int(min(x.shape[-2:]) / 256 + 0.5))
+
+
 def prepare_for_autoencoder(x: Tensor) -> Tensor:
     """Return images that are scaled down like those of SSIM, with sides that three pooling layers can halve."""
-    x = avg_pool2d(x, max(1, int(min(x.shape[-2:]) / 256 + 0.5)))
+    x = avg_pool2d(x, downsampling_factor(x))
     return x[..., : x.shape[-2] // 8 * 8, : x.shape[-1] // 8 * 8]
 
 

@@ -5,10 +5,12 @@ The network is frozen. Its logits z and features h are computed once per image; 
 them.
 """
 
+import sys
 from collections.abc import Callable
 from statistics import mean
 from typing import NamedTuple
 
+import scipy
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -16,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from tutorial_lib.attribution import MLPHead, introspective_features
 from tutorial_lib.data import CORRUPTIONS, SEVERITIES, SIGNS, corrupt, load, render
 from tutorial_lib.gradients import penultimate_features
-from tutorial_lib.metrics import accuracy, expected_calibration_error, fit_temperature
+from tutorial_lib.metrics import accuracy, expected_calibration_error
 from tutorial_lib.models import load as network_of
 
 NETWORKS = {
@@ -106,6 +108,38 @@ def ece(z: Tensor, labels: Tensor) -> float:
     """Return the calibration error of all corruptions together at each severity, averaged over severities."""
     levels = zip(format_grid(z), format_grid(labels), strict=True)
     return mean(expected_calibration_error(a.flatten(0, 1).softmax(1), b.flatten()) for a, b in levels)
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the temperature T that maximizes the likelihood of the labels under softmax(z/T).
+
+    With β = 1/T the loss is convex, and its slope, mean(Σ_c p_c z_c − z_y), is solved for zero (Guo et al., ICML 2017,
+    arXiv:1706.04599).
+
+    Raises:
+        ValueError: no optimal T exists, because every label has the largest logit or the logits favor other classes.
+    """
+    z, labels = logits.detach().to("cpu", torch.float64), labels.cpu()
+    # The softmax depends on differences of logits alone, and cannot overflow if the largest logit is zero.
+    z = z - z.max(1, keepdim=True).values
+    z_y = z.gather(1, labels[:, None])[:, 0]
+    if (z_y == 0).all():
+        raise ValueError(
+            "every label has the largest logit, so the likelihood has no maximum; use samples that include errors"
+        )
+    if z_y.mean() <= z.mean():
+        raise ValueError(
+            "the logits favor other classes than the labels, so no T > 0 is best; do they belong together?"
+        )
+
+    # The derivative of the loss with respect to β = 1/T: it increases with β, and is negative at 0.
+    def slope(beta: float) -> float:
+        return (((beta * z).softmax(1) * z).sum(1) - z_y).mean().item()
+
+    high = 1.0
+    while slope(high) < 0:
+        high *= 2
+    return 1 / scipy.optimize.brentq(slope, 0.0, high, xtol=sys.float_info.min, rtol=1e-14, maxiter=2000)
 
 
 def evaluate_head(

@@ -2,10 +2,12 @@
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from tutorial_lib._batching import sample_norms
 from tutorial_lib.data import is_available, load
-from tutorial_lib.foundations import input_linearization_radius, weight_linearization_radius
-from tutorial_lib.gradients import kl_from_uniform
+from tutorial_lib.foundations import input_linearization_radius, linearization_radius
+from tutorial_lib.gradients import ObjectiveLike, as_objective, kl_from_uniform, model_outputs, per_sample_gradients
 from tutorial_lib.models import load as network_of
 from tutorial_lib.models import load_pretrained
 
@@ -30,6 +32,33 @@ def quantiles(radius: Tensor, generator: torch.Generator) -> dict:
 def round_value(value: float) -> float:
     """Return a number with four significant digits."""
     return float(f"{value:.4g}")
+
+
+@torch.no_grad()
+def weight_linearization_radius(
+    model: nn.Module, x: Tensor, objective: ObjectiveLike, *, distances: Tensor, batch_size: int = 16
+) -> Tensor:
+    """Return the radius of the linear approximation when the weights move downhill, for each sample alone, (N,).
+
+    The weights move along −g/‖g‖ with g = ∂J/∂θ. The radius is the distance up to which the linear prediction of the
+    change of J is accurate. ``batch_size`` distances are evaluated together, each with its own copy of the weights.
+    """
+    bound, radii, distances = as_objective(objective, x), [], distances.to(x)
+    parameters = {name: p.detach() for name, p in model.named_parameters()}
+    for i, sample in enumerate(x.split(1)):
+        outputs = model_outputs(model, sample)
+        resolved = bound.select(slice(i, i + 1)).resolve(outputs)
+        g = per_sample_gradients(model, sample, resolved)
+        norm = sample_norms(torch.cat([v.flatten(1) for v in g.values()], 1))[0, 0]
+        downhill = {name: -v[0] / torch.where(norm == 0, 1, norm) for name, v in g.items()}
+
+        def loss(t, sample=sample, downhill=downhill, resolved=resolved):
+            moved = {name: parameters[name] + t * v for name, v in downhill.items()}
+            return resolved(functional_call(model, moved, (sample,)))[0]
+
+        losses = torch.cat([torch.vmap(loss)(batch) for batch in distances.split(batch_size)])
+        radii.append(linearization_radius(losses[None], -norm[None], resolved(outputs), distances))
+    return torch.cat(radii)
 
 
 def radius_rows(name: str, model: nn.Module, groups: dict[str, Tensor], seed: int) -> list[dict]:

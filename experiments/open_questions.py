@@ -20,7 +20,7 @@ from tutorial_lib.gradients import (
     per_sample_gradients,
 )
 from tutorial_lib.metrics import auroc, bootstrap_interval
-from tutorial_lib.uncertainty.perturbations import project
+from tutorial_lib.uncertainty.attacks import project
 
 CLASSIFIERS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 TRANSFORMER = "signs/transformer"

@@ -113,9 +113,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     split = int(part)
     normal, labels = load("signs", "test", limit=N_NORMAL, device=device)
     novel = load("signs", "novel", limit=N_NOVEL, device=device).images
-    known_classes, pseudo_classes = u.split_pseudo_unknown_classes(
-        len(SIGNS), N_PSEUDO_UNKNOWN, generator=make_generator(seed + split)
-    )
+    order = torch.randperm(len(SIGNS), generator=make_generator(seed + split))
+    known_classes, pseudo_classes = order[N_PSEUDO_UNKNOWN:].sort().values, order[:N_PSEUDO_UNKNOWN].sort().values
     A, B = train_on_classes(known_classes, seed + split, device), network_of(NETWORKS[split % len(NETWORKS)], device)
     train_labels = torch.arange(N_TRAIN_IMAGES) % len(SIGNS)
     train_images = render(train_labels, generator=make_generator(4_000 + seed + split), device=device)

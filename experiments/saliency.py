@@ -70,6 +70,15 @@ SMALL = {
 }
 
 
+def local_loss(model: nn.Module, x: Tensor, layer: str) -> Tensor:
+    """Return the cross-entropy of each position's own prediction against that of the whole image, (N, H, W)."""
+    losses = []
+    for part in x.split(8):
+        _, z, local = G.spatial_logits(model, part, layer)
+        losses.append(-(z.softmax(1)[:, :, None, None] * local.detach().log_softmax(1)).sum(1))
+    return I.upsample(torch.cat(losses), tuple(x.shape[-2:]))
+
+
 def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Return all maps of the arrays by name, (N, H, W), before the blur."""
     size = tuple(x.shape[-2:])
@@ -81,7 +90,7 @@ def sign_saliency_maps(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
         "color distance": (x - x.mean((2, 3), keepdim=True)).norm(dim=1),
         "Grad-CAM": I.upsample(grad_cam.relu(), size),
         "counterfactual CAM": I.upsample((-grad_cam).relu(), size),
-        "local loss": E.local_loss(model, x, "block3"),
+        "local loss": local_loss(model, x, "block3"),
         "local mismatch": E.local_mismatch(model, x, "block3"),
     }
     for block in BLOCKS:
@@ -192,7 +201,7 @@ PHOTO_MAPS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
     "edges": lambda model, x: edges(x),
     "activation, last maps": lambda model, x: layer_saliency(model, x, "activation", LAST),
     "Grad-CAM": lambda model, x: I.upsample(I.grad_cam(model, x, LAST, relu=True), tuple(x.shape[-2:])),
-    "local loss": lambda model, x: E.local_loss(model, x, LAST),
+    "local loss": lambda model, x: local_loss(model, x, LAST),
     "local mismatch": lambda model, x: E.local_mismatch(model, x, LAST),
     "implicit": lambda model, x: best_layer_saliency(model, x, "implicit"),
     "implicit product": lambda model, x: best_layer_saliency(model, x, "implicit product"),

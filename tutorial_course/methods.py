@@ -190,7 +190,7 @@ _ROWS = (
     Method("PSNR", "quality.psnr", "4.2", "0"),
     Method("HaarPSI", "quality.haarpsi", "4.2", "0", source="reisenhofer2018haarpsi"),
     Method("SSIM", "quality.ssim", "4.A", "0", source="wang2004ssim"),
-    Method("image quality", "quality.gradient_quality", "4.3", "2", (4, 3), "gradient-distance", "kwon2019distorted"),
+    Method("image quality", "quality.gradient_distance", "4.3", "2", (4, 3), "gradient-distance", "kwon2019distorted"),
     Method(
         "why this score?",
         "quality.score_contrast_cam",

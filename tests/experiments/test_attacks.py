@@ -159,7 +159,7 @@ def test_auroc_influence_gives_the_bootstrap_standard_error_over_images():
 def test_features_of_attacks_keep_successes_and_image_ids(attack_case):
     model, x, y = attack_case
     adversarial = x.clone()
-    adversarial[5:9] = U.bim(model, x, y, eps=16 / 255)[5:9]
+    adversarial[5:9] = U.pgd(model, x, y, eps=16 / 255, random_start=False)[5:9]
     inputs = detectors.features_of_attacks(model, x, y, {"noise": x, "mine": adversarial})
     assert inputs.of("noise").sum() == 28 and inputs.image_ids[inputs.of("mine")].tolist() == [5, 6, 7, 8]
     norms = per_sample_gradient_norms(model, adversarial[5:9], confounding_label_loss(), group_by="tensor")
@@ -170,7 +170,7 @@ def test_features_of_attacks_keep_successes_and_image_ids(attack_case):
 @pytest.fixture(scope="module")
 def fitted_detectors(attack_case):
     model, x, y = attack_case
-    attacked = {"FGSM": U.fgsm(model, x, y, eps=8 / 255), "PGD": U.bim(model, x, y, eps=8 / 255)}
+    attacked = {"FGSM": U.fgsm(model, x, y, eps=8 / 255), "PGD": U.pgd(model, x, y, eps=8 / 255, random_start=False)}
     inputs = detectors.features_of_attacks(model, x, y, attacked)
     fitted = {}
     for feature_set in (detectors.FEATURES, detectors.ACTIVATIONS, detectors.GRADIENTS):
@@ -222,7 +222,7 @@ def test_adaptive_attack_fools_model_with_lower_detector_auroc(attack_case, fitt
     energy = float(U.energy_score(model_outputs(model, x)).median())
     slopes = detectors.detector_input_gradients(model, x[:1], fitted_detectors[1], energy)
     score_and_gradient = slopes[detectors.TWO_SIDED]
-    plain = U.bim(model, x, y, eps=8 / 255)
+    plain = U.pgd(model, x, y, eps=8 / 255, random_start=False)
     plain_success = model_outputs(model, plain).argmax(1) != y
     adversarial, lowest = detectors.adaptive_attack(model, x, y, score_and_gradient, eps=8 / 255, steps=12)
     success = lowest.isfinite()

@@ -63,6 +63,38 @@ def test_edges_times_one_weight_changes_only_its_sign(model):
     assert torch.equal(a, -b) and torch.equal(a.abs(), explanations_signs.edge_detector_map(x))
 
 
+def test_average_drop_matches_definition(model):
+    x = torch.rand(5, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    maps, labels = torch.rand(5, 48, 48, generator=torch.Generator().manual_seed(1)) - 0.3, torch.arange(5)
+    drop, increase = explanations_signs.average_drop(model, x, maps, labels)
+    L = maps.clamp(min=0) / maps.amax((1, 2), keepdim=True)
+    Y, O = (model(images).softmax(1)[torch.arange(5), labels] for images in (x, x * L[:, None]))
+    torch.testing.assert_close(drop, ((Y - O).clamp(min=0) / Y).detach(), rtol=1e-4, atol=1e-6)
+    assert torch.equal(increase, O > Y)
+    assert explanations_signs.average_drop(model, x, torch.ones_like(maps), labels)[0].max() == 0
+
+
+def test_average_drop_matches_torchcam_and_does_not_saturate():
+    # The probability is the sum of the pixels; only the first pixel is kept, so it falls from 1 to 0.4.
+    image = torch.tensor([[[[0.4, 0.3], [0.2, 0.1]]]], dtype=torch.float64)
+    kept, label = torch.tensor([[[1.0, 0], [0, 0]]], dtype=torch.float64), torch.tensor([0])
+
+    class SumClassifier(nn.Module):
+        def forward(self, x):
+            s = x.flatten(1).sum(1)
+            return torch.stack([s, 1 - s], 1).clamp(min=1e-300).log()
+
+    drop, increase = explanations_signs.average_drop(SumClassifier(), image, kept, label)
+    assert drop.item() == pytest.approx(0.6, rel=1e-9) and not increase.any()
+    assert explanations_signs.average_drop(SumClassifier(), image, 0 * kept, label + 1)[1].all()
+    # Confident predictions, whose probabilities are all 1 in float32.
+    confident = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+    confident[1].weight.data = torch.tensor([[40.0, -5, 0], [0, 0, 0]])
+    for x in (torch.ones(1, 3, 1, 1), torch.tensor([1.0, 1, 0]).view(1, 3, 1, 1)):
+        drop, increase = explanations_signs.average_drop(confident, x, torch.ones(1, 1, 1), label)
+        assert drop.item() == 0 and not increase.item()
+
+
 def test_standardized_ranks_give_rank_correlations_of_images():
     a, b = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0)), torch.ones(2, 3, 3)
     b[1] = torch.rand(3, 3, generator=torch.Generator().manual_seed(1))

@@ -30,6 +30,18 @@ class ColorClassifier(nn.Module):
         return self.head(self.conv(x).relu().mean((2, 3)))
 
 
+def test_dropout_disagreement_matches_masks_on_the_features():
+    with torch.random.fork_rng([]):
+        linear = nn.Linear(16, 10).double()
+    h = torch.rand(5, 16, generator=make_generator(1), dtype=torch.float64)
+    masks = torch.rand(6, 16, generator=make_generator(4)) >= 0.3
+    p = torch.stack([(h * m / 0.7) @ linear.weight.T + linear.bias for m in masks]).detach().softmax(2)
+    entropy = lambda q: -(q * q.log()).sum(-1)
+    disagreement = f.dropout_disagreement(h, linear, p=0.3, n_samples=6, seed=4)
+    torch.testing.assert_close(disagreement, entropy(p.mean(0)) - entropy(p).mean(0), rtol=1e-8, atol=1e-12)
+    assert (f.dropout_disagreement(h, linear, p=0.0).abs() < 1e-14).all()
+
+
 def colored_images(n, seed=0):
     labels = torch.arange(n) % 3
     x = 0.3 * torch.rand(n, 3, 8, 8, generator=make_generator(seed))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sklearn.metrics import log_loss
 from torch import nn
 
 from experiments import introspection_signs
@@ -35,6 +36,42 @@ def test_augmented_images_differ_and_are_reproducible(sign_images):
     assert torch.equal(a, b) and not torch.equal(a, other)
     assert a.min() >= 0 and a.max() <= 1
     assert all(not torch.equal(x, y) for x, y in zip(a, sign_images.images, strict=True))
+
+
+def sample_logits_and_labels(n=600, classes=5, temperature=3.0):
+    """Return logits and labels sampled from softmax(logits / ``temperature``), so that the temperature is known."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(n, classes, generator=generator, dtype=torch.float64)
+    return logits, torch.multinomial((logits / temperature).softmax(1), 1, generator=generator)[:, 0]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.3, 1.0, 50.0])
+def test_fit_temperature_minimizes_log_loss(scale):
+    logits, labels = sample_logits_and_labels()
+    best = introspection_signs.fit_temperature(scale * logits, labels)
+    loss = lambda t: log_loss(labels.numpy(), (scale * logits / t).softmax(1).numpy())
+    assert loss(best) <= min(loss(best * 1.001), loss(best / 1.001))
+    # At the optimum the slope is zero, and the temperature is proportional to the scale of the logits.
+    p = (scale * logits / best).softmax(1)
+    slope = ((p * logits).sum(1) - logits.gather(1, labels[:, None])[:, 0]).mean().item()
+    assert abs(slope) < 1e-10
+    assert best / scale == pytest.approx(introspection_signs.fit_temperature(logits, labels), rel=1e-9)
+
+
+def test_fit_temperature_recovers_true_temperature():
+    assert introspection_signs.fit_temperature(*sample_logits_and_labels(n=30000)) == pytest.approx(3, rel=0.03)
+    logits, labels = sample_logits_and_labels()
+    temperature = introspection_signs.fit_temperature(logits, labels)
+    assert introspection_signs.fit_temperature(logits.float(), labels) == pytest.approx(temperature, rel=1e-6)
+    assert introspection_signs.fit_temperature(logits + 1e4, labels) == pytest.approx(temperature, rel=1e-6)
+
+
+def test_fit_temperature_rejects_degenerate_labels():
+    logits, _ = sample_logits_and_labels()
+    with pytest.raises(ValueError, match="include errors"):
+        introspection_signs.fit_temperature(logits, logits.argmax(1))
+    with pytest.raises(ValueError, match="belong together"):
+        introspection_signs.fit_temperature(logits, logits.argmin(1))
 
 
 def test_format_grid_orders_severities_corruptions_and_images(sign_images):

@@ -37,8 +37,7 @@ def with_two_logits():
         lambda z: attribution.last_layer_fisher(z, FEATURES),
         lambda z: metrics.accuracy(z, torch.tensor([1, 0, 1])),
         lambda z: metrics.macro_f1(z, torch.tensor([1, 0, 1])),
-        lambda z: metrics.reliability_bins(z.sigmoid(), torch.tensor([1, 0, 1])),
-        lambda z: metrics.fit_temperature(z, torch.tensor([1, 0, 1])),
+        lambda z: metrics.expected_calibration_error(z.sigmoid(), torch.tensor([1, 0, 1])),
     ],
 )
 def test_scores_refuse_one_logit(score):
@@ -52,21 +51,16 @@ def test_scores_refuse_one_logit(score):
     [
         lambda f: uncertainty.fgsm(f, X, eps=0.1),
         lambda f: uncertainty.fgsm(f, X, 0, eps=0.1),
-        lambda f: uncertainty.bim(f, X, eps=0.1),
         lambda f: uncertainty.pgd(f, X, eps=0.1, norm=2),
         lambda f: uncertainty.deepfool(f, X),
         lambda f: uncertainty.carlini_wagner(f, X, n_steps=2, binary_search_steps=1),
         lambda f: uncertainty.attack_success(f, X, X),
         lambda f: uncertainty.odin_score(f, X),
-        lambda f: uncertainty.mc_dropout(f, X),
         lambda f: uncertainty.deep_ensemble([f, f], X),
         lambda f: attribution.introspective_features(f, X),
         lambda f: attribution.deletion_curve(f, X, X[:, 0]),
-        lambda f: attribution.insertion_curve(f, X, X[:, 0]),
-        lambda f: attribution.average_drop(f, X, X[:, 0]),
         lambda f: attribution.voice_map(f, X, "1"),
         lambda f: saliency.implicit_saliency(f, X, "1"),
-        lambda f: saliency.local_loss(f, X, "1"),
         lambda f: saliency.local_mismatch(f, X, "1"),
     ],
 )

@@ -65,7 +65,7 @@ def test_odin_moves_confident_images_at_temperature_1():
 
 def test_steps_of_tiny_gradients_have_length_1():
     """Gradients whose squares underflow in float32."""
-    from tutorial_lib.uncertainty.perturbations import normalized_gradient
+    from tutorial_lib.uncertainty.attacks import normalized_gradient
 
     g = torch.tensor([[3e-30, -4e-30], [3e30, 4e30], [0.0, 0.0], [3e-42, 4e-42]])
     torch.testing.assert_close(
@@ -76,18 +76,6 @@ def test_steps_of_tiny_gradients_have_length_1():
         step = foundations.steepest_descent_step(g[:2], norm)
         torch.testing.assert_close(foundations.step_norm(step, norm), torch.ones(2))
     assert sample_norms(torch.tensor([[torch.nan, 1.0], [torch.inf, 1.0]]))[:, 0].isfinite().tolist() == [False, False]
-
-
-def test_average_drop_does_not_saturate():
-    """Confident predictions, whose probabilities are all 1 in float32."""
-    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
-    model[1].weight.data = torch.tensor([[40.0, 0, 0], [0, 0, 0]])
-    x, maps = torch.ones(1, 3, 1, 1), torch.ones(1, 1, 1)
-    model[1].weight.data[0, 1] = -5.0
-    result = attribution.average_drop(model, x, maps)
-    assert result.drop.item() == 0 and not result.increase.item()
-    dimmed = attribution.average_drop(model, torch.tensor([1.0, 1.0, 0.0]).view(1, 3, 1, 1), maps)
-    assert dimmed.drop.item() == 0
 
 
 # Half precision.
@@ -173,9 +161,6 @@ def test_correlations_do_not_depend_on_the_unit(scale):
     for f in (metrics.plcc, metrics.srcc, metrics.krcc):
         assert math.isclose(f(scale * a, b), f(a, b), rel_tol=1e-9)
     assert math.isclose(metrics.rmse(scale * a, scale * b), scale * metrics.rmse(a, b), rel_tol=1e-12)
-    torch.testing.assert_close(
-        metrics.logistic_fit(scale * a, b)(scale * a), metrics.logistic_fit(a, b)(a), atol=1e-6, rtol=1e-6
-    )
     points = torch.tensor([[0, 1], [2, 3]])
     assert math.isclose(metrics.nss(scale * a.view(4, 5), points), metrics.nss(a.view(4, 5), points), rel_tol=1e-9)
 

@@ -10,12 +10,9 @@ from tutorial_lib.attribution.cam import (
     guided_grad_cam,
 )
 from tutorial_lib.attribution.faithfulness import (
-    DropResult,
     PerturbationCurve,
-    average_drop,
     deletion_curve,
     gaussian_blur,
-    insertion_curve,
 )
 from tutorial_lib.attribution.fisher import LastLayerFisher, last_layer_fisher
 from tutorial_lib.attribution.introspection import IntrospectiveClassifier, MLPHead, introspective_features
@@ -33,7 +30,6 @@ from tutorial_lib.attribution.voice import map_iou, map_snr, voice_map
 from tutorial_lib.gradients.relu_rules import guided_backprop
 
 __all__ = [
-    "DropResult",
     "IntrospectiveClassifier",
     "LastLayerFisher",
     "MLPHead",
@@ -41,7 +37,6 @@ __all__ = [
     "RandomizationResult",
     "all_class_cams",
     "all_contrast_cams",
-    "average_drop",
     "contrast_cam",
     "convergence_delta",
     "counterfactual_cam",
@@ -52,7 +47,6 @@ __all__ = [
     "grad_cam_plus_plus",
     "guided_backprop",
     "guided_grad_cam",
-    "insertion_curve",
     "integrated_gradients",
     "introspective_features",
     "l1_ratio",

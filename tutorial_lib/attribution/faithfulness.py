@@ -1,4 +1,4 @@
-"""Faithfulness metrics: the change of the prediction when the highlighted pixels are removed, or kept alone."""
+"""Faithfulness: the change of the prediction when the highlighted pixels are removed, or inserted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
 
 from tutorial_lib._batching import expand_to_samples
 from tutorial_lib._tensor_ops import log_odds
@@ -31,18 +30,6 @@ class PerturbationCurve(NamedTuple):
     area: Tensor
 
 
-class DropResult(NamedTuple):
-    """The change of a probability when only the highlighted region of an image is kept.
-
-    Attributes:
-        drop: the relative decrease of the probability of each image, (N,), in [0, 1]; 0 where it did not decrease.
-        increase: whether the probability increased, bool (N,).
-    """
-
-    drop: Tensor
-    increase: Tensor
-
-
 @convert_arguments
 def deletion_curve(
     model: nn.Module,
@@ -60,7 +47,8 @@ def deletion_curve(
     At step s, the s/S · HW pixels (rounded) with the highest map values show the baseline. The area is computed by the
     trapezoid rule. It means little alone, because a network may fail on any image with holes: compare it with the areas
     of :func:`~tutorial_lib.metrics.random_map` and :func:`~tutorial_lib.metrics.center_bias_map`. Pixels of equal value
-    are removed in a random order, the same for all images.
+    are removed in a random order, the same for all images. The insertion curve starts from images without the pixels
+    and adds them: ``deletion_curve(model, start, maps, target, baseline=x)``.
 
     Args:
         model: classifier that takes x alone and returns logits; it is left as it was.
@@ -90,102 +78,17 @@ def deletion_curve(
         >>> fraction, p.shape
         (tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000]), torch.Size([3, 5]))
     """
-    return _perturbation_curve(
-        model, x, expand_to_samples(baseline, x), x, maps, target, n_steps, batch_size, generator
-    )
-
-
-@convert_arguments
-def insertion_curve(
-    model: nn.Module,
-    x: Tensor,
-    maps: Tensor,
-    target: Target = None,
-    *,
-    start: float | Tensor | None = None,
-    n_steps: int = 20,
-    batch_size: int = 64,
-    generator: torch.Generator | None = None,
-) -> PerturbationCurve:
-    """Return the insertion curve: the probability p_P while pixels are added, highest first.
-
-    At step s, the s/S · HW pixels (rounded) with the highest map values show the image, and all others the start. The
-    area is computed by the trapezoid rule; compare it with those of :func:`~tutorial_lib.metrics.random_map` and
-    :func:`~tutorial_lib.metrics.center_bias_map`. Pixels of equal value are added in a random order, the same for all
-    images.
-
-    Args:
-        model: classifier that takes x alone and returns logits; it is left as it was.
-        x: images (N, C, H, W), floats.
-        maps: maps (N, H, W), signed; the highest values are added first.
-        target: the class P, an index or labels (N,); None is the class predicted at x.
-        start: what a pixel shows before it is added: a number, one image (C, H, W), or one for each image
-            (N, C, H, W). None is the image after :func:`gaussian_blur`, which creates fewer false edges.
-        n_steps: number of steps S.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-        generator: source of the order of ties; None is a new generator with seed 0.
-
-    Returns:
-        Fractions (S + 1,), probabilities (N, S + 1) and areas (N,), see :class:`PerturbationCurve`. A larger area
-        indicates a more faithful map.
-
-    Raises:
-        ValueError: maps of another size than the images or not finite, a start of another shape, no steps, an unknown
-            class, or images too small to be blurred.
-
-    References:
-        Petsiuk, Das, Saenko, BMVC 2018, arXiv:1806.07421.
-
-    Example:
-        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
-        >>> insertion_curve(model, torch.rand(3, 3, 8, 8), torch.rand(3, 8, 8), n_steps=4).area.shape
-        torch.Size([3])
-    """
-    start_images = gaussian_blur(x) if start is None else expand_to_samples(start, x)
-    return _perturbation_curve(model, x, x, start_images, maps, target, n_steps, batch_size, generator)
-
-
-@convert_arguments
-def average_drop(
-    model: nn.Module, x: Tensor, maps: Tensor, target: Target = None, *, batch_size: int = 64
-) -> DropResult:
-    """Return the relative drop of the probability when only the highlighted pixels are kept.
-
-    max(0, Y − O) / Y for each image, with Y = p_P(x), O = p_P(x ⊙ L), and L the positive part of the map, divided by
-    its maximum. ``drop.mean()`` is the average drop of the paper, ``increase.float().mean()`` its increase in
-    confidence. A map that highlights everything has no drop, so compare both with those of
-    :func:`~tutorial_lib.metrics.uniform_map`, :func:`~tutorial_lib.metrics.center_bias_map` and
-    :func:`~tutorial_lib.metrics.random_map`.
-
-    Args:
-        model: classifier that takes x alone and returns logits; it is left as it was.
-        x: images (N, C, H, W), floats.
-        maps: maps (N, H, W), signed; negative values are set to zero.
-        target: the class P, an index or labels (N,); None is the class predicted at x.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Drops and increases (N,), see :class:`DropResult`. A lower drop and a higher increase are better.
-
-    Raises:
-        ValueError: maps of another size than the images or not finite, or an unknown class.
-
-    References:
-        Chattopadhay et al., WACV 2018, arXiv:1710.11063.
-
-    Example:
-        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
-        >>> average_drop(model, torch.rand(3, 3, 2, 2), torch.ones(3, 2, 2)).drop
-        tensor([0., 0., 0.])
-    """
-    L = check_maps(maps, x.shape[:1] + x.shape[2:], "images").relu()
-    maximum = L.amax((1, 2), keepdim=True)
-    L = L / torch.where(maximum > 0, maximum, 1)
-    J = _target_log_odds(model, x, target, batch_size)
-    odds_Y, odds_O = (objective_values(model, images, J, batch_size=batch_size) for images in (x, x * L[:, None].to(x)))
-    # (Y − O) / Y = 1 − O/Y, from the logarithms, which do not underflow.
-    log_ratio = logsigmoid(odds_O) - logsigmoid(odds_Y)
-    return DropResult(log_ratio.clamp(max=0).expm1().abs().to(x), odds_O > odds_Y)
+    check_counts(n_steps=n_steps)
+    replacement = expand_to_samples(baseline, x)
+    ranks = _pixel_ranks(check_maps(maps, x.shape[:1] + x.shape[2:], "images"), generator)
+    # The log-odds of the class, from which its probability follows without rounding to 1 too early.
+    J = fix_predicted_class(model, x, Objective(log_odds, *logit(target).bound, classes=True), batch_size=batch_size)
+    n_pixels = ranks[0].numel()
+    counts = [round(s / n_steps * n_pixels) for s in range(n_steps + 1)]
+    perturbed = (torch.where((ranks < n)[:, None], replacement, x) for n in counts)
+    p = torch.stack([objective_values(model, images, J, batch_size=batch_size).sigmoid() for images in perturbed], 1)
+    fraction = torch.tensor([n / n_pixels for n in counts], dtype=p.dtype, device=p.device)
+    return PerturbationCurve(*(t.to(x) for t in (fraction, p, torch.trapezoid(p, fraction, dim=1))))
 
 
 @convert_arguments
@@ -213,34 +116,6 @@ def gaussian_blur(x: Tensor) -> Tensor:
     if min(x.shape[-2:]) < 6:
         raise ValueError(f"expected images of at least 6 × 6 pixels for a kernel of 11 pixels, got {tuple(x.shape)}")
     return functional.gaussian_blur(x.detach(), 11, 5.0) if len(x) else x.detach()
-
-
-def _perturbation_curve(
-    model: nn.Module,
-    x: Tensor,
-    highest: Tensor,
-    others: Tensor,
-    maps: Tensor,
-    target: Target,
-    n_steps: int,
-    batch_size: int,
-    generator: torch.Generator | None,
-) -> PerturbationCurve:
-    """The curve of images that show ``highest`` at the n pixels of highest map value and ``others`` elsewhere."""
-    check_counts(n_steps=n_steps)
-    ranks = _pixel_ranks(check_maps(maps, x.shape[:1] + x.shape[2:], "images"), generator)
-    J = _target_log_odds(model, x, target, batch_size)
-    n_pixels = ranks[0].numel()
-    counts = [round(s / n_steps * n_pixels) for s in range(n_steps + 1)]
-    perturbed = (torch.where((ranks < n)[:, None], highest, others) for n in counts)
-    p = torch.stack([objective_values(model, images, J, batch_size=batch_size).sigmoid() for images in perturbed], 1)
-    fraction = torch.tensor([n / n_pixels for n in counts], dtype=p.dtype, device=p.device)
-    return PerturbationCurve(*(t.to(x) for t in (fraction, p, torch.trapezoid(p, fraction, dim=1))))
-
-
-def _target_log_odds(model: nn.Module, x: Tensor, target: Target, batch_size: int) -> Objective:
-    """The log-odds of a class, from which its probability follows without rounding to 1 too early."""
-    return fix_predicted_class(model, x, Objective(log_odds, *logit(target).bound, classes=True), batch_size=batch_size)
 
 
 def _pixel_ranks(maps: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -5,10 +5,10 @@ from tutorial_lib.foundations.decomposition import (
     class_mean_gradients,
     decompose_gradients,
     last_layer_gradient_matrix,
+    minimal_weight_update,
 )
 from tutorial_lib.foundations.ewc import ewc_penalty, fisher_diagonal
 from tutorial_lib.foundations.gradient_descent import (
-    classify_trajectory,
     gradient_descent,
     numerical_hessian,
     surface_gradient,
@@ -16,7 +16,6 @@ from tutorial_lib.foundations.gradient_descent import (
 from tutorial_lib.foundations.linearization import (
     input_linearization_radius,
     linearization_radius,
-    weight_linearization_radius,
 )
 from tutorial_lib.foundations.loss_landscape import (
     TrajectoryPCA,
@@ -26,21 +25,16 @@ from tutorial_lib.foundations.loss_landscape import (
     random_weight_direction,
     trajectory_pca,
 )
-from tutorial_lib.foundations.minimal_changes import minimal_feature_shift, minimal_weight_update
 from tutorial_lib.foundations.steepest_descent import NORMS, dual_norm, steepest_descent_step, step_norm
 from tutorial_lib.foundations.switch_events import gaussian_switch_sampling, switch_events
-from tutorial_lib.foundations.toy_surfaces import SURFACES, ToySurface, quadratic
 from tutorial_lib.foundations.trust_score import TrustScore
 
 __all__ = [
     "NORMS",
-    "SURFACES",
     "Decomposition",
-    "ToySurface",
     "TrajectoryPCA",
     "TrustScore",
     "class_mean_gradients",
-    "classify_trajectory",
     "decompose_gradients",
     "dual_norm",
     "ewc_penalty",
@@ -52,10 +46,8 @@ __all__ = [
     "last_layer_gradient_matrix",
     "linearization_radius",
     "loss_surface",
-    "minimal_feature_shift",
     "minimal_weight_update",
     "numerical_hessian",
-    "quadratic",
     "random_walk_like",
     "random_weight_direction",
     "steepest_descent_step",
@@ -63,5 +55,4 @@ __all__ = [
     "surface_gradient",
     "switch_events",
     "trajectory_pca",
-    "weight_linearization_radius",
 ]

@@ -1,4 +1,4 @@
-"""Gradient descent on a differentiable surface, the Hessian of a surface, and the classification of descent paths."""
+"""Gradient descent on a differentiable surface, and the gradient and the Hessian of a surface."""
 
 from __future__ import annotations
 
@@ -143,43 +143,3 @@ def gradient_descent(
         theta = theta - lr * v
         path.append(theta)
     return torch.stack(path).reshape(-1, *start.shape)
-
-
-@convert_arguments
-def classify_trajectory(surface: SurfaceFunction, path: Tensor, *, minimum: float = 0.0, rtol: float = 0.01) -> str:
-    """Return one word for the behavior of a descent path.
-
-    - ``"diverges"``: the whole last tenth of the path is higher than the start, or the path is not finite;
-    - ``"settles"``: the whole last tenth lies within ``rtol`` of the total decrease above the minimum;
-    - ``"zigzags"``: neither, and most steps turn by more than 90° from the step before;
-    - ``"creeps"``: neither, and most steps continue in the same direction.
-
-    Args:
-        surface: L, a function (N, d) -> (N,).
-        path: θ(0) … θ(T − 1), (T, d), T ≥ 3.
-        minimum: lowest value of the surface.
-        rtol: how close to the minimum a path has to end, as a share of the decrease from the start to the minimum.
-
-    Returns:
-        ``"diverges"``, ``"settles"``, ``"zigzags"`` or ``"creeps"``.
-
-    Raises:
-        ValueError: the path is not (T, d), or has fewer than three points.
-
-    Example:
-        >>> bowl, start = (lambda theta: theta.square().sum(1)), torch.tensor([4.])
-        >>> paths = [gradient_descent(bowl, start, lr=a, n_steps=40) for a in (0.01, 0.3, 0.99, 1.01)]
-        >>> [classify_trajectory(bowl, path) for path in paths]
-        ['creeps', 'settles', 'zigzags', 'diverges']
-    """
-    if path.dim() != 2 or len(path) < 3 or not path.is_floating_point():
-        raise ValueError(f"a path must be (T, d), of at least three points, not {tuple(path.shape)}")
-    height = surface(path) - minimum
-    last = height[-max(1, len(path) // 10) :]
-    if not path.isfinite().all() or not last.min() <= height[0]:
-        return "diverges"
-    if (last <= rtol * height[0]).all():
-        return "settles"
-    steps = path.diff(dim=0)
-    reversals = (steps[1:] * steps[:-1]).sum(1) < 0
-    return "zigzags" if reversals.float().mean() > 0.5 else "creeps"

@@ -1,23 +1,13 @@
-"""Radius of validity of the first-order (linear) approximation of a loss, in the input and in the weights."""
+"""Radius of validity of the first-order (linear) approximation of a loss."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from tutorial_lib._batching import batch_slices, sample_norms
 from tutorial_lib._validation import check_shapes, convert_arguments
-from tutorial_lib.gradients import (
-    Layer,
-    ObjectiveLike,
-    as_objective,
-    input_gradient,
-    model_outputs,
-    per_sample_gradients,
-)
+from tutorial_lib.gradients import ObjectiveLike, as_objective, input_gradient, model_outputs
 from tutorial_lib.gradients._context import eval_mode
 
 
@@ -125,66 +115,3 @@ def input_linearization_radius(
             torch.cat([resolved.select(rows)(model(x[rows] + t * downhill[rows])) for rows in batches]) for t in steps
         ]
         return linearization_radius(torch.stack(losses, 1), -norm, resolved(outputs), steps, tolerance)
-
-
-@convert_arguments
-def weight_linearization_radius(
-    model: nn.Module,
-    x: Tensor,
-    objective: ObjectiveLike = None,
-    *,
-    distances: Tensor,
-    tolerance: float = 0.1,
-    layers: Layer | Sequence[Layer] | None = None,
-    batch_size: int = 16,
-) -> Tensor:
-    """Return the radius of the linear approximation when the *weights* move downhill.
-
-    For each sample alone the weights move along −g/‖g‖ with g = ∂J/∂θ; the radius is the distance up to which the
-    linear prediction of the change of J is accurate, see :func:`linearization_radius`.
-
-    Args:
-        model: maps x to outputs with one row per sample; it is left as it was and runs in evaluation mode.
-        x: samples (N, …).
-        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
-            logit of the class that is predicted before the step, and this class is kept along the whole line.
-        distances: Euclidean distances at which the loss is evaluated (T,), in the units of θ, positive and increasing.
-        tolerance: largest accepted error, as a share of the actual change, in (0, 1).
-        layers: layers whose parameters move; a block stands for all layers inside it. None selects every layer.
-        batch_size: distances that are evaluated together for one sample, each with its own copy of the weights; it
-            bounds the memory and does not change the result.
-
-    Returns:
-        Radii (N,), ≥ 0, in the units of θ; infinite if the prediction is accurate at all distances.
-
-    Raises:
-        ValueError: an unknown layer, outputs or an objective of the wrong shape, distances that are not positive and
-            increasing, or a tolerance outside (0, 1).
-
-    Example:
-        >>> t = torch.linspace(0.01, 1, 100)
-        >>> weight_linearization_radius(nn.Linear(2, 3), torch.ones(1, 2), 1, distances=t)
-        tensor([inf])
-    """
-    check_shapes(distances=(distances, "floats T"))
-    bound, batches = as_objective(objective, x), batch_slices(len(distances), batch_size)
-    radii: list[Tensor] = []
-    with eval_mode(model), torch.no_grad():
-        steps = distances.to(x)
-        parameters = {name: p.detach() for name, p in model.named_parameters()}
-        for sample in x.split(1):
-            outputs = model_outputs(model, sample)
-            resolved = bound.select(slice(len(radii), len(radii) + 1)).resolve(outputs)
-            g = per_sample_gradients(model, sample, resolved, layers=layers)
-            norm = sample_norms(torch.cat([v.flatten(1) for v in g.values()], 1))[0, 0]
-            # The gradients of float16 parameters have single precision.
-            downhill = {name: (-v[0] / torch.where(norm == 0, 1, norm)).to(parameters[name]) for name, v in g.items()}
-
-            def loss(t, sample=sample, downhill=downhill, resolved=resolved):
-                return resolved(
-                    functional_call(model, {name: parameters[name] + t * v for name, v in downhill.items()}, (sample,))
-                )[0]
-
-            losses = torch.cat([torch.vmap(loss)(steps[batch]) for batch in batches])
-            radii.append(linearization_radius(losses[None], -norm[None], resolved(outputs), steps, tolerance))
-        return torch.cat(radii)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tutorial_lib._validation import check_shapes, convert_arguments, format_tensor
@@ -42,68 +41,6 @@ def auroc(normal: Tensor, abnormal: Tensor) -> float:
     below = torch.searchsorted(normal, abnormal, side="left").sum().item()
     not_above = torch.searchsorted(normal, abnormal, side="right").sum().item()
     return (below + not_above) / (2 * len(normal) * len(abnormal))
-
-
-@convert_arguments
-def aupr(normal: Tensor, abnormal: Tensor) -> float:
-    """Return the average precision of detecting abnormal samples, Σ_k (R_k − R_{k−1}) P_k.
-
-    The sum runs over thresholds, and tied scores form one threshold. Nothing is interpolated, because interpolation is
-    too optimistic.
-
-    Args:
-        normal: scores of normal samples (N,).
-        abnormal: scores of abnormal samples (M,).
-
-    Returns:
-        Average precision in [0, 1]; higher is better. Chance level is M / (N + M), so report it as well.
-
-    Raises:
-        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN.
-
-    References:
-        Davis and Goadrich, ICML 2006; the step form is that of scikit-learn's average_precision_score.
-
-    Example:
-        >>> aupr(torch.tensor([0., 1.]), torch.tensor([2., 3.]))
-        1.0
-    """
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(*_labels_and_ranks(normal, abnormal)))
-
-
-@convert_arguments
-def fpr_at_tpr(normal: Tensor, abnormal: Tensor, tpr: float = 0.95) -> float:
-    """Return the false-positive rate at the highest threshold with a given true-positive rate.
-
-    A sample is detected if its score is at or above the threshold. Thresholds are scores that occur, so nothing is
-    interpolated. Papers that take normal as the positive class report ``fpr_at_tpr(-abnormal, -normal)``.
-
-    Args:
-        normal: scores of normal samples (N,).
-        abnormal: scores of abnormal samples (M,).
-        tpr: share of the abnormal samples to be detected, above 0 and at most 1.
-
-    Returns:
-        False-positive rate in [0, 1]; lower is better, and chance level is ``tpr``.
-
-    Raises:
-        ValueError: the scores are not (N,) and (M,), are empty, or some are NaN; ``tpr`` is out of range.
-
-    References:
-        Liang, Li, Srikant, ICLR 2018, arXiv:1706.02690, with normal as the positive class.
-
-    Example:
-        >>> fpr_at_tpr(torch.tensor([0., 1., 2., 3.]), torch.tensor([2., 4.]), tpr=1)
-        0.5
-    """
-    from sklearn.metrics import roc_curve
-
-    if not 0 < tpr <= 1:
-        raise ValueError(f"tpr is a share, above 0 and at most 1, not {tpr}")
-    false, true, _ = roc_curve(*_labels_and_ranks(normal, abnormal), drop_intermediate=False)
-    return float(false[true >= tpr].min())
 
 
 @convert_arguments
@@ -190,15 +127,6 @@ def risk_coverage(score: Tensor, correct: Tensor) -> RiskCoverage:
     k = torch.arange(1, len(score) + 1, dtype=score.dtype, device="cpu")
     risk = errors / k
     return RiskCoverage(k / len(score), risk, risk.mean().item())
-
-
-def _labels_and_ranks(normal: Tensor, abnormal: Tensor) -> tuple[list[int], NDArray]:
-    """The labels of normal samples, 0, and abnormal samples, 1, and the ranks of their scores, as scikit-learn expects.
-
-    The detection metrics depend on the order of the scores alone, and scikit-learn rejects infinite scores.
-    """
-    scores = torch.cat([check_scores(normal, "normal"), check_scores(abnormal, "abnormal")])
-    return [0] * len(normal) + [1] * len(abnormal), scores.unique(return_inverse=True)[1].numpy()
 
 
 def check_scores(values: Tensor, name: str) -> Tensor:

@@ -5,26 +5,19 @@ A quality is higher for better images; a distance is higher for worse images.
 
 from tutorial_lib.quality.full_reference import haarpsi, ms_ssim, psnr, ssim, ssim_map, to_luma
 from tutorial_lib.quality.gradient_quality import (
-    GradientComparison,
-    compare_gradients,
     gradient_alignment,
     gradient_distance,
-    gradient_quality,
     mean_reconstruction_gradient,
     reconstruction_gradient_norm,
 )
 from tutorial_lib.quality.score_contrast import score_contrast_cam, score_contrast_loss
-from tutorial_lib.quality.sparse_coding import SparseAutoencoder, UNIQUEQuality
-from tutorial_lib.quality.surprisal import surprisal
+from tutorial_lib.quality.sparse_coding import SparseAutoencoder, UNIQUEQuality, surprisal
 
 __all__ = [
-    "GradientComparison",
     "SparseAutoencoder",
     "UNIQUEQuality",
-    "compare_gradients",
     "gradient_alignment",
     "gradient_distance",
-    "gradient_quality",
     "haarpsi",
     "mean_reconstruction_gradient",
     "ms_ssim",

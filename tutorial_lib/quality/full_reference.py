@@ -46,18 +46,17 @@ def psnr(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
 
 
 @convert_arguments
-def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, downsample: bool = False) -> Tensor:
+def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Return the structural similarity (SSIM), the mean of :func:`ssim_map`.
 
     SSIM is computed for each channel alone and then averaged. The paper uses luminance; for its values pass
-    :func:`to_luma` of both images, and ``downsample=True``.
+    :func:`to_luma` of both images. For the usual viewing distance, the authors recommend to average blocks of f × f
+    pixels first, where f is the shorter side divided by 256, rounded, and at least 1.
 
     Args:
         x: images (N, C, H, W) of at least 11 × 11 pixels, floats.
         reference: reference images, like x.
         data_range: largest possible value of a pixel minus the smallest.
-        downsample: whether to average blocks of f × f pixels first, as the authors recommend for the usual viewing
-            distance; f is the shorter side divided by 256, rounded, and at least 1.
 
     Returns:
         SSIM (N,) in [−1, 1]; higher is better, and only equal images have 1.
@@ -74,10 +73,6 @@ def ssim(x: Tensor, reference: Tensor, *, data_range: float = 1.0, downsample: b
         >>> ssim(x, x)
         tensor([1., 1.])
     """
-    if downsample:
-        fine, reference = _check_pair(x, reference, WINDOW_SIZE, data_range)
-        factor = max(1, math.floor(min(x.shape[-2:]) / 256 + 0.5))
-        x, reference = (F.avg_pool2d(v, factor).to(x) for v in (fine, reference))
     return ssim_map(x, reference, data_range=data_range).flatten(1).mean(1)
 
 

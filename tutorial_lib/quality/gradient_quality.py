@@ -3,81 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tutorial_lib._batching import batch_slices, run_in_batches
-from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
+from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import per_sample_gradient_norms, per_sample_gradients, reconstruction_mse
 from tutorial_lib.gradients.layers import Layer, parameters_by_layer
 
 Layers = Layer | Sequence[Layer] | None
-
-
-class GradientComparison(NamedTuple):
-    """The reconstruction gradients of two images compared layer by layer.
-
-    Attributes:
-        distance: ‖g_l(x) − g_l(r)‖ (N, L), ≥ 0.
-        distorted_norm: ‖g_l(x)‖ (N, L), ≥ 0.
-        reference_norm: ‖g_l(r)‖ (N, L), ≥ 0.
-        cosine: cos(g_l(x), g_l(r)) (N, L) in [−1, 1]; 0 where a gradient is zero.
-
-    Example:
-        >>> one = torch.ones(2, 3)
-        >>> GradientComparison(distance=0 * one, distorted_norm=one, reference_norm=one, cosine=one).distance.mean(1)
-        tensor([0., 0.])
-    """
-
-    distance: Tensor
-    distorted_norm: Tensor
-    reference_norm: Tensor
-    cosine: Tensor
-
-
-@convert_arguments
-def compare_gradients(
-    autoencoder: nn.Module, x: Tensor, reference: Tensor, *, layers: Layers = None, batch_size: int = 16
-) -> GradientComparison:
-    """Return distances, norms and cosines of the gradients of images and references.
-
-    The gradients are g_l(x) = ∂L(x)/∂θ_l of each layer l, where L is the mean squared error of an image's *own*
-    reconstruction. One forward and one backward pass per image; all functions of this module that compare two images
-    are computed from the result.
-
-    Args:
-        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
-        x: images (N, C, H, W), floats.
-        reference: reference images r, like x.
-        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
-        batch_size: images per pass. The gradients of all these images and layers are in memory; the result does not
-            change.
-
-    Returns:
-        Four tensors (N, L); the columns are ``layer_names(autoencoder, layers)``.
-
-    Raises:
-        ValueError: x and reference have different shapes; an unknown layer, BatchNorm or dropout in training mode, or
-            reconstructions of the wrong shape.
-
-    Example:
-        >>> comparison = compare_gradients(nn.Conv2d(3, 3, 1), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8))
-        >>> comparison.distance.shape
-        torch.Size([2, 1])
-    """
-    check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
-
-    def one_batch(x: Tensor, reference: Tensor) -> tuple[Tensor, ...]:
-        pairs = zip(
-            *(_layer_gradients(autoencoder, images, layers, batch_size) for images in (x, reference)), strict=True
-        )
-        by_layer = [((a - b).norm(dim=1), a.norm(dim=1), b.norm(dim=1), _cosine(a, b)) for a, b in pairs]
-        return tuple(torch.stack(quantity, 1).to(x) for quantity in zip(*by_layer, strict=True))
-
-    return GradientComparison(*run_in_batches(one_batch, x, reference, batch_size=batch_size))
 
 
 @convert_arguments
@@ -88,14 +24,15 @@ def gradient_distance(
 
     1/L Σ_l ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ with the gradients g_l = ∂L/∂θ_l of the reconstruction error. Each layer is
     measured in units of the reference's gradient, because otherwise the layer with the largest weights would dominate.
-    The distance is not symmetric.
+    The distance is not symmetric. L is the mean squared error of an image's *own* reconstruction.
 
     Args:
         autoencoder: maps images to reconstructions of the same shape; it is left as it was.
         x: images (N, C, H, W), floats.
         reference: reference images r, like x.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
-        batch_size: images per pass; it bounds the memory and does not change the result.
+        batch_size: images per pass. The gradients of all these images and layers are in memory; the result does not
+            change.
 
     Returns:
         Distances (N,), ≥ 0; higher means more distorted, and equal images have 0.
@@ -112,53 +49,20 @@ def gradient_distance(
         >>> gradient_distance(nn.Conv2d(3, 3, 1), x, x)
         tensor([0., 0.])
     """
-    comparison = compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size)
-    if not (comparison.reference_norm > 0).all():
-        raise ValueError(
-            "the gradient of a reference is zero in one of the layers, so the distance has no unit there; "
-            "is the reference reconstructed perfectly?"
-        )
-    return (comparison.distance / comparison.reference_norm).mean(1)
+    check_shapes(x=(x, "floats N C H W"), reference=(reference, "floats N C H W"))
 
+    def one_batch(x: Tensor, reference: Tensor) -> Tensor:
+        g, g_reference = (_layer_gradients(autoencoder, images, layers, batch_size) for images in (x, reference))
+        distances = torch.stack([(a - b).norm(dim=1) for a, b in zip(g, g_reference, strict=True)], 1)
+        norms = torch.stack([b.norm(dim=1) for b in g_reference], 1)
+        if not (norms > 0).all():
+            raise ValueError(
+                "the gradient of a reference is zero in one of the layers, so the distance has no unit there; "
+                "is the reference reconstructed perfectly?"
+            )
+        return (distances / norms).mean(1).to(x)
 
-@convert_arguments
-def gradient_quality(
-    autoencoder: nn.Module,
-    x: Tensor,
-    reference: Tensor,
-    *,
-    metric: str = "distance",
-    layers: Layers = None,
-    batch_size: int = 16,
-) -> Tensor:
-    """Return the full-reference quality of images from their gradients.
-
-    The negative :func:`gradient_distance`, or the cosine similarity 1/L Σ_l cos(g_l(x), g_l(r)) of the gradients g_l =
-    ∂L/∂θ_l of the reconstruction error, which compares directions only.
-
-    Args:
-        autoencoder: maps images to reconstructions of the same shape; it is left as it was.
-        x: images (N, C, H, W), floats.
-        reference: reference images, like x.
-        metric: "distance" or "cosine".
-        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Qualities (N,), ≤ 0 for "distance" and in [−1, 1] for "cosine"; higher is better.
-
-    Raises:
-        ValueError: an unknown metric; the gradient of a reference is zero in a layer ("distance" only); x and reference
-            have different shapes; an unknown layer, BatchNorm or dropout in training mode, or reconstructions of the
-            wrong shape.
-
-    Example:
-        >>> gradient_quality(nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)) < 0
-        tensor([True])
-    """
-    if check_choice(metric, ["distance", "cosine"], "metric") == "cosine":
-        return compare_gradients(autoencoder, x, reference, layers=layers, batch_size=batch_size).cosine.mean(1)
-    return -gradient_distance(autoencoder, x, reference, layers=layers, batch_size=batch_size)
+    return run_in_batches(one_batch, x, reference, batch_size=batch_size)
 
 
 @convert_arguments

@@ -7,55 +7,19 @@ from torch import Tensor, nn
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.attribution import upsample
-from tutorial_lib.gradients import Layer, bind_per_sample, model_outputs, spatial_gradients, spatial_logits
-
-
-@convert_arguments
-def local_loss(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8) -> Tensor:
-    """Return the loss of each position's own prediction against that of the whole image.
-
-    ℓ_ij = −Σ_c p_c log softmax(z_ij)_c with the logits z_ij of position ij alone, see
-    :func:`tutorial_lib.gradients.spatial_logits`, and the probabilities p that are predicted for the whole image, taken
-    as constants. One forward pass and no gradient: this is the baseline for :func:`local_mismatch`.
-
-    Args:
-        model: a classifier, images to logits (N, C), whose head treats all positions alike and averages them; it is
-            left as it was.
-        x: images (N, channels, H, W).
-        layer: dotted name or module of the layer whose feature maps are averaged; 1 × 1 convolutions may stand between
-            it and the pooling.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-
-    Returns:
-        Losses (N, H, W) in nats, ≥ 0, resized bilinearly to the size of the image; higher means less expected.
-
-    Raises:
-        ValueError: x does not hold images, or a layer without local logits.
-
-    Example:
-        >>> import torch
-        >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
-        >>> local_loss(model, torch.rand(2, 3, 8, 8), "0").shape
-        torch.Size([2, 8, 8])
-    """
-
-    def one_batch(x: Tensor) -> Tensor:
-        _, z, local = spatial_logits(model, x, layer)
-        check_shapes(logits=(z, "logits N C"))
-        return -(z.softmax(1)[:, :, None, None] * local.detach().log_softmax(1)).sum(1)
-
-    check_shapes(x=(x, "floats N C H W"))
-    return upsample(run_in_batches(one_batch, x, batch_size=batch_size), x.shape[-2:])
+from tutorial_lib.gradients import Layer, bind_per_sample, model_outputs, spatial_gradients
 
 
 @convert_arguments
 def local_mismatch(model: nn.Module, x: Tensor, layer: Layer, *, batch_size: int = 8) -> Tensor:
-    """Return the gradient times activation of :func:`local_loss` at each position.
+    """Return the gradient times activation of the loss of each position's own prediction.
 
-    S_ij = Σ_k |A_k ∂ℓ_ij/∂A_k|: how strongly the features of a position would have to change for its prediction to
-    match that of the whole image. For average pooling and a linear layer ∂ℓ_ij/∂A_ij = Wᵀ (softmax(z_ij) − p), the
-    identity ∂J/∂z = softmax(z) − p at every position. The product with A removes features that are absent: an empty
-    background has little to change.
+    S_ij = Σ_k |A_k ∂ℓ_ij/∂A_k|. The local loss ℓ_ij = −Σ_c p_c log softmax(z_ij)_c compares the prediction from the
+    logits z_ij of position ij alone, see :func:`~tutorial_lib.gradients.spatial_logits`, with the probabilities p of
+    the whole image, taken as constants. The map shows how strongly the features of a position would have to change for
+    its prediction to match that of the whole image. For average pooling and a linear layer ∂ℓ_ij/∂A_ij =
+    Wᵀ (softmax(z_ij) − p), the identity ∂J/∂z = softmax(z) − p at every position. The product with A removes features
+    that are absent: an empty background has little to change.
 
     Args:
         model: a classifier, images to logits (N, C), whose head treats all positions alike and averages them; it is

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import convert_arguments
-from tutorial_lib.gradients import find_layer, layer_names, model_outputs
-from tutorial_lib.gradients.layers import Layer
+from tutorial_lib.gradients import Layer, find_layer, layer_names, model_outputs
 
 
 @convert_arguments

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
-from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
+from tutorial_lib.uncertainty.attacks import Bounds, check_bounds, labels_and_logits
 
 # The usual constants of Adam.
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
@@ -76,10 +75,10 @@ def carlini_wagner(
     if initial_const == 0:
         raise ValueError("initial_const must be above 0, because it is multiplied by 10 until an attack succeeds")
     x = check_bounds(x, bounds)
-    y, best = resolve_labels(model, x, y, batch_size), x.clone()
+    y, logits = labels_and_logits(model, x, y, batch_size)
+    best = x.clone()
     for rows in torch.arange(len(x), device=x.device).split(batch_size):
-        logits = check_labels_in_range(model_outputs(model, x[rows], batch_size=batch_size), y[rows])
-        rows = rows[logits.argmax(1) == y[rows]]
+        rows = rows[logits[rows].argmax(1) == y[rows]]
         if len(rows):
             best[rows] = _minimize_perturbation(
                 model, x[rows], y[rows], n_steps, binary_search_steps, lr, initial_const, early_stop, bounds

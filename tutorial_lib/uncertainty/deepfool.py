@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from tutorial_lib._batching import broadcast_per_sample, sample_norms
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments
 from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
-from tutorial_lib.uncertainty.attack_success import check_labels_in_range, resolve_labels
-from tutorial_lib.uncertainty.perturbations import Bounds, check_bounds
+from tutorial_lib.uncertainty.attacks import Bounds, check_bounds, labels_and_logits
 
 # Near a curved boundary, steps to the linearized boundary become ever smaller and stop just before it. Every step after
 # the first is therefore longer by this amount, as a fraction of the pixel range.
@@ -64,8 +63,7 @@ def deepfool(
     check_counts(n_steps=n_steps, n_candidates=n_candidates)
     check_nonnegative(overshoot=overshoot)
     x = check_bounds(x, bounds)
-    y = resolve_labels(model, x, y, batch_size)
-    logits = check_labels_in_range(model_outputs(model, x, batch_size=batch_size), y)
+    y, logits = labels_and_logits(model, x, y, batch_size)
     adversarial, steps, active = x.clone(), torch.zeros_like(x), (logits.argmax(1) == y).nonzero()[:, 0]
     # First the class itself, even if others have an equal logit, then the other classes by decreasing logit.
     classes = logits.scatter(1, y[:, None], torch.inf).topk(min(n_candidates + 1, logits.shape[1])).indices

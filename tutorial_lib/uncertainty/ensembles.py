@@ -1,4 +1,4 @@
-"""Predictive uncertainty of several predictions for the same images: deep ensembles and Monte Carlo dropout.
+"""Predictive uncertainty of several predictions for the same images, such as those of a deep ensemble.
 
 The predictions agree that they are uncertain where the image itself is ambiguous, and they disagree where the models
 have not learned what to predict.
@@ -13,10 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import check_shapes, convert_arguments, promote_to_float32
-from tutorial_lib.gradients import last_linear_layer, model_outputs, penultimate_features
-from tutorial_lib.runtime import default_generator, random_uniform
+from tutorial_lib.gradients import model_outputs
 
 
 class PredictiveUncertainty(NamedTuple):
@@ -109,63 +107,3 @@ def deep_ensemble(models: Sequence[nn.Module], x: Tensor, *, batch_size: int = 2
             f"not {[tuple(z.shape) for z in logits]}"
         )
     return decompose_uncertainty(torch.stack(logits))
-
-
-@convert_arguments
-def mc_dropout(
-    model: nn.Module,
-    x: Tensor,
-    *,
-    p: float = 0.2,
-    n_samples: int = 30,
-    batch_size: int = 256,
-    generator: torch.Generator | None = None,
-) -> PredictiveUncertainty:
-    """Return the predictive uncertainty of Monte Carlo dropout before the last layer.
-
-    z_t = W (m_t ⊙ h)/(1 − p) + b with the features h that enter the last layer, and masks m_t of which each entry is 1
-    with probability 1 − p. One forward pass through the network. All images share the same masks, so that the score of
-    an image does not depend on the other images.
-
-    The interpretation as an approximate posterior requires a network that was trained with this dropout. The networks
-    that ship with the course were not; for them, the samples are only predictions from perturbed features.
-
-    Args:
-        model: classifier, images (N, …) to logits (N, C) that come straight from a Linear layer; it is left as it was.
-        x: images (N, …).
-        p: dropout rate in [0, 1), the probability that a feature is set to zero.
-        n_samples: T ≥ 1, the number of masks.
-        batch_size: images per pass; it bounds the memory and does not change the result.
-        generator: source of the masks; None is a new one with seed 0.
-
-    Returns:
-        Mean probabilities (N, C), and three scores (N,) in nats, ≥ 0: the predictive entropy H[p̄], the expected
-        entropy mean_t H[p_t], and the mutual information, their difference. Higher means more abnormal.
-
-    Raises:
-        ValueError: p outside [0, 1), n_samples < 1, an empty batch, or outputs that are not directly those of a linear
-            layer.
-
-    References:
-        Gal and Ghahramani, ICML 2016, arXiv:1506.02142.
-
-    Example:
-        >>> u = mc_dropout(nn.Linear(4, 3), torch.rand(5, 4), n_samples=10)
-        >>> bool((u.mutual_information > 0).all())
-        True
-        >>> torch.allclose(u.predictive_entropy, u.expected_entropy + u.mutual_information)
-        True
-    """
-    if not 0 <= p < 1 or n_samples < 1:
-        raise ValueError(f"dropout needs a rate p in [0, 1) and n_samples ≥ 1, not p={p}, n_samples={n_samples}")
-    generator = default_generator(generator)
-    linear = last_linear_layer(model, x)
-    # In one precision and on the device of the generator, so that the masks do not depend on the dtype or device of x.
-    keep = random_uniform(generator, n_samples, linear.in_features) >= p
-    logits = []
-    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-        for rows in batch_slices(len(x), batch_size):
-            _, h = penultimate_features(model, x[rows])
-            masks = keep.to(h) / (1 - p)
-            logits.append(torch.stack([nn.functional.linear(m * h, linear.weight, linear.bias) for m in masks]))
-        return decompose_uncertainty(torch.cat(logits, 1))

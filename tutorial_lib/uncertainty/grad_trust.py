@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes, convert_arguments
-from tutorial_lib.uncertainty.logit_scores import check_logits
+from tutorial_lib.uncertainty.scores import check_logits
 
 
 @convert_arguments
@@ -61,50 +61,17 @@ def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Te
             f"n_counterfactuals must lie in 1…{n_classes - 1} for {n_classes} classes, not {n_counterfactuals}"
         )
     classes = z.topk(n_counterfactuals + 1, dim=1).indices
-    norms = counterfactual_gradient_norms(z, classes, gram)
-    return (norms[:, 1:].mean(1) / norms[:, 0]).to(logits)
-
-
-@convert_arguments
-def counterfactual_gradient_norms(logits: Tensor, classes: Tensor, gram: Tensor | None = None) -> Tensor:
-    """Return the gradient norm ‖∂(−log p_Q)/∂θ‖ for some classes Q of each sample.
-
-    It measures how much the parameters θ would have to change for the prediction Q. With δ = p − e_Q it is √(δᵀKδ).
-    Without ``gram``, θ is the weight of the last layer and the norm is given per unit of ‖h‖: ‖p − e_Q‖.
-
-    Args:
-        logits: logits (N, C).
-        classes: class indices Q (N, k).
-        gram: Gram matrices K (N, L, C, C) of all or some layers, from
-            :func:`~tutorial_lib.gradients.class_gradient_gram`; None is the last layer.
-
-    Returns:
-        Norms (N, k), ≥ 0.
-
-    Raises:
-        ValueError: logits or classes of the wrong type or shape, a class out of range, or a Gram matrix of other
-            samples or classes.
-
-    Example:
-        >>> counterfactual_gradient_norms(torch.zeros(1, 2), torch.tensor([[0]]))
-        tensor([[0.7071]])
-    """
-    check_shapes(logits=(logits, "logits N C"), classes=(classes, "whole N k"))
-    classes = classes.to(logits.device, torch.int64)
-    if not ((0 <= classes) & (classes < logits.shape[1])).all():
-        raise ValueError(f"classes must lie in 0…{logits.shape[1] - 1}")
-    z = check_logits(logits)
-    p = z.softmax(1)
-    delta = p[:, None].expand(-1, classes.shape[1], -1).clone()
-    # p_Q − 1, not computed from a p_Q that rounds to 1.
+    delta = z.softmax(1)[:, None].repeat(1, n_counterfactuals + 1, 1)
+    # p − e_Q with p_Q − 1, which is not computed from a p_Q that rounds to 1.
     delta.scatter_(2, classes[..., None], -complement_probabilities(z).gather(1, classes)[..., None])
     # The squares of a nearly certain prediction would underflow, so δ is scaled before they are taken.
     scale = delta.abs().amax(2, keepdim=True).clamp(min=torch.finfo(delta.dtype).tiny)
     delta = delta / scale
-    if gram is None:
-        return (scale[..., 0] * delta.norm(dim=2)).to(logits)
-    check_shapes(logits=(logits, "logits N C"), gram=(gram, "floats N L C C"))
-    K = gram.to(delta).sum(1)
-    with torch.autocast(delta.device.type, enabled=False):
-        norms = torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
-    return (scale[..., 0] * norms).to(logits)
+    norms = delta.norm(dim=2)
+    if gram is not None:
+        check_shapes(logits=(logits, "logits N C"), gram=(gram, "floats N L C C"))
+        K = gram.to(delta).sum(1)
+        with torch.autocast(delta.device.type, enabled=False):
+            norms = torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+    norms = scale[..., 0] * norms
+    return (norms[:, 1:].mean(1) / norms[:, 0]).to(logits)

@@ -7,42 +7,6 @@ from torch import Tensor
 
 from tutorial_lib._validation import check_shapes, convert_arguments
 from tutorial_lib.metrics.detection import check_scores
-from tutorial_lib.runtime import default_generator, random_permutation
-
-
-@convert_arguments
-def split_pseudo_unknown_classes(
-    classes: int, unknown: int, *, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor]:
-    """Split the known classes at random into classes that stay known and proxy unknowns.
-
-    A detector may be trained on the proxy unknowns (pseudo-unknown classes) only. The classes that are really unknown
-    take no part.
-
-    Args:
-        classes: number of known classes.
-        unknown: how many of them become proxy unknowns, 1 … classes − 1.
-        generator: random source; None is a new one with seed 0.
-
-    Returns:
-        Two sorted tensors of class labels, on the CPU: the classes that stay known, and the proxy unknowns.
-
-    Raises:
-        ValueError: ``unknown`` leaves no class on one of the sides.
-
-    References:
-        Lee and AlRegib, ICIP 2021, arXiv:2206.08229.
-
-    Example:
-        >>> known, proxy_unknown = split_pseudo_unknown_classes(6, 2)
-        >>> len(known), len(proxy_unknown), sorted([*known.tolist(), *proxy_unknown.tolist()])
-        (4, 2, [0, 1, 2, 3, 4, 5])
-    """
-    if not 0 < unknown < classes:
-        raise ValueError(f"unknown must be at least 1 and less than the {classes} classes, not {unknown}")
-    generator = default_generator(generator)
-    order = random_permutation(generator, classes).cpu()
-    return order[unknown:].sort().values, order[:unknown].sort().values
 
 
 @convert_arguments

@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_shapes, convert_arguments
-from tutorial_lib.gradients import (
-    confounding_label_loss,
-    gradient_norms_from_gram,
-    last_layer_gradient_factors,
-    per_sample_gradient_norms,
-)
-from tutorial_lib.gradients.layers import Layer
+from tutorial_lib.gradients import Layer, confounding_label_loss, per_sample_gradient_norms
 
 
 @convert_arguments
@@ -79,43 +73,6 @@ def confounding_gradient_norms(
         group_by=group_by,
         batch_size=batch_size,
     )
-
-
-@convert_arguments
-def confounding_norms_from_gram(
-    gram: Tensor, logits: Tensor, labels: Tensor, *, activation: str = "sigmoid", reduction: str = "mean"
-) -> Tensor:
-    """Return the gradient norms of confounding labels from the Gram matrix K.
-
-    ‖∂J(y)/∂θ_l‖ = √(δᵀKδ) with δ = ∂J(y)/∂z, for each label y and without another backward pass.
-
-    Args:
-        gram: Gram matrices K (N, L, C, C) of the class gradients, from
-            :func:`~tutorial_lib.gradients.class_gradient_gram`.
-        logits: logits z (N, C) of the same images.
-        labels: Q labels (Q, C), each of which is applied to all images.
-        activation: "sigmoid" (binary cross-entropy of each class) or "softmax" (cross-entropy).
-        reduction: "mean" or "sum" over the classes.
-
-    Returns:
-        Norms (Q, N, L), ≥ 0.
-
-    Raises:
-        ValueError: shapes that do not fit, or an unknown activation or reduction.
-
-    Example:
-        >>> labels = torch.tensor([[1., 1.], [0., 1.]])
-        >>> confounding_norms_from_gram(25 * torch.eye(2)[None, None], torch.zeros(1, 2), labels)
-        tensor([[[1.7678]],
-        <BLANKLINE>
-                [[1.7678]]])
-    """
-    check_shapes(labels=(labels, "floats Q C"), logits=(logits, "floats N C"))
-    # δ depends on the logits alone, so the logits also stand in for the features, which are not used.
-    delta = [
-        last_layer_gradient_factors(logits, logits, confounding_label_loss(y, activation, reduction))[0] for y in labels
-    ]
-    return gradient_norms_from_gram(gram, torch.stack(delta).to(gram))
 
 
 class PurviewDetector:

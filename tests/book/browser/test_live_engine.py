@@ -204,7 +204,7 @@ def test_engine_takes_same_gradient_steps_as_torch_sgd(new_tab, tmp_path):
 @pytest.mark.parametrize(("steps", "alpha"), [(1, 1.0), (10, 0.25)])
 def test_engine_attacks_equal_library(new_tab, tmp_path, steps, alpha):
     x, eps = images()[1:3], 4 / 255
-    adversarial = uncertainty.bim(model(), x, eps=eps, alpha=alpha * eps, n_steps=steps)
+    adversarial = uncertainty.pgd(model(), x, eps=eps, alpha=alpha * eps, n_steps=steps, random_start=False)
     script = """input => {
       const [images, eps, alpha, steps] = JSON.parse(input);
       const network = new Live.Network(Live.parseWeights(LIVE_WEIGHTS));

@@ -199,7 +199,7 @@ def test_pgd_exercise_reference_matches_loops_and_library():
         expected, counted = by_loops(*case)
         torch.testing.assert_close(mine, expected, rtol=0, atol=1e-12)
         assert share.item() == pytest.approx(counted)
-        theirs = uncertainty.bim(model, x, y, eps=eps, alpha=step, n_steps=steps)
+        theirs = uncertainty.pgd(model, x, y, eps=eps, alpha=step, n_steps=steps, random_start=False)
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
         counts, lost = uncertainty.attack_success(model, x, theirs, y)
         assert share.item() == pytest.approx((lost.sum() / counts.sum()).item())

@@ -54,9 +54,10 @@ def test_local_mismatch_exercise_reference_matches_library():
     x = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     A, z = gradients.split_forward(model, x, "block3")
     loss, size = exercises.local_mismatch.reference(A, model.head, z.softmax(1))
-    for mine, theirs in ((loss, saliency.local_loss), (size, saliency.local_mismatch)):
-        large = F.interpolate(mine[:, None], (48, 48), mode="bilinear", align_corners=False)[:, 0]
-        torch.testing.assert_close(large.detach(), theirs(model, x, "block3"), rtol=1e-3, atol=1e-5)
+    local = gradients.spatial_logits(model, x, "block3").local.detach()
+    torch.testing.assert_close(loss.detach(), -(z.softmax(1)[..., None, None] * local.log_softmax(1)).sum(1))
+    large = F.interpolate(size[:, None], (48, 48), mode="bilinear", align_corners=False)[:, 0]
+    torch.testing.assert_close(large.detach(), saliency.local_mismatch(model, x, "block3"), rtol=1e-3, atol=1e-5)
 
 
 def test_local_mismatch_exercise_rejects_loss_alone():

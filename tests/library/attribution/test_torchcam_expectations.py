@@ -349,19 +349,6 @@ class SumClassifier(nn.Module):
 IMAGE = torch.tensor([[[[0.4, 0.3], [0.2, 0.1]]]], dtype=torch.float64)
 
 
-def test_average_drop_matches_torchcam():
-    """Only the first pixel is kept, so the probability falls from 1 to 0.4: a drop of 0.6, and no increase."""
-    kept = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
-    drop, increase = i.average_drop(SumClassifier(), IMAGE, kept, 0)
-    torch.testing.assert_close(drop, torch.tensor([0.6], dtype=torch.float64), rtol=1e-9, atol=0)
-    assert not increase.any()
-
-
-def test_average_drop_of_other_class_is_an_increase():
-    _, increase = i.average_drop(SumClassifier(), IMAGE, torch.zeros(1, 2, 2, dtype=torch.float64), 1)
-    assert increase.all()
-
-
 @pytest.mark.parametrize(
     "x, n_steps, fractions, deletion, insertion, areas",
     [
@@ -373,7 +360,8 @@ def test_deletion_and_insertion_curves_match_torchcam(x, n_steps, fractions, del
     maps, settings = x[:, 0], {"n_steps": n_steps}
     for batch_size in (1, 100):
         down = i.deletion_curve(SumClassifier(), x, maps, 0, baseline=0.0, batch_size=batch_size, **settings)
-        up = i.insertion_curve(SumClassifier(), x, maps, 0, start=0.0, batch_size=batch_size, **settings)
+        black = torch.zeros_like(x)
+        up = i.deletion_curve(SumClassifier(), black, maps, 0, baseline=x, batch_size=batch_size, **settings)
         for curve, expected, area in ((down, deletion, areas[0]), (up, insertion, areas[1])):
             torch.testing.assert_close(curve.fraction, torch.tensor(fractions, dtype=torch.float64))
             torch.testing.assert_close(curve.probability, torch.tensor([expected], dtype=torch.float64))
@@ -412,21 +400,18 @@ def test_curves_of_predicted_class_match_labels():
     torch.testing.assert_close(labeled.probability[1], torch.tensor([0.8, 0.94, 1], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("metric", [i.average_drop, i.deletion_curve, i.insertion_curve])
 @pytest.mark.parametrize("target", [2, -1, torch.tensor([0]), torch.tensor([0, 2])])
-def test_metrics_reject_invalid_classes(metric, target):
+def test_deletion_curve_rejects_invalid_classes(target):
     x = IMAGE.expand(2, -1, -1, -1)
-    settings = {} if metric is i.average_drop else {"baseline" if metric is i.deletion_curve else "start": 0.0}
     with pytest.raises(ValueError, match="class|labels|rows"):
-        metric(SumClassifier(), x, x[:, 0], target, **settings)
+        i.deletion_curve(SumClassifier(), x, x[:, 0], target, baseline=0.0)
 
 
-@pytest.mark.parametrize("metric", [i.average_drop, i.deletion_curve])
-def test_metrics_reject_maps_that_are_not_finite(metric):
+def test_deletion_curve_rejects_maps_that_are_not_finite():
     """Torch-cam skips such images and counts them; ours raises an error, so that a mean is one of all images."""
     maps = torch.stack([IMAGE[0, 0], torch.full((2, 2), float("nan"), dtype=torch.float64)])
     with pytest.raises(ValueError, match="not finite"):
-        metric(SumClassifier(), IMAGE.expand(2, -1, -1, -1), maps, 0)
+        i.deletion_curve(SumClassifier(), IMAGE.expand(2, -1, -1, -1), maps, 0)
 
 
 @pytest.mark.parametrize("settings", [{"n_steps": 0}, {"batch_size": 0}, {"baseline": torch.zeros(3, 3)}])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests._reference import SmallSignNet, init_with_seed
-from tutorial_lib.foundations import input_linearization_radius, linearization_radius, weight_linearization_radius
+from tutorial_lib.foundations import input_linearization_radius, linearization_radius
 from tutorial_lib.gradients import cross_entropy, input_gradient
 
 TOLERANCE = 0.1
@@ -76,43 +76,15 @@ def test_input_linearization_radius_matches_loop(model_and_batch):
         assert low <= radius[i].item() <= high
 
 
-def test_weight_linearization_radius_matches_loop_and_keeps_model(model_and_batch):
-    model, x, y = model_and_batch
-    before = {name: v.clone() for name, v in model.state_dict().items()}
-    distances = torch.logspace(-3, 1.5, 24, dtype=torch.float64)
-    radius = weight_linearization_radius(model, x, cross_entropy(y), distances=distances)
-    assert all(torch.equal(v, before[name]) for name, v in model.state_dict().items())
-    assert all(p.grad is None for p in model.parameters())
-    names, parameters = zip(*model.named_parameters(), strict=True)
-    for i in range(len(x)):
-        row = x[i : i + 1]
-        g = torch.autograd.grad(nn.functional.cross_entropy(model(row), y[i : i + 1]), parameters)
-        norm = torch.cat([v.flatten() for v in g]).norm()
-
-        def loss(t, row=row, g=g, norm=norm, i=i):
-            moved = {n: p.detach() - t * v / norm for n, p, v in zip(names, parameters, g, strict=True)}
-            with torch.no_grad():
-                return nn.functional.cross_entropy(
-                    torch.func.functional_call(model, moved, (row,)), y[i : i + 1]
-                ).item()
-
-        low, high = radius_bounds_by_loop(loss, -norm.item(), loss(0.0), distances, TOLERANCE)
-        assert low <= radius[i].item() <= high
-
-
-def test_linearization_radii_match_single_samples_and_select_layers(model_and_batch):
+def test_input_linearization_radius_matches_single_samples(model_and_batch):
     model, x, y = model_and_batch
     distances = torch.logspace(-2, 1, 12, dtype=torch.float64)
-    for radius in (input_linearization_radius, weight_linearization_radius):
-        whole = radius(model, x, cross_entropy(y), distances=distances, batch_size=3)
-        alone = torch.cat(
-            [radius(model, x[i : i + 1], cross_entropy(y[i : i + 1]), distances=distances) for i in range(4)]
-        )
-        torch.testing.assert_close(whole, alone)
-    head = weight_linearization_radius(model, x, cross_entropy(y), distances=distances, layers="head")
-    assert not torch.allclose(head, weight_linearization_radius(model, x, cross_entropy(y), distances=distances))
-    # A logit is linear in the weights of the last layer, so its linear approximation is exact at every distance.
-    assert weight_linearization_radius(model, x, None, distances=distances, layers="head").isinf().all()
+    whole = input_linearization_radius(model, x, cross_entropy(y), distances=distances, batch_size=3)
+    alone = [
+        input_linearization_radius(model, x[i : i + 1], cross_entropy(y[i : i + 1]), distances=distances)
+        for i in range(4)
+    ]
+    torch.testing.assert_close(whole, torch.cat(alone))
 
 
 def test_input_linearization_radius_restores_training_mode(model_and_batch):

@@ -40,7 +40,6 @@ CASES = {
         "features label",
         each=False,
     ),
-    "average_drop": Case(i.average_drop, MAP_ARGUMENTS, MAP_ROWS, blind="maps"),
     "gaussian_blur": Case(i.gaussian_blur, {"x": X}),
     "all_class_cams": Case(lambda **k: i.all_class_cams(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}),
     "convergence_delta": Case(
@@ -68,7 +67,6 @@ CASES = {
     "grad_cam_plus_plus": layered(i.grad_cam_plus_plus),
     "guided_backprop": Case(i.guided_backprop, MODEL_ARGUMENTS, MODEL_ROWS),
     "guided_grad_cam": layered(i.guided_grad_cam),
-    "insertion_curve": Case(lambda **k: i.insertion_curve(n_steps=3, **k)[1:], MAP_ARGUMENTS, MAP_ROWS, blind="maps"),
     "integrated_gradients": Case(lambda **k: i.integrated_gradients(n_steps=3, **k), MODEL_ARGUMENTS, MODEL_ROWS),
     "introspective_features": Case(i.introspective_features, {"model": MODEL, "x": X, "batch_size": 64}),
     "reduce_channels": Case(i.reduce_channels, {"maps": X}, "maps"),
@@ -91,7 +89,6 @@ CASES = {
 }
 LEFT_OUT = {
     "PerturbationCurve": "a record",
-    "DropResult": "a record",
     "LastLayerFisher": "made by fisher_information",
     "RandomizationResult": "a record",
     "occlusion_windows": "takes sizes alone",

@@ -36,9 +36,6 @@ CASES = {
         "h label",
         each=False,
     ),
-    "classify_trajectory": Case(
-        lambda path: float(len(f.classify_trajectory(bowl, path))), {"path": noise(9, 2)}, "", each=False, blind="path"
-    ),
     "class_mean_gradients": Case(
         f.class_mean_gradients, {"gradients": MANY_FEATURES, "labels": FEATURE_LABELS}, "gradients labels", each=False
     ),
@@ -63,9 +60,6 @@ CASES = {
     "minimal_weight_update": Case(
         f.minimal_weight_update, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "features P Q"
     ),
-    "minimal_feature_shift": Case(
-        f.minimal_feature_shift, {"W": W, "b": B, "features": H, "P": LABELS, "Q": OTHER_LABELS}, "features P Q"
-    ),
     "loss_surface": Case(
         lambda model, x, y: f.loss_surface(model, x, y, f.random_weight_direction(model), a=[0.0, 1.0]),
         {"model": MODEL, "x": X, "y": LABELS},
@@ -78,7 +72,6 @@ CASES = {
         "x objective",
         far="a line that holds",
     ),
-    "quadratic": Case(lambda H, theta: f.quadratic(H)(theta), {"H": M, "theta": POINTS}, "theta"),
     "random_walk_like": Case(lambda w: f.random_walk_like([*STATES, {"w": w}]), {"w": noise(2, 3)}, **NOT_PER_ROW),
     "gaussian_switch_sampling": Case(
         lambda events: f.gaussian_switch_sampling(events, 2),
@@ -112,18 +105,10 @@ CASES = {
     "explained_variance": Case(
         lambda w: f.explained_variance([*STATES, {"w": w}], STATES[:1]), {"w": noise(2, 3)}, **NOT_PER_ROW
     ),
-    "weight_linearization_radius": Case(
-        f.weight_linearization_radius,
-        {"model": MODEL, "x": X, "objective": LABELS, "distances": T, "batch_size": 16},
-        "x objective",
-        far="a line that holds",
-    ),
 }
 LEFT_OUT = {
     "Decomposition": "a record",
     "NORMS": "a list",
-    "SURFACES": "a list",
-    "ToySurface": "a record",
     "TrajectoryPCA": "a record",
     "ewc_penalty": "takes a model and dictionaries of its own parameters",
     "random_weight_direction": "takes a model alone",

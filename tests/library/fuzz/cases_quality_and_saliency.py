@@ -37,13 +37,8 @@ CASES = {
         {"autoencoder": CODER, "x": X, "batch_size": 16},
     ),
     "gradient_distance": Case(quality.gradient_distance, CODER_ARGUMENTS, PAIR_ROWS),
-    "gradient_quality": Case(quality.gradient_quality, CODER_ARGUMENTS, PAIR_ROWS),
     "implicit_saliency": Case(
         lambda **k: saliency.implicit_saliency(layer="3", **k), {"model": MODEL, "x": X, "batch_size": 8}
-    ),
-    "local_loss": Case(
-        lambda **k: saliency.local_loss(layer="4", **k),
-        {"model": MODEL, "x": X, "batch_size": 8},
     ),
     "local_mismatch": Case(
         lambda **k: saliency.local_mismatch(layer="4", **k),
@@ -58,7 +53,6 @@ CASES = {
     "ms_ssim": Case(lambda **k: quality.ms_ssim(scales=1, **k), PAIR, PAIR_ROWS),
     "haarpsi": Case(quality.haarpsi, PAIR, PAIR_ROWS),
     "psnr": Case(quality.psnr, PAIR, PAIR_ROWS, far="equal images"),
-    "compare_gradients": Case(quality.compare_gradients, CODER_ARGUMENTS, PAIR_ROWS),
     "score_contrast_loss": Case(
         lambda outputs, other: quality.score_contrast_loss(other).resolve(outputs)(outputs),
         {"outputs": noise(N, 1), "other": noise(N, seed=1)},
@@ -70,6 +64,5 @@ CASES = {
     "surprisal": Case(lambda **k: quality.surprisal(QUALITY, **k), PAIR | {"batch_size": 16}, PAIR_ROWS),
 }
 LEFT_OUT = {
-    "GradientComparison": "a record",
     "SparseAutoencoder": "a network: its inputs are checked by the functions that use it",
 }

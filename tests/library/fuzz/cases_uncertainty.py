@@ -49,14 +49,7 @@ CASES = {
         lambda a, b: u.PurviewDetector().fit(a, b).score(a), {"a": NORMS, "b": 2 * NORMS}, **NOT_PER_ROW
     ),
     "activation_norms": Case(u.activation_norms, {"model": MODEL, "x": X, "batch_size": 64}),
-    "bim": attack(u.bim, eps=0.1, n_steps=2),
-    "bim, the first": attack(u.bim, eps=0.1, n_steps=2, return_point="first", norm=2),
     "carlini_wagner": attack(u.carlini_wagner, n_steps=2, binary_search_steps=2, lr=0.1),
-    "counterfactual_gradient_norms": Case(
-        u.counterfactual_gradient_norms,
-        {"logits": LOGITS, "classes": LOGITS.topk(2).indices, "gram": K},
-        "logits classes gram",
-    ),
     "confounding_gradient_norms": Case(
         u.confounding_gradient_norms,
         {"model": MODEL, "x": X, "labels": noise(N, C), "batch_size": 64},
@@ -88,11 +81,6 @@ CASES = {
         "logits gram",
         far="nothing has to change",
     ),
-    "confounding_norms_from_gram": Case(
-        lambda gram, logits, labels: u.confounding_norms_from_gram(gram, logits, labels)[0],
-        {"gram": K, "logits": LOGITS, "labels": noise(2, C)},
-        "gram logits",
-    ),
     "group_train_mask": Case(u.group_train_mask, {"image_ids": IMAGE_IDS}, **NOT_PER_ROW),
     "leave_one_group_out": Case(
         lambda **k: [f.test for f in u.leave_one_group_out(**k)],
@@ -102,7 +90,6 @@ CASES = {
     ),
     "margin_score": of_logits(u.margin_score),
     "msp_score": of_logits(u.msp_score),
-    "mc_dropout": Case(lambda **k: u.mc_dropout(n_samples=3, **k), {"model": MODEL, "x": X, "batch_size": 64}),
     "add_gaussian_noise": Case(u.add_gaussian_noise, {"x": X}, each=False),
     "odin_score": Case(u.odin_score, {"model": MODEL, "x": X, "batch_size": 64}),
     "open_set_predict": Case(
@@ -130,5 +117,4 @@ CASES = {
 LEFT_OUT = {
     "Fold": "a record",
     "PredictiveUncertainty": "a record",
-    "split_pseudo_unknown_classes": "takes two numbers",
 }

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import auc, roc_auc_score
 
-from tutorial_lib.metrics import aupr, auroc, bootstrap_interval, fpr_at_tpr, oscr, risk_coverage
+from tutorial_lib.metrics import auroc, bootstrap_interval, oscr, risk_coverage
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
@@ -43,64 +43,28 @@ def test_auroc_matches_pair_count_and_scikit_learn(normal, abnormal):
     assert auroc(-normal, -abnormal) == pytest.approx(1 - auroc(normal, abnormal), abs=1e-15)
 
 
-@cases
-def test_aupr_matches_threshold_loop_and_scikit_learn(normal, abnormal):
-    area, recall = 0.0, 0.0
-    for t in sorted(set(torch.cat([normal, abnormal]).tolist()), reverse=True):
-        hits = (abnormal >= t).sum().item()
-        area += (hits / len(abnormal) - recall) * hits / (hits + (normal >= t).sum().item())
-        recall = hits / len(abnormal)
-    assert aupr(normal, abnormal) == pytest.approx(area, abs=1e-14)
-    assert aupr(normal, abnormal) == pytest.approx(
-        average_precision_score(*labels_and_scores(normal, abnormal)), abs=1e-12
-    )
-
-
-@cases
-@pytest.mark.parametrize("tpr", [0.05, 0.5, 0.8, 0.95, 1])
-def test_fpr_at_tpr_matches_threshold_loop_and_scikit_learn(tpr, normal, abnormal):
-    rates = [(fraction(normal >= t), fraction(abnormal >= t)) for t in torch.cat([normal, abnormal])]
-    assert fpr_at_tpr(normal, abnormal, tpr) == min(false for false, true in rates if true >= tpr)
-    false, true, _ = roc_curve(*labels_and_scores(normal, abnormal), drop_intermediate=False)
-    assert fpr_at_tpr(normal, abnormal, tpr) == pytest.approx(false[true >= tpr].min(), abs=1e-15)
-
-
-@cases
-def test_fpr_at_tpr_with_roles_swapped_matches_other_convention(normal, abnormal):
-    # Accept 95 of 100 normal samples, and count the abnormal ones that are accepted as well.
-    rates = [(fraction(abnormal <= t), fraction(normal <= t)) for t in torch.cat([normal, abnormal])]
-    assert fpr_at_tpr(-abnormal, -normal) == min(
-        abnormal_accepted for abnormal_accepted, normal_accepted in rates if normal_accepted >= 0.95
-    )
-
-
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
-def test_detection_metrics_are_invariant_to_monotonic_transforms(measure):
+def test_auroc_is_invariant_to_monotonic_transforms():
     normal, abnormal = sample_scores(5, levels=4)
-    assert measure(normal.exp(), abnormal.exp()) == measure(normal, abnormal)
+    assert auroc(normal.exp(), abnormal.exp()) == auroc(normal, abnormal)
     # Scores far outside [0, 1] do not saturate.
-    assert measure(1e6 * normal + 1e9, 1e6 * abnormal + 1e9) == measure(normal, abnormal)
+    assert auroc(1e6 * normal + 1e9, 1e6 * abnormal + 1e9) == auroc(normal, abnormal)
 
 
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int64])
-def test_detection_metrics_accept_any_dtype_and_return_floats(measure, dtype):
+def test_auroc_accepts_any_dtype_and_returns_float(dtype):
     normal, abnormal = (s.to(dtype) for s in sample_scores(6, levels=1))
-    expected = measure(normal.double(), abnormal.double())
+    expected = auroc(normal.double(), abnormal.double())
     if dtype.is_floating_point:
         normal = normal.requires_grad_()
-    assert type(measure(normal, abnormal)) is float and measure(normal, abnormal) == expected
+    assert type(auroc(normal, abnormal)) is float and auroc(normal, abnormal) == expected
 
 
-def test_detection_metrics_handle_infinite_scores_and_signed_zeros():
+def test_auroc_handles_infinite_scores_and_signed_zeros():
     inf = torch.inf
     assert auroc(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == (3 - 0.5 + 1 + 0.5) / 6
-    assert aupr(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == 0.5
-    assert fpr_at_tpr(torch.tensor([0.0, -inf]), torch.tensor([-0.0, inf])) == 0.5
 
 
-@pytest.mark.parametrize("measure", [auroc, aupr, fpr_at_tpr])
-def test_detection_metrics_reject_invalid_input(measure):
+def test_auroc_rejects_invalid_input():
     good = torch.ones(3)
     nan = torch.tensor([torch.nan])
     for bad, message in [
@@ -110,12 +74,9 @@ def test_detection_metrics_reject_invalid_input(measure):
         (nan, "1 of 1"),
     ]:
         with pytest.raises(ValueError, match=message):
-            measure(good, bad)
+            auroc(good, bad)
         with pytest.raises(ValueError, match=message):
-            measure(bad, good)
-    for tpr in (0, 1.1):
-        with pytest.raises(ValueError, match="tpr is a share"):
-            fpr_at_tpr(good, good, tpr)
+            auroc(bad, good)
 
 
 @pytest.mark.parametrize("levels", [None, 1, 3])
@@ -211,8 +172,7 @@ def test_detection_metrics_on_gpu_match_cpu(accelerator):
     normal, abnormal = sample_scores(2, levels=3)
     correct = normal > 0
     there, abnormal_there, correct_there = (t.to(accelerator) for t in (normal, abnormal.float(), correct))
-    for measure in (auroc, aupr, fpr_at_tpr):
-        assert measure(there, abnormal_there) == measure(normal, abnormal.float())
+    assert auroc(there, abnormal_there) == auroc(normal, abnormal.float())
     assert torch.equal(risk_coverage(there, correct_there).risk, risk_coverage(normal, correct).risk)
     interval = bootstrap_interval(auroc, there, abnormal, paired=False, n_resamples=20)
     assert interval == bootstrap_interval(auroc, normal, abnormal, paired=False, n_resamples=20)

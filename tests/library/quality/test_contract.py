@@ -23,8 +23,6 @@ QUALITIES = {
     "ms_ssim": (lambda m, x, r: e.ms_ssim(x, r, scales=1), False),
     "haarpsi": (lambda m, x, r: e.haarpsi(x, r), False),
     "gradient_distance": (lambda m, x, r, **k: e.gradient_distance(m, x, r, **k), True),
-    "gradient_quality of cosines": (lambda m, x, r, **k: e.gradient_quality(m, x, r, metric="cosine", **k), True),
-    "gradient_quality": (lambda m, x, r, **k: e.gradient_quality(m, x, r, **k), True),
     "change_norm": (lambda m, x, r, **k: e.reconstruction_gradient_norm(m, x, **k), True),
     "gradient_alignment": (
         lambda m, x, r, **k: e.gradient_alignment(m, x, e.mean_reconstruction_gradient(m, r), **k),

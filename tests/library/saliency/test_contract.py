@@ -37,7 +37,6 @@ def pooled(assert_unchanged):
 MAPS = {
     "implicit_saliency": lambda m, x, **k: saliency.implicit_saliency(m, x, "stem", **k),
     "implicit_saliency product": lambda m, x, **k: saliency.implicit_saliency(m, x, m.maps, times_activation=True, **k),
-    "local_loss": lambda m, x, **k: saliency.local_loss(m, x, "maps", **k),
     "local_mismatch": lambda m, x, **k: saliency.local_mismatch(m, x, "maps", **k),
     "spectral_residual": lambda m, x, **k: saliency.spectral_residual(x, **k),
 }

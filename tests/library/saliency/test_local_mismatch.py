@@ -1,9 +1,10 @@
-"""Local loss and local mismatch, compared with loops over positions, and on an array with a known odd sign."""
+"""Local mismatch, compared with a loop over positions, and on an array with a known odd sign."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from experiments.saliency import local_loss
 from tutorial_lib import data, models
 from tutorial_lib import gradients as g
 from tutorial_lib import saliency as E
@@ -40,12 +41,12 @@ def naive(model, x, expected):
     ]
 
 
-def test_local_loss_and_mismatch_match_loop_over_positions(pooled):
+def test_local_mismatch_and_loss_match_loop_over_positions(pooled):
     x = torch.rand(3, 3, 8, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
         p = pooled(x).softmax(1)
     loss, size = naive(pooled, x, p)
-    torch.testing.assert_close(E.local_loss(pooled, x, "1"), loss, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(local_loss(pooled, x, "1"), loss, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(E.local_mismatch(pooled, x, "1"), size, rtol=1e-9, atol=1e-12)
 
 
@@ -63,20 +64,21 @@ def test_local_mismatch_is_zero_for_uniform_image(pooled):
     assert E.local_mismatch(pooled, x, "1").abs().max() < 1e-12
 
 
-def test_local_loss_and_mismatch_find_the_odd_sign():
+def test_local_mismatch_and_loss_find_the_odd_sign():
     model = models.load("signs/classifier")
     arrays = data.odd_one_out_arrays("class", 6, generator=torch.Generator().manual_seed(11))
-    for f in (E.local_loss, E.local_mismatch):
+    for f in (local_loss, E.local_mismatch):
         cells = f(model, arrays.images, "block3").view(6, 3, 48, 3, 48).mean((2, 4)).flatten(1)
         assert (cells.argmax(1) == arrays.odd_index).sum() >= 5
 
 
-@pytest.mark.parametrize("f", [E.local_loss, E.local_mismatch])
-def test_local_loss_and_mismatch_reject_invalid_input(f, pooled):
+def test_local_mismatch_rejects_invalid_input(pooled):
     x = torch.linspace(0, 1, 3 * 3 * 8 * 8, dtype=torch.float64).view(3, 3, 8, 8)
     # A nonlinearity that is the same at every position is accepted; a convolution over several positions is rejected.
-    assert f(pooled, x, "0").shape == (3, 8, 8)
+    assert E.local_mismatch(pooled, x, "0").shape == (3, 8, 8)
     with pytest.raises(ValueError, match="not the same at every position"):
-        f(models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2")
+        E.local_mismatch(
+            models.load("signs/classifier").double(), torch.zeros(1, 3, 48, 48, dtype=torch.float64), "block2"
+        )
     with pytest.raises(ValueError, match=r"expected x: floats \(N, C, H, W\)"):
-        f(pooled, x[0], "1")
+        E.local_mismatch(pooled, x[0], "1")

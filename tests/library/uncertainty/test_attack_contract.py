@@ -12,8 +12,7 @@ from tutorial_lib import uncertainty as u
 ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.05, **k),
     "fgsm in L2": lambda m, x, y, **k: u.fgsm(m, x, y, eps=0.5, norm=2, **k),
-    "bim": lambda m, x, y, **k: u.bim(m, x, y, eps=0.05, n_steps=4, **k),
-    "bim, the first": lambda m, x, y, **k: u.bim(m, x, y, eps=0.2, alpha=0.004, n_steps=12, return_point="first", **k),
+    "bim": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.05, n_steps=4, random_start=False, **k),
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.05, n_steps=4, generator=seeded(), **k),
     "pgd in L2": lambda m, x, y, **k: u.pgd(m, x, y, eps=0.3, norm=2, n_steps=3, generator=seeded(), **k),
     "deepfool": u.deepfool,
@@ -162,5 +161,5 @@ def test_attack_on_gpu_matches_cpu(attack, model, images, correct_labels, assert
 
 
 def test_attack_functions_have_docstring_examples():
-    for name in ("fgsm", "bim", "pgd", "deepfool", "carlini_wagner", "random_noise", "attack_success"):
+    for name in ("fgsm", "pgd", "deepfool", "carlini_wagner", "random_noise", "attack_success"):
         assert name in u.__all__ and ">>> " in getattr(u, name).__doc__, name

@@ -1,4 +1,4 @@
-"""FGSM, BIM and PGD: naive loops, peer libraries, budgets and bounds, and which point of a path is returned."""
+"""FGSM, BIM and PGD: naive loops, peer libraries, budgets and bounds."""
 
 import copy
 import math
@@ -9,9 +9,14 @@ from torch import nn
 
 from tests.library.uncertainty._peers import import_peer, seeded
 from tutorial_lib import uncertainty as u
-from tutorial_lib.uncertainty.perturbations import random_start_point
+from tutorial_lib.uncertainty.attacks import random_start_point
 
 EPS, STEP = 0.06, 0.02
+
+
+def bim(model, x, y=None, **options):
+    """Return the images of the basic iterative method, which is PGD from the images themselves."""
+    return u.pgd(model, x, y, random_start=False, **options)
 
 
 def naive_bim(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
@@ -34,7 +39,7 @@ def naive_bim(model, x, y, eps, step, steps, norm=math.inf, bounds=(0.0, 1.0)):
 @pytest.mark.parametrize("steps", [1, 4])
 def test_bim_matches_naive_loop(norm, eps, step, steps, model, images, correct_labels):
     expected = naive_bim(model, images, correct_labels, eps, step, steps, float(norm))
-    adversarial = u.bim(model, images, correct_labels, eps=eps, alpha=step, n_steps=steps, norm=norm)
+    adversarial = bim(model, images, correct_labels, eps=eps, alpha=step, n_steps=steps, norm=norm)
     torch.testing.assert_close(adversarial, expected, rtol=0, atol=1e-12)
 
 
@@ -43,20 +48,14 @@ def test_fgsm_matches_naive_loop_and_one_step_bim(norm, model, images, correct_l
     expected = naive_bim(model, images, correct_labels, EPS, EPS, 1, float(norm))
     adversarial = u.fgsm(model, images, correct_labels, eps=EPS, norm=norm)
     torch.testing.assert_close(adversarial, expected, rtol=0, atol=1e-12)
-    assert torch.equal(u.bim(model, images, correct_labels, eps=EPS, alpha=EPS, n_steps=1, norm=norm), adversarial)
-
-
-def test_pgd_without_random_start_equals_bim(model, images, correct_labels):
-    assert torch.equal(
-        u.pgd(model, images, correct_labels, eps=EPS, random_start=False), u.bim(model, images, correct_labels, eps=EPS)
-    )
+    assert torch.equal(bim(model, images, correct_labels, eps=EPS, alpha=EPS, n_steps=1, norm=norm), adversarial)
 
 
 def test_fgsm_bim_and_pgd_match_torchattacks(model, images, correct_labels):
     torchattacks = import_peer("torchattacks")
     made = {
         u.fgsm(model, images, correct_labels, eps=EPS): torchattacks.FGSM(model, eps=EPS),
-        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7): torchattacks.BIM(
+        bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7): torchattacks.BIM(
             model, eps=EPS, alpha=STEP, steps=7
         ),
         u.pgd(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7, random_start=False): torchattacks.PGD(
@@ -75,7 +74,7 @@ def test_bim_matches_foolbox(model, images, correct_labels):
     attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=STEP, steps=7, random_start=False)
     adversarial = attack.run(theirs, images, foolbox.criteria.Misclassification(correct_labels), epsilon=EPS)
     torch.testing.assert_close(
-        u.bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), adversarial, rtol=0, atol=1e-12
+        bim(model, images, correct_labels, eps=EPS, alpha=STEP, n_steps=7), adversarial, rtol=0, atol=1e-12
     )
 
 
@@ -83,8 +82,7 @@ def test_bim_matches_foolbox(model, images, correct_labels):
 
 ATTACKS = {
     "fgsm": lambda m, x, y, **k: u.fgsm(m, x, y, **k),
-    "bim": lambda m, x, y, **k: u.bim(m, x, y, **k),
-    "bim first": lambda m, x, y, **k: u.bim(m, x, y, return_point="first", n_steps=5, **k),
+    "bim": bim,
     "pgd": lambda m, x, y, **k: u.pgd(m, x, y, generator=seeded(), **k),
 }
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -123,7 +121,7 @@ def test_bim_returns_input_for_constant_model(norm, images, assert_unchanged):
     blind = nn.Sequential(nn.Flatten(), nn.Linear(432, 5)).double()
     nn.init.zeros_(blind[1].weight)
     assert_unchanged(blind)
-    assert torch.equal(u.bim(blind, images, 0, eps=EPS, norm=norm), images)
+    assert torch.equal(bim(blind, images, 0, eps=EPS, norm=norm), images)
 
 
 def test_random_noise_has_requested_norm_and_random_direction(images):
@@ -141,18 +139,7 @@ def test_random_noise_has_requested_norm_and_random_direction(images):
     assert torch.equal(u.random_noise(x[:2], eps=EPS), u.random_noise(x, eps=EPS)[:2])
 
 
-# The point of the path that is returned.
-
-
-def test_bim_first_point_is_first_success_of_naive_loop(model, images, correct_labels):
-    adversarial = u.bim(model, images, correct_labels, eps=0.3, alpha=0.004, n_steps=20, return_point="first")
-    paths = torch.stack([images] + [naive_bim(model, images, correct_labels, 0.3, 0.004, t) for t in range(1, 21)])
-    misclassified = torch.stack([model(at).argmax(1) != correct_labels for at in paths])
-    first = torch.where(misclassified.any(0), misclassified.double().argmax(0), 20)
-    assert len(first.unique()) >= 3 and misclassified.any(0).sum() >= 3, (
-        "the images should need different numbers of steps"
-    )
-    torch.testing.assert_close(adversarial, paths[first, torch.arange(5)], rtol=0, atol=1e-12)
+# The random start.
 
 
 @pytest.mark.parametrize("norm", ["inf", 2])
@@ -181,14 +168,14 @@ def test_pgd_is_seeded(model, images, correct_labels):
 def test_gradient_attacks_without_labels_use_clean_predictions(model, images, correct_labels):
     for attack in ATTACKS.values():
         assert torch.equal(attack(model, images, None, eps=EPS), attack(model, images, correct_labels, eps=EPS))
-    assert torch.equal(u.bim(model, images, 3, eps=EPS), u.bim(model, images, torch.full((5,), 3), eps=EPS))
+    assert torch.equal(bim(model, images, 3, eps=EPS), bim(model, images, torch.full((5,), 3), eps=EPS))
 
 
 def test_attack_success_counts_only_correctly_classified_images(model, images, correct_labels):
     y = correct_labels.clone()
     y[0] = (y[0] + 1) % 10
     adversarial = images.clone()
-    adversarial[:3] = u.bim(model, images, correct_labels, eps=0.3)[:3]
+    adversarial[:3] = bim(model, images, correct_labels, eps=0.3)[:3]
     lost = model(adversarial).argmax(1) != correct_labels
     assert lost[:3].all() and not lost[3:].any()
     counts, fell = u.attack_success(model, images, adversarial, y)
@@ -207,9 +194,8 @@ def test_attack_success_counts_only_correctly_classified_images(model, images, c
         (lambda m, x: u.fgsm(m, x, eps=0.1, norm="max"), "norm is 'inf'"),
         (lambda m, x: u.fgsm(m, x, torch.arange(4), eps=0.1), "bound to 4 rows, x has 5 samples"),
         (lambda m, x: u.fgsm(m, x, torch.full((5,), 10), eps=0.1), "labels must lie in 0…9"),
-        (lambda m, x: u.bim(m, x, eps=0.1, n_steps=0), "n_steps must be a whole number above 0"),
+        (lambda m, x: bim(m, x, eps=0.1, n_steps=0), "n_steps must be a whole number above 0"),
         (lambda m, x: u.fgsm(m, x, eps=-0.1), "eps must be a finite number of at least 0"),
-        (lambda m, x: u.bim(m, x, eps=0.1, return_point="best"), "unknown return_point"),
         (lambda m, x: u.attack_success(m, x, x[1:]), "must have the shape of x"),
         (lambda m, x: u.random_noise(x, eps=torch.ones(3)), "one number for all images or one per image"),
     ],

@@ -339,7 +339,7 @@ def test_deepfool_and_carlini_wagner_reject_invalid_input(call, message, model, 
 
 def test_deepfool_and_carlini_wagner_perturb_less_than_bim(model, images, correct_labels):
     """Minimal attacks stop at the boundary; an attack with a budget continues, and becomes more confident."""
-    budget = u.bim(model, images, correct_labels, eps=0.1)
+    budget = u.pgd(model, images, correct_labels, eps=0.1, random_start=False)
     budget_loss = g.objective_values(model, budget, g.cross_entropy(correct_labels))
     assert (u.attack_success(model, images, budget, correct_labels)[1]).all()
     for minimal in (u.deepfool(model, images, correct_labels), u.carlini_wagner(model, images, correct_labels)):

@@ -1,22 +1,10 @@
-"""Open-set recognition: proxy unknown classes, a threshold from normal images alone, and the predictions."""
+"""Open-set recognition: a threshold from normal images alone, and the predictions."""
 
 import pytest
 import torch
 
 from tutorial_lib.metrics import accuracy, macro_f1
-from tutorial_lib.uncertainty import msp_score, open_set_predict, split_pseudo_unknown_classes, threshold_at_tpr
-
-
-@pytest.mark.parametrize("classes, unknown", [(2, 1), (14, 4), (10, 9)])
-def test_split_pseudo_unknown_classes_is_a_random_partition(classes, unknown):
-    splits = [
-        split_pseudo_unknown_classes(classes, unknown, generator=torch.Generator().manual_seed(seed))
-        for seed in range(12)
-    ]
-    for known, playing in splits:
-        assert sorted(known.tolist() + playing.tolist()) == list(range(classes)) and len(playing) == unknown
-        assert known.tolist() == sorted(known.tolist())
-    assert len({tuple(playing.tolist()) for _, playing in splits}) > 1
+from tutorial_lib.uncertainty import msp_score, open_set_predict, threshold_at_tpr
 
 
 @pytest.mark.parametrize("n", [1, 7, 20, 100, 137])
@@ -46,9 +34,6 @@ def test_open_set_predict_assigns_rejected_samples_to_extra_class():
 
 
 def test_open_set_functions_reject_invalid_input():
-    for bad in (0, 5, 6):
-        with pytest.raises(ValueError, match="unknown must be at least 1"):
-            split_pseudo_unknown_classes(5, bad)
     for rate in (0, 1.1):
         with pytest.raises(ValueError, match="pass_rate must be above 0"):
             threshold_at_tpr(torch.ones(3), rate)

@@ -60,8 +60,13 @@ from tutorial_course.findings.ch1.sequential_training import (
     query_table,
     switch_means,
 )
+from tutorial_course.findings.ch1.toy_surfaces import SURFACES, ToySurface, classify_trajectory, quadratic
 
 __all__ = [
+    "SURFACES",
+    "ToySurface",
+    "classify_trajectory",
+    "quadratic",
     "BatchNoise",
     "Estimate",
     "Reliability",

@@ -1,5 +1,6 @@
 """The numbers behind the sentences of chapter 4."""
 
+from tutorial_course.findings.ch4.logistic_fit import logistic_fit
 from tutorial_course.findings.ch4.quality import (
     HueMismatch,
     correlation_table,
@@ -19,14 +20,17 @@ from tutorial_course.findings.ch4.saliency import (
     rescale,
     stored_interval,
 )
+from tutorial_course.findings.ch4.steiger import CorrelationTest, steiger_test
 from tutorial_course.findings.intervals import Interval, mean_interval, proportion_interval
 
 __all__ = [
+    "CorrelationTest",
     "HueMismatch",
     "Interval",
     "correlation_table",
     "fixation_scores",
     "hue_mismatch",
+    "logistic_fit",
     "map_shares",
     "mean_interval",
     "metric_changes",
@@ -36,6 +40,7 @@ __all__ = [
     "protocol",
     "rated_scores",
     "rescale",
+    "steiger_test",
     "stored_correlation",
     "stored_difference",
     "stored_interval",

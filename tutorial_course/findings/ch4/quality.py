@@ -7,11 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tutorial_course.findings.ch4.logistic_fit import logistic_fit
 from tutorial_course.findings.core import markdown_table
 from tutorial_course.findings.intervals import Interval, mean_interval
 from tutorial_course.widgets.markdown import MarkdownText
 from tutorial_lib.data import QualityDataset
-from tutorial_lib.metrics import krcc, logistic_fit, plcc, rmse, srcc
+from tutorial_lib.metrics import krcc, plcc, rmse, srcc
 
 
 class HueMismatch(NamedTuple):

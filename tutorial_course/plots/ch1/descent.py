@@ -8,11 +8,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tutorial_course.findings.ch1.toy_surfaces import ToySurface
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, with_alt_text
-from tutorial_lib.foundations import ToySurface
 
 LOSS_TICKS = (0.03, 0.1, 0.3, 1, 2)
-# The results of foundations.classify_trajectory in words.
+# The results of findings.classify_trajectory in words.
 OUTCOMES = {
     "settles": "converges",
     "creeps": "converges slowly or fluctuates",

@@ -7,6 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from tutorial_course.findings.ch4.logistic_fit import logistic_fit
 from tutorial_course.plots.core import (
     PALETTE,
     FigureWithAltText,
@@ -19,7 +20,6 @@ from tutorial_course.plots.core import (
     with_alt_text,
 )
 from tutorial_lib.data import QualityDataset
-from tutorial_lib.metrics import logistic_fit
 from tutorial_lib.quality import UNIQUEQuality, ssim_map
 
 LINES = [(color, dashes) for dashes in ("-", "--") for color in PALETTE]  # a style per kind of distortion

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, to_image_array, with_alt_text
 from tutorial_course.widgets import interactive_figure
 from tutorial_lib.data import SEVERITIES, corrupt
-from tutorial_lib.quality import compare_gradients, haarpsi, psnr, ssim, ssim_map
+from tutorial_lib.gradients import per_sample_gradients, reconstruction_mse
+from tutorial_lib.gradients.layers import parameters_by_layer
+from tutorial_lib.quality import haarpsi, psnr, ssim, ssim_map
 
 
 def quality_meter(network: nn.Module, references: Mapping[str, Tensor]):
@@ -36,6 +39,25 @@ def quality_meter(network: nn.Module, references: Mapping[str, Tensor]):
     )
 
 
+def layer_distances(network: nn.Module, x: Tensor, r: Tensor) -> Tensor:
+    """Return the gradient distance of one image in each layer; their mean is ``quality.gradient_distance``.
+
+    Args:
+        network: an autoencoder.
+        x: the distorted image (1, 3, H, W).
+        r: its reference, like x.
+
+    Returns:
+        ‖g_l(x) − g_l(r)‖ / ‖g_l(r)‖ for each layer l, (L,).
+    """
+    g, g_r = (per_sample_gradients(network, image, reconstruction_mse(image)) for image in (x, r))
+    distances = []
+    for names in parameters_by_layer(network, None).values():
+        of_x, of_r = (torch.cat([gradients[name].flatten() for name in names]) for gradients in (g, g_r))
+        distances.append((of_x - of_r).norm() / of_r.norm())
+    return torch.stack(distances)
+
+
 def meter_figure(network: nn.Module, x: Tensor, r: Tensor, title: str) -> FigureWithAltText:
     """Return a figure of a distorted image, its error, its local SSIM, and the gradient distance of each layer.
 
@@ -48,8 +70,7 @@ def meter_figure(network: nn.Module, x: Tensor, r: Tensor, title: str) -> Figure
     Returns:
         The figure.
     """
-    comparison = compare_gradients(network, x, r)
-    distance = (comparison.distance / comparison.reference_norm)[0].cpu()
+    distance = layer_distances(network, x, r).cpu()
     similarity = pad(ssim_map(x, r).clamp(0, 1), (5,) * 4, value=1.0)
     error = 1 - (4 * (x - r).abs().mean(1)).clamp(0, 1)
     numbers = (

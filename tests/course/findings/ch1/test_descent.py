@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from tutorial_course.findings import ch1 as findings
-from tutorial_lib.foundations import quadratic
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
 def test_measured_stability_limit_is_formula(momentum):
-    surface = quadratic(torch.diag(torch.tensor([1.0, 5.0])).double())
+    surface = findings.quadratic(torch.diag(torch.tensor([1.0, 5.0])).double())
     formula = 2 * (1 + momentum) / 5
     rates = formula * torch.linspace(0.98, 1.02, 201).double()
     test = findings.measure_stability(surface, torch.zeros(2).double(), rates, momentum=momentum, n_steps=600)
@@ -19,7 +18,9 @@ def test_measured_stability_limit_is_formula(momentum):
 
 def test_measure_stability_requires_a_rate_beyond_the_limit():
     with pytest.raises(ValueError, match="pass larger ones"):
-        findings.measure_stability(quadratic(torch.eye(2).double()), torch.zeros(2).double(), torch.ones(1).double())
+        findings.measure_stability(
+            findings.quadratic(torch.eye(2).double()), torch.zeros(2).double(), torch.ones(1).double()
+        )
 
 
 def test_minibatch_noise_matches_direct_computation_and_theory():

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from tutorial_course.findings.ch1 import Estimate, Reliability
+from tutorial_course.findings.ch1 import SURFACES, Estimate, Reliability
 from tutorial_course.plots import ch1 as figures
-from tutorial_lib.foundations import SURFACES
 
 
 def lines(axis):

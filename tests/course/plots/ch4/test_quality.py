@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from tutorial_course.plots import ch4 as figures
-from tutorial_course.plots.ch4.quality_meter import meter_figure
+from tutorial_course.plots.ch4.quality_meter import layer_distances, meter_figure
 from tutorial_lib import quality
 from tutorial_lib.data import make_distortion_dataset
+from tutorial_lib.gradients import layer_names
 from tutorial_lib.models import SignAutoencoder
 
 ALT = "A figure of a test."
@@ -76,6 +77,13 @@ def test_no_reference_figure_divides_by_the_undistorted_mean():
     error, norm, alignment = figures.no_reference_figure(clean, {"noise": levels}).figure.axes
     assert list(error.lines[0].get_ydata()) == [1, 2] and list(norm.lines[0].get_ydata()) == [1, 0.5]
     assert list(alignment.lines[0].get_ydata()) == pytest.approx([0.6, 0.1])
+
+
+def test_layer_distances_average_to_the_gradient_distance_of_the_library():
+    network, r = SignAutoencoder(), torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    distances = layer_distances(network, r.flip(3), r)
+    assert len(distances) == len(layer_names(network))
+    torch.testing.assert_close(distances.mean()[None], quality.gradient_distance(network, r.flip(3), r))
 
 
 def test_meter_figure_names_the_measures():

@@ -1,4 +1,4 @@
-"""Statistical comparison of quality metrics on the same images: outlier ratio, and a test for two correlations."""
+"""A test for the difference of two correlations with the same opinions, for the comparison of quality metrics."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from tutorial_lib._validation import convert_arguments
-from tutorial_lib.metrics.correlation import plcc
+from tutorial_lib.metrics import plcc
 
 
 class CorrelationTest(NamedTuple):
@@ -23,7 +22,6 @@ class CorrelationTest(NamedTuple):
     p: float
 
 
-@convert_arguments
 def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
     """Return Steiger's test for two correlations with the same opinions.
 
@@ -46,13 +44,6 @@ def steiger_test(a: Tensor, b: Tensor, opinions: Tensor) -> CorrelationTest:
 
     References:
         Steiger, Psychological Bulletin 87(2), 1980, doi:10.1037/0033-2909.87.2.245.
-
-    Example:
-        >>> import torch
-        >>> t = torch.arange(30.)
-        >>> test = steiger_test(t + t.sin(), t + 20 * (3 * t).sin(), t)
-        >>> test.difference > 0.1, test.p < 0.01
-        (True, True)
     """
     r_a, r_b, r = plcc(a, opinions), plcc(b, opinions), plcc(a, b)
     if len(opinions) < 4:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tutorial_lib.metrics import plcc, steiger_test
+from tutorial_course.findings.ch4 import steiger_test
+from tutorial_lib.metrics import plcc
 
 
 def sample_correlated_scores(generator, n, noise_a, noise_b, shared):

@@ -1,4 +1,4 @@
-"""Toy loss surfaces with two parameters, for experiments with gradient descent.
+"""Toy loss surfaces with two parameters, and the classification of descent paths on them, for section 1.3.
 
 Each surface is scaled so that the largest curvature at its minimum is 20. The same learning rate therefore means the
 same on all of them, and the stability limit of gradient descent near the minimum is 2/20.
@@ -6,13 +6,12 @@ same on all of them, and the stability limit of gradient descent near the minimu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes, convert_arguments
+from tutorial_lib.foundations.gradient_descent import SurfaceFunction
 
 MAX_CURVATURE = 20.0  # λ_max of the Hessian at the minimum of every surface
 
@@ -28,38 +27,23 @@ class ToySurface(NamedTuple):
         plot_limits: limits for a figure, first of θ₁ and then of θ₂, each (lowest, highest).
     """
 
-    loss: Callable[[Tensor], Tensor]
+    loss: SurfaceFunction
     start: tuple[float, float]
     minimum: tuple[float, float]
     min_value: float
     plot_limits: tuple[tuple[float, float], tuple[float, float]]
 
 
-@convert_arguments
-def quadratic(H: Tensor) -> Callable[[Tensor], Tensor]:
+def quadratic(H: Tensor) -> SurfaceFunction:
     """Return the quadratic surface L(θ) = ½ θᵀHθ.
 
     Args:
-        H: the Hessian (d, d), symmetric, floats.
+        H: the Hessian (d, d), symmetric.
 
     Returns:
         A differentiable function (N, d) -> (N,).
-
-    Raises:
-        ValueError: H is not square, or the function is called with points of another dimension.
-
-    Example:
-        >>> quadratic(torch.diag(torch.tensor([1., 20.])))(torch.tensor([[2., 1.]]))
-        tensor([12.])
     """
-    check_shapes(H=(H, "floats d d"))
-
-    @convert_arguments
-    def loss(theta: Tensor) -> Tensor:
-        check_shapes(H=(H, "floats d d"), theta=(theta, "floats N d"))
-        return torch.einsum("ni,ij,nj->n", theta, H.to(theta), theta) / 2
-
-    return loss
+    return lambda theta: torch.einsum("ni,ij,nj->n", theta, H, theta) / 2
 
 
 def valley(theta: Tensor) -> Tensor:
@@ -109,31 +93,41 @@ def rosenbrock(theta: Tensor) -> Tensor:
     return MAX_CURVATURE / (26 + 656**0.5) * ((1 - x) ** 2 + 5 * (y - x**2) ** 2)
 
 
-def beale(theta: Tensor) -> Tensor:
-    """Return the values of Beale's function, Σₖ (cₖ − θ₁ + θ₁ θ₂ᵏ)², scaled.
-
-    c = 1.5, 2.25, 2.625. The surface is nearly flat far from its minimum.
-
-    Args:
-        theta: points (N, 2), floats.
-
-    Returns:
-        Values (N,), ≥ 0; the minimum is 0 at (3, ½).
-
-    References:
-        Beale, 1958, On an iterative method for finding a local minimum of a function of more than one variable.
-    """
-    x, y = theta.unbind(-1)
-    residuals = torch.stack([c - x + x * y**k for k, c in ((1, 1.5), (2, 2.25), (3, 2.625))])
-    # The Hessian at (3, ½) is 2JᵀJ, where the rows of J are (−1/2, 3), (−3/4, 3), (−7/8, 9/4).
-    trace, determinant = 2 * (1.578125 + 23.0625), 4 * (1.578125 * 23.0625 - 5.71875**2)
-    max_curvature = trace / 2 + (trace**2 / 4 - determinant) ** 0.5
-    return MAX_CURVATURE / max_curvature * residuals.square().sum(0)
-
-
 SURFACES = {
     "valley": ToySurface(valley, (-1.6, 0.5), (0.0, 0.0), 0.0, ((-2, 2), (-1.1, 1.1))),
     "saddle": ToySurface(saddle, (0.9, 0.02), (0.0, 1.0), -2.5, ((-1.3, 1.3), (-1.5, 1.5))),
     "Rosenbrock": ToySurface(rosenbrock, (-1.2, 1.0), (1.0, 1.0), 0.0, ((-1.9, 1.9), (-0.9, 2.4))),
-    "Beale": ToySurface(beale, (1.0, 1.4), (3.0, 0.5), 0.0, ((-0.5, 4.5), (-1.5, 1.8))),
 }
+
+
+def classify_trajectory(surface: SurfaceFunction, path: Tensor, *, minimum: float = 0.0, rtol: float = 0.01) -> str:
+    """Return one word for the behavior of a descent path.
+
+    - ``"diverges"``: the whole last tenth of the path is higher than the start, or the path is not finite;
+    - ``"settles"``: the whole last tenth lies within ``rtol`` of the total decrease above the minimum;
+    - ``"zigzags"``: neither, and most steps turn by more than 90° from the step before;
+    - ``"creeps"``: neither, and most steps continue in the same direction.
+
+    Args:
+        surface: L, a function (N, d) -> (N,).
+        path: θ(0) … θ(T − 1), (T, d), T ≥ 3.
+        minimum: lowest value of the surface.
+        rtol: how close to the minimum a path has to end, as a share of the decrease from the start to the minimum.
+
+    Returns:
+        ``"diverges"``, ``"settles"``, ``"zigzags"`` or ``"creeps"``.
+
+    Raises:
+        ValueError: the path is not (T, d), or has fewer than three points.
+    """
+    if path.dim() != 2 or len(path) < 3:
+        raise ValueError(f"a path must be (T, d), of at least three points, not {tuple(path.shape)}")
+    height = surface(path) - minimum
+    last = height[-max(1, len(path) // 10) :]
+    if not path.isfinite().all() or not last.min() <= height[0]:
+        return "diverges"
+    if (last <= rtol * height[0]).all():
+        return "settles"
+    steps = path.diff(dim=0)
+    reversals = (steps[1:] * steps[:-1]).sum(1) < 0
+    return "zigzags" if reversals.float().mean() > 0.5 else "creeps"

@@ -6,7 +6,6 @@ import warnings
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tests._reference import per_sample_gradients_by_loop
@@ -198,28 +197,6 @@ def test_deep_ensemble_of_one_has_zero_mutual_information(signs, images, assert_
     torch.testing.assert_close(both.probabilities, (signs(images).softmax(1) + other(images).softmax(1)).detach() / 2)
 
 
-def test_mc_dropout_matches_masks_on_the_features(signs, images):
-    generator = torch.Generator().manual_seed(4)
-    masks = torch.rand(6, 16, generator=generator) >= 0.3
-    _, h = g.penultimate_features(signs, images)
-    z = torch.stack([(h * m / 0.7) @ signs.head.weight.T + signs.head.bias for m in masks]).detach()
-    result = u.mc_dropout(signs, images, p=0.3, n_samples=6, generator=torch.Generator().manual_seed(4))
-    for a, b in zip(result, u.decompose_uncertainty(z), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-14)
-    without_dropout = u.mc_dropout(signs, images, p=0.0, n_samples=3)
-    assert (without_dropout.mutual_information.abs() < 1e-14).all()
-    torch.testing.assert_close(
-        without_dropout.predictive_entropy, u.entropy_score(signs(images).detach()), rtol=1e-10, atol=0
-    )
-
-
-def test_mc_dropout_supports_linear_layer_without_bias(assert_unchanged):
-    with torch.random.fork_rng([]):
-        model = nn.Linear(4, 3, bias=False).double()
-    assert_unchanged(model)
-    assert u.mc_dropout(model, torch.ones(2, 4, dtype=torch.float64)).mutual_information.min() > 0
-
-
 @pytest.mark.parametrize(
     "broken, message",
     [
@@ -238,9 +215,6 @@ def test_mc_dropout_supports_linear_layer_without_bias(assert_unchanged):
         (lambda m, x: u.odin_score(m, x, temperature=0.0), "temperature must be above zero"),
         (lambda m, x: u.decompose_uncertainty(torch.ones(2, 3)), r"\(T, N, C\)"),
         (lambda m, x: u.deep_ensemble([], x), "at least one model"),
-        (lambda m, x: u.mc_dropout(m, x, p=1.0), r"a rate p in \[0, 1\)"),
-        (lambda m, x: u.mc_dropout(m, x, n_samples=0), "n_samples ≥ 1"),
-        (lambda m, x: u.mc_dropout(nn.Flatten(), x), "do not come straight from a Linear"),
     ],
 )
 def test_logit_odin_and_ensemble_scores_reject_invalid_input(broken, message, signs, images):
