@@ -76,13 +76,12 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
     """
     _check_model_and_samples(model, x)
     token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get() and check_independence)
-    # Without this module nothing is compiled, and its import would take seconds.
-    can_be_compiled = "torch._dynamo" in sys.modules
     try:
         with (
             restore_global_state(x.device),
             restore_weights(model),
-            torch.compiler.set_stance("force_eager") if can_be_compiled else nullcontext(),
+            # Without this module nothing is compiled, and its import would take seconds.
+            torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext(),
             # A cached weight does not depend on the parameters any more.
             mock.patch.object(parametrize, "_cache_enabled", 0),
             torch.inference_mode(False),

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib._tensor_ops import check_several_logits
-from tutorial_lib._validation import check_choice, check_range, convert_arguments, promote_to_float32
+from tutorial_lib._validation import check_range, convert_arguments, promote_to_float32
 from tutorial_lib.gradients._context import CAUSES, NO_PATH, differentiate, translate_errors
 
 # One class, or a class of each sample; None is the predicted class.
@@ -175,7 +175,7 @@ class Objective:
         return differentiate(self.resolve(outputs, needs_gradient=True)(outputs).sum(), leaf)
 
     def _checked_values(self, outputs: Tensor) -> Tensor:
-        """The values of the objective, one real number per row."""
+        """The values of a resolved objective, one real number per row."""
 
         def message() -> str:
             bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in self.tensors)
@@ -185,7 +185,8 @@ class Objective:
             )
 
         with translate_errors(message):
-            J = self(outputs)
+            # A copy, because the function may write to its argument.
+            J = self.fn(outputs.clone(), *self.bound)
         if not isinstance(J, Tensor) or J.shape != outputs.shape[:1]:
             raise ValueError(
                 f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
@@ -505,11 +506,15 @@ def confounding_label_loss(
         ),
         "softmax": lambda z, y: -y * _log_softmax(z),
     }
-    check_choice(activation, losses, "activation")
-    check_choice(reduction, ("mean", "sum"), "reduction")
+    if activation not in losses or reduction not in ("mean", "sum"):
+        raise ValueError(
+            f"activation is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}"
+        )
     if isinstance(labels, str):
-        check_choice(labels, ("ones", "uniform"), "confounding label")
-    elif labels.is_complex() or labels.dim() not in (1, 2):
+        valid = labels in ("ones", "uniform")
+    else:
+        valid = not labels.is_complex() and labels.dim() in (1, 2)
+    if not valid:
         raise ValueError("labels are 'ones', 'uniform', a real tensor (C,) for all samples, or (N, C)")
 
     @_in_float32
