@@ -1,13 +1,12 @@
 """Batches of samples: run a function on a few at a time, so that memory stays bounded, and broadcast over them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 Result = TypeVar("Result")
 
@@ -56,11 +55,12 @@ def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: A
         >>> run_in_batches(lambda x, y: (x + y, x * y), torch.arange(3), torch.arange(3), batch_size=2)
         (tensor([0, 2, 4]), tensor([0, 1, 4]))
     """
-    pieces = []
     with torch.autocast(x.device.type, enabled=False):  # so that the precision is that of x
-        for rows in batch_slices(max(1, len(x)), batch_size):
-            pieces.append(function(x[rows], *(_select(argument, rows) for argument in row_arguments)))
-    return _concatenate(pieces)
+        pieces = [
+            function(x[rows], *(a[rows] if isinstance(a, Tensor) else a.select(rows) for a in row_arguments))
+            for rows in batch_slices(max(1, len(x)), batch_size)
+        ]
+    return tree_map(lambda *tensors: torch.cat(tensors), *pieces)
 
 
 def broadcast_per_sample(values: Tensor, x: Tensor) -> Tensor:
@@ -147,17 +147,3 @@ def expand_to_samples(value: float | Tensor, x: Tensor) -> Tensor:
         raise ValueError(
             f"expected a number, one sample, or one for each of the samples {tuple(x.shape)}, got {tuple(value.shape)}"
         ) from None
-
-
-def _select(argument: Any, rows: slice) -> Any:
-    """Some rows of an argument."""
-    return argument[rows] if isinstance(argument, Tensor) else argument.select(rows)
-
-
-def _concatenate(pieces: list[Any]) -> Any:
-    """Tensors, or tuples or dictionaries of tensors, concatenated along axis 0."""
-    if isinstance(pieces[0], Tensor):
-        return torch.cat(pieces)
-    if isinstance(pieces[0], dict):
-        return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
-    return tuple(torch.cat(column) for column in zip(*pieces, strict=True))

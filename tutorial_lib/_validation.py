@@ -239,7 +239,7 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
     valid = True
     for tensor, spec in specs.values():
         kind, *axes = spec.split()
-        valid = valid and isinstance(tensor, Tensor) and DTYPE_CHECKS[kind](tensor) and tensor.dim() == len(axes)
+        valid = valid and DTYPE_CHECKS[kind](tensor) and tensor.dim() == len(axes)
         for axis, size in zip(axes, tensor.shape) if valid else ():
             valid = valid and sizes.setdefault(axis, size) == size and (size > 0 or axis == "N")
         valid = valid and (kind != "logits" or tensor.shape[-1] > 1)
@@ -250,11 +250,9 @@ def check_shapes(**specs: tuple[Tensor, str]) -> None:
         raise ValueError("; ".join([f"expected {expected}", f"got {received}", *filter(None, remedies)]))
 
 
-def _remedy(name: str, value: object, spec: str) -> str:
+def _remedy(name: str, value: Tensor, spec: str) -> str:
     """What to do about one argument of another type or number of axes; empty if that is not known."""
     kind, *axes = spec.split()
-    if not isinstance(value, Tensor):
-        return f"pass a tensor: torch.as_tensor({name})"
     if not DTYPE_CHECKS[kind](value):
         bytes_to_floats = " / 255" * (kind in ("floats", "logits") and value.dtype == torch.uint8)
         return f"convert it: {name}{CONVERSIONS[kind]}{bytes_to_floats}"
@@ -399,9 +397,7 @@ def check_classes(outputs: Tensor, classes: Sequence[int] | None) -> list[int]:
     """
     if outputs.dim() != 2:
         raise ValueError(f"classes need outputs of shape (n, C), not {tuple(outputs.shape)}")
-    indices = range(outputs.shape[1]) if classes is None else [c.item() if hasattr(c, "item") else c for c in classes]
-    if not len(indices) or not all(type(c) is int and 0 <= c < outputs.shape[1] for c in indices):
-        raise ValueError(
-            f"classes must lie in 0…{outputs.shape[1] - 1}, be whole numbers, and there must be at least one"
-        )
-    return list(indices)
+    indices = list(range(outputs.shape[1]) if classes is None else classes)
+    if not indices or not all(0 <= c < outputs.shape[1] for c in indices):
+        raise ValueError(f"classes must lie in 0…{outputs.shape[1] - 1}, and there must be at least one; got {indices}")
+    return indices

@@ -10,8 +10,6 @@ function of the outputs, ``(n, …) -> (n,)``, that treats each row alone.
 """
 
 from tutorial_lib.gradients._context import eval_mode
-from tutorial_lib.gradients.batch import loss_and_gradients
-from tutorial_lib.gradients.count_sketch import gradient_sketch
 from tutorial_lib.gradients.forward import fix_predicted_class, model_outputs, objective_values
 from tutorial_lib.gradients.inputs import (
     class_jacobian,
@@ -19,6 +17,7 @@ from tutorial_lib.gradients.inputs import (
     layer_gradient,
     outputs_and_class_gradients,
     outputs_and_input_gradient,
+    reduced_class_jacobian,
 )
 from tutorial_lib.gradients.layers import Layer as Layer
 from tutorial_lib.gradients.layers import (
@@ -47,12 +46,12 @@ from tutorial_lib.gradients.per_sample import (
     class_gradient_gram,
     gradient_norms_from_gram,
     gradient_products,
+    gradient_sketch,
     last_layer_gradient_factors,
     per_sample_gradient_norms,
     per_sample_gradients,
 )
-from tutorial_lib.gradients.reduced_jacobian import reduced_class_jacobian
-from tutorial_lib.gradients.second_order import input_gradient_of_norms
+from tutorial_lib.gradients.second_order import input_gradient_of_norms, loss_and_gradients
 from tutorial_lib.gradients.spatial import SpatialLogits, spatial_gradients, spatial_logits
 
 __all__ = [

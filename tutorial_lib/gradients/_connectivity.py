@@ -1,7 +1,5 @@
 """A gradient of zero is a result only if the variable has no influence, or a path of autograd leads to it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -35,10 +33,10 @@ def check_zero_gradients(model: nn.Module, x: Tensor, gradients: dict[str, Tenso
 
     with torch.enable_grad(), translate_errors(lambda: "the first sample cannot be run alone"):
         expected = outputs(leaves)
-        reached: tuple[Tensor | None, ...] = (None,) * len(leaves)
+        unreached = list(leaves)
         if expected.requires_grad:
-            reached = torch.autograd.grad(expected, list(leaves.values()), torch.ones_like(expected), allow_unused=True)
-    unreached = [name for name, gradient in zip(leaves, reached) if gradient is None]
+            paths = torch.autograd.grad(expected, list(leaves.values()), torch.ones_like(expected), allow_unused=True)
+            unreached = [name for name, gradient in zip(leaves, paths) if gradient is None]
     with torch.no_grad():
         cut = [name for name in unreached if not torch.equal(outputs({name: 1 - 2 * leaves[name]}), expected)]
     if cut:

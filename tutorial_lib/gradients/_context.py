@@ -1,19 +1,18 @@
 """What surrounds every pass: the model is checked, run in a known state of autograd, and left exactly as it was."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
+from tutorial_lib._batching import Result, run_in_batches
+from tutorial_lib._validation import check_floating
 from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_rows
 from tutorial_lib.gradients._model_state import random_states, restore_global_state, restore_model, restore_weights
 
@@ -76,24 +75,52 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
             parameters that are not initialized or made in inference mode.
     """
     _check_model_and_samples(model, x)
-    with ExitStack() as stack:
-        stack.enter_context(restore_global_state(x.device))
-        stack.enter_context(restore_weights(model))
-        if "torch._dynamo" in sys.modules:  # otherwise nothing can be compiled, and the import would take seconds
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        # A cached weight does not depend on the parameters any more.
-        stack.enter_context(mock.patch.object(parametrize, "_cache_enabled", 0))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.autocast(x.device.type, enabled=False))
-        token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get() and check_independence)
-        stack.callback(CHECK_INDEPENDENCE.reset, token)
-        yield
+    token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get() and check_independence)
+    try:
+        with (
+            restore_global_state(x.device),
+            restore_weights(model),
+            # Without this module nothing is compiled, and its import would take seconds.
+            torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext(),
+            # A cached weight does not depend on the parameters any more.
+            mock.patch.object(parametrize, "_cache_enabled", 0),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(x.device.type, enabled=False),
+        ):
+            yield
+    finally:
+        CHECK_INDEPENDENCE.reset(token)
 
 
-def _check_model_and_samples(model: nn.Module, x: Any) -> None:
+def run_passes(
+    one_pass: Callable[..., Result],
+    model: nn.Module,
+    x: Tensor,
+    *row_arguments: Any,
+    batch_size: int,
+    check_independence: bool,
+) -> Result:
+    """Return ``one_pass(x, *row_arguments)``, run on some samples at a time, with the model left as it was.
+
+    Args:
+        one_pass: runs the model on some samples, see :func:`~tutorial_lib._batching.run_in_batches`.
+        model: the model that is run.
+        x: samples (N, …), N ≥ 1.
+        *row_arguments: whatever else holds one row per sample.
+        batch_size: samples per pass.
+        check_independence: see :func:`preserve_model`.
+
+    Returns:
+        The results of all passes, concatenated along axis 0.
+    """
+    with preserve_model(model, x, check_independence):
+        return run_in_batches(one_pass, x, *row_arguments, batch_size=batch_size)
+
+
+def _check_model_and_samples(model: nn.Module, x: Tensor) -> None:
     """Raise unless autograd can differentiate the model, and each sample has a gradient of its own."""
-    if not isinstance(x, Tensor) or x.dim() == 0 or len(x) == 0:
+    if len(x) == 0:
         raise ValueError("x must be a tensor of at least one sample, batch first")
     # Whole numbers may be indices of an embedding; bytes, and four axes with one or three channels, are images.
     is_image = x.dtype == torch.uint8 and x.dim() > 2 or x.dim() == 4 and x.shape[1] in (1, 3)
@@ -117,32 +144,6 @@ def _check_model_and_samples(model: nn.Module, x: Any) -> None:
         raise ValueError(
             "the parameters were made in inference mode, where nothing can be differentiated: build the model "
             "outside it"
-        )
-
-
-def math_attention() -> AbstractContextManager:
-    """Compute attention step by step inside the block.
-
-    The fused kernels of attention have no second derivative.
-
-    Returns:
-        A context manager.
-    """
-    return sdpa_kernel(SDPBackend.MATH)
-
-
-def check_not_scripted(module: nn.Module) -> None:
-    """Raise an error if a module was scripted or traced.
-
-    Args:
-        module: any module.
-
-    Raises:
-        ValueError: the module runs in the JIT compiler, which hides its operations and runs no hooks.
-    """
-    if isinstance(module, torch.jit.ScriptModule):
-        raise ValueError(
-            "a scripted or traced network hides its layers and operations: pass the network from which it was made"
         )
 
 
@@ -274,7 +275,11 @@ def forward_from_leaf(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         The leaf, with the values of x, and the outputs (n, …) with a graph that goes back to it.
+
+    Raises:
+        ValueError: x is not float, or the model is refused, see :func:`checked_forward`.
     """
+    check_floating(x)
     leaf = detach_for_autograd(x).requires_grad_()
     return leaf, checked_forward(model, leaf)
 

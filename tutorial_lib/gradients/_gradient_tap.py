@@ -19,17 +19,13 @@ parameters are frozen.
 Under ``torch.func.vmap`` over C output gradients, one per class, ``on_gradient`` receives all of them together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-OnGradient = Callable[[Tensor], None]
 
-
-def tap_gradient(output: Tensor, anchor: Tensor, on_gradient: OnGradient) -> Tensor:
+def tap_gradient(output: Tensor, anchor: Tensor, on_gradient: Callable[[Tensor], None]) -> Tensor:
     """Return a tensor with a tap on it.
 
     The tensor is not copied but marked as changed in place. Autograd allows this only for a tensor that owns its

@@ -7,8 +7,6 @@ and a random generator that belongs to the model. A batch of one sample is not c
 this sample.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -17,7 +15,9 @@ from torch import Tensor
 
 from tutorial_lib._validation import promote_to_float32
 
-# Whether samples are run again alone; each function of the package sets it while it runs its first batch.
+# Whether the next batch has to be checked. `preserve_model` sets it at the beginning of a call, and `check_rows` clears
+# it after the first batch. It is a context variable, because a caller that counts passes switches the check off for all
+# functions of the package at once.
 CHECK_INDEPENDENCE: ContextVar[bool] = ContextVar("CHECK_INDEPENDENCE", default=True)
 
 # By how much outputs may differ, relative to the largest, if low precision rounds a batch of another shape differently.
@@ -70,6 +70,10 @@ def rows_agree(batch: Tensor, row: int, alone: Tensor, tolerance: float | None =
 def check_rows(run: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor, *batch: Tensor) -> None:
     """Raise an error unless the samples that are checked give the same values alone as in their batch.
 
+    Only the first batch of a call is checked. Where the values differ by little, the batch is run once more with copies
+    of the sample in all rows. The same shape is rounded in the same way, so that the values are equal if the other
+    samples have no influence.
+
     Args:
         run: runs the model on other samples, and returns what is compared.
         x: samples (n, …).
@@ -78,41 +82,24 @@ def check_rows(run: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor, *batch: T
     Raises:
         ValueError: the values differ, or a sample cannot be run alone.
     """
-    if CHECK_INDEPENDENCE.get():
-        for row in rows_to_check(len(x)):
-            check_row(run, x, batch, row)
-        CHECK_INDEPENDENCE.set(False)
-
-
-def check_row(run: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor, batch: tuple[Tensor, ...], row: int) -> None:
-    """Raise an error unless one sample gives the same values alone as in its batch.
-
-    Where they differ by little, the batch is run once more with copies of the sample in all rows. The same shape is
-    rounded in the same way, so that the outputs are equal if the other samples have no influence.
-
-    Args:
-        run: runs the model on other samples, and returns what is compared.
-        x: samples (n, …).
-        batch: what it returned for x, one row per sample.
-        row: index of the sample.
-
-    Raises:
-        ValueError: the values differ, or the sample cannot be run alone.
-    """
-    try:
-        alone = run(x[row : row + 1])
-    except ValueError as error:
-        problem = f"sample {row} alone cannot be run ({error})"
-    else:
-        if all(rows_agree(values, row, single) for values, single in zip(batch, alone)):
-            return
-        if all(rows_agree(values, row, single, LOW_PRECISION_TOLERANCE) for values, single in zip(batch, alone)):
-            copies = run(x[row].expand_as(x))
-            if all(rows_agree(values, row, copy[row : row + 1]) for values, copy in zip(batch, copies)):
-                return
-        problem = f"sample {row} of {len(x)} has other values in the batch than alone"
-    raise ValueError(
-        f"the outputs of each sample must depend on this sample alone, but {problem}: look for statistics of the "
-        "batch, samples that are reordered or mixed, and random numbers. Pass batch_size=1, if the function takes it, "
-        "to run every sample alone, or check_independence=False if the outputs of a batch are what you want"
-    )
+    if not CHECK_INDEPENDENCE.get():
+        return
+    CHECK_INDEPENDENCE.set(False)
+    for row in rows_to_check(len(x)):
+        try:
+            alone = run(x[row : row + 1])
+        except ValueError as error:
+            problem = f"sample {row} alone cannot be run ({error})"
+        else:
+            if all(rows_agree(values, row, single) for values, single in zip(batch, alone)):
+                continue
+            if all(rows_agree(values, row, single, LOW_PRECISION_TOLERANCE) for values, single in zip(batch, alone)):
+                copies = run(x[row].expand_as(x))
+                if all(rows_agree(values, row, copy[row : row + 1]) for values, copy in zip(batch, copies)):
+                    continue
+            problem = f"sample {row} of {len(x)} has other values in the batch than alone"
+        raise ValueError(
+            f"the outputs of each sample must depend on this sample alone, but {problem}: look for statistics of the "
+            "batch, samples that are reordered or mixed, and random numbers. Pass batch_size=1, if the function takes "
+            "it, to run every sample alone, or check_independence=False if the outputs of a batch are what you want"
+        )

@@ -1,7 +1,5 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,25 +1,22 @@
-"""One rule per torch operation: which parameters it uses, how, and which axis of its input holds the samples.
+"""One rule per torch operation: which parameters it uses, how, and whether the first axis of its input is the batch.
 
-A rule for an operation is called with the operation's own arguments, after ``(op, n, parameter_ids)``: the function
-that was called, the number of samples, and the ids of the parameters that are tracked. It returns a
+The function of an operation in ``OP_RULES`` is called with the operation's own arguments. It returns a
 :class:`TrackedCall`, or None if this use of the operation has no closed form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from tutorial_lib.gradients._parameter_rules import (
     BiasRule,
     ConvRule,
     EmbeddingRule,
-    GivenGradientRule,
     LinearRule,
     NormScaleRule,
     ParameterRule,
@@ -31,29 +28,29 @@ class TrackedCall:
     """An operation that is about to run, and closed forms for its parameter gradients.
 
     Attributes:
-        run: ``run(tap)`` runs the operation, with ``tap`` applied to the tensor whose gradient G the rules need.
-        activations: what enters the operation, samples first.
+        activations: what enters the operation, samples first, without a graph.
         rules: each parameter, or None where the operation has none, with its rule.
         batch_axis_known: whether the first axis holds the samples by the definition of the operation, and not only by
             its length.
+        run: ``run(tap)`` runs the operation with ``tap`` applied to copies of a parameter, one for each sample. None
+            if the output of the operation is tapped.
     """
 
-    run: Callable[[Callable[[Tensor], Tensor]], Tensor]
     activations: Tensor
     rules: list[tuple[Tensor | None, ParameterRule]]
     batch_axis_known: bool
+    run: Callable[[Callable[[Tensor], Tensor]], Tensor] | None = None
 
 
-def _linear_rule(op, n, parameter_ids, input, weight, bias=None):
+def _linear_rule(input, weight, bias=None):
     """y = W a + b for the last axis of a."""
     if input.dim() < 2:
         return None
-    a = input.detach()
-    rules = [(weight, LinearRule(a)), (bias, BiasRule(tuple(range(2, input.dim()))))]
-    return TrackedCall(lambda tap: tap(op(input, weight, bias)), a, rules, input.dim() == 2)
+    rules = [(weight, LinearRule(weight.shape)), (bias, BiasRule(tuple(range(2, input.dim()))))]
+    return TrackedCall(input.detach(), rules, input.dim() == 2)
 
 
-def _conv_rule(op, n, parameter_ids, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def _conv_rule(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y = W ∗ a + b over one or two spatial axes."""
     k = weight.dim() - 2
     if input.dim() != k + 2:
@@ -61,16 +58,10 @@ def _conv_rule(op, n, parameter_ids, input, weight, bias=None, stride=1, padding
     size = tuple(weight.shape[2:])
     strides, dilations = _per_axis(stride, k), _per_axis(dilation, k)
     pad = _padding(padding, size, dilations)
-    a = input.detach()
-    images, shape = a, tuple(weight.shape)
     if k == 1:  # an image of height 1
-        images, shape = a[:, :, None], (*weight.shape[:2], 1, *size)
-        strides, pad, dilations = (1, *strides), (*pad, 0, 0), (1, *dilations)
-    rules = [
-        (weight, ConvRule(images, shape, strides, pad, dilations, groups)),
-        (bias, BiasRule(tuple(range(3, 3 + k)))),
-    ]
-    return TrackedCall(lambda tap: tap(op(input, weight, bias, stride, padding, dilation, groups)), a, rules, True)
+        size, strides, pad, dilations = (1, *size), (1, *strides), (*pad, 0, 0), (1, *dilations)
+    rule = ConvRule((*weight.shape[:2], *size), strides, pad, dilations, groups)
+    return TrackedCall(input.detach(), [(weight, rule), (bias, BiasRule(tuple(range(3, 3 + k))))], True)
 
 
 def _per_axis(value: int | tuple[int, ...], k: int) -> tuple[int, ...]:
@@ -88,98 +79,77 @@ def _padding(padding: Any, size: tuple[int, ...], dilation: tuple[int, ...]) -> 
     return tuple(p for pair in reversed(around) for p in pair)
 
 
-def _batch_norm_rule(
-    op, n, parameter_ids, input, mean, var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-):
+def _batch_norm_rule(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """y = γ x̂ + β with the running statistics; those of the batch make samples depend on each other."""
-    if training or mean is None:
+    if training or running_mean is None:
         raise ValueError(
             "a batch normalization uses the statistics of the batch, so no sample has a gradient of its own"
         )
-    shape = (-1,) + (1,) * (input.dim() - 2)
-
-    def normalize(a):
-        return (a - mean.to(a).view(shape)).mul_((var.to(a) + eps).rsqrt().view(shape))
-
-    output = lambda: op(input, mean, var, weight, bias, False, momentum, eps)
-    return _norm_affine_rule(input, output, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
+    normalize = lambda a: F.batch_norm(a, running_mean.to(a), running_var.to(a), eps=eps)
+    return _norm_affine_rule(input, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
 
 
-def _group_norm_rule(op, n, parameter_ids, input, num_groups, weight=None, bias=None, eps=1e-5):
+def _group_norm_rule(input, num_groups, weight=None, bias=None, eps=1e-5):
     """y = γ x̂ + β with the statistics of each group of channels."""
     normalize = lambda a: F.group_norm(a, num_groups, eps=eps)
-    output = lambda: op(input, num_groups, weight, bias, eps)
-    return _norm_affine_rule(input, output, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
+    return _norm_affine_rule(input, weight, bias, normalize, tuple(range(3, input.dim() + 1)), True)
 
 
-def _layer_norm_rule(op, n, parameter_ids, input, normalized_shape, weight=None, bias=None, eps=1e-5):
+def _layer_norm_rule(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """y = γ x̂ + β with the statistics of the last axes, along which the parameters lie."""
     last = len(normalized_shape)
     if input.dim() == last:
         return None
     normalize = lambda a: F.layer_norm(a, normalized_shape, eps=eps)
-    output = lambda: op(input, normalized_shape, weight, bias, eps)
     positions = tuple(range(2, input.dim() - last + 1))
-    return _norm_affine_rule(input, output, weight, bias, normalize, positions, input.dim() == last + 1)
+    return _norm_affine_rule(input, weight, bias, normalize, positions, input.dim() == last + 1)
 
 
-def _norm_affine_rule(input, output, weight, bias, normalize, positions, batch_axis_known):
+def _norm_affine_rule(input, weight, bias, normalize, positions, batch_axis_known):
     """A normalization with scale and shift; ``positions``: the axes of G over which the parameters are shared."""
-    a = input.detach()
-    rules = [(weight, NormScaleRule(a, normalize, positions)), (bias, BiasRule(positions))]
-    return TrackedCall(lambda tap: tap(output()), a, rules, batch_axis_known)
+    rules = [(weight, NormScaleRule(normalize, positions)), (bias, BiasRule(positions))]
+    return TrackedCall(input.detach(), rules, batch_axis_known)
 
 
 def _embedding_rule(
-    op,
-    n,
-    parameter_ids,
-    input,
-    weight,
-    padding_idx=None,
-    max_norm=None,
-    norm_type=2.0,
-    scale_grad_by_freq=False,
-    sparse=False,
+    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
 ):
     """The rows of W at some indices."""
-    if max_norm is not None:
-        raise ValueError(
-            "an Embedding with max_norm rewrites its weight while it is used, so the model would not stay as it was"
-        )
-    if scale_grad_by_freq or input.dim() == 0:
+    if max_norm is not None or scale_grad_by_freq or input.dim() == 0:
         return None
     padding_idx = padding_idx if padding_idx is None else padding_idx % weight.shape[0]
-    rule = EmbeddingRule(input, weight.shape[0], padding_idx)
-    return TrackedCall(lambda tap: tap(op(input, weight)), input, [(weight, rule)], input.dim() == 1)
+    rule = EmbeddingRule((weight.shape[1], weight.shape[0]), padding_idx)
+    return TrackedCall(input, [(weight, rule)], input.dim() == 1)
 
 
-def _broadcast_rule(op, n, parameter_ids, *args, **kwargs):
+def _broadcast_rule(op, *args, **kwargs):
     """A parameter added, multiplied or repeated over the batch: each sample gets its own copy, which is tapped."""
-    places = [i for i, argument in enumerate(args) if id(argument) in parameter_ids]
+    places = [i for i, argument in enumerate(args) if isinstance(argument, nn.Parameter)]
     if len(places) != 1 or len(args) < 2:
         return None
     (place,) = places
-    p: Tensor = args[place]
+    p = args[place]
     # The shape of the result; a number has no shape.
     other = p.detach().expand(*args[1:]) if op is Tensor.expand else args[1 - place]
     shape = getattr(other, "shape", ())
-    same_dim = p.dim() == len(shape)
-    if len(shape) < max(p.dim(), 1) or shape[0] != n or (same_dim and p.shape[0] != 1):
+    shape_of_copies = (1,) * (len(shape) - p.dim()) + p.shape
+    if len(shape) < max(p.dim(), 1) or shape_of_copies[0] != 1:
         return None
 
     def run(tap):
-        copies = p.detach().expand(n, *(1,) * (len(shape) - p.dim() - 1), *p.shape[same_dim:]).clone()
-        return op(*args[:place], tap(copies), *args[place + 1 :], **kwargs)
+        copies = tap(p.detach().expand(shape[0], *p.shape).clone()).view(shape[0], *shape_of_copies[1:])
+        return op(*args[:place], copies, *args[place + 1 :], **kwargs)
 
-    return TrackedCall(run, other.detach(), [(p, GivenGradientRule(p.shape))], False)
+    # What reaches the copy of a sample is the gradient itself, as that of a bias without positions.
+    return TrackedCall(other.detach(), [(p, BiasRule())], False, run)
 
 
 _BROADCAST_OPS = (
+    Tensor.expand,
     *(getattr(module, name) for module in (torch, Tensor) for name in ("add", "sub", "mul", "div")),
     *(getattr(Tensor, f"__{prefix}{name}__") for prefix in ("", "r", "i") for name in ("add", "sub", "mul", "truediv")),
 )
-# From a torch function to its rule.
+# From a torch function to its rule, which is called with the arguments of the function.
 OP_RULES: dict[Callable, Callable[..., TrackedCall | None]] = {
     F.linear: _linear_rule,
     F.conv1d: _conv_rule,
@@ -188,6 +158,5 @@ OP_RULES: dict[Callable, Callable[..., TrackedCall | None]] = {
     F.group_norm: _group_norm_rule,
     F.layer_norm: _layer_norm_rule,
     F.embedding: _embedding_rule,
-    Tensor.expand: _broadcast_rule,
-    **dict.fromkeys(_BROADCAST_OPS, _broadcast_rule),
+    **{op: partial(_broadcast_rule, op) for op in _BROADCAST_OPS},
 }

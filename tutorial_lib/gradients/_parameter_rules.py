@@ -1,10 +1,11 @@
-"""What a parameter's gradient is, sample by sample, once the gradient G at the output of an operation is known.
+"""What a parameter's gradient is, sample by sample, once the gradient at the output of an operation is known.
 
-Every rule keeps what entered the operation in its forward pass and answers two questions about G, of shape (n, C, …): C
-gradients for each of n samples (C = 1 for a loss, one per class for a Jacobian).
+Every rule is a formula of two tensors: ``a``, what entered the operation in the forward pass (n, …), and ``G``, the
+gradient at its output (n, C, …), which holds C gradients for each of n samples (C = 1 for a loss, one per class for a
+Jacobian). It answers two questions:
 
-    gradient(G) -> (n, C, *parameter)
-    gram(G)     -> (n, C, C)            K = M Mᵀ, with M the gradients as rows; the squared norm where C = 1
+    gradient(a, G) -> (n, C, *parameter)
+    gram(a, G)     -> (n, C, C)            K = M Mᵀ, with M the gradients as rows; the squared norm where C = 1
 
 The weight of a product W U with T positions (a linear layer, a convolution, an embedding) has the gradients M_c = G_c
 Uᵀ, p × d for each sample. Their Gram matrix is computed from M, at the cost C·p·d·T, or without it (the "ghost norm"):
@@ -16,11 +17,10 @@ References:
     norms).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -49,34 +49,37 @@ class ParameterRule(ABC):
     """How one operation uses one parameter."""
 
     @abstractmethod
-    def gradient(self, G: Tensor) -> Tensor:
+    def gradient(self, a: Tensor, G: Tensor) -> Tensor:
         """Return the gradients with respect to the parameter.
 
         Args:
+            a: what entered the operation (n, …).
             G: gradient at the output of the operation (n, C, …).
 
         Returns:
             M (n, C, *parameter).
         """
 
-    def gram(self, G: Tensor) -> Tensor:
+    def gram(self, a: Tensor, G: Tensor) -> Tensor:
         """Return the inner products of the gradients.
 
         Args:
+            a: what entered the operation (n, …).
             G: gradient at the output of the operation (n, C, …).
 
         Returns:
             K = M Mᵀ (n, C, C).
         """
-        M = self.gradient(G)
+        M = self.gradient(a, G)
         # A complex number is a pair of real ones, so that ⟨a, b⟩ is the real part of conj(a) b.
         M = (torch.view_as_real(M) if M.is_complex() else M).flatten(2)
         return batched_gram(M, M)
 
-    def numel_per_sample(self, G: Tensor) -> int:
+    def numel_per_sample(self, a: Tensor, G: Tensor) -> int:
         """Return how many numbers one sample takes in memory while it is worked on.
 
         Args:
+            a: what entered the operation (n, …).
             G: gradient at the output of the operation (n, C, …).
 
         Returns:
@@ -84,43 +87,20 @@ class ParameterRule(ABC):
         """
         return G[0].numel()
 
-    def select(self, rows: slice) -> ParameterRule:
-        """Return the rule for some of the samples.
-
-        Args:
-            rows: which samples.
-
-        Returns:
-            A rule that holds only what entered for these samples.
-        """
-        return self
-
-
-@dataclass
-class GivenGradientRule(ParameterRule):
-    """G is the gradient itself: what reaches a sample's own copy of a parameter.
-
-    Attributes:
-        shape: shape of the parameter.
-    """
-
-    shape: torch.Size
-
-    def gradient(self, G):
-        return G.reshape(*G.shape[:2], *self.shape)
-
 
 @dataclass
 class BiasRule(ParameterRule):
     """A bias, the same at every position: ∂J/∂b = Σ_t G_t.
 
+    Without positions, G is the gradient itself, for example what reaches a sample's own copy of a parameter.
+
     Attributes:
         axes: axes of the positions t in G.
     """
 
-    axes: tuple[int, ...]
+    axes: tuple[int, ...] = ()
 
-    def gradient(self, G):
+    def gradient(self, a, G):
         return G.sum(self.axes) if self.axes else G
 
 
@@ -129,48 +109,33 @@ class NormScaleRule(ParameterRule):
     """The scale of a normalization, y = γ x̂ + β: ∂J/∂γ = Σ_t G_t x̂_t.
 
     Attributes:
-        activations: what enters the normalization (n, …).
-        normalize: maps activations to x̂, in new memory.
+        normalize: maps what enters the normalization to x̂, in new memory.
         axes: axes of the positions t in G.
     """
 
-    activations: Tensor
     normalize: Callable[[Tensor], Tensor]
     axes: tuple[int, ...]
 
-    def gradient(self, G):
-        x_hat = self.normalize(self.activations.to(G.dtype))[:, None]
+    def gradient(self, a, G):
+        x_hat = self.normalize(a.to(G.dtype))[:, None]
         # Memory that was just written is in the cache; new memory is not.
         product = x_hat.mul_(G) if G.shape[1] == 1 else x_hat * G
         return product.sum(self.axes) if self.axes else product
 
-    def select(self, rows):
-        return replace(self, activations=self.activations[rows])
 
-
+@dataclass
 class MatmulRule(ParameterRule):
     """The weight W, p × d, of a product y_t = W u_t at T positions.
 
     Subclasses say what U = (u_1, …, u_T) is, and how G is laid out.
 
     Attributes:
-        activations: what enters the operation (n, …).
+        shape: shape of the weight as that of a matrix or a kernel, outputs first.
         groups: number of independent products; more than 1 for a convolution with groups only.
     """
 
-    activations: Tensor
+    shape: tuple[int, ...]
     groups = 1
-
-    @abstractmethod
-    def matmul_sizes(self, G: Tensor) -> tuple[int, int, int]:
-        """Return the sizes of the product in one group.
-
-        Args:
-            G: gradient at the output of the operation (n, C, …).
-
-        Returns:
-            T, d, p: the numbers of positions, inputs and outputs.
-        """
 
     @abstractmethod
     def flatten_positions(self, G: Tensor) -> Tensor:
@@ -184,15 +149,27 @@ class MatmulRule(ParameterRule):
         """
 
     @abstractmethod
-    def input_gram(self, dtype: torch.dtype) -> Tensor:
+    def input_gram(self, a: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the inner products of what enters at two positions.
 
         Args:
+            a: what entered the operation (n, …).
             dtype: dtype to compute in.
 
         Returns:
             A = UᵀU (n, groups, T, T).
         """
+
+    def matmul_sizes(self, G: Tensor) -> tuple[int, int, int]:
+        """Return the sizes of the product in one group.
+
+        Args:
+            G: gradient at the output of the operation (n, C, …).
+
+        Returns:
+            T, d, p: the numbers of positions, inputs and outputs.
+        """
+        return prod(G.shape[2:]) // self.shape[0], prod(self.shape[1:]), self.shape[0] // self.groups
 
     def use_ghost(self, G: Tensor) -> bool:
         """Return whether the ghost norm is cheaper than the gradient.
@@ -206,164 +183,138 @@ class MatmulRule(ParameterRule):
         C, (T, d, p) = G.shape[1], self.matmul_sizes(G)
         return T * (d + C * p) <= C * d * p
 
-    def gram(self, G):
+    def gram(self, a, G):
         if not self.use_ghost(G):
-            return super().gram(G)
+            return super().gram(a, G)
         # ⟨G_c Uᵀ, G_e Uᵀ⟩ = ⟨G_c A, G_e⟩: nothing of the size of the weight is made.
         G = self.flatten_positions(G)
         n, _, C = G.shape[:3]
-        GA = (G.flatten(2, 3) @ self.input_gram(G.dtype)).view_as(G)
+        GA = (G.flatten(2, 3) @ self.input_gram(a, G.dtype)).view_as(G)
         GA, G = (t.transpose(1, 2).reshape(n, C, -1) for t in (GA, G))
         return batched_gram(GA, G)
 
-    def numel_per_sample(self, G):
+    def numel_per_sample(self, a, G):
         C, (T, d, p) = G.shape[1], self.matmul_sizes(G)
-        return G[0].numel() + self.activations[0].numel() + self.groups * (T * T if self.use_ghost(G) else C * d * p)
-
-    def select(self, rows):
-        return replace(self, activations=self.activations[rows])
+        return G[0].numel() + a[0].numel() + self.groups * (T * T if self.use_ghost(G) else C * d * p)
 
 
-@dataclass
 class LinearRule(MatmulRule):
-    """The weight (p, d) of a linear layer; U holds the activations, and G is (n, C, …, p).
-
-    Attributes:
-        activations: (n, …, d).
-    """
-
-    activations: Tensor
-
-    def matmul_sizes(self, G):
-        d = self.activations.shape[-1]
-        return self.activations[0].numel() // d, d, G.shape[-1]
+    """The weight (p, d) of a linear layer; a is (n, …, d), its rows are the columns of U, and G is (n, C, …, p)."""
 
     def flatten_positions(self, G):
         return G.flatten(2, -2).mT[:, None] if G.dim() > 3 else G[:, None, :, :, None]
 
-    def _transposed_inputs(self, dtype: torch.dtype) -> Tensor:
+    def _transposed_inputs(self, a: Tensor, dtype: torch.dtype) -> Tensor:
         """Uᵀ, (n, 1, T, d)."""
-        return self.activations.to(dtype).reshape(len(self.activations), 1, -1, self.activations.shape[-1])
+        return a.to(dtype).reshape(len(a), 1, -1, a.shape[-1])
 
-    def input_gram(self, dtype):
-        UT = self._transposed_inputs(dtype)
+    def input_gram(self, a, dtype):
+        UT = self._transposed_inputs(a, dtype)
         return UT @ UT.mT
 
-    def gradient(self, G):
-        return self.flatten_positions(G)[:, 0] @ self._transposed_inputs(G.dtype)
+    def gradient(self, a, G):
+        return self.flatten_positions(G)[:, 0] @ self._transposed_inputs(a, G.dtype)
 
 
 @dataclass
 class EmbeddingRule(MatmulRule):
-    """The weight (V, d) of an embedding; G is (n, C, …, d).
+    """The weight (V, p) of an embedding; a holds the indices (n, …), and G is (n, C, …, p).
 
-    U is one-hot, so A says which positions hold the same index.
+    An embedding multiplies the transposed weight by one-hot columns, so that A says which positions hold the same
+    index.
 
     Attributes:
-        activations: the indices (n, …).
-        num_embeddings: V.
         padding_idx: an index that takes no gradient, or None.
     """
 
-    activations: Tensor
-    num_embeddings: int
     padding_idx: int | None
-
-    def matmul_sizes(self, G):
-        return max(self.activations[0].numel(), 1), self.num_embeddings, G.shape[-1]
 
     def flatten_positions(self, G):
         return G.reshape(*G.shape[:2], -1, G.shape[-1]).mT[:, None]
 
-    def input_gram(self, dtype):
-        indices = self.activations.reshape(len(self.activations), -1)
+    def input_gram(self, a, dtype):
+        indices = a.reshape(len(a), -1)
         same = indices[:, :, None] == indices[:, None, :]
         if self.padding_idx is not None:
             same &= (indices != self.padding_idx)[:, None, :]
         return same[:, None].to(dtype)
 
-    def gradient(self, G):
+    def gradient(self, a, G):
         G = G.reshape(*G.shape[:2], -1, G.shape[-1])
-        indices = self.activations.reshape(len(self.activations), 1, -1, 1).expand(G.shape)
+        indices = a.reshape(len(a), 1, -1, 1).expand(G.shape)
         if self.padding_idx is not None:
             G = G * (indices != self.padding_idx)
-        return G.new_zeros(*G.shape[:2], self.num_embeddings, G.shape[-1]).scatter_add(2, indices, G)
+        return G.new_zeros(*G.shape[:2], self.shape[1], G.shape[-1]).scatter_add(2, indices, G)
 
 
 @dataclass
 class ConvRule(MatmulRule):
-    """The weight (p, c / groups, k, l) of a convolution; G is (n, C, p, h, w).
+    """The weight (p, c / groups, k, l) of a convolution; a is (n, c, H, W), and G is (n, C, p, h, w).
 
     U holds the windows under the kernel. It is never laid out: its rows come one row of the kernel at a time, as views
     of the input. A one-dimensional convolution is one over an image of height 1.
 
     Attributes:
-        activations: (n, c, H, W).
-        kernel: shape of the weight.
         stride: per axis.
         padding: left, right, top, bottom.
         dilation: per axis.
         groups: groups of channels.
     """
 
-    activations: Tensor
-    kernel: tuple[int, int, int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
     dilation: tuple[int, int]
     groups: int
 
-    def matmul_sizes(self, G):
-        return G[0, 0, 0].numel(), self.kernel[1] * self.kernel[2] * self.kernel[3], G.shape[2] // self.groups
-
     def flatten_positions(self, G):
-        return G.reshape(*G.shape[:2], self.groups, -1, G[0, 0, 0].numel()).transpose(1, 2)
+        return G.flatten(3).unflatten(2, (self.groups, -1)).transpose(1, 2)
 
-    def _padded_inputs(self, dtype: torch.dtype) -> Tensor:
-        """The activations with their padding."""
-        a = self.activations.to(dtype)
+    def _padded_images(self, a: Tensor, dtype: torch.dtype) -> Tensor:
+        """What entered, as images (n, c, H, W) with their padding."""
+        a = (a[:, :, None] if a.dim() == 3 else a).to(dtype)
         return F.pad(a, self.padding) if any(self.padding) else a
 
-    def unfolded_rows(self, dtype: torch.dtype) -> Iterator[Tensor]:
+    def unfolded_rows(self, a: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
         """Return the rows of U, one row of the kernel after the other.
 
         Args:
+            a: what entered the operation (n, …).
             dtype: dtype to compute in.
 
         Yields:
             (n, groups, c / groups · l, T), for each of the k rows of the kernel.
         """
-        a = self._padded_inputs(dtype)
-        (k, l), s, e = self.kernel[2:], self.stride, self.dilation
-        h, w = ((a.shape[2 + i] - e[i] * (self.kernel[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
+        a = self._padded_images(a, dtype)
+        (k, l), s, e = self.shape[2:], self.stride, self.dilation
+        h, w = ((a.shape[2 + i] - e[i] * (self.shape[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
         strips = torch.stack([a[..., x : x + s[1] * (w - 1) + 1 : s[1]] for x in range(0, l * e[1], e[1])], 2)
         for y in range(0, k * e[0], e[0]):
             # With a stride of one this is a view: the rows of a strip lie next to each other.
             yield strips[..., y : y + s[0] * (h - 1) + 1 : s[0], :].reshape(len(a), self.groups, -1, h * w)
 
-    def input_gram(self, dtype):
-        return sum(U.mT @ U for U in self.unfolded_rows(dtype))
+    def input_gram(self, a, dtype):
+        return sum(U.mT @ U for U in self.unfolded_rows(a, dtype))
 
-    def gradient(self, G):
-        one_dimensional = G.dim() == 4
-        G = G.unsqueeze(3) if one_dimensional else G
+    def gradient(self, a, G):
         native = G.device.type == "cpu" and torch.get_num_threads() <= MAX_THREADS_NATIVE_CONV
-        M = self._native_gradient(G) if native else self._unfolded_gradient(G)
-        return M.reshape(*G.shape[:2], *self.kernel[:2], *self.kernel[2 + one_dimensional :])
+        M = self._native_gradient(a, G) if native else self._unfolded_gradient(a, G)
+        M = M.reshape(*G.shape[:2], *self.shape)
+        return M.squeeze(-2) if a.dim() == 3 else M
 
-    def _unfolded_gradient(self, G: Tensor) -> Tensor:
+    def _unfolded_gradient(self, a: Tensor, G: Tensor) -> Tensor:
         """G Uᵀ, one row of the kernel at a time."""
-        (n, C), (_, c, k, l) = G.shape[:2], self.kernel
+        (n, C), (_, c, k, l) = G.shape[:2], self.shape
         rows = self.flatten_positions(G).flatten(2, 3)
-        M = torch.stack([rows @ U.mT for U in self.unfolded_rows(G.dtype)], -2)
+        M = torch.stack([rows @ U.mT for U in self.unfolded_rows(a, G.dtype)], -2)
         return M.view(n, self.groups, C, -1, k, c, l).movedim(1, 2).transpose(-3, -2)
 
-    def _native_gradient(self, G: Tensor) -> Tensor:
+    def _native_gradient(self, a: Tensor, G: Tensor) -> Tensor:
         """The same by torch's own kernel, one sample and class at a time: the fastest on few threads."""
-        left, right, top, bottom = self.padding
-        symmetric = left == right and top == bottom
-        a = self.activations.to(G.dtype) if symmetric else self._padded_inputs(G.dtype)
-        options = self.stride, (top, left) if symmetric else 0, self.dilation, self.groups
+        images = self._padded_images(a, G.dtype)
+        G = G.unsqueeze(3) if a.dim() == 3 else G
         pairs = [(i, c) for i in range(G.shape[0]) for c in range(G.shape[1])]
-        M = [conv2d_weight(a[i, None], self.kernel, G[i, c, None], *options) for i, c in pairs]
+        M = [
+            conv2d_weight(images[i, None], self.shape, G[i, c, None], self.stride, 0, self.dilation, self.groups)
+            for i, c in pairs
+        ]
         return M[0] if len(M) == 1 else torch.stack(M)

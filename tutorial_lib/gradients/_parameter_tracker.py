@@ -4,24 +4,25 @@ Calls are tracked rather than modules. So nothing is attached to the model, and 
 takes a module's weight, a module that is called twice, and a parameter that belongs to no layer.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from tutorial_lib._batching import batch_slices
 from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._gradient_tap import tap_gradient
 from tutorial_lib.gradients._independence import rows_agree, rows_to_check
 from tutorial_lib.gradients._op_rules import OP_RULES, TrackedCall
-from tutorial_lib.gradients._parameter_rules import GivenGradientRule, ParameterRule
+from tutorial_lib.gradients._parameter_rules import BiasRule, ParameterRule
 
-# statistic(rule, G) -> (n, …): what is computed from the gradient G (n, C, …) at the output of an operation.
-Statistic = Callable[[ParameterRule, Tensor], Tensor]
+# statistic(rule, a, G) -> (n, …): what is computed from what entered an operation, (n, …), and from the gradient G at
+# its output, (n, C, …).
+Statistic = Callable[[ParameterRule, Tensor, Tensor], Tensor]
 
 # How many numbers are worked on at a time: what the cache of a processor holds, and what keeps a GPU busy.
 CHUNK_NUMEL = {"cpu": 2**20}
@@ -46,11 +47,13 @@ class ParameterUseTracker(TorchFunctionMode):
         self.n, self.statistic = n, statistic
         self.names = {id(parameter): name for name, parameter in parameters.items()}
         self.anchor = torch.zeros((), device="cpu", requires_grad=True)
-        # Forward pass: some rows of what entered at each tapped use, and the parameters for which rules do not suffice.
-        self.rows = rows_to_check(n) or [0]
-        self.inputs: dict[str, list[Tensor]] = defaultdict(list)
+        # Forward pass: what entered each use of a parameter by an operation with a rule, of some samples only, namely
+        # those that are also run alone; and the parameters for which rules do not suffice.
+        self.compared_rows = rows_to_check(n) or [0]
+        self.uses: dict[str, list[Tensor]] = defaultdict(list)
         self.unsupported: set[str] = set()
-        self.unconfirmed: set[str] = set()
+        # Whether the first axis of each input holds the samples by the definition of its operation.
+        self.batch_axes_known = True
         # Backward pass: the statistic of a parameter used once, and the summed gradient of one used more often.
         self.statistics: dict[str, Tensor] = {}
         self.gradient_sums: dict[str, Tensor] = {}
@@ -61,96 +64,83 @@ class ParameterUseTracker(TorchFunctionMode):
         arguments = list(_flatten_arguments((*args, *kwargs.values())))
         used = [self.names[id(a)] for a in arguments if id(a) in self.names]
         has_rule = used and func in OP_RULES and not any(isinstance(a, Tensor) and a.is_complex() for a in arguments)
-        call = OP_RULES[func](func, self.n, self.names, *args, **kwargs) if has_rule else None
-        if call:
-            return self._attach(call, used)
+        call = OP_RULES[func](*args, **kwargs) if has_rule else None
+        rules = self._track(call, used) if call else {}
+        if call and rules:
+            a = call.activations
+            tap = lambda y: tap_gradient(y, self.anchor, partial(self._on_output_gradient, rules, a, a._version))
+            return call.run(tap) if call.run else tap(func(*args, **kwargs))
         output = func(*args, **kwargs)
         # Asking a parameter for its shape does not use it.
-        if used and any(isinstance(o, Tensor) for o in _flatten_arguments((output,))):
+        if used and not call and any(isinstance(o, Tensor) for o in _flatten_arguments((output,))):
             self.unsupported.update(used)
         return output
 
-    def _attach(self, call: TrackedCall, used: list[str]) -> Tensor:
-        """Run an operation that has rules, with a tap on its output."""
+    def _track(self, call: TrackedCall, used: list[str]) -> dict[str, ParameterRule]:
+        """Note a use of parameters; return the rules that the backward pass needs, name -> rule."""
         rules = {self.names[id(p)]: rule for p, rule in call.rules if id(p) in self.names}
         self.unsupported.update(name for name, times in Counter(used).items() if times > 1 or name not in rules)
-        recorded = torch.is_grad_enabled()
         has_sample_rows = len(call.activations) == self.n
         for name in rules:
-            self.inputs[name].append(call.activations[self.rows] if has_sample_rows else call.activations)
-            # A use without a graph is repeated later (a checkpoint), or it is not part of the gradient.
-            if not has_sample_rows or not recorded:
-                self.unsupported.add(name)
-            elif not call.batch_axis_known:
-                self.unconfirmed.add(name)
-        if not rules or not recorded:
-            return call.run(lambda output: output)
-        a = call.activations
-        return call.run(lambda y: tap_gradient(y, self.anchor, partial(self._on_output_gradient, rules, a, a._version)))
+            self.uses[name].append(call.activations[self.compared_rows] if has_sample_rows else call.activations)
+        # A use without a graph is repeated later (a checkpoint), or it is not part of the gradient.
+        if not has_sample_rows or not torch.is_grad_enabled():
+            self.unsupported.update(rules)
+            return {}
+        self.batch_axes_known = self.batch_axes_known and call.batch_axis_known
+        return rules
 
-    def _on_output_gradient(
-        self, rules: dict[str, ParameterRule], activations: Tensor, version: int, G: Tensor
-    ) -> None:
-        """Use the gradient G (C, n, …) that reached the output of one operation."""
-        if activations._version != version:
+    def _on_output_gradient(self, rules: dict[str, ParameterRule], a: Tensor, version: int, G: Tensor) -> None:
+        """Use the gradient G (C, n, …) that reached the output of an operation, which ``a`` entered."""
+        if a._version != version:
             # The input was overwritten in place after the operation: nothing can be computed from it.
             self.unsupported.update(rules)
-        # Half precision is too coarse to add squares in.
+        # Half precision is too coarse to add squares in. Rules take the samples first.
         G = G.detach().to(promote_to_float32(G)).transpose(0, 1)
         for name, rule in rules.items():
             if name in self.unsupported:
                 continue
-            if len(self.inputs[name]) == 1:
-                self.statistics[name] = self._in_chunks(self.statistic, rule, G)
+            if len(self.uses[name]) == 1:
+                self.statistics[name] = self._in_chunks(self.statistic, rule, a, G)
             else:
-                gradient = self._in_chunks(lambda rule, G: rule.gradient(G), rule, G)
+                gradient = self._in_chunks(lambda rule, a, G: rule.gradient(a, G), rule, a, G)
                 self.gradient_sums[name] = self.gradient_sums.get(name, 0) + gradient
 
-    def _in_chunks(self, statistic: Statistic, rule: ParameterRule, G: Tensor) -> Tensor:
+    def _in_chunks(self, statistic: Statistic, rule: ParameterRule, a: Tensor, G: Tensor) -> Tensor:
         """A statistic, computed for as many samples at a time as fit into the cache."""
         numel = CHUNK_NUMEL.get(G.device.type, DEFAULT_CHUNK_NUMEL)
-        step = max(1, numel // max(rule.numel_per_sample(G), 1))
-        chunks = [slice(i, i + step) for i in range(0, self.n, step)]
-        return torch.cat([statistic(rule.select(rows), G[rows]) for rows in chunks])
+        step = max(1, numel // max(rule.numel_per_sample(a, G), 1))
+        return torch.cat([statistic(rule, a[rows], G[rows]) for rows in batch_slices(self.n, step)])
 
-    def has_rows_of(self, single: ParameterUseTracker, row: int) -> bool:
-        """Compare what entered the operations that have rules with a pass over one sample.
+    def has_rows_of(self, alone: list[Self]) -> bool:
+        """Compare what entered the operations that have rules with passes over single samples.
 
         An axis that is as long as the batch is the batch axis only if it shrinks with the batch, and the rows of a
         layer belong to the samples in their order only if a sample alone has the same row.
 
         Args:
-            single: a tracker that was open during a forward pass over this sample alone.
-            row: index of the sample, one of ``rows``.
+            alone: one tracker for each of ``compared_rows``, open during a forward pass over this sample alone; or no
+                tracker, if nothing is to be compared.
 
         Returns:
-            Whether this row of every input is what the sample gave alone; otherwise no rule may be used.
+            Whether these rows of every input are what the samples gave alone; otherwise no rule may be used.
         """
-        for name in self.inputs.keys() - self.unsupported:
-            uses, alone, i = self.inputs[name], single.inputs[name], self.rows.index(row)
-            if len(uses) != len(alone) or not all(rows_agree(a, i, b) for a, b in zip(uses, alone)):
-                return False
+        for name in self.uses.keys() - self.unsupported:
+            for i, single in enumerate(alone):
+                batch, expected = self.uses[name], single.uses[name]
+                if len(batch) != len(expected) or not all(rows_agree(a, i, b) for a, b in zip(batch, expected)):
+                    return False
         return True
 
     def results(self) -> dict[str, Tensor]:
         """Return the statistics that the backward pass has computed.
 
         Returns:
-            The supported parameters that the loss reaches, name -> statistic (n, …).
+            name -> statistic (n, …) of the parameters that the loss reaches, and whose uses all have rules.
         """
-        summed = {name: self.statistic(GivenGradientRule(M.shape[2:]), M) for name, M in self.gradient_sums.items()}
+        # A rule without positions takes a gradient as it is.
+        summed = {name: self.statistic(BiasRule(), M, M) for name, M in self.gradient_sums.items()}
         return {name: value for name, value in (self.statistics | summed).items() if name not in self.unsupported}
-
-    def is_supported(self, name: str) -> bool:
-        """Return whether each use of a parameter has a rule, and at least one use is recorded.
-
-        Args:
-            name: name of the parameter.
-
-        Returns:
-            False if the parameter needs another method.
-        """
-        return name in self.inputs and name not in self.unsupported
 
 
 def _flatten_arguments(values: Iterable) -> Iterator:

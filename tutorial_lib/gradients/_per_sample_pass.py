@@ -1,7 +1,5 @@
 """One forward and one backward pass, and a statistic of every sample's own parameter gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,8 +8,7 @@ from torch import Tensor, nn
 from tutorial_lib._validation import check_classes
 from tutorial_lib.gradients._connectivity import check_zero_gradients
 from tutorial_lib.gradients._context import detach_for_autograd, run_model, translate_errors
-from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_row, rows_to_check
-from tutorial_lib.gradients._parameter_rules import GivenGradientRule
+from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE, check_rows, rows_to_check
 from tutorial_lib.gradients._parameter_tracker import ParameterUseTracker, Statistic
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_statistics
 from tutorial_lib.gradients.objectives import Objective
@@ -19,14 +16,12 @@ from tutorial_lib.gradients.objectives import Objective
 # The backward passes of all classes are run together; more of them would need too much memory.
 MAX_CLASSES = 128
 
-Parameters = dict[str, nn.Parameter]
-
 
 class PerSamplePass:
     """One forward and one backward pass that yield a statistic of per-sample gradients.
 
-    ``statistic(rule, G)`` turns the gradient G (n, C, …) at the output of an operation into (n, …): the parameter
-    gradient itself, its norm, or the Gram matrix over C classes. Each pass has four steps:
+    ``statistic(rule, a, G)`` turns what entered an operation, a (n, …), and the gradient G (n, C, …) at its output into
+    (n, …): the parameter gradient itself, its norm, or the Gram matrix over C classes. Each pass has four steps:
 
     1. forward: run the model while a tracker taps every operation that a parameter enters;
     2. confirm: run one sample alone, and compare its outputs and what enters each operation with its row of the batch.
@@ -54,8 +49,10 @@ class PerSamplePass:
         statistic: what is computed from each gradient.
     """
 
-    def __init__(self, model: nn.Module, parameters: Parameters, statistic: Statistic):
+    def __init__(self, model: nn.Module, parameters: dict[str, nn.Parameter], statistic: Statistic):
         self.model, self.parameters, self.statistic = model, parameters, statistic
+        # Remembered from batch to batch, because step 2 compares the rows of the first batch only, unless an axis of a
+        # later batch is known by its length alone.
         self.rows_are_samples = True
 
     def of_loss(self, x: Tensor, objective: Objective) -> dict[str, Tensor]:
@@ -79,7 +76,7 @@ class PerSamplePass:
         def values(outputs: Tensor, *rows: Tensor) -> Tensor:
             return resolved.rebind(row[None] for row in rows)(outputs)
 
-        return self._collect(tracker, x, outputs, values, resolved.tensors, 1)
+        return self._collect(tracker, x, values, resolved.tensors, 1)
 
     def of_classes(self, x: Tensor, classes: Sequence[int] | None) -> dict[str, Tensor]:
         """Return the statistics of ∂z_c/∂θ for several classes c, C = len(classes).
@@ -109,26 +106,25 @@ class PerSamplePass:
                 torch.func.vmap(
                     lambda v: torch.autograd.grad(z, tracker.anchor, v, allow_unused=True, materialize_grads=True)
                 )(torch.eye(len(z), dtype=z.dtype, device=z.device))
-        return self._collect(tracker, x, outputs, lambda outputs: outputs[0, indices], [], len(indices))
+        return self._collect(tracker, x, lambda outputs: outputs[0, indices], [], len(indices))
 
     def _forward(self, x: Tensor) -> tuple[Tensor, ParameterUseTracker]:
-        """The outputs, and a tracker that saw every use of a parameter, with confirmed batch axes."""
-        tracker = ParameterUseTracker(self.parameters, len(x), self.statistic)
-        outputs = run_model(self.model, x, mode=tracker)
-        checked = CHECK_INDEPENDENCE.get()
-        for row in rows_to_check(len(x)) if checked or tracker.unconfirmed else ():
-            singles: list[ParameterUseTracker] = []
+        """Steps 1 and 2: the outputs, and a tracker that saw every use of a parameter."""
+        trackers: list[ParameterUseTracker] = []
 
-            def run(rows: Tensor) -> tuple[Tensor]:
-                singles.append(ParameterUseTracker(self.parameters, len(rows), self.statistic))
-                return (run_model(self.model, rows, mode=singles[-1]),)
+        def tracked_pass(rows: Tensor) -> tuple[Tensor]:
+            trackers.append(ParameterUseTracker(self.parameters, len(rows), self.statistic))
+            return (run_model(self.model, rows, mode=trackers[-1]),)
 
-            if checked:
-                check_row(run, x, (outputs,), row)
-            else:
-                run(x[row : row + 1])
-            self.rows_are_samples = self.rows_are_samples and tracker.has_rows_of(singles[0], row)
-        CHECK_INDEPENDENCE.set(False)
+        (outputs,) = tracked_pass(x)
+        tracker = trackers[0]
+        if CHECK_INDEPENDENCE.get():
+            check_rows(tracked_pass, x, outputs)
+        elif not tracker.batch_axes_known:
+            for row in rows_to_check(len(x)):
+                tracked_pass(x[row : row + 1])
+        alone = [single for single in trackers[1:] if single.n == 1]
+        self.rows_are_samples = self.rows_are_samples and tracker.has_rows_of(alone)
         if not self.rows_are_samples:
             tracker.unsupported.update(self.parameters)
         return outputs, tracker
@@ -137,25 +133,19 @@ class PerSamplePass:
         self,
         tracker: ParameterUseTracker,
         x: Tensor,
-        outputs: Tensor,
         values: Callable[..., Tensor],
         bound: Sequence[Tensor],
         n_values: int,
     ) -> dict[str, Tensor]:
-        """The statistic of every parameter: by its rules, by torch.func, or of the gradient zero."""
-        rules = tracker.results()
-        results = dict(rules)
-        others = {name: p for name, p in self.parameters.items() if not tracker.is_supported(name)}
+        """Step 4: the statistic of every parameter, from the backward pass or by torch.func."""
+        results = tracker.results()
+        # Also the parameters that the loss does not reach: torch.func gives them the gradient zero.
+        others = {name: p for name, p in self.parameters.items() if name not in results}
         if others:
-            results |= vmap_statistics(self.model, x, values, bound, n_values, self.statistic, others)
-        for name, p in self.parameters.items():
-            if name in results:
-                continue
-            # Not reached by the loss.
-            zero = outputs.new_zeros(len(outputs), n_values, *p.shape, dtype=p.dtype)
-            results[name] = self.statistic(GivenGradientRule(p.shape), zero)
-        check_zero_gradients(self.model, x, {name: results[name] for name in self.parameters if name not in rules})
-        return {name: _in_dtype_of(self.parameters[name], results[name].detach()) for name in self.parameters}
+            computed = vmap_statistics(self.model, x, values, bound, n_values, self.statistic, others)
+            check_zero_gradients(self.model, x, computed)
+            results |= computed
+        return {name: _in_dtype_of(p, results[name].detach()) for name, p in self.parameters.items()}
 
 
 def _in_dtype_of(parameter: Tensor, statistic: Tensor) -> Tensor:

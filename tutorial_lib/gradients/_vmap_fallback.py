@@ -4,8 +4,6 @@ The numbers are the same as those of the rules, but take longer. Here each sampl
 as many samples are worked on at a time as memory allows.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import promote_to_float32
 from tutorial_lib.gradients._context import translate_errors
 from tutorial_lib.gradients._model_state import restore_model
-from tutorial_lib.gradients._parameter_rules import GivenGradientRule
+from tutorial_lib.gradients._parameter_rules import BiasRule
 from tutorial_lib.gradients._parameter_tracker import Statistic
 
 # How many numbers of per-sample gradients are held at a time.
@@ -74,7 +72,9 @@ def vmap_statistics(
 
     def one_chunk(x: Tensor, *bound: Tensor) -> dict[str, Tensor]:
         M = vmap_or_loop(model, sample_gradients, x, *bound, alone=sample_gradients_by_autograd)
-        return {name: statistic(GivenGradientRule(m.shape[2:]), m.to(promote_to_float32(m))) for name, m in M.items()}
+        M = {name: m.to(promote_to_float32(m)) for name, m in M.items()}
+        # A rule without positions takes a gradient as it is.
+        return {name: statistic(BiasRule(), m, m) for name, m in M.items()}
 
     step = max(1, CHUNK_NUMEL // (n_values * sum(t.numel() for t in theta.values())))
     # Without a graph around them, or it would record the parameters, which are constants here.
@@ -107,16 +107,15 @@ def vmap_or_loop(
         with restore_model(model):
             return function(*arguments)
 
-    def message() -> str:
-        return (
-            f"this {type(model).__name__} does not take samples of {tuple(batch[0].shape[1:])} one by one (for a "
-            "scripted, traced or parallel network, pass the network from which it was made)"
-        )
-
     try:
         return run(vmap(function), *batch)
     except RuntimeError:
-        with translate_errors(message):
+        with translate_errors(
+            lambda: (
+                f"this {type(model).__name__} does not take samples of {tuple(batch[0].shape[1:])} one by one (for a "
+                "scripted, traced or parallel network, pass the network from which it was made)"
+            )
+        ):
             rows = [run(alone or function, *row) for row in zip(*batch)]
         return tree_map(lambda *tensors: torch.stack(tensors), *rows)
 

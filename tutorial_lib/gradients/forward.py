@@ -1,13 +1,10 @@
 """The outputs of a network and the value of an objective, without a gradient."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import convert_arguments
-from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model
+from tutorial_lib.gradients._context import checked_forward, detach_for_autograd, preserve_model, run_passes
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 
@@ -33,8 +30,12 @@ def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_in
         >>> model_outputs(nn.Flatten(), torch.tensor([[[1., 5.]]]))
         tensor([[1., 5.]])
     """
-    with preserve_model(model, x, check_independence), torch.no_grad():
-        return run_in_batches(lambda x: checked_forward(model, detach_for_autograd(x)), x, batch_size=batch_size)
+
+    @torch.no_grad()
+    def one_pass(x: Tensor) -> Tensor:
+        return checked_forward(model, detach_for_autograd(x))
+
+    return run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
 
 
 @convert_arguments
@@ -68,13 +69,13 @@ def objective_values(
         tensor([1.])
     """
 
-    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+    @torch.no_grad()
+    def one_pass(x: Tensor, objective: Objective) -> Tensor:
         outputs = checked_forward(model, detach_for_autograd(x))
         return objective.resolve(outputs)(outputs)
 
     bound = as_objective(objective, x)
-    with preserve_model(model, x, check_independence), torch.no_grad():
-        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
 
 
 @convert_arguments

@@ -1,17 +1,19 @@
 """Gradients with respect to the input of a network, or to the activation of a layer."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_classes, check_floating, check_shapes, convert_arguments
-from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
+from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model, run_passes
+from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning
 from tutorial_lib.gradients.layers import Layer, split_forward
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
+
+# How many numbers of a Jacobian are held at a time: few on a processor, whose cache is small, many on a GPU.
+CHUNK_NUMEL = {"cpu": 2**22}
+DEFAULT_CHUNK_NUMEL = 2**26
 
 
 @convert_arguments
@@ -91,15 +93,12 @@ def outputs_and_input_gradient(
         (torch.Size([4, 3]), torch.Size([4, 2]))
     """
     bound = as_objective(objective, x)
-    check_floating(x)
 
-    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    def one_pass(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         leaf, outputs = forward_from_leaf(model, x)
-        J = objective.resolve(outputs, needs_gradient=True)(outputs)
-        return outputs.detach(), differentiate(J.sum(), leaf)
+        return outputs.detach(), objective.gradient(outputs, leaf)
 
-    with preserve_model(model, x, check_independence):
-        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
 
 
 @convert_arguments
@@ -140,8 +139,7 @@ def layer_gradient(
     bound = as_objective(objective, x)
     activation, outputs = split_forward(model, x, layer, check_independence=check_independence)
     with preserve_model(model, x):
-        J = bound.resolve(outputs, needs_gradient=True)(outputs)
-        return activation.detach(), differentiate(J.sum(), activation)
+        return activation.detach(), bound.gradient(outputs, activation)
 
 
 @convert_arguments
@@ -179,16 +177,59 @@ def class_jacobian(
         >>> torch.equal(class_jacobian(model, torch.ones(4, 2))[0], model.weight)
         True
     """
-    if layer is None:
-        check_floating(x)
 
-    def one_batch(x: Tensor) -> Tensor:
+    def one_pass(x: Tensor) -> Tensor:
         leaf, outputs = forward_from_leaf(model, x) if layer is None else split_forward(model, x, layer)
         z = outputs.sum(0)[check_classes(outputs, classes)]
-        return torch.stack([differentiate(z_c, leaf, retain_graph=True) for z_c in z], 1)
+        return _stack_gradients(z, leaf)
 
-    with preserve_model(model, x, check_independence):
-        return run_in_batches(one_batch, x, batch_size=batch_size)
+    return run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
+
+
+@convert_arguments
+def reduced_class_jacobian(
+    model: nn.Module,
+    x: Tensor,
+    layer: Layer,
+    reduce_fn: Callable[[Tensor], Tensor],
+    *,
+    classes: Sequence[int] | None = None,
+    check_independence: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a reduction of the Jacobian of a layer, computed for some classes at a time.
+
+    The Jacobian is ∂z_c/∂A. One forward pass, then one backward pass per class from the logits to the layer. For 1,000
+    classes the Jacobian itself would not fit into memory. If all of it is needed, use :func:`class_jacobian`.
+
+    Args:
+        model: any module that takes x alone and returns logits (N, C); it is left as it was.
+        x: samples (N, …); they are run as one batch.
+        layer: dotted name or module.
+        reduce_fn: maps the gradients of B classes (B, N, …) to (B, N, …), for example to their means over positions. It
+            is called several times, and B varies.
+        classes: class indices; None selects all of them.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
+
+    Returns:
+        Activation A (N, …), logits (N, C), and the reduced gradients (N, classes, …), all without a graph.
+
+    Raises:
+        ValueError: the layer is unknown, is not reached, is used twice or does not return a tensor; outputs that are
+            not logits (N, C), or an unknown class.
+
+    Example:
+        >>> model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+        >>> A, z, J = reduced_class_jacobian(model, torch.ones(2, 3, 6, 6), "0", lambda g: g.sum((3, 4)))
+        >>> torch.allclose(J[0], model[3].weight, atol=1e-6)
+        True
+    """
+    activation, logits = split_forward(model, x, layer, check_independence=check_independence)
+    with preserve_model(model, x):
+        z = logits.sum(0)[check_classes(logits, classes)]
+        step = max(1, CHUNK_NUMEL.get(activation.device.type, DEFAULT_CHUNK_NUMEL) // activation.numel())
+        reduced = [reduce_fn(_vectorized_gradients(z[i : i + step], activation)) for i in range(0, len(z), step)]
+    return activation.detach(), logits.detach(), torch.cat(reduced).transpose(0, 1)
 
 
 @convert_arguments
@@ -224,13 +265,33 @@ def outputs_and_class_gradients(
     check_shapes(x=(x[:, None].flatten(1), "floats N D"), classes=(classes, "whole N K"))
     every_class = classes.long()
 
-    def one_batch(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    def one_pass(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         leaf, outputs = forward_from_leaf(model, x)
         if outputs.dim() != 2 or not ((0 <= every_class) & (every_class < outputs.shape[1])).all():
             raise ValueError(f"classes must lie in 0…C − 1 of outputs (n, C), here {tuple(outputs.shape)}")
         # A copy, since a tensor made in inference mode cannot be saved for a backward pass.
         z = outputs.gather(1, classes.to(outputs.device).clone()).sum(0)
-        return outputs.detach(), torch.stack([differentiate(z_k, leaf, retain_graph=True) for z_k in z], 1)
+        return outputs.detach(), _stack_gradients(z, leaf)
 
-    with preserve_model(model, x, check_independence):
-        return run_in_batches(one_batch, x, every_class, batch_size=batch_size)
+    return run_passes(one_pass, model, x, every_class, batch_size=batch_size, check_independence=check_independence)
+
+
+def _stack_gradients(z: Tensor, leaf: Tensor) -> Tensor:
+    """∂z_k/∂leaf for several numbers z_k, (n, K, …), one backward pass after the other."""
+    return torch.stack([differentiate(z_k, leaf, retain_graph=True) for z_k in z], 1)
+
+
+def _vectorized_gradients(z: Tensor, leaf: Tensor) -> Tensor:
+    """∂z_k/∂leaf for several numbers z_k, (K, n, …), by one vectorized backward pass where the network has one."""
+    try:
+        with ignore_vmap_warning():
+            return torch.autograd.grad(
+                z,
+                leaf,
+                torch.eye(len(z), dtype=z.dtype, device=z.device),
+                retain_graph=True,
+                is_grads_batched=True,
+            )[0]
+    except RuntimeError:
+        # Not every network has a vectorized backward pass; one number after the other works, or has a clear error.
+        return _stack_gradients(z, leaf).transpose(0, 1)

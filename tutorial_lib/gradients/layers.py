@@ -1,7 +1,5 @@
 """Find layers and their parameters, split a forward pass at a layer, take the features before the last layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -9,12 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice, convert_arguments, format_tensor
-from tutorial_lib.gradients._context import (
-    check_not_scripted,
-    detach_for_autograd,
-    preserve_model,
-    run_model,
-)
+from tutorial_lib.gradients._context import detach_for_autograd, preserve_model, run_model
 from tutorial_lib.gradients._independence import check_rows
 
 # A layer is given by its dotted name, as in ``model.named_modules()``, or as the module itself.
@@ -172,7 +165,10 @@ def split_forward(
         torch.Size([4, 3])
     """
     name, module = layer if isinstance(layer, str) else type(layer).__name__, find_layer(model, layer)
-    check_not_scripted(module)
+    if isinstance(module, torch.jit.ScriptModule):  # it runs in a compiler of its own, which calls no hooks
+        raise ValueError(
+            "a scripted or traced network hides its layers and operations: pass the network from which it was made"
+        )
 
     def split_pass(x: Tensor) -> tuple[Tensor, Tensor]:
         activations: list[Tensor] = []
@@ -266,10 +262,10 @@ def _find_last_linear_call(
                     hooks.enter_context(module.register_forward_hook(record))
             logits = run_model(model, detach_for_autograd(x))
         for linear, z, h, versions in reversed(calls):
+            returned = z.data_ptr() == logits.data_ptr() and z.shape == logits.shape
             # Neither the outputs nor the features may have been changed in place since then.
-            if z.data_ptr() == logits.data_ptr() and z.shape == logits.shape and h.dim() == 2:
-                if [z._version, h._version] == versions:
-                    return linear, logits, h
+            if returned and h.dim() == 2 and [z._version, h._version] == versions:
+                return linear, logits, h
         raise ValueError(
             f"the outputs of this {type(model).__name__} do not come straight from a Linear layer, so it has no "
             "features h"

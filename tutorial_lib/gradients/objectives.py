@@ -8,23 +8,23 @@ The derivative ∂J/∂z with respect to the logits z is given for each objectiv
 vector of class c and σ the sigmoid.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterable
+from copy import copy
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib._validation import TWO_LOGITS, check_range, convert_arguments, promote_to_float32
-from tutorial_lib.gradients._context import CAUSES, NO_PATH, translate_errors
+from tutorial_lib._tensor_ops import check_several_logits
+from tutorial_lib._validation import check_range, convert_arguments, promote_to_float32
+from tutorial_lib.gradients._context import CAUSES, NO_PATH, differentiate, translate_errors
 
-Target: TypeAlias = int | Tensor | Sequence[int] | np.ndarray | None
+# One class, or a class of each sample; None is the predicted class.
+Target: TypeAlias = int | Tensor | None
 # What stands for one class, or for a class of each sample.
 CLASSES = Integral | Tensor | list | tuple | np.ndarray
 # softplus(x) is computed as x above this number, where log(1 + exp(x)) = x in double precision.
@@ -48,8 +48,9 @@ class Objective:
         tensor([1., 3.])
     """
 
+    @convert_arguments
     def __init__(self, fn: Callable[..., Tensor], *bound: Target, classes: bool = False):
-        self.fn, self.bound, self.classes = fn, tuple(map(_as_bound, bound)), classes
+        self.fn, self.bound, self.classes = fn, bound, classes
 
     @convert_arguments
     def __call__(self, outputs: Tensor) -> Tensor:
@@ -75,7 +76,7 @@ class Objective:
         """The bound tensors, one row per sample each."""
         return [b for b in self.bound if isinstance(b, Tensor)]
 
-    def rebind(self, tensors: Iterable[Tensor]) -> Objective:
+    def rebind(self, tensors: Iterable[Tensor]) -> Self:
         """Return the same objective with other tensors in place of those bound to it.
 
         Args:
@@ -89,10 +90,15 @@ class Objective:
             tensor([5.])
         """
         replacements = iter(tensors)
-        bound = (next(replacements) if isinstance(b, Tensor) else b for b in self.bound)
-        return Objective(self.fn, *bound, classes=self.classes)
+        return self._with_bound(next(replacements) if isinstance(b, Tensor) else b for b in self.bound)
 
-    def select(self, index: slice | Tensor) -> Objective:
+    def _with_bound(self, bound: Iterable[Target]) -> Self:
+        """The same function with other bound values."""
+        other = copy(self)
+        other.bound = tuple(bound)
+        return other
+
+    def select(self, index: slice | Tensor) -> Self:
         """Return the same objective for some of the samples.
 
         Args:
@@ -108,7 +114,7 @@ class Objective:
         return self.rebind(tensor[index] for tensor in self.tensors)
 
     @convert_arguments
-    def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Objective:
+    def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Self:
         """Return the same objective with the predicted class fixed.
 
         It is checked that the objective fits these outputs, and that it treats each row alone: the last row, the row of
@@ -136,8 +142,7 @@ class Objective:
             outputs = outputs.detach().clone()
             if 0 in outputs.shape[1:]:
                 raise ValueError(f"an objective needs at least one output per sample, not {tuple(outputs.shape)}")
-            bound = [self._resolve_bound(b, outputs) for b in self.bound]
-            resolved = Objective(self.fn, *bound, classes=self.classes)
+            resolved = self._with_bound(self._resolve_bound(b, outputs) for b in self.bound)
             J = resolved._checked_values(outputs.requires_grad_(outputs.is_floating_point() or outputs.is_complex()))
             resolved._check_rows_alone(outputs.detach(), J.detach())
             if needs_gradient and outputs.requires_grad and not J.requires_grad:
@@ -148,8 +153,29 @@ class Objective:
                 resolved.fn = lambda z, *bound: constant(z, *bound) + 0 * z.reshape(len(z), -1).real.sum(1)
             return resolved
 
+    def gradient(self, outputs: Tensor, leaf: Tensor) -> Tensor:
+        """Return the gradient Σ_n ∂J_n/∂leaf of the objective of some outputs.
+
+        Args:
+            outputs: outputs of the network (n, …), with a graph that goes back to ``leaf``.
+            leaf: what the objective is differentiated with respect to.
+
+        Returns:
+            The gradient, like ``leaf``.
+
+        Raises:
+            ValueError: the objective does not fit these outputs, see :meth:`resolve`, or no path of autograd leads to
+                ``leaf``.
+
+        Example:
+            >>> z = torch.tensor([[1., 5.]], requires_grad=True)
+            >>> logit(0).gradient(z, z)
+            tensor([[1., 0.]])
+        """
+        return differentiate(self.resolve(outputs, needs_gradient=True)(outputs).sum(), leaf)
+
     def _checked_values(self, outputs: Tensor) -> Tensor:
-        """The values of the objective, one real number per row."""
+        """The values of a resolved objective, one real number per row."""
 
         def message() -> str:
             bound = "".join(f", {tuple(b.shape)} of {b.dtype}" for b in self.tensors)
@@ -159,7 +185,8 @@ class Objective:
             )
 
         with translate_errors(message):
-            J = self(outputs)
+            # A copy, because the function may write to its argument.
+            J = self.fn(outputs.clone(), *self.bound)
         if not isinstance(J, Tensor) or J.shape != outputs.shape[:1]:
             raise ValueError(
                 f"an objective maps outputs {tuple(outputs.shape)} to one number per row, ({len(outputs)},), "
@@ -247,17 +274,13 @@ def as_objective(objective: ObjectiveLike = None, x: Tensor | None = None) -> Ob
     """
     if isinstance(objective, Objective):
         resolved = objective
-    elif (
-        objective is None
-        or isinstance(objective, Integral | Tensor | list | tuple | np.ndarray)
-        and not isinstance(objective, bool)
-    ):
-        resolved = logit(objective)
     elif callable(objective):
         resolved = Objective(objective)
+    elif objective is None or isinstance(objective, CLASSES) and not isinstance(objective, bool):
+        resolved = logit(objective)
     else:
         raise TypeError(f"an objective is a callable, a class, (N,) labels or None, not {type(objective).__name__}")
-    if isinstance(x, Tensor) and x.dim() and len(x):
+    if x is not None and len(x):
         # Checked here and not batch by batch, where the first batches would fit too many labels.
         for b in resolved.tensors:
             _check_rows(b, len(x), f"x has {len(x)} samples: one row for each")
@@ -294,24 +317,8 @@ def _check_rows(b: Tensor, n: int, expected: str) -> None:
         raise ValueError(f"the objective is bound to {len(b) if b.dim() else 'no'} rows, {expected}")
 
 
-def _as_bound(value: Any) -> Any:
-    """Arrays and lists as tensors, and whole numbers of any library as int."""
-    if isinstance(value, Integral):
-        return int(value)
-    if not isinstance(value, list | tuple | np.ndarray):
-        return value
-    try:
-        return torch.as_tensor(value, device="cpu")
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(
-            f"expected numbers of one row per sample, got {value!r:.80} (a loss and its targets are bound by "
-            "bind_per_sample(loss, targets))"
-        ) from None
-
-
 def _check_labels(target: Target, name: str = "target") -> Target:
     """Labels as int64; a class and None as they are."""
-    target = _as_bound(target)
     if not isinstance(target, Tensor):
         return target
     if target.dim() != 1 or target.is_floating_point() or target.dtype == torch.bool:
@@ -326,20 +333,9 @@ def _gather_class(z: Tensor, c: int | Tensor) -> Tensor:
     return z[:, c] if isinstance(c, int) else z.gather(1, c[:, None])[:, 0]
 
 
-def _check_several_logits(z: Tensor) -> Tensor:
-    """Return the logits; raise if there is one only, whose softmax is always 1."""
-    if z.shape[-1] == 1:
-        raise ValueError(
-            f"a softmax needs at least two logits, not outputs {tuple(z.shape)}; {TWO_LOGITS}. Or bind the labels to a "
-            "loss of one logit with bind_per_sample"
-        )
-    return z
-
-
 def _in_float32(fn: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Compute an objective of outputs in half precision in float32; a sum may be too large for float16."""
 
-    @wraps(fn)
     def values(z: Tensor, *bound: Any) -> Tensor:
         J = fn(z.to(promote_to_float32(z)), *bound)
         return J.to(z.dtype) if z.dtype == torch.bfloat16 else J
@@ -352,8 +348,7 @@ def _log_softmax(z: Tensor) -> Tensor:
 
     There, log p = −log(1 + Σ_{e≠top} exp(z_e − z_top)), and ∂ log p / ∂z_top is the sum of the other probabilities.
     """
-    _check_several_logits(z)
-    top = z.argmax(1, keepdim=True)
+    top = check_several_logits(z).argmax(1, keepdim=True)
     behind = z - z.gather(1, top)
     others = behind.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
     return behind.scatter(1, top, 0.0) - F.softplus(others, threshold=SOFTPLUS_THRESHOLD)
@@ -398,8 +393,7 @@ def log_prob(target: Target = None) -> Objective:
         >>> log_prob(0)(torch.zeros(1, 2)).exp()
         tensor([0.5000])
     """
-    log_prob_of_class = _in_float32(lambda z, c: _gather_class(_log_softmax(z), c))
-    return Objective(log_prob_of_class, _check_labels(target), classes=True)
+    return Objective(_in_float32(lambda z, c: _gather_class(_log_softmax(z), c)), _check_labels(target), classes=True)
 
 
 @convert_arguments
@@ -419,8 +413,7 @@ def cross_entropy(target: Target = None) -> Objective:
         >>> cross_entropy(0)(torch.zeros(1, 2))
         tensor([0.6931])
     """
-    nll = _in_float32(lambda z, c: -_gather_class(_log_softmax(z), c))
-    return Objective(nll, _check_labels(target), classes=True)
+    return Objective(_in_float32(lambda z, c: -_gather_class(_log_softmax(z), c)), _check_labels(target), classes=True)
 
 
 @convert_arguments
@@ -469,7 +462,7 @@ def logit_difference(contrast_class: int | Tensor, target: Target = None) -> Obj
         tensor([4.])
     """
     return Objective(
-        lambda z, p, q: _gather_class(_check_several_logits(z), p) - _gather_class(z, q),
+        lambda z, p, q: _gather_class(check_several_logits(z), p) - _gather_class(z, q),
         _check_labels(target),
         _check_labels(contrast_class, "contrast_class"),
         classes=True,
@@ -517,11 +510,11 @@ def confounding_label_loss(
         raise ValueError(
             f"activation is 'sigmoid' or 'softmax', reduction 'mean' or 'sum', not {activation!r}, {reduction!r}"
         )
-    if (
-        labels not in ("ones", "uniform")
-        if isinstance(labels, str)
-        else labels.is_complex() or labels.dim() not in (1, 2)
-    ):
+    if isinstance(labels, str):
+        valid = labels in ("ones", "uniform")
+    else:
+        valid = not labels.is_complex() and labels.dim() in (1, 2)
+    if not valid:
         raise ValueError("labels are 'ones', 'uniform', a real tensor (C,) for all samples, or (N, C)")
 
     @_in_float32
@@ -575,8 +568,7 @@ def reconstruction_mse(x: Tensor) -> Objective:
         >>> reconstruction_mse(x)(x + 2)
         tensor([4., 4.])
     """
-    mse = _in_float32(lambda out, x: (out - _check_same_shape(x, out)).square().flatten(1).mean(1))
-    return Objective(mse, x)
+    return Objective(_in_float32(lambda out, x: (out - _check_same_shape(x, out)).square().flatten(1).mean(1)), x)
 
 
 @convert_arguments

@@ -1,4 +1,4 @@
-"""Per-sample gradients with respect to the parameters: themselves, their norms, and their inner products.
+"""Per-sample gradients with respect to the parameters: themselves, their norms, products and random projections.
 
 Where every use of a parameter has a closed form, one backward pass over the batch gives the exact result for each
 sample; all other parameters are computed by :mod:`torch.func`, with the same result. In both cases the squared norms of
@@ -8,15 +8,14 @@ One call, for example of :func:`per_sample_gradient_norms`, has these steps:
 
 1. :func:`as_objective` turns the argument ``objective`` into an :class:`Objective`, and :func:`parameters_by_layer`
    selects the parameters.
-2. :func:`preserve_model` checks the model and the samples, and fixes the state of autograd until the call ends.
-3. :func:`run_in_batches` runs :meth:`PerSamplePass.of_loss` on some samples at a time. One pass runs the model in
-   :func:`run_model`, which checks the outputs and leaves the model as it was. It also runs one sample of the first
-   batch alone. In the backward pass, the statistic, here the norm, is computed from the gradient at the output of each
-   operation and from what entered the operation (see :mod:`~tutorial_lib.gradients._parameter_rules`).
+2. :func:`run_passes` checks the model and the samples, fixes the state of autograd until the call ends, and runs
+   :meth:`PerSamplePass.of_loss` on some samples at a time.
+3. One pass runs the model in :func:`run_model`, which checks the outputs and leaves the model as it was. It also runs
+   one sample of the first batch alone. In the backward pass, the statistic, here the norm, is computed from the
+   gradient at the output of each operation and from what entered the operation (see
+   :mod:`~tutorial_lib.gradients._parameter_rules`).
 4. The results of the parameters, name -> (N, …), are combined for each layer.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
@@ -26,12 +25,13 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import check_choice, check_shapes, convert_arguments, promote_to_float32
-from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
+from tutorial_lib.gradients._context import detach_for_autograd, run_passes
 from tutorial_lib.gradients._parameter_rules import LinearRule, ParameterRule
 from tutorial_lib.gradients._parameter_tracker import Statistic
 from tutorial_lib.gradients._per_sample_pass import PerSamplePass
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
+from tutorial_lib.runtime import default_generator
 
 
 @convert_arguments
@@ -74,10 +74,8 @@ def per_sample_gradients(
                  [0., 0.]]])
     """
 
-    by_layer = parameters_by_layer(model, layers)
-    return _loss_statistics(
-        model, x, objective, by_layer, lambda rule, G: rule.gradient(G)[:, 0], batch_size, check_independence
-    )
+    parameters = flatten_layers(parameters_by_layer(model, layers))
+    return _loss_statistics(model, x, objective, parameters, _gradient, batch_size, check_independence)
 
 
 @convert_arguments
@@ -127,11 +125,11 @@ def per_sample_gradient_norms(
         raise ValueError(f"a norm needs p ≥ 1, not {p}")
     check_choice(group_by, GROUPINGS, "grouping")
 
-    def norm(rule, G):
-        return rule.gram(G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else rule.gradient(G).flatten(1).norm(p, 1)
+    def norm(rule, a, G):
+        return rule.gram(a, G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else rule.gradient(a, G).flatten(1).norm(p, 1)
 
     by_layer = parameters_by_layer(model, layers)
-    norms = _loss_statistics(model, x, objective, by_layer, norm, batch_size, check_independence)
+    norms = _loss_statistics(model, x, objective, flatten_layers(by_layer), norm, batch_size, check_independence)
     if group_by == "tensor":
         return torch.stack(list(norms.values()), 1)
     # ‖(a, b)‖ = ‖(‖a‖, ‖b‖)‖
@@ -177,9 +175,9 @@ def class_gradient_gram(
     """
 
     by_layer = parameters_by_layer(model, layers)
-    one_pass = PerSamplePass(model, flatten_layers(by_layer), lambda rule, G: rule.gram(G))
-    with preserve_model(model, x, check_independence):
-        K = run_in_batches(lambda x: one_pass.of_classes(x, classes), x, batch_size=batch_size)
+    grams = PerSamplePass(model, flatten_layers(by_layer), lambda rule, a, G: rule.gram(a, G))
+    one_pass = lambda x: grams.of_classes(x, classes)
+    K = run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
 
 
@@ -268,11 +266,11 @@ def gradient_products(
         tensor([[6., 3.],
                 [3., 2.]])
     """
-    by_layer, other_bound = parameters_by_layer(model, layers), as_objective(other_objective, other)
-    parameters = flatten_layers(by_layer)
+    parameters = flatten_layers(parameters_by_layer(model, layers))
+    other_bound = as_objective(other_objective, other)
 
     def gradients(x: Tensor, objective: Objective) -> dict[str, Tensor]:
-        return _loss_statistics(model, x, objective, by_layer, _gradient_or_factors, batch_size, check_independence)
+        return _loss_statistics(model, x, objective, parameters, _gradient_or_factors, batch_size, check_independence)
 
     def one_batch(x: Tensor, objective: Objective) -> Tensor:
         A = gradients(x, objective)
@@ -285,6 +283,79 @@ def gradient_products(
         return run_in_batches(products, other, other_bound, batch_size=batch_size).T
 
     return run_in_batches(one_batch, x, as_objective(objective, x), batch_size=batch_size)
+
+
+@convert_arguments
+def gradient_sketch(
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    sketch_dim: int = 256,
+    layers: Layer | Sequence[Layer] | None = None,
+    batch_size: int = 16,
+    check_independence: bool = True,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return a count sketch of every sample's own gradient, a random projection.
+
+    The gradient g = ∂J_n/∂θ becomes the sketch S g. Each parameter i is given a sign ±1 and a place among
+    ``sketch_dim``, and its gradient is added there: (S g)_j = Σ_{i: place(i) = j} sign(i) g_i. The mean of ⟨S a, S b⟩
+    over random signs and places is ⟨a, b⟩, and its error is about ‖a‖ ‖b‖ / √sketch_dim, however many parameters there
+    are (Johnson and Lindenstrauss). So cosines, distances and norms are preserved approximately; single coordinates
+    have no meaning.
+
+    Memory: ``batch_size`` whole gradients at a time, and ``sketch_dim`` numbers per sample in the result.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; it is left as it was.
+        x: samples (N, …).
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        sketch_dim: how many numbers are kept of each gradient.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        batch_size: samples per pass; it bounds the memory and does not change the result.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
+        generator: source of the signs and places, on the CPU; None is a new one with seed 0. Sketches can be compared
+            only if they were made with the same signs and places.
+
+    Returns:
+        Sketches (N, sketch_dim), signed.
+
+    Raises:
+        ValueError: ``sketch_dim`` below 1; samples that influence each other, a random network, an unknown layer,
+            outputs or an objective of the wrong shape.
+
+    References:
+        Charikar, Chen, Farach-Colton, 2002; Weinberger et al., ICML 2009, arXiv:0902.2206.
+
+    Example:
+        >>> sketch = gradient_sketch(nn.Linear(2, 3), torch.tensor([[3., 4.]]), 1, sketch_dim=1000)
+        >>> sketch.shape, round(sketch.norm().item(), 3)  # √(3² + 4² + 1), since no two parameters share a place here
+        (torch.Size([1, 1000]), 5.099)
+    """
+    if sketch_dim < 1:
+        raise ValueError(f"a sketch needs a sketch_dim of at least 1, not {sketch_dim}")
+    generator = default_generator(generator)
+    parameters = flatten_layers(parameters_by_layer(model, layers))
+    hashes = {}
+    for name, p in parameters.items():
+        place = torch.randint(sketch_dim, (p.numel(),), generator=generator, device=generator.device)
+        sign = 2 * torch.randint(2, (p.numel(),), generator=generator, device=generator.device) - 1
+        hashes[name] = place.to(x.device), sign.to(x.device)
+    whole_gradients = PerSamplePass(model, parameters, _gradient)
+
+    def one_pass(x: Tensor, objective: Objective) -> Tensor:
+        gradients = whole_gradients.of_loss(x, objective)
+        dtype = reduce(torch.promote_types, (gradient.dtype for gradient in gradients.values()))
+        sketch = torch.zeros(len(x), sketch_dim, dtype=dtype, device=x.device)
+        for name, (place, sign) in hashes.items():
+            sketch.index_add_(1, place, (gradients[name].flatten(1) * sign).to(sketch))
+        return sketch
+
+    bound = as_objective(objective, x)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
 
 
 @convert_arguments
@@ -315,8 +386,7 @@ def last_layer_gradient_factors(
     check_shapes(logits=(logits, "floats N C"), features=(features, "floats N d"))
     with torch.inference_mode(False), torch.enable_grad():
         z = detach_for_autograd(logits).requires_grad_()
-        J = as_objective(objective).resolve(z, needs_gradient=True)(z)
-        delta = differentiate(J.sum(), z)
+        delta = as_objective(objective).gradient(z, z)
     return delta, detach_for_autograd(features)
 
 
@@ -324,23 +394,27 @@ def _loss_statistics(
     model: nn.Module,
     x: Tensor,
     objective: ObjectiveLike,
-    by_layer: dict[str, dict[str, nn.Parameter]],
+    parameters: dict[str, nn.Parameter],
     statistic: Statistic,
     batch_size: int,
     check_independence: bool,
 ) -> dict[str, Tensor]:
     """Parameter name -> statistic (N, …) of every sample's own gradient of the objective."""
     bound = as_objective(objective, x)
-    one_pass = PerSamplePass(model, flatten_layers(by_layer), statistic)
-    with preserve_model(model, x, check_independence):
-        return run_in_batches(one_pass.of_loss, x, bound, batch_size=batch_size)
+    one_pass = PerSamplePass(model, parameters, statistic).of_loss
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
 
 
-def _gradient_or_factors(rule: ParameterRule, G: Tensor) -> Tensor:
+def _gradient(rule: ParameterRule, a: Tensor, G: Tensor) -> Tensor:
+    """The gradient itself, (n, *parameter)."""
+    return rule.gradient(a, G)[:, 0]
+
+
+def _gradient_or_factors(rule: ParameterRule, a: Tensor, G: Tensor) -> Tensor:
     """The gradient (n, *parameter), or the factors of a gradient δ aᵀ side by side, (n, p + d)."""
     if isinstance(rule, LinearRule) and rule.matmul_sizes(G)[0] == 1:
-        return torch.cat([G.flatten(1), rule.activations.to(G.dtype).flatten(1)], 1)
-    return rule.gradient(G)[:, 0]
+        return torch.cat([G.flatten(1), a.to(G.dtype).flatten(1)], 1)
+    return _gradient(rule, a, G)
 
 
 def _products(A: Tensor, B: Tensor, parameter: Tensor) -> Tensor:

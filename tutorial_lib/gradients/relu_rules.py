@@ -3,16 +3,13 @@
 The rule is attached to the graph of one pass, which is released with the pass; the model is never changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
-from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_floating, convert_arguments
-from tutorial_lib.gradients._context import differentiate, forward_from_leaf, preserve_model
+from tutorial_lib._validation import check_choice, convert_arguments
+from tutorial_lib.gradients._context import forward_from_leaf, run_passes
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
 
 # rule(ordinary, incoming): what a ReLU passes on, from what it passes on by the ordinary rule and what reaches it.
@@ -82,9 +79,8 @@ def guided_backprop(
     """
     bound = as_objective(objective, x)
     backward_rule = RELU_BACKWARD_RULES[check_choice(rule, RELU_BACKWARD_RULES, "rule")]
-    check_floating(x)
 
-    def one_batch(x: Tensor, objective: Objective) -> Tensor:
+    def one_pass(x: Tensor, objective: Objective) -> Tensor:
         leaf, outputs = forward_from_leaf(model, x)
         nodes = list(find_relu_nodes(outputs))
         if not nodes:
@@ -95,11 +91,9 @@ def guided_backprop(
             )
         for node in nodes:
             node.register_hook(lambda passed, reached: (backward_rule(passed[0], reached[0]), *passed[1:]))
-        J = objective.resolve(outputs, needs_gradient=True)(outputs)
-        return differentiate(J.sum(), leaf)
+        return objective.gradient(outputs, leaf)
 
-    with preserve_model(model, x, check_independence):
-        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
 
 
 def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:

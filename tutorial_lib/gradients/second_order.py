@@ -1,6 +1,4 @@
-"""Second derivatives: how a function of the parameter-gradient norms changes with the input."""
-
-from __future__ import annotations
+"""Second derivatives: gradients of a batch with their graph, and how the gradient norms change with the input."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,14 +6,78 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tutorial_lib._batching import run_in_batches
-from tutorial_lib._validation import check_choice, check_floating, convert_arguments
+from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.gradients._connectivity import check_zero_gradients
-from tutorial_lib.gradients._context import differentiate, forward_from_leaf, math_attention, preserve_model
+from tutorial_lib.gradients._context import (
+    checked_forward,
+    detach_for_autograd,
+    differentiate,
+    forward_from_leaf,
+    preserve_model,
+    run_passes,
+)
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
+
+
+@convert_arguments
+def loss_and_gradients(
+    model: nn.Module,
+    x: Tensor,
+    objective: ObjectiveLike = None,
+    *,
+    layers: Layer | Sequence[Layer] | None = None,
+    check_independence: bool = True,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the mean objective of a batch and its parameter gradients, with their graph.
+
+    J = mean_n J_n and ∂J/∂θ. A training loss may be built from them, and its own backward pass is then a second
+    derivative. All other functions of this package return numbers without a graph; here the graph is needed, and it
+    lives as long as the results do.
+
+    Args:
+        model: any module that takes x alone and returns one row per sample; its parameters must require gradients, as
+            in training.
+        x: samples (N, …); the whole batch is run at once, since its graph is kept.
+        objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
+            logit of the predicted class.
+        layers: one or more layers; a block stands for all layers inside it. None selects every layer.
+        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
+            an error unless its outputs are the same; False saves the time for it.
+
+    Returns:
+        J, a scalar, and parameter name -> ∂J/∂θ like the parameter, signed.
+
+    Raises:
+        ValueError: a parameter does not require gradients; samples that influence each other, a random network, an
+            unknown layer, outputs or an objective of the wrong shape.
+
+    Example:
+        >>> model, x = nn.Linear(1, 1, bias=False), torch.tensor([[2.], [4.]])
+        >>> J, gradients = loss_and_gradients(model, x, lambda out: out[:, 0] ** 2)
+        >>> (second,) = torch.autograd.grad(gradients["weight"].sum(), model.weight)
+        >>> second  # ∂²(w² (2² + 4²) / 2) / ∂w²
+        tensor([[20.]])
+    """
+    parameters = flatten_layers(parameters_by_layer(model, layers))
+    frozen = [name for name, p in parameters.items() if not p.requires_grad]
+    if frozen:
+        raise ValueError(
+            f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers"
+        )
+    # The fused kernels of attention have no second derivative.
+    with preserve_model(model, x, check_independence), sdpa_kernel(SDPBackend.MATH):
+        outputs = checked_forward(model, detach_for_autograd(x))
+        J = as_objective(objective, x).resolve(outputs, needs_gradient=True)(outputs).mean()
+        gradients = torch.autograd.grad(
+            J, list(parameters.values()), create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        by_name = dict(zip(parameters, gradients, strict=True))
+        check_zero_gradients(model, x, by_name)
+    return J, by_name
 
 
 @convert_arguments
@@ -62,7 +124,6 @@ def input_gradient_of_norms(
         (tensor([[5.]]), tensor([[0.6000, 0.8000]]))
     """
     check_choice(group_by, GROUPINGS, "grouping")
-    check_floating(x)
     bound, by_layer = as_objective(objective, x), parameters_by_layer(model, layers)
     theta = {name: p.detach() for name, p in flatten_layers(by_layer).items()}
     groups = [list(names) for names in by_layer.values()] if group_by == "layer" else [[name] for name in theta]
@@ -78,10 +139,11 @@ def input_gradient_of_norms(
             )
         return number[0], norms
 
-    def one_batch(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    def one_pass(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         leaf, outputs = forward_from_leaf(model, x)
         resolved = objective.resolve(outputs, needs_gradient=True)
-        with torch.no_grad(), ignore_vmap_warning(), math_attention():
+        # The fused kernels of attention have no second derivative.
+        with torch.no_grad(), ignore_vmap_warning(), sdpa_kernel(SDPBackend.MATH):
             function = grad_and_value(partial(reduced_norms, resolved), has_aux=True)
             gradient, (_, norms) = vmap_or_loop(model, function, leaf.detach(), *resolved.tensors)
         columns = {name: norm for names, norm in zip(groups, norms.T) for name in names}
@@ -90,5 +152,5 @@ def input_gradient_of_norms(
         return norms.detach(), gradient.detach()
 
     # Every sample is differentiated alone, so that only the predicted class can depend on the batch.
-    with preserve_model(model, x, check_independence and bound.uses_predicted_class):
-        return run_in_batches(one_batch, x, bound, batch_size=batch_size)
+    checked = check_independence and bound.uses_predicted_class
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=checked)

@@ -1,14 +1,12 @@
 """The logits of each spatial position alone, before the network averages over positions."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tutorial_lib._validation import convert_arguments
-from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model
+from tutorial_lib.gradients._context import detach_for_autograd, differentiate, preserve_model, translate_errors
 from tutorial_lib.gradients._model_state import restore_model
 from tutorial_lib.gradients.layers import Layer, find_layer, split_forward
 from tutorial_lib.gradients.objectives import ObjectiveLike, as_objective
@@ -137,21 +135,17 @@ def spatial_gradients(
 
 def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:
     """The rest of the network on other activations; to reach the layer, a pass over one image is enough."""
-
     module = find_layer(model, layer)
+    failure = lambda: (
+        f"what follows layer {name!r} cannot be run position by position: take the layer just before the average "
+        "pooling; a network that flattens its maps has no local logits"
+    )
     with (
-        preserve_model(model, x),
         restore_model(model, freeze=True),
         module.register_forward_hook(lambda *_: cells.clone()),
+        translate_errors(failure),
     ):
-        try:
-            local = model(detach_for_autograd(x).clone())
-        except RuntimeError as error:
-            raise ValueError(
-                f"what follows layer {name!r} cannot be run position by position "
-                f"({str(error).splitlines()[0][:120]}): take the "
-                "layer just before the average pooling; a network that flattens its maps has no local logits"
-            ) from None
+        local = model(detach_for_autograd(x).clone())
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):
         raise ValueError(f"what follows layer {name!r} mixes positions: take the layer just before the average pooling")
     return local

@@ -114,7 +114,7 @@ def test_reduced_class_jacobian_matches_reduction_of_class_jacobian(layer, class
 def test_reduced_class_jacobian_processes_classes_in_chunks(signs, images, monkeypatch):
     sizes = []
     unchunked = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))
-    monkeypatch.setitem(g.reduced_jacobian.CHUNK_NUMEL, "cpu", 3 * unchunked[0].numel())
+    monkeypatch.setitem(g.inputs.CHUNK_NUMEL, "cpu", 3 * unchunked[0].numel())
     chunked = g.reduced_class_jacobian(signs, images, "last", lambda G: sizes.append(len(G)) or G.mean((3, 4)))[2]
     torch.testing.assert_close(chunked, unchunked[2], rtol=1e-12, atol=1e-16)
     assert sizes == [10, 3, 3, 3, 1]
