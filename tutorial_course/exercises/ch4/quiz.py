@@ -12,8 +12,8 @@ QUIZ = (
             ),
             "it agrees with people.": "No person rated these images. A level is a parameter of the blur (section 4.2).",
             "it can compare blur with noise.": (
-                "An order within each kind of distortion does not imply an order across kinds: compute the correlation "
-                "over both (section 4.3)."
+                "An order within each kind of distortion does not imply an order across kinds. Compute the correlation "
+                "over both kinds (section 4.3)."
             ),
             "it outperforms PSNR.": (
                 "PSNR can have the same correlation. Compute both on the same images (section 4.2)."
@@ -38,26 +38,43 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "Suppose on photographs your map has AUC .75. That is …",
+        "Suppose that the AUC of your saliency map for fixations on photographs is 0.75. What follows?",
         {
-            "good, above ½.": "½ is the AUC of a random map, which does not even contain the center prior.",
-            "about that of the center prior; compare with it first.": "The center prior is the first row of the table.",
-            "bad: people agree at .9.": "Perhaps. But compare with the center prior first, then with people.",
-            "not comparable with anything.": (
-                "With the same images and the same measure, the center prior is comparable."
+            "The map is good, because its AUC is above ½.": (
+                "The AUC of a random map is ½. The center prior, which does not use the image, is above ½, too "
+                "(section 4.5)."
+            ),
+            "Nothing follows until you know the AUC of the center prior on the same photographs.": (
+                "The center prior does not use the image, and yet its AUC is similar on our photographs (section 4.5)."
+            ),
+            "The map is bad, because fixations of other people would have a higher AUC.": (
+                "Other people are an upper limit. Compare the map with the center prior first (section 4.5)."
+            ),
+            "The map cannot be compared with anything.": (
+                "It can be compared with the center prior on the same photographs and with the same metric "
+                "(section 4.5)."
             ),
         },
         correct=1,
     ),
     Question(
-        "Signed gradients for all labels are averaged with equal weight. The result is …",
+        "Signed gradients for all labels are averaged with equal weights. The result is …",
         {
-            "zero.": "With weights p it is; not with equal ones.",
-            "a map of all mismatches.": "Positive and negative values cancel. Take absolute values first.",
-            "the gradient for one uniform label.": (
-                "The loss is linear in the label, so the mean of the labels is the label of the mean."
+            "zero.": (
+                "The average is zero if the weights are the predicted probabilities, but not in general if they are "
+                "equal (section 4.5)."
             ),
-            "the Fisher information.": "That needs squares, which do not cancel.",
+            "a map of all mismatches.": (
+                "Positive and negative values cancel in the average. Take the absolute values first, as implicit "
+                "saliency does (section 4.5)."
+            ),
+            "the gradient for one uniform label.": (
+                "The cross-entropy is linear in the label, so the mean of the losses is the loss for the mean label "
+                "(section 4.5)."
+            ),
+            "the Fisher information.": (
+                "The Fisher information is an average of squared gradients, which cannot cancel (section 2.4)."
+            ),
         },
         correct=2,
     ),
@@ -75,7 +92,9 @@ QUIZ = (
             "computed with an error in the code.": (
                 "Not necessarily. Check what the scores of the dataset mean before you change the code (section 4.2)."
             ),
-            "to be reported as 0.9 in any case.": "Only if a high opinion score means a bad image (section 4.2).",
+            "to be reported as 0.9 in any case.": (
+                "This is correct only if a high opinion score means a bad image (section 4.2)."
+            ),
         },
         correct=1,
     ),
