@@ -27,7 +27,8 @@ MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
-ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
+READING_TIME = re.compile(r"\*About \d+ minutes\.[^*]*\*")
+ASIDE = re.compile(r"\*\*(Predict|How to read|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # {package: (folder in the package, files, folder beside the decks)}
 FILES = {
@@ -102,11 +103,11 @@ def inline(markdown):
 
 
 def paragraphs(text):
-    """Return the paragraphs of a text, without collapsed parts."""
+    """Return the paragraphs of a text, without collapsed parts and without the reading time of a section."""
     return [
         part.strip()
         for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S))
-        if part.strip()
+        if part.strip() and not READING_TIME.fullmatch(part.strip())
     ]
 
 
@@ -183,13 +184,13 @@ def section_slides(section, plan, after, measured):
             announced = False
             for part in paragraphs(text):
                 if part.startswith("**Exercise") and in_class:
-                    part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
+                    part = re.sub(r"\((\d+ min(?:utes)?)\)", r"(at home: \1)", part, count=1)
                     sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z*$`])", part)
                     heading = title if title == section.title else f"{section.number} {title}"
                     slides.append([f"✎ {heading}", html(sentences[0]), [part], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     slides[-1][2].append(f"Homework: {part}")
-                elif re.match(r"\*\*(How to read|Where it fails)", part) or (
+                elif re.match(r"\*\*How to read", part) or (
                     announced if LIST.match(part) else not ASIDE.match(part)
                 ):
                     if not (text is first and part in paragraphs(opening)):

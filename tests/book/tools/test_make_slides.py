@@ -86,10 +86,10 @@ def test_section_slides_move_further_text_to_notes():
         return {"cell_type": "markdown"}, text
 
     cells = [
-        markdown("Opening.\n\n**Predict:** what?\n\nExplained later."),
+        markdown("*About 12 minutes. You need section 1.0.*\n\nOpening.\n\n**Predict:** what?\n\nExplained later."),
         markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
-    cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
+    cells.append(markdown("**Exercise 1.1 (8 minutes).** Write it."))
     opening, exercise = make_slides.section_slides(
         notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
     )
@@ -100,7 +100,7 @@ def test_section_slides_move_further_text_to_notes():
         "Two things:",
         "- a list",
     ]
-    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
+    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 minutes).</strong>")
 
 
 def test_without_exercise_changes_minutes_and_omits_the_exercise():

@@ -95,6 +95,11 @@ def test_teaching_page_source_has_no_typed_durations():
     assert re.findall(r"\b\d+ (?:min|s|GB|MB|seconds)\b", text) == []
 
 
+@pytest.mark.parametrize("page", ["teaching.md", "polls.md", "teaching.yml"])
+def test_teaching_pages_of_the_bundle_name_no_make_command(page):
+    assert "`make" not in (ROOT / "chapters" / page).read_text(encoding="utf-8")
+
+
 def test_advanced_sections_state_their_duration():
     advanced = [
         s
