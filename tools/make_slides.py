@@ -190,9 +190,7 @@ def section_slides(section, plan, after, measured):
                     slides.append([f"✎ {heading}", html(sentences[0]), [part], "exercise", ""])
                 elif part.startswith("**Exercise"):
                     slides[-1][2].append(f"Homework: {part}")
-                elif re.match(r"\*\*How to read", part) or (
-                    announced if LIST.match(part) else not ASIDE.match(part)
-                ):
+                elif part.startswith("**How to read") or (announced if LIST.match(part) else not ASIDE.match(part)):
                     if not (text is first and part in paragraphs(opening)):
                         slides[-1][2].append(part)
                 announced = part.endswith(":") or (announced and bool(LIST.match(part)))
