@@ -27,7 +27,8 @@ MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
-ASIDE = re.compile(r"\*\*(Predict|How to read|Where it fails|Exercise)|<details|[|#>]|\d+\. |[-*] ")
+READING_TIME = re.compile(r"\*About \d+ minutes\.[^*]*\*")
+ASIDE = re.compile(r"\*\*(Predict|How to read|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # {package: (folder in the package, files, folder beside the decks)}
 FILES = {
@@ -72,13 +73,14 @@ INDEX = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Slides</title><link rel="stylesheet" href="deck.css"></head>
 <body class="index"><main><h1>Slides</h1>
-<h2>By route</h2><ul>
+<h2>Slides for each route</h2><ul>
 {routes}
-</ul><h2>By chapter</h2><ol>
+</ul><h2>Slides for each chapter</h2><ol>
 {chapters}
-</ol><p>Space: next slide. S: speaker notes. O: overview. G: go to a slide by its number. F: full screen.</p>
-<p>Text and figures: CC BY 4.0. Adapted from the slides of the IEEE ICIP 2023 tutorial by G. AlRegib and
-M. Prabhushankar (CC BY 4.0), changes made.</p></main></body></html>
+</ol><p>Press the space bar for the next slide, S for the speaker notes, O for an overview of all slides, G to go to a
+slide by its number, and F for full screen.</p>
+<p>Text and figures are licensed under CC BY 4.0. They are adapted from the slides of the IEEE ICIP 2023 tutorial by
+G. AlRegib and M. Prabhushankar (CC BY 4.0), with changes.</p></main></body></html>
 """
 
 
@@ -101,11 +103,11 @@ def inline(markdown):
 
 
 def paragraphs(text):
-    """Return the paragraphs of a text, without collapsed parts."""
+    """Return the paragraphs of a text, without collapsed parts and without the reading time of a section."""
     return [
         part.strip()
         for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S))
-        if part.strip()
+        if part.strip() and not READING_TIME.fullmatch(part.strip())
     ]
 
 
@@ -153,11 +155,11 @@ def text_outputs(cell):
 def timing(section):
     """Return the speaker notes at the beginning of a section: minutes, stop point, and answers to common questions."""
     marks = {
-        "must": "Never skip this section.",
-        "cut": "This section may be skipped if time is short.",
-        "line": "The class does the exercise of this section in its one-line form.",
+        "must": "Never cut this section.",
+        "cut": "You may cut this section if time is short.",
+        "line": "The class solves the exercise of this section in its one-line form.",
     }
-    notes = [f"**{section['minutes']} minutes.** " + " ".join(marks[mark] for mark in section.get("marks", []))]
+    notes = [" ".join([f"Plan **{section['minutes']} min**.", *(marks[mark] for mark in section.get("marks", []))])]
     notes += [f"**Stop point:** {section['stop']}"] if "stop" in section else []
     return notes + [f"**{question}** {answer}" for question, answer in section.get("ask", {}).items()]
 
@@ -182,15 +184,13 @@ def section_slides(section, plan, after, measured):
             announced = False
             for part in paragraphs(text):
                 if part.startswith("**Exercise") and in_class:
-                    part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
+                    part = re.sub(r"\((\d+ min(?:utes)?)\)", r"(at home: \1)", part, count=1)
                     sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z*$`])", part)
                     heading = title if title == section.title else f"{section.number} {title}"
                     slides.append([f"✎ {heading}", html(sentences[0]), [part], "exercise", ""])
                 elif part.startswith("**Exercise"):
-                    slides[-1][2].append(f"For home: {part}")
-                elif re.match(r"\*\*(How to read|Where it fails)", part) or (
-                    announced if LIST.match(part) else not ASIDE.match(part)
-                ):
+                    slides[-1][2].append(f"Homework: {part}")
+                elif part.startswith("**How to read") or (announced if LIST.match(part) else not ASIDE.match(part)):
                     if not (text is first and part in paragraphs(opening)):
                         slides[-1][2].append(part)
                 announced = part.endswith(":") or (announced and bool(LIST.match(part)))
@@ -207,7 +207,7 @@ def section_slides(section, plan, after, measured):
                 [
                     f"Predict, {arguments[0]}",
                     question,
-                    ["Wait until everyone has written a prediction down."],
+                    ["Wait until all learners have written down a prediction."],
                     "predict",
                     "",
                 ]
@@ -231,9 +231,9 @@ def claim_poll_slides(claims):
         f"{n} {ascii_lowercase[claim.correct]}) {[*claim.options.values()][claim.correct]}"
         for n, claim in enumerate(claims, 1)
     ]
-    notes = ["Ask for a show of hands on each claim and count; then open the rows of the claims table.", *verdicts]
+    notes = ["For each claim, ask for a show of hands and count the votes. Then open the verdicts.", *verdicts]
     return [
-        f"Poll: {len(claims)} claims",
+        f"Poll on {len(claims)} claims",
         f'<p class="choices">{choices}</p><ol>{questions}</ol>',
         notes,
         "claim-poll",
@@ -254,9 +254,9 @@ def poll_slide(number, question):
         + ('<strong class="fragment" aria-label="correct">✓</strong>' if i == question.correct else "") + "</li>"
         for i, option in enumerate(question.options)
     )  # fmt: skip
-    notes = ["Poll, let neighbors discuss, and poll again. Then show the answer."]
+    notes = ["Let learners vote, discuss the question with their neighbors, and vote again. Then show the answer."]
     notes += [f"{letter}) {feedback}" for letter, feedback in zip(ascii_lowercase, question.options.values())]
-    return [question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"poll, {number}"]
+    return [question.text, f'<ol type="a">{options}</ol>', notes, "poll", f"quiz question {number}"]
 
 
 def chapter_slides(lesson, plan):
@@ -275,7 +275,7 @@ def chapter_slides(lesson, plan):
             current = None
     question = re.search(r"\*\*Question\.\*\* (.+)", start.words)
     number = int(start.page[:2])
-    welcome = [f"**{guide.chapter_minutes(plan)} minutes for this chapter.**", *paragraphs(start.words)[1:2]]
+    welcome = [f"Plan **{guide.chapter_minutes(plan)} min** for this chapter.", *paragraphs(start.words)[1:2]]
     cover = next((image for section in lesson[:3] for cell, _ in section.cells for image in figures(cell)), None)
     image = f'<img src="{cover[0]}" alt="{escape(cover[1])}">' if cover else ""
     head = f'<p class="small">Chapter {number}</p><h1>{escape(start.title)}</h1>'
@@ -303,9 +303,23 @@ def chapter_slides(lesson, plan):
     return slides
 
 
+def without_exercise(slides, section, minutes):
+    """Return the slides of a section without its exercise, with other minutes on the first slide and in its notes.
+
+    Args: slides: the slides of the section. section: the entry of the section in the teaching plan.
+        minutes: minutes of the section in a route that omits the exercise.
+    """
+    (title, body, notes, kind, _), *others = slides
+    short = section | {"minutes": minutes, "marks": [mark for mark in section.get("marks", []) if mark != "line"]}
+    notes = timing(short) + notes[len(timing(section)) :]
+    opening = [title, body, notes, kind, f"{minutes} min{guide.section_marks(short)}"]
+    return [opening, *(parts for parts in others if parts[3] != "exercise")]
+
+
 def route_slides(plan, name, chapters, welcome=None):
-    """Return the slides of a route, from those of its chapters; the first slide of every step has the clock in its
-    notes.
+    """Return the slides of a route, from those of its chapters.
+
+    The notes of the first slide of every step contain the time at which it starts.
 
     Args:
         plan: the teaching plan.
@@ -314,11 +328,12 @@ def route_slides(plan, name, chapters, welcome=None):
         welcome: figure of the opening slide, (address, description).
     """
     chapter_of = {number: chapter for chapter, entry in plan["chapters"].items() for number in entry["sections"]}
-    minutes = {number: section["minutes"] for number, section in guide.plan_sections(plan).items()}
+    entries = guide.plan_sections(plan)
     slides, clock, last = [], 0, None
 
     def begin(parts, *notes):
-        slides.append([*parts[:2], [f"**Clock {guide.format_clock(clock)}.**", *notes, *parts[2]], *parts[3:]])
+        time = f"This slide starts at **{guide.format_clock(clock)}**."
+        slides.append([*parts[:2], [time, *notes, *parts[2]], *parts[3:]])
 
     for step in guide.route_steps(plan, name):
         if "what" in step:
@@ -329,17 +344,20 @@ def route_slides(plan, name, chapters, welcome=None):
             clock += step["minutes"]
             continue
         whole = step.get("chapter")
-        for number in plan["chapters"][whole]["sections"] if whole else step["sections"]:
+        for number in plan["chapters"][whole]["sections"] if whole else [step["section"]]:
             if chapter_of[number] != last:
                 last = chapter_of[number]
                 cover, *goals = chapters[last]["before"]
                 # The note on the minutes of a chapter applies only if all of it is taught.
                 begin(cover if whole else [*cover[:2], cover[2][1:], *cover[3:]])
                 slides += goals if whole else []
-            start, *others = chapters[last][number]
-            begin(start)
-            slides += others
-            clock += minutes[number]
+            minutes, parts = entries[number]["minutes"], chapters[last][number]
+            if not whole:
+                minutes = step["minutes"]
+                parts = without_exercise(parts, entries[number], minutes)
+            begin(parts[0])
+            slides += parts[1:]
+            clock += minutes
         if whole:
             polls = plan["chapters"][whole].get("polls", {})
             for place, parts in enumerate(chapters[whole]["after"]):
@@ -364,7 +382,9 @@ def executed(root, name):
     try:
         return get_cache(cache.parent).merge_match_into_notebook(nbformat.read(path, as_version=4))[1]
     except (AttributeError, KeyError, FileNotFoundError):
-        raise SystemExit(f"{name} has no cached outputs: make book") from None
+        raise SystemExit(
+            f"{name} has no cached outputs, because the book was not built after its last change. Run `make book`."
+        ) from None
 
 
 def copy_assets(target):
@@ -372,7 +392,7 @@ def copy_assets(target):
     for package, (folder, files, name) in FILES.items():
         spec = find_spec(package)
         if spec is None:
-            raise SystemExit(f"{package} is not installed: make book")
+            raise SystemExit(f"The package {package} is not installed. Run `make book`, which installs it.")
         (target / name).mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copy(Path(spec.submodule_search_locations[0]) / folder / file, target / name / Path(file).name)
@@ -409,4 +429,4 @@ def build_decks(root, target):
 if __name__ == "__main__":
     root_dir = Path(__file__).resolve().parent.parent
     count = build_decks(root_dir, root_dir / "_build" / "slides")
-    print(f"{count} decks. Open {root_dir / '_build' / 'slides' / 'index.html'}")
+    print(f"{count} slide decks were written. Open {root_dir / '_build' / 'slides' / 'index.html'}")

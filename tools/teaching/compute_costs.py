@@ -97,10 +97,13 @@ def cost_table(runs, root):
         ]
 
     rows = [
-        row("one learner, every chapter once", 1, 1),
-        row(f"a class of {CLASS_SIZE}, all at once", CLASS_SIZE, CLASS_SIZE),
-        row(f"a course of {COURSE_SIZE:,}, {CONCURRENT_LEARNERS} at once", COURSE_SIZE, CONCURRENT_LEARNERS),
+        row("one learner who runs every chapter once", 1, 1),
+        row(f"a class of {CLASS_SIZE} learners, all at the same time", CLASS_SIZE, CLASS_SIZE),
+        row(
+            f"a course of {COURSE_SIZE:,} learners, {CONCURRENT_LEARNERS} of them at the same time",
+            COURSE_SIZE,
+            CONCURRENT_LEARNERS,
+        ),
     ]
-    return html_table(
-        ["learners", "processor time", "memory", "course and weights", "packages", "packages for a GPU"], rows
-    )
+    sizes = ["course and weights", "packages without those for a GPU", "packages for a GPU"]
+    return html_table(["learners", "processor time", "memory", *sizes], rows)

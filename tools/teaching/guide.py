@@ -43,12 +43,6 @@ def route_steps(plan, name):
         elif "chapter" in step:
             chapter = plan["chapters"][step["chapter"]]
             yield {"break": False, "minutes": chapter_minutes(chapter), "hands": chapter["hands"]} | step
-        elif "sections" in step:
-            yield {
-                "break": False,
-                "minutes": sum(plan_sections(plan)[n]["minutes"] for n in step["sections"]),
-                "hands": 0,
-            } | step
         else:
             yield {"break": False, "hands": 0} | step
 
@@ -135,8 +129,8 @@ class Guide:
         """Return the description of a step of a route."""
         if "chapter" in step:
             return f"**Chapter {int(step['chapter'][:2])}.** {self.chapter(step['chapter'])}"
-        if "sections" in step:
-            return " · ".join(self.section_title(number) for number in step["sections"])
+        if "section" in step:  # its minutes do not include the exercise
+            return self.section_title(step["section"]).removesuffix(f" {SECTION_MARKS['line']}")
         return step["what"]
 
     def routes(self):
@@ -153,15 +147,15 @@ class Guide:
                 [
                     f"**{format_clock(at)}**",
                     f"**{route['minutes']}**",
-                    f"of which {working} without breaks",
+                    f"total; {working} minutes without the breaks" if working < at else "total",
                     f"**{hands}**",
                 ]
             )
             # A route without planned hands-on minutes has no column for them.
             rendered = (
-                table(["from", "min", "step", "hands-on"], rows)
+                table(["start", "minutes", "content", "hands-on minutes"], rows)
                 if hands
-                else table(["from", "min", "step"], [row[:3] for row in rows])
+                else table(["start", "minutes", "content"], [row[:3] for row in rows])
             )
             parts += [f"### {name[0].upper() + name[1:]}", "", route["about"], "", rendered]
         return "\n".join(parts)
@@ -175,25 +169,28 @@ class Guide:
             ]
             if polls := chapter.get("polls"):
                 rows.append(
-                    [f"Poll: quiz questions {' and '.join(map(str, polls['questions']))}", str(polls["minutes"]), ""]
+                    [f"Poll on quiz questions {' and '.join(map(str, polls['questions']))}", str(polls["minutes"]), ""]
                 )
             rows.append(["**total**", f"**{chapter_minutes(chapter)}**", ""])
             parts += [
-                f"### Chapter {int(name[:2])}, section by section",
+                f"### Sections of chapter {int(name[:2])}",
                 "",
-                table(["section", "min", "stop point"], rows),
+                table(["section", "minutes", "stop point"], rows),
             ]
         return "\n".join(parts)
 
     def elastic(self):
-        """Return the list of sections that are required, may be skipped, or have a short exercise."""
+        """Return the list of sections that are never cut, may be cut, or have a short exercise."""
         chosen = {
             mark: [n for n, s in plan_sections(self.plan).items() if mark in s.get("marks", [])]
             for mark in SECTION_MARKS
         }
         saved = sum(plan_sections(self.plan)[n]["minutes"] for n in chosen["cut"])
-        meanings = {"must": "never skip", "cut": f"skip if time is short; all of them together save {saved} minutes"}
-        meanings |= {"line": "do the exercise in its one-line form"}
+        meanings = {
+            "must": "Never cut these sections",
+            "cut": f"Cut these sections if time is short, which saves up to {saved} minutes",
+            "line": "Solve the exercise of these sections in its one-line form",
+        }
         return "\n".join(
             f"- {SECTION_MARKS[mark]} **{meanings[mark]}:** {', '.join(chosen[mark])}" for mark in SECTION_MARKS
         )
@@ -208,7 +205,7 @@ class Guide:
     def advanced(self):
         """Return the table of advanced sections and their minutes."""
         rows = [[s.link, str(s.minutes)] for s in self.headings.values() if s.rank == 3]
-        return table(["section", "min"], rows)
+        return table(["section", "minutes"], rows)
 
     def mistakes(self):
         """Return the mistakes that each exercise recognizes: the first sentence of each hint without a number field."""
@@ -218,7 +215,7 @@ class Guide:
             for section, exercise in notebook_outline.exercises_of(lesson)[0]:
                 mistakes = [first_sentence(hint) for hint in (*exercise.known_mistakes, *exercise.side_effect_checks)]
                 parts += [
-                    f"**`{exercise.name}`**, in {section.link}",
+                    f"**`{exercise.name}`** in {section.link}:",
                     "",
                     *(f"- {mistake}" for mistake in mistakes if "{" not in mistake),
                     "",
@@ -284,7 +281,7 @@ def fill_measured(app, doctree, docname):
     for raw in list(doctree.findall(nodes.raw)):
         marker = re.search(r'class="teaching-measured" data-table="([^"]+)"', raw.astext())
         if marker:
-            html = "<p>Nothing ran in this build.</p>"
+            html = "<p>No chapter was run when this page was built.</p>"
             if measured:
                 html = (
                     compute_costs.run_table(measured)

@@ -1,7 +1,7 @@
 """Fill the page of printable polls: every prediction and quiz question of the chapters, for a class without computers.
 
-A placeholder of the page becomes one sheet per chapter, another one the answers. The questions come from
-``ask_prediction`` in the notebooks and from the quizzes, so that paper and screen agree. Measured results are known
+The page has one placeholder for the sheets of the chapters and one for the answers. The questions come from
+``ask_prediction`` in the notebooks and from the quizzes, so that paper and screen agree. Measured results are added
 when every chapter has run.
 """
 
@@ -41,7 +41,7 @@ def chapter_sheet(name, lesson):
         parts += [f"**{number}.** {to_printable(question.text)}", ""]
         parts += [choices(question), ""]
     if claims := notebook_outline.claim_questions(lesson):
-        parts += ["### Poll, before the claims table is opened", "", choices(claims[0]), ""]
+        parts += ["### Poll on claims: vote before you open the claims table", "", choices(claims[0]), ""]
         parts += [
             line
             for number, claim in enumerate(claims, 1)
@@ -53,14 +53,14 @@ def chapter_sheet(name, lesson):
 def answers(name, lesson):
     """Return the answers of one chapter as Markdown: measured results, correct options, verdicts of claims."""
     parts = [
-        f"### Chapter {int(name[:2])}, answers",
+        f"### Answers for chapter {int(name[:2])}",
         "",
         f'<div class="polls-measured" data-chapter="{name}"></div>',
         "",
     ]
     for number, question in enumerate(notebook_outline.exercises_of(lesson)[1], 1):
-        why = to_printable(list(question.options.values())[question.correct])
-        parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** {why}")
+        option, why = map(to_printable, list(question.options.items())[question.correct])
+        parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** “{option}” {why}")
     for number, claim in enumerate(notebook_outline.claim_questions(lesson), 1):
         parts.append(
             f"- **Poll {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}"
@@ -100,7 +100,8 @@ def fill_measured(app, doctree, docname):
                 results += nodes.list_item(
                     "", nodes.paragraph("", "", nodes.strong("", f"Measured, {where}."), nodes.Text(f" {value}"))
                 )
-            raw.replace_self(results if len(results) else nodes.paragraph("", "Nothing ran in this build."))
+            nothing = nodes.paragraph("", "No chapter was run when this page was built.")
+            raw.replace_self(results if len(results) else nothing)
 
 
 def setup(app):

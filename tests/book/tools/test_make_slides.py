@@ -59,7 +59,7 @@ def test_deck_notes_list_minutes_and_stop_points(decks, name):
     notes = [aside.text for aside in soup(decks, name).select("aside.notes")]
     text = "\n".join(notes)
     for section in CHAPTER_PLANS[name]["sections"].values():
-        assert f"{section['minutes']} minutes." in text
+        assert f"Plan {section['minutes']} min." in text
         assert "stop" not in section or "Stop point: " in text
     assert text.count("How to read this") >= 1
 
@@ -86,36 +86,47 @@ def test_section_slides_move_further_text_to_notes():
         return {"cell_type": "markdown"}, text
 
     cells = [
-        markdown("Opening.\n\n**Predict:** what?\n\nExplained later."),
+        markdown("*About 12 minutes. You need section 1.0.*\n\nOpening.\n\n**Predict:** what?\n\nExplained later."),
         markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
-    cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
+    cells.append(markdown("**Exercise 1.1 (8 minutes).** Write it."))
     opening, exercise = make_slides.section_slides(
         notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
     )
     assert opening[1] == "<p>Opening.</p>" and opening[2] == [
-        "**3 minutes.** The class does the exercise of this section in its one-line form.",
+        "Plan **3 min**. The class solves the exercise of this section in its one-line form.",
         "Explained later.",
         "More text.",
         "Two things:",
         "- a list",
     ]
-    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
+    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 minutes).</strong>")
+
+
+def test_without_exercise_changes_minutes_and_omits_the_exercise():
+    section = {"minutes": 10, "marks": ["must", "line"], "stop": "All see it."}
+    opening = ["4.5 X", "", [*make_slides.timing(section), "More."], "opening", "10 min ● ✎"]
+    exercise, figure = ["✎ 4.5 X", "", [], "exercise", ""], ["4.5 X", "", [], "figure", ""]
+    notes = ["Plan **8 min**. Never cut this section.", "**Stop point:** All see it.", "More."]
+    assert make_slides.without_exercise([opening, exercise, figure], section, 8) == [
+        ["4.5 X", "", notes, "opening", "8 min ●"],
+        figure,
+    ]
 
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_route_deck_lists_sections_with_clock_times(decks, name):
     sections, at, expected = soup(decks, name).select(".slides > section"), 0, []
     for step in guide.route_steps(TEACHING_PLAN, ROUTES[name]):
-        numbers = step.get("sections") or list(CHAPTER_PLANS[step["chapter"]]["sections"]) if "what" not in step else []
-        for number in numbers:
-            expected.append((number, f"Clock {guide.format_clock(at)}."))
-            at += guide.plan_sections(TEACHING_PLAN)[number]["minutes"]
-        if "what" in step:
-            expected.append((step["what"].split()[0].strip(":,"), f"Clock {guide.format_clock(at)}."))
-            at += step["minutes"]
-        elif "chapter" in step:
+        if "chapter" in step:
+            for number, section in CHAPTER_PLANS[step["chapter"]]["sections"].items():
+                expected.append((number, f"This slide starts at {guide.format_clock(at)}."))
+                at += section["minutes"]
             at += CHAPTER_PLANS[step["chapter"]].get("polls", {}).get("minutes", 0)
+        else:
+            title = step.get("section") or step["what"].split()[0].strip(":,")
+            expected.append((title, f"This slide starts at {guide.format_clock(at)}."))
+            at += step["minutes"]
     begins = [s for s in sections if {"opening", "step"} & set(s["class"])]
     assert [(s.h2.get_text(" ").split()[0].strip(":,"), s.aside.p.text) for s in begins] == expected
     assert at == TEACHING_PLAN["routes"][ROUTES[name]]["minutes"]
@@ -225,5 +236,5 @@ def test_executed_names_chapter_that_has_not_run(tmp_path):
     (tmp_path / "chapters" / "01-x.ipynb").write_text(
         json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     )
-    with pytest.raises(SystemExit, match="01-x has no cached outputs: make book"):
+    with pytest.raises(SystemExit, match="01-x has no cached outputs, because"):
         make_slides.executed(tmp_path, "01-x")

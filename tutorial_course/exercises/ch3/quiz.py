@@ -4,50 +4,68 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A larger gradient norm means that the image is more abnormal.",
+        "Does a larger gradient norm indicate that an image is more abnormal?",
         {
-            "Always.": "The figure of section 3.2 shows layers whose AUROC is below 0.5.",
-            "Never.": (
-                "For noise, a larger norm does indicate an abnormal image here. A smaller norm does not always "
-                "indicate an abnormal image either."
+            "Yes, it always does.": (
+                "The figure of section 3.2 shows layers in which the norms of abnormal images are smaller, so that "
+                "the AUROC is below 0.5."
             ),
-            "Only after taking logarithms.": (
-                "Monotone functions do not change the AUROC. The order of the images stays as it is."
+            "No, it never does.": (
+                "The figure of section 3.2 also shows layers in which the norms of abnormal images are larger, so that "
+                "the AUROC is above 0.5."
             ),
-            "It depends on the loss, the layer and the network; measure first whether the AUROC is above 0.5.": (
-                "Compute one AUROC per layer before you add up norms. Even a constant in the logits can change the "
-                "result."
+            "Yes, but only the logarithm of the norm does.": (
+                "The logarithm does not change the order of the images. Therefore, it does not change the AUROC "
+                "(section 3.2)."
+            ),
+            "It depends on the loss, the layer and the network, so you need to measure it.": (
+                "Compute the AUROC of each layer before you add up norms. Even a constant that is added to all logits "
+                "can change the result (section 3.2)."
             ),
         },
         correct=3,
     ),
     Question(
-        "Suppose a detector has an AUROC of .95 on the types of anomaly that it was trained on. This shows …",
+        "Suppose that a detector has an AUROC of 0.95 on the types of anomaly that it was trained on. This shows …",
         {
-            "that it is as good on the next unknown type.": (
-                "The open marks in section 3.3, for families left out of training, are lower."
+            "that it detects an unknown type equally well.": (
+                "For most families of anomalies, the AUROC is lower if the family is left out of the training "
+                "(section 3.3)."
             ),
-            "that these types are separable in these features.": (
-                "This is all that it shows. Test families that were left out of training separately."
+            "that these types can be separated from normal images in these features.": (
+                "The result shows nothing more. Test the detector on families that were left out of its training, too "
+                "(section 3.3)."
             ),
-            "that it outperforms maximum softmax.": (
-                "Maximum softmax was not trained on abnormal images. Compare like with like."
+            "that it outperforms the maximum softmax probability.": (
+                "The maximum softmax probability needs no abnormal images for training. Compare the detector with one "
+                "that was trained on the same images, but on other features (section 3.3)."
             ),
-            "nothing.": "It is valuable if you know which anomalies will occur, such as corruptions.",
+            "nothing of practical use.": (
+                "The result is useful if you know which anomalies will occur, for example certain corruptions "
+                "(section 3.3)."
+            ),
         },
         correct=1,
     ),
     Question(
-        "Average the gradient of the loss over labels drawn from the network's own prediction. You get …",
+        "The gradient of the cross-entropy is averaged over all labels, weighted with their predicted probabilities. "
+        "The result is …",
         {
             "the Fisher information.": (
-                "That is the average of the square. Without it, positive and negative values cancel."
+                "The Fisher information is the average of squared gradients. Without the square, positive and negative "
+                "values cancel (section 2.4)."
             ),
-            "GradNorm.": "There the labels are uniform, not drawn from the prediction.",
-            "exactly zero, in every layer.": (
-                "Σ p_Q (p − e_Q) = p − p at the logits, and every layer follows from there."
+            "the gradient that GradNorm uses.": (
+                "GradNorm gives all labels the same weight, whereas here the weights are the predicted probabilities "
+                "(section 3.B)."
             ),
-            "the gradient for the predicted label.": "Only if p is one-hot, and then it is zero too.",
+            "exactly zero in every layer.": (
+                "At the logits, the average is Σ p_Q (p − e_Q) = p − p = 0. By the chain rule, it is zero in every "
+                "layer."
+            ),
+            "the gradient for the predicted label.": (
+                "This holds only if the predicted probabilities are one-hot, and then both gradients are zero."
+            ),
         },
         correct=2,
     ),
@@ -58,25 +76,24 @@ QUIZ = (
             "rates the image as less abnormal than normal images.": (
                 "The score is one minus the confidence of the network, which the attack has increased."
             ),
-            "still detects it: attacked images lie near the boundary.": (
-                "This is true for attacks that stop at the boundary, such as DeepFool. PGD continues beyond it."
+            "still detects it, because attacked images lie near the decision boundary.": (
+                "This is true for attacks that stop at the boundary, such as DeepFool. PGD continues beyond it "
+                "(section 3.6)."
             ),
-            "is undefined.": (
-                "It is computed from the logits as for every other image; see the first rows in section 3.6."
-            ),
-            "is unaffected, as the image looks the same.": (
+            "is undefined.": "It is computed from the logits as for every other image (section 3.1).",
+            "is unaffected, because the image looks the same.": (
                 "The score depends on the logits, which the attack changes although the image looks the same."
             ),
         },
         correct=0,
     ),
     Question(
-        "Suppose that a detector has an AUROC of 0.99 on this attack. You may release it …",
+        "Suppose that a detector of attacks has an AUROC of 0.99 on PGD. You may use it in practice …",
         {
             "without further tests.": (
                 "An adaptive attacker also reduces the score of the detector. Section 3.6 shows what remains then."
             ),
-            "if the budget is small.": "A smaller perturbation is not easier to detect.",
+            "if the budget is small.": "A small perturbation is not easier to detect than a large one.",
             "if it is kept secret.": (
                 "An attacker can train a copy of the detector, and the attack on the copy often transfers."
             ),
