@@ -11,90 +11,124 @@ TOPIC_PYTHON, TOPIC_CALCULUS, TOPIC_PROBABILITY, TOPIC_NETWORKS = (
 
 QUIZ = (
     Question(
-        "`shape()`: eight images with three color channels, averaged over height and width. What shape is left?",
+        "The function `shape()` averages eight images with three color channels over height and width. What shape does"
+        " it return?",
         {
-            "`{pooled}`": "One number per image and channel. The course always writes shapes batch first.",
-            "`{with_dimensions}`": "That would keep the two dimensions, each of length one. It takes `keepdim=True`.",
-            "`{across}`": (
-                "Here the batch and the channels are averaged, and one mean image is left. `dim` names what disappears."
+            "`{pooled}`": (
+                "Correct. One number per image and channel remains. In this course, the first axis of a shape is always"
+                " the batch."
             ),
-            "`{nothing}`": "That is the mean of everything, with no `dim` named.",
+            "`{with_dimensions}`": (
+                "This shape keeps the two averaged axes with length one, which requires `keepdim=True`."
+            ),
+            "`{across}`": (
+                "This is the shape after averaging over the batch and the channels, which leaves one mean image. The "
+                "axes in `dim` are the ones that are averaged."
+            ),
+            "`{nothing}`": "This is the shape of the mean over all axes, which is computed if `dim` is not given.",
         },
         correct=0,
         topic=TOPIC_PYTHON,
     ),
     Question(
-        "`slopes()`: what does it return?",
+        "What does the function `slopes()` return?",
         {
             "`{squares}`": (
-                "These are the squares. `backward` fills `.grad` with derivatives, and leaves the values alone."
+                "These are the squares. However, `backward` writes derivatives into `.grad` and does not return the "
+                "values."
             ),
             "`{summed}`, the sum": (
-                "The sum went into `backward`. What comes back has the shape of `x`: a slope for each number in it."
+                "This is the value that is differentiated. The gradient has the shape of `x`, with one derivative for "
+                "each of its entries."
             ),
-            "`{slopes}`": "The derivative of x² is 2x, place by place. Section 1.2 does the same by hand.",
+            "`{slopes}`": (
+                "Correct. The derivative of x² is 2x for each entry. Section 1.2 computes such gradients by hand."
+            ),
             "`{ones}`": (
-                "That is the slope of the sum in its own terms. The chain rule multiplies by the slope of the square."
+                "This is the derivative of the sum with respect to its terms. The chain rule multiplies it by the "
+                "derivative of the square."
             ),
         },
         correct=2,
         topic=TOPIC_PYTHON,
     ),
     Question(
-        "`twice()`: the same `backward`, called twice. What is in `.grad` now?",
+        "The function `twice()` calls the same `backward` twice. What does `.grad` contain afterwards?",
         {
-            "`{slopes}`, as before": "If only. PyTorch never empties `.grad` by itself.",
-            "`{twice}`": (
-                "Gradients add up in `.grad` until someone empties it. The course's functions leave yours as they "
-                "found it."
+            "`{slopes}`, as before": (
+                "PyTorch does not set `.grad` to zero before it adds a gradient, so the first gradient is still "
+                "contained in it."
             ),
-            "`{squared}`": "Nothing is multiplied. The second call adds to what the first one left.",
-            "an error": "Only where one graph is used twice. Here each call draws its own.",
+            "`{twice}`": (
+                "Correct. Gradients are added in `.grad` until it is set to zero. The functions of this course do not "
+                "change the `.grad` of your network."
+            ),
+            "`{squared}`": (
+                "The gradients are not multiplied. The second call adds its gradient to that of the first one."
+            ),
+            "an error": "An error occurs only if the same graph is used twice. Here each call creates a new graph.",
         },
         correct=1,
         topic=TOPIC_PYTHON,
     ),
     Question(
-        "`chained()`: the slope of (3x + 1)² at x = 1.",
+        "The function `chained()` computes the derivative of (3x + 1)² at x = 1. What does it return?",
         {
-            "{outer:g}": "That is 2(3x + 1), the slope of the square alone. How fast does what is squared grow?",
-            "{value:g}": "That is the value there, not the slope.",
-            "{inner:g}": "That is the slope of 3x + 1 alone. The square has one as well, and the two are multiplied.",
+            "{outer:g}": (
+                "This is 2(3x + 1), the derivative of the square alone. It must be multiplied by the derivative of 3x +"
+                " 1."
+            ),
+            "{value:g}": "This is the value of the function at x = 1, and not its derivative.",
+            "{inner:g}": (
+                "This is the derivative of 3x + 1 alone. It must be multiplied by the derivative of the square."
+            ),
             "{chained:g}": (
-                "Outer slope times inner slope. Backpropagation is this product, layer after layer: section 1.2."
+                "Correct. The outer derivative is multiplied by the inner one. Backpropagation applies this rule to "
+                "one layer after another (section 1.2)."
             ),
         },
         correct=3,
         topic=TOPIC_CALCULUS,
     ),
     Question(
-        "A function of two weights has the gradient (3, −1) at some point. A small step that makes the function "
-        "smaller …",
+        "A function of two weights has the gradient (3, −1) at some point. Which small step decreases the function?",
         {
-            "raises the first weight and lowers the second.": "That is the way the gradient points, and it leads up.",
-            "lowers the first weight and raises the second.": (
-                "Against the gradient. The update rule of section 1.3 has its minus sign from here."
+            "One that increases the first weight and decreases the second.": (
+                "This step follows the gradient, so it increases the function."
             ),
-            "leaves the second weight alone, since −1 is negative.": (
-                "A negative derivative means that the function decreases as this weight increases. Use it."
+            "One that decreases the first weight and increases the second.": (
+                "Correct. This step is opposite to the gradient, which is the reason for the minus in the update rule "
+                "of section 1.3."
             ),
-            "needs the second derivatives.": (
-                "They determine how *large* the step may be, as section 1.3 shows. The direction is known already."
+            "One that keeps the second weight, since −1 is negative.": (
+                "A negative derivative means that the function decreases if this weight increases, so increasing it "
+                "helps."
+            ),
+            "This cannot be answered without second derivatives.": (
+                "Second derivatives determine how *large* the step may be, as section 1.3 shows. The gradient suffices"
+                " for the direction of a small step."
             ),
         },
         correct=1,
         topic=TOPIC_CALCULUS,
     ),
     Question(
-        "`softened()`: logits 2, 1, 0 become the probabilities {p}. Now add 5 to each logit.",
+        "The function `softened()` turns the logits 2, 1, 0 into the probabilities {p}. What happens if 5 is added to "
+        "each logit?",
         {
-            "The first probability grows most.": "The softmax looks at differences alone. What all share cancels.",
-            "All grow, as all logits did.": "They add up to one before and after. Not all can grow.",
-            "Nothing changes: {q}.": (
-                "A number added to all logits cancels in the fraction. The energy of section 3.1 is a score that "
-                "changes."
+            "The first probability grows most.": (
+                "The softmax depends only on the differences of the logits, which remain the same."
             ),
-            "They come nearer to each other.": "That is what *dividing* the logits does: a temperature.",
+            "All probabilities increase, as all logits did.": (
+                "The probabilities add up to one before and after, so they cannot all increase."
+            ),
+            "Nothing changes: {q}.": (
+                "Correct. A number that is added to all logits cancels in the fraction. In contrast, the energy of "
+                "section 3.1 is a score that changes."
+            ),
+            "They become more similar to each other.": (
+                "*Dividing* the logits by a temperature above one has this effect."
+            ),
         },
         correct=2,
         topic=TOPIC_PROBABILITY,
@@ -102,30 +136,34 @@ QUIZ = (
     Question(
         "The cross-entropy of an image with label y is −log p_y. It is large when …",
         {
-            "the network gave y little probability.": (
-                "The loss depends only on the probability of its label. Chapter 2 uses labels that are wrong on "
-                "purpose."
+            "the network assigns a small probability to y.": (
+                "Correct. The loss depends only on the probability of its label. Chapter 2 uses labels that are wrong "
+                "on purpose."
             ),
-            "the network is confident of y.": "Then p_y is near one, and its logarithm near zero.",
-            "the network is uncertain.": "It may be confident of another class; then the loss is larger still.",
+            "the network is confident of y.": "In this case p_y is near one, and its logarithm is near zero.",
+            "the network is uncertain.": (
+                "If the network is uncertain, p_y is not as small as in the case where it is confident of another "
+                "class, in which the loss is larger still."
+            ),
             "there are many classes.": (
-                "For a uniform prediction it grows with their number. In general it depends on p_y alone."
+                "For a uniform prediction the loss increases with the number of classes. In general, however, it "
+                "depends on p_y alone."
             ),
         },
         correct=0,
         topic=TOPIC_PROBABILITY,
     ),
     Question(
-        "A network makes a hundred predictions, each with a confidence of 90%. You may expect …",
+        "A network makes a hundred predictions, each with a confidence of 90%. You can expect …",
         {
             "about ninety correct predictions, whatever the images.": (
                 "This holds only for calibrated networks. Section 1.1 shows images for which it does not."
             ),
             "about ninety correct predictions, if its confidence is calibrated.": (
-                "Calibration has to be measured (section 2.D). Much of this course is about the difference between "
-                "confidence and accuracy."
+                "Correct. Calibration has to be measured (section 2.D). Much of this course is about the difference "
+                "between confidence and accuracy."
             ),
-            "ninety of a hundred pixels to be correct.": "The number belongs to the prediction for the whole image.",
+            "ninety of a hundred pixels to be correct.": "The confidence describes the prediction for the whole image.",
             "that ten of them are novel.": (
                 "A prediction can be wrong for images of a known class, and confident for novel ones."
             ),
@@ -134,31 +172,41 @@ QUIZ = (
         topic=TOPIC_PROBABILITY,
     ),
     Question(
-        "`filters()`: a convolution with sixteen filters of 3 × 3 for a color image. How many weights, without the "
-        "biases?",
+        "The function `filters()` counts the weights of a convolution with sixteen filters of 3 × 3 for a color image,"
+        " without the biases. What does it return?",
         {
-            "{flat}": "That is for an image with one channel. Each filter has weights for all three channels.",
-            "{single}": "That is one filter. There are sixteen, each with weights of its own.",
+            "{flat}": (
+                "This is the number for an image with one channel. Each filter has weights for all three channels."
+            ),
+            "{single}": (
+                "This is the number of weights of one filter. There are sixteen filters with different weights."
+            ),
             "{weights}": (
-                "Sixteen times three times nine, however large the image: all positions share the weights. Section 1.2 "
-                "continues this count."
+                "Correct. The number is sixteen times three times nine for an image of any size, because all positions"
+                " share the weights, as section 1.2 explains."
             ),
             "{dense}": (
-                "That is a dense layer with as many outputs. A convolution needs fewer because weights are shared."
+                "This is the number for a fully connected layer with as many outputs. A convolution needs fewer "
+                "weights because its positions share them."
             ),
         },
         correct=2,
         topic=TOPIC_NETWORKS,
     ),
     Question(
-        "`relu_gradient()`: the gradient of ReLU(x) at x = −2 and at x = 5.",
+        "The function `relu_gradient()` computes the gradient of ReLU(x) at x = −2 and at x = 5. What does it return?",
         {
-            "`{outputs}`": "These are its values. Its slopes are those of two straight lines.",
-            "`{signs}`": "That is the polarity of the input. A ReLU never decreases, so its slope is never negative.",
-            "`{passing}`": "That is the slope without a ReLU: below zero the function is constant.",
+            "`{outputs}`": (
+                "These are the values of the function. Its derivatives are the slopes of two straight lines."
+            ),
+            "`{signs}`": (
+                "These are the algebraic signs of the inputs. A ReLU never decreases, so its derivative is never "
+                "negative."
+            ),
+            "`{passing}`": "These are the derivatives without a ReLU. Below zero, a ReLU is constant.",
             "`{relu_slopes}`": (
-                "Below zero the slope is 0, above zero it is 1. Section 2.5 shows a method that passes on less of the "
-                "gradient, and what that costs."
+                "Correct. The derivative is 0 below zero and 1 above zero. Section 2.5 shows a method that also sets "
+                "negative gradients to zero at every ReLU, and why its maps depend little on the last layer."
             ),
         },
         correct=3,

@@ -29,11 +29,11 @@ HAND_COMPUTED_ANSWERS = [
     "`[2.0, 4.0, 6.0]`",
     "`[4.0, 8.0, 12.0]`",
     "24",
-    "lowers the first weight and raises the second.",
+    "One that decreases the first weight and increases the second.",
     "Nothing changes: 0.67, 0.24, 0.09.",
 ]
 HAND_COMPUTED_ANSWERS += [
-    "the network gave y little probability.",
+    "the network assigns a small probability to y.",
     "about ninety correct predictions, if its confidence is calibrated.",
     "432",
     "`[0.0, 1.0]`",

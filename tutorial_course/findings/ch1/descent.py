@@ -1,4 +1,4 @@
-"""Stability limits, mini-batch noise and random walks, for section 1.3."""
+"""Stability limits, mini-batch noise and random walks, for sections 1.3, 1.D and 1.I."""
 
 from __future__ import annotations
 

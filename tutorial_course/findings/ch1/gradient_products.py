@@ -1,4 +1,4 @@
-"""The costs of products with Jacobians and Hessians, for section 1.2."""
+"""The costs of products with Jacobians and Hessians, for section 1.J."""
 
 from __future__ import annotations
 

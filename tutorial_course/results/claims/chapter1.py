@@ -277,7 +277,7 @@ CLAIMS = (
     Claim(
         id="neighbours",
         chapter=1,
-        section="1.5",
+        section="1.E",
         source="alregib2023tutorial",
         claim=(
             "On data harder than MNIST, a confidence score from nearest neighbors (Trust Score) is comparable to "
@@ -320,7 +320,7 @@ CLAIMS = (
     Claim(
         id="green-sign",
         chapter=1,
-        section="1.5",
+        section="1.K",
         source="alregib2023tutorial",
         claim=(
             "Gradients provide a way to represent a novel (green) traffic sign as a function of the learned (red) "
