@@ -200,7 +200,7 @@ _ROWS = (
         "quality-contrast",
         "prabhushankar2020contrastive",
     ),
-    Method("sparse coder after UNIQUE", "quality.UNIQUEQuality", "4.B", "0", None, "unique", "temel2016unique"),
+    Method("sparse autoencoder after UNIQUE", "quality.UNIQUEQuality", "4.B", "0", None, "unique", "temel2016unique"),
     Method("surprisal", "quality.surprisal", "4.D", "1", None, "surprisal", "prabhushankar2023surprisal"),
     Method("implicit saliency", "saliency.implicit_saliency", "4.5", "C + 1", (2, 0), "implicit", "sun2020implicit"),
     Method("local mismatch", "saliency.local_mismatch", "4.5", "R", is_own_proposal=True),

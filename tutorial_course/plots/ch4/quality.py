@@ -172,7 +172,7 @@ def rating_figure(
 
 
 def filters_figure(coder: UNIQUEQuality, count: int = 24) -> FigureWithAltText:
-    """Return a figure of the luma patches that the units of a sparse coder add to a reconstruction.
+    """Return a figure of the luma patches that the units of a sparse autoencoder add to a reconstruction.
 
     Args:
         coder: a fitted coder.
@@ -187,7 +187,7 @@ def filters_figure(coder: UNIQUEQuality, count: int = 24) -> FigureWithAltText:
     tiles = 0.5 + 0.5 * filters[strongest] / filters[strongest].abs().amax((1, 2, 3), keepdim=True)
     return with_alt_text(
         image_grid(tiles, columns=count // 2, image_height=0.55),
-        f"The luma patches of {count} units of the sparse coder, several of which are edges and stripes.",
+        f"The luma patches of {count} units of the sparse autoencoder, several of which are edges and stripes.",
     )
 
 

@@ -31,7 +31,7 @@ AUC, NSS, SHUFFLED_AUC = (  # estimates with their intervals
 )
 SALIENCY_DATA = {"osie": "OSIE", "scene500": "Scene500"}
 CODER_PAPER = Setting(
-    network="a sparse coder of patches with a linear decoder, 400 units",
+    network="a sparse autoencoder of patches with a linear decoder, 400 units",
     data="MULTI-LIVE, TID2013",
     training="100,000 patches of ImageNet",
     protocol="rank correlation with human ratings over all distortions",
@@ -87,13 +87,13 @@ def _correlations(name: str, measures: dict[str, str]) -> str:
 
 
 def _gradient_leads() -> list[Estimate]:
-    """The lead of the gradients over the activations of the same coder on each set of images."""
+    """The lead of the gradients over the activations of the same autoencoder on each set of images."""
     return [_quality_lead(name, f"surprisal{coder}", f"UNIQUE{coder}") for name, coder in CODERS.items()]
 
 
 def gradient_quality_ratings() -> str:
     measures = {"surprisal, authors' weights": "gradients", "UNIQUE, authors' weights": "activations"}
-    texts = [_correlations(name, measures | {"PSNR, luma": "PSNR of luma"}) for name in ("live", "photographs")]
+    texts = [_correlations(name, measures | {"PSNR, luma": "luma PSNR"}) for name in ("live", "photographs")]
     return (
         f"rank correlation with human ratings, published weights: {texts[0]}; with severity on photographs: {texts[1]}"
     )
@@ -106,8 +106,8 @@ def gradient_quality_evidence() -> Evidence:
 def gradient_distance() -> str:
     measures = {
         "distance": "gradient distance",
-        "PSNR, luma": "PSNR of luma",
-        "PSNR": "PSNR of colors",
+        "PSNR, luma": "luma PSNR",
+        "PSNR": "color PSNR",
         "HaarPSI": "HaarPSI",
     }
     texts = {name: _correlations(name, measures) for name in SETS}
@@ -128,7 +128,7 @@ def quality_no_labels() -> str:
 
 
 def unique_pooled() -> str:
-    rivals = {"SSIM, downsampled": "SSIM", "PSNR, luma": "PSNR of luma", "HaarPSI": "HaarPSI"}
+    rivals = {"SSIM, downsampled": "SSIM", "PSNR, luma": "luma PSNR", "HaarPSI": "HaarPSI"}
     texts = [_correlations(name, {f"UNIQUE{coder}": "UNIQUE", **rivals}) for name, coder in CODERS.items()]
     return (
         f"rank correlation over all distortions, human ratings: {texts[0]}; severity on photographs: {texts[1]}; "
@@ -159,7 +159,7 @@ def unique_evidence() -> Evidence:
 def surprisal() -> str:
     titles = ("human ratings of LIVE", "severity on photographs", "severity on signs")
     texts = [f"{title} {lead.value:+.3f}" for title, lead in zip(titles, _gradient_leads(), strict=True)]
-    return f"rank correlation over all distortions, surprisal minus UNIQUE of the same coder: {', '.join(texts)}"
+    return f"rank correlation over all distortions, surprisal minus UNIQUE of the same autoencoder: {', '.join(texts)}"
 
 
 def _shares(name: str, column: str = "share") -> Estimate:
@@ -302,7 +302,7 @@ CLAIMS = (
         chapter=4,
         section="4.D",
         source="kwon2019distorted",
-        claim="Gradients of a sparse coder measure image quality better than the activations of the same coder",
+        claim="Gradients of a sparse autoencoder measure image quality better than the activations of the same autoencoder",
         evidence=gradient_quality_evidence,
         published=(
             Published(
@@ -360,7 +360,7 @@ CLAIMS = (
         chapter=4,
         section="4.B",
         source="temel2016unique",
-        claim="A sparse coder trained without human ratings (UNIQUE) is competitive with hand-crafted quality measures",
+        claim="A sparse autoencoder trained without human ratings (UNIQUE) is competitive with hand-crafted quality measures",
         evidence=unique_evidence,
         published=(
             Published(

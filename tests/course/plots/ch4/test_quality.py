@@ -46,7 +46,7 @@ def test_correlation_figure_omits_measures_without_a_row():
             {"set": "b", "measure": "LPIPS", "pooled": 0.8, "pooled low": 0.7, "pooled high": 0.9},
         ]
     )
-    titles = {"PSNR": "PSNR of colors", "LPIPS": "LPIPS"}
+    titles = {"PSNR": "color PSNR", "LPIPS": "LPIPS"}
     first, second = figures.correlation_figure(rows, titles, {"a": "A", "b": "B"}, "pooled", ALT).figure.axes
     assert [list(line.get_xdata()) for line in first.lines] == [[0.4, 0.7], [0.5]]
     assert len(second.lines) == 4 and [t.get_text() for t in first.get_yticklabels()] == list(titles.values())
