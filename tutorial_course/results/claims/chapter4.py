@@ -302,7 +302,7 @@ CLAIMS = (
         chapter=4,
         section="4.D",
         source="kwon2019distorted",
-        claim="Gradients of a sparse autoencoder measure image quality better than the activations of the same autoencoder",
+        claim="Gradients of a sparse autoencoder measure image quality better than its activations",
         evidence=gradient_quality_evidence,
         published=(
             Published(
@@ -360,7 +360,7 @@ CLAIMS = (
         chapter=4,
         section="4.B",
         source="temel2016unique",
-        claim="A sparse autoencoder trained without human ratings (UNIQUE) is competitive with hand-crafted quality measures",
+        claim="A sparse autoencoder trained without human ratings (UNIQUE) is competitive with hand-crafted measures",
         evidence=unique_evidence,
         published=(
             Published(
