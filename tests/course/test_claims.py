@@ -114,6 +114,23 @@ def test_evidence_verdict_follows_rules(evidence, differ, verdict):
     assert claims.Evidence(margin=0.05, **evidence).verdict(differ) == verdict
 
 
+@pytest.mark.parametrize(
+    ("evidence", "scope"),
+    [
+        ({"leads": [AHEAD, UNDECIDED]}, " (decided in 1 of 2 comparisons)"),
+        ({"leads": [BEHIND, UNDECIDED, EQUAL]}, " (decided in 2 of 3 comparisons); the settings differ in"),
+        ({"leads": [AHEAD], "over_control": [EQUAL, UNDECIDED]}, " (decided in 1 of 2 comparisons)"),
+        ({"leads": [AHEAD, AHEAD]}, ""),
+        ({"leads": [UNDECIDED, UNDECIDED]}, ""),
+        ({"leads": [AHEAD, BEHIND, UNDECIDED]}, ""),
+    ],
+)
+def test_verdict_text_names_number_of_comparisons_that_decide(evidence, scope):
+    claim = replace(claim_by_id("gradtrust"), evidence=lambda: claims.Evidence(margin=0.05, **evidence))
+    assert claim.verdict_text.startswith(claim.verdict + scope)
+    assert ("decided in" in claim.verdict_text) == bool(scope)
+
+
 @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
 def test_every_verdict_is_computed_from_ordered_intervals(claim):
     leads = [*claim.intervals.leads, *claim.intervals.over_control] if claim.intervals else []

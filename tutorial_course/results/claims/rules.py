@@ -160,8 +160,21 @@ def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
     Returns:
         Whether the method is ahead; None if no lead is conclusive, or if the conclusive leads disagree.
     """
-    decided = {lead.high > margin for lead in leads if lead.high <= margin or lead.low > 0}
+    decided = {lead.high > margin for lead in leads if decides(lead, margin)}
     return decided.pop() if len(decided) == 1 else None
+
+
+def decides(lead: Estimate, margin: float) -> bool:
+    """Return whether the interval of a lead is wholly at most the margin or wholly above zero.
+
+    Args:
+        lead: the lead of the method in one setting.
+        margin: difference that does not matter.
+
+    Returns:
+        Whether the lead decides the question.
+    """
+    return lead.high <= margin or lead.low > 0
 
 
 @dataclass(frozen=True)
@@ -201,6 +214,21 @@ class Evidence:
         if not ahead_of_control:
             return CONTROL_AS_GOOD
         return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
+
+    def scope(self, verdict: str) -> str:
+        """Return in how many comparisons the verdict is decided, because one of them alone can decide it.
+
+        Args:
+            verdict: the verdict of this evidence.
+
+        Returns:
+            The text; empty if all comparisons decide, or if the verdict is that they do not.
+        """
+        leads = self.over_control if verdict == CONTROL_AS_GOOD else self.leads or self.over_control
+        n_decided = sum(decides(lead, self.margin) for lead in leads)
+        if verdict == INCONCLUSIVE or n_decided == len(leads):
+            return ""
+        return f"decided in {n_decided} of {len(leads)} comparisons"
 
     def text(self) -> str:
         """Return the differences from which the verdict follows, with their intervals and the margin.
@@ -341,11 +369,13 @@ class Claim:
 
     @property
     def verdict_text(self) -> str:
-        """The verdict, with the parts of the setting that differ if the claim is not confirmed."""
+        """The verdict, how many comparisons decide it, and what differs from the paper if it is not confirmed."""
+        scope = self.intervals.scope(self.verdict) if self.intervals is not None else ""
+        text = f"{self.verdict} ({scope})" if scope else self.verdict
         if self.verdict != NOT_CONFIRMED_HERE:
-            return self.verdict
+            return text
         parts = " and ".join(filter(None, [", ".join(self.differs[:-1]), *self.differs[-1:]]))
-        return f"{self.verdict}; the settings differ in {parts}"
+        return f"{text}; the settings differ in {parts}"
 
     @property
     def live_names(self) -> set[str]:
