@@ -6,7 +6,6 @@ and LIVE are trained on CIFAR-10. All intervals resample reference images togeth
 """
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,7 @@ from tutorial_lib.data import (
     render,
     skimage_photos,
 )
+from tutorial_lib.data._safe_io import hash_parts
 from tutorial_lib.gradients import (
     Objective,
     logit_difference,
@@ -39,7 +39,7 @@ from tutorial_lib.gradients import (
 )
 from tutorial_lib.gradients.layers import parameters_by_layer
 from tutorial_lib.metrics import bootstrap_interval, krcc, plcc, rmse
-from tutorial_lib.models import SignAutoencoder, is_pretrained_available, load_pretrained, train
+from tutorial_lib.models import SignAutoencoder, load_pretrained, train
 from tutorial_lib.models import load as shipped_network
 from tutorial_lib.quality.sparse_coding import SparseAutoencoder
 from tutorial_lib.quality.sparse_coding import spearman_power_similarity as rank_agreement
@@ -48,6 +48,7 @@ SCENES, N_FEW, IMAGE_SIZE = 12, 4, 144
 SHIPPED_PASSES, PRISTINE = 120_000, 300  # images × epochs of the shipped autoencoder; images for the mean gradient
 N_CODER_IMAGES = 2_000  # images from which the patches of a sparse coder are drawn
 CODER = {"hidden": 196, "patches": 8_000, "steps": 80}
+LPIPS_NETWORK = "imagenet/squeezenet1_1"
 AUTHORS_CODER = "ImageNet_Weights_YGCr.mat"  # of gukyeongkwon/distorted-representation-characterization, in weights/
 N_RESAMPLES = 1_000  # bootstrap samples of an interval
 # Part -> the sets that it scores, the training set, the seed (None is the shipped network), the images and the epochs.
@@ -131,13 +132,21 @@ def full_reference_measures(name: str, device="cpu") -> Measure:
     return score
 
 
-def lpips_measure(device) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """Return the negative LPIPS distance on SqueezeNet, or None if its packages or weights are not available."""
-    if not (find_spec("lpips") and is_pretrained_available("imagenet/squeezenet1_1")):
-        return None
-    import lpips
+def lpips_measure(device) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the negative LPIPS distance on SqueezeNet.
 
-    features = load_pretrained("imagenet/squeezenet1_1").network.features
+    Raises:
+        ModuleNotFoundError: the package of LPIPS is not installed.
+    """
+    try:
+        import lpips
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the table needs LPIPS, and without its package the rows of LPIPS would be missing; install it with: "
+            'pip install "tutorial-lib[experiments]"'
+        ) from error
+
+    features = load_pretrained(LPIPS_NETWORK).network.features
     network = lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False)  # with the linear weights of the package
     for i in range(1, 8):
         for layer in getattr(network.net, f"slice{i}")._modules:
@@ -222,9 +231,14 @@ def sparse_coding_measures(images: Tensor, seed: int, downsample: bool) -> Measu
     return score
 
 
+def authors_coder_file() -> Path:
+    """Return the file of the published weights of UNIQUE in the folder ``weights`` of the data; it may be missing."""
+    return resolve_data_dir(None) / "weights" / AUTHORS_CODER
+
+
 def authors_coder() -> e.UNIQUEQuality | None:
-    """Return UNIQUE with the published weights, or None if their file is not in the folder ``weights`` of the data."""
-    file = resolve_data_dir(None) / "weights" / AUTHORS_CODER
+    """Return UNIQUE with the published weights, or None if their file is missing."""
+    file = authors_coder_file()
     if not file.is_file():
         return None
     coder = SparseAutoencoder(192, 400)
@@ -520,9 +534,14 @@ def shipped_network_row(device="cpu") -> dict:
 
 
 def data_sources() -> list[dict]:
-    """Return the data sets that the table depends on."""
-    training_set = load("cifar10", "train", limit=10_000)
-    sources = [{"subset": training_set.description, "sha256": training_set.sha256}]
+    """Return the data sets and the published weights that the table depends on."""
+    training_set, network = load("cifar10", "train", limit=10_000), load_pretrained(LPIPS_NETWORK)
+    sources = [
+        {"subset": training_set.description, "sha256": training_set.sha256},
+        {"subset": f"weights {network.file.name}", "sha256": network.sha256},
+    ]
+    if authors_coder_file().is_file():
+        sources.append({"subset": f"weights {AUTHORS_CODER}", "sha256": hash_parts([authors_coder_file()])})
     if iqa_dataset_available("live"):
         live = load_iqa_dataset("live")
         sources.append({"subset": live.description, "sha256": iqa_dataset_sha256(live)})

@@ -1,5 +1,7 @@
 """Tests of the experiment on image quality and of the training of the quality network."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,12 @@ def test_resampled_rows_keep_references_together(monkeypatch):
     for rows in study.resampled_rows(references):
         counts = np.bincount(rows, minlength=7)
         assert all(len(set(counts[references == r])) == 1 for r in range(3))
+
+
+def test_missing_lpips_package_raises_and_omits_no_rows(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lpips", None)  # as if the package were not installed
+    with pytest.raises(ModuleNotFoundError, match="the rows of LPIPS would be missing"):
+        study.run_part("without a network, photographs")
 
 
 def test_patch_map_computes_each_patch_alone():
