@@ -269,10 +269,10 @@ class ConvRule(MatmulRule):
     def flatten_positions(self, G):
         return G.flatten(3).unflatten(2, (self.groups, -1)).transpose(1, 2)
 
-    def _padded_images(self, a: Tensor, dtype: torch.dtype) -> Tensor:
-        """What entered, as images (n, c, H, W) with their padding."""
+    def _images(self, a: Tensor, dtype: torch.dtype, padding: tuple[int, ...]) -> Tensor:
+        """What entered, as images (n, c, H, W) with a padding."""
         a = (a[:, :, None] if a.dim() == 3 else a).to(dtype)
-        return F.pad(a, self.padding) if any(self.padding) else a
+        return F.pad(a, padding) if any(padding) else a
 
     def unfolded_rows(self, a: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
         """Return the rows of U, one row of the kernel after the other.
@@ -284,7 +284,7 @@ class ConvRule(MatmulRule):
         Yields:
             (n, groups, c / groups · l, T), for each of the k rows of the kernel.
         """
-        a = self._padded_images(a, dtype)
+        a = self._images(a, dtype, self.padding)
         (k, l), s, e = self.shape[2:], self.stride, self.dilation
         h, w = ((a.shape[2 + i] - e[i] * (self.shape[2 + i] - 1) - 1) // s[i] + 1 for i in (0, 1))
         strips = torch.stack([a[..., x : x + s[1] * (w - 1) + 1 : s[1]] for x in range(0, l * e[1], e[1])], 2)
@@ -310,11 +310,15 @@ class ConvRule(MatmulRule):
 
     def _native_gradient(self, a: Tensor, G: Tensor) -> Tensor:
         """The same by torch's own kernel, one sample and class at a time: the fastest on few threads."""
-        images = self._padded_images(a, G.dtype)
+        left, right, top, bottom = self.padding
+        # The kernel pads faster, but the same on both sides only.
+        symmetric = left == right and top == bottom
+        images = self._images(a, G.dtype, () if symmetric else self.padding)
+        pad = (top, left) if symmetric else 0
         G = G.unsqueeze(3) if a.dim() == 3 else G
         pairs = [(i, c) for i in range(G.shape[0]) for c in range(G.shape[1])]
         M = [
-            conv2d_weight(images[i, None], self.shape, G[i, c, None], self.stride, 0, self.dilation, self.groups)
+            conv2d_weight(images[i, None], self.shape, G[i, c, None], self.stride, pad, self.dilation, self.groups)
             for i, c in pairs
         ]
         return M[0] if len(M) == 1 else torch.stack(M)

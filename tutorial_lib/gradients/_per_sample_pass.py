@@ -28,8 +28,8 @@ class PerSamplePass:
        If the outputs differ, the samples influence each other, which is an error; if only an input differs, its rows
        are not the samples in their order, and no rule is used;
     3. backward: one backward pass delivers the gradient G to each tap, where the statistic is computed;
-    4. collect: for a parameter with a use that no rule covers, torch.func computes the statistic; same numbers, but
-       slower.
+    4. collect: for a parameter with a use that no rule covers, or that the loss does not reach, torch.func computes the
+       statistic; same numbers, but slower.
 
     Invariants:
 

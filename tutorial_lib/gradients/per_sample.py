@@ -176,8 +176,13 @@ def class_gradient_gram(
 
     by_layer = parameters_by_layer(model, layers)
     grams = PerSamplePass(model, flatten_layers(by_layer), lambda rule, a, G: rule.gram(a, G))
-    one_pass = lambda x: grams.of_classes(x, classes)
-    K = run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
+    K = run_passes(
+        lambda x: grams.of_classes(x, classes),
+        model,
+        x,
+        batch_size=batch_size,
+        check_independence=check_independence,
+    )
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
 
 

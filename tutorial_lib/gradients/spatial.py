@@ -136,14 +136,15 @@ def spatial_gradients(
 def _run_head(model: nn.Module, x: Tensor, layer: Layer, cells: Tensor, name: str) -> Tensor:
     """The rest of the network on other activations; to reach the layer, a pass over one image is enough."""
     module = find_layer(model, layer)
-    failure = lambda: (
-        f"what follows layer {name!r} cannot be run position by position: take the layer just before the average "
-        "pooling; a network that flattens its maps has no local logits"
-    )
     with (
         restore_model(model, freeze=True),
         module.register_forward_hook(lambda *_: cells.clone()),
-        translate_errors(failure),
+        translate_errors(
+            lambda: (
+                f"what follows layer {name!r} cannot be run position by position: take the layer just before the "
+                "average pooling; a network that flattens its maps has no local logits"
+            )
+        ),
     ):
         local = model(detach_for_autograd(x).clone())
     if not isinstance(local, Tensor) or local.dim() != 2 or len(local) != len(cells):
