@@ -1,4 +1,4 @@
-"""Exercise 1: backpropagation by hand, through one hidden ReLU layer."""
+"""Exercise 1.1: backpropagation by hand, through one hidden ReLU layer."""
 
 from __future__ import annotations
 

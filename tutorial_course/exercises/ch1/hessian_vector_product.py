@@ -1,4 +1,4 @@
-"""Exercise 2: the product of a Hessian with a vector, by differentiating twice."""
+"""Exercise 1.J: the product of a Hessian with a vector, by differentiating twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercise 3: the stability limit, the largest step size for which gradient descent converges."""
+"""Exercise 1.2: the stability limit, the largest step size for which gradient descent converges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exercise 4: the linearization radius, the distance up to which the first-order approximation is accurate."""
+"""Exercise 1.3: the linearization radius, the distance up to which the first-order approximation is accurate."""
 
 from __future__ import annotations
 

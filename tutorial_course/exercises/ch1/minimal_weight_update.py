@@ -1,4 +1,4 @@
-"""Exercise 5: the minimal weight update, which changes the network and not the image."""
+"""Exercise 1.F: the minimal weight update, which changes the network and not the image."""
 
 from __future__ import annotations
 
