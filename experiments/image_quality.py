@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, mse_loss, normalize
 
+from tutorial_course.datasets._files import hash_parts
 from tutorial_course.datasets.iqa_datasets import iqa_dataset_available, iqa_dataset_sha256, load_iqa_dataset
 from tutorial_course.findings.ch4 import logistic_fit
 from tutorial_lib import quality as e
@@ -29,7 +30,6 @@ from tutorial_lib.data import (
     render,
     skimage_photos,
 )
-from tutorial_lib.data._safe_io import hash_parts
 from tutorial_lib.gradients import (
     Objective,
     logit_difference,
