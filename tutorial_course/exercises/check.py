@@ -161,7 +161,7 @@ def _attempt(function: Callable, exercise: Exercise, case: int) -> _Attempt:
         attempt.results = to_results(value, len(exercise.outputs))
     except Exception:
         attempt.error = (
-            "what comes back cannot be read as numbers: " + _describe_type(value),
+            "the returned value cannot be converted to numbers: " + _describe_type(value),
             "return tensors, arrays or numbers",
         )
     return attempt

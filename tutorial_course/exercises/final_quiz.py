@@ -17,11 +17,12 @@ FACT_QUESTIONS = (
                 "See section 3.2. The orientation of a layer must then be determined on images outside the test set."
             ),
             "report the last layer as {turned:.2f}.": (
-                "This reverses the orientation after looking at the test images. Determine it on other images first: "
-                "section 5.4."
+                "This reverses the orientation after looking at the test images. Determine it on other images first "
+                "(section 5.4)."
             ),
             "take the layer with the highest bar.": (
-                "The best of many, selected on the test set, is the result of training: section 5.4."
+                "The highest of many bars is too optimistic, because selecting a layer on the test set is a form of "
+                "training (section 5.4)."
             ),
         },
         correct=1,
@@ -37,7 +38,7 @@ FACT_QUESTIONS = (
             "clear.": "Confidence and accuracy are both high.",
             "gaussian blur.": (
                 "The confidence is {blurred:.0%} and the accuracy {right:.0%}. Confidence decreases more slowly than "
-                "accuracy: section 1.1."
+                "accuracy (section 1.1)."
             ),
         },
         correct=3,
@@ -47,14 +48,16 @@ FACT_QUESTIONS = (
         "Look at the two maps. Which of them answers “why 30, rather than 50”?",
         {
             "map 1: it covers the sign.": (
-                "It has {left:.0%} of its mass on the pixels that differ between the two signs. It explains why 30 at "
-                "all."
+                "It has {left:.0%} of its mass on the pixels that differ between the two signs. It explains why the "
+                "network predicts 30 at all."
             ),
             "map 2: it is concentrated on the digit in which the two differ.": (
-                "{other:.0%} of its mass is on the pixels that differ, against {left:.0%}. See section 2.3."
+                "This map has {other:.0%} of its mass on the pixels that differ, whereas the other map has {left:.0%}. "
+                "See section 2.3."
             ),
             "both: they are maps of one image.": (
-                "They are maps of one image, but of two objectives. Section 2.4 has the weights of each."
+                "They are maps of one image, but of two objectives. Section 2.4 gives the channel weights of each of "
+                "them."
             ),
             "map 1: it is the smoother one.": (
                 "The smoothness of a map does not show which question it answers. Both maps are equally coarse."
@@ -67,15 +70,15 @@ FACT_QUESTIONS = (
         "Look at the second table. You will use one threshold, the one that accepts 95% of normal images. You take …",
         {
             "the softmax: its AUROC is higher.": (
-                "The AUROC averages over thresholds that you will never use. At yours the softmax detects {soft:.0%}, "
-                "the energy {energy:.0%}."
+                "The AUROC averages over thresholds that you will never use. At your threshold, the softmax detects "
+                "{soft:.0%} and the energy {energy:.0%}."
             ),
             "the energy, if it is also better on images that were not used for this choice.": (
-                "A higher AUROC does not imply a higher detection rate at one threshold, as section 3.3 shows; and one "
-                "small table does not prove either."
+                "A higher AUROC does not imply a higher detection rate at one threshold, as section 3.3 shows. One "
+                "small table is not sufficient to choose between them."
             ),
             "either, with the threshold that separates these images best.": (
-                "A threshold selected on the test set is too optimistic: section 3.D."
+                "A threshold that is selected on the test set gives results that are too optimistic (section 3.D)."
             ),
             "neither: both are below one.": (
                 "A score need not be perfect to be useful. State its detection rate and its false-positive rate."
@@ -92,15 +95,15 @@ FACT_QUESTIONS = (
                 "Its logit clearly depends on the pixels. Only the softmax is flat here."
             ),
             "no attack can change the prediction.": (
-                "Ten small steps change the prediction for signs like this one, and noise of the same norm does not: "
-                "section 3.5."
+                "Ten small steps change the prediction for signs like this one, and noise of the same norm does not "
+                "(section 3.5)."
             ),
             "the softmax is saturated: use the logit.": (
-                "Near one, p(1 − p) is almost zero, and it is a factor of every derivative. Section 2.1 therefore uses "
-                "the logit."
+                "If p is near one, p(1 − p), which is a factor of every derivative, is almost zero. Section 2.1 "
+                "therefore uses the logit."
             ),
             "the first map should be normalized until it is visible.": (
-                "Then rounding errors look as strong as a result: section 2.7."
+                "After such a normalization, rounding errors look as strong as a result (section 2.7)."
             ),
         },
         correct=2,
@@ -114,7 +117,7 @@ FACT_QUESTIONS = (
                 "In the flat direction it would. In the steep direction every step overshoots by more than the one "
                 "before."
             ),
-            "converges in fewer steps than with half of that.": (
+            "converges in fewer steps than with half of this step size.": (
                 "Below the stability limit a larger step size may help. This one is above it."
             ),
             "converges from most starts.": "It converges only from starts where the steep coordinate is exactly zero.",
@@ -141,7 +144,7 @@ FACT_QUESTIONS = (
                 "in any batch. See section 3.6."
             ),
             "that the score is uncertain, and should be averaged.": (
-                "Averaging hides the error. The score of an image may not depend on the other images of its batch."
+                "Averaging hides the error. The score of an image must not depend on the other images of its batch."
             ),
         },
         correct=2,
@@ -151,11 +154,14 @@ FACT_QUESTIONS = (
         "A saliency map is squared. At the same fixations its NSS goes from {before:.2f} to {after:.2f}, its AUC stays "
         "at {auc:.2f}. So …",
         {
-            "AUC depends on the order only, NSS also on the values: report one of each kind.": (
-                "Squaring a map adds no information, and only one of the two measures ignores it. See section 4.E."
+            "AUC depends only on the order of the values, whereas NSS also depends on the values themselves: report "
+            "one measure of each kind.": (
+                "Squaring a map adds no information, and only one of the two measures is unaffected by it. See section "
+                "4.E."
             ),
             "the squared map is better.": (
-                "No position has changed its rank. A measure of the order alone does not change: section 4.E."
+                "No position has changed its rank. A measure that depends only on the order does not change (section "
+                "4.E)."
             ),
             "AUC is too coarse to be useful.": "It ignores changes that keep the order, and that is its purpose.",
             "there were too few fixations.": "With more of them the result would be the same.",
@@ -173,14 +179,14 @@ JUDGEMENT_QUESTIONS = (
             "that of the logit of “stop” with respect to the last feature maps.": (
                 "It explains the prediction, and therefore highlights the other eight signs."
             ),
-            "that of the loss against every label, with absolute values added up.": (
+            "that of the loss for every label, with absolute values added up.": (
                 "This is implicit saliency. With nine signs it highlights the other eight, which determine the labels."
             ),
-            "that of each position's own loss against the prediction for the image.": (
-                "Each position is evaluated separately. Its control, the loss without a gradient, does nearly as well: "
-                "section 4.5."
+            "that of the loss of each position, whose target is the prediction for the whole image.": (
+                "Each position is evaluated separately. Its control, the loss without a gradient, does nearly as well "
+                "(section 4.5)."
             ),
-            "that of the loss against a confounding label with respect to the weights.": (
+            "that of the loss for a confounding label with respect to the weights.": (
                 "It gives a norm per layer. The norm shows how much would have to change, not where in the image."
             ),
         },
@@ -193,10 +199,10 @@ JUDGEMENT_QUESTIONS = (
         "own. How can that be?",
         {
             "The networks are similar enough to the paper's.": (
-                "Similarity is not a rule of the claims table. Where parts of the setting differ, it names them: "
-                "section 5.2."
+                "The rules of the claims table do not use similarity. If parts of the setting differ, the table names "
+                "them (section 5.2)."
             ),
-            "The claim is not controversial.": "Claims that are not controversial are measured too: section 5.2.",
+            "The claim is not controversial.": "Claims that are not controversial are measured too (section 5.2).",
             "It was seen with every seed.": "Many seeds make a result reproducible in one setting, not in another one.",
             "It is an identity: it holds for every network with such a last layer.": (
                 "An identity does not depend on the setting. Section 2.4 derives it, and measures only the rounding "
@@ -214,8 +220,8 @@ JUDGEMENT_QUESTIONS = (
                 "A map that shows only the image keeps its signed values as well, as guided backpropagation does."
             ),
             "the map succeeds: it distinguishes evidence for and against the class.": (
-                "Absolute values show where the features are active, signed values what they are evidence for. Compare "
-                "signed maps: section 2.5."
+                "Absolute values show where the features are active, and signed values show what they are evidence "
+                "for. Compare signed maps (section 2.5)."
             ),
             "the two comparisons contradict each other.": (
                 "They measure two different properties, and both are correct."
@@ -228,17 +234,18 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_2,
     ),
     Question(
-        "Which of these shows that the *digit* makes the network say 30, and not something that goes along with it?",
+        "Which of these shows that the *digit* causes the prediction 30, and not something that is correlated with the "
+        "digit?",
         {
             "the same scene with only the digit exchanged, and a prediction that changes with it.": (
-                "One factor changed, and the prediction with it. Section 5.B does this with the counterfactual pairs "
-                "of section 2.3."
+                "Only one factor was changed, and the prediction changed with it. Section 5.B does this with the "
+                "counterfactual pairs of section 2.3."
             ),
             "a Grad-CAM map that is bright on the digit.": (
-                "It shows where features and gradients are large together. Nothing was changed."
+                "It shows where features and gradients are both large. Nothing was changed."
             ),
             "a high correlation, over all signs, of that brightness with the accuracy.": (
-                "Many images, but still no intervention."
+                "This uses many images, but it is still not an intervention."
             ),
             "a person who would have looked there, too.": "That shows where people look. It does not test the network.",
         },
@@ -253,15 +260,15 @@ JUDGEMENT_QUESTIONS = (
                 "The error is smaller for the abnormal images here. No threshold can correct that."
             ),
             "the norm of its gradient.": (
-                "Neither the norm nor the distance to the mean image replaced the direction: section 3.4."
+                "Neither the norm nor the distance to the mean image could replace the direction (section 3.4)."
             ),
             "the direction: the cosine with the gradients of training.": (
-                "The gradient is small, but its direction did not occur in training. Direction and norm differ: "
-                "section 3.4."
+                "The gradient is small, but its direction did not occur in training. Direction and norm give different "
+                "information (section 3.4)."
             ),
             "the negative reconstruction error.": (
-                "Then noise, which is harder to reconstruct, looks normal. An orientation that fits one distortion "
-                "does not make a detector: section 4.F."
+                "With this score, noisy images, which are harder to reconstruct, look normal. An orientation that fits "
+                "one distortion is not sufficient for a detector (section 4.F)."
             ),
         },
         correct=2,
@@ -278,22 +285,22 @@ JUDGEMENT_QUESTIONS = (
                 "never to predict them. See section 1.B."
             ),
             "to keep the old images and train on them too.": (
-                "That is replay. It prevents the forgetting, and does not show where it happens."
+                "That is replay. It prevents the forgetting, but it does not show where it happens."
             ),
         },
         correct=2,
         topic=TOPIC_CHAPTER_1,
     ),
     Question(
-        "An invisible change of the images changes most predictions. Which control shows that its direction matters, "
-        "and not its norm?",
+        "An invisible change of the images changes most predictions. Which control shows that the direction of this "
+        "change matters, and not only its norm?",
         {
             "noise with the same largest change.": (
                 "It changes few predictions. Section 3.5 measures it, and section 3.E explains why: a random direction "
                 "is almost parallel to the boundary."
             ),
             "the same change, twice as large.": "This does not separate the direction from the norm.",
-            "another network.": "That tests whether the attack transfers, which is another question: section 3.E.",
+            "another network.": "That tests whether the attack transfers, which is another question (section 3.E).",
             "an image without a sign.": "Such an image has no correct class.",
         },
         correct=0,
@@ -307,10 +314,11 @@ JUDGEMENT_QUESTIONS = (
                 "Each interval contains the variation between the images, which is the same for both measures."
             ),
             "No: the one with the higher number is better.": (
-                "Perhaps by chance. Compute an interval of the *difference*."
+                "The higher number may be due to chance. Compute an interval of the *difference*."
             ),
             "Not yet: take the difference on the same images, and its interval.": (
-                "Both measures have difficulties with the same images, and that cancels in a difference: section 4.C."
+                "Both measures have difficulties with the same images, and this common variation cancels in a "
+                "difference (section 4.C)."
             ),
             "Yes: twenty are too few for any difference.": (
                 "They are few, but a consistent difference can still be visible."
@@ -324,10 +332,10 @@ JUDGEMENT_QUESTIONS = (
         "is …",
         {
             "the layer: its tokens no longer correspond to image positions.": (
-                "Attention has mixed all tokens by then. To show *where*, take a layer whose tokens still correspond "
-                "to image positions: section 5.C."
+                "Attention has mixed all tokens by then. To show *where* the evidence is, choose a layer whose tokens "
+                "still correspond to image positions (section 5.C)."
             ),
-            "the gradient.": "The same derivative, taken before the first block, highlights the sign: section 5.C.",
+            "the gradient.": "The same derivative, taken before the first block, highlights the sign (section 5.C).",
             "the prediction of the transformer.": "A map that fails does not make the prediction wrong.",
             "Grad-CAM, which was designed for convolutions.": (
                 "It needs an activation with positions, and a gradient. A transformer has both in earlier layers."
@@ -341,13 +349,14 @@ JUDGEMENT_QUESTIONS = (
         "the map is good, you try …",
         {
             "removing them one by one.": "Smaller steps change the area under the curve, but hardly the ranks.",
-            "more images.": "They would make the same effect more precise.",
+            "more images.": "More images would only measure the same effect more precisely.",
             "white in place of black.": (
-                "Images with white regions are out of distribution too. The removed region itself has to be harmless."
+                "Images with white regions are out of distribution too. The fill value must not change the prediction "
+                "by itself."
             ),
             "a map that ignores the network, such as a center prior, and a blurred fill value.": (
-                "Black regions are out of distribution, so that removing any region has an effect, even with maps that "
-                "ignore the network. See section 2.B."
+                "Black regions are out of distribution, so removing any region has an effect, even if a map that "
+                "ignores the network selects it. See section 2.B."
             ),
         },
         correct=3,
@@ -357,17 +366,17 @@ JUDGEMENT_QUESTIONS = (
         "“Gradients can be used to detect adversarial images.” What is the verdict of the claims table?",
         {
             "Not confirmed: the norms are near chance.": (
-                "A detector on gradient norms separates attacked images from normal ones: section 3.6."
+                "A detector on gradient norms separates attacked images from normal ones (section 3.6)."
             ),
             "Confirmed, but a control performs equally well.": (
-                "The same detector on activation norms of all layers performs equally well without a gradient: "
-                "section 3.6."
+                "The same detector on activation norms of all layers performs equally well without a gradient (section "
+                "3.6)."
             ),
             "Confirmed in the paper's setting.": (
                 "All five parts of the setting differ, and the claims table names them."
             ),
             "Open: nothing was measured.": (
-                "It was measured for several attacks, detectors and networks: section 3.6."
+                "It was measured for several attacks, detectors and networks (section 3.6)."
             ),
         },
         correct=1,
@@ -377,11 +386,12 @@ JUDGEMENT_QUESTIONS = (
         "You tried twelve layers on the test images and report the one that detects best. A correction is …",
         {
             "to select the layer on one half of the images and report the other.": (
-                "A selection on the test set is training. Section 5.4 shows what random scores reach with it."
+                "A selection is a form of training, so it needs its own images. Section 5.4 shows what even random "
+                "scores reach if the best of them is selected on the test set."
             ),
             "to state which layer it was.": "That is good practice, but the number is still the best of twelve.",
             "more digits.": "They make the number more precise, but do not remove the selection bias.",
-            "to take the layer that its paper took.": (
+            "to use the layer that the original paper used.": (
                 "That would have been correct before you looked at the test results. Now the choice depends on them."
             ),
         },

@@ -60,8 +60,8 @@ QUIZ = (
                 "contained in it."
             ),
             "`{twice}`": (
-                "Correct. Gradients are added in `.grad` until it is set to zero. The functions of this course do not "
-                "change the `.grad` of your network."
+                "Correct. Gradients are accumulated in `.grad` until it is set to zero. The functions of this course "
+                "do not change the `.grad` of your network."
             ),
             "`{squared}`": (
                 "The gradients are not multiplied. The second call adds its gradient to that of the first one."
@@ -97,10 +97,10 @@ QUIZ = (
                 "This step follows the gradient, so it increases the function."
             ),
             "One that decreases the first weight and increases the second.": (
-                "Correct. This step is opposite to the gradient, which is the reason for the minus in the update rule "
-                "of section 1.3."
+                "Correct. This step is opposite to the gradient, which is the reason for the minus sign in the update "
+                "rule of section 1.3."
             ),
-            "One that keeps the second weight, since −1 is negative.": (
+            "One that leaves the second weight unchanged, since −1 is negative.": (
                 "A negative derivative means that the function decreases if this weight increases, so increasing it "
                 "helps."
             ),
@@ -142,8 +142,8 @@ QUIZ = (
             ),
             "the network is confident of y.": "In this case p_y is near one, and its logarithm is near zero.",
             "the network is uncertain.": (
-                "If the network is uncertain, p_y is not as small as in the case where it is confident of another "
-                "class, in which the loss is larger still."
+                "If the network is uncertain, p_y is not very small. The loss is larger if the network is confident of "
+                "another class."
             ),
             "there are many classes.": (
                 "For a uniform prediction the loss increases with the number of classes. In general, however, it "

@@ -20,7 +20,7 @@ BUFFER_CHANGED = (
     "running statistics change in every forward pass in training mode; work inside `with eval_mode(model):`",
 )
 MODE_CHANGED = (
-    "{owner} is in another mode than before",
+    "{owner} is in a different mode than before",
     "`with eval_mode(model):` restores the mode of every module",
 )
 GRADIENT_LEFT = (

@@ -187,7 +187,7 @@ def test_linearization_radius_exercise_rejects_changed_training_mode():
     def careless(model, *rest):
         return exercises.linearization_radius.reference(model.eval(), *rest)
 
-    assert check(careless, exercises.linearization_radius).problem == "`model` is in another mode than before"
+    assert check(careless, exercises.linearization_radius).problem == "`model` is in a different mode than before"
 
 
 def test_linearization_radius_exercise_cases_cover_train_and_eval_mode():

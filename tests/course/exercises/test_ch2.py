@@ -264,7 +264,7 @@ def test_randomization_score_exercise_recognizes_repeated_seed():
         seeded(model, 0)
 
     assert check(randomization_solution(seeded_anew), exercises.randomization_score).hint.startswith(
-        "Only one draw counts"
+        "Your function uses only one draw"
     )
 
 

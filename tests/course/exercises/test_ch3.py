@@ -154,7 +154,7 @@ def test_confounding_gradient_norm_exercise_recognizes_batch_gradient():
         return W.grad.square().sum()
 
     assert check(batch, exercises.confounding_gradient_norm).hint.startswith(
-        "One number comes back for the whole batch"
+        "Your function returns one number for the whole batch"
     )
 
 

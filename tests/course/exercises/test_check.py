@@ -146,7 +146,7 @@ INVALID_SOLUTIONS = {
     "no single number": (lambda x, k: (x / k, x), "torch.Size([3]) != torch.Size([])"),
     "NaN": (lambda x, k: (x / k * float("nan"), x.sum()), "Greatest absolute difference: nan at index (0,)"),
     "infinite": (lambda x, k: (x / 0, x.sum()), "Greatest absolute difference: inf at index (0,)"),
-    "complex": (lambda x, k: (x * 1j, x.sum()), "cannot be read"),
+    "complex": (lambda x, k: (x * 1j, x.sum()), "cannot be converted to numbers"),
     "factor": (lambda x, k: (-2 * x / k, x.sum()), "every number in it is -2 times"),
     "number": (lambda x, k: (x / k, x.sum() + 10), "Absolute difference: 10.0"),
     "one number": (
@@ -292,7 +292,7 @@ def changes_input(model, x):
     ("mine", "off"),
     [
         (moves_running_statistics, "`model.norm.running_mean` has changed"),
-        (leaves_eval_mode, "`model` is in another mode than before"),
+        (leaves_eval_mode, "`model` is in a different mode than before"),
         (leaves_gradients, "a gradient was left in `.grad` of `model.linear.weight`"),
         (leaves_frozen_parameters, "`requires_grad` of `model.linear.weight` was changed"),
         (leaves_hook, "a hook was left on `model`"),

@@ -71,7 +71,9 @@ def test_final_quiz_fact_answers_match_computed_numbers():
     (page,) = all_questions("self-test")
     correct_options = [list(question.options.values())[question.correct] for question in page.questions]
     assert len(correct_options) == len(final_quiz.FACT_QUESTIONS) and "{" not in "".join(correct_options)
-    first, second = map(int, re.search(r"(\d+)% of its mass .*, against (\d+)%", correct_options[2]).groups())
+    first, second = map(
+        int, re.search(r"(\d+)% of its mass .*, whereas the other map has (\d+)%", correct_options[2]).groups()
+    )
     assert first > second
     border, times = re.search(r"here ([\d.]+)\. After \d+ steps it is (\d+) times", correct_options[5]).groups()
     assert float(border) == 0.5 and abs(float(times) / abs(1 - 0.6 * 4) ** 20 - 1) < 0.01

@@ -104,17 +104,19 @@ backward = Exercise(
         "of s, not on that of the gradient.": _mistake(mask=lambda s, g: g * (g > 0)),
         "The outer product is the wrong way round. Compare the shapes of W and of its gradient; with equal sizes the "
         "error would not be visible.": _mistake_transposed,
-        "The gradients are summed over the mini-batch instead of averaged. The loss is a mean, so that its gradient "
-        "must not grow with the number of images: by which number do you divide?": _mistake(
+        "The gradients are summed over the mini-batch instead of averaged. The loss is a mean, so its gradient must "
+        "not grow with the number of images: by which number do you divide?": _mistake(
             errors=lambda z, e: z.softmax(1) - e
         ),
-        "The softmax is applied twice. The cross-entropy of PyTorch contains a softmax, so that its input must be the "
+        "The softmax is applied twice. The cross-entropy of PyTorch contains a softmax, so its input must be the "
         "logits: what do you pass to it?": (
             _mistake(errors=lambda z, e: (z.softmax(1).softmax(1) - e) / len(z)),
             _mistake(errors=_mistake_double_softmax),
         ),
-        "The error is y − p where p − y is meant, so all gradients are negated. Raise the logit of the correct class a "
-        "little: should the loss rise?": _mistake(errors=lambda z, e: (e - z.softmax(1)) / len(z)),
+        "The error is computed as y − p instead of p − y, so all gradients are negated. If the logit of the correct "
+        "class increases a little, should the loss increase?": _mistake(
+            errors=lambda z, e: (e - z.softmax(1)) / len(z)
+        ),
         "The gradient of a bias still has one row per image. A bias has one number per unit, and every image "
         "contributes to it: over which axis do you sum?": (
             _mistake_row_per_image(lambda N: 1.0),
@@ -124,5 +126,5 @@ backward = Exercise(
     fallback_hint=(
         "change one parameter by 1e-4 and divide the change of the loss by 1e-4: the result approximates its gradient"
     ),
-    success_message="Four lines of code, and autograd computes the same, layer after layer.",
+    success_message="Your code computes the same gradients as autograd, layer by layer.",
 )

@@ -90,8 +90,8 @@ hessian_vector_product = Exercise(
         "is not: which quantity has to be differentiated a second time?": _mistake_gradient_outer_product,
         "That is the product with the diagonal of the Hessian. Its other entries also contribute, so differentiate the "
         "single number gᵀv.": _mistake_diagonal,
-        "The sum of g is differentiated, and v is multiplied afterwards. Each entry of g needs its own weight before "
-        "the sum: which product of g and v is a number?": _mistake_row_sums,
+        "The entries of g are added and differentiated, and the result is multiplied by v afterwards. Each entry of g "
+        "needs its own weight before the sum: which product of g and v is a number?": _mistake_row_sums,
         "That is the number vᵀHv. The exercise asks for the vector Hv, which has one entry per parameter.": (
             _mistake_quadratic_form
         ),

@@ -54,15 +54,15 @@ largest_step = Exercise(
     ),
     known_mistakes={
         "That is 1/λmax, well below the stability limit. Along the steepest direction each step multiplies θ by 1 − "
-        "αλ: how far below zero may that be?": _mistake_from_curvature(lambda curvatures: 1 / curvatures.max()),
-        "That is 2/λmin, as far as the flattest direction allows. Take this step along the steepest one, and watch the "
-        "loss.": _mistake_from_curvature(lambda curvatures: 2 / curvatures.min()),
+        "αλ: how negative may this factor be?": _mistake_from_curvature(lambda curvatures: 1 / curvatures.max()),
+        "That is 2/λmin, the stability limit of the flattest direction. Take this step along the steepest direction, "
+        "and watch the loss.": _mistake_from_curvature(lambda curvatures: 2 / curvatures.min()),
         "The curvatures are added up, as the trace does. A step acts along each eigenvector separately: along which of "
         "them does it diverge first?": lambda H: 2 / H.trace(),
         "The largest entry of H is taken for its largest curvature. Rotate the surface by 45 degrees: the entries "
         "change, the curvatures do not.": lambda H: 2 / H.abs().max(),
-        "That is 2/(λmin + λmax), the fixed step size that converges fastest. The question here is another one: at "
-        "which step size does the loss stop decreasing?": _mistake_from_curvature(
+        "That is 2/(λmin + λmax), the fixed step size that converges fastest. This exercise asks a different question: "
+        "at which step size does the loss stop decreasing?": _mistake_from_curvature(
             lambda curvatures: 2 / (curvatures.min() + curvatures.max())
         ),
     },
@@ -70,6 +70,7 @@ largest_step = Exercise(
         "iterate θ ← θ − α Hθ from a random start, with α just below and just above your answer, and watch the loss"
     ),
     success_message=(
-        "With any larger step size the loss increases along the steepest direction, whatever the others are."
+        "With any larger step size the loss increases along the steepest direction, whatever the curvatures in the "
+        "other directions are."
     ),
 )

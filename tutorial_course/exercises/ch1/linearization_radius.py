@@ -149,8 +149,8 @@ linearization_radius = Exercise(
         _make_case(101, 4.0, True),
     ),
     known_mistakes={
-        "The error is relative to the loss, not to its change. Close to x the loss hardly changes, so a tenth of the "
-        "loss accepts every error: which quantity is predicted?": (
+        "The error is relative to the loss, not to its change. Close to x the loss hardly changes, so every error is "
+        "smaller than a tenth of the loss: which quantity does the approximation predict?": (
             _mistake(reference=lambda loss, _: loss),
             _mistake(reference=lambda loss, change: loss + change),
         ),

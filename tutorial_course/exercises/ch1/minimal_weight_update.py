@@ -92,8 +92,8 @@ minimal_weight_update = Exercise(
             _mistake(fraction=lambda h: 1 / (2 * (h @ h)), bias=False),
             _mistake(bias=False),
         ),
-        "Only one of the two rows changes. The logits become equal, but your change has the norm {yours:.3f} where "
-        "{right:.3f} is enough: what if each row changed by half?": (
+        "Only one of the two rows changes. The logits become equal, but your change has the norm {yours:.3f}, "
+        "although a norm of {right:.3f} is sufficient: what if each row changed by half?": (
             _mistake(**_ONE_ROW_ONLY, rows=(0, 1)),
             _mistake(**_ONE_ROW_ONLY, rows=(-1, 0)),
         ),
@@ -114,6 +114,7 @@ minimal_weight_update = Exercise(
     },
     fallback_hint="add your change to W and b, compute both logits again, and look at the difference that is left",
     success_message=(
-        "The image is unchanged, and both logits are equal: this is the smallest change of the network that it needs."
+        "The image is unchanged, and both logits are equal: you have found the smallest change of the network that "
+        "makes them equal."
     ),
 )

@@ -40,7 +40,7 @@ QUIZ = (
             ),
             "is always large.": (
                 "With the cross-entropy with a uniform target as the objective, the gradients of novel signs have a "
-                "smaller norm than those of known signs. With the loss for the predicted class it is the reverse."
+                "smaller norm than those of known signs. With the loss for the predicted class, the reverse holds."
             ),
         },
         correct=2,
@@ -69,14 +69,14 @@ QUIZ = (
         "You want one gradient norm for each of 8 images, and call `backward` on their mean loss. You get …",
         {
             "the 8 norms, averaged.": (
-                "The gradients are averaged before any norm is computed, so that opposite gradients cancel."
+                "The gradients are averaged before any norm is computed, so opposite gradients cancel."
             ),
             "the norm of the average gradient, from which the 8 norms cannot be computed.": (
                 "The mean of eight vectors does not determine their norms. Compute one gradient per image instead, as "
                 "per_sample_gradient_norms does (section 1.6)."
             ),
             "the 8 norms, up to a common factor.": (
-                "The norm of a mean also depends on the angles between the eight gradients, so that no common factor "
+                "The norm of a mean also depends on the angles between the eight gradients, so no common factor "
                 "relates them."
             ),
             "an error.": (

@@ -85,8 +85,8 @@ completeness_gap = Exercise(
         ),
         "The gradients are computed at the end of each step, and not at its middle. Which number do you have to add to "
         "the index of the step instead of 1?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=1.0),
-        "The factor x − x' is missing. The mean gradient is the change for a change of each input by 1. How much does "
-        "each input change on the path?": (
+        "The factor x − x' is missing. The mean gradient states how much f changes if an input changes by 1. By how "
+        "much does each input change along the path?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, factor=lambda x, b: torch.ones_like(x))
         ),
         "The gradients are multiplied by x, although the path starts at the baseline and not at zero. What is the "

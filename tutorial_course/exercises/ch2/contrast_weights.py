@@ -29,7 +29,7 @@ def reference_contrast_weights(p: Tensor, W: Tensor, Q: int, positions: int) -> 
         One weight per feature map (K,).
     """
     if Q == p.argmax():
-        warnings.warn("Q is the predicted class: its contrast is almost zero, do not normalize it", stacklevel=2)
+        warnings.warn("Q is the predicted class, so its contrast is almost zero: do not normalize it", stacklevel=2)
     return _parametrized_weights(p, W, Q, positions)
 
 
@@ -88,12 +88,12 @@ contrast_weights = Exercise(
         "weight for Q becomes more active, does the loss for Q increase or decrease?": _mistake(lambda p, e: e - p),
         "The division by the number of positions is missing. If the activation at one position changes by 1, by how "
         "much does the mean of the feature map change?": _mistake(lambda p, e: p - e, Z=lambda _: 1),
-        "You subtract e_Q from another vector than p. The argument p already contains probabilities, so it needs no "
+        "You subtract e_Q from a vector other than p. The argument p already contains probabilities, so it needs no "
         "logarithm and no softmax: what is the derivative of −log p_Q with respect to each logit?": (
             _mistake(lambda p, e: p.log() - e),
             _mistake(lambda p, e: p.softmax(0) - e),
         ),
-        "That is e_P − e_Q, the contrast by the difference of two logits. It agrees with p − e_Q only if p_P is nearly "
+        "That is e_P − e_Q, the gradient of the difference of two logits. It agrees with p − e_Q only if p_P is nearly "
         "1; here it is off by {yours:.0%} of the correct norm. Which classes are missing?": _mistake(
             lambda p, e: _one_hot(p, p.argmax()) - e
         ),

@@ -94,8 +94,8 @@ counterfactual_cam = Exercise(
         ),
         "That is Grad-CAM again. Either nothing was negated, or two factors were: what happens to a product when both "
         "factors are negated?": lambda A, g: _weighted_sum(A, g).relu(),
-        "The absolute value makes evidence for P and evidence against P look alike. Removing only one of them would "
-        "increase the logit of P: is it positive or negative in Grad-CAM?": (
+        "The absolute value makes evidence for P and evidence against P look alike. The removal of only one of the two "
+        "would increase the logit of P: are its values positive or negative in Grad-CAM?": (
             lambda A, g: _weighted_sum(A, g).abs(),
             lambda A, g: (g.mean((2, 3), keepdim=True).abs() * A).sum(1).relu(),
             lambda A, g: _weighted_sum(A, g.abs()).relu(),

@@ -80,5 +80,7 @@ introspective_features = Exercise(
         "too: which method detaches them?": CallRecord.has_graph,
     },
     fallback_hint="write out the smallest case by hand: the first d numbers of a row belong to the first class",
-    success_message="And now the question that matters: which of your features is not a function of h?",
+    success_message=(
+        "All features are correct. Now answer the most important question: which of them are not functions of h?"
+    ),
 )

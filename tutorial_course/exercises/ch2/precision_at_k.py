@@ -52,8 +52,8 @@ precision_at_k = Exercise(
     cases=(_make_case(12, 14, 30), _make_case(15, 12, 7), _make_case(11, 13, 90), _make_case(16, 16, 1)),
     measure=lambda share: float(share),
     known_mistakes={
-        "The number of highest pixels is fixed to 100, but each mask has another number of pixels. In the first case "
-        "this gives {yours:.0%} instead of {right:.0%}: how do you count the pixels of a mask?": (
+        "The number of highest pixels is fixed at 100, but each mask has a different number of pixels. In the first "
+        "case this gives {yours:.0%} instead of {right:.0%}: how do you count the pixels of a mask?": (
             lambda m, mask: _share_of_highest(m, mask, 100)
         ),
         "That is the mass, the share of the total positive value inside the mask. It changes if the map is squared, "

@@ -37,7 +37,7 @@ QUIZ = (
             ),
             "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
             "a map that is high on the whole sign.": (
-                "Only if a map of rounding errors were normalized to its maximum (section 2.4)."
+                "This would happen only if a map of rounding errors were normalized to its maximum (section 2.4)."
             ),
         },
         correct=1,
@@ -52,8 +52,8 @@ QUIZ = (
                 "With a random last layer the accuracy falls to about chance, so the layer does matter."
             ),
             "we need the signed mean of r over more draws.": (
-                "The signed mean is zero for every map that is negated with the last layer, and it says nothing else. "
-                "The mean of |r| is the statistic to use (section 2.5)."
+                "The signed mean is zero for every map that is negated together with the last layer, and it shows "
+                "nothing else. The mean of |r| is the statistic to use (section 2.5)."
             ),
             "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
                 "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "
@@ -76,7 +76,7 @@ QUIZ = (
                 "The edges show this. Compare the same method with Q and with a random class instead (section 2.3)."
             ),
             "The precision must be measured on more images.": (
-                "More images make the intervals shorter, but the edges would still score well, because the differing "
+                "More images make the intervals narrower, but the edges would still score well, because the differing "
                 "pixels lie near the middle and along edges (section 2.3)."
             ),
         },

@@ -199,8 +199,8 @@ randomization_score = Exercise(
         "a second network: what makes a copy?": _variant(copy_model=lambda model: model),
         "The target is recomputed by the re-initialized network, so maps for different classes are compared. Use one "
         "class before and after: which network predicts it?": _variant(same_target=False),
-        "The normalized maps are compared, not the order of the raw values. Normalizing and clipping serve the "
-        "display: would your score stay if the map were cubed?": (
+        "The normalized maps are compared, not the order of the raw values. Normalizing and clipping are useful for "
+        "the display only: would your score stay the same if the map were cubed?": (
             _variant(compare=lambda a, b: abs(plcc(a, b))),
             _variant(compare=plcc),
             _variant(compare=_preprocessed(torch.relu, srcc)),
@@ -208,8 +208,8 @@ randomization_score = Exercise(
         ),
         "Positive and negative correlations are averaged, so they cancel. Edges that are multiplied by +1 or −1 have a "
         "signed mean near 0, although the edges stay the same: take |r| first.": _variant(compare=srcc),
-        "Only one draw counts. A single random layer may resemble the trained one by chance: how different are the "
-        "scores of two draws?": (
+        "Your function uses only one draw. A single random layer may resemble the trained one by chance: how different "
+        "are the scores of two draws?": (
             _variant(select=lambda scores: scores[:1]),
             _variant(select=lambda scores: scores[-1:]),
         ),

@@ -51,8 +51,8 @@ conformal_threshold = Exercise(
     known_mistakes={
         "Your function returns the highest score. It accepts all calibration images, and it grows with their number: "
         "how many of the images should be accepted?": _mistake_rank(lambda n: n),
-        "The rank is computed from n and not from n + 1. The new image is one more score, so that the share of new "
-        "images that are accepted falls slightly below 95%: what is the rank among n + 1 scores, rounded up?": (
+        "The rank is computed from n and not from n + 1. The new image adds one more score, so the share of new images "
+        "that are accepted falls slightly below 95%: what is the rank among n + 1 scores, rounded up?": (
             _mistake_rank(lambda n: ceil(ACCEPTED * n - 1e-9)),
             lambda score: score.quantile(ACCEPTED),
         ),

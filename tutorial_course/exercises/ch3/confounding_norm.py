@@ -82,8 +82,8 @@ confounding_gradient_norm = Exercise(
         "name?": lambda z, h: _logit_gradient(z).square().sum(1) * (h.square().sum(1) + 1),
         "Your function returns the norm, not its square. The exercise needs the squares, because they add up over "
         "layers: which of your lines takes a root?": lambda z, h: _norm_product(_logit_gradient(z), h).sqrt(),
-        "One number comes back for the whole batch. Every image has its own gradient: over which axes do your sums "
-        "run?": (
+        "Your function returns one number for the whole batch. Every image has its own gradient: over which axes do "
+        "your sums run?": (
             _mistake_joint_norm(None),
             _mistake_joint_norm(1.0),
             lambda z, h: _norm_product(_logit_gradient(z), h).mean(),

@@ -121,6 +121,9 @@ leave_one_group_out = Exercise(
             _mistake(tested=lambda group, left_out: torch.ones_like(group, dtype=torch.bool)),
         ),
     },
-    fallback_hint="print group and image of the three sets in short tables, and look for a number that is in two sets",
+    fallback_hint=(
+        "print the group and the image number of each sample of the three sets in short tables, and look for a number "
+        "that is in two sets"
+    ),
     success_message="No image is in two sets, and the type of anomaly in the test set was not used before.",
 )

@@ -149,8 +149,8 @@ pgd = Exercise(
         "increase?": _mistake(step=lambda g, current, alpha: current - alpha * g.sign()),
         "The gradient is taken with respect to the original images, through all steps. Where a step was clipped it is "
         "zero: from which tensor should the graph of each step start?": _mistake_graph_through_steps,
-        "Images that were misclassified before the attack are counted. An attack that does nothing would have success: "
-        "what is your rate with eps = 0?": (
+        "Images that were misclassified before the attack are counted. An attack that changes nothing would then be "
+        "counted as successful: what is your rate with eps = 0?": (
             _mistake(success_rate=lambda correct_before, wrong_after: wrong_after.double().mean()),
             _mistake(success_rate=lambda correct_before, wrong_after: (correct_before & wrong_after).double().mean()),
             _mistake(
@@ -174,7 +174,8 @@ pgd = Exercise(
         "that you return": CallRecord.has_graph
     },
     fallback_hint=(
-        "print the largest change and the loss after every step: the change may not exceed eps, the loss should rise"
+        "print the largest change and the loss after every step: the change must not exceed eps, and the loss should "
+        "increase"
     ),
     success_message=(
         "All ten steps stay within the budget. Now compute how confident the network is in its predictions for these "

@@ -48,8 +48,8 @@ QUIZ = (
         correct=1,
     ),
     Question(
-        "The gradient of the cross-entropy is averaged over all labels, weighted with their predicted probabilities. "
-        "The result is …",
+        "The gradient of the cross-entropy is averaged over all labels, weighted by their predicted probabilities. The "
+        "result is …",
         {
             "the Fisher information.": (
                 "The Fisher information is the average of squared gradients. Without the square, positive and negative "
@@ -91,7 +91,8 @@ QUIZ = (
         "Suppose that a detector of attacks has an AUROC of 0.99 on PGD. You may use it in practice …",
         {
             "without further tests.": (
-                "An adaptive attacker also reduces the score of the detector. Section 3.6 shows what remains then."
+                "An adaptive attacker also reduces the score of the detector. Section 3.6 shows how well the detector "
+                "performs in this case."
             ),
             "if the budget is small.": "A small perturbation is not easier to detect than a large one.",
             "if it is kept secret.": (

@@ -115,8 +115,8 @@ bin_contrast = Exercise(
     reference=reference_bin_contrast,
     cases=(_make_case(4, 6, 5, 1.0), _make_case(5, 5, 7, 2.0), _make_case(3, 6, 4, 4.0)),
     known_mistakes={
-        "A squared distance to Q has the gradient of a scalar score. The first case has one image and two Q, and your "
-        "maps have a cosine of {yours:.2f} (correct: {right:.2f}): which gradient do they share?": _mistake(
+        "A squared distance to Q has the gradient of the expected score, times a number. In the first case, two values "
+        "of Q give maps with a cosine of {yours:.2f} (correct: {right:.2f}): which gradient do they share?": _mistake(
             _expected_score_objective
         ),
         "The probabilities are subtracted, not their logarithms. Probabilities are saturated for confident predictions "

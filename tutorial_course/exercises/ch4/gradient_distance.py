@@ -147,7 +147,7 @@ gradient_distance = Exercise(
             _mistake_difference_of_norms,
             _mistake_signed_norms,
         ),
-        "One gradient is computed for the whole batch. In this gradient, those of two images can cancel: do you return "
+        "One gradient is computed for the whole batch. In it, the gradients of two images can cancel: do you return "
         "one number per image?": _mistake_batch_gradient,
         "The gradient is taken with respect to the image. The exercise measures a change of the network: with respect "
         "to which variables do you differentiate?": (_mistake_image_distance, _mistake_image_distance_moving_target),

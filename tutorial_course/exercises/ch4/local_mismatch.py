@@ -141,8 +141,8 @@ local_mismatch = Exercise(
         ),
         "All labels have the same weight. Their average is the uniform label, and p is not used: does your map change "
         "if you change p?": _mistake(_loss_over_all_labels),
-        "The target p is still part of the graph. Its own gradient also reaches the activation, so that you "
-        "differentiate the target as well: detach p": _mistake_target_not_detached,
+        "The target p is still part of the graph. Its own gradient also reaches the activation, so you differentiate "
+        "the target as well: detach p": _mistake_target_not_detached,
         "The softmax is taken over the positions. The probabilities of the classes should add up to one at every "
         "position: along which axis do yours add up to one?": _mistake(_loss_summed_over_positions),
         "The channels are added before the absolute value is taken. Positive and negative contributions cancel: where "

@@ -48,7 +48,8 @@ QUIZ = (
                 "The center prior does not use the image, and yet its AUC is similar on our photographs (section 4.5)."
             ),
             "The map is bad, because fixations of other people would have a higher AUC.": (
-                "Other people are an upper limit. Compare the map with the center prior first (section 4.5)."
+                "The fixations of other people give an upper limit. Compare the map with the center prior first "
+                "(section 4.5)."
             ),
             "The map cannot be compared with anything.": (
                 "It can be compared with the center prior on the same photographs and with the same metric "
