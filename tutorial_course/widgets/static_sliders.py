@@ -27,6 +27,8 @@ _STYLE = """<style>
 .explore figcaption{margin:.5em 0 0;font-size:.9em;color:inherit;text-align:left}
 .explore .spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:600px){.explore .screen img{min-width:0!important}}
+@media screen and (max-width:600px){.explore .sliders select{grid-column:2/-1}
+ .explore .sliders select+output{display:none}}
 @media (max-height:500px){.explore .screen img{max-height:50vh;width:auto!important;min-width:0!important}}
 @media print{.explore .sliders :is(input,select){display:none}.explore .sliders select+output{visibility:visible}}
 </style>"""

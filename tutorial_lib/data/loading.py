@@ -116,9 +116,10 @@ def download_hint(name: str, split: str = "test", *, data_dir: StrPath | None = 
     if check_choice(name, LOADERS, "dataset") not in DATASETS:
         return f'{name} need no download: `data.load("{name}")` is always available.'
     path = _path(name, split, data_dir)
+    megabytes = DATASETS[name].splits[split].megabytes
     return (
-        f'With a network, `data.load("{name}", "{split}")` downloads {DATASETS[name].splits[split].megabytes} MB; '
-        f"without one, put `{path.name}` ({_expected_layout(name)}) into `{display_path(path.parent)}`, "
+        f'With internet access, `data.load("{name}", "{split}")` downloads {megabytes} MB; '
+        f"without it, put `{path.name}` ({_expected_layout(name)}) into `{display_path(path.parent)}`, "
         f"or set `{DATA_ENV_VAR}` to the folder that has it."
     )
 

@@ -249,9 +249,9 @@ def weights_download_hint(name: str, *, data_dir: StrPath | None = None) -> str:
         ValueError: an unknown name.
     """
     files = PRETRAINED[check_choice(name, PRETRAINED, "pretrained network")]
-    names = " or ".join(file.name for file in files)
+    names = " or ".join(f"`{file.name}`" for file in files)
     return (
-        f'With a network, `models.load_pretrained("{name}")` downloads {files[0].url}; without one, put {names} '
+        f'With internet access, `models.load_pretrained("{name}")` downloads {files[0].url}; without it, put {names} '
         f"into `{display_path(resolve_data_dir(data_dir) / 'weights')}`, "
         f"or set `{DATA_ENV_VAR}` to the folder whose `weights/` has it."
     )

@@ -230,7 +230,7 @@ def test_load_pretrained_explains_manual_download_when_offline(weights, no_netwo
         load_pretrained(name)
     message, file = str(error.value), locate_weights(name)[1]
     assert f"{name} ({file.name}) is not available locally and cannot be downloaded" in message
-    assert file.url in message and f"put {file.name} into `{weights}`" in message and "TUTORIAL_DATA" in message
+    assert file.url in message and f"put `{file.name}` into `{weights}`" in message and "TUTORIAL_DATA" in message
     assert list(weights.iterdir()) == [] and not is_pretrained_available(name)
     assert socket.getdefaulttimeout() is None
 
@@ -261,7 +261,7 @@ def test_load_pretrained_discards_corrupted_download(replaced_checkpoint, weight
             load_pretrained("cifar10/resnet20")
     if fault == "another file":
         assert hashlib.sha256(content).hexdigest() in str(error.value) and "Try again" in str(error.value)
-    assert "With a network" in str(error.value) and list(weights.iterdir()) == []
+    assert "With internet access" in str(error.value) and list(weights.iterdir()) == []
 
 
 def test_load_pretrained_reports_file_missing_on_host(replaced_checkpoint, weights, monkeypatch):

@@ -150,8 +150,14 @@ def contrast_photographs() -> str:
     rows = table("explanations_photos").query("kind == 'side by side'")
     point = rows.pivot(index="network", columns="question", values="point")
     counts = rows.groupby("network")["images"].first()
+    names = {
+        "cifar10/resnet20": "ResNet-20 on CIFAR-10",
+        "cifar10/resnet56": "ResNet-56 on CIFAR-10",
+        "imagenet/squeezenet1_1": "SqueezeNet on ImageNet",
+    }
     shares = [
-        f"{network} ({counts[network]} pairs) Grad-CAM {row['why P']:.1%}, contrast {row['why P, rather than Q']:.1%}"
+        f"{names[network]} ({counts[network]} pairs) Grad-CAM {row['why P']:.1%}, "
+        f"contrast {row['why P, rather than Q']:.1%}"
         for network, row in point.iterrows()
     ]
     return (
@@ -622,7 +628,7 @@ CLAIMS = (
         published=(
             Published(
                 READERS_NOTES,
-                "accuracy in the pointing game: Grad-CAM 70.58 %, contrastive excitation backpropagation 60.30 %",
+                "accuracy in the pointing game: Grad-CAM 70.58%, contrastive excitation backpropagation 60.30%",
             ),
         ),
         paper=Setting(
@@ -652,9 +658,9 @@ CLAIMS = (
         published=(
             Published(
                 TRANSCRIPT,
-                "average drop (lower is better), ImageNet: Grad-CAM++ 36.84 %, Grad-CAM 46.56 %; VOC 2007: "
-                "Grad-CAM++ 19.53 %, Grad-CAM 28.54 %; increase in confidence (higher is better), VOC 2007: "
-                "Grad-CAM++ 18.96 %, Grad-CAM 21.43 %",
+                "average drop (lower is better), ImageNet: Grad-CAM++ 36.84%, Grad-CAM 46.56%; VOC 2007: "
+                "Grad-CAM++ 19.53%, Grad-CAM 28.54%; increase in confidence (higher is better), VOC 2007: "
+                "Grad-CAM++ 18.96%, Grad-CAM 21.43%",
             ),
         ),
         paper=Setting(
@@ -743,7 +749,7 @@ CLAIMS = (
             "images"
         ),
         evidence=introspection_robust_evidence,
-        published=(Published(ABSTRACT, "4 % more robust on noisy data"),),
+        published=(Published(ABSTRACT, "4% more robust on noisy data"),),
         paper=INTROSPECTION,
         ours=SECOND_STAGE,
         differs=SETTING_FIELDS,
@@ -763,7 +769,7 @@ CLAIMS = (
             "images"
         ),
         evidence=introspection_calibrated_evidence,
-        published=(Published(ABSTRACT, "42 % fewer calibration errors on noisy data"),),
+        published=(Published(ABSTRACT, "42% fewer calibration errors on noisy data"),),
         paper=INTROSPECTION,
         ours=SECOND_STAGE,
         differs=SETTING_FIELDS,

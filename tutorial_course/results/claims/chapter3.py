@@ -564,12 +564,12 @@ CLAIMS = (
         published=(
             Published(
                 ABSTRACT,
-                "improvement in AUROC over the state of the art: up to 2.7 % (OOD images), 19.8 % (adversarial "
-                "images), 35.6 % (corrupted images)",
+                "improvement in AUROC over the state of the art: up to 2.7% (OOD images), 19.8% (adversarial "
+                "images), 35.6% (corrupted images)",
             ),
             Published(
                 ABSTRACT,
-                "improvement in AUROC over the state of the art: up to 4.8 % (OOD images), 35.7 % (corrupted images)",
+                "improvement in AUROC over the state of the art: up to 4.8% (OOD images), 35.7% (corrupted images)",
                 source="lee2020uncertainty",
             ),
         ),
@@ -595,7 +595,7 @@ CLAIMS = (
             "of all layers do"
         ),
         evidence=purview_photographs_evidence,
-        published=(Published(ABSTRACT, "improvement in AUROC over the state of the art: up to 2.7 % (OOD images)"),),
+        published=(Published(ABSTRACT, "improvement in AUROC over the state of the art: up to 2.7% (OOD images)"),),
         paper=PURVIEW_PAPER,
         ours=PURVIEW_HERE,
         differs=SETTING_FIELDS,
@@ -778,7 +778,7 @@ CLAIMS = (
             Published(
                 AUTHORS_FILES,
                 "CIFAR-10, ResNet-50 without adversarial training, attack of 20 steps within an L2 ball of radius "
-                ".25: accuracy 8.66 %",
+                ".25: accuracy 8.66%",
                 source="engstrom2019robustness",
             ),
         ),
@@ -838,7 +838,7 @@ CLAIMS = (
         source="lee2023purview",
         claim="Gradients can be used to detect adversarial images",
         evidence=detected_evidence,
-        published=(Published(ABSTRACT, "improvement in AUROC over the state of the art: up to 19.8 %"),),
+        published=(Published(ABSTRACT, "improvement in AUROC over the state of the art: up to 19.8%"),),
         paper=Setting(
             network="ResNets",
             data="CIFAR-10 and others, with several attacks",

@@ -455,8 +455,8 @@ CLAIMS = (
         published=(
             Published(
                 ABSTRACT,
-                "DeepGaze IIE, a network trained on gaze data, on MIT300: AUC 88.3 %, shuffled AUC 79.4 %, correlation "
-                "82.4 %",
+                "DeepGaze IIE, a network trained on gaze data, on MIT300: AUC 88.3%, shuffled AUC 79.4%, correlation "
+                "82.4%",
                 source="linardos2021deepgaze",
             ),
             Published(
