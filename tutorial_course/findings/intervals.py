@@ -7,7 +7,7 @@ import torch
 from scipy.stats import t
 from torch import Tensor
 
-from tutorial_course.results.claims.rules import proportion
+from tutorial_course.results.claims.rules import SIGNED_ZERO, proportion
 from tutorial_lib.metrics import bootstrap_interval
 
 Z_95 = 1.959964  # the 97.5% quantile of the normal distribution
@@ -33,9 +33,9 @@ class Interval(NamedTuple):
             number_format: Python's format specification for all three numbers.
 
         Returns:
-            The text.
+            The text; a number that rounds to zero has no sign.
         """
-        value, low, high = (format(number, number_format) for number in self)
+        value, low, high = (SIGNED_ZERO.sub(r"\1", format(number, number_format)) for number in self)
         return f"{value} ({low} to {high})"
 
 

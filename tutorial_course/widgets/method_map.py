@@ -60,15 +60,18 @@ rgba(128,128,128,.28);padding:.45em .5em;min-height:3.1em} .course-map
 .number{flex:none;width:1.5em;height:1.5em;border-radius:50%;margin-top:.08em;text-align:center;line-height:1.5;
  font-size:.8em;font-weight:700;color:#fff}
 .course-map .later{opacity:.7} .course-map .wrt{display:none} .course-map
-figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left} .cost-map .grid{grid-template-columns:.85fr
-repeat(4,1fr)} .cost-map .cell:not(.empty){display:flex;flex-direction:column;gap:4px;border:0;padding:0} .cost-map
+figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left} .cost-map
+.grid{grid-template-columns:min-content min-content repeat(3,minmax(0,1fr))} .cost-map
+.cell:not(.empty){display:flex;flex-direction:column;gap:4px;border:0;padding:0} .cost-map
 .method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1} .cost-map
-.top{display:flex;gap:.35em;align-items:baseline} .cost-map .mark{flex:none;width:1em;text-align:center} .cost-map
+.top{display:flex;gap:.35em;align-items:baseline} .cost-map
+.verdict{flex:none;width:1em;text-align:center} .cost-map
 a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px} .cost-map
 .cost{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;
  font-variant-numeric:tabular-nums}
 .cost-map code{display:block;font-size:.8em;background:none;border:0;padding:.15em 0
-0;color:inherit;opacity:.85;white-space:normal} .cost-map .legend{display:flex;flex-wrap:wrap;gap:.2em
+0;color:inherit;opacity:.85;white-space:normal;overflow-wrap:anywhere}
+.cost-map .legend{display:flex;flex-wrap:wrap;gap:.2em
 1.1em;margin-top:.35em} @media (max-width:700px){.course-map .grid{grid-template-columns:1fr} .course-map
 .head,.course-map .corner,.course-map .cell.empty{display:none} .course-map
 .of{font-weight:600;margin-top:.6em;padding-bottom:0}.course-map .wrt{display:block;font-size:.85em;opacity:.75}
@@ -206,7 +209,7 @@ class MethodCostMap:
         return (
             f'<div class="method" style="background:{color}{"2b" if verdict else "0d"};'
             f'border-left:4px solid {CHAPTER_COLORS[method.chapter]}">'
-            f'<div class="top"><span class="mark" role="img" aria-label="{label}" title="{label}">{mark}</span>'
+            f'<div class="top"><span class="verdict" role="img" aria-label="{label}" title="{label}">{mark}</span>'
             f'<a href="{section_url(method.section)}" title="section {method.section}">{escape(method.name)}</a>'
             f'<span class="cost" role="img" aria-label="{passes}" title="{passes}">{method.backward_passes}</span>'
             "</div>"

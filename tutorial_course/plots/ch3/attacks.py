@@ -83,6 +83,7 @@ def attacked_sign_figure(x: Tensor, adversarial: Tensor, title: str, shares: Map
         right.barh(list(shares), list(shares.values()), color=PALETTE[: len(shares)])
         right.set(xlim=(0, 1), xlabel="normal images with a lower score")
         right.tick_params(axis="y", labelsize=8.5)
+        right.set_axisbelow(True)
         right.invert_yaxis()
         percent_axis(right, "x")
     scores = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())

@@ -85,9 +85,11 @@ def meter_figure(network: nn.Module, x: Tensor, r: Tensor, title: str) -> Figure
             axis.set(xticks=[], yticks=[])
             axis.set_title(name.replace(", ", "\n", 1), fontsize=9)
             axis.grid(False)
+            axis.spines[:].set_visible(False)  # the map of SSIM is smaller than the image
         axes[3].barh(range(len(distance)), distance.clamp(max=2), color=PALETTE[1])
         axes[3].set(xlim=(0, 2), yticks=[0, len(distance) - 1], yticklabels=["first", "last"])
         axes[3].set_title("gradient distance\nby layer", fontsize=9)
+        axes[3].set_axisbelow(True)
         axes[3].invert_yaxis()
         figure.suptitle(numbers, fontsize=9)
     return with_alt_text(

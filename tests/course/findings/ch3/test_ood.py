@@ -123,7 +123,7 @@ def test_open_set_row_pairs_networks():
 def test_best_scores_and_answer_table_name_the_cost(study):
     (row,) = findings.best_scores(study)
     (text,) = findings.answer_table([row | {"data": "CIFAR-10"}])
-    assert text["difference"] == "+0.10 (+0.00 to +0.20)" and text["passes"] == "2 forward, 1 backward"
+    assert text["difference"] == "+0.10 (0.00 to +0.20)" and text["passes"] == "2 forward, 1 backward"
 
 
 def test_assert_task_and_detector_aurocs_can_fail(study):
