@@ -79,6 +79,6 @@ def conversion_hint(name: str, source: str, table: str, data_dir: StrPath | None
     """
     return (
         f"Get it from {source}, unpack it, and run `tutorial_course.datasets.convert_{name}(folder)` once: it writes "
-        f"{display_path(resolve_data_dir(data_dir) / name)}. Or set `{DATA_ENV_VAR}` to a folder that has "
+        f"`{display_path(resolve_data_dir(data_dir) / name)}`. Or set `{DATA_ENV_VAR}` to a folder that has "
         f"`{name}/{table}` and `{name}/images`."
     )

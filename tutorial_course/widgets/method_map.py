@@ -204,7 +204,7 @@ class MethodCostMap:
         verdict = method_verdict(method)
         mark, color = VERDICT_MARKS[verdict]
         label = escape(verdict or NO_CLAIM)
-        function = re.sub("([._])", r"<wbr>\1", method.function)  # where a narrow cell may break it
+        function = re.sub("([._]|(?<=[a-z])[A-Z])", r"<wbr>\1", method.function)  # where a narrow cell may break it
         passes = "one backward pass" if method.backward_passes == "1" else f"{method.backward_passes} backward passes"
         return (
             f'<div class="method" style="background:{color}{"2b" if verdict else "0d"};'

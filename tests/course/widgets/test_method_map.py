@@ -55,7 +55,7 @@ def test_method_cost_map_shows_link_and_cost_of_every_method():
                 html,
             )
             assert costs == [method.backward_passes], method.name
-            assert re.sub("([._])", r"<wbr>\1", method.function) in html
+            assert re.sub("([._]|(?<=[a-z])[A-Z])", r"<wbr>\1", method.function) in html
     assert html.count('class="method"') == sum(bool(method.cell) for method in METHODS.values())
     assert html.count('class="cell empty"') == 20 - len(CELLS)
 

@@ -411,7 +411,7 @@ def scoreboard_table(tasks: Sequence[Task] = TASKS) -> MarkdownText:
         cost = f"backward passes: {backward_passes(task)}" + (f"; time: {time:.1f} forward passes" if time else "")
         rows.append(
             {
-                "task": f"{task.question} ({section_link(task.section)})",
+                "task": f"{task.question}<br>{section_link(task.section)}",
                 "gradient": task.gradient,
                 "control": task.control,
                 "difference": f"{task.metric}: {format_leads(task.leads())}",

@@ -14,13 +14,14 @@ NETWORKS = {
     "resnet18": "ResNet-18 for photographs: 1,000 classes",
 }
 SHORT_NAMES = {
-    "variance over Q (VOICE)": "all contrastive maps (VOICE)",
+    "variance over Q (VOICE)": "contrastive maps (VOICE)",
     "adversarial attacks, many steps": "attack, ten steps",
     "purview: a norm per layer": "gradient norms",
     "Gram matrix of gradients": "Gram matrix",
 }
 NAMES = ("implicit saliency", "SmoothGrad", "saliency", "Grad-CAM", "occlusion", "energy", *SHORT_NAMES)
 LABELS_BELOW = ("energy", "adversarial attacks, many steps", "variance over Q (VOICE)")
+LABELS_BESIDE = ("saliency", "purview: a norm per layer")  # where labels above would touch other marks
 NO_PASS = 0.35  # where methods without a backward pass are drawn on the logarithmic axis
 
 
@@ -61,7 +62,8 @@ def _draw_method(axis, method: str, passes: float, time: float) -> None:
     free, on_the_left = passes == 0, passes > 200
     x = max(passes, NO_PASS)
     axis.plot(x, time, "s" if free else "o", color=PALETTE[0 if free else 1], ms=6)
-    offset = (6 - 11 * on_the_left, -11 if method in LABELS_BELOW else 4)
+    height = -11 if method in LABELS_BELOW else -3 if method in LABELS_BESIDE else 4
+    offset = (6 - 11 * on_the_left, height)
     axis.annotate(
         SHORT_NAMES.get(method, method),
         (x, time),
