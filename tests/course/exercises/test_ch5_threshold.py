@@ -69,11 +69,11 @@ def test_report_at_threshold_exercise_accepts_alternative_solutions(solution):
                 t := s[~ood].sort().values[int(np.ceil(0.95 * int((~ood).sum()) - 1e-9)) - 1],
                 *by_numpy_at(s, ood, a, t),
             ),
-            "images it was chosen on",
+            "images on which it was chosen",
         ),
         (
             lambda s, ood, a: (*by_numpy(s, ood, a)[:2], ((s > by_numpy(s, ood, a)[0]) == ood)[~a].float().mean()),
-            "the accuracy in place of the detection rate",
+            "the accuracy instead of the detection rate",
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_report_at_threshold_exercise_held_out_ood_raises_threshold():
     _, mixed = next(
         (hint, wrong)
         for hint, wrong in exercises.report_at_threshold.iter_known_mistakes()
-        if "chosen with OOD images" in hint
+        if "the threshold with OOD images" in hint
     )
     for case in arguments(exercises.report_at_threshold):
         correct, biased = exercises.report_at_threshold.reference(*case), mixed(*case)
