@@ -11,6 +11,7 @@ from experiments._paired_bootstrap import ImageResamples, interval, weighted_aur
 from tutorial_lib import uncertainty as u
 
 N_PER_FAMILY = 250  # maximum of each family in the training set
+N_HALVINGS = 5  # random halvings of the images into a training and a test set
 HIDDEN = (40, 20)
 COMPARISONS = (
     ("gradient norms", "activation norms"),
@@ -47,17 +48,33 @@ def detector_rows(
     """Return the AUROC of detectors by training set, type of anomaly and input, and the leads of the gradient norms.
 
     A detector is trained on abnormal images of the tested type, of all types of its family, or of the other families
-    only, always on one half of the images, and tested on the other half. With ``deep``, two-layer networks are trained
-    in addition to the logistic regressions.
+    only, always on one half of the images, and tested on the other half. Every AUROC is the mean over ``N_HALVINGS``
+    random halvings. With ``deep``, two-layer networks are trained in addition to the logistic regressions.
     """
     pool = [normal, *(s for s in sets if s.family != CONTROL)]
+    parts = [detector_inputs(s, statistics) for s in pool]
+    inputs = {name: (torch.cat([p[name][0] for p in parts]), log) for name, (_, log) in parts[0].items()}
+    resamples = ImageResamples(torch.cat([s.image_ids for s in pool]), make_generator(seed))
+    halvings = [aurocs_of_halving(pool, inputs, resamples, N_HALVINGS * seed + i, deep) for i in range(N_HALVINGS)]
+    resampled = {
+        key: {name: pool_halvings([halving[key][name] for halving in halvings]) for name in aurocs}
+        for key, aurocs in halvings[0].items()
+    }
+    rows = []
+    for (trained, name, group), aurocs in resampled.items():
+        row = {"kind": "detector", "network": network, "trained": trained, "set": name, "family": group}
+        rows.append(row | round_values({score: values[0] for score, values in aurocs.items()}))
+    return rows + task_rows(network, resampled) + lead_rows(network, resampled)
+
+
+def aurocs_of_halving(
+    pool: list[GroupFeatures], inputs: dict[str, tuple[Tensor, bool]], resamples: ImageResamples, seed: int, deep: bool
+) -> dict[tuple, dict[str, Tensor]]:
+    """Return {(training set, type, family): {input: AUROCs}} of one random halving, in every resample of the images."""
     types = torch.cat([torch.full((len(s.z),), i) for i, s in enumerate(pool)])
     names = list(dict.fromkeys(s.family for s in pool))
     family = torch.cat([torch.full((len(s.z),), names.index(s.family)) for s in pool])
     image = torch.cat([s.image_ids for s in pool])
-    resamples = ImageResamples(image, make_generator(seed))
-    parts = [detector_inputs(s, statistics) for s in pool]
-    inputs = {name: (torch.cat([p[name][0] for p in parts]), log) for name, (_, log) in parts[0].items()}
     generator = lambda: make_generator(seed)
     splits = {
         OWN_TYPE: u.within_group_splits(types, image, generator=generator()),
@@ -77,11 +94,16 @@ def detector_rows(
             for k, aurocs in aurocs_by_type(score, split.test, types, image, resamples):
                 row = resampled.setdefault((trained, pool[k].name, pool[k].family), {})
                 row[f"{name}, two-layer network" if hidden else name] = aurocs
-    rows = []
-    for (trained, name, group), aurocs in resampled.items():
-        row = {"kind": "detector", "network": network, "trained": trained, "set": name, "family": group}
-        rows.append(row | round_values({score: values[0] for score, values in aurocs.items()}))
-    return rows + lead_rows(network, resampled)
+    return resampled
+
+
+def pool_halvings(aurocs: list[Tensor]) -> Tensor:
+    """Return the mean of the first entries, the AUROCs of the original images, and the resamples of all halvings.
+
+    A percentile interval of the result therefore contains the spread over halvings and that over test images.
+    """
+    stacked = torch.stack(aurocs)
+    return torch.cat([stacked[:, 0].mean(0, keepdim=True), stacked[:, 1:].flatten()])
 
 
 def aurocs_by_type(
@@ -96,20 +118,39 @@ def aurocs_by_type(
             yield k, weighted_aurocs(score[normal], score[at], (weights[:, normal], weights[:, at]))
 
 
+def means_by_task(resampled: dict[tuple, dict[str, Tensor]]) -> dict[tuple, dict[str, Tensor]]:
+    """Return {(training set, task): {input: AUROCs}}, means over the types of a family; attacks are not averaged."""
+    by_task: dict[tuple, list[dict[str, Tensor]]] = {}
+    for (trained, name, family), aurocs in resampled.items():
+        by_task.setdefault((trained, name if family == "attacks" else family), []).append(aurocs)
+    return {
+        key: {name: torch.stack([aurocs[name] for aurocs in types]).mean(0) for name in types[0]}
+        for key, types in by_task.items()
+    }
+
+
+def task_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[dict]:
+    """Return the AUROC of the detectors by task, with its standard deviation over halvings and test images."""
+    rows = []
+    for (trained, task), aurocs in means_by_task(resampled).items():
+        row = {"kind": "detector task", "network": network, "trained": trained, "task": task}
+        row |= round_values({name: values[0] for name, values in aurocs.items()})
+        finite = {name: values[1:][values[1:].isfinite()] for name, values in aurocs.items()}
+        rows.append(row | round_values({f"{name}_sd": values.std() for name, values in finite.items()}))
+    return rows
+
+
 def lead_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[dict]:
     """Return the lead in AUROC of gradient norms over every other input of the same detector, with its interval.
 
-    The AUROC is the mean over the types of a family; attacks are not averaged.
+    Both detectors of a difference have the same halving and the same resample of its test images, so the interval of
+    the difference is paired.
     """
-    by_group: dict[tuple, list[dict[str, Tensor]]] = {}
-    for (trained, name, family), aurocs in resampled.items():
-        by_group.setdefault((trained, name if family == "attacks" else family), []).append(aurocs)
     rows = []
-    for (trained, group), types in by_group.items():
-        means = {name: torch.stack([aurocs[name] for aurocs in types]).mean(0) for name in types[0]}
+    for (trained, task), means in means_by_task(resampled).items():
         for score, reference in COMPARISONS:
             if {score, reference} <= means.keys():
-                row = {"kind": "detector lead", "network": network, "trained": trained, "family": group}
+                row = {"kind": "detector lead", "network": network, "trained": trained, "family": task}
                 row |= {"score": score, "reference": reference}
                 rows.append(row | round_values(interval(means[score] - means[reference])))
     return rows

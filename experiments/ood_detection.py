@@ -60,7 +60,13 @@ COMPARISONS = (
     ("two-sided energy", "energy"),
 )
 SMALL = {"NORMALS": 80, "TRAIN": 90, "N_ATTACKED": 40, "N_FAR_OOD": 18, "N_NEAR_OOD": 20, "N_PER_SEVERITY": 3}
-SMALL |= {"N_RESAMPLED": 20, "N_SHIFTED_NORMAL": 20, "N_SHIFTED": 10, "_ood_detectors.MLP_EPOCHS": 3}
+SMALL |= {
+    "N_RESAMPLED": 20,
+    "N_SHIFTED_NORMAL": 20,
+    "N_SHIFTED": 10,
+    "_ood_detectors.MLP_EPOCHS": 3,
+    "_ood_detectors.N_HALVINGS": 2,
+}
 SMALL |= {"_paired_bootstrap.N_RESAMPLES": 20}
 SMALL |= {"_image_groups.CORRUPTIONS": ("noise", "haze")}
 

@@ -177,6 +177,14 @@ def test_detector_rows_cover_every_group_and_training_set(features, monkeypatch)
     monkeypatch.setattr(u.PurviewDetector, "fit", record)
     monkeypatch.setattr(detectors, "N_PER_FAMILY", 15)
     monkeypatch.setattr(detectors, "MLP_EPOCHS", 2)
+    monkeypatch.setattr(detectors, "N_HALVINGS", 2)
+    original_halving, halvings = detectors.aurocs_of_halving, []
+
+    def keep(*args):
+        halvings.append(original_halving(*args))
+        return halvings[-1]
+
+    monkeypatch.setattr(detectors, "aurocs_of_halving", keep)
     rows = detectors.detector_rows("here", normal, sets, fitted.statistics, 0, deep=False)
     found = [r for r in rows if r["kind"] == "detector"]
     abnormal_groups = [s.name for s in sets if s.family != CONTROL]
@@ -186,13 +194,38 @@ def test_detector_rows_cover_every_group_and_training_set(features, monkeypatch)
     inputs = ("gradient norms", "activation norms", "six scores", "features")
     assert all(0 <= r[name] <= 1 for r in found for name in inputs)
     assert max(b for _, b in fit_sizes) <= 3 * 15  # at most 15 of each of three other families
+    for row in found:  # the mean over halvings
+        values = [halving[row["trained"], row["set"], row["family"]] for halving in halvings]
+        assert row["features"] == pytest.approx(sum(float(v["features"][0]) for v in values) / 2, abs=1e-3)
+    assert any(not torch.equal(a[k]["features"], b[k]["features"]) for a, b in [halvings] for k in a)
+    by_task = {(r["trained"], r["task"]): r for r in rows if r["kind"] == "detector task"}
+    assert {task for _, task in by_task} == {NEAR_OOD, "textures", "corruptions", "FGSM"}
+    for (trained, task), row in by_task.items():
+        types = [r for r in found if r["trained"] == trained and task in (r["family"], r["set"])]
+        for name in inputs:
+            assert row[name] == pytest.approx(sum(r[name] for r in types) / len(types), abs=2e-3)
     for row in (r for r in rows if r["kind"] == "detector lead"):
-        types = [r for r in found if r["trained"] == row["trained"] and row["family"] in (r["family"], r["set"])]
-        differences = [r[row["score"]] - r[row["reference"]] for r in types]
-        assert row["lead"] == pytest.approx(sum(differences) / len(differences), abs=2e-3)
+        values = by_task[row["trained"], row["family"]]
+        assert row["lead"] == pytest.approx(values[row["score"]] - values[row["reference"]], abs=2e-3)
     deep = detectors.detector_rows("here", normal, sets, fitted.statistics, 0, deep=True)
     two_layer = "gradient norms, two-layer network"
     assert all((two_layer in r) == (r["trained"] != "own type") for r in deep if r["kind"] == "detector")
+
+
+def test_intervals_of_detectors_contain_the_spread_over_halvings_and_over_test_images():
+    generator = make_generator(0)
+    halvings = [0.6 + 0.1 * i + 0.02 * torch.randn(201, generator=generator, dtype=torch.float64) for i in range(3)]
+    others = [values - 0.05 + 0.01 * torch.randn(201, generator=generator).double() for values in halvings]
+    pooled = {"gradient norms": detectors.pool_halvings(halvings), "activation norms": detectors.pool_halvings(others)}
+    resampled = {("other families", "PGD", "attacks"): pooled}
+    (row,) = detectors.task_rows("here", resampled)
+    assert (row["trained"], row["task"]) == ("other families", "PGD")
+    assert row["gradient norms"] == pytest.approx(sum(values[0].item() for values in halvings) / 3, abs=1e-3)
+    # The variance is that over test images plus that over the halvings 0.6, 0.7 and 0.8.
+    assert row["gradient norms_sd"] == pytest.approx((0.02**2 + 0.02 / 3) ** 0.5, abs=5e-3)
+    (lead,) = detectors.lead_rows("here", resampled)  # paired, so that the spread of both over halvings cancels
+    assert lead["lead"] == pytest.approx(0.05, abs=0.02)
+    assert 0.03 < lead["high"] - lead["low"] < 0.05
 
 
 def test_ood_detection_table_is_complete():
@@ -204,6 +237,7 @@ def test_ood_detection_table_is_complete():
         tasks = here.query("kind == 'task' and metric == 'auroc'")
         assert {*study.TASKS, study.MISCLASSIFIED} <= set(tasks["task"])
         assert set(here.query("kind == 'best'")["task"]) == {*study.TASKS, study.MISCLASSIFIED}
+        assert (here.query("kind == 'detector task'").groupby("task")["trained"].nunique() == 3).all()
         assert (here["kind"] == "layer").sum() == 2 * here.query("kind == 'network'")["layers"].item()
         assert set(here.query("kind == 'logit shift'")["shift"]) == set(study.SHIFTS)
     assert len(table.attrs["provenance"]["data"]) >= 6

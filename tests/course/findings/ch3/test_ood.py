@@ -1,5 +1,7 @@
 """Tests of the numbers on OOD detection."""
 
+from math import isnan
+
 import pandas as pd
 import pytest
 import torch
@@ -24,17 +26,11 @@ def study():
         {"kind": "lead", "metric": "auroc", "network": NETWORK, "task": "far OOD", "score": "GradNorm"}
         | {"reference": "energy", "lead": -0.1, "low": -0.2, "high": 0.0}
     ]
-    types = (
-        ("noise", "corruptions", 0.6),
-        ("haze", "corruptions", 0.8),
-        ("FGSM", "attacks", 0.7),
-        ("PGD", "attacks", 0.1),
-    )
     rows += [
-        {"kind": "detector", "network": NETWORK, "trained": trained, "set": name, "family": family}
-        | {"gradient norms": value + gain}
+        {"kind": "detector task", "network": NETWORK, "trained": trained, "task": task}
+        | {"gradient norms": value + gain, "gradient norms_sd": 0.02}
         for trained, gain in (("own family", 0.1), ("other families", 0.0))
-        for name, family, value in types
+        for task, value in (("corruptions", 0.7), ("FGSM", 0.7), ("PGD", 0.1))
     ]
     rows += [
         {"kind": "best", "network": NETWORK, "task": "far OOD", "best forward score": "energy"}
@@ -73,10 +69,11 @@ def test_score_table_reports_fpr95_as_the_share_that_is_not_detected(study):
     assert row["AUROC, energy"] == "0.90 (0.88 to 0.92)" and row["FPR95, energy"] == "40% (38% to 42%)"
 
 
-def test_detector_aurocs_average_types_but_not_attacks(study):
-    assert findings.detector_auroc(study, NETWORK, "other families", "corruptions", "gradient norms") == pytest.approx(
-        0.7
-    )
+def test_detector_aurocs_are_those_of_the_task_with_their_standard_deviation(study):
+    stored = (study, NETWORK, "other families", "corruptions")
+    assert findings.detector_auroc(*stored, "gradient norms") == pytest.approx(0.7)
+    assert findings.detector_sd(*stored, "gradient norms") == pytest.approx(0.02)
+    assert isnan(findings.detector_auroc(*stored, "features"))
     assert findings.detector_pair(study, [NETWORK], "PGD", "gradient norms") == pytest.approx((0.2, 0.1))
 
 
