@@ -389,7 +389,7 @@ def test_introspective_features_exercise_rejects_attached_graph():
 
 def test_introspective_features_exercise_success_message_asks_question():
     verdict = check(exercises.introspective_features.reference, exercises.introspective_features)
-    assert repr(verdict).endswith("which of your features is not a function of h?")
+    assert repr(verdict).endswith("which of them are not functions of h?")
 
 
 # Completeness of integrated gradients.
