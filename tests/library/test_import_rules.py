@@ -160,7 +160,7 @@ def test_source_follows_style_rules(name):
     "edges",
     [
         {"tutorial_lib.gradients.engine": {"tutorial_lib.models"}},
-        {"tutorial_lib.attribution.cam": {"tutorial_lib.uncertainty.scores"}},
+        {"tutorial_lib.attribution.cam": {"tutorial_lib.uncertainty.logit_scores"}},
         {"tutorial_course.plots": {"experiments.saliency"}},
         {"tutorial_lib.data.signs": {"tutorial_course"}},
         {"tutorial_lib.newcomer": {"tutorial_lib._validation"}},

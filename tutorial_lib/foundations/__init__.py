@@ -5,7 +5,6 @@ from tutorial_lib.foundations.decomposition import (
     class_mean_gradients,
     decompose_gradients,
     last_layer_gradient_matrix,
-    minimal_weight_update,
 )
 from tutorial_lib.foundations.ewc import ewc_penalty, fisher_diagonal
 from tutorial_lib.foundations.gradient_descent import (
@@ -25,6 +24,7 @@ from tutorial_lib.foundations.loss_landscape import (
     random_weight_direction,
     trajectory_pca,
 )
+from tutorial_lib.foundations.minimal_changes import minimal_weight_update
 from tutorial_lib.foundations.steepest_descent import NORMS, dual_norm, steepest_descent_step, step_norm
 from tutorial_lib.foundations.switch_events import gaussian_switch_sampling, switch_events
 from tutorial_lib.foundations.trust_score import TrustScore

@@ -11,7 +11,8 @@ from tutorial_lib.quality.gradient_quality import (
     reconstruction_gradient_norm,
 )
 from tutorial_lib.quality.score_contrast import score_contrast_cam, score_contrast_loss
-from tutorial_lib.quality.sparse_coding import SparseAutoencoder, UNIQUEQuality, surprisal
+from tutorial_lib.quality.sparse_coding import SparseAutoencoder, UNIQUEQuality
+from tutorial_lib.quality.surprisal import surprisal
 
 __all__ = [
     "SparseAutoencoder",

@@ -10,20 +10,15 @@ from tutorial_lib.uncertainty.attacks import attack_success, fgsm, pgd, random_n
 from tutorial_lib.uncertainty.carlini_wagner import carlini_wagner
 from tutorial_lib.uncertainty.deepfool import deepfool
 from tutorial_lib.uncertainty.ensembles import PredictiveUncertainty, decompose_uncertainty, deep_ensemble
+from tutorial_lib.uncertainty.generative import add_gaussian_noise, layer_gradient_features
 from tutorial_lib.uncertainty.grad_trust import grad_trust
-from tutorial_lib.uncertainty.gradcon import GradCon, add_gaussian_noise, layer_gradient_features
+from tutorial_lib.uncertainty.gradcon import GradCon
+from tutorial_lib.uncertainty.last_layer_scores import exgrad_score, gradnorm_score
+from tutorial_lib.uncertainty.logit_scores import energy_score, entropy_score, margin_score, msp_score
 from tutorial_lib.uncertainty.mahalanobis import MahalanobisDetector
+from tutorial_lib.uncertainty.odin import odin_score
 from tutorial_lib.uncertainty.open_set import open_set_predict, threshold_at_tpr
 from tutorial_lib.uncertainty.purview import PurviewDetector, confounding_gradient_norms
-from tutorial_lib.uncertainty.scores import (
-    energy_score,
-    entropy_score,
-    exgrad_score,
-    gradnorm_score,
-    margin_score,
-    msp_score,
-    odin_score,
-)
 from tutorial_lib.uncertainty.splits import (
     Fold,
     columnwise_auroc,

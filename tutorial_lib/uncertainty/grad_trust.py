@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tutorial_lib._tensor_ops import complement_probabilities
 from tutorial_lib._validation import check_shapes, convert_arguments
-from tutorial_lib.uncertainty.scores import check_logits
+from tutorial_lib.uncertainty.logit_scores import check_logits
 
 
 @convert_arguments

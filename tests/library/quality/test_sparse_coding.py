@@ -9,12 +9,8 @@ from scipy import stats
 
 from tutorial_lib import data
 from tutorial_lib import quality as e
-from tutorial_lib.quality.sparse_coding import (
-    OPPONENT_COLOR_MATRIX,
-    decoder_weight_gradient,
-    kurtosis_weights,
-    spearman_power_similarity,
-)
+from tutorial_lib.quality.sparse_coding import OPPONENT_COLOR_MATRIX, spearman_power_similarity
+from tutorial_lib.quality.surprisal import decoder_weight_gradient, kurtosis_weights
 
 
 @pytest.fixture(scope="module")
