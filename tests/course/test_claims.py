@@ -117,9 +117,9 @@ def test_evidence_verdict_follows_rules(evidence, differ, verdict):
 @pytest.mark.parametrize(
     ("evidence", "scope"),
     [
-        ({"leads": [AHEAD, UNDECIDED]}, " (decided in 1 of 2 comparisons)"),
-        ({"leads": [BEHIND, UNDECIDED, EQUAL]}, " (decided in 2 of 3 comparisons); the settings differ in"),
-        ({"leads": [AHEAD], "over_control": [EQUAL, UNDECIDED]}, " (decided in 1 of 2 comparisons)"),
+        ({"leads": [AHEAD, UNDECIDED]}, " (conclusive in 1 of 2 comparisons)"),
+        ({"leads": [BEHIND, UNDECIDED, EQUAL]}, " (conclusive in 2 of 3 comparisons); the settings differ in"),
+        ({"leads": [AHEAD], "over_control": [EQUAL, UNDECIDED]}, " (conclusive in 1 of 2 comparisons)"),
         ({"leads": [AHEAD, AHEAD]}, ""),
         ({"leads": [UNDECIDED, UNDECIDED]}, ""),
         ({"leads": [AHEAD, BEHIND, UNDECIDED]}, ""),
@@ -128,7 +128,7 @@ def test_evidence_verdict_follows_rules(evidence, differ, verdict):
 def test_verdict_text_names_number_of_comparisons_that_decide(evidence, scope):
     claim = replace(claim_by_id("gradtrust"), evidence=lambda: claims.Evidence(margin=0.05, **evidence))
     assert claim.verdict_text.startswith(claim.verdict + scope)
-    assert ("decided in" in claim.verdict_text) == bool(scope)
+    assert ("conclusive in" in claim.verdict_text) == bool(scope)
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)

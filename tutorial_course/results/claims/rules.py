@@ -160,11 +160,11 @@ def is_ahead(leads: Sequence[Estimate], margin: float) -> bool | None:
     Returns:
         Whether the method is ahead; None if no lead is conclusive, or if the conclusive leads disagree.
     """
-    decided = {lead.high > margin for lead in leads if decides(lead, margin)}
-    return decided.pop() if len(decided) == 1 else None
+    conclusions = {lead.high > margin for lead in leads if is_conclusive(lead, margin)}
+    return conclusions.pop() if len(conclusions) == 1 else None
 
 
-def decides(lead: Estimate, margin: float) -> bool:
+def is_conclusive(lead: Estimate, margin: float) -> bool:
     """Return whether the interval of a lead is wholly at most the margin or wholly above zero.
 
     Args:
@@ -172,7 +172,7 @@ def decides(lead: Estimate, margin: float) -> bool:
         margin: difference that does not matter.
 
     Returns:
-        Whether the lead decides the question.
+        Whether the lead is conclusive.
     """
     return lead.high <= margin or lead.low > 0
 
@@ -216,19 +216,19 @@ class Evidence:
         return CONFIRMED_HERE if settings_differ else CONFIRMED_IN_PAPER_SETTING
 
     def scope(self, verdict: str) -> str:
-        """Return in how many comparisons the verdict is decided, because one of them alone can decide it.
+        """Return in how many comparisons the result is conclusive, because one of them suffices for a verdict.
 
         Args:
             verdict: the verdict of this evidence.
 
         Returns:
-            The text; empty if all comparisons decide, or if the verdict is that they do not.
+            The text; empty if all comparisons are conclusive, or if the verdict is that they are not.
         """
         leads = self.over_control if verdict == CONTROL_AS_GOOD else self.leads or self.over_control
-        n_decided = sum(decides(lead, self.margin) for lead in leads)
-        if verdict == INCONCLUSIVE or n_decided == len(leads):
+        n_conclusive = sum(is_conclusive(lead, self.margin) for lead in leads)
+        if verdict == INCONCLUSIVE or n_conclusive == len(leads):
             return ""
-        return f"decided in {n_decided} of {len(leads)} comparisons"
+        return f"conclusive in {n_conclusive} of {len(leads)} comparisons"
 
     def text(self) -> str:
         """Return the differences from which the verdict follows, with their intervals and the margin.
