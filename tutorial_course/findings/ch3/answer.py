@@ -156,7 +156,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "data": row["data"],
             "without a gradient": f"{row['forward']}: {row['forward AUROC']:.2f}",
             "with a gradient": f"{row['gradient']}: {row['gradient AUROC']:.2f}",
-            "difference": f"{row['difference']:+.2f}",
+            "difference": f"{row['difference']:+.3f}",
             "passes": passes_of(row["gradient"]),
         }
         for row in rows

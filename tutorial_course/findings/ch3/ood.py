@@ -23,6 +23,7 @@ MISCLASSIFICATIONS = "misclassifications"
 # Passes through the network for one image: forward, and forward and backward.
 GRADIENT_SCORES = ("GradNorm", "ExGrad", "GradTrust", "ODIN", "distance of gradient norms")
 ONE_FORWARD, FORWARD_AND_BACKWARD, ODIN_PASSES = "1 forward", "1 forward, 1 backward", "2 forward, 1 backward"
+MAX_STANDARD_ERROR = 0.04  # about that of an AUROC of 0.85 with fifty abnormal images
 
 
 def passes_of(score: str) -> str:
@@ -315,8 +316,8 @@ def assert_detector_aurocs(table: pandas.DataFrame, network: str, fresh: Mapping
     keys = [key for key in fresh if key[0] in ("near OOD", "FGSM", "PGD")]
     pairs = [(fresh[task, name, trained], (table, network, trained, task, name)) for task, name, trained in keys]
     # With half as many images, the variance of the recomputed value is about twice that of one stored halving. The
-    # stored mean adds at most the variance of one halving.
-    errors = [3**0.5 * detector_sd(*stored) for _, stored in pairs]
+    # stored mean adds at most the variance of one halving. A large spread must not make the check weak.
+    errors = [min(3**0.5 * detector_sd(*stored), MAX_STANDARD_ERROR) for _, stored in pairs]
     assert_reproduces(table, [a for a, _ in pairs], [detector_auroc(*b) for _, b in pairs], standard_errors=errors)
 
 

@@ -120,7 +120,7 @@ def test_open_set_row_pairs_networks():
 def test_best_scores_and_answer_table_name_the_cost(study):
     (row,) = findings.best_scores(study)
     (text,) = findings.answer_table([row | {"data": "CIFAR-10"}])
-    assert text["difference"] == "+0.10 (0.00 to +0.20)" and text["passes"] == "2 forward, 1 backward"
+    assert text["difference"] == "+0.100 (0.000 to +0.200)" and text["passes"] == "2 forward, 1 backward"
 
 
 def test_assert_task_and_detector_aurocs_can_fail(study):
@@ -130,3 +130,8 @@ def test_assert_task_and_detector_aurocs_can_fail(study):
     findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.3})
     with pytest.raises(AssertionError, match="compute it again"):
         findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.5})
+    # A large spread over halvings does not make the check weaker than 0.02 + 4 · 0.04.
+    wide = study.assign(**{"gradient norms_sd": 0.5})
+    findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.3 + 0.17})
+    with pytest.raises(AssertionError, match="compute it again"):
+        findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.3 + 0.19})
