@@ -36,6 +36,8 @@ TORCH ?= $(shell cat .venv/torch 2>/dev/null)
 # One thread per process: on a shared machine, several small networks run many times faster than with two.
 export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
+# Matplotlib keeps its list of fonts here and not in the home folder, where another environment or a personal style can change the figures.
+export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 
 .DEFAULT_GOAL := book
 .PHONY: book test test-lib test-gpu test-accelerator test-slow lint lock overview-figure slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
@@ -162,4 +164,5 @@ else
 		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@rm -f .venv/torch
 endif
+	@rm -rf $(MPLCONFIGDIR) && $(PY) -c 'import matplotlib.font_manager'  # writes the list before several notebooks need it at once
 	@touch $@

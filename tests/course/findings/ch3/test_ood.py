@@ -132,6 +132,6 @@ def test_assert_task_and_detector_aurocs_can_fail(study):
         findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.5})
     # A large spread over halvings does not make the check weaker than 0.02 + 4 · 0.04.
     wide = study.assign(**{"gradient norms_sd": 0.5})
-    findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.3 + 0.17})
+    findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.2 + 0.17})
     with pytest.raises(AssertionError, match="compute it again"):
-        findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.3 + 0.19})
+        findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.2 + 0.19})
