@@ -32,10 +32,10 @@ SUBJECTS = {
     "gradients": gradients.run,
     "busy machine": busy_machine.run,
     "independence": independence.run,
-    "information": attribution.run,
+    "attribution": attribution.run,
     "uncertainty": uncertainty.run,
     "attacks": attacks.run,
-    "world": rendering.run,
+    "rendering": rendering.run,
     "live exhibits": live_exhibits.run,
 }
 

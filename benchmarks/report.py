@@ -9,10 +9,10 @@ TITLES = {
     "gradients": "Per-sample gradients, compared with other libraries",
     "busy machine": "Per-sample gradients with two threads on a busy machine",
     "independence": "Cost of the check that samples are independent",
-    "information": "Attribution maps, compared with other libraries",
+    "attribution": "Attribution maps, compared with other libraries",
     "uncertainty": "Gradient norms for a confounding label, compared with pytorch-ood",
     "attacks": "Adversarial attacks, compared with other libraries",
-    "world": "Rendering synthetic traffic signs",
+    "rendering": "Rendering synthetic traffic signs",
     "live exhibits": "Gradients in the browser",
 }
 

@@ -32,8 +32,8 @@ def test_benchmark_report_marks_missed_targets(tmp_path):
         {"what": "slow", "measured": 3.0, "unit": "s", "target": 1.5, "least": False, "met": False},
         {"what": "plain", "measured": 0.123456, "unit": "ms"},
     ]
-    run = {"subject": "world", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
-    (tmp_path / "world-cpu-1-threads.json").write_text(json.dumps(run))
+    run = {"subject": "rendering", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
+    (tmp_path / "rendering-cpu-1-threads.json").write_text(json.dumps(run))
     markdown = table(tmp_path).replace("\u00a0", " ")
     assert "| fast | 5.00 × |  | ≥ 4.5 | met |" in markdown and "| slow | 3 s |  | ≤ 1.5 | **missed** |" in markdown
     assert "| plain | 0.123 ms |  |  |  |" in markdown and "a machine, 1 thread;" in markdown
@@ -50,7 +50,7 @@ def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
     ]
     assert "low" not in merge([rows(("a", 1.0))])[0], "one process has no range"
     run = {
-        "subject": "world",
+        "subject": "rendering",
         "machine": {"processor": "p", "threads": "2", "torch": "2", "python": "3"},
         "rows": merged,
     }
