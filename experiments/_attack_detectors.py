@@ -19,6 +19,7 @@ from tutorial_lib.gradients import (
     model_outputs,
     outputs_and_input_gradient,
     penultimate_features,
+    skip_independence_check,
 )
 from tutorial_lib.metrics import auroc
 from tutorial_lib.uncertainty.attacks import normalized_gradient, project
@@ -207,15 +208,14 @@ def detector_input_gradients(
 
     def at_outputs(score: Callable[[Tensor], Tensor]) -> Slope:
         def slope(x: Tensor) -> tuple[Tensor, Tensor]:
-            outputs, gradient = outputs_and_input_gradient(network, x, score, check_independence=False)
+            outputs, gradient = outputs_and_input_gradient(network, x, score)
             return score(outputs), gradient
 
         return slope
 
     def at_norms(x: Tensor) -> tuple[Tensor, Tensor]:
         score_of = partial(log_odds, detectors[GRADIENTS])
-        options = {"group_by": "tensor", "check_independence": False}
-        norms, gradient = input_gradient_of_norms(model, x, confounding_label_loss(), score_of, **options)
+        norms, gradient = input_gradient_of_norms(model, x, confounding_label_loss(), score_of, group_by="tensor")
         return score_of(norms), gradient
 
     return {
@@ -236,6 +236,7 @@ def random_start(x: Tensor, eps: float, generator: torch.Generator) -> Tensor:
     return project(x + eps * (2 * torch.rand(x.shape, generator=generator).to(x) - 1), x, eps, "inf")
 
 
+@skip_independence_check()
 def margin_pgd(
     model: nn.Module, x: Tensor, y: Tensor, *, eps: float, steps: int, restarts: int, generator: torch.Generator
 ) -> Tensor:
@@ -248,13 +249,14 @@ def margin_pgd(
             if not len(rest):
                 return success
             at = point[rest]
-            z, gradient = outputs_and_input_gradient(model, at, J.select(rest), check_independence=False)
+            z, gradient = outputs_and_input_gradient(model, at, J.select(rest))
             success[rest] = z.argmax(1) != y[rest]
             step = 2 * eps * (1 - t / (steps + 1)) * normalized_gradient(gradient, "inf")
             point[rest] = project(at + step, x[rest], eps, "inf")
     return success
 
 
+@skip_independence_check()
 def adaptive_attack(
     model: nn.Module,
     x: Tensor,
@@ -274,7 +276,7 @@ def adaptive_attack(
     point, best = (x if start is None else start).clone(), x.clone()
     lowest = torch.full((len(x),), torch.inf, device=x.device, dtype=torch.float64)
     for t in range(steps + 1):
-        z, gradient = outputs_and_input_gradient(model, point, cross_entropy(y), check_independence=t == 0)
+        z, gradient = outputs_and_input_gradient(model, point, cross_entropy(y))
         direction = normalized_gradient(gradient, "inf")
         wrong = (z.argmax(1) != y).nonzero()[:, 0]
         if len(wrong):

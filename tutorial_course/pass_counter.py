@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tutorial_lib.gradients._independence import CHECK_INDEPENDENCE
+from tutorial_lib.gradients import skip_independence_check
 
 
 @dataclass
@@ -131,9 +131,5 @@ def count_passes(model: nn.Module) -> Iterator[PassCounts]:
         counter.outputs_per_sample = max(1, prod(outputs.shape[1:]))
         return _MarkBackward.apply(outputs) if outputs.requires_grad else outputs
 
-    token = CHECK_INDEPENDENCE.set(False)
-    try:
-        with model.register_forward_hook(mark), counter:
-            yield counts
-    finally:
-        CHECK_INDEPENDENCE.reset(token)
+    with model.register_forward_hook(mark), counter, skip_independence_check():
+        yield counts

@@ -143,7 +143,7 @@ def find_map_layer(model: nn.Module, x: Tensor) -> str | None:
 
     handles = [m.register_forward_hook(record) for m in model.modules() if id(m) in names]
     try:
-        gradients.model_outputs(model, x[:1], check_independence=False)
+        gradients.model_outputs(model, x[:1])
     finally:
         for handle in handles:
             handle.remove()

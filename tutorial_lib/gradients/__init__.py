@@ -10,6 +10,7 @@ function of the outputs, ``(n, …) -> (n,)``, that treats each row alone.
 """
 
 from tutorial_lib.gradients._context import eval_mode
+from tutorial_lib.gradients._independence import skip_independence_check
 from tutorial_lib.gradients.forward import fix_predicted_class, model_outputs, objective_values
 from tutorial_lib.gradients.inputs import (
     class_jacobian,
@@ -91,6 +92,7 @@ __all__ = [
     "per_sample_gradients",
     "reconstruction_mse",
     "reduced_class_jacobian",
+    "skip_independence_check",
     "spatial_gradients",
     "spatial_logits",
     "split_forward",

@@ -53,7 +53,7 @@ def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True) -> Iterator[None]:
+def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
     """Fix the state of autograd inside the block, and restore the global state afterwards.
 
     Inside, whatever the caller's modes are: gradients are recorded, inference mode and autocast are off, compiled
@@ -64,8 +64,6 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
     Args:
         model: the model that is going to be run; every sample must be independent of the others in its batch.
         x: the samples (N, …), N ≥ 1, on the device of the model.
-        check_independence: run a sample of the first batch again alone, see
-            :mod:`tutorial_lib.gradients._independence`.
 
     Yields:
         Nothing.
@@ -75,7 +73,7 @@ def preserve_model(model: nn.Module, x: Tensor, check_independence: bool = True)
             parameters that are not initialized or made in inference mode.
     """
     _check_model_and_samples(model, x)
-    token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get() and check_independence)
+    token = CHECK_INDEPENDENCE.set(CHECK_INDEPENDENCE.get())  # it is cleared after the first batch
     try:
         with (
             restore_global_state(x.device),
@@ -99,7 +97,6 @@ def run_passes(
     x: Tensor,
     *row_arguments: Any,
     batch_size: int,
-    check_independence: bool,
 ) -> Result:
     """Return ``one_pass(x, *row_arguments)``, run on some samples at a time, with the model left as it was.
 
@@ -109,12 +106,11 @@ def run_passes(
         x: samples (N, …), N ≥ 1.
         *row_arguments: whatever else holds one row per sample.
         batch_size: samples per pass.
-        check_independence: see :func:`preserve_model`.
 
     Returns:
         The results of all passes, concatenated along axis 0.
     """
-    with preserve_model(model, x, check_independence):
+    with preserve_model(model, x):
         return run_in_batches(one_pass, x, *row_arguments, batch_size=batch_size)
 
 

@@ -7,7 +7,8 @@ and a random generator that belongs to the model. A batch of one sample is not c
 this sample.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
@@ -15,13 +16,36 @@ from torch import Tensor
 
 from tutorial_lib._validation import promote_to_float32
 
-# Whether the next batch has to be checked. `preserve_model` sets it at the beginning of a call, and `check_rows` clears
-# it after the first batch. It is a context variable, because a caller that counts passes switches the check off for all
-# functions of the package at once.
+# Whether the next batch has to be checked. `check_rows` clears it after the first batch of a call, and `preserve_model`
+# restores it at the end of the call.
 CHECK_INDEPENDENCE: ContextVar[bool] = ContextVar("CHECK_INDEPENDENCE", default=True)
 
 # By how much outputs may differ, relative to the largest, if low precision rounds a batch of another shape differently.
 LOW_PRECISION_TOLERANCE = 0.1
+
+
+@contextmanager
+def skip_independence_check() -> Iterator[None]:
+    """Switch off, inside the block, the check that samples do not influence each other.
+
+    Every function that runs a model runs one sample of the first batch again alone (two, if there are fewer than four),
+    and raises an error unless the outputs are the same. Inside the block, all functions save the time for this. If a
+    network mixes its samples, gradients are then those of the sum over the batch.
+
+    Yields:
+        Nothing.
+
+    Example:
+        >>> from tutorial_lib.gradients import model_outputs
+        >>> with skip_independence_check(): model_outputs(torch.nn.Softmax(dim=0), torch.ones(2, 1))
+        tensor([[0.5000],
+                [0.5000]])
+    """
+    token = CHECK_INDEPENDENCE.set(False)
+    try:
+        yield
+    finally:
+        CHECK_INDEPENDENCE.reset(token)
 
 
 def rows_to_check(n: int) -> list[int]:
@@ -101,5 +125,5 @@ def check_rows(run: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor, *batch: T
         raise ValueError(
             f"the outputs of each sample must depend on this sample alone, but {problem}: look for statistics of the "
             "batch, samples that are reordered or mixed, and random numbers. Pass batch_size=1, if the function takes "
-            "it, to run every sample alone, or check_independence=False if the outputs of a batch are what you want"
+            "it, to run every sample alone, or skip_independence_check() if the outputs of a batch are what you want"
         )

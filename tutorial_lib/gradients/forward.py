@@ -9,15 +9,13 @@ from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objec
 
 
 @convert_arguments
-def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_independence: bool = True) -> Tensor:
+def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64) -> Tensor:
     """Return the outputs f(x) of a network, computed in batches and without a graph.
 
     Args:
         model: any module that takes x alone and returns one row per sample; it is left as it was.
         x: samples (N, …).
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Outputs (N, …), all of them finite.
@@ -35,7 +33,7 @@ def model_outputs(model: nn.Module, x: Tensor, *, batch_size: int = 64, check_in
     def one_pass(x: Tensor) -> Tensor:
         return checked_forward(model, detach_for_autograd(x))
 
-    return run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, batch_size=batch_size)
 
 
 @convert_arguments
@@ -45,7 +43,6 @@ def objective_values(
     objective: ObjectiveLike = None,
     *,
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the value J(f(x)) of an objective for every sample, without a graph.
 
@@ -55,8 +52,6 @@ def objective_values(
         objective: what is computed, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of
             the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Values (N,), in the unit of the objective.
@@ -75,7 +70,7 @@ def objective_values(
         return objective.resolve(outputs)(outputs)
 
     bound = as_objective(objective, x)
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size)
 
 
 @convert_arguments
@@ -85,7 +80,6 @@ def fix_predicted_class(
     objective: ObjectiveLike = None,
     *,
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Objective:
     """Return the objective with the predicted class fixed to the prediction of the model at x.
 
@@ -98,8 +92,6 @@ def fix_predicted_class(
         objective: the objective, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the logit of the
             predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         An objective bound to labels (N,) instead of None.
@@ -114,5 +106,5 @@ def fix_predicted_class(
     """
     bound = as_objective(objective, x)
     # The context checks the model and the samples, also if no pass is needed.
-    with preserve_model(model, x, check_independence):
+    with preserve_model(model, x):
         return bound.resolve(model_outputs(model, x, batch_size=batch_size)) if bound.uses_predicted_class else bound

@@ -23,7 +23,6 @@ def input_gradient(
     objective: ObjectiveLike = None,
     *,
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the gradient of an objective with respect to the input, ∂J_n/∂x_n.
 
@@ -35,8 +34,6 @@ def input_gradient(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gradients like x, signed.
@@ -53,9 +50,7 @@ def input_gradient(
         >>> torch.equal(input_gradient(model, torch.ones(1, 2), 1)[0], model.weight[1])
         True
     """
-    return outputs_and_input_gradient(
-        model, x, objective, batch_size=batch_size, check_independence=check_independence
-    )[1]
+    return outputs_and_input_gradient(model, x, objective, batch_size=batch_size)[1]
 
 
 @convert_arguments
@@ -65,7 +60,6 @@ def outputs_and_input_gradient(
     objective: ObjectiveLike = None,
     *,
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the outputs, and the gradient of an objective with respect to the input.
 
@@ -77,8 +71,6 @@ def outputs_and_input_gradient(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Outputs (N, …), and gradients ∂J_n/∂x_n like x, signed.
@@ -98,7 +90,7 @@ def outputs_and_input_gradient(
         leaf, outputs = forward_from_leaf(model, x)
         return outputs.detach(), objective.gradient(outputs, leaf)
 
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size)
 
 
 @convert_arguments
@@ -107,8 +99,6 @@ def layer_gradient(
     x: Tensor,
     layer: Layer,
     objective: ObjectiveLike = None,
-    *,
-    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's activation A and the gradient of an objective, ∂J_n/∂A_n.
 
@@ -120,8 +110,6 @@ def layer_gradient(
         layer: dotted name or module.
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation (N, …) and gradient like it, signed.
@@ -137,7 +125,7 @@ def layer_gradient(
         True
     """
     bound = as_objective(objective, x)
-    activation, outputs = split_forward(model, x, layer, check_independence=check_independence)
+    activation, outputs = split_forward(model, x, layer)
     with preserve_model(model, x):
         return activation.detach(), bound.gradient(outputs, activation)
 
@@ -150,7 +138,6 @@ def class_jacobian(
     layer: Layer | None = None,
     classes: Sequence[int] | None = None,
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the gradients of the logits, with respect to the input or to a layer.
 
@@ -163,8 +150,6 @@ def class_jacobian(
         layer: dotted name or module; None is the input.
         classes: class indices; None selects all of them.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gradients (N, classes, …), signed; row k belongs to ``classes[k]``.
@@ -183,7 +168,7 @@ def class_jacobian(
         z = outputs.sum(0)[check_classes(outputs, classes)]
         return _stack_gradients(z, leaf)
 
-    return run_passes(one_pass, model, x, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, batch_size=batch_size)
 
 
 @convert_arguments
@@ -194,7 +179,6 @@ def reduced_class_jacobian(
     reduce_fn: Callable[[Tensor], Tensor],
     *,
     classes: Sequence[int] | None = None,
-    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return a reduction of the Jacobian of a layer, computed for some classes at a time.
 
@@ -208,8 +192,6 @@ def reduced_class_jacobian(
         reduce_fn: maps the gradients of B classes (B, N, …) to (B, N, …), for example to their means over positions. It
             is called several times, and B varies.
         classes: class indices; None selects all of them.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation A (N, …), logits (N, C), and the reduced gradients (N, classes, …), all without a graph.
@@ -224,7 +206,7 @@ def reduced_class_jacobian(
         >>> torch.allclose(J[0], model[3].weight, atol=1e-6)
         True
     """
-    activation, logits = split_forward(model, x, layer, check_independence=check_independence)
+    activation, logits = split_forward(model, x, layer)
     with preserve_model(model, x):
         z = logits.sum(0)[check_classes(logits, classes)]
         step = max(1, CHUNK_NUMEL.get(activation.device.type, DEFAULT_CHUNK_NUMEL) // activation.numel())
@@ -234,7 +216,7 @@ def reduced_class_jacobian(
 
 @convert_arguments
 def outputs_and_class_gradients(
-    model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64, check_independence: bool = True
+    model: nn.Module, x: Tensor, classes: Tensor, *, batch_size: int = 64
 ) -> tuple[Tensor, Tensor]:
     """Return the logits, and the input gradients of classes chosen for each sample.
 
@@ -246,8 +228,6 @@ def outputs_and_class_gradients(
         x: samples (N, …), floats.
         classes: class indices (N, K), K ≥ 1.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Logits (N, C), and gradients (N, K, …), signed; row k of sample n belongs to ``classes[n, k]``.
@@ -273,7 +253,7 @@ def outputs_and_class_gradients(
         z = outputs.gather(1, classes.to(outputs.device).clone()).sum(0)
         return outputs.detach(), _stack_gradients(z, leaf)
 
-    return run_passes(one_pass, model, x, every_class, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, every_class, batch_size=batch_size)
 
 
 def _stack_gradients(z: Tensor, leaf: Tensor) -> Tensor:

@@ -131,9 +131,7 @@ def layer_names(model: nn.Module, layers: Layer | Sequence[Layer] | None = None,
 
 
 @convert_arguments
-def split_forward(
-    model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True
-) -> tuple[Tensor, Tensor]:
+def split_forward(model: nn.Module, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
     """Run the model once and return a layer's activation and the logits computed from it.
 
     The part of the model before the layer records no graph. Only the part after it does, so that a backward pass from
@@ -144,8 +142,6 @@ def split_forward(
         model: any module that takes x alone, and reaches the layer exactly once.
         x: samples (N, …).
         layer: dotted name or module.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         The activation (N, …), a leaf that requires gradients, and the logits (N, C) with a graph that goes back to it.
@@ -193,21 +189,19 @@ def split_forward(
             raise ValueError(f"layer {name!r} is not reached in a forward pass")
         return activations[0], logits
 
-    with preserve_model(model, x, check_independence):
+    with preserve_model(model, x):
         activation, logits = split_pass(x)
         check_rows(split_pass, x, activation, logits)
     return activation, logits
 
 
 @convert_arguments
-def penultimate_features(model: nn.Module, x: Tensor, *, check_independence: bool = True) -> tuple[Tensor, Tensor]:
+def penultimate_features(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the logits z and the features h that enter the last linear layer: z = W h + b.
 
     Args:
         model: a network whose outputs are those of an ``nn.Linear``.
         x: samples (N, …); they are run as one batch, without a graph.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Logits (N, C) and features (N, d).
@@ -220,7 +214,7 @@ def penultimate_features(model: nn.Module, x: Tensor, *, check_independence: boo
         >>> z.shape, h.shape
         (torch.Size([5, 4]), torch.Size([5, 3]))
     """
-    _, z, h = _find_last_linear_call(model, x, check_independence)
+    _, z, h = _find_last_linear_call(model, x)
     return z, h
 
 
@@ -245,9 +239,7 @@ def last_linear_layer(model: nn.Module, x: Tensor) -> nn.Linear:
     return _find_last_linear_call(model, x[:1])[0]
 
 
-def _find_last_linear_call(
-    model: nn.Module, x: Tensor, check_independence: bool = True
-) -> tuple[nn.Linear, Tensor, Tensor]:
+def _find_last_linear_call(model: nn.Module, x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
     """The last linear layer, its output z and its input h."""
 
     def linear_pass(x: Tensor) -> tuple[nn.Linear, Tensor, Tensor]:
@@ -271,7 +263,7 @@ def _find_last_linear_call(
             "features h"
         )
 
-    with preserve_model(model, x, check_independence), torch.no_grad():
+    with preserve_model(model, x), torch.no_grad():
         linear, logits, h = linear_pass(x)
         check_rows(lambda rows: linear_pass(rows)[1:], x, logits, h)
     return linear, logits, h

@@ -42,7 +42,6 @@ def per_sample_gradients(
     *,
     layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
-    check_independence: bool = True,
 ) -> dict[str, Tensor]:
     """Return every sample's own gradient with respect to the parameters, ∂J_n/∂θ.
 
@@ -56,8 +55,6 @@ def per_sample_gradients(
             logit of the predicted class.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Parameter name -> gradients (N, …), each shaped like its parameter, signed.
@@ -75,7 +72,7 @@ def per_sample_gradients(
     """
 
     parameters = flatten_layers(parameters_by_layer(model, layers))
-    return _loss_statistics(model, x, objective, parameters, _gradient, batch_size, check_independence)
+    return _loss_statistics(model, x, objective, parameters, _gradient, batch_size)
 
 
 @convert_arguments
@@ -88,7 +85,6 @@ def per_sample_gradient_norms(
     p: float = 2,
     group_by: str = "layer",
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the norms of every sample's own gradient, layer by layer, ‖∂J_n/∂θ_l‖_p.
 
@@ -104,8 +100,6 @@ def per_sample_gradient_norms(
         p: order of the norm, p ≥ 1; ``float("inf")`` is the largest absolute value.
         group_by: "layer" gives one column per layer, "tensor" separates weights from biases.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Norms (N, L), ≥ 0; the columns are ``layer_names(model, layers, group_by)``.
@@ -129,7 +123,7 @@ def per_sample_gradient_norms(
         return rule.gram(a, G)[:, 0, 0].clamp(min=0).sqrt() if p == 2 else rule.gradient(a, G).flatten(1).norm(p, 1)
 
     by_layer = parameters_by_layer(model, layers)
-    norms = _loss_statistics(model, x, objective, flatten_layers(by_layer), norm, batch_size, check_independence)
+    norms = _loss_statistics(model, x, objective, flatten_layers(by_layer), norm, batch_size)
     if group_by == "tensor":
         return torch.stack(list(norms.values()), 1)
     # ‖(a, b)‖ = ‖(‖a‖, ‖b‖)‖
@@ -144,7 +138,6 @@ def class_gradient_gram(
     layers: Layer | Sequence[Layer] | None = None,
     classes: Sequence[int] | None = None,
     batch_size: int = 8,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the inner products of each sample's class gradients, layer by layer.
 
@@ -158,8 +151,6 @@ def class_gradient_gram(
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         classes: indices of up to 128 classes; None selects all of them.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Gram matrices (N, L, C, C), symmetric and positive semidefinite; the layers are ``layer_names(model, layers)``.
@@ -181,7 +172,6 @@ def class_gradient_gram(
         model,
         x,
         batch_size=batch_size,
-        check_independence=check_independence,
     )
     return torch.stack([reduce(torch.add, [K[name] for name in names]) for names in by_layer.values()], 1)
 
@@ -229,7 +219,6 @@ def gradient_products(
     *,
     layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return the inner products of the parameter gradients of two sets of samples.
 
@@ -251,8 +240,6 @@ def gradient_products(
         other_objective: J' of the other samples; None is the logit of the predicted class.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         batch_size: samples of each set per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of each batch again alone (two, if there are fewer than four), and raise an
-            error unless its outputs are the same; False saves the time for it.
 
     Returns:
         K (N, M), signed; positive where a descent step on x'_m decreases J_n, if J and J' are losses.
@@ -275,7 +262,7 @@ def gradient_products(
     other_bound = as_objective(other_objective, other)
 
     def gradients(x: Tensor, objective: Objective) -> dict[str, Tensor]:
-        return _loss_statistics(model, x, objective, parameters, _gradient_or_factors, batch_size, check_independence)
+        return _loss_statistics(model, x, objective, parameters, _gradient_or_factors, batch_size)
 
     def one_batch(x: Tensor, objective: Objective) -> Tensor:
         A = gradients(x, objective)
@@ -299,7 +286,6 @@ def gradient_sketch(
     sketch_dim: int = 256,
     layers: Layer | Sequence[Layer] | None = None,
     batch_size: int = 16,
-    check_independence: bool = True,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Return a count sketch of every sample's own gradient, a random projection.
@@ -320,8 +306,6 @@ def gradient_sketch(
         sketch_dim: how many numbers are kept of each gradient.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
         generator: source of the signs and places, on the CPU; None is a new one with seed 0. Sketches can be compared
             only if they were made with the same signs and places.
 
@@ -360,7 +344,7 @@ def gradient_sketch(
         return sketch
 
     bound = as_objective(objective, x)
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size)
 
 
 @convert_arguments
@@ -402,12 +386,11 @@ def _loss_statistics(
     parameters: dict[str, nn.Parameter],
     statistic: Statistic,
     batch_size: int,
-    check_independence: bool,
 ) -> dict[str, Tensor]:
     """Parameter name -> statistic (N, …) of every sample's own gradient of the objective."""
     bound = as_objective(objective, x)
     one_pass = PerSamplePass(model, parameters, statistic).of_loss
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size)
 
 
 def _gradient(rule: ParameterRule, a: Tensor, G: Tensor) -> Tensor:

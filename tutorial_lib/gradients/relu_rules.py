@@ -40,7 +40,6 @@ def guided_backprop(
     *,
     rule: str = "guided",
     batch_size: int = 64,
-    check_independence: bool = True,
 ) -> Tensor:
     """Return ∂J/∂x, backpropagated with a modified rule at every ReLU.
 
@@ -57,8 +56,6 @@ def guided_backprop(
             logit of the predicted class.
         rule: "guided" or "deconvolution" (the deconvnet).
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Modified gradients like x, signed.
@@ -93,7 +90,7 @@ def guided_backprop(
             node.register_hook(lambda passed, reached: (backward_rule(passed[0], reached[0]), *passed[1:]))
         return objective.gradient(outputs, leaf)
 
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=check_independence)
+    return run_passes(one_pass, model, x, bound, batch_size=batch_size)
 
 
 def find_relu_nodes(outputs: Tensor) -> Iterator[Any]:

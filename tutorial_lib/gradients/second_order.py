@@ -1,6 +1,7 @@
 """Second derivatives: gradients of a batch with their graph, and how the gradient norms change with the input."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 import torch
@@ -18,6 +19,7 @@ from tutorial_lib.gradients._context import (
     preserve_model,
     run_passes,
 )
+from tutorial_lib.gradients._independence import skip_independence_check
 from tutorial_lib.gradients._vmap_fallback import ignore_vmap_warning, vmap_or_loop
 from tutorial_lib.gradients.layers import GROUPINGS, Layer, flatten_layers, parameters_by_layer
 from tutorial_lib.gradients.objectives import Objective, ObjectiveLike, as_objective
@@ -30,7 +32,6 @@ def loss_and_gradients(
     objective: ObjectiveLike = None,
     *,
     layers: Layer | Sequence[Layer] | None = None,
-    check_independence: bool = True,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the mean objective of a batch and its parameter gradients, with their graph.
 
@@ -45,8 +46,6 @@ def loss_and_gradients(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`; None is the
             logit of the predicted class.
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         J, a scalar, and parameter name -> ∂J/∂θ like the parameter, signed.
@@ -69,7 +68,7 @@ def loss_and_gradients(
             f"{frozen[:8]} require no gradient: call `requires_grad_()` on a copy of your own, or name other layers"
         )
     # The fused kernels of attention have no second derivative.
-    with preserve_model(model, x, check_independence), sdpa_kernel(SDPBackend.MATH):
+    with preserve_model(model, x), sdpa_kernel(SDPBackend.MATH):
         outputs = checked_forward(model, detach_for_autograd(x))
         J = as_objective(objective, x).resolve(outputs, needs_gradient=True)(outputs).mean()
         gradients = torch.autograd.grad(
@@ -90,7 +89,6 @@ def input_gradient_of_norms(
     layers: Layer | Sequence[Layer] | None = None,
     group_by: str = "layer",
     batch_size: int = 16,
-    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the input gradient of a function of the per-layer gradient norms.
 
@@ -108,8 +106,6 @@ def input_gradient_of_norms(
         layers: one or more layers; a block stands for all layers inside it. None selects every layer.
         group_by: "layer" gives one column per layer, "tensor" separates weights from biases.
         batch_size: samples per pass; it bounds the memory and does not change the result.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Norms (N, L), as :func:`per_sample_gradient_norms` gives them, and gradients like x, signed.
@@ -152,5 +148,5 @@ def input_gradient_of_norms(
         return norms.detach(), gradient.detach()
 
     # Every sample is differentiated alone, so that only the predicted class can depend on the batch.
-    checked = check_independence and bound.uses_predicted_class
-    return run_passes(one_pass, model, x, bound, batch_size=batch_size, check_independence=checked)
+    with nullcontext() if bound.uses_predicted_class else skip_independence_check():
+        return run_passes(one_pass, model, x, bound, batch_size=batch_size)

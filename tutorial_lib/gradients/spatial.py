@@ -32,7 +32,7 @@ class SpatialLogits(NamedTuple):
 
 
 @convert_arguments
-def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independence: bool = True) -> SpatialLogits:
+def spatial_logits(model: nn.Module, x: Tensor, layer: Layer) -> SpatialLogits:
     """Return the logits of each position's own features, z_ij = f_head(A_ij).
 
     Their mean over positions is z. Every position is run through the rest of the network as a feature map of one cell.
@@ -43,8 +43,6 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independe
         model: any module that takes x alone and returns logits (N, C); it is left as it was.
         x: samples (N, …); they are run as one batch.
         layer: dotted name or module of the layer whose feature maps are averaged.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation (N, K, h, w), logits (N, C), and local logits (N, C, h, w).
@@ -60,7 +58,7 @@ def spatial_logits(model: nn.Module, x: Tensor, layer: Layer, *, check_independe
         (torch.Size([2, 5, 6, 6]), True)
     """
     name = layer if isinstance(layer, str) else type(layer).__name__
-    activation, logits = split_forward(model, x, layer, check_independence=check_independence)
+    activation, logits = split_forward(model, x, layer)
     if activation.dim() != 4 or logits.dim() != 2:
         raise ValueError(
             f"positions need maps (N, K, h, w) and logits (N, C); layer {name!r} returns {tuple(activation.shape)}, "
@@ -90,8 +88,6 @@ def spatial_gradients(
     x: Tensor,
     layer: Layer,
     objective: ObjectiveLike = None,
-    *,
-    check_independence: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return an objective of each position alone, and its gradient there.
 
@@ -105,8 +101,6 @@ def spatial_gradients(
         objective: what is differentiated, see :data:`~tutorial_lib.gradients.objectives.ObjectiveLike`. A row that is
             bound to an image holds for all its positions; None is the logit of the class that is predicted for the
             *image*.
-        check_independence: run one sample of the first batch again alone (two, if there are fewer than four), and raise
-            an error unless its outputs are the same; False saves the time for it.
 
     Returns:
         Activation A (N, K, h, w), values J_ij (N, h, w), and gradients like A, signed, all without a graph.
@@ -121,7 +115,7 @@ def spatial_gradients(
         True
     """
     bound = as_objective(objective, x)
-    A, z, local = spatial_logits(model, x, layer, check_independence=check_independence)
+    A, z, local = spatial_logits(model, x, layer)
     N, C, h, w = local.shape
     image_of_position = torch.arange(N, device=z.device).repeat_interleave(h * w)
     with preserve_model(model, x):

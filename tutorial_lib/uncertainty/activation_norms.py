@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import run_in_batches
 from tutorial_lib._validation import convert_arguments
-from tutorial_lib.gradients import Layer, find_layer, layer_names, model_outputs
+from tutorial_lib.gradients import Layer, find_layer, layer_names, model_outputs, skip_independence_check
 
 
 @convert_arguments
@@ -59,7 +59,8 @@ def activation_norms(
             for i, name in enumerate(names):
                 hook = find_layer(model, name).register_forward_hook(lambda m, inputs, out, i=i: record(i, out))
                 hooks.enter_context(hook)
-            model_outputs(model, x, batch_size=max(1, len(x)), check_independence=False)
+            hooks.enter_context(skip_independence_check())
+            model_outputs(model, x, batch_size=max(1, len(x)))
         return torch.stack(squares, 1).sqrt()
 
     model_outputs(model, x[:4])  # checks the model and the samples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from tutorial_lib.gradients import (
     logit,
     model_outputs,
     outputs_and_input_gradient,
+    skip_independence_check,
 )
 from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
@@ -141,9 +143,8 @@ def pgd(
     offset = eps * random_start_point(x, norm, default_generator(generator)) if random_start else 0
     adversarial = project(x + offset, x, eps, norm, bounds)
     for step in range(n_steps):
-        _, gradient = outputs_and_input_gradient(
-            model, adversarial, J, batch_size=batch_size, check_independence=step == 0
-        )
+        with skip_independence_check() if step else nullcontext():
+            _, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
         adversarial = project(adversarial + step_size * normalized_gradient(gradient, norm), x, eps, norm, bounds)
     return adversarial
 

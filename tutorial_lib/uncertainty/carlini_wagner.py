@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments, promote_to_float32
-from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient
+from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient, skip_independence_check
 from tutorial_lib.uncertainty.attacks import Bounds, check_bounds, labels_and_logits
 
 # The usual constants of Adam.
@@ -92,6 +92,7 @@ def _cw_margin(z: Tensor, y: Tensor) -> Tensor:
     return z.gather(1, y[:, None])[:, 0] - z.scatter(1, y[:, None], -torch.inf).amax(1)
 
 
+@skip_independence_check()  # `labels_and_logits` has checked the model
 def _minimize_perturbation(
     model: nn.Module,
     x: Tensor,
@@ -118,7 +119,7 @@ def _minimize_perturbation(
             tanh_w = w.tanh()
             adversarial = (middle + half * tanh_w).to(x)
             logits, margin_gradient = outputs_and_input_gradient(
-                model, adversarial, J.select(active), batch_size=len(adversarial), check_independence=False
+                model, adversarial, J.select(active), batch_size=len(adversarial)
             )
             change, margin = adversarial.to(w) - x[active], J.select(active)(logits)
             squared_norms, success = change.flatten(1).square().sum(1), logits.argmax(1) != y[active]
@@ -150,12 +151,13 @@ def _minimize_perturbation(
     return _bisect_towards_original(model, x, y, best)
 
 
+@skip_independence_check()
 def _bisect_towards_original(model: nn.Module, x: Tensor, y: Tensor, best: Tensor) -> Tensor:
     """The points nearest to x, on the lines from x to ``best``, whose attack still succeeds."""
     low, high = (x.new_full((len(x), *(1,) * (x.dim() - 1)), fraction) for fraction in (0.0, 1.0))
     for _ in range(BISECTION_STEPS):
         fraction = (low + high) / 2
-        logits = model_outputs(model, x + fraction * (best - x), batch_size=len(x), check_independence=False)
+        logits = model_outputs(model, x + fraction * (best - x), batch_size=len(x))
         success = (logits.argmax(1) != y).view_as(fraction)
         low, high = torch.where(success, low, fraction), torch.where(success, fraction, high)
     return torch.where(high < 1, x + high * (best - x), best)

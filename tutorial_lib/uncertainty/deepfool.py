@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._batching import broadcast_per_sample, sample_norms
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments
-from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients
+from tutorial_lib.gradients import model_outputs, outputs_and_class_gradients, skip_independence_check
 from tutorial_lib.uncertainty.attacks import Bounds, check_bounds, labels_and_logits
 
 # Near a curved boundary, steps to the linearized boundary become ever smaller and stop just before it. Every step after
@@ -71,14 +71,16 @@ def deepfool(
         if not len(active):
             break
         for rows in active.split(batch_size):
-            logits, jacobian = outputs_and_class_gradients(
-                model, adversarial[rows], classes[rows], batch_size=batch_size, check_independence=False
-            )
+            with skip_independence_check():  # `labels_and_logits` has checked the model
+                logits, jacobian = outputs_and_class_gradients(
+                    model, adversarial[rows], classes[rows], batch_size=batch_size
+                )
             steps[rows] += _step_to_nearest_boundary(
                 logits, jacobian, classes[rows], BOUNDARY_OVERSTEP * (bounds[1] - bounds[0]) if n else 0.0
             )
         adversarial[active] = (x[active] + (1 + overshoot) * steps[active]).clamp(*bounds)
-        logits = model_outputs(model, adversarial[active], batch_size=batch_size, check_independence=False)
+        with skip_independence_check():
+            logits = model_outputs(model, adversarial[active], batch_size=batch_size)
         active = active[logits.argmax(1) == y[active]]
     return adversarial
 
