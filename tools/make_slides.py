@@ -13,6 +13,7 @@ import re
 import shutil
 from html import escape, unescape
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -355,6 +356,7 @@ def route_slides(plan, name, chapters, welcome=None):
             if not whole:
                 minutes = step["minutes"]
                 parts = without_exercise(parts, entries[number], minutes)
+                parts = list(takewhile(lambda part: part[0] != step.get("until"), parts))
             begin(parts[0])
             slides += parts[1:]
             clock += minutes
