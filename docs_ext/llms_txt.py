@@ -10,9 +10,11 @@ from docutils import nodes
 
 
 def first_sentence(doctree):
-    """Return the first sentence of the first paragraph of a page that ends like a sentence, or an empty text."""
+    """Return the first sentence of a page, the whole question of a chapter, or an empty text."""
     for paragraph in doctree.findall(nodes.paragraph):
         text = " ".join(paragraph.astext().split())
+        if text.startswith("Question. "):
+            return text.removeprefix("Question. ")
         if sentence := re.match(r".+?[.?!](?= [A-Z]|$)", text):
             return sentence[0]
     return ""

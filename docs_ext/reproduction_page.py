@@ -58,7 +58,8 @@ def section(name, content, study, chapters):
     lines += [f"- **note:** {p['note']}"] if "note" in p else []
     counted = f"- **seeds:** {seeds(content)} · **rows:** {len(content['rows']):,}"
     lines += [counted + f" · **shown in chapter** {links}" * bool(links)]
-    lines += ["- **data:** " + "; ".join(data), f"- **time:** {format_provenance(p)}", ""]
+    lines += ["- **data:**" + "".join(f"\n  - {source}" for source in data) if data[1:] else f"- **data:** {data[0]}"]
+    lines += [f"- **time:** {format_provenance(p)}", ""]
     if len(p.get("seconds", ())) > 1:
         parts = "".join(f"<tr><td>{escape(part)}</td><td>{duration(s)}</td></tr>" for part, s in p["seconds"].items())
         lines += [

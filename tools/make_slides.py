@@ -13,6 +13,7 @@ import re
 import shutil
 from html import escape, unescape
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -27,7 +28,7 @@ MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
-READING_TIME = re.compile(r"\*About \d+ minutes\.[^*]*\*")
+READING_TIME = re.compile(r"\*(?:About|This section takes about) \d+ minutes[^*]*\*")
 ASIDE = re.compile(r"\*\*(Predict|How to read|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # {package: (folder in the package, files, folder beside the decks)}
@@ -355,6 +356,7 @@ def route_slides(plan, name, chapters, welcome=None):
             if not whole:
                 minutes = step["minutes"]
                 parts = without_exercise(parts, entries[number], minutes)
+                parts = list(takewhile(lambda part: part[0] != step.get("until"), parts))
             begin(parts[0])
             slides += parts[1:]
             clock += minutes

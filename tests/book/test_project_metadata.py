@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,24 @@ def test_api_page_lists_every_package():
     packages = {path.parent.name for path in (ROOT / "tutorial_lib").glob("*/__init__.py")}
     assert packages - listed == set()
     assert all(is_importable(name) or import_module(f"tutorial_lib.{name}") for name in listed)
+
+
+def test_readme_states_the_reading_time_of_every_chapter():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"\]\((chapters/\d[\w-]+\.ipynb)\).*\| (\d+) min \|", readme))
+    chapters = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "chapters").glob("[0-9]*.ipynb")}
+    assert stated == {
+        name: re.search(r"\*\*Time\*\* (\d+) min to read", path.read_text(encoding="utf-8"))[1]
+        for name, path in chapters.items()
+    }
+
+
+def test_colab_constraints_allow_what_the_course_needs():
+    text = (ROOT / ".github" / "colab-constraints.txt").read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", text, re.M))
+    required = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["course"]
+    for requirement in map(Requirement, required):
+        assert pinned.get(requirement.name) is None or pinned[requirement.name] in requirement.specifier
 
 
 def package_names(requirements):

@@ -10,13 +10,14 @@ PAGES = {
     "start": "Start\n=====\n\nNo sentence here:\n\nA course with e.g. two\npages. More text.",
     "one": "One\n===\n\n1.5 is a number. It is first.",
     "two": "Two\n===\n\n- no\n- sentence",
+    "three": "Three\n=====\n\n   **Question.** *It fails. Why?*\n\nText.",
 }
 
 
 def test_listing_follows_the_table_of_contents_with_first_sentences():
     trees = {name: publish_doctree(text) for name, text in PAGES.items()}
     titles = {name: SimpleNamespace(astext=lambda name=name: name.capitalize()) for name in PAGES}
-    env = SimpleNamespace(titles=titles, toctree_includes={"start": ["two", "one"]}, get_doctree=trees.get)
+    env = SimpleNamespace(titles=titles, toctree_includes={"start": ["two", "one", "three"]}, get_doctree=trees.get)
     assert llms_txt.listing(env, "start").splitlines() == [
         "# Start",
         "",
@@ -26,6 +27,7 @@ def test_listing_follows_the_table_of_contents_with_first_sentences():
         "",
         "- [Two](two.html)",
         "- [One](one.html): 1.5 is a number.",
+        "- [Three](three.html): It fails. Why?",
     ]
 
 

@@ -51,6 +51,11 @@ def test_reproduction_page_marks_missing_provenance(root_dir):
     assert page.count("not recorded") == 2 and "the synthetic traffic-sign dataset" in page and "<details>" not in page
 
 
+def test_reproduction_page_lists_each_data_set_on_its_own_line(root_dir):
+    page = render_result(root_dir, data=[{"subset": name, "sha256": "ab" * 32} for name in ("1 of 2", "3 of 4")])
+    assert "- **data:**\n  - 1 of 2 (sha256 `abababababab…`)\n  - 3 of 4 (sha256 `abababababab…`)\n- **time:**" in page
+
+
 def test_reproduction_page_shows_note_on_joined_parts(root_dir):
     assert "- **note:** One part was computed again." in render_result(root_dir, note="One part was computed again.")
     assert "**note:**" not in render_result(root_dir)

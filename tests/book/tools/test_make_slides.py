@@ -136,6 +136,31 @@ def test_route_deck_lists_sections_with_clock_times(decks, name):
     assert index == [f"{deck}.html" for deck in (*ROUTES, *CHAPTERS)]
 
 
+def test_90_minute_deck_can_be_spoken_in_the_planned_minutes(decks):
+    """The estimate that the teaching page describes."""
+    minutes, planned = {}, {}
+    for section in soup(decks, "90-minutes").select(".slides > section"):
+        if "opening" in section["class"]:
+            number, step = section.h2.text.split()[0], section.h2.select_one(".small").text
+            planned[number] = int(step.split()[0])
+        if not planned or {"cover", "step"} & set(section["class"]):
+            continue
+        section.h2.extract()
+        notes = [note.get_text(" ") for note in section.aside.extract().find_all(["p", "li"])]
+        notes = [note for note in notes if note.startswith(("Method", "How to read", "Result", "Measured"))]
+        words = sum(len(text.split()) for text in [section.get_text(" "), *notes])
+        pauses = ("predict" in section["class"]) + (len(section.select("img")) + len(section.select("ol li"))) / 3
+        minutes[number] = minutes.get(number, 0) + words / 130 + pauses
+    assert len(minutes) == 10 and {n: m for n, m in minutes.items() if m > planned[n]} == {}
+
+
+def test_slides_of_a_route_end_before_the_given_title(decks):
+    chapters = [section.h2.get_text(" ") for name in CHAPTERS for section in soup(decks, name).select("section:has(h2)")]
+    route = [section.h2.get_text(" ") for section in soup(decks, "90-minutes").select("section:has(h2)")]
+    ends = [step["until"] for step in guide.route_steps(TEACHING_PLAN, "90 minutes") if "until" in step]
+    assert len(ends) == 3 and set(ends) <= set(chapters) and not set(ends) & set(route)
+
+
 def test_claim_poll_slide_shows_claims_and_hides_verdicts(decks):
     (poll,) = soup(decks, "05-conclusion").select("section.claim-poll")
     claims = notebook_outline.claim_questions(notebook_outline.chapters(ROOT)["05-conclusion"])
