@@ -27,7 +27,7 @@ MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
-READING_TIME = re.compile(r"\*About \d+ minutes\.[^*]*\*")
+READING_TIME = re.compile(r"\*(This section takes a|A)bout \d+ minutes\b[^*]*\*")
 ASIDE = re.compile(r"\*\*(Predict|How to read|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # {package: (folder in the package, files, folder beside the decks)}
@@ -57,9 +57,9 @@ window.MathJax = {{
 <script src="mathjax/tex-svg.js" defer></script>
 </head>
 <body>
-<main class="reveal"><div class="slides">
+<main><div class="reveal"><div class="slides">
 {slides}
-</div></main>
+</div></div></main>
 <script src="reveal/reveal.js"></script><script src="reveal/notes.js"></script>
 <script>
 Reveal.initialize({{hash: true, width: 1280, height: 720, margin: 0.04, slideNumber: "c/t", transition: "none",
