@@ -111,8 +111,14 @@ def adjust_links(cell, page):
 
 
 def section_notebooks(chapter, page):
-    """Return {number: notebook} for each core section of a chapter; ``page`` is the file name of the chapter."""
-    cells = list(split_at_headings(advanced_sections.split_chapter(chapter).core))
+    """Return {number: notebook} for each core section of a chapter; ``page`` is the file name of the chapter.
+
+    A page without further sections is not divided.
+    """
+    parts = advanced_sections.split_chapter(chapter)
+    if parts is None:
+        return {}
+    cells = list(split_at_headings(parts.core))
     title = cells[0]["source"].splitlines()[0].removeprefix("# ")
     names = {i: names_of(cell["source"]) for i, cell in enumerate(cells) if cell["cell_type"] == "code"}
     sections, section = {}, []
