@@ -60,6 +60,6 @@ def table(folder: Path = RESULTS) -> str:
                 + (f"; processes with a warm allocator: {run['processes']}." if "processes" in run else "."),
                 "",
             ]
-            header = ["| what | measured | range | aim | |", "|---|---|---|---|---|"]
+            header = ["| what | measured | range | aim | result |", "|---|---|---|---|---|"]
             lines += [*header, *map(format_row, run["rows"]), ""]
     return "\n".join(lines)

@@ -27,7 +27,8 @@ This folder is the whole course, version {version}: {count} files, {size:.0f} MB
 - **Read:** open `book/index.html`.
 - **Teach:** open `slides/index.html`; minutes and answers to common questions are in `book/chapters/teaching.html`,
   and a page to print in `book/chapters/polls.html`.
-- **Run:** install the library, then open a notebook.
+- **Run:** install the library, then open a notebook. The folder `notebooks/sections` contains a notebook for each core
+  section.
 
 ```bash
 python3 -m venv course
@@ -86,6 +87,9 @@ def contents(root, library):
     """Return the files of the archive except the instructions and the checksums: {name: bytes}."""
     files = files_below(root / "_build" / "html", "book") | files_below(root / "_build" / "slides", "slides")
     files |= {f"notebooks/{path.name}": path for path in sorted((root / "chapters").glob("*.ipynb"))}
+    files |= {
+        name.replace("book/chapters", "notebooks", 1): path for name, path in files.items() if "/sections/" in name
+    }
     files |= {name: root / name for name in LICENCE_FILES} | {f"library/{library.name}": library}
     return {name: path.read_bytes() for name, path in files.items()}
 

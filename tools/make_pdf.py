@@ -27,7 +27,7 @@ NAME = "gradients.pdf"
 # Buttons, scripts and elements for the screen only; plotting code, which is in the notebooks.
 EXCLUDED_SELECTORS = (
     "script, button, .headerlink, .explore .sliders, .explore .spoken, .quiz .score, details.hide.above-input, "
-    "summary .collapsed, .toctree-wrapper, .tag_setup"
+    "summary .collapsed, .toctree-wrapper, .tag_setup, .section-notebook"
 )
 # A4 without its margins, at this scale, is as wide as a page on a screen: a hundred characters of code, five columns of
 # the method map.
@@ -37,9 +37,16 @@ FOOTER = (
 )
 
 STYLE = (Path(__file__).parent / "templates" / "pdf.css").read_text(encoding="utf-8")
-# Wait for the formulas; then scale down whatever is wider than the paper.
+# Wait for the formulas, and give each its TeX code as a description for screen readers. Each also gets a space, because
+# its glyphs are not text, and Chromium omits an element without text from the structure of the PDF. Then scale down
+# whatever is wider than the paper.
 FIT_SCRIPT = """async () => {
   if (window.MathJax?.startup) { await MathJax.startup.promise; await document.fonts.ready; }
+  for (const { math, typesetRoot } of window.MathJax?.startup?.document?.math ?? []) {
+    typesetRoot.setAttribute("role", "img");
+    typesetRoot.setAttribute("aria-label", math.trim());
+    typesetRoot.insertAdjacentHTML("afterbegin", '<span style="position: absolute">&nbsp;</span>');
+  }
   for (const image of document.images) await image.decode().catch(() => {});
   for (const box of document.querySelectorAll('mjx-container[display="true"], table')) {
     const available = box.parentElement.clientWidth, wide = box.scrollWidth;

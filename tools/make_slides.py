@@ -58,9 +58,9 @@ window.MathJax = {{
 <script src="mathjax/tex-svg.js" defer></script>
 </head>
 <body>
-<main class="reveal"><div class="slides">
+<main><div class="reveal"><div class="slides">
 {slides}
-</div></main>
+</div></div></main>
 <script src="reveal/reveal.js"></script><script src="reveal/notes.js"></script>
 <script>
 Reveal.initialize({{hash: true, width: 1280, height: 720, margin: 0.04, slideNumber: "c/t", transition: "none",

@@ -78,6 +78,7 @@ def test_build_buttons_and_outputs_follow_url_and_library(root_dir):
     assert f"{ADDRESS}/edit/main/chapters/page.ipynb" in first
     assert f"{ADDRESS}/issues/new" in first
     assert f'href="{ADDRESS}"' in first
+    assert "Last updated on" not in first  # this copy has no history
     second = build_page(root_dir, "two", repo_url.PLACEHOLDER)
     assert "the constant is two" in second and "the constant is one" not in second
     assert not any(

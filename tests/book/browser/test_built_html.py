@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
 from docs_ext import execution_stats
+from tests._axe import violations
 
 ROOT = Path(__file__).parents[3]
 HTML = ROOT / "_build" / "html"
@@ -80,8 +80,6 @@ IS_SETTLED = """() => {
   return !moving.length && boxes.every(box => !scrolls(box) || box.tabIndex === 0);
 }"""
 FORMULAS_DRAWN = "[...document.querySelectorAll('article .math')].every(math => math.querySelector('mjx-container'))"
-
-axe = Axe()
 
 
 @functools.cache
@@ -233,24 +231,12 @@ def overflowing_elements(tab):
     return tab.evaluate(OVERFLOWING_ELEMENTS_SCRIPT)
 
 
-def serious_violations(tab, options, context=None):
-    """Return the serious and critical violations that axe reports."""
-    options = options | {"resultTypes": ["violations"], "preload": False}
-    violations = axe.run(tab, context=context, options=options).response["violations"]
-    return [
-        (violation["id"], node["html"][:160])
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
 def low_contrast_texts(tab, known_styles):
     """Return the texts whose contrast is too low, one of each style, and add the styles to those that are known."""
     new_styles = tab.evaluate(MARK_NEW_TEXT_STYLES_SCRIPT, sorted(known_styles))
     known_styles.update(new_styles)
-    only_contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-    return serious_violations(tab, only_contrast, {"include": [["[data-new-text-style]"]]}) if new_styles else []
+    marked = {"include": [["[data-new-text-style]"]]}
+    return violations(tab, marked, runOnly={"type": "rule", "values": ["color-contrast"]}) if new_styles else []
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +271,7 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_s
         tab.wait_for_function(IS_SETTLED)
         assert low_contrast_texts(tab, known_styles[theme]) == [], theme
         if theme == "light":
-            assert serious_violations(tab, {"rules": {"color-contrast": {"enabled": False}}}) == []
+            assert violations(tab, rules={"color-contrast": {"enabled": False}}) == []
         for width in widths[:1] if "_api" in page else widths:
             tab.set_viewport_size({"width": width, "height": 900})
             tab.evaluate(WAIT_FOR_LAYOUT_SCRIPT, width)
@@ -314,6 +300,21 @@ def test_low_contrast_texts_finds_one_gray_word_among_equal_paragraphs(new_tab):
     for added, rules in (("", []), (gray, ["color-contrast"]), (on_gray, ["color-contrast"]), (on_gray, [])):
         tab.set_content(f"<html lang='en'><title>Page</title><main>{paragraphs}{added}{paragraphs}</main></html>")
         assert [rule for rule, _ in low_contrast_texts(tab, known_styles)] == rules
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ("<table><tr><th></th><th>AUROC</th></tr><tr><td>entropy</td><td>0.8</td></tr></table>", "empty-table-header"),
+        ("</main><p>Text outside of every landmark.</p><main>", "region"),
+        ("<button style='width: 9px; height: 9px; padding: 0' aria-label='x'></button>" * 2, "target-size"),
+        ("<img src='data:,'>", "image-alt"),
+    ],
+)
+def test_violations_are_reported_with_every_impact(new_tab, content, rule):
+    tab = new_tab()
+    tab.set_content(f"<!doctype html><html lang='en'><title>Page</title><main><h1>A</h1>{content}</main></html>")
+    assert rule in {name for name, _ in violations(tab)}
 
 
 # The advanced sections, on the chapters that have them and on a minimal page with the same structure.

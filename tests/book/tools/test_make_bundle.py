@@ -94,6 +94,7 @@ def test_bundle_contains_book_notebooks_slides_and_wheel(extracted_bundle, bundl
     names = {path.relative_to(extracted_bundle).as_posix() for path in extracted_bundle.rglob("*")}
     chapters = [path.name for path in (ROOT / "chapters").glob("*.ipynb")]
     assert {f"notebooks/{name}" for name in chapters} <= names
+    assert {"notebooks/sections/1.1.ipynb", "book/chapters/sections/1.1.ipynb"} <= names
     assert {
         "book/index.html",
         "slides/index.html",

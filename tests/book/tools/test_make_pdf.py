@@ -99,6 +99,24 @@ def test_pdf_contains_title_contents_and_every_page(pdf_reader):
     ]
 
 
+def structure(node):
+    """Return the tags of a PDF in order, (tag, description)."""
+    node = node.get_object()
+    children = node if isinstance(node, list) else node.get("/K", []) if isinstance(node, dict) else []
+    own = [(node["/S"], node.get("/Alt"))] if isinstance(node, dict) and "/S" in node else []
+    return own + [tag for child in (children if isinstance(children, list) else [children]) for tag in structure(child)]
+
+
+def test_pdf_has_title_language_and_tagged_structure(pdf_reader):
+    root = pdf_reader.trailer["/Root"]
+    assert (pdf_reader.metadata.title, root["/Lang"]) == ("A book by hand", "en")
+    assert root["/MarkInfo"]["/Marked"] and root["/ViewerPreferences"]["/DisplayDocTitle"]
+    tags = structure(root["/StructTreeRoot"]["/K"])
+    assert {"/H1", "/H2", "/P", "/L", "/LI", "/Link", "/Art", "/Caption"} <= {tag for tag, _ in tags}
+    descriptions = {description for tag, description in tags if tag == "/Figure" and description}
+    assert descriptions == {"Grain, all over.", "A dot on white.", r"\frac{a}{b}"}
+
+
 def test_pdf_contents_list_correct_page_numbers(pdf_reader):
     numbers = dict(re.findall(r"(First page|Second page|1\.1 A section) (\d+)", page_texts(pdf_reader)[1]))
     assert numbers == {"First page": "3", "Second page": "4", "1.1 A section": "4"}

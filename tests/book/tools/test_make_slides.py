@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from tests._axe import violations
 from tools import make_slides
 from tools.teaching import guide, notebook_outline
 
@@ -85,8 +86,9 @@ def test_section_slides_move_further_text_to_notes():
     def markdown(text):
         return {"cell_type": "markdown"}, text
 
+    reading_time = "*This section takes about 12 minutes to read. It uses section 1.0.*"
     cells = [
-        markdown("*About 12 minutes. You need section 1.0.*\n\nOpening.\n\n**Predict:** what?\n\nExplained later."),
+        markdown(f"{reading_time}\n\nOpening.\n\n**Predict:** what?\n\nExplained later."),
         markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
     cells.append(markdown("**Exercise 1.1 (8 minutes).** Write it."))
@@ -202,6 +204,24 @@ def test_deck_works_offline_and_by_keyboard(decks, new_tab, name):
     assert (errors, external) == ([], [])
 
 
+SHOW_ALL_SLIDES_SCRIPT = """() => document.querySelectorAll(".slides > section").forEach(slide => {
+  slide.hidden = false;
+  slide.removeAttribute("aria-hidden");
+  Object.assign(slide.style, { display: "block", position: "static" });
+})"""
+
+
+# All decks have one structure, so that the larger ones are tested with the slow tests.
+@pytest.mark.parametrize("name", ["index", *(pytest.param(n, marks=pytest.mark.slow) for n in [*CHAPTERS, *ROUTES])])
+def test_deck_is_accessible(decks, new_tab, name):
+    tab = new_tab(viewport={"width": 1280, "height": 720})
+    tab.goto((decks / f"{name}.html").as_uri())
+    if name != "index":
+        tab.wait_for_function("Reveal.isReady() && MathJax.startup.promise.then(() => true)")
+        tab.evaluate(SHOW_ALL_SLIDES_SCRIPT)
+    assert violations(tab) == []
+
+
 def step_through_deck(tab):
     """Step through a deck with the space bar, and return messages on keys without effect and slides that do not fit."""
     errors, count, steps = [], tab.evaluate("Reveal.getTotalSlides()"), 0
@@ -237,6 +257,7 @@ def test_step_through_deck_detects_overflowing_slide(new_tab, tmp_path):
     tab = new_tab(viewport={"width": 1280, "height": 720})
     tab.goto((tmp_path / "x.html").as_uri())
     tab.wait_for_function("Reveal.isReady()")
+    assert violations(tab) == []
     assert [message[:18] for message in step_through_deck(tab)] == ["does not fit: Long"]
 
 

@@ -60,7 +60,7 @@ def score_table(
     networks = [name for name in NETWORKS if (rows["network"] == name).any()]
     table = []
     for title, (score, column) in lines.items():
-        line: dict[str, str | None] = {"": title}
+        line: dict[str, str | None] = {"score": title}
         for network in networks:
             interval = score_interval(rows, network, score, column)
             line[NETWORKS[network]] = None if interval is None else format(interval, number_format)

@@ -27,7 +27,7 @@ def test_score_table_has_a_column_for_each_network_and_a_dash_for_missing_rows()
     rows = pd.DataFrame([stored_row(), stored_row("signs/classifier", "margin", 0.8)])
     lines = {"energy": ("energy", "auroc"), "margin": ("margin", "auroc")}
     table = str(markdown_table(ch3.score_table(rows, lines)))
-    assert table.splitlines()[0] == "|  | signs, network 1 | ResNet-20 |"
+    assert table.splitlines()[0] == "| score | signs, network 1 | ResNet-20 |"
     assert "| energy | – | 0.90 (0.80 to 0.95) |" in table
     assert "| margin | 0.80 (0.70 to 0.85) | – |" in table
 
