@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
+from math import ceil
 from typing import Any
 
 import matplotlib
@@ -24,6 +25,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
+from PIL import Image
 from torch import Tensor
 
 from tutorial_lib._validation import check_choice
@@ -76,6 +78,26 @@ def enlarge_small_text(figure: Figure) -> None:
             text.set_fontsize(smallest)
 
 
+def readable_width(figure: Figure, image_width: float) -> int:
+    """Return the width at which the smallest text of a figure has 8 points.
+
+    Args:
+        figure: a Matplotlib figure that has been saved.
+        image_width: width in CSS pixels at which its text has the size that Matplotlib was given.
+
+    Returns:
+        The width in CSS pixels. On a phone, the image scrolls instead of becoming narrower.
+
+    Example:
+        >>> figure = Figure(figsize=(4, 3))
+        >>> title = figure.text(0, 0, "a title", fontsize=12)
+        >>> readable_width(figure, 96 * 4)
+        256
+    """
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return ceil(image_width * MIN_TEXT_POINTS / min(sizes)) if sizes else 0
+
+
 @dataclass(eq=False, repr=False)
 class FigureWithAltText:
     """A figure with its alternative text.
@@ -95,9 +117,9 @@ class FigureWithAltText:
             stream, format="webp", dpi=144, bbox_inches="tight", pad_inches=0.08, pil_kwargs={"quality": 92}
         )
         width = round(96 * self.figure.get_figwidth())
+        min_width = readable_width(self.figure, Image.open(stream).width * 96 / 144)
         source = b64encode(stream.getvalue()).decode()
-        # On a phone a wide figure scrolls; if it shrank to the width of the screen, its text would be too small.
-        size = f"width:{width}px;min-width:{round(0.72 * width)}px;max-width:100%;height:auto"
+        size = f"width:{width}px;min-width:{min_width}px;max-width:100%;height:auto"
         image = (
             f'<img src="data:image/webp;base64,{source}" alt="{escape(self.alt)}" '
             f'style="{size};background:white;border-radius:6px">'

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from tutorial_course._display import is_book_build, widget_bundle
-from tutorial_course.plots import FigureWithAltText, enlarge_small_text, style
+from tutorial_course.plots import FigureWithAltText, enlarge_small_text, readable_width, style
 from tutorial_course.widgets.static_sliders import Frame, slider_html, static_fallback
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class InteractiveFigure:
         # A figure made with pyplot would otherwise stay open and be shown a second time below the cell.
         if pyplot := sys.modules.get("matplotlib.pyplot"):
             pyplot.close(figure)
-        return Frame(image, alt, round(96 * figure.get_figwidth()))
+        width = round(96 * figure.get_figwidth())
+        return Frame(image, alt, width, readable_width(figure, width))
 
     def static_html(self) -> str:
         """Return all frames, with sliders that need no kernel.

@@ -26,10 +26,8 @@ _STYLE = """<style>
 .explore .sliders select+output{visibility:hidden}
 .explore figcaption{margin:.5em 0 0;font-size:.9em;color:inherit;text-align:left}
 .explore .spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-@media (max-width:600px){.explore .screen img{min-width:0!important}}
 @media screen and (max-width:600px){.explore .sliders select{grid-column:2/-1}
  .explore .sliders select+output{display:none}}
-@media (max-height:500px){.explore .screen img{max-height:50vh;width:auto!important;min-width:0!important}}
 @media print{.explore .sliders :is(input,select){display:none}.explore .sliders select+output{visibility:visible}}
 </style>"""
 
@@ -69,11 +67,13 @@ class Frame(NamedTuple):
         image: the image as a data URI.
         alt: the alternative text.
         width: width in CSS pixels.
+        min_width: the width in CSS pixels below which the image scrolls, because its text would be too small.
     """
 
     image: str
     alt: str
     width: int
+    min_width: int
 
     def html(self) -> str:
         """Return the frame as HTML.
@@ -81,8 +81,7 @@ class Frame(NamedTuple):
         Returns:
             An image in a box that scrolls where the page is narrower than the image.
         """
-        # On a phone a wide figure scrolls; if it shrank to the width of the screen, its text would be too small.
-        size = f"width:{self.width}px;min-width:{round(0.72 * self.width)}px;max-width:100%;height:auto"
+        size = f"width:{self.width}px;min-width:{self.min_width}px;max-width:100%;height:auto"
         image = f'<img src="{self.image}" alt="{escape(self.alt)}" style="{size};background:white;border-radius:6px">'
         return f'<div class="screen" tabindex="0" style="overflow-x:auto">{image}</div>'
 

@@ -3,12 +3,14 @@
 import functools
 import os
 import re
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from docs_ext import execution_stats
 from tests._axe import violations
@@ -67,6 +69,18 @@ OVERFLOWING_ELEMENTS_SCRIPT = """() => {
     return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1) && !scrolls(element);
   }).map(element => element.outerHTML.slice(0, 160));
 }"""
+# The size in points of the smallest text of each figure: at the width `min-width` it has 8 points.
+FIGURE_TEXT_SIZES_SCRIPT = """() => [...document.querySelectorAll("article .cell_output img")]
+  .filter(image => image.checkVisibility())
+  .map(image => [image.alt, 8 * image.getBoundingClientRect().width / parseFloat(image.style.minWidth)])"""
+# Lines of code are left out: the theme makes them focusable, and a line that is cut needs no further sign.
+UNMARKED_WIDE_ELEMENTS_SCRIPT = """() => [...document.querySelectorAll("article :not(pre)")].filter(box => {
+  const hidden = box.scrollWidth - box.clientWidth;
+  if (hidden <= 1 || !box.checkVisibility() || !/auto|scroll/.test(getComputedStyle(box).overflowX)) return false;
+  const { position, backgroundImage } = getComputedStyle(box, "::before");
+  const shadow = box.matches(".more-right") && position === "sticky" && backgroundImage.includes("gradient");
+  return !shadow || box.tabIndex !== 0 || box.getAttribute("role") !== "region" || !box.getAttribute("aria-label");
+}).map(box => box.outerHTML.slice(0, 160))"""
 
 # The text output of a cell whose last value is a figure without a description.
 BARE_FIGURE_REPR = re.compile(r"<Figure size|<Axes|<matplotlib\.")
@@ -231,6 +245,16 @@ def overflowing_elements(tab):
     return tab.evaluate(OVERFLOWING_ELEMENTS_SCRIPT)
 
 
+def figures_with_small_text(tab):
+    """Return the figures with text of less than 8 points, or with text of an unknown size."""
+    return [(alt, size) for alt, size in tab.evaluate(FIGURE_TEXT_SIZES_SCRIPT) if not size > 7.99]
+
+
+def unmarked_wide_elements(tab):
+    """Return the elements that scroll sideways without a shadow, or that the keyboard cannot scroll."""
+    return tab.evaluate(UNMARKED_WIDE_ELEMENTS_SCRIPT)
+
+
 def low_contrast_texts(tab, known_styles):
     """Return the texts whose contrast is too low, one of each style, and add the styles to those that are known."""
     new_styles = tab.evaluate(MARK_NEW_TEXT_STYLES_SCRIPT, sorted(known_styles))
@@ -280,6 +304,8 @@ def test_built_page_is_accessible_and_fits_in_both_themes(site, new_tab, known_s
                 f"the page scrolls sideways at {width} in the {theme} theme"
             )
             assert overflowing_elements(tab) == [], (theme, width)
+            assert figures_with_small_text(tab) == [], (theme, width)
+            assert unmarked_wide_elements(tab) == [], (theme, width)
     assert errors == []
     assert external == []
 
@@ -315,6 +341,95 @@ def test_violations_are_reported_with_every_impact(new_tab, content, rule):
     tab = new_tab()
     tab.set_content(f"<!doctype html><html lang='en'><title>Page</title><main><h1>A</h1>{content}</main></html>")
     assert rule in {name for name, _ in violations(tab)}
+
+
+WIDE_ELEMENTS_PAGE = """<!doctype html><html lang="en"><head><title>Page</title>
+<link rel="stylesheet" href="{static}/theme.css"><script src="{static}/wide_elements.js"></script>
+<style>body {{ background: {page} }} table, mjx-math {{ display: block; height: 80px; width: {width} }}</style></head>
+<body><article class="bd-article"><div class="cell_output">
+<div class="described" style="overflow-x:auto"><img alt="A wide figure" src="data:," style="background:white;
+display:block;height:80px;width:{width};min-width:{min_width}"></div></div>
+<div class="pst-scrollable-table-container" style="overflow:auto"><table></table></div>
+<mjx-container display="true" style="display:block"><mjx-math></mjx-math></mjx-container>
+<p style="background: white">Text.</p></article></body>"""
+WIDE_ELEMENTS = ".described, .pst-scrollable-table-container, mjx-container"
+
+
+@pytest.fixture
+def open_wide_elements(new_tab, tmp_path):
+    """``open_wide_elements(width, page, min_width)`` opens a page with a figure, a table and a formula on a phone."""
+
+    def opener(width, page="#fff", min_width="500px", **options):
+        path = tmp_path / "page.html"
+        static = (ROOT / "_static").as_uri()
+        path.write_text(
+            WIDE_ELEMENTS_PAGE.format(static=static, width=width, page=page, min_width=min_width), encoding="utf-8"
+        )
+        tab = new_tab(viewport={"width": 390, "height": 900}, **options)
+        tab.goto(path.as_uri())
+        tab.wait_for_function("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))), true")
+        return tab
+
+    return opener
+
+
+def edge_contrasts(tab, box):
+    """Return how much the left and the right edge of an element differ from its middle, in levels of gray."""
+    image = Image.open(BytesIO(box.screenshot())).convert("L")
+    levels = [image.getpixel((x, image.height // 2)) for x in (1, image.width // 2, image.width - 2)]
+    return abs(levels[0] - levels[1]), abs(levels[2] - levels[1])
+
+
+@pytest.mark.parametrize("page", ["#fff", "#121212"])
+def test_wide_elements_have_shadow_where_they_continue(open_wide_elements, page):
+    tab = open_wide_elements("700px", page)
+    boxes = tab.locator(WIDE_ELEMENTS).all()
+    assert len(boxes) == 3 and unmarked_wide_elements(tab) == [] and violations(tab) == []
+    for box in boxes:
+        left, right = edge_contrasts(tab, box)
+        assert left < 5 and right > 50
+        box.focus()
+        box.press("ArrowRight")
+        tab.wait_for_function("box => box.scrollLeft > 20", arg=box.element_handle())
+        box.evaluate("box => { box.scrollLeft = 700; }")
+        tab.wait_for_function("box => box.matches('.more-left:not(.more-right)')", arg=box.element_handle())
+        left, right = edge_contrasts(tab, box)
+        assert left > 50 and right < 5
+
+
+def test_wide_elements_shadow_moves_nothing(open_wide_elements):
+    tops = "[...document.querySelectorAll('article *')].map(e => e.getBoundingClientRect().top)"
+    with_script, without = (open_wide_elements("700px", java_script_enabled=enabled) for enabled in (True, False))
+    assert with_script.evaluate(tops) == without.evaluate(tops)
+    assert with_script.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_narrow_elements_are_no_regions(open_wide_elements):
+    tab = open_wide_elements("300px", min_width="300px")
+    assert tab.locator("[role=region], .more-left, .more-right").count() == 0
+    tab.set_viewport_size({"width": 200, "height": 900})
+    tab.wait_for_function("document.querySelectorAll('[role=region][tabindex=\"0\"].more-right').length === 3")
+    tab.set_viewport_size({"width": 390, "height": 900})
+    tab.wait_for_function("!document.querySelector('[role=region], .more-right')")
+
+
+def test_wide_element_checks_detect_unmarked_elements_and_small_text(open_wide_elements):
+    tab = open_wide_elements("700px", min_width="800px")
+    assert figures_with_small_text(tab) == []
+    tab.add_style_tag(content="img { min-width: 0 !important }")
+    ((alt, size),) = figures_with_small_text(tab)
+    assert alt == "A wide figure" and 3 < size < 5
+    tab.evaluate("document.querySelector('img').style.minWidth = ''")
+    assert len(figures_with_small_text(tab)) == 1
+    for change in (
+        "box.classList.remove('more-right')",
+        "box.removeAttribute('aria-label')",
+        "box.removeAttribute('role')",
+        "box.tabIndex = -1",
+    ):
+        tab = open_wide_elements("700px")
+        tab.evaluate(f"const box = document.querySelector('.described'); {change}")
+        assert len(unmarked_wide_elements(tab)) == 1
 
 
 # The advanced sections, on the chapters that have them and on a minimal page with the same structure.

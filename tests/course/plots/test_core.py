@@ -1,4 +1,7 @@
 import itertools
+import re
+from base64 import b64decode
+from io import BytesIO
 
 import matplotlib
 import numpy as np
@@ -7,8 +10,10 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from tutorial_course import plots
+from tutorial_course.plots.core import COLUMN_WIDTH_PX
 
 
 @pytest.fixture
@@ -56,6 +61,20 @@ def test_with_alt_text_adds_escaped_alt_text():
     figure = plots.with_alt_text(plots.image_grid(torch.rand(1, 3, 8, 8)), 'A square of "noise" & nothing else.')
     assert 'alt="A square of &quot;noise&quot; &amp; nothing else."' in figure._repr_html_()
     assert repr(figure) == 'A square of "noise" & nothing else.'
+
+
+@pytest.mark.parametrize("inches, points", [(8.4, 6), (8.4, 10), (12, 8), (3, 12)])
+def test_figure_shows_smallest_text_with_eight_points_at_its_min_width(inches, points):
+    with plots.style():
+        figure, axis = plots.panels(width=inches, height=2)
+    axis.set_title("a title")
+    axis.text(0.5, 0.5, "a note", fontsize=points)
+    html = plots.with_alt_text(figure, "An empty plot with a note.")._repr_html_()
+    source, min_width = re.search(r"base64,([^\"]+).*min-width:(\d+)px", html).groups()
+    natural_width = Image.open(BytesIO(b64decode(source))).width * 96 / 144
+    smallest = min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text())
+    assert smallest * int(min_width) / natural_width == pytest.approx(8, abs=0.04)
+    assert int(min_width) <= min(COLUMN_WIDTH_PX, 96 * inches)
 
 
 @pytest.mark.parametrize("alt", ["", "figure", "fig 1"])

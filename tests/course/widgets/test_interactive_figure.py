@@ -236,6 +236,16 @@ def test_static_html_frames_have_equal_size():
     assert {decode_image(image).shape for image in images} == {(240, 360, 3)}
 
 
+def test_static_html_keeps_text_of_eight_points_on_narrow_pages():
+    def draw(size):
+        figure = Figure((6, 2))
+        figure.text(0, 0, "a note", fontsize=size)
+        return figure
+
+    frame = interactive_figure(draw, lambda size: f"A note of {size} points.", size=[16, 24]).first
+    assert (frame.width, frame.min_width) == (576, 288) and "min-width:288px" in frame.html()
+
+
 def test_static_html_keeps_line_drawings_small():
     def draw(step):
         figure = Figure(figsize=(4, 3), layout="constrained")
