@@ -142,8 +142,6 @@ def images_script() -> str:
 
 def write_files(folder: Path) -> None:
     """Write the scripts and the style sheet of the exhibits into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for source in SOURCES.glob("*.*s"):
-        shutil.copy(source, folder)
+    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
     (folder / "weights.js").write_text(weights_script(), encoding="utf-8")
     (folder / "images.js").write_text(images_script(), encoding="utf-8")

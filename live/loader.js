@@ -2,7 +2,7 @@
 // The files are classic scripts, because a page that was opened from a folder may load nothing else.
 (() => {
   "use strict";
-  const FILES = ["engine.js", "weights.js", "images.js", "exhibits.js"];
+  const SHARED = ["engine.js", "weights.js", "images.js", "worker.js", "rendering.js", "elements.js", "exhibit.js"];
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   let loading = null;
 
@@ -29,8 +29,9 @@
       button.disabled = true;
       status.textContent = "Loading the network …";
       try {
-        loading ??= Promise.all(FILES.map(load));
+        loading ??= Promise.all(SHARED.map(load));
         await loading;
+        await load(`exhibits/${host.dataset.exhibit}.js`);
         await LiveExhibits.start(host);
         bar.remove();
         // The button had the keyboard focus.
