@@ -57,8 +57,17 @@
     return path;
   }
 
-  // A line chart. Each series is {name, points: [[x, y]], band: [low, high]}; y is logarithmic if `log`.
-  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y: [y0, y1, yTicks], log, series, marker, band }) {
+  // Powers of ten from the smallest to the largest value, for an axis: [first, last, ticks].
+  function powersOfTen(values) {
+    const [from, to] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
+    const powers = Array.from({ length: to - from + 1 }, (_, i) => Number((10 ** (from + i)).toPrecision(1)));
+    return [powers[0], powers.at(-1), powers.filter((_, i) => (to - from - i) % 2 === 0 || powers.length < 6)];
+  }
+
+  // A line chart. `points` are [x, y, whether the dot is hollow], `band` is [low, high]. Without a range `y`, the vertical axis is logarithmic.
+  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y, points, marker, band = [] }) {
+    const log = !y,
+      [y0, y1, yTicks] = y ?? powersOfTen([...band, ...points.map(([, v]) => v)]);
     const W = 260,
       H = 170,
       left = 42,
@@ -70,7 +79,7 @@
     const py = (v) => H - bottom - ((scaleY(Math.min(y1, Math.max(y0, v))) - scaleY(y0)) / (scaleY(y1) - scaleY(y0))) * (H - top - bottom);
     const text = (x, y, content, anchor) => el("svg:text", { x, y, "text-anchor": anchor }, content);
     svg.replaceChildren();
-    if (band)
+    if (band.length)
       svg.append(el("svg:rect", { class: "band", x: left, width: W - left - right, y: py(band[1]), height: py(band[0]) - py(band[1]) }));
     for (const v of yTicks)
       svg.append(
@@ -80,11 +89,9 @@
     for (const v of xTicks) svg.append(text(px(v), H - bottom + 15, String(v), "middle"));
     svg.append(text((left + W - right) / 2, H - 4, xLabel, "middle"));
     if (marker !== undefined) svg.append(el("svg:line", { class: "marker", x1: px(marker), x2: px(marker), y1: top, y2: H - bottom }));
-    series.forEach(({ points }, k) => {
-      svg.append(el("svg:polyline", { class: `line line-${k}`, points: points.map(([x, y]) => `${px(x)},${py(y)}`).join(" ") }));
-      for (const [x, y] of points)
-        svg.append(el("svg:circle", { class: `dot line-${k}`, cx: px(x), cy: py(y), r: x === marker ? 4 : 1.7 }));
-    });
+    svg.append(el("svg:polyline", { class: "line", points: points.map(([x, y]) => `${px(x)},${py(y)}`).join(" ") }));
+    for (const [x, y, hollow] of points)
+      svg.append(el("svg:circle", { class: hollow ? "dot hollow" : "dot", cx: px(x), cy: py(y), r: x === marker ? 4 : 1.7 }));
   }
   const chart = (label) => el("svg:svg", { class: "live-chart", viewBox: "0 0 260 170", role: "img", "aria-label": label });
 

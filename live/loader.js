@@ -3,6 +3,8 @@
 (() => {
   "use strict";
   const SHARED = ["engine.js", "weights.js", "images.js", "worker.js", "rendering.js", "elements.js", "exhibit.js"];
+  // What one exhibit needs in addition: the corrupted images and the images of novel classes.
+  const OWN = { norms: ["unusual.js"] };
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   let loading = null;
 
@@ -21,7 +23,7 @@
       status = document.createElement("span");
     bar.className = "live-start";
     button.type = "button";
-    button.textContent = "Run the network in this page (0.5 MB)";
+    button.textContent = "Run the network in this page (up to 0.5 MB)";
     status.setAttribute("role", "status");
     bar.append(button, status);
     host.append(bar);
@@ -31,7 +33,8 @@
       try {
         loading ??= Promise.all(SHARED.map(load));
         await loading;
-        await load(`exhibits/${host.dataset.exhibit}.js`);
+        const { exhibit } = host.dataset;
+        await Promise.all([...(OWN[exhibit] ?? []), `exhibits/${exhibit}.js`].map(load));
         await LiveExhibits.start(host);
         bar.remove();
         // The button had the keyboard focus.

@@ -65,6 +65,9 @@
 
   const norm = (v) => Math.sqrt(v.reduce((sum, a) => sum + a * a, 0));
   const total = (squares) => Math.sqrt(Object.values(squares).reduce((a, b) => a + b));
+  // [5%, 50%, 95%] of the gradient norms over all layers of the clean images, for an objective.
+  const cleanNorms = (objective) =>
+    DATA.clean.quantiles[objective === "confounding" ? "confounding 0" : objective].map((row) => row.at(-1));
   const largestChannel = (input) =>
     Float64Array.from({ length: AREA }, (_, i) => Math.max(...[0, 1, 2].map((c) => Math.abs(input[i + c * AREA]))));
 
@@ -80,5 +83,6 @@
     precisionAtK,
     upsample,
     largestChannel,
+    cleanNorms,
   });
 })();

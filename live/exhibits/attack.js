@@ -2,8 +2,22 @@
 (() => {
   "use strict";
   const { SIZE } = Live;
-  const { Exhibit, choice, range, digits, percent, drawPixels, drawImage, drawChart, chart, pythonImage, AREA, NAMES, renderSign } =
-    LiveExhibits;
+  const {
+    Exhibit,
+    choice,
+    range,
+    digits,
+    percent,
+    drawPixels,
+    drawImage,
+    drawChart,
+    chart,
+    pythonImage,
+    AREA,
+    NAMES,
+    renderSign,
+    cleanNorms,
+  } = LiveExhibits;
 
   class Attack extends Exhibit {
     constructor(host) {
@@ -23,8 +37,8 @@
       ];
       this.confidence = chart("Confidence along the attack");
       this.norms = chart("Gradient norm of the loss of the prediction along the attack");
-      this.figure("confidence; filled dots: the original prediction", this.confidence);
-      this.figure("gradient norm of the loss of the current prediction", this.norms);
+      this.figure("confidence; where the dots are filled, the original class is predicted", this.confidence);
+      this.figure(`gradient norm of the loss of the current prediction; band: 90% of ${LIVE_DATA.clean.n} clean images`, this.norms);
     }
     // PGD without a random start: the step size is 2.5 ε / 10, as in the library.
     attack(sign, epsilon, pgd) {
@@ -63,19 +77,11 @@
         path = this.points(result);
       const x = pgd ? [0, 10, "step", [0, 2, 4, 6, 8, 10]] : [0, 16, "ε in units of 1/255", [0, 4, 8, 12, 16]],
         marker = pgd ? 10 : this.state.eps;
-      drawChart(this.confidence, { x, y: [0, 1, [0, 0.5, 1]], marker, series: [{ points: path.map(([at, { p }]) => [at, p]) }] });
-      [...this.confidence.querySelectorAll("circle")].forEach((dot, i) => dot.classList.toggle("hollow", path[i][1].P !== label));
-      const norms = path.map(([, point]) => Math.max(point.norm, 1e-6)),
-        from = Math.floor(Math.log10(Math.min(...norms))),
-        to = Math.ceil(Math.log10(Math.max(...norms)));
-      const powers = Array.from({ length: to - from + 1 }, (_, i) => Number((10 ** (from + i)).toPrecision(1)));
-      drawChart(this.norms, {
-        x,
-        y: [powers[0], powers.at(-1), powers.filter((_, i) => (to - i) % 2 === 0 || powers.length < 6)],
-        log: true,
-        marker,
-        series: [{ points: path.map(([at, { norm }]) => [at, norm]) }],
-      });
+      const confidences = path.map(([at, { P, p }]) => [at, p, P !== label]);
+      drawChart(this.confidence, { x, y: [0, 1, [0, 0.5, 1]], marker, points: confidences });
+      const [low, , high] = cleanNorms("loss"),
+        norms = path.map(([at, { norm }]) => [at, Math.max(norm, 1e-6)]);
+      drawChart(this.norms, { x, marker, band: [low, high], points: norms });
     }
     sentence(result) {
       const { label, last } = result,

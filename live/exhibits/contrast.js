@@ -99,7 +99,7 @@
     }
     sentence({ P, p, norm, hits, share }) {
       const where = share
-        ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of as many highest pixels, the saliency map has ${(100 * hits[0]).toFixed(0)}% inside it, the Grad-CAM map ${(100 * hits[1]).toFixed(0)}%.`
+        ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of the same number of pixels with the highest values, ${(100 * hits[0]).toFixed(0)}% are inside it for the saliency map and ${(100 * hits[1]).toFixed(0)}% for the Grad-CAM map.`
         : "The image already shows Q, therefore there is no true difference.";
       return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The gradient norm of the objective is ${digits(norm)}. ${where}`;
     }

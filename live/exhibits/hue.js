@@ -1,7 +1,8 @@
 // The exhibit “hue”: the hue of a sign.
 (() => {
   "use strict";
-  const { Exhibit, choice, range, digits, percent, drawImage, drawChart, chart, pythonImage, NAMES, total, renderSign } = LiveExhibits;
+  const { Exhibit, choice, range, digits, percent, drawImage, drawChart, chart, pythonImage, NAMES, total, renderSign, cleanNorms } =
+    LiveExhibits;
 
   const HUE_OBJECTIVES = [
     ["loss", "loss of the prediction", "gradients.cross_entropy(model(x).argmax(1))"],
@@ -9,8 +10,6 @@
     ["confounding", "confounding label", "gradients.confounding_label_loss()"],
   ];
   const HUE_STEP = 10;
-  const clean = (objective) =>
-    LIVE_DATA.clean.quantiles[objective === "confounding" ? "confounding 0" : objective].map((row) => row.at(-1));
 
   class Hue extends Exhibit {
     constructor(host) {
@@ -22,10 +21,11 @@
       this.image = this.canvas("the sign");
       this.caption = this.figure("", this.image);
       this.confidence = chart("Confidence against the rotation of the hue");
-      this.figure("confidence; the prediction is correct where the dots are filled", this.confidence);
-      this.charts = HUE_OBJECTIVES.map(([, label]) => {
+      this.figure("confidence; where the dots are filled, the class of the unchanged sign is predicted", this.confidence);
+      this.charts = HUE_OBJECTIVES.map(([name, label]) => {
         const svg = chart(`Gradient norm of the ${label} against the rotation of the hue`);
-        this.figure(`gradient norm, ${label}; band: 90% of ${LIVE_DATA.clean.n} clean images`, svg);
+        const edge = name === "loss" ? "; smaller values than a tenth of the band are drawn on the lower edge" : "";
+        this.figure(`gradient norm, ${label}; band: 90% of ${LIVE_DATA.clean.n} clean images${edge}`, svg);
         return svg;
       });
     }
@@ -47,20 +47,12 @@
         { sign, hue } = this.state,
         ticks = [0, 90, 180, 270, 360];
       const common = { x: [0, 360, "rotation of the hue in degrees", ticks], marker: hue };
-      drawChart(this.confidence, { ...common, y: [0, 1, [0, 0.5, 1]], series: [{ points: points.map(([angle, { p }]) => [angle, p]) }] });
-      [...this.confidence.querySelectorAll("circle")].forEach((dot, i) => dot.classList.toggle("hollow", NAMES[points[i][1].P] !== sign));
+      const confidences = points.map(([angle, { P, p }]) => [angle, p, NAMES[P] !== sign]);
+      drawChart(this.confidence, { ...common, y: [0, 1, [0, 0.5, 1]], points: confidences });
       HUE_OBJECTIVES.forEach(([name], k) => {
-        const [low, , high] = clean(name),
-          all = [low, high, ...points.map(([, { norms }]) => Math.max(norms[k], low / 10))];
-        const [from, to] = [Math.floor(Math.log10(Math.min(...all))), Math.ceil(Math.log10(Math.max(...all)))];
-        const powers = Array.from({ length: to - from + 1 }, (_, i) => Number((10 ** (from + i)).toPrecision(1)));
-        drawChart(this.charts[k], {
-          ...common,
-          log: true,
-          y: [powers[0], powers.at(-1), powers],
-          band: [low, high],
-          series: [{ points: points.map(([angle, { norms }]) => [angle, norms[k]]) }],
-        });
+        const [low, , high] = cleanNorms(name);
+        const norms = points.map(([angle, { norms }]) => [angle, Math.max(norms[k], low / 10)]);
+        drawChart(this.charts[k], { ...common, band: [low, high], points: norms });
       });
     }
     draw({ image, P, p }) {
@@ -73,7 +65,7 @@
     sentence({ P, p, norms }) {
       const { sign, hue } = this.state;
       const verdict = (k) => {
-        const [low, , high] = clean(HUE_OBJECTIVES[k][0]);
+        const [low, , high] = cleanNorms(HUE_OBJECTIVES[k][0]);
         return norms[k] > high
           ? "above the band of clean images"
           : norms[k] < low
@@ -81,8 +73,8 @@
             : "inside the band of clean images";
       };
       const list = HUE_OBJECTIVES.map(([, label], k) => `${label} ${digits(norms[k])}, ${verdict(k)}`).join("; ");
-      const truth = NAMES[P] === sign ? "which is correct" : `but the sign is ${sign}`;
-      return `With a rotation of ${hue} degrees the network predicts ${NAMES[P]}, ${truth}, with a confidence of ${percent(p)}. The gradient norms are: ${list}.`;
+      const truth = NAMES[P] === sign ? ", the class of the unchanged sign," : ` instead of ${sign}`;
+      return `With a rotation of ${hue} degrees the network predicts ${NAMES[P]}${truth} with a confidence of ${percent(p)}. The gradient norms are: ${list}.`;
     }
     numbers({ p, norms }) {
       return [p, ...norms];

@@ -246,7 +246,7 @@
     }
     draw({ x, P, p, input, change, steps, names, others }) {
       drawImage(this.canvasBox, x);
-      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}. Paint on it.`;
+      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}. Paint on the image with the mouse, a finger, or the arrow keys and Space.`;
       drawMagnitude(this.saliency, largestChannel(input));
       const cells = change ? [change.of, digits(change.predicted), digits(change.actual)] : ["nothing yet", "", ""];
       this.changeTable.replaceChildren(el("tr", {}, ...cells.map((cell) => el("td", {}, cell))));

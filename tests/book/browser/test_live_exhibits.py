@@ -121,6 +121,7 @@ def test_exhibit_loads_own_files_when_button_is_pressed_and_figure_prints(new_ta
     assert all(url.startswith((folder, "blob:", "data:", "about:")) for url in requests)
     assert folder + "_static/live/weights.js" in requests
     assert [url for url in requests if "/exhibits/" in url] == [folder + "_static/live/exhibits/contrast.js"]
+    assert folder + "_static/live/unusual.js" not in requests
     assert not tab.get_by_text("Figure contrast.").is_visible() and tab.get_by_text("Figure paint.").is_visible()
     tab.emulate_media(media="print")
     assert tab.get_by_text("Figure contrast.").is_visible() and not tab.locator(".live-panel").is_visible()
@@ -159,7 +160,7 @@ def test_figure_stays_without_javascript_and_without_files(new_tab, address, liv
 
 def test_stored_images_equal_rendered_ones(new_tab, address):
     tab = new_tab()
-    start(tab, address, "contrast")
+    start(tab, address, "norms")
     signs, hues = [*data.SIGNS, *live_files.NOVEL, "stop", "priority"], [0] * 19 + [80, 250]
     script = "input => JSON.stringify(JSON.parse(input).map(one => [...LiveExhibits.renderSign(...one)]))"
     ours = torch.tensor(json.loads(tab.evaluate(script, json.dumps(list(zip(signs, hues))))))
@@ -188,8 +189,8 @@ def test_hostile_links_are_refused(new_tab, address):
     dialogs = []
     tab.on("dialog", lambda dialog: dialogs.append(dialog) or dialog.dismiss())
     assert refused(start(tab, address, "contrast&contrast=1"))
-    for name in EXHIBITS:
-        tab.add_script_tag(url=address.replace("page.html", f"_static/live/exhibits/{name}.js"))
+    for file in ("unusual", *(f"exhibits/{name}" for name in EXHIBITS)):
+        tab.add_script_tag(url=address.replace("page.html", f"_static/live/{file}.js"))
     # The exhibits of the same page, with other links.
     script = """hash => { location.hash = hash; const host = document.createElement("div");
       host.dataset.exhibit = /live=([a-z]+)/.exec(hash)[1];

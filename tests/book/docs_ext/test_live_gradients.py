@@ -52,7 +52,8 @@ def test_book_without_exhibit_contains_no_files_of_exhibits(build):
 
 
 def test_files_of_exhibits_are_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr(live_files, "images_script", lambda: "")
+    for script in ("images_script", "unusual_script"):
+        monkeypatch.setattr(live_files, script, lambda: "")
     live_files.write_files(tmp_path / "live")
     loader = (tmp_path / "live" / "loader.js").read_text(encoding="utf-8")
     names = {path.relative_to(tmp_path / "live").as_posix() for path in (tmp_path / "live").rglob("*.*")}
