@@ -124,26 +124,30 @@ def weights_script() -> str:
 
 
 def images_script() -> str:
-    """Return the script with the images, the masks and the distribution of the norms on clean images."""
+    """Return the script with the known signs, the masks and the distribution of the norms on clean images."""
     content = {
         "signs": list(data.SIGNS),
-        "novel": list(NOVEL),
         "gain": scene().camera_gain[0].tolist(),
         "bounds": UNCLIPPED,
         "seed": SCENE_SEED,
         "shifts": list(LOGIT_SHIFTS),
-        "images": {name: split_hue(name) for name in data.SIGNS + NOVEL},
-        "corrupted": corrupted_images(),
+        "images": {name: split_hue(name) for name in data.SIGNS},
         "masks": difference_masks(),
         "clean": clean_distribution(),
     }
     return f"globalThis.LIVE_DATA = {json.dumps(content)};\n"
 
 
+def unusual_script() -> str:
+    """Return the script that adds the corrupted images and the images of novel classes, which one exhibit shows."""
+    novel = {name: split_hue(name) for name in NOVEL}
+    added = json.dumps({"novel": list(NOVEL), "corrupted": corrupted_images()})
+    return f"Object.assign(LIVE_DATA, {added});\nObject.assign(LIVE_DATA.images, {json.dumps(novel)});\n"
+
+
 def write_files(folder: Path) -> None:
     """Write the scripts and the style sheet of the exhibits into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for source in SOURCES.glob("*.*s"):
-        shutil.copy(source, folder)
+    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
     (folder / "weights.js").write_text(weights_script(), encoding="utf-8")
     (folder / "images.js").write_text(images_script(), encoding="utf-8")
+    (folder / "unusual.js").write_text(unusual_script(), encoding="utf-8")

@@ -1,22 +1,27 @@
 """Provide the live exhibits: figures in which the sign classifier and its gradients run in the browser.
 
-A live exhibit is ``<div class="live" data-exhibit="hue">`` around a figure that Python has drawn. Such a page gets the
-style sheet and the small script ``live/loader.js``, which adds a button. Everything else is loaded when a reader
-presses it, as classic scripts, because a page that was opened from a folder may load nothing else. Without JavaScript,
-in print and in the PDF the figure remains.
+A live exhibit is ``<div class="live" data-exhibit="hue">`` around a figure that Python has drawn. In a chapter it is
+``<div class="live live-below" data-exhibit="hue">`` below a figure, around one sentence with a link to the playground,
+which is all that JupyterLab and Colab show. A page with an exhibit gets the style sheet and the small script
+``live/loader.js``, which adds a button. Everything else is loaded when a reader presses it, as classic scripts, because
+a page that was opened from a folder may load nothing else. Without JavaScript the figure remains. In print and in the
+PDF, the figure remains without the button and without the sentence.
 
 All files are written into the folder ``_static/live`` of the built book. They are not in the folder ``_static`` of the
 sources, because Jupyter Book links every script in that folder into every page.
 """
 
+import re
 from pathlib import Path
 
 from docutils import nodes
 
+EXHIBIT = re.compile(r'<div class="live(?: live-below)?" data-exhibit="[a-z]+">')
+
 
 def find_exhibits(app, doctree):
     """Store whether a page has live exhibits."""
-    if any('class="live"' in raw.astext() for raw in doctree.findall(nodes.raw)):
+    if any(EXHIBIT.search(raw.astext()) for raw in doctree.findall(nodes.raw)):
         app.env.metadata[app.env.docname]["live"] = True
 
 

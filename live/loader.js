@@ -2,7 +2,9 @@
 // The files are classic scripts, because a page that was opened from a folder may load nothing else.
 (() => {
   "use strict";
-  const FILES = ["engine.js", "weights.js", "images.js", "exhibits.js"];
+  const SHARED = ["engine.js", "weights.js", "images.js", "worker.js", "rendering.js", "elements.js", "exhibit.js"];
+  // What one exhibit needs in addition: the corrupted images and the images of novel classes.
+  const OWN = { norms: ["unusual.js"] };
   const folder = document.currentScript.src.replace(/[^/]*$/, "");
   let loading = null;
 
@@ -21,7 +23,7 @@
       status = document.createElement("span");
     bar.className = "live-start";
     button.type = "button";
-    button.textContent = "Run the network in this page (0.5 MB)";
+    button.textContent = "Run the network in this page (up to 0.5 MB)";
     status.setAttribute("role", "status");
     bar.append(button, status);
     host.append(bar);
@@ -29,8 +31,10 @@
       button.disabled = true;
       status.textContent = "Loading the network …";
       try {
-        loading ??= Promise.all(FILES.map(load));
+        loading ??= Promise.all(SHARED.map(load));
         await loading;
+        const { exhibit } = host.dataset;
+        await Promise.all([...(OWN[exhibit] ?? []), `exhibits/${exhibit}.js`].map(load));
         await LiveExhibits.start(host);
         bar.remove();
         // The button had the keyboard focus.

@@ -27,7 +27,7 @@ NAME = "gradients.pdf"
 # Buttons, scripts and elements for the screen only; plotting code, which is in the notebooks.
 EXCLUDED_SELECTORS = (
     "script, button, .headerlink, .explore .sliders, .explore .spoken, .quiz .score, details.hide.above-input, "
-    "summary .collapsed, .toctree-wrapper, .tag_setup, .section-notebook"
+    "summary .collapsed, .toctree-wrapper, .tag_setup, .section-notebook, .live-below"
 )
 # A4 without its margins, at this scale, is as wide as a page on a screen: a hundred characters of code, five columns of
 # the method map.

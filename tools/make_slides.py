@@ -104,10 +104,10 @@ def inline(markdown):
 
 
 def paragraphs(text):
-    """Return the paragraphs of a text, without collapsed parts and without the reading time of a section."""
+    """Return the paragraphs of a text, without collapsed parts, live exhibits and the reading time of a section."""
     return [
         part.strip()
-        for part in re.split(r"\n\s*\n", re.sub(r"<details>.*?</details>", "", text, flags=re.S))
+        for part in re.split(r"\n\s*\n", re.sub(r"<(details|div)\b.*?</\1>", "", text, flags=re.S))
         if part.strip() and not READING_TIME.fullmatch(part.strip())
     ]
 

@@ -66,6 +66,8 @@ def address(live_folder):
     page = live_folder.parents[1] / "page.html"
     hosts = "".join(f'<div class="live" data-exhibit="{name}"><p>Figure {name}.</p></div>' for name in EXHIBITS)
     page.write_text(PAGE.format(hosts), encoding="utf-8")
+    below = '<p>Figure hue.</p><div class="live live-below" data-exhibit="hue"><p>The sentence.</p></div>'
+    page.with_name("below.html").write_text(PAGE.format(below), encoding="utf-8")
     return page.as_uri()
 
 
@@ -118,10 +120,28 @@ def test_exhibit_loads_own_files_when_button_is_pressed_and_figure_prints(new_ta
     start(tab, address, "contrast")
     assert all(url.startswith((folder, "blob:", "data:", "about:")) for url in requests)
     assert folder + "_static/live/weights.js" in requests
+    assert [url for url in requests if "/exhibits/" in url] == [folder + "_static/live/exhibits/contrast.js"]
+    assert folder + "_static/live/unusual.js" not in requests
     assert not tab.get_by_text("Figure contrast.").is_visible() and tab.get_by_text("Figure paint.").is_visible()
     tab.emulate_media(media="print")
     assert tab.get_by_text("Figure contrast.").is_visible() and not tab.locator(".live-panel").is_visible()
     assert errors == []
+
+
+def test_exhibit_below_figure_keeps_figure_and_is_not_printed(new_tab, address):
+    tab = new_tab()
+    below = address.replace("page.html", "below.html")
+    host = start(tab, below, "hue&hue=60")
+    assert not refused(host) and tab.get_by_text("The sentence.").is_visible()
+    assert tab.get_by_text("Figure hue.").is_visible() and host.get_by_role("button").first.is_visible()
+    tab.emulate_media(media="print")
+    assert tab.get_by_text("Figure hue.").is_visible() and tab.locator("main").inner_text().split("\n\n") == [
+        "Exhibits",
+        "Figure hue.",
+    ]
+    tab = new_tab(java_script_enabled=False)
+    tab.goto(below)
+    assert tab.get_by_text("The sentence.").is_visible() and tab.get_by_role("button").count() == 0
 
 
 def test_figure_stays_without_javascript_and_without_files(new_tab, address, live_folder, tmp_path):
@@ -140,7 +160,7 @@ def test_figure_stays_without_javascript_and_without_files(new_tab, address, liv
 
 def test_stored_images_equal_rendered_ones(new_tab, address):
     tab = new_tab()
-    start(tab, address, "contrast")
+    start(tab, address, "norms")
     signs, hues = [*data.SIGNS, *live_files.NOVEL, "stop", "priority"], [0] * 19 + [80, 250]
     script = "input => JSON.stringify(JSON.parse(input).map(one => [...LiveExhibits.renderSign(...one)]))"
     ours = torch.tensor(json.loads(tab.evaluate(script, json.dumps(list(zip(signs, hues))))))
@@ -169,6 +189,8 @@ def test_hostile_links_are_refused(new_tab, address):
     dialogs = []
     tab.on("dialog", lambda dialog: dialogs.append(dialog) or dialog.dismiss())
     assert refused(start(tab, address, "contrast&contrast=1"))
+    for file in ("unusual", *(f"exhibits/{name}" for name in EXHIBITS)):
+        tab.add_script_tag(url=address.replace("page.html", f"_static/live/{file}.js"))
     # The exhibits of the same page, with other links.
     script = """hash => { location.hash = hash; const host = document.createElement("div");
       host.dataset.exhibit = /live=([a-z]+)/.exec(hash)[1];

@@ -1,13 +1,20 @@
 """Tests of the live exhibits in a book of two pages: only the page with an exhibit loads anything."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.cmd.build import build_main
 
 from docs_ext import live_files
 
+ROOT = Path(__file__).parents[3]
 CONF = "extensions = ['docs_ext.live_gradients', 'myst_parser']\n"
 FIGURE = '<div class="live" data-exhibit="hue">\n\nThe *figure*.\n\n</div>\n'
+BELOW = FIGURE.replace('"live"', '"live live-below"')
+EXHIBITS = sorted(path.stem for path in (ROOT / "live" / "exhibits").iterdir())
 PLAIN = '# Plain\n\nNo exhibit, only `class="live"`.\n'
 
 
@@ -27,12 +34,13 @@ def build(tmp_path, monkeypatch):
     return build_book
 
 
-def test_only_page_with_exhibit_links_loader(build):
-    html, written = build(FIGURE)
+@pytest.mark.parametrize("exhibit", [FIGURE, BELOW], ids=["around a figure", "below a figure"])
+def test_only_page_with_exhibit_links_loader(build, exhibit):
+    html, written = build(exhibit)
     page, plain = ((html / f"{name}.html").read_text(encoding="utf-8") for name in ("index", "plain"))
     assert page.count("live/loader.js") == 1 and page.count("live/live.css") == 1
     assert "_static/live" not in plain
-    assert all(name not in page for name in ("weights.js", "images.js", "engine.js", "exhibits.js"))
+    assert all(name not in page for name in ("weights.js", "images.js", "engine.js", "exhibits/"))
     assert written == [html / "_static" / "live"]
     figure = BeautifulSoup(page, "html.parser").select_one("div.live[data-exhibit=hue] > p")
     assert figure.get_text() == "The figure."
@@ -44,7 +52,30 @@ def test_book_without_exhibit_contains_no_files_of_exhibits(build):
 
 
 def test_files_of_exhibits_are_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr(live_files, "images_script", lambda: "")
+    for script in ("images_script", "unusual_script"):
+        monkeypatch.setattr(live_files, script, lambda: "")
     live_files.write_files(tmp_path / "live")
-    names = {path.name for path in (tmp_path / "live").iterdir()}
-    assert names == {"engine.js", "exhibits.js", "images.js", "live.css", "loader.js", "weights.js"}
+    loader = (tmp_path / "live" / "loader.js").read_text(encoding="utf-8")
+    names = {path.relative_to(tmp_path / "live").as_posix() for path in (tmp_path / "live").rglob("*.*")}
+    shared = re.findall(r'"([a-z]+\.js)"', loader)
+    assert names == {"live.css", "loader.js", *shared, *(f"exhibits/{name}.js" for name in EXHIBITS)}
+
+
+def exhibits_of(text):
+    return re.findall(r'^<div class="live(?: live-below)?" data-exhibit="([a-z]+)">$', text, re.M)
+
+
+def test_chapters_and_playground_contain_every_exhibit_once():
+    playground = (ROOT / "chapters" / "playground.md").read_text(encoding="utf-8")
+    assert sorted(exhibits_of(playground)) == EXHIBITS
+    in_chapters = []
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+        for cell in filter(exhibits_of, cells):
+            # JupyterLab and Colab show one sentence, which links the same exhibit in the playground.
+            (name,) = exhibits_of(cell)
+            sentence = re.fullmatch(r"<div [^>]+>\n\n(.+)\n\n</div>", cell)[1]
+            assert re.findall(r"\]\((.*?)\)", sentence) == [f"playground.md#playground-{name}"]
+            assert f'<a id="playground-{name}"></a>\n##' in playground and 'class="live live-below"' in cell
+            in_chapters.append(name)
+    assert sorted(in_chapters) == EXHIBITS

@@ -24,7 +24,8 @@ FIRST = """<section id="first"><h1>First page<a class="headerlink" href="#first"
 <a href="nowhere.html">a page that is not printed</a>
 and <a href="https://example.org/x">another host</a>.</p>
 <details class="hide above-input"><summary>Show code</summary><pre>drawing_code()</pre></details>
-<details><summary>Hint</summary><p>The text of the hint.</p></details><script>let secret = 1</script></section>"""
+<details><summary>Hint</summary><p>The text of the hint.</p></details><script>let secret = 1</script>
+<div class="live live-below" data-exhibit="hue"><p>In your browser, turn a slider.</p></div></section>"""
 SECOND = """<section id="first"><h1><span class="section-number">1. </span>Second page</h1>
 <section id="one"><h2>1.1 A section<a class="headerlink" href="#one">#</a></h2>
 <p>A formula <span class="math">\\(\\frac{{a}}{{b}}\\)</span>.</p>

@@ -91,6 +91,7 @@ def test_section_slides_move_further_text_to_notes():
         markdown(f"{reading_time}\n\nOpening.\n\n**Predict:** what?\n\nExplained later."),
         markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
+    cells.append(markdown('<div class="live live-below" data-exhibit="hue">\n\nIn your browser.\n\n</div>'))
     cells.append(markdown("**Exercise 1.1 (8 minutes).** Write it."))
     opening, exercise = make_slides.section_slides(
         notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}

@@ -1,0 +1,89 @@
+// The exhibit “hue”: the hue of a sign.
+(() => {
+  "use strict";
+  const { Exhibit, choice, range, digits, percent, drawImage, drawChart, chart, pythonImage, NAMES, total, renderSign, cleanNorms } =
+    LiveExhibits;
+
+  const HUE_OBJECTIVES = [
+    ["loss", "loss of the prediction", "gradients.cross_entropy(model(x).argmax(1))"],
+    ["uniform", "divergence from uniform", "gradients.kl_from_uniform()"],
+    ["confounding", "confounding label", "gradients.confounding_label_loss()"],
+  ];
+  const HUE_STEP = 10;
+
+  class Hue extends Exhibit {
+    constructor(host) {
+      super(host, "hue", { sign: choice(NAMES), hue: range(0, 360, HUE_STEP, 0) });
+    }
+    build() {
+      this.add("sign", "sign");
+      this.add("hue", "rotation of the hue", (v) => `${v}°`);
+      this.image = this.canvas("the sign");
+      this.caption = this.figure("", this.image);
+      this.confidence = chart("Confidence against the rotation of the hue");
+      this.figure("confidence; where the dots are filled, the class of the unchanged sign is predicted", this.confidence);
+      this.charts = HUE_OBJECTIVES.map(([name, label]) => {
+        const svg = chart(`Gradient norm of the ${label} against the rotation of the hue`);
+        const edge = name === "loss" ? "; smaller values than a tenth of the band are drawn on the lower edge" : "";
+        this.figure(`gradient norm, ${label}; band: 90% of ${LIVE_DATA.clean.n} clean images${edge}`, svg);
+        return svg;
+      });
+    }
+    async at(sign, angle) {
+      const image = renderSign(sign, angle),
+        objectives = HUE_OBJECTIVES.map(([name]) => [name, {}]);
+      const { P, p, results } = await this.engine.call("run", { image, objectives });
+      return { image, P, p: p[P], norms: results.map(({ squares }) => total(squares)) };
+    }
+    async compute() {
+      const { sign, hue } = this.state,
+        { curve } = this,
+        result = await this.at(sign, hue);
+      curve.set(hue, result);
+      return result;
+    }
+    drawCurves() {
+      const points = [...this.curve].sort(([a], [b]) => a - b),
+        { sign, hue } = this.state,
+        ticks = [0, 90, 180, 270, 360];
+      const common = { x: [0, 360, "rotation of the hue in degrees", ticks], marker: hue };
+      const confidences = points.map(([angle, { P, p }]) => [angle, p, NAMES[P] !== sign]);
+      drawChart(this.confidence, { ...common, y: [0, 1, [0, 0.5, 1]], points: confidences });
+      HUE_OBJECTIVES.forEach(([name], k) => {
+        const [low, , high] = cleanNorms(name);
+        const norms = points.map(([angle, { norms }]) => [angle, Math.max(norms[k], low / 10)]);
+        drawChart(this.charts[k], { ...common, band: [low, high], points: norms });
+      });
+    }
+    draw({ image, P, p }) {
+      drawImage(this.image, image);
+      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}`;
+      this.drawCurves();
+      const angles = Array.from({ length: 360 / HUE_STEP + 1 }, (_, k) => HUE_STEP * k);
+      this.fillCurve(angles, (angle) => this.at(this.state.sign, angle));
+    }
+    sentence({ P, p, norms }) {
+      const { sign, hue } = this.state;
+      const verdict = (k) => {
+        const [low, , high] = cleanNorms(HUE_OBJECTIVES[k][0]);
+        return norms[k] > high
+          ? "above the band of clean images"
+          : norms[k] < low
+            ? "below the band of clean images"
+            : "inside the band of clean images";
+      };
+      const list = HUE_OBJECTIVES.map(([, label], k) => `${label} ${digits(norms[k])}, ${verdict(k)}`).join("; ");
+      const truth = NAMES[P] === sign ? ", the class of the unchanged sign," : ` instead of ${sign}`;
+      return `With a rotation of ${hue} degrees the network predicts ${NAMES[P]}${truth} with a confidence of ${percent(p)}. The gradient norms are: ${list}.`;
+    }
+    numbers({ p, norms }) {
+      return [p, ...norms];
+    }
+    python() {
+      const list = HUE_OBJECTIVES.map(([, , code]) => code).join(", ");
+      return `${pythonImage(this.state.sign, this.state.hue)}print(model(x).softmax(1).max().item())\nfor J in (${list}):\n    print(gradients.per_sample_gradient_norms(model, x, J).norm().item())`;
+    }
+  }
+
+  LiveExhibits.hue = Hue;
+})();
