@@ -96,7 +96,7 @@ class FigureWithAltText:
         )
         width = round(96 * self.figure.get_figwidth())
         source = b64encode(stream.getvalue()).decode()
-        # On a phone a wide figure with text scrolls; if it shrank to the width of the screen, its text would be too small.
+        # On a phone a wide figure with text scrolls; if it shrank to the width of the screen, the text would be small.
         has_text = any(text.get_text() for text in self.figure.findobj(Text))
         size = f"width:{width}px;min-width:{round(0.72 * width * has_text)}px;max-width:100%;height:auto"
         image = (
