@@ -96,9 +96,8 @@ class FigureWithAltText:
         )
         width = round(96 * self.figure.get_figwidth())
         source = b64encode(stream.getvalue()).decode()
-        # On a phone a wide figure with text scrolls; if it shrank to the width of the screen, the text would be small.
-        has_text = any(text.get_text() for text in self.figure.findobj(Text))
-        size = f"width:{width}px;min-width:{round(0.72 * width * has_text)}px;max-width:100%;height:auto"
+        # On a phone a wide figure scrolls; if it shrank to the width of the screen, its text would be too small.
+        size = f"width:{width}px;min-width:{round(0.72 * width)}px;max-width:100%;height:auto"
         image = (
             f'<img src="data:image/webp;base64,{source}" alt="{escape(self.alt)}" '
             f'style="{size};background:white;border-radius:6px">'
