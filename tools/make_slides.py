@@ -28,7 +28,7 @@ MAX_WORDS = 70
 IMAGE = re.compile(r'<img src="(data:[^"]+)" alt="([^"]+)"')
 LINK = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.S)
 LIST = re.compile(r"\d+\. |[-*] ")
-READING_TIME = re.compile(r"\*(?:About|This section takes about) \d+ minutes[^*]*\*")
+READING_TIME = re.compile(r"\*(This section takes a|A)bout \d+ minutes\b[^*]*\*")
 ASIDE = re.compile(r"\*\*(Predict|How to read|Exercise)|<details|[|#>]|\d+\. |[-*] ")
 REVEAL = ["dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE"]
 # {package: (folder in the package, files, folder beside the decks)}

@@ -235,6 +235,16 @@ def assert_table_lists_claims(markdown, claim_list):
             assert all(part in line for part in claim.differs)
 
 
+def test_claims_table_lists_many_intervals_below_the_table():
+    table, _, folded = str(show(3, **placeholder_values(3))).partition("\n\n")
+    for claim, line in zip(claims.load_claims(3), table.splitlines()[2:], strict=True):
+        intervals = [*claim.intervals.leads, *claim.intervals.over_control] if claim.intervals else []
+        many = len(intervals) > 6
+        assert ("folded table" in line) == many and (claim.evidence_text in line) == (not many)
+        assert all(f"| {interval} |" in folded for interval in intervals) or not many
+    assert folded.count("| for the verdict |") > 20
+
+
 def test_claims_table_without_chapter_counts_and_groups_by_chapter():
     counts, *chapters = re.split(r"(?m)^<details><summary><strong>Chapter ", str(show(**placeholder_values())))
     assert len(chapters) == len(CHAPTERS)

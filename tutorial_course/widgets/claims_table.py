@@ -15,9 +15,9 @@ def claims_table(
     """Return the table of claims of a chapter or of the whole course.
 
     It shows what papers claim, what we measured, and a verdict. It has two columns, narrow enough for a phone; below it
-    the settings of the papers and ours are folded. The table of the whole course begins with the number of claims of
-    each verdict, and has a folded table per chapter. Measured figures are looked up in the stored results; a claim
-    without a measurement is shown as open.
+    the intervals of claims with many comparisons, the settings of the papers and ours are folded. The table of the
+    whole course begins with the number of claims of each verdict, and has a folded table per chapter. Measured figures
+    are looked up in the stored results; a claim without a measurement is shown as open.
 
     Args:
         chapter: number of the chapter; None shows all chapters.
@@ -66,9 +66,15 @@ def _table(rows: list[Claim], measured: dict[str, Any], with_section: bool) -> s
         "|---|---|",
         *(f"| {_published_cell(claim, with_section)} | {_measured_cell(claim, measured)} |" for claim in rows),
     ]
-    settings = [_settings(claim) for claim in rows if claim.paper]
-    folded = "<details><summary><strong>The settings of the papers and ours</strong></summary>\n\n{}\n\n</details>"
-    return "\n".join(lines) + ("\n\n" + folded.format("\n\n".join(settings)) if settings else "")
+    parts = ["\n".join(lines)]
+    for title, texts in (
+        ("The intervals of verdicts with many comparisons", [_intervals(c) for c in rows if _has_many_intervals(c)]),
+        ("The settings of the papers and ours", [_settings(claim) for claim in rows if claim.paper]),
+    ):
+        if texts:
+            folded = "\n\n".join(texts)
+            parts.append(f"<details><summary><strong>{title}</strong></summary>\n\n{folded}\n\n</details>")
+    return "\n\n".join(parts)
 
 
 def _counts(rows: list[Claim], chapters: list[int]) -> str:
@@ -109,8 +115,27 @@ def _measured_cell(claim: Claim, measured: dict[str, Any]) -> str:
     """The verdict on a claim, and what we measured."""
     values = {name: value for name, value in measured.items() if name in claim.live_names}
     verdict = f"**{_cell(claim.verdict_text)}**" + f": {_cell(claim.note)}" * bool(claim.note)
-    texts = [*claim.measured_sentences(**values), claim.evidence_text]
+    many = "the intervals are in the folded table below" if _has_many_intervals(claim) else ""
+    texts = [*claim.measured_sentences(**values), many or claim.evidence_text]
     return "<br>".join([verdict, *(f"· {_cell(text)}" for text in texts if text)])
+
+
+def _has_many_intervals(claim: Claim) -> bool:
+    """Whether the intervals of a claim would make a cell of the table hard to read."""
+    return claim.intervals is not None and len([*claim.intervals.leads, *claim.intervals.over_control]) > 6
+
+
+def _intervals(claim: Claim) -> str:
+    """The differences from which a verdict follows, one per row."""
+    groups = {"for the verdict": claim.intervals.leads, "from the control": claim.intervals.over_control}
+    lines = [
+        f"*{_cell(claim.claim)}* (margin {claim.intervals.margin:g})",
+        "",
+        "| difference | value and 95% confidence interval |",
+        "|---|---|",
+        *(f"| {name} | {lead} |" for name, leads in groups.items() for lead in leads),
+    ]
+    return "\n".join(lines)
 
 
 def _settings(claim: Claim) -> str:
