@@ -145,7 +145,7 @@ def add_links(app, doctree):
         label = next(filter(None, map(LABEL.fullmatch, section["ids"])), None)
         line = next((part for part in section.children if part.astext().startswith("This section takes about")), None)
         if label and line and execution_stats.is_chapter(app.env.docname):
-            link = f'<a href="{FOLDER}/{label[1]}.{label[2]}.ipynb" download>Download this section as a notebook.</a>'
+            link = f'<a href="{FOLDER}/{label[1]}.{label[2]}.ipynb" download>Notebook of this section</a>'
             line += nodes.raw("", f'<span class="section-notebook"> {link}</span>', format="html")
 
 

@@ -11,10 +11,14 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 # It is replaced by `make set-repo-url`; until then the pages have no buttons.
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 SETTING = re.compile(r"^repository:\n  url: (\S+)\n  branch: (\S+)$", re.M)
 CHAPTER_TABLE = re.compile(r"(?m)^\| \| chapter \|.*\n(?:\|.*\n)+")
+# The name of the issue form for errors, of which the name of its file is made.
+ERROR_FORM = "Error in the course"
 BUTTONS = ("repository_url", "launch_buttons", "use_repository_button", "use_edit_page_button", "use_issues_button")
 
 SETUP_CELL = """\
@@ -98,6 +102,15 @@ def set_url(root, url):
     write_readme_links(root)
 
 
+def link_error_form(app, doctree, docname):
+    """Link the name of the form for errors to the form, if the project is on GitHub."""
+    url = app.config.html_theme_options.get("repository_url", "")
+    for name in list(doctree.findall(nodes.emphasis)) if url.startswith("https://github.com/") else []:
+        if name.astext() == ERROR_FORM:
+            address = f"{url}/issues/new?template={ERROR_FORM.lower().replace(' ', '-')}.yml"
+            name.replace_self(nodes.reference("", "", name.deepcopy(), refuri=address))
+
+
 def remove_buttons(app, config):
     """Remove the buttons that would lead nowhere: all without an address, and the edit button of a released book."""
     options = dict(config.html_theme_options)
@@ -110,6 +123,7 @@ def remove_buttons(app, config):
 def setup(app):
     """Register the extension."""
     app.connect("config-inited", remove_buttons)
+    app.connect("doctree-resolved", link_error_form)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

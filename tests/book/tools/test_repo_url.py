@@ -1,12 +1,17 @@
 """Tests that buttons and setup cells follow the address of the repository and the tag of a release."""
 
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
 
 from tools import repo_url
 
+ROOT = Path(__file__).parents[3]
 ADDRESS = "https://github.com/owner/project"
 README = """Text.
 
@@ -122,3 +127,26 @@ def test_remove_buttons_removes_all_without_an_address():
 def test_remove_buttons_removes_edit_button_of_a_release():
     left = buttons(repository_url=ADDRESS, repository_branch="v1.2.0")
     assert "use_edit_page_button" not in left and "launch_buttons" in left
+
+
+def error_form_links(**options):
+    """Return the addresses to which a page links that names the form for errors."""
+    doctree = publish_doctree("Use the form *Error in the course*, *please*.")
+    app = SimpleNamespace(config=SimpleNamespace(html_theme_options=options))
+    repo_url.link_error_form(app, doctree, "chapters/questions")
+    assert doctree.astext() == "Use the form Error in the course, please."
+    return [link["refuri"] for link in doctree.findall(nodes.reference)]
+
+
+def test_error_form_is_linked_if_the_project_is_on_github():
+    form = "error-in-the-course.yml"
+    assert error_form_links(repository_url=ADDRESS) == [f"{ADDRESS}/issues/new?template={form}"]
+    assert error_form_links() == error_form_links(repository_url="https://gitlab.com/group/project") == []
+    text = (ROOT / ".github" / "ISSUE_TEMPLATE" / form).read_text(encoding="utf-8")
+    assert text.startswith(f"name: {repo_url.ERROR_FORM}\n")
+    assert f"the form *{repo_url.ERROR_FORM}*" in (ROOT / "chapters" / "questions.md").read_text(encoding="utf-8")
+
+
+def test_every_question_has_an_address_of_its_own():
+    text = (ROOT / "chapters" / "questions.md").read_text(encoding="utf-8")
+    assert text.count("\n### ") == len(re.findall(r"\n\([a-z-]+\)=\n### ", text)) > 12
