@@ -56,6 +56,7 @@ N_RESAMPLES = 1_000  # bootstrap samples of an interval
 NETWORKS = {
     "signs, shipped": (("signs",), "signs", None, 10_000, 12),
     "photographs, 0": (("photographs", "live"), "cifar10", 0, 10_000, 12),
+    "photographs, long training, 0": (("photographs", "live"), "cifar10", 0, 10_000, 24),
     "signs, short training, 0": (("signs",), "signs", 0, 2_000, 4),
     "signs, short training, 1": (("signs",), "signs", 1, 2_000, 4),
     "signs, short training, 2": (("signs",), "signs", 2, 2_000, 4),
@@ -76,7 +77,7 @@ COMPARISONS = {
     "HaarPSI": ("PSNR, luma", "SSIM, downsampled", "LPIPS"),
     "SSIM, downsampled": ("PSNR", "PSNR, luma", "SSIM"),
 }
-KINDS_OF_ROWS = ("measure", "difference", "seed", "distortion", "protocol", "contrast", "shipped", "set", "scores")
+KINDS_OF_ROWS = "measure difference training seed distortion protocol contrast shipped set scores image".split()
 SMALL = {
     "N_RESAMPLES": 20,
     "SCENES": 2,
@@ -275,11 +276,16 @@ def spearman(scores: np.ndarray, quality: np.ndarray) -> np.ndarray:
     return a @ b / np.sqrt((a**2).sum(-1) * (b**2).sum() + 1e-300)
 
 
-def series_mean(scores: np.ndarray, quality: np.ndarray, series: np.ndarray, is_signed: bool = True) -> np.ndarray:
-    """Return the mean rank correlation within series of at least three qualities."""
+def series_correlations(scores: np.ndarray, quality: np.ndarray, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rank correlations within each series of at least three qualities (S, M), and its first row (S,)."""
     rows = [np.flatnonzero(series == s) for s in np.unique(series)]
     rows = [r for r in rows if len(np.unique(quality[r])) > 2]
-    each = np.stack([spearman(scores[:, r], quality[r]) for r in rows])
+    return np.stack([spearman(scores[:, r], quality[r]) for r in rows]), np.array([r[0] for r in rows])
+
+
+def series_mean(scores: np.ndarray, quality: np.ndarray, series: np.ndarray, is_signed: bool = True) -> np.ndarray:
+    """Return the mean rank correlation within series of at least three qualities."""
+    each, _ = series_correlations(scores, quality, series)
     return (each if is_signed else abs(each)).mean(0)
 
 
@@ -310,10 +316,26 @@ def set_rows(name: str, pairs: QualityDataset, score_rows: list[dict]) -> list[d
     quality = pairs.quality.numpy()
     references, kinds = (np.unique(c, return_inverse=True)[1] for c in (pairs.references, pairs.distortion_types))
     scores = np.array([row["scores"] for row in score_rows])
-    series = references * (kinds.max() + 1) + kinds
-    values = correlations(scores, quality, kinds) | {"monotone": series_mean(scores, quality, series)}
-    samples = [correlations(scores[:, r], quality[r], kinds[r]) for r in resampled_rows(references)]
-    resampled = {statistic: np.stack([sample[statistic] for sample in samples]) for statistic in samples[0]}
+    # A resampled reference contributes each of its series as often as it was drawn.
+    each, first = series_correlations(scores, quality, references * (kinds.max() + 1) + kinds)
+    values = correlations(scores, quality, kinds) | {"monotone": each.mean(0)}
+    samples = []
+    for r in resampled_rows(references):
+        times_drawn = np.bincount(references[r], minlength=references.max() + 1) / np.bincount(references)
+        monotone = np.average(each, axis=0, weights=times_drawn[references[first]])
+        samples.append(correlations(scores[:, r], quality[r], kinds[r]) | {"monotone": monotone})
+    resampled = {statistic: np.stack([sample[statistic] for sample in samples]) for statistic in STATISTICS}
+
+    def difference(members: list[int], others: list[int]) -> dict[str, float]:
+        """Return the differences between the means of two groups of rows, with their intervals."""
+        columns = {}
+        for statistic in ("monotone", "within", "pooled"):
+            drawn = resampled[statistic][:, members].mean(1) - resampled[statistic][:, others].mean(1)
+            low, high = np.quantile(drawn, [0.025, 0.975])
+            lead = values[statistic][members].mean() - values[statistic][others].mean()
+            columns |= {statistic: rounded(lead), f"{statistic} low": rounded(low), f"{statistic} high": rounded(high)}
+        return columns
+
     groups: dict[tuple, list[int]] = {}
     for i, row in enumerate(score_rows):
         groups.setdefault((row["measure"], row["training"]), []).append(i)
@@ -329,23 +351,17 @@ def set_rows(name: str, pairs: QualityDataset, score_rows: list[dict]) -> list[d
             each = values[statistic][members]
             row |= {statistic: rounded(each.mean()), f"{statistic} least": rounded(each.min())}
             row |= {f"{statistic} most": rounded(each.max())}
-            if statistic in resampled:
-                low, high = np.quantile(resampled[statistic][:, members].mean(1), [0.025, 0.975])
-                row |= {f"{statistic} low": rounded(low), f"{statistic} high": rounded(high)}
+            low, high = np.quantile(resampled[statistic][:, members].mean(1), [0.025, 0.975])
+            row |= {f"{statistic} low": rounded(low), f"{statistic} high": rounded(high)}
         rows.append(row)
     for (method, training), members in groups.items():
         for baseline in COMPARISONS.get(method, ()):
-            other = groups.get((baseline, training)) or groups.get((baseline, 1.0))
-            if other is None:
-                continue
-            row = {"kind": "difference", "set": name, "measure": method, "training": training, "baseline": baseline}
-            for statistic in ("within", "pooled"):
-                difference = values[statistic][members].mean() - values[statistic][other].mean()
-                drawn = resampled[statistic][:, members].mean(1) - resampled[statistic][:, other].mean(1)
-                low, high = np.quantile(drawn, [0.025, 0.975])
-                row |= {statistic: rounded(difference), f"{statistic} low": rounded(low)}
-                row |= {f"{statistic} high": rounded(high)}
-            rows.append(row)
+            if others := groups.get((baseline, training)) or groups.get((baseline, 1.0)):
+                row = {"kind": "difference", "set": name, "measure": method, "training": training, "baseline": baseline}
+                rows.append(row | difference(members, others))
+        if training != 1.0 and (standard := groups.get((method, 1.0))):
+            row = {"kind": "training", "set": name, "measure": method, "training": training}
+            rows.append(row | difference(members, standard))
     for kind in np.unique(pairs.distortion_types):
         chosen = np.array(pairs.distortion_types) == kind
         of_kind = spearman(scores[:, chosen], quality[chosen])
@@ -353,15 +369,16 @@ def set_rows(name: str, pairs: QualityDataset, score_rows: list[dict]) -> list[d
             {"kind": "distortion", "set": name, **{k: row[k] for k in ("measure", "training", "seed")}}
             | {"distortion": str(kind), "srcc": rounded(of_kind[i])}
             for i, row in enumerate(score_rows)
+            if row["training"] == 1.0
         ]
     return rows
 
 
 def protocol_rows(name: str, pairs: QualityDataset, score_rows: list[dict]) -> list[dict]:
-    """Return the correlations and errors after a logistic fit, as quality studies report them, for every seed."""
+    """Return the correlations and errors after a logistic fit of each network with the standard amount of training."""
     rows, ratings = [], pairs.quality
     for row in score_rows:
-        if row["measure"] in NO_REFERENCE:
+        if row["measure"] in NO_REFERENCE or row["training"] != 1.0:
             continue
         s = torch.tensor(row["scores"], dtype=torch.float64)
         fitted = logistic_fit(s, ratings)(s)
@@ -499,9 +516,9 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
     for name in dict.fromkeys(row["set"] for row in rows if row["kind"] == "scores"):
         pairs, scores = load_quality_set(name), [r for r in rows if r["kind"] == "scores" and r["set"] == name]
         table += [*set_rows(name, pairs, scores), *protocol_rows(name, pairs, scores), describe_set(name, pairs)]
-        table += [row for row in scores if name == "live"]
+        table += [row for row in scores if name == "live" and row["training"] == 1.0]
         table += image_rows(pairs) if name == "live" else []
-    return sorted(table, key=lambda row: (*KINDS_OF_ROWS, "image").index(row["kind"]))
+    return sorted(table, key=lambda row: KINDS_OF_ROWS.index(row["kind"]))
 
 
 def describe_set(name: str, pairs: QualityDataset) -> dict:

@@ -49,6 +49,7 @@ GRID_CELLS = 14
 PAIRS = (
     ("implicit", "activation"),
     ("implicit", "activation, same layer"),
+    ("implicit", "spectral residual"),
     ("implicit", "readout"),
     ("implicit product", "activation"),
     ("implicit product", "activation, same layer"),
@@ -57,6 +58,7 @@ PAIRS = (
     ("implicit product", "local loss"),
     ("implicit product", "readout"),
     ("local mismatch", "local loss"),
+    ("readout", "activation"),
 )
 SMALL = {
     "NETWORKS": ("signs/classifier",),
@@ -446,6 +448,7 @@ def noise_rows(seed: int, device) -> list[dict]:
     grey = torch.full_like(under["photograph"](0), 0.5)
     rows = []
     for sd in NOISE:
+        by_source = {}
         for title, source in (under | ({"nothing": lambda i: grey} if sd == STRONGEST_NOISE else {})).items():
             generator = torch.Generator().manual_seed(seed)
 
@@ -455,13 +458,19 @@ def noise_rows(seed: int, device) -> list[dict]:
                 readout = readouts[i].density(layer_features(model, x).cpu())
                 return photo_saliency_maps(model, x, FEWER_MAPS) | {"readout": readout}
 
-            scores_by_map = evaluator.evaluate(maps)
+            by_source[title] = scores_by_map = evaluator.evaluate(maps)
             row = {"sd": sd, "under the noise": title}
             rows += [
                 {"kind": "noise", **row, "map": name, "prior": prior, "count": len(scores), **bootstrap_rows(scores)}
                 for (name, prior), scores in scores_by_map.items()
             ]
             rows += pair_rows({"kind": "noise, difference", **row}, scores_by_map)
+        rows += [
+            {"kind": "photograph minus nothing", "sd": sd, "map": name, "prior": prior}
+            | paired_differences(scores, by_source["nothing"][name, prior])
+            for (name, prior), scores in by_source["photograph"].items()
+            if "nothing" in by_source
+        ]
     return rows
 
 

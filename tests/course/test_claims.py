@@ -193,7 +193,7 @@ def test_estimate_prints_its_interval_without_the_sign_of_zero():
         [claims.Estimate(0.1, 0.0, 0.2)], 0.05, over_control=[claims.Estimate(0.0, -0.1, 0.1)]
     ).text()
     assert text.startswith(
-        "difference for the verdict +0.100 (0.000 to +0.200); difference from the control 0.000 (-0.100"
+        "difference for the verdict +0.100 (0.000 to +0.200); difference from the control 0.000 (−0.100"
     )
     assert text.endswith("margin 0.05") and claims.Evidence([], 0.05).text() == ""
 
@@ -303,7 +303,7 @@ def test_claims_table_requires_exactly_the_measured_values():
 
 def test_measured_sentences_print_rounded_zero_without_sign():
     claim = replace(claim_by_id("fisher"), measured=(lambda a, b, c: f"{a:+.1f}, {b:+.1f}, {c:.0e}",))
-    assert claim.measured_sentences(a=-0.02, b=-0.06, c=1e-7) == ["0.0, -0.1, 1e-07"]
+    assert claim.measured_sentences(a=-0.02, b=-0.06, c=1e-7) == ["0.0, −0.1, 1e-07"]
 
 
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):

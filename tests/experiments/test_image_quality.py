@@ -43,8 +43,10 @@ def test_image_quality_rows_match_measures(tiny, monkeypatch):
         for row in rows
         if row["kind"] == "difference" and (row["measure"], row["baseline"]) == ("HaarPSI", "PSNR, luma")
     )
-    expected = by_measure["HaarPSI"]["pooled"] - by_measure["PSNR, luma"]["pooled"]
-    assert difference["pooled"] == pytest.approx(expected, abs=2e-4)
+    for statistic in ("monotone", "pooled"):
+        expected = by_measure["HaarPSI"][statistic] - by_measure["PSNR, luma"][statistic]
+        assert difference[statistic] == pytest.approx(expected, abs=2e-4)
+        assert difference[f"{statistic} low"] <= difference[f"{statistic} high"]
 
 
 def test_gradient_measures_match_library(tiny):
@@ -79,6 +81,15 @@ def test_correlations_match_scipy_and_are_one_for_severity_itself():
     for sign, expected in ((-1, 1), (1, -1)):
         values = study.correlations(sign * pairs.scores.numpy()[None], pairs.quality.numpy(), kinds)
         assert values["within, signed"] == values["pooled"] == expected and values["within"] == 1
+
+
+def test_interval_of_the_monotone_correlation_resamples_references_with_their_series():
+    # One reference is ordered perfectly and the other one in reverse, so that a resampled mean is -1, 0 or 1.
+    pairs = make_distortion_dataset(torch.rand(2, 3, 16, 16), names=("a", "b"), kinds=("noise", "haze"))
+    sign = torch.tensor([1.0 if name == "a" else -1.0 for name in pairs.references])
+    row = {"measure": "m", "training": 1.0, "seed": 0, "scores": (sign * pairs.quality).tolist()}
+    (measure,) = [row for row in study.set_rows("signs", pairs, [row]) if row["kind"] == "measure"]
+    assert (measure["monotone"], measure["monotone low"], measure["monotone high"]) == (0, -1, 1)
 
 
 def test_resampled_rows_keep_references_together(monkeypatch):

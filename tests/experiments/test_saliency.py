@@ -169,3 +169,18 @@ def test_example_maps_have_all_rows():
     for name in saliency.PHOTOGRAPHS:
         rows = table.query("kind == 'map' and photograph == @name and map == 'local mismatch'")
         assert rows["row"].tolist() == list(range(saliency.GRID_CELLS))
+
+
+def test_stored_differences_under_noise_are_those_of_the_stored_means():
+    table = load_result("saliency")
+    noisy = table.query("kind == 'noise' and sd == sd.max()").set_index(["map", "prior", "under the noise"])["nss"]
+    gains = table.query("kind == 'photograph minus nothing'")
+    pairs = table.query("kind == 'noise, difference' and sd == sd.max()")
+    assert len(gains) == len(noisy) / 2 and len(pairs) == 2 * 2 * (len(saliency.PAIRS) - 1)  # without local mismatch
+    for row in gains.to_dict("records"):
+        means = [noisy[row["map"], row["prior"], under] for under in ("photograph", "nothing")]
+        assert row["nss"] == pytest.approx(means[0] - means[1], abs=2e-4)
+    for row in pairs.to_dict("records"):
+        means = [noisy[name, row["prior"], row["under the noise"]] for name in (row["map"], row["compared with"])]
+        assert row["nss"] == pytest.approx(means[0] - means[1], abs=2e-4)
+        assert row["nss, low"] < row["nss"] < row["nss, high"]

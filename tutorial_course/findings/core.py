@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tutorial_course._numbers import typeset_numbers
 from tutorial_course.widgets.markdown import MarkdownText, escape_table_cell
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def format_percent(fraction: float | Tensor, decimals: int = 0) -> str:
         >>> format_percent(0.982), format_percent(0.982, decimals=1), format_percent(-0.001)
         ('98%', '98.2%', '0%')
     """
-    return _format_number(fraction, f".{decimals}%")
+    return format_number(fraction, f".{decimals}%")
 
 
 def format_interval(mean: float | Tensor, low: float | Tensor, high: float | Tensor, number_format: str = ".2f") -> str:
@@ -52,7 +53,7 @@ def format_interval(mean: float | Tensor, low: float | Tensor, high: float | Ten
     """
     if not low <= high:
         raise ValueError(f"an interval needs low ≤ high, got low = {float(low):g} and high = {float(high):g}")
-    mean_text, low_text, high_text = (_format_number(value, number_format) for value in (mean, low, high))
+    mean_text, low_text, high_text = (format_number(value, number_format) for value in (mean, low, high))
     return f"{mean_text} ({low_text} to {high_text})"
 
 
@@ -115,11 +116,23 @@ def _cell(value: Any, number_format: str) -> str:
     """A value as the text of a cell."""
     if value is None or value != value:
         return MISSING
-    return escape_table_cell(_format_number(value, number_format) if number_format else str(value))
+    return escape_table_cell(format_number(value, number_format) if number_format else str(value))
 
 
-def _format_number(value: Any, number_format: str) -> str:
-    """A number as text, without the sign of a value that rounds to zero."""
+def format_number(value: Any, number_format: str) -> str:
+    """Return a number as text, with a minus sign instead of a hyphen, and without the sign of a rounded zero.
+
+    Args:
+        value: a number or a tensor of one number.
+        number_format: Python's format specification.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> format_number(-0.123, "+.2f"), format_number(-0.001, "+.2f")
+        ('−0.12', '0.00')
+    """
     number = value.item() if hasattr(value, "item") else value
     text = format(number, number_format)
-    return text.lstrip("-+") if not text.strip("-+0.,%") else text
+    return text.lstrip("-+") if not text.strip("-+0.,%") else typeset_numbers(text)

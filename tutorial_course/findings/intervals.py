@@ -7,7 +7,8 @@ import torch
 from scipy.stats import t
 from torch import Tensor
 
-from tutorial_course.results.claims.rules import SIGNED_ZERO, proportion
+from tutorial_course._numbers import typeset_numbers
+from tutorial_course.results.claims.rules import proportion
 from tutorial_lib.metrics import bootstrap_interval
 
 Z_95 = 1.959964  # the 97.5% quantile of the normal distribution
@@ -35,8 +36,8 @@ class Interval(NamedTuple):
         Returns:
             The text; a number that rounds to zero has no sign.
         """
-        value, low, high = (SIGNED_ZERO.sub(r"\1", format(number, number_format)) for number in self)
-        return f"{value} ({low} to {high})"
+        value, low, high = (format(number, number_format) for number in self)
+        return typeset_numbers(f"{value} ({low} to {high})")
 
 
 def mean_interval(values: Tensor) -> Interval:
@@ -94,7 +95,7 @@ def t_interval(values: Sequence[float]) -> Interval:
 
     Example:
         >>> f"{t_interval([1.0, 2.0, 3.0]):.2f}"
-        '2.00 (-0.48 to 4.48)'
+        '2.00 (−0.48 to 4.48)'
     """
     if len(values) < 2:
         raise ValueError(f"an interval needs at least two values, got {len(values)}")

@@ -5,6 +5,8 @@ from html import escape
 from string import Formatter
 from typing import Any
 
+from tutorial_course._numbers import typeset_numbers
+
 
 class MarkdownText(str):
     """Text that is shown as Markdown in a notebook and as it is in a terminal."""
@@ -14,6 +16,14 @@ class MarkdownText(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+class _NumberFormatter(Formatter):
+    """A formatter that writes the signs of numbers as :func:`typeset_numbers` does, and text as it is."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = super().format_field(value, format_spec)
+        return typeset_numbers(text) if hasattr(value, "__float__") else text
 
 
 def markdown(sentence: str, **values: Any) -> MarkdownText:
@@ -39,7 +49,7 @@ def markdown(sentence: str, **values: Any) -> MarkdownText:
         raise ValueError(
             f"every field needs a value and every value a field; without a value: {missing}; without a field: {unused}"
         )
-    return MarkdownText(sentence.format(**values))
+    return MarkdownText(_NumberFormatter().format(sentence, **values))
 
 
 def escape_table_cell(text: object) -> str:

@@ -1,6 +1,7 @@
 """The exercises of chapter 5: references compared with counts and other computations, and alternative solutions."""
 
-import numpy as np
+from itertools import product
+
 import pytest
 import torch
 from scipy import stats
@@ -11,6 +12,7 @@ from tutorial_course.exercises.ch5.method_map import PLACES, ObjectiveOf, ReadOu
 from tutorial_course.exercises.ch5.verdict import VerdictCode
 from tutorial_course.methods import METHODS
 from tutorial_course.pass_counter import count_passes
+from tutorial_course.results.claims import Evidence, rules
 from tutorial_lib import attribution, gradients, models, uncertainty
 
 # The place of a method in the course overview.
@@ -112,6 +114,7 @@ def test_backward_pass_count_exercise_accepts_tensor_entries():
 
 
 # Verdicts on claims.
+VERDICT_TEXTS = {code: getattr(rules, code.name) for code in VerdictCode}
 
 
 def cases():
@@ -122,25 +125,35 @@ def test_verdict_exercise_cases_cover_every_verdict_code():
     assert {exercises.verdict.reference(*case)[0] for case in cases()} == set(VerdictCode)
 
 
-def test_verdict_exercise_reference_matches_scipy_standard_error():
-    for method, baseline, control, differs in cases():
-        words, lead = exercises.verdict.reference(method, baseline, control, differs)
-        over = (method - baseline).numpy()
-        assert lead.item() == pytest.approx(over.mean())
-        assert (words < VerdictCode.NOT_CONFIRMED_HERE) == (over.mean() > 2 * stats.sem(over))
+def test_verdict_exercise_reference_follows_the_rule_of_the_claims_table():
+    generator = torch.Generator().manual_seed(0)
+    random = []
+    for n_seeds, lead, over_control, differs in product((3, 10), (0.0, 0.02, 0.05), (0.0, 0.02, 0.05), (0, 2)):
+        results = torch.randn(3, n_seeds, generator=generator).double() / 100
+        method, baseline, control = results + torch.tensor([[lead], [0.0], [lead - over_control]])
+        random.append((method, baseline, control, 0.01, differs))
+    codes = set()
+    for method, baseline, control, margin, differs in cases() + random:
+        code, lead = exercises.verdict.reference(method, baseline, control, margin, differs)
+        leads, over_control = ([rules.t_estimate((method - other).tolist())] for other in (baseline, control))
+        assert lead.item() == pytest.approx((method - baseline).mean().item())
+        assert VERDICT_TEXTS[code] == Evidence(leads, margin, over_control=over_control).verdict(bool(differs))
+        codes.add(code)
+    assert codes == set(VerdictCode)
 
 
-def in_numpy(method, baseline, control, differs):
-    significant = lambda v: v.mean() > 2 * v.std(ddof=1) / np.sqrt(len(v))
+def in_numpy(method, baseline, control, margin, differs):
+    def conclusion(v):
+        half = stats.t.ppf(0.975, len(v) - 1) * stats.sem(v)
+        return "behind" if v.mean() + half <= margin else "ahead" if v.mean() > half else "unclear"
+
     over_baseline, over_control = (method - baseline).numpy(), (method - control).numpy()
-    code = (
-        (5, 4)[differs > 0]
-        if not significant(over_baseline)
-        else 3
-        if not significant(over_control)
-        else (1, 2)[differs > 0]
-    )
-    return code, over_baseline.mean()
+    if (first := conclusion(over_baseline)) == "behind":
+        return (5, 4)[differs > 0], over_baseline.mean()
+    second = conclusion(over_control)
+    if "unclear" in (first, second):
+        return 6, over_baseline.mean()
+    return (3 if second == "behind" else (1, 2)[differs > 0]), over_baseline.mean()
 
 
 def test_verdict_exercise_accepts_numpy_solution():
@@ -150,30 +163,57 @@ def test_verdict_exercise_accepts_numpy_solution():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda words, m, b, c, d: (words, (m - b).max()), "You report the best seed"),
+        (lambda words, m, b, c, _, d: (words, (m - b).max()), "You report the best seed"),
         (
-            lambda words, m, b, c, d: (
+            lambda words, m, b, c, _, d: (
                 (VerdictCode.CONFIRMED_HERE if d else VerdictCode.CONFIRMED_IN_PAPER_SETTING) if words == 3 else words,
                 (m - b).mean(),
             ),
             "although a control performs equally well",
         ),
         (
-            lambda words, m, b, c, d: (5 if words == 4 else words, (m - b).mean()),
+            lambda words, m, b, c, _, d: (5 if words == 4 else words, (m - b).mean()),
             "for a setting that is not that of the paper",
         ),
     ],
 )
 def test_verdict_exercise_recognizes_mistakes(change, message):
-    mistaken = lambda m, b, c, d: change(exercises.verdict.reference(m, b, c, d)[0], m, b, c, d)
+    mistaken = lambda *case: change(exercises.verdict.reference(*case)[0], *case)
     assert message in check(mistaken, exercises.verdict).hint
 
 
-def test_verdict_exercise_recognizes_lead_within_spread():
-    def mistaken(method, baseline, control, differs):
-        lead, beside = method - baseline, method - control
-        if lead.mean() <= 0:
-            return (4 if differs else 5), lead.mean()
-        return (3 if not beside.mean() > 2 * beside.std() / len(beside) ** 0.5 else 2 if differs else 1), lead.mean()
+def with_half_width(factor, may_be_inconclusive=True):
+    """Return a solution whose intervals have a half-width of so many standard errors."""
 
-    assert "smaller than its own variation" in check(mistaken, exercises.verdict).hint
+    def solution(method, baseline, control, margin, differs):
+        def is_ahead(difference):
+            half = factor(len(difference)) * difference.std() / len(difference) ** 0.5
+            if difference.mean() + half <= margin:
+                return False
+            return True if difference.mean() > half else None if may_be_inconclusive else False
+
+        ahead, ahead_of_control = is_ahead(method - baseline), is_ahead(method - control)
+        if ahead is False:
+            return (4 if differs else 5), (method - baseline).mean()
+        if None in (ahead, ahead_of_control):
+            return 6, (method - baseline).mean()
+        return (3 if not ahead_of_control else 2 if differs else 1), (method - baseline).mean()
+
+    return solution
+
+
+def t_quantile(n):
+    return stats.t.ppf(0.975, n - 1)
+
+
+@pytest.mark.parametrize(
+    ("solution", "message"),
+    [
+        (with_half_width(lambda n: 2), "twice the standard error"),
+        (with_half_width(lambda n: 0, may_be_inconclusive=False), "smaller than its own variation"),
+        (with_half_width(t_quantile, may_be_inconclusive=False), "You never return “inconclusive”"),
+    ],
+)
+def test_verdict_exercise_recognizes_wrong_intervals(solution, message):
+    assert check(with_half_width(t_quantile), exercises.verdict).passed
+    assert message in check(solution, exercises.verdict).hint

@@ -13,7 +13,7 @@ ROWS = [{"score": "energy", "auroc": 0.912, "n": 40}, {"score": "a | b", "auroc"
         (0, 0, "0%"),
         (1, 0, "100%"),
         (0.1264, 1, "12.6%"),
-        (-0.5, 0, "-50%"),
+        (-0.5, 0, "−50%"),
         (-0.001, 0, "0%"),
         (torch.tensor(0.25), 0, "25%"),
     ],
@@ -23,7 +23,7 @@ def test_format_percent_writes_fraction_as_percentage(fraction, decimals, text):
 
 
 def test_format_interval_writes_mean_and_both_ends():
-    assert format_interval(0.1, -0.05, 0.254) == "0.10 (-0.05 to 0.25)"
+    assert format_interval(0.1, -0.05, 0.254) == "0.10 (−0.05 to 0.25)"
     assert format_interval(*torch.tensor([0.5, 0.4, 0.6]), ".0%") == "50% (40% to 60%)"
     assert format_interval(0, -0.001, 0, "+.2f") == "0.00 (0.00 to 0.00)"
 

@@ -7,7 +7,7 @@ from tutorial_course.findings.intervals import Interval, interval_over_groups, m
 
 
 def test_interval_format_applies_to_all_three_numbers():
-    assert f"{Interval(0.031, -0.013, 0.085):+.1%}" == "+3.1% (-1.3% to +8.5%)"
+    assert f"{Interval(0.031, -0.013, 0.085):+.1%}" == "+3.1% (−1.3% to +8.5%)"
 
 
 def test_proportion_interval_matches_wilson_formula():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 import torch
+from scipy.stats import t
 from torch import Tensor
 
 from tutorial_course.exercises import Exercise
@@ -20,6 +21,7 @@ class VerdictCode(IntEnum):
         CONTROL_AS_GOOD: confirmed, but a control performs equally well.
         NOT_CONFIRMED_HERE: not confirmed in our setting, which differs from the paper's.
         NOT_CONFIRMED_IN_PAPER_SETTING: not confirmed in the paper's setting.
+        INCONCLUSIVE: tested, but inconclusive.
     """
 
     CONFIRMED_IN_PAPER_SETTING = 1
@@ -27,57 +29,65 @@ class VerdictCode(IntEnum):
     CONTROL_AS_GOOD = 3
     NOT_CONFIRMED_HERE = 4
     NOT_CONFIRMED_IN_PAPER_SETTING = 5
+    INCONCLUSIVE = 6
 
 
 Verdict = tuple[int, Tensor]
+Rule = Callable[[Tensor, float], bool | None]
 
 
-def reference_verdict(method: Tensor, baseline: Tensor, control: Tensor, differs: int) -> Verdict:
-    """Return the verdict, and the mean difference from the baseline.
-
-    A mean difference counts if it is larger than twice its standard error, std / √seeds.
+def reference_verdict(method: Tensor, baseline: Tensor, control: Tensor, margin: float, differs: int) -> Verdict:
+    """Return the verdict of the claims table, and the mean difference from the baseline.
 
     Args:
         method: results of the method by seed (seeds,); higher is better.
         baseline: results of the baseline with the same seeds (seeds,).
         control: results of the control with the same seeds (seeds,).
+        margin: difference that does not matter.
         differs: number of parts of the setting that differ from that of the paper.
 
     Returns:
         The verdict, and the mean of method − baseline, ().
     """
-    return _decide(method, baseline, control, differs)
+    return _decide(method, baseline, control, margin, differs)
 
 
-def _is_significant(difference: Tensor) -> bool:
-    """Whether the mean difference is larger than twice its standard error."""
-    return bool(difference.mean() > 2 * difference.std() / len(difference) ** 0.5)
+def _is_ahead(difference: Tensor, margin: float, factor: float | None = None) -> bool | None:
+    """Whether the 95% interval of a difference is above zero (True) or at most the margin (False); None if neither."""
+    n = len(difference)
+    half = (factor or t.ppf(0.975, n - 1)) * difference.std() / n**0.5
+    if difference.mean() + half <= margin:
+        return False
+    return True if difference.mean() - half > 0 else None
 
 
-def _verdict_code(differs: int, better: bool, better_than_control: bool) -> int:
-    """The verdict."""
-    if not better:
-        return VerdictCode.NOT_CONFIRMED_HERE if differs else VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
-    if not better_than_control:
-        return VerdictCode.CONTROL_AS_GOOD
-    return VerdictCode.CONFIRMED_HERE if differs else VerdictCode.CONFIRMED_IN_PAPER_SETTING
+def _two_standard_errors(difference: Tensor, margin: float) -> bool | None:
+    """The rule with twice the standard error in place of Student's t."""
+    return _is_ahead(difference, margin, factor=2.0)
 
 
 def _decide(
     method: Tensor,
     baseline: Tensor,
     control: Tensor,
+    margin: float,
     differs: int,
     *,
-    better: Callable[[Tensor], bool] = _is_significant,
+    rule: Rule = _is_ahead,
+    control_rule: Rule | None = None,
     reported: Callable[[Tensor], Tensor] = Tensor.mean,
-    better_than_control: Callable[[Tensor], bool] = _is_significant,
-    n_differences: Callable[[int], int] = lambda differs: differs,
 ) -> Verdict:
-    """The solution, with its frequent mistakes as parameters: both tests, the reported number, and the setting."""
-    difference = method - baseline
-    code = _verdict_code(n_differences(differs), better(difference), better_than_control(method - control))
-    return code, reported(difference)
+    """The solution, with its frequent mistakes as parameters: both rules and the reported number."""
+    ahead, ahead_of_control = rule(method - baseline, margin), (control_rule or rule)(method - control, margin)
+    if ahead is False:
+        code = VerdictCode.NOT_CONFIRMED_HERE if differs else VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
+    elif ahead is None or ahead_of_control is None:
+        code = VerdictCode.INCONCLUSIVE
+    elif ahead_of_control is False:
+        code = VerdictCode.CONTROL_AS_GOOD
+    else:
+        code = VerdictCode.CONFIRMED_HERE if differs else VerdictCode.CONFIRMED_IN_PAPER_SETTING
+    return code, reported(method - baseline)
 
 
 def _mistake(**changed) -> Callable[..., Verdict]:
@@ -86,56 +96,61 @@ def _mistake(**changed) -> Callable[..., Verdict]:
 
 
 def _make_case(*columns: list[float], differs: int) -> tuple:
-    """A case: the results of the method, the baseline and the control, and the number of differences."""
-    return (*(torch.tensor(column, dtype=torch.float64) for column in columns), differs)
+    """A case: the results of the method, the baseline and the control, a margin of one point, and the differences."""
+    return (*(torch.tensor(column, dtype=torch.float64) for column in columns), 0.01, differs)
 
 
+RESULTS = [0.81, 0.84, 0.83, 0.82]
 verdict = Exercise(
     name="verdict",
     reference=reference_verdict,
     outputs=("the verdict", "the difference"),
     cases=(
-        _make_case([0.81, 0.84, 0.83], [0.74, 0.76, 0.77], [0.75, 0.78, 0.76], differs=3),
-        _make_case([0.81, 0.84, 0.83], [0.74, 0.76, 0.77], [0.80, 0.85, 0.82], differs=2),
-        _make_case([0.72, 0.79, 0.74, 0.72], [0.70, 0.71, 0.73, 0.72], [0.69, 0.70, 0.70, 0.71], differs=3),
-        _make_case([0.72, 0.79, 0.74, 0.72], [0.70, 0.71, 0.73, 0.72], [0.69, 0.70, 0.70, 0.71], differs=0),
-        _make_case([0.91, 0.92, 0.93, 0.92], [0.84, 0.86, 0.85, 0.86], [0.85, 0.84, 0.86, 0.85], differs=0),
+        _make_case(RESULTS, [0.74, 0.76, 0.77, 0.75], [0.75, 0.78, 0.76, 0.76], differs=3),
+        _make_case(RESULTS, [0.74, 0.76, 0.77, 0.75], [0.812, 0.839, 0.832, 0.819], differs=2),
+        _make_case([0.76, 0.79, 0.76], [0.74, 0.74, 0.74], [0.70, 0.71, 0.70], differs=1),
+        _make_case([0.712, 0.709, 0.711], [0.710, 0.710, 0.710], [0.66, 0.67, 0.66], differs=3),
+        _make_case([0.712, 0.709, 0.711], [0.710, 0.710, 0.710], [0.66, 0.67, 0.66], differs=0),
+        _make_case(RESULTS, [0.74, 0.76, 0.77, 0.75], [0.75, 0.78, 0.76, 0.76], differs=0),
+        _make_case(RESULTS, [0.74, 0.76, 0.77, 0.75], [0.79, 0.85, 0.80, 0.82], differs=1),
         _make_case([0.60, 0.62, 0.61], [0.66, 0.67, 0.65], [0.58, 0.60, 0.57], differs=1),
     ),
     known_mistakes={
         "You report the best seed. Even if a method has no effect, the best of ten seeds will look better. Which "
         "number summarizes all seeds?": (
             _mistake(reported=Tensor.max),
-            _mistake(reported=Tensor.max, better=lambda difference: bool(difference.max() > 0)),
-            lambda method, baseline, control, differs: (
-                reference_verdict(method, baseline, control, differs)[0],
-                method.max() - baseline.mean(),
-            ),
+            _mistake(reported=Tensor.max, rule=lambda difference, margin: bool(difference.max() > 0)),
         ),
         "You confirm a claim although a control performs equally well. This happens in the second case. How large is "
         "the difference between the method and the control there?": (
-            _mistake(better_than_control=lambda difference: True),
-            _mistake(better_than_control=lambda difference: bool(difference.mean() > 0)),
+            _mistake(control_rule=lambda difference, margin: True),
+            _mistake(control_rule=lambda difference, margin: _is_ahead(difference, margin) is not None or None),
         ),
-        "You return “not confirmed in the paper's setting” for a setting that is not that of the paper. In the third "
+        "You return “not confirmed in the paper's setting” for a setting that is not that of the paper. In the fourth "
         "case, three of the five parts of the setting differ. Which verdict is possible then?": (
-            _mistake(n_differences=lambda differs: 0),
-            lambda method, baseline, control, differs: (
-                VerdictCode.NOT_CONFIRMED_IN_PAPER_SETTING
-                if not _is_significant(method - baseline)
-                else reference_verdict(method, baseline, control, differs)[0],
-                (method - baseline).mean(),
+            lambda method, baseline, control, margin, differs: _decide(method, baseline, control, margin, 0),
+            lambda *arguments: (
+                min(reference_verdict(*arguments)[0] + (reference_verdict(*arguments)[0] == 4), 6),
+                reference_verdict(*arguments)[1],
             ),
         ),
+        "You use twice the standard error as the half-width of the interval. With three seeds, as in the third case, "
+        "this interval is too short. What is the 97.5% quantile of Student's t with two degrees of freedom?": _mistake(
+            rule=_two_standard_errors
+        ),
         "You count a difference as an improvement although it is smaller than its own variation. In the third case, "
-        "the difference is small for three seeds and large for one. How much could the mean change with other seeds?": (
-            _mistake(better=lambda difference: bool(difference.mean() > 0)),
-            _mistake(better=lambda difference: bool(difference.mean() > difference.std() / len(difference) ** 0.5)),
+        "the difference is small for two seeds and large for one. How much could the mean change with other seeds?": (
+            _mistake(rule=lambda difference, margin: bool(difference.mean() > 0)),
+            _mistake(rule=lambda difference, margin: bool(difference.mean() > margin)),
+        ),
+        "You never return “inconclusive”. In the third case, the interval contains zero and reaches above the margin. "
+        "Does this show that the method is not better?": _mistake(
+            rule=lambda difference, margin: bool(_is_ahead(difference, margin))
         ),
     },
     fallback_hint=(
-        "take the first case and compute the three differences, their mean and twice their standard error; then do the "
-        "same for the control"
+        "take the first case and compute the interval of the difference from the baseline; compare its ends with zero "
+        "and with the margin; then do the same for the control"
     ),
-    success_message="Others can check a verdict that follows explicit rules.",
+    success_message="The claims table uses the same rule, with the intervals that are stored.",
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tutorial_course._numbers import typeset_numbers
 from tutorial_course.findings.core import markdown_table
 from tutorial_course.methods import METHODS
 from tutorial_course.results import load_result
@@ -22,7 +23,7 @@ from tutorial_course.results.claims import (
     Evidence,
     is_ahead,
 )
-from tutorial_course.results.claims.rules import AUROC_MARGIN, SIGNED_ZERO, table
+from tutorial_course.results.claims.rules import AUROC_MARGIN, table
 from tutorial_course.widgets.markdown import MarkdownText
 from tutorial_course.widgets.section_links import section_link
 
@@ -351,7 +352,7 @@ def format_lead(lead: Estimate) -> str:
         >>> format_lead(Estimate(0.061, 0.022, 0.1))
         '+0.06 (+0.02 to +0.10)'
     """
-    return SIGNED_ZERO.sub(r"\1", f"{lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})")
+    return typeset_numbers(f"{lead.value:+.2f} ({lead.low:+.2f} to {lead.high:+.2f})")
 
 
 def format_leads(leads: Sequence[Estimate]) -> str:
@@ -371,7 +372,7 @@ def format_leads(leads: Sequence[Estimate]) -> str:
     low, high = min(lead.value for lead in leads), max(lead.value for lead in leads)
     ends = min(lead.low for lead in leads), max(lead.high for lead in leads)
     text = f"{low:+.2f} to {high:+.2f} (intervals from {ends[0]:+.2f} to {ends[1]:+.2f})"
-    return f"{len(leads)} settings, " + SIGNED_ZERO.sub(r"\1", text)
+    return f"{len(leads)} settings, " + typeset_numbers(text)
 
 
 def decision_sentence(task: Task) -> str:

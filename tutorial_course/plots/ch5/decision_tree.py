@@ -22,7 +22,7 @@ def decision_tree_figure(tree: Mapping[str, Sequence[Leaf]]) -> FigureWithAltTex
     """
     leaves = [leaf for group in tree.values() for leaf in group]
     with style():
-        figure, axis = panels(width=9.6, height=0.5 + 0.62 * len(leaves))
+        figure, axis = panels(width=9.6, height=0.5 + 0.8 * len(leaves))
         axis.set(xlim=(0, 10), ylim=(len(leaves) - 0.45, -1.0))
         axis.set_axis_off()
         headings = ("kind of question", "question", "use this control first", "if it is not sufficient")

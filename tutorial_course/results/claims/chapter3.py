@@ -82,7 +82,7 @@ GRADCON_PAPER = Setting(
 )
 GRADCON_HERE = Setting(
     network="the same autoencoder",
-    data="four synthetic signs; 400 images of each CIFAR-10 class",
+    data="four synthetic signs; 400 images of each CIFAR-10 class; the digits 0, 1 and 2 of MNIST",
     training="three hundred steps",
     protocol="one normal class, three training runs; four controls without a gradient; intervals over classes",
     implementation="ours, from the authors' equations and code",
@@ -254,6 +254,14 @@ def gradcon_photographs_evidence() -> Evidence:
 
 def gradcon_photographs() -> str:
     return f"AUROC on other CIFAR-10 classes, ten normal classes: {_gradcon_text('cifar10')}"
+
+
+def gradcon_digits_evidence() -> Evidence:
+    return Evidence([_over_gradcon_control("mnist")], AUROC_MARGIN)
+
+
+def gradcon_digits() -> str:
+    return f"AUROC on other digits, three normal digits: {_gradcon_text('mnist')}"
 
 
 def gradcon_corruptions_evidence() -> Evidence:
@@ -680,6 +688,18 @@ CLAIMS = (
         ours=GRADCON_HERE,
         differs=("data", "training", "protocol"),
         measured=(gradcon_signs,),
+    ),
+    Claim(
+        id="gradcon-digits",
+        chapter=3,
+        section="3.4",
+        source="kwon2020gradcon",
+        claim="GradCon detects images of other classes better than scores that need no gradient: digits",
+        evidence=gradcon_digits_evidence,
+        paper=GRADCON_PAPER,
+        ours=GRADCON_HERE,
+        differs=("data", "training", "protocol"),
+        measured=(gradcon_digits,),
     ),
     Claim(
         id="gradcon-corruptions",

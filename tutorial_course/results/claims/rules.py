@@ -4,7 +4,6 @@ The verdict is computed from the lead of a method over a reference (the differen
 and a margin below which a difference does not matter. If no interval is stored, the verdict says so.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,6 +15,7 @@ import pandas as pd
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
+from tutorial_course._numbers import typeset_numbers
 from tutorial_course.results import load_result
 from tutorial_course.results.claims.sources import SOURCES
 
@@ -50,7 +50,6 @@ FIGURE_SOURCES = AUTHORS_FILES, THIRD_PARTY, TRANSCRIPT, READERS_NOTES, ABSTRACT
     "could not be checked",
 )
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
-SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")  # a value that rounds to zero is printed without + or -
 ACCURACY_MARGIN, AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.05, 0.1  # differences that do not matter
 
 # Settings that several claims share.
@@ -104,8 +103,7 @@ class Estimate(NamedTuple):
         Returns:
             The text, such as "+0.250 (+0.100 to +0.400)".
         """
-        texts = (SIGNED_ZERO.sub(r"\1", f"{number:+.3f}") for number in self)
-        return "{} ({} to {})".format(*texts)
+        return typeset_numbers(f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})")
 
 
 def proportion(successes: float, n: int) -> Estimate:
@@ -137,7 +135,7 @@ def t_estimate(values: Sequence[float]) -> Estimate:
 
     Example:
         >>> print(t_estimate([1.0, 2.0, 3.0]))
-        +2.000 (-0.484 to +4.484)
+        +2.000 (−0.484 to +4.484)
     """
     mean = fmean(values)
     half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
@@ -399,7 +397,7 @@ class Claim:
                 text = sentence(**{name: live[name] for name in names})
             else:
                 text = f"computed when section {self.section} is run"
-            sentences.append(SIGNED_ZERO.sub(r"\1", text))
+            sentences.append(typeset_numbers(text))
         return sentences
 
 
