@@ -94,16 +94,34 @@ def adversarial_groups(model: nn.Module, images: Tensor, labels: Tensor, seed: i
     yield make_group("noise as large", CONTROL, u.random_noise(x, eps=EPS, generator=make_generator(seed)), y, at.cpu())
 
 
-def far_ood_groups(datasets: dict[str, str], size: int, limit: int, device, seed: int) -> Iterator[ImageGroup]:
+def spread_indices(n: int, limit: int, image_set: int = 0) -> Tensor:
+    """Return ``limit`` of n indices at equal distances; image set 1 has none of 2 · ``limit`` indices of set 0."""
+    indices = torch.arange(n)
+    if image_set:
+        indices = indices[~torch.isin(indices, spread_indices(n, 2 * limit))]
+    return indices[torch.linspace(0, len(indices) - 1, min(limit, len(indices))).long()]
+
+
+def texture_generator(kind: str, seed: int) -> torch.Generator:
+    """Return the random generator of a kind of textures, with the seed K · seed + k for the k-th of the K kinds.
+
+    With the same generator for all kinds, the i-th images of all kinds would have the same colors.
+    """
+    return make_generator(len(TEXTURES) * seed + TEXTURES.index(kind))
+
+
+def far_ood_groups(
+    datasets: dict[str, str], size: int, limit: int, device, seed: int, image_set: int = 0
+) -> Iterator[ImageGroup]:
     """Yield images of the available other data sets, and synthetic textures."""
     for name, family in datasets.items():
         if is_available(name):
             images = load(name, "test", size=size, device=device).images
-            yield make_group(name, family, images[torch.linspace(0, len(images) - 1, limit).long()])
+            yield make_group(name, family, images[spread_indices(len(images), limit, image_set)])
     for kind in TEXTURES:
-        yield make_group(
-            kind, "textures", textures(kind, limit // 3, size=size, generator=make_generator(seed), device=device)
-        )
+        generator = texture_generator(kind, seed)
+        images = textures(kind, limit // 3, size=size, generator=generator, device=device)
+        yield make_group(kind, "textures", images)
 
 
 def novel_sign_group(device) -> Iterator[ImageGroup]:
@@ -113,7 +131,7 @@ def novel_sign_group(device) -> Iterator[ImageGroup]:
         yield make_group(name, "novel", images[labels == len(SIGNS) + i])
 
 
-def near_ood_groups(device, limit: int) -> Iterator[ImageGroup]:
+def near_ood_groups(device, limit: int, image_set: int = 0) -> Iterator[ImageGroup]:
     """Yield the available images that resemble those of CIFAR-10 but belong to none of its classes.
 
     TinyImageNet is read from ``tinyimagenet-val.npz`` in the data folder: images (N, 32, 32, 3) uint8, labels, and for
@@ -122,14 +140,13 @@ def near_ood_groups(device, limit: int) -> Iterator[ImageGroup]:
     """
     if is_available("cifar100"):
         images = load("cifar100", "test", device=device).images
-        yield make_group("cifar100", NEAR_OOD, images[torch.linspace(0, len(images) - 1, limit).long()])
+        yield make_group("cifar100", NEAR_OOD, images[spread_indices(len(images), limit, image_set)])
     file = tiny_imagenet_file()
     if file.is_file():
         with np.load(file, allow_pickle=False) as arrays:
             other_class = arrays["cifar10_overlap"][arrays["labels"]] == ""
             images = torch.from_numpy(arrays["images"][other_class]).permute(0, 3, 1, 2).float() / 255
-        at = torch.linspace(0, len(images) - 1, min(limit, len(images))).long()
-        yield make_group("tinyimagenet", NEAR_OOD, images[at].to(device))
+        yield make_group("tinyimagenet", NEAR_OOD, images[spread_indices(len(images), limit, image_set)].to(device))
 
 
 def tiny_imagenet_file() -> Path:
@@ -205,12 +222,17 @@ def dropout_disagreement(h: Tensor, linear: nn.Linear, *, p: float = 0.2, n_samp
     return u.decompose_uncertainty(logits).mutual_information
 
 
-def extract_features(model: nn.Module, group: ImageGroup, others: tuple[nn.Module, ...] = ()) -> GroupFeatures:
-    """Return the features of all images of a group."""
+def extract_features(
+    model: nn.Module, group: ImageGroup, others: tuple[nn.Module, ...] = (), with_passes: bool = True
+) -> GroupFeatures:
+    """Return the features of all images of a group; ``with_passes=False`` omits scores with passes of their own."""
     x = group.images
     z, h = zip(*(g.penultimate_features(model, part) for part in x.split(256)), strict=True)
-    linear = g.last_linear_layer(model, x)
-    passes = {"odin": u.odin_score(model, x), "dropout": torch.cat([dropout_disagreement(part, linear) for part in h])}
+    passes = {}
+    if with_passes:
+        linear = g.last_linear_layer(model, x)
+        passes["odin"] = u.odin_score(model, x)
+        passes["dropout"] = torch.cat([dropout_disagreement(part, linear) for part in h])
     if others:
         ensemble = u.deep_ensemble((model, *others), x)
         passes |= {"ensemble": ensemble.predictive_entropy, "ensemble, apart": ensemble.mutual_information}

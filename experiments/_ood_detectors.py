@@ -43,19 +43,27 @@ def detector_inputs(features: GroupFeatures, statistics: FittedStatistics) -> di
 
 
 def detector_rows(
-    network: str, normal: GroupFeatures, sets: list[GroupFeatures], statistics: FittedStatistics, seed: int, deep: bool
+    network: str,
+    normal: GroupFeatures,
+    sets: list[GroupFeatures],
+    statistics: FittedStatistics,
+    seed: int,
+    deep: bool,
+    n_halvings: int | None = None,
 ) -> list[dict]:
     """Return the AUROC of detectors by training set, type of anomaly and input, and the leads of the gradient norms.
 
     A detector is trained on abnormal images of the tested type, of all types of its family, or of the other families
-    only, always on one half of the images, and tested on the other half. Every AUROC is the mean over ``N_HALVINGS``
-    random halvings. With ``deep``, two-layer networks are trained in addition to the logistic regressions.
+    only, always on one half of the images, and tested on the other half. Every AUROC is the mean over ``n_halvings``
+    random halvings, by default ``N_HALVINGS``. With ``deep``, two-layer networks are trained in addition to the
+    logistic regressions.
     """
     pool = [normal, *(s for s in sets if s.family != CONTROL)]
     parts = [detector_inputs(s, statistics) for s in pool]
     inputs = {name: (torch.cat([p[name][0] for p in parts]), log) for name, (_, log) in parts[0].items()}
     resamples = ImageResamples(torch.cat([s.image_ids for s in pool]), make_generator(seed))
-    halvings = [aurocs_of_halving(pool, inputs, resamples, N_HALVINGS * seed + i, deep) for i in range(N_HALVINGS)]
+    n_halvings = n_halvings or N_HALVINGS
+    halvings = [aurocs_of_halving(pool, inputs, resamples, n_halvings * seed + i, deep) for i in range(n_halvings)]
     resampled = {
         key: {name: pool_halvings([halving[key][name] for halving in halvings]) for name in aurocs}
         for key, aurocs in halvings[0].items()

@@ -1,8 +1,8 @@
 """Adversarial attacks on signs and photographs: success by budget, confidence, minimal perturbations, transferability,
 detectors trained on one attack and tested on others, and adaptive attacks on the detectors.
 
-AutoAttack of the package torchattacks is a reference for our attacks; its rows are computed where it is installed
-(``pip install --no-deps torchattacks==3.5.1``).
+AutoAttack and AutoPGD of the package torchattacks are references for our attacks; their rows are computed where it is
+installed (``pip install --no-deps torchattacks==3.5.1``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -43,6 +44,9 @@ STRONG_BUDGETS, STRONG_STEPS, STRONG_RESTARTS = (1, 2, 4, 8), 40, 3
 EXAMPLES_SHOWN = 8 / 255
 L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | dict.fromkeys(PHOTOS, 0.5)  # L2 norm
 REFERENCE_BUDGETS = {SIGNS[0]: 8, PHOTOS[0]: 2}
+# A budget at which about half of the signs can be attacked. AutoAttack would take very long for those that remain.
+APGD_BUDGETS, APGD_STEPS = {SIGNS[0]: 4}, 100
+APGD = "AutoPGD on two losses"
 ROUNDED = "FGSM, rounded loss"
 # Means over fewer images than these are not reported.
 MINIMAL_ATTACKS = 10
@@ -55,6 +59,7 @@ SMALL = {
     "BUDGETS": (2, 16),
     "STRONG_BUDGETS": (8,),
     "STRONG_STEPS": 4,
+    "APGD_STEPS": 4,
     "MINIMAL_ATTACKS": 1,
 }
 SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
@@ -155,6 +160,22 @@ def reference_rows(name: str, model: nn.Module, x: Tensor, y: Tensor) -> list[di
     return [{**row, "success": mean(fooled), "package": f"torchattacks {version('torchattacks')}"}]
 
 
+def apgd_rows(name: str, model: nn.Module, x: Tensor, y: Tensor) -> list[dict]:
+    """Return the share of the images that AutoPGD misclassifies with the cross-entropy or with the DLR loss.
+
+    Both attacks are parts of AutoAttack (Croce and Hein, ICML 2020, arXiv:2003.01690).
+    """
+    from torchattacks import APGD as AutoPGD
+
+    budget, rest = APGD_BUDGETS[name], torch.arange(len(x), device=x.device)
+    for loss in ("ce", "dlr"):
+        attack = AutoPGD(model, norm="Linf", eps=budget / 255, steps=APGD_STEPS, n_restarts=1, loss=loss, seed=0)
+        rest = rest[model_outputs(model, attack(x[rest], y[rest])).argmax(1) == y[rest]]
+    row = {"kind": "strength", "network": name, "budget": budget, "images": len(x), "attack": APGD}
+    success = format_value(1 - len(rest) / len(x))
+    return [{**row, "success": success, "package": f"torchattacks {version('torchattacks')}"}]
+
+
 def minimal_perturbations(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
     """Return the L2 norms of the minimal perturbations that attacks find, and the effect of noise of equal norm."""
     search = partial(U.carlini_wagner, binary_search_steps=5, n_steps=60, initial_const=0.1)
@@ -229,6 +250,7 @@ def part_names() -> list[str]:
     parts += [f"detectors, {name}" for name in (*SIGNS[:1], *photos)]
     kinds = ("adaptive", *(["reference"] if find_spec("torchattacks") else []))
     parts += [f"{kind}, {name}" for kind in kinds for name in DETAILED if name not in PHOTOS or photos]
+    parts += [f"apgd, {name}" for name in APGD_BUDGETS if find_spec("torchattacks")]
     return parts + ["transfer, signs"] + ["transfer, photographs"] * bool(photos)
 
 
@@ -241,6 +263,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         return transferability({name: select_correct(name, 1, device)[0] for name in networks}, x, y, seed)
     share = SHARE.get(name, 1)
     model, x, y = select_correct(name, round(N_DETECTED * share), device)
+    if kind == "apgd":
+        return apgd_rows(name, model, x[:N_STRONG], y[:N_STRONG])
     if kind == "reference":
         return reference_rows(name, model, x[:N_STRONG], y[:N_STRONG])
     if kind == "budgets":

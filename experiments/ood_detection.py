@@ -44,6 +44,7 @@ SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 CIFAR_NETWORKS = ("cifar10/resnet20", "cifar10/resnet56")
 DEEP = (SIGN_NETWORKS[0], *CIFAR_NETWORKS)  # networks for which detectors with hidden layers are trained
 OOD_DATASETS = {"gtsrb": "other datasets", "mnist": "other datasets", "dtd": "textures"}
+NEAR_OOD_DATASETS = ("tinyimagenet", "cifar100")
 FAMILY_NAMES = {"novel": NEAR_OOD, "other datasets": "far OOD"}  # of the groups; the others keep their names
 ATTACK_NAMES = {"one step": "FGSM", "ten steps": "PGD"}
 MISCLASSIFIED = "misclassifications"
@@ -72,25 +73,35 @@ SMALL |= {"_image_groups.CORRUPTIONS": ("noise", "haze")}
 
 
 def make_image_groups(
-    network: str, model: nn.Module, seed: int, device, **options
-) -> tuple[GroupFeatures, GroupFeatures, list[GroupFeatures]]:
-    """Return the features of training images, of normal images, and of all other groups."""
+    network: str, model: nn.Module, seed: int, device, image_set: int = 0, **options
+) -> tuple[GroupFeatures, list[GroupFeatures]]:
+    """Return the features of normal images and of all other groups.
+
+    Image set 1 contains other photographs than image set 0. Because only 332 images of the stored part of CIFAR-10
+    remain for it, all of its other groups have half as many images.
+    """
+    share, seed = (1, 0.5)[image_set], 2 * seed + image_set
+    near, far, per_severity, attacked = (round(share * n) for n in (N_NEAR_OOD, N_FAR_OOD, N_PER_SEVERITY, N_ATTACKED))
     dataset = "cifar10" if network in CIFAR_NETWORKS else "signs"
-    images, labels = load(dataset, "test", limit=NORMALS, device=device)
-    train = f.make_group("train", NORMAL, *load(dataset, "train", limit=TRAIN, device=device))
+    images, labels = load(dataset, "test", limit=(1 + image_set) * NORMALS, device=device)
+    images, labels = images[image_set * NORMALS :], labels[image_set * NORMALS :]
 
     def groups():
         yield f.make_group(NORMAL, NORMAL, images, labels, torch.arange(len(images)))
-        yield from novel_signs(device) if dataset == "signs" else f.near_ood_groups(device, N_NEAR_OOD)
-        yield from f.far_ood_groups(OOD_DATASETS, images.shape[-1], N_FAR_OOD, device, seed)
-        yield from f.corruption_groups(images, labels, seed, N_PER_SEVERITY)
-        yield from f.adversarial_groups(model, images, labels, seed, N_ATTACKED)
+        yield from novel_signs(device) if dataset == "signs" else f.near_ood_groups(device, near, image_set)
+        yield from f.far_ood_groups(OOD_DATASETS, images.shape[-1], far, device, seed, image_set)
+        yield from f.corruption_groups(images, labels, seed, per_severity)
+        yield from f.adversarial_groups(model, images, labels, seed, attacked)
         yield f.resampled_group(images[:N_RESAMPLED])
 
-    rename = lambda s: s._replace(family=FAMILY_NAMES.get(s.family, s.family), name=ATTACK_NAMES.get(s.name, s.name))
-    extract = lambda group: rename(f.extract_features(model, group, **options))
-    normal, *sets = map(extract, groups())
-    return extract(train), normal, sets
+    normal, *sets = (extract(model, group, **options) for group in groups())
+    return normal, sets
+
+
+def extract(model: nn.Module, group: ImageGroup, **options) -> GroupFeatures:
+    """Return the features of a group, with the names of the family and of the attack that the table uses."""
+    s = f.extract_features(model, group, **options)
+    return s._replace(family=FAMILY_NAMES.get(s.family, s.family), name=ATTACK_NAMES.get(s.name, s.name))
 
 
 def novel_signs(device) -> Iterator[ImageGroup]:
@@ -226,7 +237,7 @@ def layer_rows(network: str, model: nn.Module, normal: GroupFeatures, sets: list
 def by_task(sets: list[GroupFeatures]) -> dict[str, list[GroupFeatures]]:
     """Return {name: groups} of every task, and of each OOD data set on its own."""
     tasks = {task: [s for s in sets if task_of(s) == task] for task in dict.fromkeys(map(task_of, sets))}
-    return tasks | {s.name: [s] for s in sets if s.name in (*OOD_DATASETS, "tinyimagenet", "cifar100")}
+    return tasks | {s.name: [s] for s in sets if s.name in (*OOD_DATASETS, *NEAR_OOD_DATASETS)}
 
 
 def factor_rows(network: str, normal: GroupFeatures, sets: list[GroupFeatures]) -> list[dict]:
@@ -281,6 +292,18 @@ def shift_rows(network: str, model: nn.Module, seed: int, device) -> list[dict]:
     return rows
 
 
+def load_network(name: str, device) -> nn.Module:
+    """Return a network of this experiment."""
+    return load_pretrained(name, device) if name in CIFAR_NETWORKS else network_of(name, device)
+
+
+def fit_to_training_images(network: str, model: nn.Module, device, **options) -> FittedScores:
+    """Return the scores fitted to training images of a network."""
+    images, labels = load("cifar10" if network in CIFAR_NETWORKS else "signs", "train", limit=TRAIN, device=device)
+    train = extract(model, f.make_group("train", NORMAL, images, labels), **options)
+    return fit_scores(train, g.last_linear_layer(model, images[:1]))
+
+
 def part_names() -> list[str]:
     """Return the names of the parts, one network each."""
     return [*SIGN_NETWORKS, *(CIFAR_NETWORKS if is_available("cifar10") else [])]
@@ -288,14 +311,11 @@ def part_names() -> list[str]:
 
 def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     """Return the rows of one network."""
-    model, options = load_pretrained(part, device) if part in CIFAR_NETWORKS else network_of(part, device), {}
+    model, options = load_network(part, device), {}
     if part == SIGN_NETWORKS[0]:
         options = {"others": tuple(network_of(name, device) for name in SIGN_NETWORKS[1:])}
-    train, normal, sets = make_image_groups(part, model, seed, device, **options)
-    head = g.last_linear_layer(
-        model, torch.zeros(1, 3, *([32, 32] if part in CIFAR_NETWORKS else [48, 48]), device=device)
-    )
-    fitted = fit_scores(train, head)
+    normal, sets = make_image_groups(part, model, seed, device, **options)
+    fitted = fit_to_training_images(part, model, device, **options)
     success = {
         f"success of {s.name}": len(s.z) / next(len(c.z) for c in sets if c.name == "noise as large")
         for s in sets

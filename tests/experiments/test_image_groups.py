@@ -88,6 +88,26 @@ def test_corruption_groups_keep_image_ids():
     )
 
 
+def test_synthetic_textures_of_different_kinds_have_different_colors(monkeypatch):
+    monkeypatch.setattr(f, "is_available", lambda name: False)
+    groups = list(f.far_ood_groups({"gtsrb": "other datasets"}, 8, 9, "cpu", 0))
+    assert [s.name for s in groups] == list(f.TEXTURES)
+    ranges = [(s.images.amin((2, 3)), s.images.amax((2, 3))) for s in groups]
+    for i, (low, high) in enumerate(ranges):
+        for other_low, other_high in ranges[:i]:
+            assert (low - other_low).abs().mean() > 0.1 and (high - other_high).abs().mean() > 0.1
+    states = {f.texture_generator(kind, seed).initial_seed() for kind in f.TEXTURES for seed in range(4)}
+    assert states == set(range(4 * len(f.TEXTURES)))
+
+
+@pytest.mark.parametrize(("n", "limit"), [(1760, 120), (3000, 81), (1200, 81), (30, 10)])
+def test_image_sets_have_no_image_in_common(n, limit):
+    assert f.spread_indices(n, limit).tolist() == torch.linspace(0, n - 1, limit).long().tolist()
+    first, second = (set(f.spread_indices(n, 2 * limit).tolist()), set(f.spread_indices(n, limit, 1).tolist()))
+    assert len(second) == limit and min(second) >= 0 and max(second) < n
+    assert not first & second
+
+
 def test_adversarial_groups_keep_only_successful_attacks(group_features):
     model, *_ = group_features
     x, labels = colored_images(60)
@@ -109,3 +129,4 @@ def test_extract_features_matches_library(group_features):
     scores, log = detectors.detector_inputs(normal, statistics)["six scores"]
     assert scores.shape == (60, 6) and scores.isfinite().all() and not log
     assert torch.equal(detectors.detector_inputs(normal, statistics)["features"][0], normal.h)
+    assert f.extract_features(model, f.make_group(NORMAL, NORMAL, x), with_passes=False).passes == {}

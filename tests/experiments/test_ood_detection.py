@@ -8,6 +8,7 @@ from experiments import _image_groups as f
 from experiments import _ood_detectors as detectors
 from experiments import _ood_scores as scores
 from experiments import ood_detection as study
+from experiments import ood_image_set
 from experiments._image_groups import CONTROL, NEAR_OOD, NORMAL, make_generator
 from experiments._paired_bootstrap import ImageResamples, interval, weighted_aurocs, weighted_detection_rates
 from tests.experiments.test_image_groups import ColorClassifier, colored_images
@@ -226,6 +227,70 @@ def test_intervals_of_detectors_contain_the_spread_over_halvings_and_over_test_i
     (lead,) = detectors.lead_rows("here", resampled)  # paired, so that the spread of both over halvings cancels
     assert lead["lead"] == pytest.approx(0.05, abs=0.02)
     assert 0.03 < lead["high"] - lead["low"] < 0.05
+
+
+def test_detector_rows_repeat_the_training_for_the_given_number_of_halvings(features, monkeypatch):
+    _, _, normal, sets, fitted = features
+    seeds = []
+
+    def record(pool, inputs, resamples, seed, deep):
+        seeds.append(seed)
+        return {("own type", "grey", NEAR_OOD): {"features": torch.full((3,), 0.5 + seed / 10)}}
+
+    monkeypatch.setattr(detectors, "aurocs_of_halving", record)
+    rows = detectors.detector_rows("here", normal, sets, fitted.statistics, 1, deep=False, n_halvings=3)
+    assert seeds == [3, 4, 5] and rows[0]["features"] == pytest.approx(0.9)
+    detectors.detector_rows("here", normal, sets, fitted.statistics, 0, deep=False)
+    assert seeds[3:] == list(range(detectors.N_HALVINGS))
+
+
+def test_resampling_rows_compare_with_unchanged_and_resampled_normal_images(features):
+    model, _, normal, sets, fitted = features
+    x, labels = colored_images(60)
+    resampled = f.extract_features(model, f.resampled_group(x[:30]))
+    gtsrb = sets[0]._replace(name="gtsrb")
+    rows = ood_image_set.resampling_rows("here", normal, [gtsrb, sets[1], resampled], fitted, 0)
+    assert [(r["set"], r["normal images"]) for r in rows] == [("gtsrb", "unchanged"), ("gtsrb", "resampled")]
+    abnormal = scores.all_scores(gtsrb, fitted)
+    for row, clean in zip(rows, (normal.rows(torch.arange(30)), resampled), strict=True):
+        usual = scores.all_scores(clean, fitted)
+        for name in (scores.ACTIVATION_NORMS, scores.GRADIENT_NORMS):
+            expected = roc_auc_score([0] * 30 + [1] * 40, torch.cat([usual[name], abnormal[name]]))
+            assert row[name] == pytest.approx(expected, abs=1e-3)
+        difference = row[scores.ACTIVATION_NORMS] - row[scores.GRADIENT_NORMS]
+        assert row["lead"] == pytest.approx(difference, abs=2e-3) and row["low"] <= row["lead"] <= row["high"]
+
+
+def test_table_of_the_second_image_set_is_complete():
+    table = load_result("ood_image_set")
+    for network in study.CIFAR_NETWORKS:
+        here = table[table["network"] == network]
+        tasks = here.query("kind == 'task' and metric == 'auroc'")["task"]
+        assert {*study.TASKS, study.MISCLASSIFIED} <= set(tasks)
+        assert set(here.query("kind == 'detector task' and trained == 'other families'")["task"]) == set(study.TASKS)
+        resampling = here.query("kind == 'resampling' and set == 'gtsrb'").set_index("normal images")
+        assert set(resampling.index) == {"unchanged", "resampled"}
+        assert resampling["distance of activation norms"].nunique() == 2
+
+
+def test_sentences_of_section_3_3_follow_from_both_image_sets():
+    first, second = load_result("ood_detection"), load_result("ood_image_set")
+    inputs = ["gradient norms", "activation norms", "six scores", "features", "gradient norms, two-layer network"]
+    rows = [
+        t.query("kind == 'detector task' and trained == 'other families'").set_index(["network", "task"])
+        for t in (first, second)
+    ]
+    small, large = study.CIFAR_NETWORKS
+    assert all((t.loc[(small, "PGD"), inputs] < 0.25).all() for t in rows)
+    pgd, other_pgd = (t.loc[(large, "PGD")] for t in rows)
+    assert (pgd[inputs[:2]] > 0.55).all() and (other_pgd[inputs] < 0.45).all()
+    assert all(pgd[name] - other_pgd[name] > max(t[f"{name}_sd"] for t in (pgd, other_pgd)) for name in inputs)
+    assert all(t.loc[(small, "far OOD"), inputs[4]] > t.loc[(small, "far OOD"), inputs[0]] + 0.1 for t in rows)
+    leads = second.query("kind == 'resampling'").set_index(["network", "set", "normal images"])
+    assert all(leads.loc[(name, "gtsrb", "unchanged"), "low"] > 0 for name in study.CIFAR_NETWORKS)
+    assert all(leads.loc[(name, "gtsrb", "resampled"), "lead"] < 0 for name in study.CIFAR_NETWORKS)
+    near = [leads.loc[(name, "tinyimagenet", "resampled"), "low"] for name in study.CIFAR_NETWORKS]
+    assert near[0] > 0 > near[1]
 
 
 def test_ood_detection_table_is_complete():

@@ -113,6 +113,22 @@ def half_success_budget(success: pd.Series) -> float:
     return float(a + (b - a) * (0.5 - p) / (q - p))
 
 
+def strongest_attacks(result: pd.DataFrame, network: str, budget: float) -> tuple[list[str], float]:
+    """Return the attacks with the highest stored success rate within a budget.
+
+    Args:
+        result: the stored result on attacks, with rows of the kind "strength".
+        network: name of the network.
+        budget: budget in gray levels.
+
+    Returns:
+        The names of the attacks, several if they are equally successful, and their success rate.
+    """
+    rows = result[(result["kind"] == "strength") & (result["network"] == network) & (result["budget"] == budget)]
+    highest = rows["success"].max()
+    return rows.loc[rows["success"] == highest, "attack"].tolist(), float(highest)
+
+
 def transfer_range(result: pd.DataFrame, networks: list[str], attack: str, same: bool) -> tuple[float, float]:
     """Return the lowest and the highest success rate of attacks that are made with one network.
 

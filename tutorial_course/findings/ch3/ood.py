@@ -158,6 +158,45 @@ def detector_sd(table: pandas.DataFrame, network: str, trained: str, task: str, 
     return detector_auroc(table, network, trained, task, f"{detector_input}_sd")
 
 
+def resampling_lead(table: pandas.DataFrame, network: str, dataset: str, normal_images: str) -> Interval:
+    """Return the AUROC of the distance of activation norms minus that of gradient norms for one OOD dataset.
+
+    Args:
+        table: stored result with rows of the kind "resampling".
+        network: name of the network.
+        dataset: name of the OOD dataset.
+        normal_images: "unchanged" or "resampled".
+
+    Returns:
+        The paired difference with its 95% interval over images.
+    """
+    columns = {"network": network, "set": dataset, "normal images": normal_images}
+    return stored_difference(_only(_select(table, kind="resampling", **columns)))
+
+
+def largest_change(
+    first: pandas.DataFrame, second: pandas.DataFrame, networks: Sequence[str], trained: str, detector_input: str
+) -> tuple[str, str, float, float]:
+    """Return where the AUROC of a trained detector differs most between two sets of images.
+
+    Args:
+        first: stored result on the first set of images, with rows of the kind "detector task".
+        second: stored result on the second set of images.
+        networks: names of the networks.
+        trained: the training set.
+        detector_input: input of the detector.
+
+    Returns:
+        The network, the task, and the AUROC on the first and on the second set of images.
+    """
+    pairs = [
+        (network, task, *(detector_auroc(table, network, trained, task, detector_input) for table in (first, second)))
+        for network in networks
+        for task in TASKS
+    ]
+    return max(pairs, key=lambda pair: abs(pair[2] - pair[3]))
+
+
 def task_score_table(
     table: pandas.DataFrame, networks: Sequence[str], scores: Mapping[str, str], titles: Mapping[str, str]
 ) -> list[dict[str, str]]:

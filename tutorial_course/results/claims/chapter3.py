@@ -114,9 +114,9 @@ def _leads(kind: str, networks: list[str], **columns: str) -> list[Estimate]:
     return [Estimate(*row) for row in rows[["lead", "low", "high"]].itertuples(index=False)]
 
 
-def _detector_aurocs(trained: str, detector_input: str, networks: list[str]) -> pd.Series:
+def _detector_aurocs(trained: str, detector_input: str, networks: list[str], study: str = "ood_detection") -> pd.Series:
     """The AUROC of a trained detector by task, the mean over halvings and networks."""
-    rows = table("ood_detection").query("kind == 'detector task' and trained == @trained and network in @networks")
+    rows = table(study).query("kind == 'detector task' and trained == @trained and network in @networks")
     return rows.groupby("task")[detector_input].mean()
 
 
@@ -162,12 +162,15 @@ def purview_other_families() -> str:
     signs, photos = (
         _detector_aurocs("other families", "gradient norms", networks) for networks in (SIGNS, PHOTO_NETWORKS)
     )
+    others = _detector_aurocs("other families", "gradient norms", PHOTO_NETWORKS, "ood_image_set")
     return (
         "AUROC of gradient norms on the family of anomalies left out of training, which the papers do not report, "
         "signs: "
         + ", ".join(f"{task} {signs[task]:.2f}" for task in TASKS)
         + "; CIFAR-10: "
         + ", ".join(f"{task} {photos[task]:.2f}" for task in TASKS)
+        + "; CIFAR-10, second set of images: "
+        + ", ".join(f"{task} {others[task]:.2f}" for task in TASKS)
     )
 
 

@@ -13,6 +13,7 @@ from tutorial_course.findings.ch3 import (
     difference_interval,
     fit_attack_scores,
     half_success_budget,
+    strongest_attacks,
     success_interval,
     transfer_range,
 )
@@ -77,3 +78,13 @@ def test_fit_attack_scores_match_library_scores():
     energy = uncertainty.energy_score(z)
     assert torch.allclose(scores["two-sided energy"], (energy[:5] - energy.median()).abs(), atol=1e-6)
     assert scores["gradient detector"].shape == (5,)
+
+
+def test_strongest_attacks_are_those_with_the_highest_success_at_the_budget():
+    rates = {"PGD": 0.4, "margin": 0.3, "AutoPGD": 0.4}
+    row = {"kind": "strength", "network": "a", "budget": 4}
+    rows = [row | {"attack": attack, "success": rate} for attack, rate in rates.items()]
+    rows.append(row | {"budget": 8, "attack": "margin", "success": 0.9})
+    assert strongest_attacks(pd.DataFrame(rows), "a", 4) == (["PGD", "AutoPGD"], 0.4)
+    rows[1]["success"] = 0.5
+    assert strongest_attacks(pd.DataFrame(rows), "a", 4) == (["margin"], 0.5)

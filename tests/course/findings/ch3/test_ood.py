@@ -77,6 +77,30 @@ def test_detector_aurocs_are_those_of_the_task_with_their_standard_deviation(stu
     assert findings.detector_pair(study, [NETWORK], "PGD", "gradient norms") == pytest.approx((0.2, 0.1))
 
 
+def test_largest_change_finds_the_task_that_depends_most_on_the_images(study):
+    tasks = [
+        {"kind": "detector task", "network": NETWORK, "trained": "other families", "task": task, "gradient norms": 0.7}
+        for task in findings.TASKS
+    ]
+    first, second = pd.DataFrame(tasks), pd.DataFrame(tasks)
+    second.loc[second["task"] == "PGD", "gradient norms"] = 0.3
+    second.loc[second["task"] == "FGSM", "gradient norms"] = 0.8
+    stored = (first, second, [NETWORK], "other families", "gradient norms")
+    assert findings.largest_change(*stored) == (NETWORK, "PGD", 0.7, 0.3)
+    second.loc[second["task"] == "FGSM", "gradient norms"] = 0.1
+    assert findings.largest_change(*stored)[1:] == ("FGSM", 0.7, 0.1)
+
+
+def test_resampling_lead_is_that_of_the_named_normal_images():
+    row = {"kind": "resampling", "network": NETWORK, "set": "gtsrb", "low": -0.1, "high": 0.1}
+    rows = [row | {"normal images": name, "lead": lead} for name, lead in (("unchanged", 0.03), ("resampled", -0.02))]
+    table = pd.DataFrame(rows)
+    assert findings.resampling_lead(table, NETWORK, "gtsrb", "resampled") == (-0.02, -0.1, 0.1)
+    assert findings.resampling_lead(table, NETWORK, "gtsrb", "unchanged").value == 0.03
+    with pytest.raises(ValueError, match="expected one stored row, got 0"):
+        findings.resampling_lead(table, NETWORK, "mnist", "resampled")
+
+
 def test_score_by_task_and_names_of_scores(study):
     table = findings.score_by_task(study, [NETWORK])
     assert list(table.columns) == list(findings.TASKS) and table.loc["energy", "PGD"] == pytest.approx(0.4)
