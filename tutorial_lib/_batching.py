@@ -34,7 +34,7 @@ def batch_slices(n: int, batch_size: int) -> list[slice]:
 
 
 def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: Any, batch_size: int) -> Result:
-    """Return ``function(x, *row_arguments)``, computed on a few samples at a time and without autocast.
+    """Return ``function(x, *row_arguments)``, computed on a few samples at a time.
 
     Args:
         function: maps some rows of x, and the same rows of the other arguments, to a tensor, or to a tuple or a
@@ -55,11 +55,10 @@ def run_in_batches(function: Callable[..., Result], x: Tensor, *row_arguments: A
         >>> run_in_batches(lambda x, y: (x + y, x * y), torch.arange(3), torch.arange(3), batch_size=2)
         (tensor([0, 2, 4]), tensor([0, 1, 4]))
     """
-    with torch.autocast(x.device.type, enabled=False):  # so that the precision is that of x
-        pieces = [
-            function(x[rows], *(a[rows] if isinstance(a, Tensor) else a.select(rows) for a in row_arguments))
-            for rows in batch_slices(max(1, len(x)), batch_size)
-        ]
+    pieces = [
+        function(x[rows], *(a[rows] if isinstance(a, Tensor) else a.select(rows) for a in row_arguments))
+        for rows in batch_slices(max(1, len(x)), batch_size)
+    ]
     return tree_map(lambda *tensors: torch.cat(tensors), *pieces)
 
 

@@ -13,12 +13,15 @@ Every public function is decorated with :func:`convert_arguments`, so that one r
 - The entries of sequences and dictionaries follow the same rule.
 - Any other value of a wrong type is refused with a ValueError, and so are tensors on two devices, unless the function
   moves them, as it does with labels.
+- Autocast is off, so that the precision of a result is that of the arguments. A function of the caller, such as an
+  objective, runs without autocast as well.
 """
 
 import inspect
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from difflib import get_close_matches
 from functools import reduce, wraps
 from itertools import chain, repeat
@@ -86,16 +89,21 @@ def convert_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
         values = [*map(convert, chain(positional, repeat(variadic)), args)]
         options = {name: convert(name, value) for name, value in kwargs.items()}
-        try:
-            return function(*values, **options)
-        except RuntimeError as error:
-            devices = {str(value.device) for value in (*values, *options.values()) if isinstance(value, Tensor)}
-            if "device" not in str(error) or len(devices) < 2:
-                raise
-            raise ValueError(
-                f"{function.__name__}: expected tensors on one device, got them on {' and '.join(sorted(devices))}; "
-                "move them with .to(device)"
-            ) from error
+        devices = {str(value.device) for value in (*values, *options.values()) if isinstance(value, Tensor)}
+        with ExitStack() as without_autocast:
+            for kind in filter(
+                torch.is_autocast_enabled, {"cpu", "cuda", *(device.split(":")[0] for device in devices)}
+            ):
+                without_autocast.enter_context(torch.autocast(kind, enabled=False))
+            try:
+                return function(*values, **options)
+            except RuntimeError as error:
+                if "device" not in str(error) or len(devices) < 2:
+                    raise
+                raise ValueError(
+                    f"{function.__name__}: expected tensors on one device, got them on "
+                    f"{' and '.join(sorted(devices))}; move them with .to(device)"
+                ) from error
 
     return converted
 
@@ -156,11 +164,17 @@ def _as_tensor(expected: str, value: Any) -> Tensor:
             tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
         if tensor.is_meta or not tensor.dim():
             raise TypeError(remedy := "a tensor needs values and at least one axis")
+        # PyTorch has hardly any operations for these types, and for the unsigned integers below.
+        if tensor.is_nested or tensor.is_quantized or (tensor.is_floating_point() and tensor.itemsize == 1):
+            raise TypeError(
+                remedy := "pad nested samples to one shape, and convert other floats: .dequantize(), .float()"
+            )
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{expected} to be a tensor or an array, got {format_tensor(value)}; {remedy}") from None
     tensor = tensor if tensor.layout == torch.strided else tensor.to_dense()
-    # PyTorch has hardly any operations for these types.
-    return tensor.long() if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64) else tensor
+    tensor = tensor.long() if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64) else tensor
+    # NumPy cannot take a tensor that is only marked as negative, for example the imaginary part of a conjugate.
+    return tensor.resolve_conj().resolve_neg()
 
 
 def check_choice(name: str, names: Iterable[str], kind: str) -> str:
@@ -283,7 +297,7 @@ def format_tensor(value: object) -> str:
         >>> format_tensor(torch.zeros(3, 2)), format_tensor([1, 2])
         ('float32 (3, 2)', 'list')
     """
-    if not isinstance(value, Tensor):
+    if not isinstance(value, Tensor) or value.is_nested:
         return type(value).__name__
     return f"{value.dtype} {tuple(value.shape)}".removeprefix("torch.")
 
@@ -355,6 +369,31 @@ def promote_to_float32(*tensors: Tensor) -> torch.dtype:
         torch.float32
     """
     return reduce(torch.promote_types, (tensor.dtype for tensor in tensors), torch.float32)
+
+
+def to_float64(values: Tensor) -> Tensor:
+    """Return real numbers as float64 on the CPU, without a graph.
+
+    Args:
+        values: real numbers of any dtype.
+
+    Returns:
+        The same numbers.
+
+    Raises:
+        ValueError: whole numbers that float64 cannot represent.
+
+    Example:
+        >>> to_float64(torch.tensor([1, 2]))
+        tensor([1., 2.], dtype=torch.float64)
+    """
+    exact = values.detach().cpu().contiguous()
+    converted = exact.double()
+    if not exact.is_floating_point() and (converted.long() != exact).any():
+        raise ValueError(
+            "expected whole numbers of at most 2**53, because larger ones would be rounded; subtract an offset first"
+        )
+    return converted
 
 
 def check_floating(x: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The default dtype and the default device of PyTorch have no effect on results: both follow the arguments."""
+"""The default dtype, the default device and inference mode have no effect: results follow the arguments."""
 
 import contextlib
 
@@ -30,7 +30,7 @@ def default_device_meta():
         torch.set_default_device(None)
 
 
-DEFAULTS = [default_dtype_float64, default_device_meta]
+DEFAULTS = [default_dtype_float64, default_device_meta, torch.inference_mode]
 
 
 def same_results(call, default):

@@ -276,6 +276,36 @@ def _raise():
     raise RuntimeError("another reason")
 
 
+@pytest.mark.filterwarnings("ignore:.*nested tensors", "ignore:.*quant")
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda t: torch.nested.nested_tensor(list(t)),
+        lambda t: torch.nested.nested_tensor(list(t), layout=torch.jagged),
+        lambda t: torch.quantize_per_tensor(t, 0.01, 0, torch.quint8),
+        lambda t: t.to(torch.float8_e4m3fn),
+    ],
+    ids=["nested", "jagged", "quantized", "float8"],
+)
+def test_tensors_that_pytorch_hardly_supports_are_refused_with_remedy(convert):
+    for call in (
+        lambda: attribution.saliency(MODEL, convert(X)),
+        lambda: metrics.plcc(convert(X.flatten(1)), LABELS),
+        lambda: quality.psnr(X, convert(X)),
+    ):
+        with pytest.raises(ValueError, match="pad nested samples to one shape, and convert other floats"):
+            call()
+
+
+def test_tensors_that_are_marked_as_negative_mean_the_same():
+    """The imaginary part of a conjugate is such a tensor, whose values NumPy cannot read."""
+    negative = torch.complex(X, -X).conj().imag
+    assert negative.is_neg() and torch.equal(negative, X)
+    assert metrics.srcc(negative.flatten()[:4], LABELS) == metrics.srcc(X.flatten()[:4], LABELS)
+    assert torch.equal(quality.to_luma(negative), quality.to_luma(X))
+    assert torch.equal(attribution.saliency(MODEL, negative, 1), attribution.saliency(MODEL, X, 1))
+
+
 # Ranges of values.
 
 

@@ -365,8 +365,7 @@ def all_contrast_cams(logits: Tensor, maps: Tensor) -> Tensor:
         tensor([ 1., -1.])
     """
     check_shapes(logits=(logits, "floats N C"), maps=(maps, "floats N C h w"))
-    with torch.autocast(maps.device.type, enabled=False):
-        return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
+    return torch.einsum("nc,nc...->n...", logits.softmax(1).to(maps), maps)[:, None] - maps
 
 
 def _weighted_maps(
@@ -382,9 +381,5 @@ def _weighted_maps(
     """Σ_k w_k A^k with the channel weights w = weight_channels(A, ∂J/∂A), (N, K)."""
     batches = spatial_activations_and_gradients(model, x, layer, objective, grid, batch_size)
 
-    def weighted_sum(A: Tensor, g: Tensor) -> Tensor:
-        with torch.autocast(A.device.type, enabled=False):
-            return torch.einsum("nk,nkhw->nhw", weight_channels(A, g), A)
-
-    maps = torch.cat([weighted_sum(A, g) for A, g in batches])
+    maps = torch.cat([torch.einsum("nk,nkhw->nhw", weight_channels(A, g), A) for A, g in batches])
     return maps.relu() if relu else maps

@@ -135,7 +135,7 @@ class MLPHead:
         if len(labels) < 2 or (labels < 0).any() or not features.isfinite().all():
             raise ValueError("expected at least two samples, finite features, and labels that are class indices ≥ 0")
         generator = default_generator(generator)
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
+        with torch.inference_mode(False), torch.enable_grad():
             flat = _flatten_features(features).clone()
             labels = labels.to(flat.device, torch.int64, copy=True)
             self.mean, std = flat.mean(0), flat.std(0)
@@ -169,7 +169,7 @@ class MLPHead:
             raise ValueError("this MLPHead is not trained: call fit first")
         flat = _flatten_features(features)
         check_shapes(features=(flat, "floats N d"), fitted_mean=(self.mean, "floats d"))
-        with torch.no_grad(), torch.autocast(flat.device.type, enabled=False):
+        with torch.no_grad():
             return self.network((flat.to(self.mean.device) - self.mean) / self.std).to(features.device)
 
 

@@ -32,6 +32,7 @@ class RandomizationResult(NamedTuple):
 
 
 @convert_arguments
+@torch.inference_mode(False)  # a copy of a model that is made in inference mode could not be differentiated
 def model_randomization_test(
     model: nn.Module,
     x: Tensor,

@@ -56,9 +56,9 @@ def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
 def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
     """Fix the state of autograd inside the block, and restore the global state afterwards.
 
-    Inside, whatever the caller's modes are: gradients are recorded, inference mode and autocast are off, compiled
-    models run as they were before they were compiled, and weights that are computed from parameters are computed again
-    in each pass. On exit, also after an exception, the random states and the defaults of torch are as they were. What a
+    Inside, whatever the caller's modes are: gradients are recorded, inference mode is off, compiled models and
+    attention layers run as they do in training, and weights that are computed from parameters are computed again in
+    each pass. On exit, also after an exception, the random states and the defaults of torch are as they were. What a
     forward pass changes in the model is put back by :func:`run_model`.
 
     Args:
@@ -82,9 +82,10 @@ def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
             torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext(),
             # A cached weight does not depend on the parameters any more.
             mock.patch.object(parametrize, "_cache_enabled", 0),
+            # Under no_grad, attention would run kernels that set padded positions to zero, and that call no hooks.
+            mock.patch.object(torch.backends.mha, "_is_fastpath_enabled", False),
             torch.inference_mode(False),
             torch.enable_grad(),
-            torch.autocast(x.device.type, enabled=False),
         ):
             yield
     finally:
@@ -136,10 +137,10 @@ def _check_model_and_samples(model: nn.Module, x: Tensor) -> None:
             )
     if any(is_lazy(p) for p in (*model.parameters(), *model.buffers())):
         raise ValueError("the model has parameters without a shape: run it once on samples to initialize them")
-    if any(p.is_inference() for p in model.parameters()):
+    if any(t.is_inference() for t in (*model.parameters(), *model.buffers())):
         raise ValueError(
-            "the parameters were made in inference mode, where nothing can be differentiated: build the model "
-            "outside it"
+            "parameters or buffers were made in inference mode, where nothing can be differentiated: build and load "
+            "the model outside it"
         )
 
 
@@ -198,7 +199,8 @@ def run_model(
     if not isinstance(outputs, Tensor) or outputs.dim() == 0 or len(outputs) != len(x):
         raise ValueError(
             f"the model must return a tensor of one row per sample, ({len(x)}, …), "
-            f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}"
+            f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}: wrap it in a "
+            "module that returns its logits alone"
         )
     if [p._version for p in model.parameters()] != versions:
         raise ValueError(

@@ -55,8 +55,9 @@ class _GradientTap(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, G):
-        if G is None:  # no gradient, which is not the same as zero
-            return None, None, None
+        # No gradient, which is not the same as zero; or a second visit, if the model differentiates inside it.
+        if G is None or not ctx.on_gradient:
+            return G, None, None
         # Popped, so that the activations that on_gradient holds are released as soon as they have been used.
         return _VisitGradient.apply(G, ctx.on_gradient.pop()), None, None
 
@@ -72,6 +73,10 @@ class _VisitGradient(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         pass
+
+    @staticmethod
+    def backward(ctx, G):
+        return G, None
 
     @staticmethod
     def vmap(info, in_dims, G, on_gradient):

@@ -1,17 +1,22 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import is_
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-CONTAINERS = (dict, list, set, tuple)
-FOLLOWED = (nn.Module, Tensor, *CONTAINERS)
+MUTABLE_CONTAINERS = (dict, list, set, deque)
+CONTAINERS = (*MUTABLE_CONTAINERS, tuple)
+NAMESPACES = (nn.Module, SimpleNamespace)
+VALUES = (np.ndarray, torch.Generator, np.random.Generator)
+FOLLOWED = (Tensor, *CONTAINERS, *NAMESPACES, *VALUES)
 
 
 @contextmanager
@@ -20,8 +25,8 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 
     Inside the block, buffers and other tensors of the model are copies, so that nothing can be written to its own. On
     exit the model has its own tensors again, and the same attributes, hooks, flags and ``.grad`` as before. This
-    includes dictionaries, lists and sets, in any nesting. Values of parameters, and what other objects hold, are not
-    copied; :func:`restore_weights` copies the former.
+    includes dictionaries, lists, sets, queues, namespaces, arrays and random generators, in any nesting. Values of
+    parameters, and what other objects hold, are not copied; :func:`restore_weights` copies the former.
 
     Args:
         model: any module.
@@ -32,7 +37,10 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     """
     parts = list(_mutable_parts(model))
     # Most of them are empty dictionaries of hooks, which are not worth a copy.
-    containers = [(part, part.copy() if part else ()) for part in parts if not isinstance(part, Tensor)]
+    containers = [(part, part.copy() if part else ()) for part in parts if isinstance(part, MUTABLE_CONTAINERS)]
+    arrays = [(part, part.copy()) for part in parts if isinstance(part, np.ndarray) and part.flags.writeable]
+    generators = [(part, part.get_state()) for part in parts if isinstance(part, torch.Generator)]
+    numpy_states = [(part.bit_generator, part.bit_generator.state) for part in parts if isinstance(part, VALUES[2])]
     tensors = [(part, part.data) for part in parts if isinstance(part, Tensor)]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
@@ -48,6 +56,12 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
         for container, contents in containers:
             if container or contents:
                 _restore_contents(container, contents)
+        for array, values in arrays:
+            array[...] = values
+        for generator, state in generators:
+            generator.set_state(state)
+        for bit_generator, numpy_state in numpy_states:
+            bit_generator.state = numpy_state
         for p, requires_grad, grad in parameters:
             p.requires_grad_(requires_grad)
             p.grad = grad
@@ -77,12 +91,12 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
 
 
 def _mutable_parts(model: nn.Module) -> Iterator[Any]:
-    """The dictionaries, lists, sets and tensors that a model holds, except its parameters."""
+    """What a model holds and can change in place, except its parameters."""
     pending: list[Any] = [model, *model.buffers()]
     visited = set()
     while pending:
         part = pending.pop()
-        part = vars(part) if isinstance(part, nn.Module) else part
+        part = vars(part) if isinstance(part, NAMESPACES) else part
         if id(part) in visited:
             continue
         visited.add(id(part))
@@ -90,9 +104,9 @@ def _mutable_parts(model: nn.Module) -> Iterator[Any]:
             if part:
                 values = part.values() if isinstance(part, dict) else part
                 pending += [value for value in values if isinstance(value, FOLLOWED)]
-            if not isinstance(part, tuple):
+            if isinstance(part, MUTABLE_CONTAINERS):
                 yield part
-        elif type(part) is Tensor:
+        elif type(part) is Tensor or isinstance(part, VALUES):
             yield part
 
 
@@ -101,11 +115,9 @@ def _restore_contents(container: Any, contents: Any) -> None:
     same = len(container) == len(contents) and all(map(is_, container, contents))
     if same and isinstance(container, dict):
         same = all(map(is_, container.values(), contents.values()))
-    if not same and isinstance(container, list):
-        container[:] = contents
-    elif not same:
+    if not same:
         container.clear()
-        container.update(contents)
+        (container.extend if isinstance(container, list | deque) else container.update)(contents)
 
 
 def random_states(device: torch.device) -> list[Any]:

@@ -72,7 +72,7 @@ class ParameterRule(ABC):
         """
         M = self.gradient(a, G)
         # A complex number is a pair of real ones, so that ⟨a, b⟩ is the real part of conj(a) b.
-        M = (torch.view_as_real(M) if M.is_complex() else M).flatten(2)
+        M = (torch.view_as_real(M) if M.is_complex() else M[..., None]).flatten(2)
         return batched_gram(M, M)
 
     def numel_per_sample(self, a: Tensor, G: Tensor) -> int:

@@ -54,6 +54,8 @@ class ParameterUseTracker(TorchFunctionMode):
         self.unsupported: set[str] = set()
         # Whether the first axis of each input holds the samples by the definition of its operation.
         self.batch_axes_known = True
+        # Set by the caller; before that, a gradient is one that the model computes inside its forward pass.
+        self.forward_ended = False
         # Backward pass: the statistic of a parameter used once, and the summed gradient of one used more often.
         self.statistics: dict[str, Tensor] = {}
         self.gradient_sums: dict[str, Tensor] = {}
@@ -92,8 +94,8 @@ class ParameterUseTracker(TorchFunctionMode):
 
     def _on_output_gradient(self, rules: dict[str, ParameterRule], a: Tensor, version: int, G: Tensor) -> None:
         """Use the gradient G (C, n, …) that reached the output of an operation, which ``a`` entered."""
-        if a._version != version:
-            # The input was overwritten in place after the operation: nothing can be computed from it.
+        if a._version != version or not self.forward_ended:
+            # The input was overwritten in place after the operation, or this is not a gradient of the objective.
             self.unsupported.update(rules)
         # Half precision is too coarse to add squares in. Rules take the samples first.
         G = G.detach().to(promote_to_float32(G)).transpose(0, 1)

@@ -102,7 +102,7 @@ class PerSamplePass:
             raise ValueError(f"{len(indices)} classes: name up to {MAX_CLASSES} of them with `classes`")
         z = outputs.sum(0)[indices]
         if z.requires_grad:
-            with ignore_vmap_warning():
+            with translate_errors(lambda: "the parameters cannot be differentiated"), ignore_vmap_warning():
                 torch.func.vmap(
                     lambda v: torch.autograd.grad(z, tracker.anchor, v, allow_unused=True, materialize_grads=True)
                 )(torch.eye(len(z), dtype=z.dtype, device=z.device))
@@ -114,7 +114,9 @@ class PerSamplePass:
 
         def tracked_pass(rows: Tensor) -> tuple[Tensor]:
             trackers.append(ParameterUseTracker(self.parameters, len(rows), self.statistic))
-            return (run_model(self.model, rows, mode=trackers[-1]),)
+            outputs = run_model(self.model, rows, mode=trackers[-1])
+            trackers[-1].forward_ended = True
+            return (outputs,)
 
         (outputs,) = tracked_pass(x)
         tracker = trackers[0]

@@ -203,8 +203,7 @@ def gradient_norms_from_gram(gram: Tensor, logit_gradients: Tensor) -> Tensor:
             f"{logit_gradients.dtype} {tuple(logit_gradients.shape)}"
         )
     K, delta = (t.to(promote_to_float32(gram, logit_gradients)) for t in (gram, logit_gradients))
-    with torch.autocast(K.device.type, enabled=False):
-        norms = torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
+    norms = torch.einsum("...nc,nlce,...ne->...nl", delta, K, delta).clamp(min=0).sqrt()
     dtype = torch.promote_types(gram.dtype, logit_gradients.dtype)
     return norms.to(torch.float32 if dtype == torch.float16 else dtype)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib._batching import sample_norms
-from tutorial_lib._validation import convert_arguments, format_tensor
+from tutorial_lib._validation import convert_arguments, format_tensor, to_float64
 
 
 @convert_arguments
@@ -146,7 +146,7 @@ def average_ranks(values: Tensor) -> Tensor:
     """
     if values.dim() != 1 or values.isnan().any() or values.is_complex():
         raise ValueError(f"expected numbers (N,) without NaN to rank, not {values.dtype} {tuple(values.shape)}")
-    return torch.from_numpy(scipy.stats.rankdata(values.detach().cpu().double().numpy())).to(values.device)
+    return torch.from_numpy(scipy.stats.rankdata(to_float64(values).numpy())).to(values.device)
 
 
 def check_paired(a: Tensor, b: Tensor, *, constant: bool = False) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ def check_paired(a: Tensor, b: Tensor, *, constant: bool = False) -> tuple[Tenso
             f"expected two lists of equally many numbers, (N,), N ≥ {1 if constant else 2}, not {format_tensor(a)} and "
             f"{format_tensor(b)}"
         )
-    a, b = (v.detach().to("cpu", torch.float64) for v in (a, b))
+    a, b = to_float64(a), to_float64(b)
     if not (a.isfinite().all() and b.isfinite().all()):
         raise ValueError("the numbers must be finite, without NaN and infinite values")
     if not constant and ((a == a[0]).all() or (b == b[0]).all()):

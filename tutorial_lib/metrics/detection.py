@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tutorial_lib._validation import check_shapes, convert_arguments, format_tensor
+from tutorial_lib._validation import check_shapes, convert_arguments, format_tensor, to_float64
 
 
 @convert_arguments
@@ -150,7 +150,7 @@ def check_scores(values: Tensor, name: str) -> Tensor:
         raise ValueError(
             f"{name} must be a tensor of at least one score, real numbers (N,), not {format_tensor(values)}"
         )
-    values = values.detach().to("cpu", torch.float64).contiguous()
+    values = to_float64(values)
     if values.isnan().any():
         raise ValueError(f"{int(values.isnan().sum())} of {len(values)} {name} scores are not a number (NaN)")
     return values

@@ -293,8 +293,7 @@ def gaussian_smooth(maps: Tensor, blur: float) -> Tensor:
     """
     size, fine = map_size(maps), maps.to(promote_to_float32(maps))
     rows, columns = (gaussian_kernels(n, blur, fine) for n in size)
-    with torch.autocast(maps.device.type, enabled=False):
-        return (rows @ fine @ columns.T).to(maps)
+    return (rows @ fine @ columns.T).to(maps)
 
 
 def gaussian_kernels(n: int, blur: float, like: Tensor) -> Tensor:

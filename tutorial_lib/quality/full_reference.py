@@ -190,11 +190,11 @@ def haarpsi(x: Tensor, reference: Tensor, *, data_range: float = 1.0) -> Tensor:
     chroma = [F.avg_pool2d(F.pad(side[:, 1:], (0, 1, 0, 1)), 2, stride=1).abs() for side in sides]
     weights = torch.maximum(luma[0][:, 2], luma[1][:, 2])  # (N, 2, h, w): horizontal and vertical
     similarities = [_similarity(luma[0][:, :2], luma[1][:, :2]).mean(1), _similarity(*chroma).mean(1, keepdim=True)]
-    weights = torch.cat([weights, weights.mean(1, keepdim=True)], 1).flatten(1)
+    # Black images have no weights; then all positions count equally.
+    weights = torch.cat([weights, weights.mean(1, keepdim=True)], 1).flatten(1) + torch.finfo(weights.dtype).eps
     responses = (HAARPSI_ALPHA * torch.cat(similarities, 1).flatten(1)).sigmoid()
-    eps = torch.finfo(weights.dtype).eps  # images of one color have no weights
-    mean = ((weights * responses).sum(1) + eps) / (weights.sum(1) + eps)
-    return (mean.logit(eps) / HAARPSI_ALPHA).square().to(x)
+    mean = (weights * responses).sum(1) / weights.sum(1)
+    return (mean.logit() / HAARPSI_ALPHA).square().to(x)
 
 
 @convert_arguments
@@ -216,14 +216,12 @@ def to_luma(x: Tensor) -> Tensor:
     """
     if x.dim() != 4 or x.shape[1] != 3 or not x.is_floating_point():
         raise ValueError(f"expected color images of floats (N, 3, H, W), not {x.dtype} {tuple(x.shape)}")
-    with torch.autocast(x.device.type, enabled=False):
-        return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
+    return torch.einsum("c,nchw->nhw", x.new_tensor([0.299, 0.587, 0.114]), x)[:, None]
 
 
 def _to_yiq(x: Tensor) -> Tensor:
     """Color images (N, 3, H, W) with the channels Y (luma), I and Q (chroma)."""
-    with torch.autocast(x.device.type, enabled=False):
-        return torch.einsum("dc,nchw->ndhw", x.new_tensor(RGB_TO_YIQ), x)
+    return torch.einsum("dc,nchw->ndhw", x.new_tensor(RGB_TO_YIQ), x)
 
 
 def _halve(x: Tensor) -> Tensor:
@@ -237,8 +235,7 @@ def _haar_responses(luma: Tensor, size: int) -> Tensor:
     kernel = luma.new_full((size, size), 1 / size)
     kernel[size // 2 :] *= -1
     padding = (size // 2 - 1, size // 2) * 2  # the position of an even filter in the authors' code
-    with torch.autocast(luma.device.type, enabled=False):
-        return F.conv2d(F.pad(luma, padding), torch.stack([kernel, kernel.T])[:, None]).abs()
+    return F.conv2d(F.pad(luma, padding), torch.stack([kernel, kernel.T])[:, None]).abs()
 
 
 def _similarity(a: Tensor, b: Tensor) -> Tensor:
@@ -261,9 +258,8 @@ def _luminance_and_structure(x: Tensor, reference: Tensor, data_range: float) ->
 
 def _convolve(x: Tensor, window: Tensor) -> Tensor:
     """Each channel of the images, convolved with w wᵀ where it lies inside the image, for a symmetric window w (k,)."""
-    with torch.autocast(x.device.type, enabled=False):
-        rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
-        return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
+    rows = F.conv2d(x.flatten(0, 1)[:, None], window.view(1, 1, -1, 1))
+    return F.conv2d(rows, window.view(1, 1, 1, -1))[:, 0].unflatten(0, x.shape[:2])
 
 
 def _check_pair(x: Tensor, reference: Tensor, min_size: int, data_range: float) -> tuple[Tensor, Tensor]:

@@ -108,6 +108,7 @@ class UNIQUEQuality:
         self.history: list[float] = []
 
     @convert_arguments
+    @torch.inference_mode(False)
     def fit(
         self,
         images: Tensor,
@@ -158,7 +159,7 @@ class UNIQUEQuality:
             self.history.append(J.item())
             return J
 
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.enable_grad():
             optimizer.step(closure)
             coder.zero_grad()
         self.network = coder.eval().requires_grad_(False)

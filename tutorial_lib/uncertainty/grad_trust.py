@@ -71,7 +71,6 @@ def grad_trust(logits: Tensor, *, n_counterfactuals: int | None = None, gram: Te
     if gram is not None:
         check_shapes(logits=(logits, "logits N C"), gram=(gram, "floats N L C C"))
         K = gram.to(delta).sum(1)
-        with torch.autocast(delta.device.type, enabled=False):
-            norms = torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
+        norms = torch.einsum("nkc,nce,nke->nk", delta, K, delta).clamp(min=0).sqrt()
     norms = scale[..., 0] * norms
     return (norms[:, 1:].mean(1) / norms[:, 0]).to(logits)

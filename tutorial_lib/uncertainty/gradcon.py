@@ -119,7 +119,7 @@ class GradCon:
             )
         generator = default_generator(generator)
         self.history = []
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
+        with torch.inference_mode(False), torch.enable_grad():
             images = images.detach().clone()
             network = copy.deepcopy(self.autoencoder).to(images).requires_grad_(True).train()
             optimizer = torch.optim.Adam(network.parameters(), lr=lr)

@@ -27,8 +27,6 @@ ALL_CASES = [(package, name) for package in PACKAGES for name in CASES[package]]
 CASES_ON_GPU = [
     (package, name) for package, name in ALL_CASES if name not in ("IntrospectiveClassifier", "MLPHead", "GradCon")
 ]
-# Autocast changes the precision of these: a blur for reference images, and the training of a sparse coder.
-KEEP_AUTOCAST = ("gaussian_blur", "UNIQUEQuality.fit")
 MUTATIONS_BY_FUNCTION = {}
 
 
@@ -61,12 +59,11 @@ def test_public_functions_on_gpu_match_cpu_and_are_unchanged_by_autocast(package
     result = tensors(case.call(**move(case.arguments, accelerator)))
     for a, b in zip(result, expected, strict=True):
         torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-6)
-    if package != "foundations" and name not in KEEP_AUTOCAST:
-        single = move(move(case.arguments, accelerator), torch.float32)
-        expected = tensors(case.call(**single))
-        with torch.autocast(accelerator.type, torch.bfloat16):
-            result = tensors(case.call(**single))
-        torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5, equal_nan=True)
+    single = move(move(case.arguments, accelerator), torch.float32)
+    expected = tensors(case.call(**single))
+    with torch.autocast(accelerator.type, torch.bfloat16):
+        result = tensors(case.call(**single))
+    torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize("package, name", ALL_CASES, ids=[f"{package}.{name}" for package, name in ALL_CASES])

@@ -1,7 +1,9 @@
 """What a forward pass writes to: buffers, attributes, containers, inputs and global settings are as before the call."""
 
 import random
+from collections import deque
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +40,31 @@ class MovingAverage(nn.Module):
         self.memory["settings"]["step"][0].add_(1)
         self.memory["settings"]["new"] = x.detach()
         return self.layer(x) + self.average.mean() + self.calls
+
+
+class Recorder(nn.Module):
+    """A queue, a namespace, an array of counts, and random generators that have no influence on the outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.recent, self.counts = nn.Linear(4, 3), deque([1], maxlen=2), np.zeros(2)
+        self.settings = SimpleNamespace(step=0, scale=torch.ones(2), names=["a"])
+        self.torch_generator, self.numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
+
+    def forward(self, x):
+        self.recent.append(len(x))
+        self.counts += 1
+        self.settings.step += 1
+        self.settings.scale.mul_(2)
+        self.settings.names.append("b")
+        torch.rand(1, generator=self.torch_generator)
+        self.numpy_generator.normal()
+        return self.layer(x)
+
+    def state(self):
+        settings = self.settings.step, self.settings.scale.tolist(), list(self.settings.names)
+        generators = self.torch_generator.get_state().tolist(), self.numpy_generator.bit_generator.state
+        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators
 
 
 class ChangesItself(nn.Module):
@@ -122,6 +149,15 @@ def test_everything_a_module_holds_is_restored(f, assert_unchanged):
     except ValueError as error:  # there are no features of the layer, and torch.func allows no change in place
         assert "Linear layer" in str(error) or "would mutate" in str(error)
     assert state(model) == before and torch.equal(x, copy)
+
+
+@every_function
+def test_queues_namespaces_arrays_and_generators_are_restored(f):
+    model = init_with_seed(Recorder())
+    before, counts = model.state(), model.counts
+    with suppress(ValueError):  # there is no change in place inside torch.func
+        f(model, images(3, 4))
+    assert model.state() == before and model.counts is counts
 
 
 @every_function

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests._reference import init_with_seed
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import attribution, foundations
 from tutorial_lib import gradients as g
 
@@ -292,6 +292,40 @@ def test_network_that_differentiates_inside_matches_hessian(assert_unchanged):
         torch.testing.assert_close(gradient[n], hessian[1])
     with torch.no_grad():
         torch.testing.assert_close(g.model_outputs(model, x), model(x.clone()).detach())
+
+
+class ScoreModel(nn.Module):
+    """A network that adds the gradient of an energy, which its first layer computes, to its input."""
+
+    def __init__(self, create_graph):
+        super().__init__()
+        self.energy, self.head, self.create_graph = nn.Linear(4, 5), nn.Linear(4, 3), create_graph
+
+    def forward(self, x):
+        with torch.enable_grad():
+            point = x.detach().requires_grad_()
+            energy = self.energy(point).tanh().sum()
+            score = torch.autograd.grad(energy, point, create_graph=self.create_graph)[0]
+        return self.head(x + score)
+
+
+def test_gradients_inside_the_forward_pass_are_not_those_of_the_objective(assert_unchanged):
+    """With a graph, the parameters of the energy have second derivatives; without one, no path leads to them."""
+    x = randn(4, 4).double()
+    second_order, first_order = (init_with_seed(ScoreModel(create_graph)).double() for create_graph in (True, False))
+    assert_unchanged(second_order)
+    assert_unchanged(first_order)
+    expected = per_sample_gradients_by_loop(second_order, x, g.logit(1))
+    for name, gradient in g.per_sample_gradients(second_order, x, 1).items():
+        torch.testing.assert_close(gradient, expected[name])
+    norms = torch.stack([expected[name].flatten(1).norm(dim=1) for name in expected], 1)
+    torch.testing.assert_close(g.per_sample_gradient_norms(second_order, x, 1, group_by="tensor"), norms)
+    gram = g.class_gradient_gram(second_order, x, classes=[1])
+    torch.testing.assert_close(gram.sum(1).flatten(), norms.square().sum(1))
+    for f in (g.per_sample_gradients, g.per_sample_gradient_norms):
+        with pytest.raises(ValueError, match=NO_PATH):
+            f(first_order, x, 1)
+        f(first_order, x, 1, layers="head")
 
 
 def test_surface_without_a_path_to_its_point_is_refused():

@@ -2,7 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from torchvision.models.convnext import CNBlockConfig
 
 from tests._reference import gradient_products_by_loop, init_with_seed, per_sample_gradients_by_loop
@@ -150,3 +153,32 @@ def test_gradient_norms_from_gram_match_on_torchvision_vit(assert_unchanged):
         rtol=1e-8,
         atol=1e-12,
     )
+
+
+class ScaledCosine(nn.Module):
+    """A cosine classifier whose scale is a parameter without axes, as the logit scale of CLIP, used in three ways."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.log_scale = nn.Parameter(torch.ones(3, 6)), nn.Parameter(torch.tensor(1.5))
+        self.scale, self.offset = nn.Parameter(torch.tensor(0.7)), nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x):
+        cosine = F.linear(F.normalize(x), F.normalize(self.weight))
+        return cosine * self.log_scale.exp() * self.scale + self.offset
+
+
+@pytest.mark.parametrize("make", [ScaledCosine, lambda: nn.Sequential(weight_norm(nn.Linear(6, 3), dim=None))])
+def test_parameters_without_axes_match_loop(make, assert_unchanged):
+    model, x = assert_unchanged(make().double()), torch.rand(4, 6, generator=torch.Generator().manual_seed(0)).double()
+    expected = per_sample_gradients_by_loop(model, x, g.cross_entropy(1))
+    gradients = g.per_sample_gradients(model, x, g.cross_entropy(1))
+    for name, value in expected.items():
+        torch.testing.assert_close(gradients[name], value)
+    for p in (1, 2, torch.inf):
+        norms = g.per_sample_gradient_norms(model, x, g.cross_entropy(1), p=p, group_by="tensor")
+        values = [value.reshape(4, -1).norm(p, 1) for value in expected.values()]
+        torch.testing.assert_close(norms, torch.stack(values, 1))
+    logits = per_sample_gradients_by_loop(model, x, g.logit(2))
+    gram = sum(value.reshape(4, -1).square().sum(1) for value in logits.values())
+    torch.testing.assert_close(g.class_gradient_gram(model, x)[:, :, 2, 2].sum(1), gram)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
 from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import attribution
@@ -161,3 +162,36 @@ def test_transformer_loss_and_gradients_support_double_backward(transformer, ima
     _, gradients = g.loss_and_gradients(model, images, J)
     second = torch.autograd.grad(sum(v.square().sum() for v in gradients.values()), model.tokens.position)[0]
     assert second.abs().max() > 1e-6 and second.isfinite().all()
+
+
+class PaddedEncoder(nn.Module):
+    """An encoder of PyTorch with padded tokens, and a mean over all tokens."""
+
+    def __init__(self):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True)
+        self.encoder, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.encoder(x, src_key_padding_mask=x[..., 0] < 0.2).mean(1))
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors")
+def test_padded_encoder_has_the_same_outputs_with_and_without_gradients(assert_unchanged):
+    """Without gradients, PyTorch would run a kernel that sets the outputs of padded tokens to zero."""
+    model, x = assert_unchanged(init_with_seed(PaddedEncoder())), torch.full((4, 5, 6), 0.5)
+    x[1:, 3:, 0] = 0.1
+    expected = model(x).detach()
+    torch.testing.assert_close(g.model_outputs(model, x), expected)
+    torch.testing.assert_close(g.outputs_and_input_gradient(model, x, 1)[0], expected)
+    with torch.no_grad():
+        assert not torch.allclose(model(x), expected, atol=1e-3) and torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.parametrize("layer", ["encoder.layers.0.linear1", "encoder.layers.0.norm1", "encoder.layers.1"])
+def test_layers_of_a_frozen_encoder_have_the_gradients_of_a_trainable_one(layer, assert_unchanged):
+    """The same kernel calls no hooks, so that the layers inside it would not be found."""
+    model, x = init_with_seed(PaddedEncoder()), torch.rand(4, 5, 6, generator=torch.Generator().manual_seed(0))
+    expected = g.layer_gradient(model, x, layer, 1)
+    for result, value in zip(g.layer_gradient(assert_unchanged(model.requires_grad_(False)), x, layer, 1), expected):
+        torch.testing.assert_close(result, value)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.metrics import auc, roc_auc_score
 
-from tutorial_lib.metrics import auroc, bootstrap_interval, oscr, risk_coverage
+from tutorial_lib.metrics import auroc, average_ranks, bootstrap_interval, oscr, risk_coverage, srcc
 
 
 def sample_scores(seed, levels=None, n=137, m=61):
@@ -62,6 +62,16 @@ def test_auroc_accepts_any_dtype_and_returns_float(dtype):
 def test_auroc_handles_infinite_scores_and_signed_zeros():
     inf = torch.inf
     assert auroc(torch.tensor([-inf, 0.0, inf]), torch.tensor([inf, -0.0])) == (3 - 0.5 + 1 + 0.5) / 6
+
+
+def test_scores_of_whole_numbers_are_exact_or_refused():
+    """Times in nanoseconds are whole numbers that float64 rounds."""
+    assert auroc(torch.tensor([2**53 - 2]), torch.tensor([2**53 - 1])) == 1.0
+    large = torch.tensor([2**60, 2**60 + 1, 2**60 + 2])
+    for call in (lambda: auroc(large, large + 1), lambda: srcc(large, large), lambda: average_ranks(large)):
+        with pytest.raises(ValueError, match="subtract an offset"):
+            call()
+    assert srcc(large - 2**60, large - 2**60) == 1.0
 
 
 def test_auroc_rejects_invalid_input():

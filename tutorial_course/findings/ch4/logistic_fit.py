@@ -10,6 +10,7 @@ import scipy
 import torch
 from torch import Tensor
 
+from tutorial_lib._batching import scale_by_power_of_two
 from tutorial_lib.metrics.correlation import check_paired
 
 
@@ -37,7 +38,7 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
     if len(s) < 6:
         raise ValueError(f"a fit of five parameters needs at least six samples, not {len(s)}")
     # Both lists are standardized, so that the same starting points fit every scale.
-    (s_mean, s_std), (t_mean, t_std) = ((v.mean(), v.std()) for v in (s, t))
+    (s_mean, s_std), (t_mean, t_std) = ((v.mean(), _standard_deviation(v)) for v in (s, t))
     u, v = ((s - s_mean) / s_std).numpy(), ((t - t_mean) / t_std).numpy()
     curves = itertools.product((2.0, -2.0), (0.5, 2.0, 8.0, 32.0), (-1.5, -0.75, 0.0, 0.75, 1.5), [0.0], [0.0])
     starts = [(0.0, 1.0, 0.0, (u * v).mean().item(), 0.0), *curves]
@@ -60,6 +61,12 @@ def logistic_fit(scores: Tensor, opinions: Tensor) -> Callable[[Tensor], Tensor]
         return t_mean + t_std * torch.from_numpy(np.asarray(_logistic(u.numpy(), exact.x)))
 
     return curve
+
+
+def _standard_deviation(v: Tensor) -> Tensor:
+    """The standard deviation, whose squares neither overflow nor underflow."""
+    scaled, scale = scale_by_power_of_two((v - v.mean())[None])
+    return scale[0, 0] * scaled.std()
 
 
 def _logistic(s: np.ndarray, b: np.ndarray) -> np.ndarray:

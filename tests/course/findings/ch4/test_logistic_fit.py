@@ -20,6 +20,9 @@ def test_logistic_fit_recovers_generating_curve(truth):
     assert rmse(logistic_fit(s, t)(s), t) < 1e-5 * t.std().item()
     # The units of the scores do not matter.
     assert rmse(logistic_fit(1e4 * s - 7, t)(1e4 * s - 7), t) < 1e-5 * t.std().item()
+    # Neither do units in which the squares of the scores underflow or overflow.
+    for unit in (1e-200, 1e200):
+        assert rmse(logistic_fit(unit * s, t)(unit * s), t) < 1e-5 * t.std().item()
 
 
 @pytest.mark.parametrize("seed", range(4))
