@@ -132,7 +132,7 @@ def test_verdict_text_names_number_of_comparisons_that_decide(evidence, scope):
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.id)
-def test_every_verdict_is_computed_from_ordered_intervals(claim):
+def test_verdicts_are_computed_from_ordered_intervals(claim):
     leads = [*claim.intervals.leads, *claim.intervals.over_control] if claim.intervals else []
     assert all(lead.low <= lead.value <= lead.high for lead in leads)
     assert claim.verdict in claims.VERDICTS

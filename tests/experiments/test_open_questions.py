@@ -19,7 +19,7 @@ def signs():
     return load("signs", "test", limit=56)
 
 
-def test_map_distance_is_one_minus_correlation():
+def test_study_map_distance_is_one_minus_correlation():
     maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
     distance = study.map_distance(maps, [2 * maps + 1, maps])
     torch.testing.assert_close(distance, torch.zeros(3), atol=1e-6, rtol=0)

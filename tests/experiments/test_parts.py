@@ -301,7 +301,7 @@ def test_load_study_rejects_study_without_quick_trial(monkeypatch):
 @pytest.mark.slow
 def test_snakefile_resumes_after_repeated_kills(snakemake_toy):
     toy, killed = snakemake_toy, []
-    for _ in range(2):
+    for _ in range(3):
         begun = len(toy.noted("begin"))
         _, *unfinished = [f"part {i}" for i in range(PARTS) if f"part {i}" not in toy.noted("end")]
         holds = {part: toy.hold(part) for part in unfinished}

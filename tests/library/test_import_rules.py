@@ -1,6 +1,7 @@
 """The layers of the project: which package may import which. CONTRIBUTING.md gives the reasons."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ ALLOWED_IMPORTS = {
 }
 
 
+@cache
 def source_files():
     """Return every Python file of the project by its dotted name."""
     files = {}
@@ -55,6 +57,7 @@ def modules_imported_by(name, code, known, *, package=False):
     return {module for module in imported if module in known}
 
 
+@cache
 def import_graph():
     files = source_files()
     return {

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tutorial_lib._download import DATA_ENV_VAR, StrPath, display_path, resolve_data_dir
+from tutorial_lib._validation import check_choice
 
 # Bytes of a table or list that was made by hand.
 MAX_TEXT_BYTES = 50_000_000
@@ -65,20 +67,51 @@ def hash_parts(parts: Iterable[bytes | memoryview | Path]) -> str:
     return digest.hexdigest()
 
 
-def conversion_hint(name: str, source: str, table: str, data_dir: StrPath | None) -> str:
-    """Return a two-sentence hint on how to get and convert a dataset.
+@dataclass(frozen=True)
+class ConvertedDatasets:
+    """Datasets of one kind, each of which a reader gets from its authors and converts into a folder with a table.
 
-    Args:
-        name: the dataset.
-        source: the address of its authors, and what a reader must know about it.
-        table: name of the table in the folder of the dataset.
-        data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
-
-    Returns:
-        The hint.
+    Attributes:
+        kind: what these datasets are, in words.
+        table: name of the table in the folder of each dataset.
+        sources: name -> the address of the authors, and what a reader must know about it.
     """
-    return (
-        f"Get it from {source}, unpack it, and run `tutorial_course.datasets.convert_{name}(folder)` once: it writes "
-        f"`{display_path(resolve_data_dir(data_dir) / name)}`. Or set `{DATA_ENV_VAR}` to a folder that has "
-        f"`{name}/{table}` and `{name}/images`."
-    )
+
+    kind: str
+    table: str
+    sources: dict[str, str]
+
+    def table_path(self, name: str, data_dir: StrPath | None) -> Path:
+        """Return where the table of a dataset is expected.
+
+        Args:
+            name: the dataset.
+            data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+        Returns:
+            The path, whether or not there is such a file.
+
+        Raises:
+            ValueError: an unknown dataset.
+        """
+        return resolve_data_dir(data_dir) / check_choice(name, self.sources, self.kind) / self.table
+
+    def install_hint(self, name: str, data_dir: StrPath | None) -> str:
+        """Return a two-sentence hint on how to get and convert a dataset.
+
+        Args:
+            name: the dataset.
+            data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
+
+        Returns:
+            The hint.
+
+        Raises:
+            ValueError: an unknown dataset.
+        """
+        folder = display_path(self.table_path(name, data_dir).parent)
+        return (
+            f"Get it from {self.sources[name]}, unpack it, and run `tutorial_course.datasets.convert_{name}(folder)` "
+            f"once: it writes `{folder}`. Or set `{DATA_ENV_VAR}` to a folder that has `{name}/{self.table}` and "
+            f"`{name}/images`."
+        )

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_course.datasets._files import MAX_TEXT_BYTES, conversion_hint, hash_parts, is_plain_filename
-from tutorial_lib._download import StrPath, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice, check_counts, convert_arguments
+from tutorial_course.datasets._files import MAX_TEXT_BYTES, ConvertedDatasets, hash_parts, is_plain_filename
+from tutorial_lib._download import StrPath, display_path
+from tutorial_lib._validation import check_counts, convert_arguments
 from tutorial_lib.data._safe_io import load_npz, open_image, read_image
 
 # Column of a table of fixations -> type in which it is stored.
@@ -41,6 +41,8 @@ FIXATION_DATASETS = {
     # Liang, Jiang, Liang, Zhao, Saliency Prediction with Scene Structural Guidance; images were scaled to the screen.
     "scene500": FixationDatasetInfo(500, None, "MIT", "https://github.com/Yanakz/Scene"),
 }
+_SOURCES = {name: f"{info.url} (license: {info.license})" for name, info in FIXATION_DATASETS.items()}
+_CONVERTED = ConvertedDatasets("fixation dataset", "fixations.npz", _SOURCES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,7 +167,7 @@ def load_fixations(name: str, *, limit: int | None = None, data_dir: StrPath | N
             ...
         ValueError: unknown fixation dataset 'ossie'; the nearest: 'osie'
     """
-    path = _table_path(name, data_dir)
+    path = _CONVERTED.table_path(name, data_dir)
     check_counts(limit=limit)
     if not path.is_file():
         raise FileNotFoundError(f"{name} is not available. {fixations_install_hint(name, data_dir=data_dir)}")
@@ -202,7 +204,7 @@ def fixations_available(name: str, *, data_dir: StrPath | None = None) -> bool:
     Raises:
         ValueError: an unknown dataset.
     """
-    return _table_path(name, data_dir).is_file()
+    return _CONVERTED.table_path(name, data_dir).is_file()
 
 
 @convert_arguments
@@ -223,13 +225,7 @@ def fixations_install_hint(name: str, *, data_dir: StrPath | None = None) -> str
         >>> "convert_osie" in fixations_install_hint("osie")
         True
     """
-    info = FIXATION_DATASETS[check_choice(name, FIXATION_DATASETS, "fixation dataset")]
-    return conversion_hint(name, f"{info.url} (license: {info.license})", "fixations.npz", data_dir)
-
-
-def _table_path(name: str, data_dir: StrPath | None) -> Path:
-    """The table of a dataset in the data folder."""
-    return resolve_data_dir(data_dir) / check_choice(name, FIXATION_DATASETS, "fixation dataset") / "fixations.npz"
+    return _CONVERTED.install_hint(name, data_dir)
 
 
 def _validated_table(name: str, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -9,11 +9,10 @@ here.
 import csv
 import io
 import math
-from pathlib import Path
 
-from tutorial_course.datasets._files import conversion_hint, hash_parts, is_plain_filename, read_text
-from tutorial_lib._download import StrPath, display_path, resolve_data_dir
-from tutorial_lib._validation import check_choice, check_counts, convert_arguments
+from tutorial_course.datasets._files import ConvertedDatasets, hash_parts, is_plain_filename, read_text
+from tutorial_lib._download import StrPath, display_path
+from tutorial_lib._validation import check_counts, convert_arguments
 from tutorial_lib.data import QualityDataset
 from tutorial_lib.data._safe_io import open_image
 
@@ -23,6 +22,7 @@ IQA_DATASETS = {
     "tid2013": "https://www.ponomarenko.info/tid2013.htm",
     "kadid10k": "https://database.mmsp-kn.de/kadid-10k-database.html",
 }
+_CONVERTED = ConvertedDatasets("image-quality dataset", "scores.csv", IQA_DATASETS)
 # Column of scores -> what a higher score means, and the name of the score.
 SCORE_COLUMNS = {"dmos": ("worse", "difference mean opinion score"), "mos": ("better", "mean opinion score")}
 REQUIRED_COLUMNS = ("distorted", "reference", "distortion")
@@ -57,7 +57,7 @@ def load_iqa_dataset(name: str, *, limit: int | None = None, data_dir: StrPath |
             ...
         FileNotFoundError: live is not available. Get it from https://live.ece.utexas.edu/...
     """
-    table = _table_path(name, data_dir)
+    table = _CONVERTED.table_path(name, data_dir)
     check_counts(limit=limit)
     if not table.is_file():
         raise FileNotFoundError(f"{name} is not available. {iqa_install_hint(name, data_dir=data_dir)}")
@@ -142,7 +142,7 @@ def iqa_dataset_available(name: str, *, data_dir: StrPath | None = None) -> bool
         >>> iqa_dataset_available("tid2013", data_dir="no/such/folder")
         False
     """
-    return _table_path(name, data_dir).is_file()
+    return _CONVERTED.table_path(name, data_dir).is_file()
 
 
 @convert_arguments
@@ -163,10 +163,4 @@ def iqa_install_hint(name: str, *, data_dir: StrPath | None = None) -> str:
         >>> iqa_install_hint("tid2013", data_dir="data")[:56]
         'Get it from https://www.ponomarenko.info/tid2013.htm, un'
     """
-    address = IQA_DATASETS[check_choice(name, IQA_DATASETS, "image-quality dataset")]
-    return conversion_hint(name, address, "scores.csv", data_dir)
-
-
-def _table_path(name: str, data_dir: StrPath | None) -> Path:
-    """The table of a dataset in the data folder."""
-    return resolve_data_dir(data_dir) / check_choice(name, IQA_DATASETS, "image-quality dataset") / "scores.csv"
+    return _CONVERTED.install_hint(name, data_dir)

@@ -82,6 +82,10 @@ class MLPHead:
 
     It standardizes the features with the mean and standard deviation of those it was trained on.
 
+    It is written in PyTorch and does not use scikit-learn, because introspective features have C · d numbers per sample
+    and lie on the device of the network: the classifier is trained and evaluated there. In addition, it has one logit
+    for each class up to the largest label, even if a class is missing in the training set.
+
     Args:
         hidden: number of units of each hidden layer; an empty tuple makes the classifier linear.
 

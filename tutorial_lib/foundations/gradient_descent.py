@@ -142,4 +142,4 @@ def gradient_descent(
         v = momentum * v + g
         theta = theta - lr * v
         path.append(theta)
-    return torch.stack(path).reshape(-1, *start.shape)
+    return torch.stack(path).reshape(n_steps + 1, *start.shape)

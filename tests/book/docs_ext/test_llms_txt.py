@@ -31,7 +31,7 @@ def test_listing_follows_the_table_of_contents_with_first_sentences():
     ]
 
 
-def test_every_page_of_the_book_is_listed(book):
+def test_llms_txt_lists_every_page_of_the_book(book):
     text = (book / "llms.txt").read_text(encoding="utf-8")
     pages = [path.relative_to(book).as_posix() for path in (book / "chapters").glob("*.html")]
     assert [page for page in pages if f"]({page})" not in text and page != "chapters/introduction.html"] == []

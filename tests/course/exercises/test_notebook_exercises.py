@@ -63,7 +63,7 @@ def imported_names(tree):
     return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
 
 
-def test_every_exercise_is_shown_in_its_chapter():
+def test_exercises_are_all_shown_in_their_chapters():
     chapters = [import_module(f"tutorial_course.exercises.ch{number}") for number in range(1, 6)]
     assert {name for name, *_ in EXERCISES_IN_CHAPTERS} == {
         name for chapter in chapters for name in chapter.__all__

@@ -413,7 +413,7 @@ def test_guided_rules_of_output_match_those_of_last_layer_unit(rule, convolution
     [("conv", [[11.25, 13.5], [20.25, 22.5]]), ("relu", [[0, 4], [28, 32.5]])],
 )
 @pytest.mark.parametrize("frozen", [False, True])
-def test_grad_cam_matches_captum(layer, expected, frozen, convolution):
+def test_grad_cam_of_ramp_matches_captum(layer, expected, frozen, convolution):
     convolution.requires_grad_(not frozen)
     assert_values(i.grad_cam(convolution, RAMP, layer, 0), [expected])
     convolution.requires_grad_(True)
@@ -455,7 +455,7 @@ def nearest_guided_grad_cam(model, x, layer, objective):
     return i.guided_backprop(model, x, objective) * cam
 
 
-def test_guided_grad_cam_matches_captum(convolution):
+def test_guided_grad_cam_of_ramp_matches_captum(convolution):
     expected = [[0, 0, 4, 4], [0, 0, 12, 8], [28, 84, 97.5, 65], [28, 56, 65, 32.5]]
     assert_values(nearest_guided_grad_cam(convolution, RAMP, "relu", 0), [[expected]])
 

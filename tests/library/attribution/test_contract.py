@@ -74,7 +74,7 @@ def test_attribution_batch_equals_single_images(name, signs, images, labels):
 
 
 @all_methods
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 100])
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_attribution_is_independent_of_batch_size(name, batch_size, signs, images, labels):
     f, J = METHODS[name], g.cross_entropy(labels)
     torch.testing.assert_close(f(signs, images, J, batch_size=batch_size), f(signs, images, J), rtol=1e-9, atol=1e-12)

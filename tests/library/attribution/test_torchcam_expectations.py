@@ -103,10 +103,10 @@ def test_cam_of_target_that_is_not_connected_to_the_layer_is_rejected():
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_cams_of_mobilenet_have_the_size_of_the_layer(cam, batch_size, mobilenet):
     x = random_images(batch_size, 3, 64, 64, dtype=torch.float32)
-    for layer in ("features.18.0", mobilenet.features[18][0]):
-        for labels in (mobilenet(x).argmax(1), torch.arange(batch_size), 7):
-            maps = cam(mobilenet, x, layer, labels)
-            assert maps.shape == (batch_size, 2, 2) and maps.isfinite().all()
+    name, module = "features.18.0", mobilenet.features[18][0]
+    for layer, labels in ((name, mobilenet(x).argmax(1)), (module, torch.arange(batch_size)), (name, 7)):
+        maps = cam(mobilenet, x, layer, labels)
+        assert maps.shape == (batch_size, 2, 2) and maps.isfinite().all()
 
 
 @pytest.mark.parametrize("layer, size", [("features.1.conv.2", 8), ("features.2", 4), ("features.18", 1)])

@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 
 from tutorial_lib.data import sdf
 
-SIDE = torch.linspace(-1.6, 1.6, 61, dtype=torch.float64)
+SIDE = torch.linspace(-1.6, 1.6, 41, dtype=torch.float64)
 Y, X = torch.meshgrid(SIDE, SIDE, indexing="ij")
 
 

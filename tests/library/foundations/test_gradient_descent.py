@@ -54,12 +54,12 @@ def test_gradient_descent_diverges_above_two_over_max_curvature(curvatures):
     steepest = torch.linalg.eigh(H)[1][:, -1]
 
     def across(step):
-        path = gradient_descent(loss, start, lr=step, n_steps=400)
+        path = gradient_descent(loss, start, lr=step, n_steps=120)
         return (path[[0, -1]] @ steepest).abs()
 
-    began, ended = across(0.99 * bound)
+    began, ended = across(0.97 * bound)
     assert ended < 0.001 * began
-    began, ended = across(1.01 * bound)
+    began, ended = across(1.03 * bound)
     assert ended > 10 * began
     began, ended = across(bound)
     assert torch.isclose(began, ended, rtol=1e-6)

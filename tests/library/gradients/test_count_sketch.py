@@ -36,11 +36,11 @@ def test_gradient_sketch_inner_products_are_unbiased_with_bounded_error(signs, i
     exact, sizes = whole @ whole.T, whole.norm(dim=1)
     sketches = [
         g.gradient_sketch(signs, images, J, sketch_dim=size, generator=torch.Generator().manual_seed(i))
-        for i in range(100)
+        for i in range(40)
     ]
     off = torch.stack([s @ s.T - exact for s in sketches]) / (sizes[:, None] * sizes)
     spread = off.square().mean(0).sqrt()
-    assert (off.mean(0).abs() <= 5 * spread / 100**0.5).all()
+    assert (off.mean(0).abs() <= 5 * spread / 40**0.5).all()
     assert spread.max() <= (2 / size) ** 0.5 * 1.2 and spread.min() >= 0.3 / size**0.5
 
 

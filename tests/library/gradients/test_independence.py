@@ -89,7 +89,7 @@ def test_mixed_samples_are_refused(name, n, assert_unchanged):
 
 
 @every_function
-def test_every_function_refuses_mixed_samples_and_can_omit_the_check(f, assert_unchanged):
+def test_functions_refuse_mixed_samples_and_can_omit_the_check(f, assert_unchanged):
     model = assert_unchanged(network(MIXED["accumulated"]))
     with pytest.raises(ValueError, match="must depend on this sample alone.*skip_independence_check"):
         f(model, randn(5, 4))
@@ -303,7 +303,8 @@ def test_random_network_is_refused_by_its_behavior(name, n, assert_unchanged):
 
 def test_stochastic_depth_of_torchvision_is_refused_in_training_mode_only(assert_unchanged):
     torchvision = pytest.importorskip("torchvision")
-    model = init_with_seed(torchvision.models.swin_t(num_classes=5))
+    sizes = dict(patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 4], window_size=[4, 4])
+    model = init_with_seed(torchvision.models.SwinTransformer(**sizes, stochastic_depth_prob=0.5, num_classes=5))
     x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="is random"):
         g.input_gradient(model.train(), x, 1)

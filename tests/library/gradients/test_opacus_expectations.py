@@ -504,7 +504,7 @@ class UnusedLayer(nn.Module):
         return self.used(x)
 
 
-def test_unused_parameters_have_gradient_zero(assert_unchanged):
+def test_unused_layers_have_gradient_zero(assert_unchanged):
     model, x = assert_unchanged(build(UnusedLayer)), randn(N, 4)
     assert_matches_loop(model, x)
     gradients = g.per_sample_gradients(model, x, squared_outputs())

@@ -50,7 +50,8 @@ def with_classifier_head(layer, x):
     )
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+# The rule chooses another computation above two threads, and a new number of threads makes the first call slow.
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
     "kernel, stride, padding, dilation, groups, mode",
     [

@@ -18,7 +18,7 @@ ATTACKS = {
     "deepfool": u.deepfool,
     "deepfool, two candidates": lambda m, x, y, **k: u.deepfool(m, x, y, n_candidates=2, n_steps=3, **k),
     "carlini_wagner": lambda m, x, y, **k: u.carlini_wagner(
-        m, x, y, n_steps=20, binary_search_steps=3, initial_const=0.1, **k
+        m, x, y, n_steps=8, binary_search_steps=2, initial_const=0.2, lr=0.02, **k
     ),
 }
 all_attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -62,7 +62,7 @@ def test_attack_is_independent_of_other_images_in_the_batch(attack, model, image
 
 
 @all_attacks
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 100])
+@pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_attack_is_independent_of_batch_size(attack, batch_size, model, images, correct_labels):
     torch.testing.assert_close(
         attack(model, images, correct_labels, batch_size=batch_size), attack(model, images, correct_labels), **TOLERANCE

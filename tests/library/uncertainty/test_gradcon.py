@@ -106,13 +106,15 @@ def test_gradcon_matches_closed_form_for_linear_decoder():
     torch.testing.assert_close(detector.gradient_statistics(x)[1][:, 0], expected, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("read", ["reconstruction", "alignment", "both"])
-def test_gradcon_score_is_independent_of_batch_size(fitted, images, read):
-    whole = fitted.score(images, read)
-    assert whole.shape == (10,) and whole.dtype == torch.float64 and not whole.requires_grad
-    torch.testing.assert_close(whole, torch.cat([fitted.score(x[None], read) for x in images]), rtol=1e-10, atol=1e-13)
-    for fitted.batch_size in (1, 3, 100):
-        torch.testing.assert_close(fitted.score(images, read), whole, rtol=1e-10, atol=1e-13)
+def test_gradcon_score_is_independent_of_batch_size(fitted, images):
+    for read in ("reconstruction", "alignment", "both"):
+        fitted.batch_size = 64
+        whole = fitted.score(images, read)
+        assert whole.shape == (10,) and whole.dtype == torch.float64 and not whole.requires_grad
+        alone = torch.cat([fitted.score(x[None], read) for x in images])
+        torch.testing.assert_close(whole, alone, rtol=1e-10, atol=1e-13)
+        for fitted.batch_size in (1, 3):
+            torch.testing.assert_close(fitted.score(images, read), whole, rtol=1e-10, atol=1e-13)
 
 
 def test_gradcon_alignment_is_bounded_and_subtracted_from_error(fitted, images):
@@ -181,7 +183,7 @@ def test_gradcon_detects_misaligned_gradients(network):
     """Normal images are dark on the left and bright on the right, with noise; abnormal images are mirrored."""
     images = 0.2 * torch.rand(50, 2, 28, 28, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     images[..., 14:] += 0.6
-    detector = GradCon(network, alpha=0.3).fit(images[:40], epochs=20, batch_size=8, lr=1e-2)
+    detector = GradCon(network, alpha=0.3).fit(images[:40], epochs=10, batch_size=8, lr=1e-2)
     for read in ("reconstruction", "alignment", "both"):
         assert detector.score(images[40:].flip(-1), read).min() > detector.score(images[40:], read).max(), read
 

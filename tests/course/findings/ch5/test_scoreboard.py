@@ -50,7 +50,7 @@ def test_tasks_name_existing_sections_methods_and_claims():
         assert task.claim is None or task.claim in ids, task.claim
 
 
-def test_no_path_of_the_tree_contradicts_its_claim():
+def test_decision_tree_paths_agree_with_their_claims():
     confirmed = (claims.CONFIRMED_HERE, claims.CONFIRMED_IN_PAPER_SETTING)
     for task in TASKS:
         claim = task.find_claim()

@@ -71,7 +71,7 @@ def test_filters_figure_shows_the_strongest_units_first():
     assert np.asarray(figure.axes[0].images[0].get_array()).flatten() == pytest.approx(expected.numpy(), abs=1e-6)
 
 
-def test_no_reference_figure_divides_by_the_undistorted_mean():
+def test_figure_of_no_reference_measures_divides_by_the_undistorted_mean():
     clean = {"error": torch.tensor([2.0, 4.0]), "norm": torch.tensor([1.0, 1.0]), "alignment": torch.tensor([0.5, 0.7])}
     levels = [{"error": torch.tensor([6.0]), "norm": torch.tensor([0.5]), "alignment": torch.tensor([0.1])}]
     error, norm, alignment = figures.no_reference_figure(clean, {"noise": levels}).figure.axes
