@@ -345,7 +345,8 @@ def test_violations_are_reported_with_every_impact(new_tab, content, rule):
 
 WIDE_ELEMENTS_PAGE = """<!doctype html><html lang="en"><head><title>Page</title>
 <link rel="stylesheet" href="{static}/theme.css"><script src="{static}/wide_elements.js"></script>
-<style>body {{ background: {page} }} h1, p {{ background: white }} table, mjx-math {{ display: block; height: 80px; width: {width} }}</style></head>
+<style>body {{ background: {page} }} h1, p {{ background: white }}
+table, mjx-math {{ display: block; height: 80px; width: {width} }}</style></head>
 <body><main><article class="bd-article"><h1>Wide elements</h1><div class="cell_output">
 <div class="described" style="overflow-x:auto"><img alt="A wide figure" src="data:," style="background:white;
 display:block;height:80px;width:{width};min-width:{min_width}"></div></div>
