@@ -366,7 +366,8 @@ def open_wide_elements(new_tab, tmp_path):
         )
         tab = new_tab(viewport={"width": 390, "height": 900}, **options)
         tab.goto(path.as_uri())
-        tab.wait_for_function("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))), true")
+        if options.get("java_script_enabled", True):
+            tab.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         return tab
 
     return opener
