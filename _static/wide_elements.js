@@ -1,5 +1,5 @@
 // Figures, tables and formulas that are wider than the page scroll in their own box. While one of them does, it has a shadow at the edges
-// where it continues, and it is a named region that the keyboard can reach and scroll.
+// where it continues, and it is a named group that the keyboard can reach and scroll.
 document.addEventListener("DOMContentLoaded", () => {
   const kinds = [[".described, .screen", "figure"], [".pst-scrollable-table-container", "table"], ["mjx-container[display]", "formula"]];
 
@@ -15,7 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
       mark(box);
       if (box.matches(".more-left, .more-right")) {
         box.tabIndex = 0;
-        box.setAttribute("role", "region");
+        box.setAttribute("role", "group");
         box.setAttribute("aria-label", box.dataset.label);
       } else {
         box.removeAttribute("role");

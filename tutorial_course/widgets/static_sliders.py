@@ -148,7 +148,9 @@ def slider_html(
         f'<script type="application/json">{store}</script>{_SCRIPT}'
     )
     positions = list(product(*(range(len(texts)) for texts in labels.values())))
-    return _STYLE + static_fallback(frames[positions.index(tuple(start))], labels, start, more)
+    # The script changes the image and not its width, which must suit the frame with the smallest text.
+    first = frames[positions.index(tuple(start))]._replace(min_width=max(frame.min_width for frame in frames))
+    return _STYLE + static_fallback(first, labels, start, more)
 
 
 def _slider_html(name: str, texts: Sequence[str], at: int) -> str:

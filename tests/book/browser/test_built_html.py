@@ -79,7 +79,7 @@ UNMARKED_WIDE_ELEMENTS_SCRIPT = """() => [...document.querySelectorAll("article 
   if (hidden <= 1 || !box.checkVisibility() || !/auto|scroll/.test(getComputedStyle(box).overflowX)) return false;
   const { position, backgroundImage } = getComputedStyle(box, "::before");
   const shadow = box.matches(".more-right") && position === "sticky" && backgroundImage.includes("gradient");
-  return !shadow || box.tabIndex !== 0 || box.getAttribute("role") !== "region" || !box.getAttribute("aria-label");
+  return !shadow || box.tabIndex !== 0 || box.getAttribute("role") !== "group" || !box.getAttribute("aria-label");
 }).map(box => box.outerHTML.slice(0, 160))"""
 
 # The text output of a cell whose last value is a figure without a description.
@@ -368,7 +368,8 @@ def open_wide_elements(new_tab, tmp_path):
         )
         tab = new_tab(viewport={"width": 390, "height": 900}, **options)
         tab.goto(path.as_uri())
-        tab.wait_for_function("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))), true")
+        if options.get("java_script_enabled", True):
+            tab.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         return tab
 
     return opener
@@ -405,13 +406,13 @@ def test_wide_elements_shadow_moves_nothing(open_wide_elements):
     assert with_script.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_narrow_elements_are_no_regions(open_wide_elements):
+def test_narrow_elements_are_no_groups(open_wide_elements):
     tab = open_wide_elements("300px", min_width="300px")
-    assert tab.locator("[role=region], .more-left, .more-right").count() == 0
+    assert tab.locator("[role=group], .more-left, .more-right").count() == 0
     tab.set_viewport_size({"width": 200, "height": 900})
-    tab.wait_for_function("document.querySelectorAll('[role=region][tabindex=\"0\"].more-right').length === 3")
+    tab.wait_for_function("document.querySelectorAll('[role=group][tabindex=\"0\"].more-right').length === 3")
     tab.set_viewport_size({"width": 390, "height": 900})
-    tab.wait_for_function("!document.querySelector('[role=region], .more-right')")
+    tab.wait_for_function("!document.querySelector('[role=group], .more-right')")
 
 
 def test_wide_element_checks_detect_unmarked_elements_and_small_text(open_wide_elements):

@@ -242,8 +242,9 @@ def test_static_html_keeps_text_of_eight_points_on_narrow_pages():
         figure.text(0, 0, "a note", fontsize=size)
         return figure
 
-    frame = interactive_figure(draw, lambda size: f"A note of {size} points.", size=[16, 24]).first
-    assert (frame.width, frame.min_width) == (576, 288) and "min-width:288px" in frame.html()
+    interactive = interactive_figure(draw, lambda size: f"A note of {size} points.", size=[24, 16])
+    assert "width:576px;min-width:192px" in interactive.first.html()
+    assert "width:576px;min-width:288px" in interactive.static_html(), "it suits the frame with the smallest text"
 
 
 def test_static_html_keeps_line_drawings_small():
