@@ -10,6 +10,7 @@ from tutorial_course.findings.ch4.quality import (
     rated_scores,
     stored_correlation,
     stored_difference,
+    stored_training_effect,
     within_kind_correlation,
 )
 from tutorial_course.findings.ch4.saliency import (
@@ -43,6 +44,7 @@ __all__ = [
     "steiger_test",
     "stored_correlation",
     "stored_difference",
+    "stored_training_effect",
     "stored_interval",
     "within_kind_correlation",
 ]

@@ -92,7 +92,7 @@ def stored_correlation(
         table: the stored result "image_quality".
         name: name of the data set.
         measure: name of the measure.
-        statistic: "pooled" or "within".
+        statistic: "monotone", "within" or "pooled".
         training: training of the network as a fraction of that of the shipped network.
 
     Returns:
@@ -112,7 +112,7 @@ def stored_difference(
         name: name of the data set.
         method: name of the measure.
         baseline: name of the measure that is subtracted.
-        statistic: "pooled" or "within".
+        statistic: "monotone", "within" or "pooled".
         training: training of the network as a fraction of that of the shipped network.
 
     Returns:
@@ -120,6 +120,25 @@ def stored_difference(
     """
     rows = table[(table["kind"] == "difference") & (table["set"] == name) & (table["measure"] == method)]
     return _interval(rows[(rows["baseline"] == baseline) & (rows["training"] == training)], statistic)
+
+
+def stored_training_effect(
+    table: pd.DataFrame, name: str, method: str, training: float, statistic: str = "pooled"
+) -> Interval:
+    """Return by how much another amount of training changes a stored rank correlation, with its paired interval.
+
+    Args:
+        table: the stored result "image_quality".
+        name: name of the data set.
+        method: name of the measure.
+        training: training of the network as a fraction of that of the shipped network.
+        statistic: "monotone", "within" or "pooled".
+
+    Returns:
+        The correlation with this training minus that with the training of the shipped network.
+    """
+    rows = table[(table["kind"] == "training") & (table["set"] == name) & (table["measure"] == method)]
+    return _interval(rows[rows["training"] == training], statistic)
 
 
 def _interval(rows: pd.DataFrame, statistic: str) -> Interval:
@@ -137,7 +156,7 @@ def correlation_table(
         table: the stored result "image_quality".
         measures: name of each measure -> title.
         sets: name of each data set -> title.
-        statistic: "pooled" or "within".
+        statistic: "monotone", "within" or "pooled".
 
     Returns:
         The table; a measure that was not evaluated on a data set has a dash there.

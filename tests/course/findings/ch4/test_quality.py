@@ -67,3 +67,10 @@ def test_map_shares_count_positive_values_only():
     maps = torch.tensor([[[3.0, -5.0], [0.0, 1.0]], [[-1.0, -1.0], [0.0, 0.0]]])
     shares = findings.map_shares(maps, torch.tensor([True, False]))
     assert shares[0] == pytest.approx(0.75) and shares[1].isnan()
+
+
+def test_stored_training_effect_is_the_row_of_its_training():
+    row = {"kind": "training", "set": "live", "measure": "m", "pooled": 0.1, "pooled low": 0.0, "pooled high": 0.2}
+    table = pd.DataFrame([row | {"training": 2.0}, row | {"training": 0.5, "pooled": -0.1}])
+    assert findings.stored_training_effect(table, "live", "m", 2.0) == (0.1, 0.0, 0.2)
+    assert findings.stored_training_effect(table, "live", "m", 0.5).value == -0.1
