@@ -25,7 +25,7 @@ from tutorial_lib.data import is_available, load
 
 N_HALVINGS = 3
 SMALL = {name if "." in name else f"ood_detection.{name}": value for name, value in first.SMALL.items()}
-SMALL |= {"N_HALVINGS": 2, "ood_detection.N_FAR_OOD": 36}
+SMALL |= {"N_HALVINGS": 2, "ood_detection.N_FAR_OOD": 72}
 
 
 def resampling_rows(
