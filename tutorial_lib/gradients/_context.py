@@ -191,7 +191,8 @@ def run_model(
         own = "" if parameter is None else f", whose parameters are {parameter.dtype} on {parameter.device},"
         return f"this {type(model).__name__}{own} does not take x, {tuple(x.shape)} of {x.dtype} on {x.device}"
 
-    before, versions = random_states(x.device), [p._version for p in model.parameters()]
+    parameters = list(model.parameters())
+    before, versions = random_states(x.device), [p._version for p in parameters]
     # The model may leave gradients switched off.
     grad_mode = torch.set_grad_enabled(torch.is_grad_enabled())
     with restore_model(model, freeze=freeze), translate_errors(message), grad_mode, mode or nullcontext():
@@ -202,7 +203,7 @@ def run_model(
             f"not {tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__}: wrap it in a "
             "module that returns its logits alone"
         )
-    if [p._version for p in model.parameters()] != versions:
+    if [p._version for p in parameters] != versions:
         raise ValueError(
             f"this {type(model).__name__} overwrites its own parameters in the forward pass, so its gradients would "
             "belong to other weights: move the change to where the model is trained"

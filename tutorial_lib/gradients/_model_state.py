@@ -1,7 +1,7 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import is_
@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-MUTABLE_CONTAINERS = (dict, list, set, deque)
-CONTAINERS = (*MUTABLE_CONTAINERS, tuple)
+CONTAINERS = (dict, list, set, deque, tuple)
 NAMESPACES = (nn.Module, SimpleNamespace)
 VALUES = (np.ndarray, torch.Generator, np.random.Generator)
+# The most frequent types of attributes, which are looked up faster than the others.
+DICTIONARIES, NUMBERS = {dict, OrderedDict}, {bool, int, float, str, type(None)}
 FOLLOWED = (Tensor, *CONTAINERS, *NAMESPACES, *VALUES)
 
 
@@ -35,13 +36,13 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    parts = list(_mutable_parts(model))
+    parts, own_tensors, values = _mutable_parts(model)
     # Most of them are empty dictionaries of hooks, which are not worth a copy.
-    containers = [(part, part.copy() if part else ()) for part in parts if isinstance(part, MUTABLE_CONTAINERS)]
-    arrays = [(part, part.copy()) for part in parts if isinstance(part, np.ndarray) and part.flags.writeable]
-    generators = [(part, part.get_state()) for part in parts if isinstance(part, torch.Generator)]
-    numpy_states = [(part.bit_generator, part.bit_generator.state) for part in parts if isinstance(part, VALUES[2])]
-    tensors = [(part, part.data) for part in parts if isinstance(part, Tensor)]
+    containers = [(part, part.copy() if part else ()) for part in parts]
+    tensors = [(tensor, tensor.data) for tensor in own_tensors]
+    arrays = [(value, value.copy()) for value in values if isinstance(value, np.ndarray) and value.flags.writeable]
+    generators = [(value, value.get_state()) for value in values if isinstance(value, torch.Generator)]
+    numpy_states = [(v.bit_generator, v.bit_generator.state) for v in values if isinstance(v, np.random.Generator)]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
         for tensor, data in tensors:
@@ -56,8 +57,8 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
         for container, contents in containers:
             if container or contents:
                 _restore_contents(container, contents)
-        for array, values in arrays:
-            array[...] = values
+        for array, numbers in arrays:
+            array[...] = numbers
         for generator, state in generators:
             generator.set_state(state)
         for bit_generator, numpy_state in numpy_states:
@@ -90,8 +91,9 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
                 data.copy_(values)
 
 
-def _mutable_parts(model: nn.Module) -> Iterator[Any]:
-    """What a model holds and can change in place, except its parameters."""
+def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]]:
+    """What a model holds and can change in place, except its parameters: containers, tensors and other values."""
+    containers, tensors, others = [], [], []
     pending: list[Any] = [model, *model.buffers()]
     visited = set()
     while pending:
@@ -101,13 +103,19 @@ def _mutable_parts(model: nn.Module) -> Iterator[Any]:
             continue
         visited.add(id(part))
         if isinstance(part, CONTAINERS):
-            if part:
-                values = part.values() if isinstance(part, dict) else part
-                pending += [value for value in values if isinstance(value, FOLLOWED)]
-            if isinstance(part, MUTABLE_CONTAINERS):
-                yield part
-        elif type(part) is Tensor or isinstance(part, VALUES):
-            yield part
+            for value in part.values() if isinstance(part, dict) else part:
+                # Most values are numbers, and empty dictionaries of hooks, which need no search.
+                if type(value) in DICTIONARIES and not value:
+                    containers.append(value)
+                elif type(value) not in NUMBERS and isinstance(value, FOLLOWED):
+                    pending.append(value)
+            if not isinstance(part, tuple):
+                containers.append(part)
+        elif type(part) is Tensor:
+            tensors.append(part)
+        elif isinstance(part, VALUES):
+            others.append(part)
+    return containers, tensors, others
 
 
 def _restore_contents(container: Any, contents: Any) -> None:
