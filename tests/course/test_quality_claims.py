@@ -35,3 +35,10 @@ def test_verdict_of_the_score_contrast_changes_with_its_lead_over_the_expected_s
     assert chapter4.quality_contrast_evidence().verdict(settings_differ=True) == claims.CONTROL_AS_GOOD
     monkeypatch.setattr(chapter4, "table", lambda name: changed)
     assert chapter4.quality_contrast_evidence().verdict(settings_differ=True) == claims.CONFIRMED_HERE
+
+
+def test_gradient_distance_is_not_ahead_with_any_stored_amount_of_training():
+    rows = load_result("image_quality").query("kind == 'difference' and measure == 'distance'")
+    assert {1.0, 2.0} <= set(rows["training"])
+    psnr, haarpsi = (rows[rows["baseline"] == name] for name in ("PSNR", "HaarPSI"))
+    assert (psnr["pooled low"] < 0).all() and (haarpsi["pooled high"] < 0).all()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from torch import Tensor
 
+from tutorial_course._numbers import typeset_numbers
 from tutorial_course.findings.intervals import Interval
 from tutorial_course.plots.core import (
     PALETTE,
@@ -182,5 +183,5 @@ def noise_figure(panel_scores: Mapping[str, pd.DataFrame], titles: Mapping[str, 
     return with_alt_text(
         figure,
         "Dot plots with intervals, one panel per metric and one row per map, under strong noise with the photograph "
-        f"and with noise alone. {texts}. The dashed lines mark chance level.",
+        f"and with noise alone. {typeset_numbers(texts)}. The dashed lines mark chance level.",
     )
