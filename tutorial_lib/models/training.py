@@ -28,6 +28,7 @@ def random_shift(images: Tensor, max_shift: int, generator: torch.Generator) -> 
 
 
 @convert_arguments
+@torch.inference_mode(False)  # this also records gradients inside no_grad
 def train(
     model: nn.Module,
     images: Tensor,
@@ -64,11 +65,12 @@ def train(
         Mean loss of each epoch.
 
     Raises:
-        ValueError: the numbers of images and targets differ, or there are fewer than two.
+        ValueError: the images are not (N, C, H, W), fewer than two, or of another number than the targets.
     """
-    if len(images) != len(targets) or len(images) < 2:
+    if len(images) != len(targets) or len(images) < 2 or images.dim() != 4:
         raise ValueError(
-            f"{len(images)} images and {len(targets)} targets; training needs the same number of both, and at least two"
+            f"expected equally many images (N, C, H, W) and targets, N ≥ 2, got images {tuple(images.shape)} and "
+            f"targets {tuple(targets.shape)}"
         )
     device = next(model.parameters()).device
     generator = default_generator(generator)

@@ -128,5 +128,16 @@ def test_random_shift_produces_all_nine_one_pixel_shifts():
 
 
 def test_train_rejects_mismatched_images_and_targets():
-    with pytest.raises(ValueError, match="3 images and 2 targets"):
+    with pytest.raises(ValueError, match=r"got images \(3, 3, 48, 48\) and targets \(2,\)"):
         train(SignClassifier(), torch.rand(3, 3, 48, 48), torch.zeros(2, dtype=torch.long))
+
+
+def test_train_refuses_features_and_ignores_modes_without_gradients():
+    images, labels = torch.rand(4, 3, 48, 48), torch.tensor([0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"expected equally many images \(N, C, H, W\)"):
+        train(torch.nn.Linear(4, 3), torch.rand(6, 4), torch.tensor([0, 1, 2, 0, 1, 2]), progress=False)
+    for mode in (torch.no_grad, torch.inference_mode):
+        model = SignClassifier()
+        with mode():
+            history = train(model, images, labels, epochs=1, batch_size=2, progress=False)
+        assert len(history) == 1 and all(p.grad is not None for p in model.parameters())

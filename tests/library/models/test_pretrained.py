@@ -13,6 +13,7 @@ from torchvision.models import get_model_weights
 from tests._http_server import serve_directory
 from tutorial_lib.data.loading import is_available, load
 from tutorial_lib.data.registry import DATASETS
+from tutorial_lib.gradients import model_outputs
 from tutorial_lib.models import pretrained as pretrained_module
 from tutorial_lib.models.cifar_resnet import CifarResNet, PaddedShortcut
 from tutorial_lib.models.pretrained import (
@@ -23,6 +24,7 @@ from tutorial_lib.models.pretrained import (
     locate_weights,
     weights_download_hint,
 )
+from tutorial_lib.uncertainty import fgsm
 
 DATA = os.environ.get("TUTORIAL_DATA", "")
 
@@ -301,3 +303,19 @@ def test_cifar_resnet56_reaches_90_percent_accuracy():
     images, labels = load("cifar10", data_dir=DATA, limit=100)
     with torch.no_grad():
         assert (model(images).argmax(1) == labels).float().mean() >= 0.9
+
+
+@needs_cifar10
+@needs_weights("cifar10/resnet20")
+@pytest.mark.slow
+def test_fgsm_fools_as_many_cifar_images_in_float32_as_in_float64():
+    """A probability that rounds to 1 must not make the attack weaker; 200 correctly classified images."""
+    network = load_pretrained("cifar10/resnet20", data_dir=DATA)
+    images, labels = load("cifar10", limit=260, data_dir=DATA)
+    correct = model_outputs(network, images).argmax(1) == labels
+    images, labels = images[correct][:200], labels[correct][:200]
+    fooled = []
+    for dtype in (torch.float32, torch.float64):
+        adversarial = fgsm(network.to(dtype), images.to(dtype), labels, eps=2 / 255)
+        fooled.append(model_outputs(network, adversarial).argmax(1) != labels)
+    assert len(images) == 200 and fooled[1].any() and (fooled[0] != fooled[1]).sum() <= 1
