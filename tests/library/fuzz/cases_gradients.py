@@ -117,4 +117,5 @@ LEFT_OUT = {
     "eval_mode": "a context, takes a model alone",
     "find_layer": "takes a model and a name",
     "layer_names": "takes a model and names",
+    "skip_independence_check": "a context without arguments",
 }

@@ -65,7 +65,7 @@ def difference_interval(difference: float, standard_error: float) -> Interval:
 
     Example:
         >>> f"{difference_interval(-0.1, 0.05):+.2f}"
-        '-0.10 (-0.20 to 0.00)'
+        '−0.10 (−0.20 to 0.00)'
     """
     return Interval(difference, difference - Z_95 * standard_error, difference + Z_95 * standard_error)
 
