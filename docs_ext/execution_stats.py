@@ -97,8 +97,12 @@ def format_stats(run, allowed=None):
         f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
     )
     default_budget = f" · <strong>budget</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
-    # The longest time that a chapter may take is set on an idle machine.
-    slow = ". A busy machine takes longer than the budget." * (run["seconds"] > (allowed or (SECONDS,))[0])
+    limit = (allowed or (SECONDS,))[0]
+    slow = ""
+    if run["processor"] > limit:
+        slow = ". The processor time exceeds the budget."
+    elif run["seconds"] > limit:  # on a busy machine
+        slow = ". The elapsed time exceeds the budget, but the processor time does not."
     return f"<strong>Last run</strong> {spent}, on {escape(machine)}, {day.day} {day:%B %Y}{default_budget}{slow}"
 
 
