@@ -309,16 +309,14 @@ class ConvRule(MatmulRule):
         return M.view(n, self.groups, C, -1, k, c, l).movedim(1, 2).transpose(-3, -2)
 
     def _native_gradient(self, a: Tensor, G: Tensor) -> Tensor:
-        """The same by torch's own kernel, one sample and class at a time: the fastest on few threads."""
+        """The same by torch's own kernel in one call, in which each sample is a group of channels of one image."""
         left, right, top, bottom = self.padding
         # The kernel pads faster, but the same on both sides only.
         symmetric = left == right and top == bottom
         images = self._images(a, G.dtype, () if symmetric else self.padding)
         pad = (top, left) if symmetric else 0
-        G = G.unsqueeze(3) if a.dim() == 3 else G
-        pairs = [(i, c) for i in range(G.shape[0]) for c in range(G.shape[1])]
-        M = [
-            conv2d_weight(images[i, None], self.shape, G[i, c, None], self.stride, pad, self.dilation, self.groups)
-            for i, c in pairs
-        ]
-        return M[0] if len(M) == 1 else torch.stack(M)
+        G = (G.unsqueeze(3) if a.dim() == 3 else G).unflatten(2, (self.groups, -1)).transpose(1, 2)
+        n, groups, C, p = G.shape[:4]
+        shape, rows = (n * groups * C * p, *self.shape[1:]), G.flatten(0, 3)[None]
+        M = conv2d_weight(images.flatten(0, 1)[None], shape, rows, self.stride, pad, self.dilation, n * groups)
+        return M.view(n, groups, C, p, *self.shape[1:]).transpose(1, 2)
