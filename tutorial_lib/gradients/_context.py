@@ -77,7 +77,6 @@ def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
     try:
         with (
             restore_global_state(x.device),
-            restore_weights(model),
             # Without this module nothing is compiled, and its import would take seconds.
             torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext(),
             # A cached weight does not depend on the parameters any more.
@@ -86,6 +85,7 @@ def preserve_model(model: nn.Module, x: Tensor) -> Iterator[None]:
             mock.patch.object(torch.backends.mha, "_is_fastpath_enabled", False),
             torch.inference_mode(False),
             torch.enable_grad(),
+            restore_weights(model),
         ):
             yield
     finally:

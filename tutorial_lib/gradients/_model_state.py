@@ -70,10 +70,11 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 
 @contextmanager
 def restore_weights(model: nn.Module) -> Iterator[None]:
-    """Put back the values of parameters that a forward pass changes, as weight clipping does.
+    """Leave the values of parameters as they were, also if a forward pass overwrites them, as weight clipping does.
 
-    They are put back after the whole block, because a backward pass needs the values of its forward pass. The copies
-    take as much memory as the parameters.
+    Inside the block, the parameters hold copies of their values, so that nothing can be written to their own. They get
+    their own values back after the whole block, because a backward pass needs the values of its forward pass. The
+    copies take as much memory as the parameters.
 
     Args:
         model: any module.
@@ -81,14 +82,14 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    weights = [(p, p.data, p.detach().clone()) for p in model.parameters()]
+    weights = [(p, p.data) for p in model.parameters()]
     try:
+        for p, data in weights:
+            p.data = data.clone()
         yield
     finally:
-        for p, data, values in weights:
+        for p, data in weights:
             p.data = data
-            if not torch.equal(data, values):
-                data.copy_(values)
 
 
 def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]]:
