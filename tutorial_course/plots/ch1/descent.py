@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from tutorial_course.findings.ch1.toy_surfaces import ToySurface
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, with_alt_text
 
+FRAME_MARGINS = {"left": 0.01, "right": 0.98, "bottom": 0.17, "top": 0.9, "wspace": 0.22}
 LOSS_TICKS = (0.03, 0.1, 0.3, 1, 2)
 # The results of findings.classify_trajectory in words.
 OUTCOMES = {
@@ -38,7 +40,8 @@ def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithA
     height = (3 * (surface.loss(grid) - surface.min_value + 0.02).log()).floor().view(90, 120)
     shown = path.clamp(-99, 99)
     with style():
-        figure, (plane, curve) = panels(1, 2, width=7.2, height=2.8, width_ratios=(1.5, 1))
+        figure = Figure(figsize=(7.2, 2.8))  # constrained layout would take as long as drawing, for each of many frames
+        plane, curve = figure.subplots(1, 2, width_ratios=(1.5, 1), gridspec_kw=FRAME_MARGINS)
         plane.imshow(
             height.numpy(),
             extent=(left, right, bottom, top),
