@@ -49,8 +49,7 @@ QUIZ = (
         "“The negative gradient is the direction of steepest descent” …",
         {
             "for the ℓ2 norm of a step; for another norm, another direction is steepest.": (
-                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and "
-                "−sgn(g) for ℓ∞."
+                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and −sgn(g) for ℓ∞."
             ),
             "to the minimum.": (
                 "The gradient is local. Its direction changes after each step, and the path may be curved (section "
