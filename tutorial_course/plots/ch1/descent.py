@@ -56,7 +56,8 @@ def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithA
         plane.grid(False)
         # The loss of a diverging path would overflow where Matplotlib computes the limits of a logarithmic axis.
         curve.semilogy(range(len(path)), surface.loss(shown) - surface.min_value, color=PALETTE[1])
-        curve.set(ylim=(1e-6, 1e4), xlim=(0, len(path) - 1), yticks=[1e-6, 1e-3, 1, 1e3], xlabel="step")
+        curve.set(ylim=(1e-6, 1e4), xlim=(0, len(path) - 1), xlabel="step")
+        curve.set_yticks([1e-6, 1e-3, 1, 1e3], ["10⁻⁶", "10⁻³", "1", "10³"])
         curve.minorticks_off()
         curve.set_title("loss above the minimum")
     return with_alt_text(figure, f"Left a path over the surface, right its loss over the steps: {title}.")
