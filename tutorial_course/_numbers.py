@@ -1,16 +1,18 @@
-"""Signs of numbers in text."""
+"""Signs and powers of ten of numbers in text."""
 
 import re
 
 SIGNED_ZERO = re.compile(r"(?<!\w)[-+](0\.0+)(?!\d)")
 HYPHEN = re.compile(r"(?<![\w.])-(?=\.?\d)")
+SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([-+]\d+)\b")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def typeset_numbers(text: str) -> str:
-    """Return text whose negative numbers have a minus sign, and whose numbers that round to zero have no sign.
+    """Return text whose numbers have a minus sign, no sign if they round to zero, and a power of ten as exponent.
 
     Args:
-        text: text with numbers as Python formats them, which have a hyphen as their sign.
+        text: text with numbers as Python formats them, with a hyphen as their sign and an "e" before their exponent.
 
     Returns:
         The text.
@@ -18,5 +20,13 @@ def typeset_numbers(text: str) -> str:
     Example:
         >>> typeset_numbers("-0.12 (-0.31 to +0.00)")
         '−0.12 (−0.31 to 0.00)'
+        >>> typeset_numbers("2e-08")
+        '2 · 10⁻⁸'
     """
-    return HYPHEN.sub("−", SIGNED_ZERO.sub(r"\1", text))
+    return HYPHEN.sub("−", SCIENTIFIC.sub(_power_of_ten, SIGNED_ZERO.sub(r"\1", text)))
+
+
+def _power_of_ten(number: re.Match[str]) -> str:
+    """A number in scientific notation, with a power of ten in place of the "e"."""
+    digits, exponent = number[1], str(int(number[2]))
+    return "0" if float(digits) == 0 else f"{digits} · 10{exponent.translate(SUPERSCRIPTS)}"

@@ -84,7 +84,7 @@ _ROWS = (
     Method("steepest descent", "foundations.steepest_descent_step", "1.6", "1", None, "descent"),
     Method("linearization radius", "foundations.input_linearization_radius", "1.6", "1", None, "local-information"),
     Method("decomposition into mean gradients", "foundations.decompose_gradients", "1.5", "0", is_own_proposal=True),
-    Method("Trust Score", "foundations.TrustScore", "1.5", "0", None, "neighbours", "jiang2018trust"),
+    Method("Trust Score", "foundations.TrustScore", "1.E", "0", None, "neighbours", "jiang2018trust"),
     # Chapter 2
     Method("occlusion", "attribution.occlusion", "2.1", "0", source="zeiler2014visualizing"),
     Method("saliency", "attribution.saliency", "2.1", "1", (0, 0), source="simonyan2014inside"),

@@ -17,6 +17,8 @@ SUMMARIES = [section for section in CORE if section.title.endswith(notebook_outl
 EXPLAINED = [section for section in CORE if section not in SUMMARIES]
 
 WORDS_PER_MINUTE, LINES_PER_MINUTE = 240, 20
+SLOW_WORDS_PER_MINUTE, MINUTES_PER_FIGURE, CORE_MINUTES = 200, 0.5, 45  # for readers of English as a second language
+FIGURE = re.compile(r"\b(?:with_alt_text|\w+_figure)\(")
 PLAN = re.compile(r"\*This section takes about (\d+) minutes to read\. It uses (.+)\.\*\n")
 VERBS = (
     "choose compare compute derive describe determine distinguish evaluate explain generate implement judge locate "
@@ -24,13 +26,22 @@ VERBS = (
 )
 
 
-def reading_minutes(section):
-    """Return an estimate for text, computed sentences and code, without hints, formulas and cells with a title."""
+def count_words(section):
+    """Return the number of words of the text and of the computed sentences, without hints and formulas."""
     sentences = [arguments[0] for arguments, _ in section.calls("markdown") if arguments]
     text = "\n".join([section.words, *(sentence for sentence in sentences if isinstance(sentence, str))])
-    words = re.sub(r"<details>.*?</details>|\$\$.*?\$\$|\]\([^)]*\)", " ", text, flags=re.S).split()
-    code = [source for cell, source in section.cells if cell["cell_type"] == "code" and source[:8] != "# @title"]
-    return len(words) / WORDS_PER_MINUTE + sum(len(source.splitlines()) for source in code) / LINES_PER_MINUTE
+    return len(re.sub(r"<details>.*?</details>|\$\$.*?\$\$|\]\([^)]*\)", " ", text, flags=re.S).split())
+
+
+def code_cells(section):
+    """Return the sources of the code cells of a section."""
+    return [source for cell, source in section.cells if cell["cell_type"] == "code"]
+
+
+def reading_minutes(section):
+    """Return an estimate for text, computed sentences and code, without hints, formulas and cells with a title."""
+    lines = sum(len(source.splitlines()) for source in code_cells(section) if source[:8] != "# @title")
+    return count_words(section) / WORDS_PER_MINUTE + lines / LINES_PER_MINUTE
 
 
 def by_number(section):
@@ -66,6 +77,15 @@ def test_first_screen_states_reading_times_and_prerequisites(name):
     assert abs(int(line[1]) - minutes) <= 5
     assert abs(int(line[2]) - sum(section.minutes for section in sections if section.rank == 3)) <= 5
     assert re.search(r"\*\*(prerequisites?|you need)\*\* \w", line.string)
+
+
+@pytest.mark.parametrize("name", ["01-gradients", "02-information"])
+def test_core_of_chapter_can_be_read_slowly_in_45_minutes(name):
+    core = [section for section in SECTIONS[name].values() if section.rank == 2]
+    n_words = sum(map(count_words, core))
+    n_figures = sum(bool(FIGURE.search(source)) for section in core for source in code_cells(section))
+    minutes = n_words / SLOW_WORDS_PER_MINUTE + n_figures * MINUTES_PER_FIGURE
+    assert minutes <= CORE_MINUTES, f"move a topic to a further section: {n_words} words and {n_figures} figures"
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -29,6 +29,8 @@ SECTION_TITLES = {
     "1.I": "Gradient descent in detail: mini-batch noise, stability limits, and the pose of a sign",
     "1.J": "Products with Jacobians and Hessians, and their costs",
     "1.K": "Is the green stop sign a function of the red one?",
+    "1.L": "Rotation and hue of photographs, and images of other datasets",
+    "1.M": "The linearization radius for other objectives, weights and photographs",
     "2.1": "Why P? Occlusion, input gradients and Grad-CAM",
     "2.2": "What if not P? Counterfactual maps",
     "2.3": "Why P, rather than Q? Contrastive maps",

@@ -49,8 +49,7 @@ QUIZ = (
         "“The negative gradient is the direction of steepest descent” …",
         {
             "for the ℓ2 norm of a step; for another norm, another direction is steepest.": (
-                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and the "
-                "algebraic signs of its entries for ℓ∞."
+                "Section 1.6 derives the steepest step for two norms: the negative gradient for ℓ2, and −sgn(g) for ℓ∞."
             ),
             "to the minimum.": (
                 "The gradient is local. Its direction changes after each step, and the path may be curved (section "
@@ -89,9 +88,10 @@ QUIZ = (
         "A counterfactual manifold is …",
         {
             "the network after it was trained again on x.": (
-                "No network is trained again and kept. We compute how the weights would have to change."
+                "The network is not trained again. We compute how its weights would have to change, and we do not keep "
+                "the change."
             ),
-            "the image x, edited until it is a Q.": (
+            "the image x, edited until the network classifies it as Q.": (
                 "This is the other way to change the prediction, in which the weights stay fixed and the image changes."
             ),
             "the nearest training image of class Q.": (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_course.findings.ch1.manifolds import NETWORK_TITLES
-from tutorial_course.findings.core import format_interval
+from tutorial_course.findings.core import format_interval, format_number
 from tutorial_lib.foundations import Decomposition
 
 SIGN_NETWORKS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
@@ -90,7 +90,7 @@ def green_sign_rows(study: pd.DataFrame) -> list[dict[str, str]]:
 
     def listed(column: str, method: str, group: str, number_format: str) -> str:
         values = [table.loc[(method, group, network), column] for network in SIGN_NETWORKS]
-        return ", ".join(format(value, number_format) for value in values)
+        return ", ".join(format_number(value, number_format) for value in values)
 
     return [
         {
@@ -146,7 +146,7 @@ def positive_control_rows(study: pd.DataFrame) -> list[dict[str, str]]:
 
     def listed(method: str, group: str, column: str, number_format: str) -> str:
         rows = networks[(networks["method"] == method) & (networks["group"] == group)]
-        return ", ".join(format(value, number_format) for value in rows[column])
+        return ", ".join(format_number(value, number_format) for value in rows[column])
 
     return [
         {

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from tutorial_course.findings.ch1.toy_surfaces import ToySurface
 from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, with_alt_text
 
+FRAME_MARGINS = {"left": 0.01, "right": 0.98, "bottom": 0.17, "top": 0.9, "wspace": 0.22}
 LOSS_TICKS = (0.03, 0.1, 0.3, 1, 2)
 # The results of findings.classify_trajectory in words.
 OUTCOMES = {
@@ -38,7 +40,8 @@ def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithA
     height = (3 * (surface.loss(grid) - surface.min_value + 0.02).log()).floor().view(90, 120)
     shown = path.clamp(-99, 99)
     with style():
-        figure, (plane, curve) = panels(1, 2, width=7.2, height=2.8, width_ratios=(1.5, 1))
+        figure = Figure(figsize=(7.2, 2.8))  # constrained layout would take as long as drawing, for each of many frames
+        plane, curve = figure.subplots(1, 2, width_ratios=(1.5, 1), gridspec_kw=FRAME_MARGINS)
         plane.imshow(
             height.numpy(),
             extent=(left, right, bottom, top),
@@ -53,7 +56,8 @@ def descent_figure(surface: ToySurface, path: Tensor, title: str) -> FigureWithA
         plane.grid(False)
         # The loss of a diverging path would overflow where Matplotlib computes the limits of a logarithmic axis.
         curve.semilogy(range(len(path)), surface.loss(shown) - surface.min_value, color=PALETTE[1])
-        curve.set(ylim=(1e-6, 1e4), xlim=(0, len(path) - 1), yticks=[1e-6, 1e-3, 1, 1e3], xlabel="step")
+        curve.set(ylim=(1e-6, 1e4), xlim=(0, len(path) - 1), xlabel="step")
+        curve.set_yticks([1e-6, 1e-3, 1, 1e3], ["10⁻⁶", "10⁻³", "1", "10³"])
         curve.minorticks_off()
         curve.set_title("loss above the minimum")
     return with_alt_text(figure, f"Left a path over the surface, right its loss over the steps: {title}.")

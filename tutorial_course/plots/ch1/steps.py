@@ -70,13 +70,13 @@ def steepest_steps_figure(image: Tensor, steps: Mapping[str, Tensor]) -> FigureW
     Returns:
         The figure.
     """
-    titles = {"l2": "ℓ2: negative gradient", "linf": "ℓ∞: algebraic signs of its entries"}
+    titles = {"l2": "ℓ2: negative gradient", "linf": "ℓ∞: −sgn(g)"}
     enhanced = [0.5 + step * 0.5 / step.abs().flatten().quantile(0.995) for step in steps.values()]
     captions = ["green stop sign", *(titles[norm] for norm in steps)]
     return with_alt_text(
         image_grid([image, *enhanced], captions, columns=1 + len(steps), image_height=2.0),
         "A green stop sign and two steps. The negative gradient is largest on the sign and its letters. The step "
-        "along the algebraic signs of its entries changes every pixel by the same amount.",
+        "along −sgn(g) changes every pixel by the same amount.",
     )
 
 

@@ -173,7 +173,7 @@ def local_information() -> str:
 def descent(steepest: float, random: float, polarity: float, gradient: float) -> str:
     return (
         "decrease of the loss of green stop signs by steps of equal norm, l2: negative gradient "
-        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: algebraic signs of the gradient "
+        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: −sgn(g) "
         f"{polarity:.3f}, negative gradient {gradient:.3f}"
     )
 
@@ -189,7 +189,7 @@ CLAIMS = (
     Claim(
         id="rotated-objects",
         chapter=1,
-        section="1.1",
+        section="1.L",
         source="alregib2023tutorial",
         claim="Rotating an object in an image causes networks to misclassify it",
         evidence=rotated_objects_evidence,
@@ -252,7 +252,7 @@ CLAIMS = (
         claim="Training a network on novel data alone makes it forget what it learned before (catastrophic forgetting)",
         evidence=forgetting_evidence,
         paper=Setting(
-            network="a binarised perceptron",
+            network="a binarized perceptron",
             data="MNIST, then Fashion-MNIST",
             training="fifty epochs each",
             protocol="accuracy on both tasks",
@@ -412,7 +412,7 @@ CLAIMS = (
         measured=(descent,),
         note=(
             "The negative gradient is the direction of steepest descent for the Euclidean norm only; for the largest "
-            "change per pixel, the step along the algebraic signs of the gradient is steeper"
+            "change per pixel, the step along −sgn(g) is steeper"
         ),
         identity=True,
     ),
