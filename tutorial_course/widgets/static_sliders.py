@@ -99,7 +99,8 @@ def static_fallback(frame: Frame, labels: Mapping[str, Sequence[str]], start: Se
         HTML without sliders.
     """
     values = " and ".join(f"{name} {texts[at]}" for (name, texts), at in zip(labels.items(), start, strict=True))
-    caption = f"<figcaption>Shown for {escape(values)}. In the notebook, sliders move it.</figcaption>"
+    text = f"Shown for {escape(values)}. In the notebook, you can change this choice with sliders."
+    caption = f"<figcaption>{text}</figcaption>"
     return f'<figure class="explore">{frame.html()}{caption}{more}</figure>'
 
 

@@ -120,5 +120,5 @@ def test_static_sliders_show_first_frames_without_javascript(new_tab, page):
     assert tab.locator("figure.explore input:visible").count() == 0
     assert (
         tab.locator("figure.explore figcaption").first.inner_text()
-        == "Shown for step 1 and size 1. In the notebook, sliders move it."
+        == "Shown for step 1 and size 1. In the notebook, you can change this choice with sliders."
     )
