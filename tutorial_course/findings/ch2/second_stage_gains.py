@@ -67,12 +67,15 @@ def gain_by_corruption(
         classifier: the classifier.
 
     Returns:
-        For each corruption the gain of every run.
+        For each corruption the gain of every run, or the mean gain alone if the runs are not stored.
     """
-    rows = table.query("kind == 'corruption' and trained == @trained").set_index(["head", "value"])["accuracies"]
+    rows = table.query("kind == 'corruption' and trained == @trained").set_index(["head", "value"])
     gains = {}
-    for corruption, accuracies in rows.loc[classifier].items():
-        base = rows.loc[("feed-forward", corruption)]
-        base = base * (len(accuracies) // len(base))  # the runs on one network share its accuracy
-        gains[corruption] = [100 * (a - b) for a, b in zip(accuracies, base, strict=True)]
+    for corruption in rows.loc[classifier].index:
+        pair = [rows.loc[(head, corruption)] for head in (classifier, "feed-forward")]
+        runs, base = (
+            stored if isinstance(stored := row.get("accuracies"), list) else [row["accuracy"]] for row in pair
+        )
+        base = base * (len(runs) // len(base))  # the runs on one network share its accuracy
+        gains[corruption] = [100 * (a - b) for a, b in zip(runs, base, strict=True)]
     return dict(sorted(gains.items(), key=lambda item: -fmean(item[1])))

@@ -79,7 +79,7 @@ def corruption_gain_figure(
 ) -> FigureWithAltText:
     """Return the gain in accuracy for each corruption, colored by its relation to the training images.
 
-    A bar is the mean over the runs, and each mark is one run.
+    A bar is the mean over the runs, and each mark is one run. A single value has no mark.
 
     Args:
         gains: for each panel the gains of the runs by corruption in percentage points, in the order of the rows.
@@ -100,8 +100,8 @@ def corruption_gain_figure(
                     rows, [fmean(panel[order[row]]) for row in rows], color=color, alpha=0.6, label=name, zorder=2
                 )
             for row, corruption in enumerate(order):
-                runs = panel[corruption]
-                axis.plot(runs, [row] * len(runs), "|", color="#222222", ms=7, mew=1.2, zorder=3)
+                if len(runs := panel[corruption]) > 1:
+                    axis.plot(runs, [row] * len(runs), "|", color="#222222", ms=7, mew=1.2, zorder=3)
             chance_line(axis, 0, "x")
             axis.set(title=title, yticks=range(len(order)), yticklabels=order)
         axes[0].invert_yaxis()

@@ -25,6 +25,7 @@ def table():
     ]
     corruptions = [
         {"kind": "corruption", "trained": "clean", "head": head, "value": value, "accuracies": accuracies}
+        | {"accuracy": sum(accuracies) / len(accuracies)}
         for head, value, accuracies in (
             ("feed-forward", "snow", [0.5]),
             ("feed-forward", "haze", [0.4, 0.3]),
@@ -64,3 +65,5 @@ def test_gain_by_corruption_is_sorted_by_mean_and_paired_by_run(table):
     gains = ch2.gain_by_corruption(table, "clean")
     assert list(gains) == ["haze", "snow"]
     assert gains["haze"] == pytest.approx([20, 10]) and gains["snow"] == pytest.approx([-1, 1])
+    gains = ch2.gain_by_corruption(table.drop(columns="accuracies"), "clean")
+    assert gains["haze"] == pytest.approx([15]) and gains["snow"] == pytest.approx([0])
