@@ -37,7 +37,7 @@ QUIZ = (
             ),
             "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
             "a map that is high on the whole sign.": (
-                "This would happen only if a map of rounding errors were normalized to its maximum (section 2.4)."
+                "This would happen only if a map of rounding errors were normalized to its maximum (section 2.C)."
             ),
         },
         correct=1,
