@@ -107,6 +107,6 @@ def voice_auroc_figure(rows: pd.DataFrame, scores: Sequence[str]) -> FigureWithA
     return with_alt_text(
         figure,
         "AUROC of five scores for wrong predictions with 95% intervals in six settings. The intervals of the "
-        "published overlap lie below 0.5 or include it. Signal to noise is close to 0.5. The total "
+        "published overlap lie below 0.5 or include it. Signal to noise lies above 0.5 in most settings. The total "
         "probability-weighted uncertainty and one minus the largest probability lie far above 0.5 in every setting.",
     )
