@@ -211,7 +211,10 @@ def compare_heads(
 
 
 def join_parts(parts: list[list[dict]]) -> list[dict]:
-    """Return the rows of the heads, and those by severity and corruption, averaged over networks and seeds."""
+    """Return the rows of the heads, and those by severity and corruption, as means over runs and with every accuracy.
+
+    The runs are in the order of the parts and their seeds, so that those of two heads belong together.
+    """
     head_rows, groups = [], {}
     for row in (row for rows in parts for row in rows):
         if row["kind"] == "head":
@@ -220,7 +223,8 @@ def join_parts(parts: list[list[dict]]) -> list[dict]:
             groups.setdefault(tuple(row[c] for c in ("kind", "value", "trained", "head")), []).append(row)
     for (kind, value, trained, head), group in groups.items():
         means = {column: round(mean(row[column] for row in group), 4) for column in ("accuracy", "ece")}
-        head_rows.append({"kind": kind, "value": value, "trained": trained, "head": head, "runs": len(group), **means})
+        runs = {"runs": len(group), "accuracies": [row["accuracy"] for row in group]}
+        head_rows.append({"kind": kind, "value": value, "trained": trained, "head": head, **runs, **means})
     return head_rows
 
 

@@ -103,7 +103,7 @@ FACT_QUESTIONS = (
                 "therefore uses the logit."
             ),
             "the first map should be normalized until it is visible.": (
-                "After such a normalization, rounding errors look as strong as a result (section 2.7)."
+                "After such a normalization, rounding errors look as strong as a result (section 2.C)."
             ),
         },
         correct=2,

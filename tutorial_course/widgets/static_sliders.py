@@ -98,9 +98,10 @@ def static_fallback(frame: Frame, labels: Mapping[str, Sequence[str]], start: Se
     Returns:
         HTML without sliders.
     """
-    values = ", ".join(f"{name} {texts[at]}" for (name, texts), at in zip(labels.items(), start, strict=True))
-    caption = f"Shown: {escape(values)}. In the notebook, you can change these settings with sliders."
-    return f'<figure class="explore">{frame.html()}<figcaption>{caption}</figcaption>{more}</figure>'
+    values = " and ".join(f"{name} {texts[at]}" for (name, texts), at in zip(labels.items(), start, strict=True))
+    text = f"Shown for {escape(values)}. In the notebook, you can change these settings with sliders."
+    caption = f"<figcaption>{text}</figcaption>"
+    return f'<figure class="explore">{frame.html()}{caption}{more}</figure>'
 
 
 def slider_html(

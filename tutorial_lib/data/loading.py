@@ -120,7 +120,7 @@ def download_hint(name: str, split: str = "test", *, data_dir: StrPath | None = 
     return (
         f'With internet access, `data.load("{name}", "{split}")` downloads {megabytes} MB; '
         f"without it, put `{path.name}` ({_expected_layout(name)}) into `{display_path(path.parent)}`, "
-        f"or set `{DATA_ENV_VAR}` to the folder that has it."
+        f"or set `{DATA_ENV_VAR}` to the folder that contains it."
     )
 
 

@@ -253,7 +253,7 @@ def weights_download_hint(name: str, *, data_dir: StrPath | None = None) -> str:
     return (
         f'With internet access, `models.load_pretrained("{name}")` downloads {files[0].url}; without it, put {names} '
         f"into `{display_path(resolve_data_dir(data_dir) / 'weights')}`, "
-        f"or set `{DATA_ENV_VAR}` to the folder whose `weights/` has it."
+        f"or set `{DATA_ENV_VAR}` to a folder whose subfolder `weights` contains it."
     )
 
 

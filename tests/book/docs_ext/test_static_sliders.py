@@ -120,5 +120,5 @@ def test_static_sliders_show_first_frames_without_javascript(new_tab, page):
     assert tab.locator("figure.explore input:visible").count() == 0
     assert (
         tab.locator("figure.explore figcaption").first.inner_text()
-        == "Shown: step 1, size 1. In the notebook, you can change these settings with sliders."
+        == "Shown for step 1 and size 1. In the notebook, you can change these settings with sliders."
     )

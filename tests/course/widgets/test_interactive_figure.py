@@ -114,7 +114,7 @@ def test_interactive_figure_in_notebook_gives_widget_and_one_frame(monkeypatch):
     assert bundle["text/plain"] == repr(interactive) == "Sliders: step 0 … 3. An empty page, number 0."
     page = BeautifulSoup(bundle["text/html"], "html.parser")
     assert page.img["alt"] == "An empty page, number 0." and not page.find(["input", "script", "style"])
-    assert page.figcaption.text == "Shown: step 0. In the notebook, you can change these settings with sliders."
+    assert page.figcaption.text == "Shown for step 0. In the notebook, you can change these settings with sliders."
 
 
 def test_interactive_figure_shows_drawing_error_in_place_of_image():
@@ -440,6 +440,6 @@ def test_static_html_shows_first_frame_without_javascript(open_page):
     assert tab.locator("input:visible, select:visible").count() == 0
     assert (
         tab.locator("figcaption:visible").all_inner_texts()[1]
-        == "Shown: grey 0.5. In the notebook, you can change these settings with sliders."
+        == "Shown for grey 0.5. In the notebook, you can change these settings with sliders."
     )
     assert wrong == []

@@ -11,7 +11,7 @@ from tutorial_course.exercises import Exercise
 
 
 def reference_precision_at_k(m: Tensor, mask: Tensor) -> Tensor:
-    """Return the share of the k highest pixels of a map inside a mask, where k is the number of pixels in the mask.
+    """Return the share of the k highest-valued pixels of a map that lie inside a mask of k pixels.
 
     Args:
         m: one map (H, W), signed.
@@ -28,7 +28,7 @@ def _share_of_highest(m: Tensor, mask: Tensor, k: int) -> Tensor:
     return mask.flatten()[m.flatten().topk(k).indices].double().mean()
 
 
-def _mass(m: Tensor, mask: Tensor) -> Tensor:
+def _share_of_value(m: Tensor, mask: Tensor) -> Tensor:
     """The share of the total positive value inside the mask."""
     return (m.relu() * mask).sum() / m.relu().sum()
 
@@ -52,15 +52,15 @@ precision_at_k = Exercise(
     cases=(_make_case(12, 14, 30), _make_case(15, 12, 7), _make_case(11, 13, 90), _make_case(16, 16, 1)),
     measure=lambda share: float(share),
     known_mistakes={
-        "The number of highest pixels is fixed at 100, but each mask has a different number of pixels. In the first "
+        "The number of selected pixels is fixed at 100, but each mask has a different number of pixels. In the first "
         "case this gives {yours:.0%} instead of {right:.0%}: how do you count the pixels of a mask?": (
             lambda m, mask: _share_of_highest(m, mask, 100)
         ),
-        "That is the mass, the share of the total positive value inside the mask. It changes if the map is squared, "
-        "although the order of its pixels stays the same: which function selects the highest pixels?": _mass,
-        "The absolute value of the map is ranked. A strongly negative pixel is then among the highest: is it evidence "
-        "for the answer or against it?": lambda m, mask: _share_of_highest(m.abs(), mask, int(mask.sum())),
-        "The lowest pixels are selected. In which direction does the sort order the pixels?": (
+        "That is the share of the total positive value inside the mask. It changes if the map is squared, although the "
+        "order of its pixels stays the same: which function selects the highest-valued pixels?": _share_of_value,
+        "The absolute value of the map is ranked. A strongly negative pixel is then selected, too: is it evidence for "
+        "the answer or against it?": lambda m, mask: _share_of_highest(m.abs(), mask, int(mask.sum())),
+        "The pixels with the lowest values are selected. In which direction does the sort order the pixels?": (
             lambda m, mask: _share_of_highest(-m, mask, int(mask.sum()))
         ),
         "The number of hits is divided by the number of all pixels of the image. Precision is a share of the selected "

@@ -37,7 +37,7 @@ QUIZ = (
             ),
             "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
             "a map that is high on the whole sign.": (
-                "This would happen only if a map of rounding errors were normalized to its maximum (section 2.4)."
+                "This would happen only if a map of rounding errors were normalized to its maximum (section 2.C)."
             ),
         },
         correct=1,
@@ -52,8 +52,8 @@ QUIZ = (
                 "With a random last layer the accuracy falls to about chance, so the layer does matter."
             ),
             "we need the signed mean of r over more draws.": (
-                "The signed mean is zero for every map that is negated together with the last layer, and it shows "
-                "nothing else. The mean of |r| is the statistic to use (section 2.5)."
+                "The signed mean is zero for every map that is negated together with the last layer, so it carries no "
+                "further information. The mean of |r| is the statistic to use (section 2.5)."
             ),
             "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
                 "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "
@@ -87,7 +87,7 @@ QUIZ = (
         "classifier. Before you attribute this gain to the gradient, you need …",
         {
             "the same second stage, trained in the same way, on features without gradients.": (
-                "Whatever this control gains as well cannot be attributed to the gradient (section 2.7)."
+                "A gain that this control also achieves cannot be attributed to the gradient (section 2.7)."
             ),
             "a larger second stage.": (
                 "A larger second stage may increase the accuracy, but it does not show what the gradient contributes."
@@ -96,7 +96,10 @@ QUIZ = (
                 "More seeds are necessary for an interval, but a biased comparison can be reproducible too. The "
                 "control comes first."
             ),
-            "a lower training loss.": "The training loss shows how well the second stage fits, and not why.",
+            "a lower training loss.": (
+                "The training loss shows how well the second stage fits its training images, but not why its accuracy "
+                "on other images increases."
+            ),
         },
         correct=0,
     ),

@@ -60,5 +60,5 @@ def head_gain(table: pandas.DataFrame, trained: str, head: str, column: str, ove
 
 
 def _rounded(points: float) -> str:
-    """The difference with two decimals; one that rounds to zero has no minus."""
-    return f"{round(points, 2) + 0.0:+.2f}"
+    """The difference with two decimals and a typographic minus; one that rounds to zero has no minus."""
+    return f"{round(points, 2) + 0.0:+.2f}".replace("-", "−")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def runs_by_network(differences: pandas.Series) -> list[list[float]]:
     return [list(values) for _, values in differences.groupby("network")]
 
 
-def gain_by_corruption(table: pandas.DataFrame, trained: str, classifier: str = "cross_entropy") -> pandas.Series:
-    """Return the gain in accuracy over the network for each corruption in percentage points, the largest first.
+def gain_by_corruption(
+    table: pandas.DataFrame, trained: str, classifier: str = "cross_entropy"
+) -> dict[str, list[float]]:
+    """Return the gain in accuracy over the network for each corruption in percentage points, the largest mean first.
 
     Args:
         table: stored result with rows of the kind "corruption".
@@ -64,7 +67,15 @@ def gain_by_corruption(table: pandas.DataFrame, trained: str, classifier: str = 
         classifier: the classifier.
 
     Returns:
-        The gains, indexed by corruption.
+        For each corruption the gain of every run, or the mean gain alone if the runs are not stored.
     """
-    rows = table.query("kind == 'corruption' and trained == @trained").set_index(["head", "value"])["accuracy"]
-    return (100 * (rows.loc[classifier] - rows.loc["feed-forward"])).sort_values(ascending=False)
+    rows = table.query("kind == 'corruption' and trained == @trained").set_index(["head", "value"])
+    gains = {}
+    for corruption in rows.loc[classifier].index:
+        pair = [rows.loc[(head, corruption)] for head in (classifier, "feed-forward")]
+        runs, base = (
+            stored if isinstance(stored := row.get("accuracies"), list) else [row["accuracy"]] for row in pair
+        )
+        base = base * (len(runs) // len(base))  # the runs on one network share its accuracy
+        gains[corruption] = [100 * (a - b) for a, b in zip(runs, base, strict=True)]
+    return dict(sorted(gains.items(), key=lambda item: -fmean(item[1])))

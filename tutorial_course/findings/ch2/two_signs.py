@@ -15,6 +15,7 @@ class TwoSignScenes(NamedTuple):
     Attributes:
         images: images (N, 3, H, 2H).
         P: the predicted class (N,).
+        logit_P: its logit (N,).
         Q_on_right: whether Q is on the right (N,).
         Q_mask: the pixels of the sign Q (N, H, 2H), bool.
         Q_half: the half of the image that contains Q (N, H, 2H), bool.
@@ -22,6 +23,7 @@ class TwoSignScenes(NamedTuple):
 
     images: Tensor
     P: Tensor
+    logit_P: Tensor
     Q_on_right: Tensor
     Q_mask: Tensor
     Q_half: Tensor
@@ -45,14 +47,15 @@ def sample_two_sign_scenes(
     right = (left + torch.randint(1, len(SIGNS), (n,), generator=generator)) % len(SIGNS)
     scenes = two_sign_images(left, right, generator=generator, device=device)
     with torch.no_grad():
-        P = network(scenes.images).argmax(1)
+        logit_P, P = network(scenes.images).max(1)
     left, right = left.to(device), right.to(device)
     keep = (P == left) | (P == right)
     Q_on_right = (P == left)[keep]
     choose = Q_on_right[:, None, None]
     masks = torch.where(choose, scenes.right[keep, 0], scenes.left[keep, 0]) > 0.5
     in_right_half = torch.arange(masks.shape[2], device=device) >= masks.shape[2] // 2
-    return TwoSignScenes(scenes.images[keep], P[keep], Q_on_right, masks, (in_right_half == choose).expand(masks.shape))
+    halves = (in_right_half == choose).expand(masks.shape)
+    return TwoSignScenes(scenes.images[keep], P[keep], logit_P[keep], Q_on_right, masks, halves)
 
 
 def _disc(like: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -110,5 +113,5 @@ def logit_changes(
     k = int(share * maps[0].numel())
     marked = maps >= maps.flatten(1).topk(k, 1).values[:, -1, None, None]
     with torch.no_grad():
-        change = network(torch.where(marked[:, None], fill, scenes.images)) - network(scenes.images)
-    return change.gather(1, scenes.P[:, None])[:, 0]
+        logits = network(torch.where(marked[:, None], fill, scenes.images))
+    return logits.gather(1, scenes.P[:, None])[:, 0] - scenes.logit_P

@@ -16,10 +16,10 @@ from tutorial_course.plots.core import (
 from tutorial_lib.attribution import grad_cam, precision_at_k, upsample
 from tutorial_lib.data import SIGNS, Scene, counterfactual_pairs
 from tutorial_lib.data.counterfactuals import CounterfactualPair
-from tutorial_lib.gradients import contrast_loss, logit_difference
+from tutorial_lib.gradients import contrast_loss
 
 # The objectives of a map as functions of the contrast class Q; None is the logit of the predicted class.
-OBJECTIVES = {"logit of P": lambda Q: None, "loss for Q": contrast_loss, "logit difference": logit_difference}
+OBJECTIVES = {"logit of P": lambda Q: None, "loss for Q": contrast_loss}
 MARKERS = ("o", "s", "^", "D", "v")
 
 

@@ -94,7 +94,7 @@ def voice_auroc_figure(rows: pd.DataFrame, scores: Sequence[str]) -> FigureWithA
             for i, (score, marker, color) in enumerate(zip(scores, MARKERS, colors, strict=True)):
                 row, level = by_setting.loc[(*setting, score)], y + 0.15 * (i - 2)
                 axis.plot([row["low"], row["high"]], [level, level], color=color, lw=1.4)
-                label = score if y == 0 else None
+                label = score.replace("mass", "total") if y == 0 else None
                 axis.plot(row["auroc"], level, marker, color=color, ms=5.5, ls="", label=label)
             images = setting[1].replace("every second photograph", "photographs")
             counts = f"{row['wrong']:.0f} of {row['count']:.0f} wrong"
@@ -107,6 +107,6 @@ def voice_auroc_figure(rows: pd.DataFrame, scores: Sequence[str]) -> FigureWithA
     return with_alt_text(
         figure,
         "AUROC of five scores for wrong predictions with 95% intervals in six settings. The intervals of the "
-        "published overlap lie below 0.5 or include it. Signal to noise is close to 0.5. The total "
+        "published overlap lie below 0.5 or include it. Signal to noise lies above 0.5 in most settings. The total "
         "probability-weighted uncertainty and one minus the largest probability lie far above 0.5 in every setting.",
     )

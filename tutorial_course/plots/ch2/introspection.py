@@ -75,12 +75,14 @@ def run_gain_figure(
 
 
 def corruption_gain_figure(
-    gains: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[str]]
+    gains: Mapping[str, Mapping[str, Sequence[float]]], groups: Mapping[str, Sequence[str]]
 ) -> FigureWithAltText:
     """Return the gain in accuracy for each corruption, colored by its relation to the training images.
 
+    A bar is the mean over the runs, and each mark is one run. A single value has no mark.
+
     Args:
-        gains: for each panel the gain by corruption in percentage points, in the order of the rows.
+        gains: for each panel the gains of the runs by corruption in percentage points, in the order of the rows.
         groups: the corruptions of each group; the name of a group is its entry in the legend.
 
     Returns:
@@ -94,19 +96,25 @@ def corruption_gain_figure(
         for axis, (title, panel) in zip(axes, gains.items(), strict=True):
             for name, color in colors.items():
                 rows = [row for row, corruption in enumerate(order) if group_of[corruption] == name]
-                axis.barh(rows, [panel[order[row]] for row in rows], color=color, label=name, zorder=2)
+                axis.barh(
+                    rows, [fmean(panel[order[row]]) for row in rows], color=color, alpha=0.6, label=name, zorder=2
+                )
+            for row, corruption in enumerate(order):
+                if len(runs := panel[corruption]) > 1:
+                    axis.plot(runs, [row] * len(runs), "|", color="#222222", ms=7, mew=1.2, zorder=3)
             chance_line(axis, 0, "x")
             axis.set(title=title, yticks=range(len(order)), yticklabels=order)
         axes[0].invert_yaxis()
         figure.supxlabel("percentage points gained over the base classifier", fontsize=10)
         legend_above(figure)
     largest = "; ".join(
-        f"{title}: " + ", ".join(f"{corruption} {_points(gain)}" for corruption, gain in panel.items())
+        f"{title}: " + ", ".join(f"{corruption} {_points(fmean(runs))}" for corruption, runs in panel.items())
         for title, panel in gains.items()
     )
     return with_alt_text(
         figure,
         f"{len(gains)} panels of horizontal bars, one per corruption: the percentage points of accuracy that the "
-        f"second stage gains over the base classifier, as a mean over the runs. {largest}. The bars are colored by "
-        "whether the corruption was used in training, is similar to one that was, or is neither.",
+        f"second stage gains over the base classifier, as a mean over the runs. {largest}. Marks on the bars "
+        "show the single runs. The bars are colored by whether the corruption was used in training, is similar to one "
+        "that was, or is neither.",
     )

@@ -51,7 +51,7 @@ INTROSPECTION = Setting(
 SECOND_STAGE = Setting(
     network="three sign classifiers; a ResNet-20 with 64 features",
     data="synthetic signs and 700 CIFAR-10 test images, with our twelve corruptions",
-    training="the second stage on clean images (4,000 for CIFAR-10)",
+    training="the second stage on clean images, for CIFAR-10 on 4,000 of 50,000",
     protocol="mean over corruptions and severities, with the same second stage on features as the control",
     implementation="ours, from the equations",
 )
@@ -267,7 +267,7 @@ def _metric(network: str, method: str, metric: str) -> Estimate:
 
 
 def _best_centre_drop(network: str) -> Estimate:
-    """The average drop of the center prior in the best of its widths."""
+    """The average drop of the center prior with the best of its spreads."""
     rows = table("explanations_signs").query("kind == 'metrics' and network == @network")
     widths = [method for method in rows["method"] if method.startswith("centre, width")]
     return min((_metric(network, width, "drop") for width in widths), key=lambda drop: drop.value)
@@ -295,7 +295,8 @@ def average_drop() -> str:
     best = sum(_best_centre_drop(network).value for network in SIGNS) / len(SIGNS)
     return (
         f"average drop (lower is better): Grad-CAM++ {drop['Grad-CAM++']:.0%}, Grad-CAM {drop['Grad-CAM']:.0%}, a "
-        f"center prior that ignores the network {best:.0%} (best of five widths), a uniform map {drop['uniform']:.0%}"
+        f"center prior that ignores the network {best:.0%} (best of five values of its spread), a uniform "
+        f"map {drop['uniform']:.0%}"
     )
 
 
@@ -762,7 +763,7 @@ CLAIMS = (
     Claim(
         id="introspection-calibrated",
         chapter=2,
-        section="2.7",
+        section="2.D",
         source="prabhushankar2022introspective",
         claim=(
             "A second stage on contrast gradients (introspective learning) reduces the calibration error on noisy "

@@ -24,12 +24,13 @@ def table():
         {"kind": "head", "trained": "clean", "head": h, "network": n, "seed": s, "accuracy": a} for h, n, s, a in ROWS
     ]
     corruptions = [
-        {"kind": "corruption", "trained": "clean", "head": head, "value": value, "accuracy": accuracy}
-        for head, value, accuracy in (
-            ("feed-forward", "snow", 0.5),
-            ("feed-forward", "haze", 0.4),
-            ("cross_entropy", "snow", 0.49),
-            ("cross_entropy", "haze", 0.6),
+        {"kind": "corruption", "trained": "clean", "head": head, "value": value, "accuracies": accuracies}
+        | {"accuracy": sum(accuracies) / len(accuracies)}
+        for head, value, accuracies in (
+            ("feed-forward", "snow", [0.5]),
+            ("feed-forward", "haze", [0.4, 0.3]),
+            ("cross_entropy", "snow", [0.49, 0.51]),
+            ("cross_entropy", "haze", [0.6, 0.4]),
         )
     ]
     return pd.DataFrame([*rows, *corruptions])
@@ -60,6 +61,9 @@ def test_t_interval_matches_scipy():
         ch2.t_interval([1.0])
 
 
-def test_gain_by_corruption_is_sorted(table):
+def test_gain_by_corruption_is_sorted_by_mean_and_paired_by_run(table):
     gains = ch2.gain_by_corruption(table, "clean")
-    assert list(gains.index) == ["haze", "snow"] and gains.round(6).tolist() == [20, -1]
+    assert list(gains) == ["haze", "snow"]
+    assert gains["haze"] == pytest.approx([20, 10]) and gains["snow"] == pytest.approx([-1, 1])
+    gains = ch2.gain_by_corruption(table.drop(columns="accuracies"), "clean")
+    assert gains["haze"] == pytest.approx([15]) and gains["snow"] == pytest.approx([0])

@@ -20,7 +20,8 @@ def make_scenes(n, height=8):
     on_right = torch.arange(n) % 2 == 0
     half = (torch.arange(2 * height) >= height) == on_right[:, None, None]
     half = half.expand(n, height, 2 * height)
-    return findings.TwoSignScenes(torch.ones(n, 3, height, 2 * height), (~on_right).long(), on_right, half, half)
+    images = torch.ones(n, 3, height, 2 * height)  # all logits are 1
+    return findings.TwoSignScenes(images, (~on_right).long(), torch.ones(n), on_right, half, half)
 
 
 def test_sampled_scenes_have_a_prediction_among_the_two_signs():
@@ -28,7 +29,9 @@ def test_sampled_scenes_have_a_prediction_among_the_two_signs():
     scenes = findings.sample_two_sign_scenes(network, 10, make_generator(0), "cpu")
     n, _, height, width = scenes.images.shape
     assert 5 <= n <= 10 and width == 2 * height
-    assert torch.equal(network(scenes.images).argmax(1), scenes.P)
+    logits = network(scenes.images)
+    assert torch.equal(logits.argmax(1), scenes.P)
+    torch.testing.assert_close(logits.amax(1), scenes.logit_P)
     # The sign Q lies on its half, and the mask is not empty.
     assert scenes.Q_mask.flatten(1).any(1).all() and not (scenes.Q_mask & ~scenes.Q_half).any()
     assert scenes.Q_half.float().mean((1, 2)).eq(0.5).all()

@@ -37,4 +37,4 @@ def test_objective_map_figure_shows_grad_cam_of_the_objective():
         for objective in OBJECTIVES
     ]
     assert "“loss for Q, block3”" in shown[1] and f"precision {precision:.2f}" in shown[1]
-    assert len(set(shown)) == 3
+    assert len(set(shown)) == len(OBJECTIVES)

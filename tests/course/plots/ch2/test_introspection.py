@@ -19,8 +19,8 @@ def test_run_gain_figure_has_one_dot_per_run():
 
 def test_corruption_gain_figure_colors_by_group():
     gains = {
-        "signs": {"noise": 7.0, "haze": 4.0, "snow": -1.0},
-        "photographs": {"noise": 2.0, "haze": 0.0, "snow": 1.0},
+        "signs": {"noise": [6.0, 8.0], "haze": [4.0, 4.0], "snow": [-2.0, 0.0]},
+        "photographs": {"noise": [2.0], "haze": [0.0], "snow": [1.0]},
     }
     groups = {"in training": ["noise"], "similar": ["haze"], "other": ["snow"]}
     shown = ch2.corruption_gain_figure(gains, groups)
@@ -29,3 +29,4 @@ def test_corruption_gain_figure_colors_by_group():
     assert [bar.get_width() for bar in right.patches] == [2.0, 0.0, 1.0]
     assert len({bar.get_facecolor() for bar in left.patches}) == 3
     assert "snow -1.0" in shown.alt
+    assert [list(line.get_xdata()) for line in left.lines if line.get_marker() == "|"][0] == [6.0, 8.0]
