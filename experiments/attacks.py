@@ -36,7 +36,7 @@ from tutorial_lib.models import load_pretrained
 
 SIGNS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 PHOTOS = ("cifar10/resnet20", "cifar10/resnet56")
-DETAILED = (SIGNS[0], PHOTOS[0])  # minimal perturbations and adaptive attacks only for these
+DETAILED = (SIGNS[0], PHOTOS[0])  # minimal perturbations, stronger attacks and adaptive attacks only for these
 N_IMAGES, N_STRONG, N_SLOW, N_DETECTED, N_ATTEMPTED = 100, 60, 20, 140, 32
 SHARE = {PHOTOS[1]: 0.5}  # of the images, because a pass of this network costs almost three times as much
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
@@ -273,8 +273,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if kind == "budgets":
         some = x[: round(N_IMAGES * share)], y[: round(N_IMAGES * share)]
         rows = success_by_budget(name, model, *some, seed) + [masking_row(name, model, *some)]
-        rows += strength_rows(name, model, x[:N_STRONG], y[:N_STRONG], seed)
         if name in DETAILED:
+            rows += strength_rows(name, model, x[:N_STRONG], y[:N_STRONG], seed)
             rows += minimal_perturbations(name, model, x[:N_SLOW], y[:N_SLOW], seed)
         return rows
     attacked = detector_rows_by_attack(name, model, x, y, seed)

@@ -77,8 +77,8 @@ def make_image_groups(
 ) -> tuple[GroupFeatures, list[GroupFeatures]]:
     """Return the features of normal images and of all other groups.
 
-    Image set 1 contains other images than image set 0. Because only 332 images of the stored part of CIFAR-10 remain
-    for it, all of its other groups have half as many images, except for novel signs.
+    Image set 1 contains other photographs than image set 0. Because only 332 images of the stored part of CIFAR-10
+    remain for it, all of its other groups have half as many images.
     """
     share, seed = (1, 0.5)[image_set], 2 * seed + image_set
     near, far, per_severity, attacked = (round(share * n) for n in (N_NEAR_OOD, N_FAR_OOD, N_PER_SEVERITY, N_ATTACKED))
@@ -88,7 +88,7 @@ def make_image_groups(
 
     def groups():
         yield f.make_group(NORMAL, NORMAL, images, labels, torch.arange(len(images)))
-        yield from novel_signs(device, image_set) if dataset == "signs" else f.near_ood_groups(device, near, image_set)
+        yield from novel_signs(device) if dataset == "signs" else f.near_ood_groups(device, near, image_set)
         yield from f.far_ood_groups(OOD_DATASETS, images.shape[-1], far, device, seed, image_set)
         yield from f.corruption_groups(images, labels, seed, per_severity)
         yield from f.adversarial_groups(model, images, labels, seed, attacked)
@@ -104,10 +104,10 @@ def extract(model: nn.Module, group: ImageGroup, **options) -> GroupFeatures:
     return s._replace(family=FAMILY_NAMES.get(s.family, s.family), name=ATTACK_NAMES.get(s.name, s.name))
 
 
-def novel_signs(device, image_set: int = 0) -> Iterator[ImageGroup]:
+def novel_signs(device) -> Iterator[ImageGroup]:
     """Yield every third image of each sign that is not in the training set."""
     for group in f.novel_sign_group(device):
-        yield f.make_group(group.name, group.family, group.images[image_set::3])
+        yield f.make_group(group.name, group.family, group.images[::3])
 
 
 def task_of(group: GroupFeatures) -> str:
