@@ -11,7 +11,7 @@ from experiments._paired_bootstrap import ImageResamples, interval, weighted_aur
 from tutorial_lib import uncertainty as u
 
 N_PER_FAMILY = 250  # maximum of each family in the training set
-N_HALVINGS = 5  # random halvings of the images into a training and a test set
+N_SPLITS = 5  # random splits of the images into a training and a test set
 HIDDEN = (40, 20)
 COMPARISONS = (
     ("gradient norms", "activation norms"),
@@ -49,24 +49,24 @@ def detector_rows(
     statistics: FittedStatistics,
     seed: int,
     deep: bool,
-    n_halvings: int | None = None,
+    n_splits: int | None = None,
 ) -> list[dict]:
     """Return the AUROC of detectors by training set, type of anomaly and input, and the leads of the gradient norms.
 
     A detector is trained on abnormal images of the tested type, of all types of its family, or of the other families
-    only, always on one half of the images, and tested on the other half. Every AUROC is the mean over ``n_halvings``
-    random halvings, by default ``N_HALVINGS``. With ``deep``, two-layer networks are trained in addition to the
+    only, always on one half of the images, and tested on the other half. Every AUROC is the mean over ``n_splits``
+    random splits, by default ``N_SPLITS``. With ``deep``, two-layer networks are trained in addition to the
     logistic regressions.
     """
     pool = [normal, *(s for s in sets if s.family != CONTROL)]
     parts = [detector_inputs(s, statistics) for s in pool]
     inputs = {name: (torch.cat([p[name][0] for p in parts]), log) for name, (_, log) in parts[0].items()}
     resamples = ImageResamples(torch.cat([s.image_ids for s in pool]), make_generator(seed))
-    n_halvings = n_halvings or N_HALVINGS
-    halvings = [aurocs_of_halving(pool, inputs, resamples, n_halvings * seed + i, deep) for i in range(n_halvings)]
+    n_splits = n_splits or N_SPLITS
+    splits = [aurocs_of_split(pool, inputs, resamples, n_splits * seed + i, deep) for i in range(n_splits)]
     resampled = {
-        key: {name: pool_halvings([halving[key][name] for halving in halvings]) for name in aurocs}
-        for key, aurocs in halvings[0].items()
+        key: {name: pool_splits([split[key][name] for split in splits]) for name in aurocs}
+        for key, aurocs in splits[0].items()
     }
     rows = []
     for (trained, name, group), aurocs in resampled.items():
@@ -75,10 +75,10 @@ def detector_rows(
     return rows + task_rows(network, resampled) + lead_rows(network, resampled)
 
 
-def aurocs_of_halving(
+def aurocs_of_split(
     pool: list[GroupFeatures], inputs: dict[str, tuple[Tensor, bool]], resamples: ImageResamples, seed: int, deep: bool
 ) -> dict[tuple, dict[str, Tensor]]:
-    """Return {(training set, type, family): {input: AUROCs}} of one random halving, in every resample of the images."""
+    """Return {(training set, type, family): {input: AUROCs}} of one random split, in every resample of the images."""
     types = torch.cat([torch.full((len(s.z),), i) for i, s in enumerate(pool)])
     names = list(dict.fromkeys(s.family for s in pool))
     family = torch.cat([torch.full((len(s.z),), names.index(s.family)) for s in pool])
@@ -105,10 +105,10 @@ def aurocs_of_halving(
     return resampled
 
 
-def pool_halvings(aurocs: list[Tensor]) -> Tensor:
-    """Return the mean of the first entries, the AUROCs of the original images, and the resamples of all halvings.
+def pool_splits(aurocs: list[Tensor]) -> Tensor:
+    """Return the mean of the first entries, the AUROCs of the original images, and the resamples of all splits.
 
-    A percentile interval of the result therefore contains the spread over halvings and that over test images.
+    A percentile interval of the result therefore contains the spread over splits and that over test images.
     """
     stacked = torch.stack(aurocs)
     return torch.cat([stacked[:, 0].mean(0, keepdim=True), stacked[:, 1:].flatten()])
@@ -138,7 +138,7 @@ def means_by_task(resampled: dict[tuple, dict[str, Tensor]]) -> dict[tuple, dict
 
 
 def task_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[dict]:
-    """Return the AUROC of the detectors by task, with its standard deviation over halvings and test images."""
+    """Return the AUROC of the detectors by task, with its standard deviation over splits and test images."""
     rows = []
     for (trained, task), aurocs in means_by_task(resampled).items():
         row = {"kind": "detector task", "network": network, "trained": trained, "task": task}
@@ -151,7 +151,7 @@ def task_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[d
 def lead_rows(network: str, resampled: dict[tuple, dict[str, Tensor]]) -> list[dict]:
     """Return the lead in AUROC of gradient norms over every other input of the same detector, with its interval.
 
-    Both detectors of a difference have the same halving and the same resample of its test images, so the interval of
+    Both detectors of a difference have the same split and the same resample of its test images, so the interval of
     the difference is paired.
     """
     rows = []

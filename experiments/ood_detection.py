@@ -66,7 +66,7 @@ SMALL |= {
     "N_SHIFTED_NORMAL": 20,
     "N_SHIFTED": 10,
     "_ood_detectors.MLP_EPOCHS": 3,
-    "_ood_detectors.N_HALVINGS": 2,
+    "_ood_detectors.N_SPLITS": 2,
 }
 SMALL |= {"_paired_bootstrap.N_RESAMPLES": 20}
 SMALL |= {"_image_groups.CORRUPTIONS": ("noise", "haze")}

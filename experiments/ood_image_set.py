@@ -1,6 +1,6 @@
 """OOD detection on other images: the scores and detectors of the experiment ``ood_detection`` on a second image set.
 
-All halvings of the first experiment divide the same images. A detector that was trained without the tested family can
+All splits of the first experiment divide the same images. A detector that was trained without the tested family can
 have a very different AUROC on other images, which this table shows. It also compares OOD images with normal images
 that were resampled, because the OOD images were scaled to the size of the normal images.
 """
@@ -23,9 +23,9 @@ from experiments.ood_detection import (
 )
 from tutorial_lib.data import is_available, load
 
-N_HALVINGS = 3
+N_SPLITS = 3
 SMALL = {name if "." in name else f"ood_detection.{name}": value for name, value in first.SMALL.items()}
-SMALL |= {"N_HALVINGS": 2, "ood_detection.N_FAR_OOD": 72}
+SMALL |= {"N_SPLITS": 2, "ood_detection.N_FAR_OOD": 72}
 
 
 def resampling_rows(
@@ -59,7 +59,7 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     normal, sets = make_image_groups(part, model, seed, device, image_set=1, **options)
     fitted = fit_to_training_images(part, model, device, **options)
     rows = resampling_rows(part, normal, sets, fitted, seed) + score_rows(part, normal, sets, fitted, seed)
-    return rows + detector_rows(part, normal, sets, fitted.statistics, seed, deep=True, n_halvings=N_HALVINGS)
+    return rows + detector_rows(part, normal, sets, fitted.statistics, seed, deep=True, n_splits=N_SPLITS)
 
 
 def data_sources() -> list[dict]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments._attack_detectors import format_value, log_odds, make_generator
+from experiments._image_groups import texture_generator
 from tutorial_lib import attribution, data, models, uncertainty
 from tutorial_lib.data import SIGNS
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
@@ -150,7 +151,7 @@ def sketch_rows(name: str, seed: int, device) -> list[dict]:
     sets = {"known": known, "usual": data.load("signs", "test", limit=420, device=device).images}
     sets["novel sign"] = data.load("signs", "novel", limit=360, device=device).images
     sets["texture"] = torch.cat(
-        [data.textures(k, 40, generator=make_generator(seed), device=device) for k in data.TEXTURES]
+        [data.textures(k, 40, generator=texture_generator(k, seed), device=device) for k in data.TEXTURES]
     )
     whole = {key: flat_gradients(model, x) for key, x in sets.items()}
     last = sum(p.numel() for p in list(model.parameters())[-2:])

@@ -278,8 +278,8 @@ def test_claims_table_filters_by_verdict_or_claim_ids():
 def test_claims_table_shows_conflicting_published_figures():
     whole = str(show())
     for figure in (
-        "GradNorm 86.31, maximum softmax 79.29",
-        "near-OOD: GradNorm 54.90, maximum softmax 88.03; far-OOD: GradNorm 57.55, maximum softmax 90.73",
+        "GradNorm 86.31, MSP 79.29",
+        "near-OOD: GradNorm 54.90, MSP 88.03; far-OOD: GradNorm 57.55, MSP 90.73",
         "a figure that could not be checked",
         ".616 and .622",
     ):

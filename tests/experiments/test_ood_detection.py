@@ -178,14 +178,14 @@ def test_detector_rows_cover_every_group_and_training_set(features, monkeypatch)
     monkeypatch.setattr(u.PurviewDetector, "fit", record)
     monkeypatch.setattr(detectors, "N_PER_FAMILY", 15)
     monkeypatch.setattr(detectors, "MLP_EPOCHS", 2)
-    monkeypatch.setattr(detectors, "N_HALVINGS", 2)
-    original_halving, halvings = detectors.aurocs_of_halving, []
+    monkeypatch.setattr(detectors, "N_SPLITS", 2)
+    original_split, splits = detectors.aurocs_of_split, []
 
     def keep(*args):
-        halvings.append(original_halving(*args))
-        return halvings[-1]
+        splits.append(original_split(*args))
+        return splits[-1]
 
-    monkeypatch.setattr(detectors, "aurocs_of_halving", keep)
+    monkeypatch.setattr(detectors, "aurocs_of_split", keep)
     rows = detectors.detector_rows("here", normal, sets, fitted.statistics, 0, deep=False)
     found = [r for r in rows if r["kind"] == "detector"]
     abnormal_groups = [s.name for s in sets if s.family != CONTROL]
@@ -195,10 +195,10 @@ def test_detector_rows_cover_every_group_and_training_set(features, monkeypatch)
     inputs = ("gradient norms", "activation norms", "six scores", "features")
     assert all(0 <= r[name] <= 1 for r in found for name in inputs)
     assert max(b for _, b in fit_sizes) <= 3 * 15  # at most 15 of each of three other families
-    for row in found:  # the mean over halvings
-        values = [halving[row["trained"], row["set"], row["family"]] for halving in halvings]
+    for row in found:  # the mean over splits
+        values = [split[row["trained"], row["set"], row["family"]] for split in splits]
         assert row["features"] == pytest.approx(sum(float(v["features"][0]) for v in values) / 2, abs=1e-3)
-    assert any(not torch.equal(a[k]["features"], b[k]["features"]) for a, b in [halvings] for k in a)
+    assert any(not torch.equal(a[k]["features"], b[k]["features"]) for a, b in [splits] for k in a)
     by_task = {(r["trained"], r["task"]): r for r in rows if r["kind"] == "detector task"}
     assert {task for _, task in by_task} == {NEAR_OOD, "textures", "corruptions", "FGSM"}
     for (trained, task), row in by_task.items():
@@ -213,23 +213,23 @@ def test_detector_rows_cover_every_group_and_training_set(features, monkeypatch)
     assert all((two_layer in r) == (r["trained"] != "own type") for r in deep if r["kind"] == "detector")
 
 
-def test_intervals_of_detectors_contain_the_spread_over_halvings_and_over_test_images():
+def test_intervals_of_detectors_contain_the_spread_over_splits_and_over_test_images():
     generator = make_generator(0)
-    halvings = [0.6 + 0.1 * i + 0.02 * torch.randn(201, generator=generator, dtype=torch.float64) for i in range(3)]
-    others = [values - 0.05 + 0.01 * torch.randn(201, generator=generator).double() for values in halvings]
-    pooled = {"gradient norms": detectors.pool_halvings(halvings), "activation norms": detectors.pool_halvings(others)}
+    splits = [0.6 + 0.1 * i + 0.02 * torch.randn(201, generator=generator, dtype=torch.float64) for i in range(3)]
+    others = [values - 0.05 + 0.01 * torch.randn(201, generator=generator).double() for values in splits]
+    pooled = {"gradient norms": detectors.pool_splits(splits), "activation norms": detectors.pool_splits(others)}
     resampled = {("other families", "PGD", "attacks"): pooled}
     (row,) = detectors.task_rows("here", resampled)
     assert (row["trained"], row["task"]) == ("other families", "PGD")
-    assert row["gradient norms"] == pytest.approx(sum(values[0].item() for values in halvings) / 3, abs=1e-3)
-    # The variance is that over test images plus that over the halvings 0.6, 0.7 and 0.8.
+    assert row["gradient norms"] == pytest.approx(sum(values[0].item() for values in splits) / 3, abs=1e-3)
+    # The variance is that over test images plus that over the splits 0.6, 0.7 and 0.8.
     assert row["gradient norms_sd"] == pytest.approx((0.02**2 + 0.02 / 3) ** 0.5, abs=5e-3)
-    (lead,) = detectors.lead_rows("here", resampled)  # paired, so that the spread of both over halvings cancels
+    (lead,) = detectors.lead_rows("here", resampled)  # paired, so that the spread of both over splits cancels
     assert lead["lead"] == pytest.approx(0.05, abs=0.02)
     assert 0.03 < lead["high"] - lead["low"] < 0.05
 
 
-def test_detector_rows_repeat_the_training_for_the_given_number_of_halvings(features, monkeypatch):
+def test_detector_rows_repeat_the_training_for_the_given_number_of_splits(features, monkeypatch):
     _, _, normal, sets, fitted = features
     seeds = []
 
@@ -237,11 +237,11 @@ def test_detector_rows_repeat_the_training_for_the_given_number_of_halvings(feat
         seeds.append(seed)
         return {("own type", "grey", NEAR_OOD): {"features": torch.full((3,), 0.5 + seed / 10)}}
 
-    monkeypatch.setattr(detectors, "aurocs_of_halving", record)
-    rows = detectors.detector_rows("here", normal, sets, fitted.statistics, 1, deep=False, n_halvings=3)
+    monkeypatch.setattr(detectors, "aurocs_of_split", record)
+    rows = detectors.detector_rows("here", normal, sets, fitted.statistics, 1, deep=False, n_splits=3)
     assert seeds == [3, 4, 5] and rows[0]["features"] == pytest.approx(0.9)
     detectors.detector_rows("here", normal, sets, fitted.statistics, 0, deep=False)
-    assert seeds[3:] == list(range(detectors.N_HALVINGS))
+    assert seeds[3:] == list(range(detectors.N_SPLITS))
 
 
 def test_resampling_rows_compare_with_unchanged_and_resampled_normal_images(features):
@@ -273,7 +273,7 @@ def test_table_of_the_second_image_set_is_complete():
         assert resampling["distance of activation norms"].nunique() == 2
 
 
-def test_sentences_of_section_3_3_follow_from_both_image_sets():
+def test_sentences_of_sections_3_a_and_3_h_follow_from_both_image_sets():
     first, second = load_result("ood_detection"), load_result("ood_image_set")
     inputs = ["gradient norms", "activation norms", "six scores", "features", "gradient norms, two-layer network"]
     rows = [
@@ -291,6 +291,8 @@ def test_sentences_of_section_3_3_follow_from_both_image_sets():
     assert all(leads.loc[(name, "gtsrb", "resampled"), "lead"] < 0 for name in study.CIFAR_NETWORKS)
     near = [leads.loc[(name, "tinyimagenet", "resampled"), "low"] for name in study.CIFAR_NETWORKS]
     assert near[0] > 0 > near[1]
+    digits = [leads.loc[(name, "mnist", "resampled"), "high"] for name in study.CIFAR_NETWORKS]
+    assert digits[0] < 0 < digits[1] and leads.loc[(large, "gtsrb", "resampled"), "high"] < 0
 
 
 def test_ood_detection_table_is_complete():

@@ -1,6 +1,6 @@
 """The numbers behind the sentences of chapter 3."""
 
-from tutorial_course.findings.ch3.answer import anomaly_rows, answer_rows, answer_table, best_scores, open_set_row
+from tutorial_course.findings.ch3.answer import anomaly_rows, answer_rows, answer_table, best_scores, open_set_rows
 from tutorial_course.findings.ch3.attacks import (
     adaptive_auroc,
     auroc_interval,
@@ -88,7 +88,7 @@ __all__ = [
     "norms_by_layer",
     "novelty_lead",
     "open_set_curve",
-    "open_set_row",
+    "open_set_rows",
     "passes_of",
     "proxy_unknown_steps",
     "resampling_lead",

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tutorial_course.findings.ch3.ood import MISCLASSIFICATIONS, TASKS, passes_of, stored_difference
-from tutorial_course.findings.intervals import t_interval
+from tutorial_course.findings.ch3.ood import GRADIENT_SCORES, MISCLASSIFICATIONS, TASKS, passes_of, stored_difference
+from tutorial_course.findings.intervals import Interval, t_interval
 
 if TYPE_CHECKING:
     import pandas
+
+# The unknown images of open-set recognition, by their names in the stored rows.
+UNKNOWN_IMAGES = {
+    "novel signs": "near OOD",
+    "TinyImageNet (near)": "near OOD",
+    "gtsrb (far)": "photographs of signs",
+    "mnist (far)": "digits",
+    "dtd (far)": "textures",
+}
 
 
 def best_scores(table: pandas.DataFrame) -> list[dict[str, Any]]:
@@ -79,39 +88,43 @@ def anomaly_rows(gradcon: pandas.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def open_set_row(transfer: pandas.DataFrame) -> dict[str, Any]:
-    """Return the best detector of unknown signs on gradient norms, and the best one that needs no backward pass.
+def open_set_rows(table: pandas.DataFrame) -> list[dict[str, Any]]:
+    """Return the best score without a gradient and the best gradient score for open-set recognition.
 
-    The detectors are trained on known classes held out as proxy unknowns and applied to the final network. The
-    differences are paired by network.
+    The metric is the OSCR, and the differences are paired by image.
 
     Args:
-        transfer: stored result of the experiment on pseudo-unknown classes.
+        table: stored result with rows of the kind "open set".
 
     Returns:
-        A dict as :func:`best_scores` returns them.
+        One dict per network and kind of unknown images, as :func:`best_scores` returns them.
     """
-    aurocs = transfer.groupby(["input", "network B"])["novel, through B"].mean().unstack()
-    is_gradient = aurocs.index.str.startswith("norms")
-    gradient, forward = (aurocs[rows].loc[aurocs[rows].mean(axis=1).idxmax()] for rows in (is_gradient, ~is_gradient))
-    return {
-        "network": "signs",
-        "task": "open set",
-        "forward": forward.name,
-        "forward AUROC": forward.mean(),
-        "gradient": gradient.name.replace("norms, ", "gradient norms, "),
-        "gradient AUROC": gradient.mean(),
-        "difference": t_interval((gradient - forward).tolist()),
-    }
+    found = []
+    for (network, unknown), rows in table.query("kind == 'open set'").groupby(["network", "unknown"], sort=False):
+        is_gradient = rows["score"].isin(GRADIENT_SCORES)
+        gradient, forward = (part.loc[part["oscr"].idxmax()] for part in (rows[is_gradient], rows[~is_gradient]))
+        column = f"oscr minus {forward['score']}"
+        found.append(
+            {
+                "network": network,
+                "task": f"open set: {UNKNOWN_IMAGES[unknown]}",
+                "forward": forward["score"],
+                "forward AUROC": forward["oscr"],
+                "gradient": gradient["score"],
+                "gradient AUROC": gradient["oscr"],
+                "difference": Interval(*(gradient[column + end] for end in ("", "_low", "_high"))),
+            }
+        )
+    return found
 
 
-def answer_rows(study: pandas.DataFrame, gradcon: pandas.DataFrame, transfer: pandas.DataFrame) -> list[dict[str, Any]]:
+def answer_rows(study: pandas.DataFrame, gradcon: pandas.DataFrame, open_set: pandas.DataFrame) -> list[dict[str, Any]]:
     """Return the comparison of the best scores for every task of the chapter, ordered by task.
 
     Args:
         study: stored result on OOD detection.
         gradcon: stored result on GradCon.
-        transfer: stored result on pseudo-unknown classes.
+        open_set: stored result on open-set recognition.
 
     Returns:
         Dicts as :func:`best_scores` returns them, with "data" as the name of the data and the network.
@@ -121,14 +134,14 @@ def answer_rows(study: pandas.DataFrame, gradcon: pandas.DataFrame, transfer: pa
         "cifar10/resnet20": "CIFAR-10, ResNet-20",
         "cifar10/resnet56": "CIFAR-10, ResNet-56",
     }
-    rows = [row for row in best_scores(study) if row["network"] in data]
+    rows = [row for row in (*best_scores(study), *open_set_rows(open_set)) if row["network"] in data]
+    unknown = (f"open set: {images}" for images in dict.fromkeys(UNKNOWN_IMAGES.values()))
     found = [
         row | {"data": data[row["network"]]}
-        for task in (MISCLASSIFICATIONS, *TASKS)
+        for task in (MISCLASSIFICATIONS, *TASKS, *unknown)
         for row in rows
         if row["task"] == task
     ]
-    found.append(open_set_row(transfer) | {"data": "signs"})
     names = {
         "signs": ("anomaly detection: other signs", "signs"),
         "corrupted signs": ("anomaly detection: corrupted signs", "signs"),
@@ -154,7 +167,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         {
             "task": row["task"],
             "data": row["data"],
-            "without a gradient": f"{row['forward']}: {row['forward AUROC']:.2f}",
+            "without a gradient": f"{row['forward'].replace('max softmax', 'MSP')}: {row['forward AUROC']:.2f}",
             "with a gradient": f"{row['gradient']}: {row['gradient AUROC']:.2f}",
             "difference": f"{row['difference']:+.3f}",
             "passes": passes_of(row["gradient"]),

@@ -176,7 +176,7 @@ def fit_attack_scores(
     def scores(x: Tensor) -> dict[str, Tensor]:
         z = model_outputs(model, x)
         return {
-            "softmax": uncertainty.msp_score(z),
+            "MSP": uncertainty.msp_score(z),
             "two-sided energy": (uncertainty.energy_score(z) - median).abs(),
             "gradient detector": detector.score(norms(model, x)),
         }

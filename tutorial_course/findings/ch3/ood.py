@@ -104,8 +104,8 @@ def detector_lead(
 ) -> Interval:
     """Return the stored paired difference of two trained detectors with its 95% interval.
 
-    The difference is the mean over random halvings of the images into a training and a test set. The interval contains
-    the spread over these halvings and over the test images.
+    The difference is the mean over random splits of the images into a training and a test set. The interval contains
+    the spread over these splits and over the test images.
 
     Args:
         table: stored result with rows of the kind "detector lead".
@@ -124,7 +124,7 @@ def detector_lead(
 
 
 def detector_auroc(table: pandas.DataFrame, network: str, trained: str, task: str, detector_input: str) -> float:
-    """Return the stored AUROC of a trained detector, the mean over halvings and over the types of anomaly of a task.
+    """Return the stored AUROC of a trained detector, the mean over splits and over the types of anomaly of a task.
 
     Args:
         table: stored result with rows of the kind "detector task".
@@ -141,7 +141,7 @@ def detector_auroc(table: pandas.DataFrame, network: str, trained: str, task: st
 
 
 def detector_sd(table: pandas.DataFrame, network: str, trained: str, task: str, detector_input: str) -> float:
-    """Return the standard deviation of the AUROC of a trained detector over halvings and test images.
+    """Return the standard deviation of the AUROC of a trained detector over splits and test images.
 
     This is the spread of a single detector that is trained on one random half of the images, not the error of the mean.
 
@@ -354,8 +354,8 @@ def assert_detector_aurocs(table: pandas.DataFrame, network: str, fresh: Mapping
     """
     keys = [key for key in fresh if key[0] in ("near OOD", "FGSM", "PGD")]
     pairs = [(fresh[task, name, trained], (table, network, trained, task, name)) for task, name, trained in keys]
-    # With half as many images, the variance of the recomputed value is about twice that of one stored halving. The
-    # stored mean adds at most the variance of one halving. A large spread must not make the check weak.
+    # With half as many images, the variance of the recomputed value is about twice that of one stored split. The
+    # stored mean adds at most the variance of one split. A large spread must not make the check weak.
     errors = [min(3**0.5 * detector_sd(*stored), MAX_STANDARD_ERROR) for _, stored in pairs]
     assert_reproduces(table, [a for a, _ in pairs], [detector_auroc(*b) for _, b in pairs], standard_errors=errors)
 

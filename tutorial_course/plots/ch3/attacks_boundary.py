@@ -62,12 +62,12 @@ def margin_at_end(step: BoundaryStep) -> float:
 
 
 def boundary_distance_figure(
-    softmax: Tensor, distance: Tensor, correct: Tensor, aurocs: Mapping[str, Interval]
+    msp: Tensor, distance: Tensor, correct: Tensor, aurocs: Mapping[str, Interval]
 ) -> FigureWithAltText:
-    """Return a figure of the distance to the boundary against the softmax, and the AUROC of several scores.
+    """Return a figure of the distance to the boundary against the MSP, and the AUROC of several scores.
 
     Args:
-        softmax: one minus the largest softmax probability of each image (N,).
+        msp: one minus the largest softmax probability of each image (N,).
         distance: distance to the boundary of each image (N,).
         correct: whether each prediction is correct (N,).
         aurocs: by score, the AUROC of correct against wrong predictions with its interval.
@@ -79,10 +79,8 @@ def boundary_distance_figure(
         figure, (left, right) = panels(1, 2, height=3, width_ratios=[1, 0.85])
         groups = ((correct, CORRECT_COLOR, "o", "correct prediction"), (~correct, WRONG_COLOR, "^", "wrong prediction"))
         for group, color, marker, label in groups:
-            left.plot(softmax[group], distance[group], marker, ms=4.5, mfc="none", color=color, label=label)
-        left.set(
-            xscale="log", yscale="log", xlabel="1 − largest softmax probability", ylabel="distance to the boundary"
-        )
+            left.plot(msp[group], distance[group], marker, ms=4.5, mfc="none", color=color, label=label)
+        left.set(xscale="log", yscale="log", xlabel="MSP (1 − largest probability)", ylabel="distance to the boundary")
         left.legend(fontsize=8.5, loc="lower left")
         for i, interval in enumerate(aurocs.values()):
             right.plot([interval.low, interval.high], [i, i], color=PALETTE[0], lw=1.5)
@@ -95,6 +93,6 @@ def boundary_distance_figure(
     values = ", ".join(f"{name} {interval:.2f}" for name, interval in aurocs.items())
     return with_alt_text(
         figure,
-        "Left: a scatter plot of the distance to the boundary against one minus the largest softmax probability, which "
+        "Left: a scatter plot of the distance to the boundary against the MSP, which "
         f"falls for correct and for wrong predictions. Right: the AUROC of several scores with intervals: {values}.",
     )

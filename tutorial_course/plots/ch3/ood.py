@@ -112,10 +112,10 @@ def layer_auroc_figure(columns: Mapping[str, Mapping[str, Sequence[float]]], alt
 def detector_figure(
     panels_of: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]], alt_text: str
 ) -> FigureWithAltText:
-    """Return the AUROC of detectors trained on the tested family (filled) and on the other families (open).
+    """Return pairs of AUROCs of detectors, such as those trained on the tested family (filled) and on others (open).
 
     Args:
-        panels_of: by title of the panel, type of abnormal image and input of the detector, the AUROC for each training.
+        panels_of: by title of the panel, type of abnormal image and input of the detector, the two AUROCs.
         alt_text: the alternative text.
 
     Returns:
@@ -125,11 +125,11 @@ def detector_figure(
         figure, axes = panels(1, len(panels_of), height=4.2, sharey=True)
         for axis, (title, tasks) in zip(axes, panels_of.items(), strict=True):
             for i, inputs in enumerate(tasks.values()):
-                for j, (name, (own, unseen)) in enumerate(inputs.items()):
+                for j, (name, (filled, open_)) in enumerate(inputs.items()):
                     y, color = i + 0.2 * (j - (len(inputs) - 1) / 2), PALETTE[(1, 0, 2, 6)[j]]
-                    axis.plot([own, unseen], [y, y], color=color, lw=1.3, alpha=0.6)
-                    axis.plot(own, y, "o", color=color, ms=5.5, label=name)
-                    axis.plot(unseen, y, "o", color=color, ms=5.5, mfc="white")
+                    axis.plot([filled, open_], [y, y], color=color, lw=1.3, alpha=0.6)
+                    axis.plot(filled, y, "o", color=color, ms=5.5, label=name)
+                    axis.plot(open_, y, "o", color=color, ms=5.5, mfc="white")
             chance_line(axis, which="x")
             axis.set(title=title, xlabel="AUROC", xlim=(-0.03, 1.03), yticks=range(len(tasks)), yticklabels=list(tasks))
             axis.grid(axis="y", visible=False)
@@ -162,7 +162,7 @@ def gradient_gain_figure(rows: Sequence[Mapping[str, Any]], alt_text: str) -> Fi
             axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.6)
             axis.plot(difference.value, y, marker, color=color, ms=6, mew=0, label=row["data"])
         axis.axvline(0, color="#222222", lw=1)
-        axis.set(xlabel="AUROC of the best gradient score minus AUROC of the best score without a gradient")
+        axis.set(xlabel="best gradient score minus best score without a gradient (AUROC; open set: OSCR)")
         axis.set(yticks=range(len(tasks)), yticklabels=tasks, ylim=(len(tasks) - 0.5, -0.5))
         legend_above(figure, fontsize=8.5)
     return with_alt_text(figure, alt_text)

@@ -74,7 +74,7 @@ def test_fit_attack_scores_match_library_scores():
         x = torch.rand(24, 3, 2, 2)
     z = model(x).detach()
     scores = fit_attack_scores(model, x, z.argmax(1))(x[:5])
-    assert torch.allclose(scores["softmax"], uncertainty.msp_score(z[:5]))
+    assert torch.allclose(scores["MSP"], uncertainty.msp_score(z[:5]))
     energy = uncertainty.energy_score(z)
     assert torch.allclose(scores["two-sided energy"], (energy[:5] - energy.median()).abs(), atol=1e-6)
     assert scores["gradient detector"].shape == (5,)

@@ -130,15 +130,15 @@ def test_anomaly_rows_compare_with_the_best_control_by_class():
     assert found["forward"] == "distance to the mean image" and found["difference"] == pytest.approx((0.2, 0.2, 0.2))
 
 
-def test_open_set_row_pairs_networks():
-    rows = [
-        {"input": name, "network B": network, "novel, through B": value + 0.1 * i}
-        for i, network in enumerate("abc")
-        for name, value in (("norms, ones", 0.5), ("max softmax", 0.7), ("energy", 0.6))
-    ]
-    found = findings.open_set_row(pd.DataFrame(rows))
-    assert (found["forward"], found["gradient"]) == ("max softmax", "gradient norms, ones")
-    assert found["difference"] == pytest.approx((-0.2, -0.2, -0.2))
+def test_open_set_rows_compare_the_best_scores_by_network_and_unknown_images():
+    difference = {"oscr minus energy": -0.1, "oscr minus energy_low": -0.2, "oscr minus energy_high": 0.0}
+    row = {"kind": "open set", "network": NETWORK, "unknown": "mnist (far)"}
+    scores = {"max softmax": 0.7, "energy": 0.8, "GradNorm": 0.7, "distance of gradient norms": 0.6}
+    rows = [row | {"score": name, "oscr": value} for name, value in scores.items()]
+    rows[2] |= difference
+    (found,) = findings.open_set_rows(pd.DataFrame(rows))
+    assert (found["task"], found["forward"], found["gradient"]) == ("open set: digits", "energy", "GradNorm")
+    assert found["difference"] == (-0.1, -0.2, 0.0)
 
 
 def test_best_scores_and_answer_table_name_the_cost(study):
@@ -154,7 +154,7 @@ def test_assert_task_and_detector_aurocs_can_fail(study):
     findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.3})
     with pytest.raises(AssertionError, match="compute it again"):
         findings.assert_detector_aurocs(study, NETWORK, {("PGD", "gradient norms", "own family"): 0.5})
-    # A large spread over halvings does not make the check weaker than 0.02 + 4 · 0.04.
+    # A large spread over splits does not make the check weaker than 0.02 + 4 · 0.04.
     wide = study.assign(**{"gradient norms_sd": 0.5})
     findings.assert_detector_aurocs(wide, NETWORK, {("PGD", "gradient norms", "own family"): 0.2 + 0.17})
     with pytest.raises(AssertionError, match="compute it again"):
