@@ -156,8 +156,8 @@ def capstone_report(
         f"**Question.** {question}\n\n{table}\n\n"
         f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, with n = {len(method)} "
         f"(unit: {unit}). {_decision(difference, margin, gradient, control)}\n\n**Source.** The new source ({source}) "
-        f"was used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** {failure} "
-        f"**Test.** {test_of_failure}"
+        f"was used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** "
+        f"{failure} **Test.** {test_of_failure}"
     )
 
 

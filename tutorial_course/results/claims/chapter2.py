@@ -494,8 +494,8 @@ CLAIMS = (
         section="2.3",
         source="prabhushankar2020contrastive",
         claim=(
-            "The input gradient locates the pixels that separate P from Q better if the contrast is differentiated rather "
-            "than the logit"
+            "The input gradient locates the pixels that separate P from Q better if the contrast is differentiated "
+            "rather than the logit"
         ),
         evidence=contrast_pixels_evidence,
         paper=Setting(
