@@ -187,6 +187,18 @@ def test_verdict_changes_with_a_stored_number(id, rows, changed, monkeypatch):
     assert replace(claim).verdict != before
 
 
+def test_unknown_parts_of_a_setting_are_not_called_different():
+    claim = claim_by_id("purview")
+    assert claim.unknown == ["training", "implementation"] and set(claim.unknown) <= set(claim.differs)
+    differences = "; the settings differ in network, data and protocol, and we do not know the paper's "
+    assert claim.verdict_text.endswith(differences + "training and implementation")
+    settings = str(show(only=["purview"]))
+    assert "- training · unknown: not known to us" in settings and "- network · differs: ResNets" in settings
+    for claim in claims.CLAIMS:
+        if claim.verdict == claims.NOT_CONFIRMED_HERE:
+            assert set(claim.differs) - set(claim.unknown), f"{claim.id}: no known difference"
+
+
 def test_estimate_prints_its_interval_without_the_sign_of_zero():
     assert str(claims.Estimate(0.25, -0.0001, 0.5)) == "+0.250 (0.000 to +0.500)"
     text = claims.Evidence(

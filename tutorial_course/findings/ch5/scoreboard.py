@@ -88,7 +88,7 @@ class Task:
             The evidence of the claim, or else of the stored results; None if no interval is stored.
         """
         claim = self.find_claim()
-        evidence = claim.evidence() if claim is not None and claim.evidence is not None else None
+        evidence = claim.intervals if claim is not None else None  # which the claim computes once
         if evidence is not None and (evidence.leads or evidence.over_control):
             return evidence
         return self.stored() if self.stored else None
