@@ -166,8 +166,8 @@ def test_verdict_without_an_interval_says_so(changes, verdict):
         ("implicit", "kind == 'fixations' and map == 'implicit'", {"auc": 0.5, "auc, low": 0.5, "auc, high": 0.5}),
         (
             "implicit-supervised",
-            "kind == 'fixations' and map == 'readout'",
-            {"nss": 0.5, "nss, low": 0.4, "nss, high": 0.6},
+            "kind == 'fixations, difference' and map == 'implicit' and `compared with` == 'readout'",
+            {"nss": 0.0, "nss, low": -0.05, "nss, high": 0.05},
         ),
         ("implicit-semantic", "form == 'implicit' and layer == 11", {"nss": 1.5, "nss, low": 1.4, "nss, high": 1.6}),
     ],
