@@ -1,5 +1,5 @@
 // Figures, tables and formulas that are wider than the page scroll in their own box. While one of them does, it has a shadow at the edges
-// where it continues, and it is a named group that the keyboard can reach and scroll.
+// where it continues, and it is a named group that the keyboard can reach and scroll. Rows with long texts are stacked on a phone.
 document.addEventListener("DOMContentLoaded", () => {
   const kinds = [[".described, .screen", "figure"], [".pst-scrollable-table-container", "table"], ["mjx-container[display]", "formula"]];
 
@@ -33,6 +33,19 @@ document.addEventListener("DOMContentLoaded", () => {
         box.addEventListener("scroll", () => mark(box), { passive: true });
         resized.observe(box);
       });
+  }
+
+  // On a phone, the rows of a table with long texts in many columns are stacked, and every cell repeats the heading of its column. The
+  // roles keep the meaning of the elements, which the browser would drop with their display.
+  for (const table of document.querySelectorAll("article table.table")) {
+    const headings = [...table.querySelectorAll("thead th")].map((heading) => heading.textContent.trim());
+    const cells = [...table.querySelectorAll("tbody td")];
+    const long = cells.filter((cell) => cell.textContent.length > 40);
+    if (headings.length < 5 || long.length < cells.length / 3) continue;
+    table.classList.add("stacks");
+    for (const cell of cells) cell.dataset.heading = headings[cell.cellIndex];
+    const roles = { table: [table], rowgroup: table.querySelectorAll("thead, tbody"), row: table.rows, columnheader: table.querySelectorAll("th"), cell: cells };
+    for (const [role, elements] of Object.entries(roles)) for (const element of elements) element.setAttribute("role", role);
   }
 
   watch();

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from experiments._attack_detectors import format_value, log_odds, make_generator
 from experiments._image_groups import texture_generator
+from tutorial_course.findings.ch5.open_questions import map_distance
 from tutorial_lib import attribution, data, models, uncertainty
 from tutorial_lib.data import SIGNS
 from tutorial_lib.data.counterfactuals import MOST_SIMILAR_SIGN
@@ -40,16 +41,6 @@ def auroc_of(normal: Tensor, abnormal: Tensor) -> dict:
 
 
 # Does the uncertainty of an explanation indicate that it is wrong?
-
-
-def map_distance(maps: Tensor, others: list[Tensor]) -> Tensor:
-    """Return one minus the mean correlation of maps (N, h, w) with other maps of the same images, in [0, 2]: (N,)."""
-
-    def unit(m: Tensor) -> Tensor:
-        flat = m.flatten(1) - m.flatten(1).mean(1, keepdim=True)
-        return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)
-
-    return 1 - torch.stack([(unit(maps) * unit(m)).sum(1) for m in others]).mean(0)
 
 
 def contrast(model: nn.Module, x: Tensor, P: Tensor, Q: Tensor) -> Tensor:

@@ -439,17 +439,22 @@ def first_fixation_rows(name: str, dataset: FixationDataset, indices: Sequence[i
 
 
 def noise_rows(seed: int, device) -> list[dict]:
-    """Return the metrics of maps under noise, and those of the same maps without the photograph that was fixated."""
+    """Return the metrics of maps under noise, and those of the same maps without the photograph that was fixated.
+
+    Under the strongest noise, the photograph is replaced by another one and by a uniform gray image.
+    """
     dataset, model, features = load_photographs(SELECTION_DATA, device)
     readouts = held_out_readouts(features, dataset, FOLDS, BEST_PENALTY)
     indices = split_photographs(dataset)[1][::NOISY]
     evaluator = FixationEvaluator(dataset, indices)
+    following = dict(zip(indices, [*indices[1:], indices[0]], strict=True))
     under = {"photograph": lambda i: network_image(dataset, i, device)}
     grey = torch.full_like(under["photograph"](0), 0.5)
+    controls = {"another photograph": lambda i: under["photograph"](following[i]), "nothing": lambda i: grey}
     rows = []
     for sd in NOISE:
         by_source = {}
-        for title, source in (under | ({"nothing": lambda i: grey} if sd == STRONGEST_NOISE else {})).items():
+        for title, source in (under | (controls if sd == STRONGEST_NOISE else {})).items():
             generator = torch.Generator().manual_seed(seed)
 
             def maps(i: int, source=source, sd=sd, generator=generator) -> dict[str, Tensor]:

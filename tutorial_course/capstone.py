@@ -154,10 +154,10 @@ def capstone_report(
     table = markdown_table(rows, {"method": "method", "mean": f"mean (95% interval), with the {unit} as the unit"})
     return MarkdownText(
         f"**Question.** {question}\n\n{table}\n\n"
-        f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, over {len(method)} units "
-        f"({unit}). {_decision(difference, margin, gradient, control)}\n\n**Source.** The new source ({source}) was "
-        f"used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** {failure} "
-        f"**Test.** {test_of_failure}"
+        f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, with n = {len(method)} "
+        f"(unit: {unit}). {_decision(difference, margin, gradient, control)}\n\n**Source.** The new source ({source}) "
+        f"was used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** "
+        f"{failure} **Test.** {test_of_failure}"
     )
 
 

@@ -9,7 +9,7 @@ from math import prod
 # The letters in the cost of a method: sizes of the network, or choices of the user.
 COST_SYMBOLS = {
     "C": "classes",
-    "S": "samples, steps or layers, one after the other",
+    "S": "samples, steps or layers, in sequence",
     "R": "positions of the last feature maps",
     "Q": "contrast classes",
 }

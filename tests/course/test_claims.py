@@ -166,8 +166,8 @@ def test_verdict_without_an_interval_says_so(changes, verdict):
         ("implicit", "kind == 'fixations' and map == 'implicit'", {"auc": 0.5, "auc, low": 0.5, "auc, high": 0.5}),
         (
             "implicit-supervised",
-            "kind == 'fixations' and map == 'readout'",
-            {"nss": 0.5, "nss, low": 0.4, "nss, high": 0.6},
+            "kind == 'fixations, difference' and map == 'implicit' and `compared with` == 'readout'",
+            {"nss": 0.0, "nss, low": -0.05, "nss, high": 0.05},
         ),
         ("implicit-semantic", "form == 'implicit' and layer == 11", {"nss": 1.5, "nss, low": 1.4, "nss, high": 1.6}),
     ],
@@ -185,6 +185,18 @@ def test_verdict_changes_with_a_stored_number(id, rows, changed, monkeypatch):
 
     monkeypatch.setattr(module, "table", modified)
     assert replace(claim).verdict != before
+
+
+def test_unknown_parts_of_a_setting_are_not_called_different():
+    claim = claim_by_id("purview")
+    assert claim.unknown == ["training", "implementation"] and set(claim.unknown) <= set(claim.differs)
+    differences = "; the settings differ in network, data and protocol, and we do not know the paper's "
+    assert claim.verdict_text.endswith(differences + "training and implementation")
+    settings = str(show(only=["purview"]))
+    assert "- training · unknown: not known to us" in settings and "- network · differs: ResNets" in settings
+    for claim in claims.CLAIMS:
+        if claim.verdict == claims.NOT_CONFIRMED_HERE:
+            assert set(claim.differs) - set(claim.unknown), f"{claim.id}: no known difference"
 
 
 def test_estimate_prints_its_interval_without_the_sign_of_zero():

@@ -167,8 +167,8 @@ def test_method_cost_names_missing_symbol():
     with pytest.raises(
         ValueError,
         match=(
-            r"several steps costs C·S \+ 1: pass a value for C \(classes\), S \(samples, steps or layers, one after "
-            r"the other\)"
+            r"several steps costs C·S \+ 1: pass a value for C \(classes\), S \(samples, steps or layers, in "
+            r"sequence\)"
         ),
     ):
         Method("several steps", "nowhere.at_all", "1.1", "C·S + 1").cost()

@@ -19,15 +19,6 @@ def signs():
     return load("signs", "test", limit=56)
 
 
-def test_study_map_distance_is_one_minus_correlation():
-    maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
-    distance = study.map_distance(maps, [2 * maps + 1, maps])
-    torch.testing.assert_close(distance, torch.zeros(3), atol=1e-6, rtol=0)
-    torch.testing.assert_close(study.map_distance(maps, [-maps]), torch.full((3,), 2.0))
-    expected = 1 - torch.corrcoef(torch.stack([maps[0].flatten(), maps[1].flatten()]))[0, 1]
-    torch.testing.assert_close(study.map_distance(maps[:1], [maps[1:2]])[0], expected)
-
-
 def test_shift_images_returns_realigned_maps(classifier, signs):
     x, labels = signs.images[:4], signs.labels[:4]
     maps = study.contrast(classifier, x, labels, (labels + 1) % 14)

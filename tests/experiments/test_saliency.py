@@ -159,7 +159,7 @@ def test_noise_rows_have_the_controls_without_the_photograph():
     rows = load_result("saliency").query("kind == 'noise'")
     assert set(rows["sd"]) == set(saliency.NOISE)
     strongest = rows[rows["sd"] == saliency.STRONGEST_NOISE]
-    assert set(strongest["under the noise"]) == {"photograph", "nothing"}
+    assert set(strongest["under the noise"]) == {"photograph", "another photograph", "nothing"}
     alone = strongest[strongest["under the noise"] == "nothing"].query("prior == False").set_index("map")
     assert (alone["shuffled auc, low"] <= 0.5).all()  # without a photograph no map predicts where people look
 
@@ -176,7 +176,7 @@ def test_stored_differences_under_noise_are_those_of_the_stored_means():
     noisy = table.query("kind == 'noise' and sd == sd.max()").set_index(["map", "prior", "under the noise"])["nss"]
     gains = table.query("kind == 'photograph minus nothing'")
     pairs = table.query("kind == 'noise, difference' and sd == sd.max()")
-    assert len(gains) == len(noisy) / 2 and len(pairs) == 2 * 2 * (len(saliency.PAIRS) - 1)  # without local mismatch
+    assert len(gains) == len(noisy) / 3 and len(pairs) == 3 * 2 * (len(saliency.PAIRS) - 1)  # without local mismatch
     for row in gains.to_dict("records"):
         means = [noisy[row["map"], row["prior"], under] for under in ("photograph", "nothing")]
         assert row["nss"] == pytest.approx(means[0] - means[1], abs=2e-4)

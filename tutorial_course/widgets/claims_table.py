@@ -69,7 +69,7 @@ def _table(rows: list[Claim], measured: dict[str, Any], with_section: bool) -> s
     parts = ["\n".join(lines)]
     for title, texts in (
         ("The intervals of verdicts with many comparisons", [_intervals(c) for c in rows if _has_many_intervals(c)]),
-        ("The settings of the papers and ours", [_settings(claim) for claim in rows if claim.paper]),
+        ("The settings: the paper's → ours", [_settings(claim) for claim in rows if claim.paper]),
     ):
         if texts:
             folded = "\n\n".join(texts)
@@ -142,6 +142,6 @@ def _settings(claim: Claim) -> str:
     """The setting of a paper and ours, as a list."""
     lines = [f"*{_cell(claim.claim)}*", ""]
     for part in SETTING_FIELDS:
-        difference = " · differs" * (part in claim.differs)
+        difference = " · unknown" if part in claim.unknown else " · differs" * (part in claim.differs)
         lines.append(f"- {part}{difference}: {getattr(claim.paper, part)} → {getattr(claim.ours, part)}")
     return "\n".join(lines)

@@ -237,8 +237,8 @@ class MethodCostMap:
         )
         caption = (
             "Each name is a link to the section of the method; below it is the function. The number in the "
-            f"box is the cost: backward passes per image ({letters}). The background color is the verdict on the "
-            f'claim of its paper:<span class="legend">{marks}</span><span class="legend">{bars}</span>'
+            f"box is the cost in backward passes per image ({letters}). The background color and the mark show the "
+            f'verdict on the claim of its paper:<span class="legend">{marks}</span><span class="legend">{bars}</span>'
         )
         return _figure(self._cell, caption, kind=" cost-map")
 

@@ -434,6 +434,33 @@ def test_wide_element_checks_detect_unmarked_elements_and_small_text(open_wide_e
         assert len(unmarked_wide_elements(tab)) == 1
 
 
+STACKING_PAGE = """<!doctype html><html lang="en"><head><title>Page</title>
+<link rel="stylesheet" href="{static}/theme.css"><script src="{static}/wide_elements.js"></script></head>
+<body><main><article class="bd-article"><h1>Tables</h1>{tables}</article></main></body>"""
+LONG, SHORT = "A sentence that is too long for a narrow column.", "0.5"
+
+
+def table_html(text):
+    heads, cells = (
+        "".join(f"<{tag}>{word}</{tag}>" for word in words) for tag, words in (("th", "abcde"), ("td", [text] * 5))
+    )
+    return f'<table class="table"><thead><tr>{heads}</tr></thead><tbody><tr>{cells}</tr></tbody></table>'
+
+
+def test_rows_with_long_texts_are_stacked_on_a_phone(new_tab, tmp_path):
+    path = tmp_path / "page.html"
+    page = STACKING_PAGE.format(static=(ROOT / "_static").as_uri(), tables=table_html(LONG) + table_html(SHORT))
+    path.write_text(page, encoding="utf-8")
+    lefts = (
+        "[...document.querySelectorAll('tr:has(td)')].map(row => new Set([...row.cells].map(c => c.offsetLeft)).size)"
+    )
+    for width, columns in ((390, [1, 5]), (1200, [5, 5])):
+        tab = new_tab(viewport={"width": width, "height": 900})
+        tab.goto(path.as_uri())
+        assert tab.evaluate(lefts) == columns and violations(tab) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+
+
 # The advanced sections, on the chapters that have them and on a minimal page with the same structure.
 
 MINIMAL_PAGE = """<!doctype html><html lang="en">

@@ -10,7 +10,9 @@ QUIZ = (
                 "A measure that is monotone for each image, but has very different values on different images, would "
                 "have a lower rank correlation over all images (section 4.2)."
             ),
-            "it agrees with people.": "No person rated these images. A level is a parameter of the blur (section 4.2).",
+            "it agrees with human ratings.": (
+                "No person rated these images. A level is a parameter of the blur (section 4.2)."
+            ),
             "it can compare blur with noise.": (
                 "An order within each kind of distortion does not imply an order across kinds. Compute the correlation "
                 "over both kinds (section 4.3)."
@@ -41,8 +43,8 @@ QUIZ = (
         "Suppose that the AUC of your saliency map for fixations on photographs is 0.75. What follows?",
         {
             "The map is good, because its AUC is above ½.": (
-                "The AUC of a random map is ½. The center prior, which does not use the image, is above ½, too "
-                "(section 4.5)."
+                "The AUC of a random map is ½. The AUC of the center prior, which does not use the image, is above ½, "
+                "too (section 4.5)."
             ),
             "Nothing follows until you know the AUC of the center prior on the same photographs.": (
                 "The center prior does not use the image, and yet its AUC is similar on our photographs (section 4.5)."
@@ -83,12 +85,12 @@ QUIZ = (
         "The rank correlation between a quality measure and the opinion scores of a dataset is −0.9. The measure is …",
         {
             "bad, because the correlation is negative.": (
-                "In some datasets a high opinion score means a bad image (DMOS). There a good measure has a negative "
-                "correlation (section 4.2)."
+                "In some datasets a high opinion score means a bad image (DMOS). For these datasets, a good measure "
+                "has a negative correlation (section 4.2)."
             ),
             "perhaps very good: find out what a high opinion score means in this dataset.": (
-                "If a high score means a bad image, the measure agrees with people. Negate the scores and report 0.9 "
-                "(section 4.2)."
+                "If a high score means a bad image, the measure agrees with the human ratings. Negate the scores and "
+                "report 0.9 (section 4.2)."
             ),
             "computed with an error in the code.": (
                 "Not necessarily. Check what the scores of the dataset mean before you change the code (section 4.2)."

@@ -28,7 +28,7 @@ QUIZ = (
         "Your reproduction does not show the gain that a paper reports. What may you write?",
         {
             "“The result does not reproduce.”": (
-                "This is correct only if your setting equals that of the paper in all five parts (section 5.2)."
+                "This is correct only if your setting matches that of the paper in all five parts (section 5.2)."
             ),
             "Nothing.": (
                 "If a negative result is not reported, others repeat the experiment. Report it with its setting "
@@ -37,7 +37,7 @@ QUIZ = (
             "“Not confirmed in our setting”, with the parts of the setting that differ and the control.": (
                 "Others can check this statement. The claims table uses the same words (section 5.2)."
             ),
-            "The number of the paper instead of your own.": (
+            "The value from the paper instead of your own.": (
                 "A published value is not your measurement. Report both, and name the source of each (section 5.2)."
             ),
         },

@@ -35,13 +35,13 @@ class Decision(StrEnum):
     """What the stored intervals say about a gradient and its control.
 
     Attributes:
-        GRADIENT: the gradient is ahead of the control.
+        GRADIENT: the gradient performs better than the control.
         CONTROL: the control is at most the margin behind the gradient, or ahead of it.
         UNDECIDED: the intervals are too wide, or they disagree.
         NO_INTERVAL: no interval of the difference is stored.
     """
 
-    GRADIENT = "the gradient is ahead"
+    GRADIENT = "the gradient performs better"
     CONTROL = "the control performs equally well or better"
     UNDECIDED = "inconclusive"
     NO_INTERVAL = "no interval stored"
@@ -88,7 +88,7 @@ class Task:
             The evidence of the claim, or else of the stored results; None if no interval is stored.
         """
         claim = self.find_claim()
-        evidence = claim.evidence() if claim is not None and claim.evidence is not None else None
+        evidence = claim.intervals if claim is not None else None  # which the claim computes once
         if evidence is not None and (evidence.leads or evidence.over_control):
             return evidence
         return self.stored() if self.stored else None
@@ -386,7 +386,7 @@ def decision_sentence(task: Task) -> str:
     """
     gradient, control = task.gradient, task.control
     return {
-        Decision.GRADIENT: f"The gradient method ({gradient}) is ahead of the control ({control}).",
+        Decision.GRADIENT: f"The gradient method ({gradient}) performs better than the control ({control}).",
         Decision.CONTROL: f"The control ({control}) performs equally well or better, so no gradient is needed.",
         Decision.UNDECIDED: f"The comparison of the gradient method and the control ({control}) is inconclusive.",
         Decision.NO_INTERVAL: "No interval of the difference is stored, so we draw no conclusion.",

@@ -231,7 +231,7 @@ CLAIMS = (
         ours=Setting(
             network="a small convolutional network",
             data="synthetic traffic signs and scanned digits, a third of them corrupted",
-            training="growing parts of a pool of images, with equally many steps on each part",
+            training="increasingly large parts of a pool of images, with the same number of steps on each part",
             protocol="accuracy on clean and on corrupted test images, three seeds",
             implementation=OWN_CODE,
         ),
@@ -260,7 +260,7 @@ CLAIMS = (
         ),
         ours=Setting(
             network="a small convolutional network",
-            data="seven synthetic signs, then seven others",
+            data="seven classes of synthetic signs, then seven other classes",
             training="fourteen epochs, then eight",
             protocol="accuracy on both tasks, three seeds, with and without replay",
             implementation=OWN_CODE,
@@ -280,8 +280,8 @@ CLAIMS = (
         section="1.E",
         source="alregib2023tutorial",
         claim=(
-            "On data harder than MNIST, a confidence score from nearest neighbors (Trust Score) is comparable to "
-            "the softmax or worse"
+            "On data harder than MNIST, a confidence score from nearest neighbors (Trust Score) is at most as good as "
+            "the softmax"
         ),
         evidence=neighbours_evidence,
         published=(
@@ -332,13 +332,15 @@ CLAIMS = (
             data="traffic signs",
             training="not stated",
             protocol="stated as the goal, without a measurement",
-            implementation="none",
+            implementation="no implementation",
         ),
         ours=Setting(
             network="three sign classifiers with ten layers",
             data="synthetic red and green stop signs in the same scenes",
             training="ten thousand synthetic signs, eight epochs",
-            protocol="least squares of the gradient for a uniform target on the mean gradients of the known classes",
+            protocol=(
+                "least-squares fit of the mean gradients of the known classes to the gradient for a uniform target"
+            ),
             implementation="our own method",
         ),
         differs=SETTING_FIELDS,
@@ -354,7 +356,7 @@ CLAIMS = (
         chapter=1,
         section="1.G",
         source="pruthi2020tracin",
-        claim="A large self-influence identifies training images with wrong labels",
+        claim="A high self-influence identifies training images with wrong labels",
         evidence=wrong_labels_evidence,
         paper=Setting(
             network="image classifiers",

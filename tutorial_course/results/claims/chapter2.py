@@ -42,17 +42,17 @@ PRECISION_MARGIN = 0.02  # a difference of the precision at k that does not matt
 CORRECT_CLASS, RANDOM_CLASS = "why P, rather than Q", "why P, rather than R"
 
 INTROSPECTION = Setting(
-    network="ResNets, with a second stage of three layers",
+    network="ResNets, with a second classifier of three layers",
     data="CIFAR-10-C",
-    training="the second stage on clean images",
+    training="the second classifier on clean images",
     protocol="accuracy and calibration error over corruptions and severities",
     implementation="the authors' code, which is not public for this part",
 )
 SECOND_STAGE = Setting(
     network="three sign classifiers; a ResNet-20 with 64 features",
     data="synthetic signs and 700 CIFAR-10 test images, with our twelve corruptions",
-    training="the second stage on clean images, for CIFAR-10 on 4,000 of 50,000",
-    protocol="mean over corruptions and severities, with the same second stage on features as the control",
+    training="the second classifier on clean images, for CIFAR-10 on 4,000 of 50,000",
+    protocol="mean over corruptions and severities, with the same second classifier on features as the control",
     implementation="ours, from the equations",
 )
 
@@ -455,7 +455,7 @@ CLAIMS = (
         chapter=2,
         section="2.3",
         source="prabhushankar2020contrastive",
-        claim="A contrastive explanation map locates what separates the classes P and Q better than Grad-CAM does",
+        claim="A contrastive explanation map is better than Grad-CAM at locating the pixels that separate P from Q",
         evidence=contrast_signs_evidence,
         paper=Setting(
             network="not known to us",
@@ -494,7 +494,10 @@ CLAIMS = (
         chapter=2,
         section="2.3",
         source="prabhushankar2020contrastive",
-        claim="The contrast objective applied to the input gradient locates what separates the classes P and Q better",
+        claim=(
+            "The input gradient locates the pixels that separate P from Q better if the contrast is differentiated "
+            "rather than the logit"
+        ),
         evidence=contrast_pixels_evidence,
         paper=Setting(
             network="not known to us",
@@ -691,7 +694,7 @@ CLAIMS = (
         chapter=2,
         section="2.C",
         source="prabhushankar2024voice",
-        claim="For wrong predictions, the uncertainty of an explanation overlaps with the explanation (VOICE)",
+        claim="For wrong predictions, the uncertainty map of an explanation overlaps with the explanation map (VOICE)",
         evidence=voice_overlap_evidence,
         paper=Setting(
             network="six architectures",
@@ -746,7 +749,7 @@ CLAIMS = (
         section="2.7",
         source="prabhushankar2022introspective",
         claim=(
-            "A second stage on contrast gradients (introspective learning) makes a classifier more robust on noisy "
+            "A second classifier trained on contrastive gradients (introspective learning) is more robust on noisy "
             "images"
         ),
         evidence=introspection_robust_evidence,
@@ -756,8 +759,8 @@ CLAIMS = (
         differs=SETTING_FIELDS,
         measured=(introspection_robust,),
         note=(
-            "The gain is below one percentage point, and on signs the intervals of the difference from both controls "
-            "on h include zero after clean training"
+            "The gain is below one percentage point. On signs, after training on clean images, the intervals of the "
+            "differences from both controls that use the features h include zero"
         ),
     ),
     Claim(
@@ -766,8 +769,8 @@ CLAIMS = (
         section="2.D",
         source="prabhushankar2022introspective",
         claim=(
-            "A second stage on contrast gradients (introspective learning) reduces the calibration error on noisy "
-            "images"
+            "A second classifier trained on contrastive gradients (introspective learning) has a lower calibration "
+            "error on noisy images"
         ),
         evidence=introspection_calibrated_evidence,
         published=(Published(ABSTRACT, "42% fewer calibration errors on noisy data"),),

@@ -79,12 +79,12 @@ GRADCON_PAPER = Setting(
     network="a strided autoencoder",
     data="CIFAR-10, MNIST, Fashion-MNIST by class; CURE-TSR",
     training="all images of a class, up to a thousand epochs",
-    protocol="one normal class; score of reconstruction error and gradient alignment together",
+    protocol="one normal class; score that combines reconstruction error and gradient alignment",
     implementation="the authors' code",
 )
 GRADCON_HERE = Setting(
     network="the same autoencoder",
-    data="four synthetic signs; 400 images of each CIFAR-10 class; the digits 0, 1 and 2 of MNIST",
+    data="four classes of synthetic signs; 400 images of each CIFAR-10 class; the digits 0, 1 and 2 of MNIST",
     training="three hundred steps",
     protocol="one normal class, three training runs; four controls without a gradient; intervals over classes",
     implementation="ours, from the authors' equations and code",
@@ -625,8 +625,8 @@ CLAIMS = (
         section="3.A",
         source="lee2023purview",
         claim=(
-            "Without abnormal training images, the distance of gradient norms detects abnormal photographs better than "
-            "the distance of activation norms"
+            "Without abnormal training images, the Mahalanobis distance of gradient norms detects abnormal photographs "
+            "better than that of activation norms"
         ),
         evidence=gradient_distance_evidence,
         paper=PURVIEW_PAPER,
@@ -748,7 +748,7 @@ CLAIMS = (
         ),
         ours=Setting(
             network="the same autoencoder",
-            data="color images with a side of 28 pixels",
+            data="color images of 28 × 28 pixels",
             training="not needed for counting",
             protocol="parameters counted; no other method was implemented for comparison",
             implementation="ours, from the authors' code",
@@ -779,7 +779,7 @@ CLAIMS = (
         ),
         ours=Setting(
             network="a small variational autoencoder",
-            data="four synthetic signs; 400 images of each CIFAR-10 class; three digits",
+            data="four classes of synthetic signs; 400 images of each CIFAR-10 class; three digits",
             training="six hundred steps",
             protocol=(
                 "the same classifier; in addition, classifiers on inputs that need no gradient; intervals over classes"
@@ -1007,8 +1007,8 @@ CLAIMS = (
         section="3.C",
         source="kwon2019distorted",
         claim=(
-            "A detector trained on gradients of a variational autoencoder under one mild blur detects other "
-            "corruptions better than a detector trained on the latent code"
+            "A detector of corruptions that is trained on one mild blur detects other corruptions better if its inputs "
+            "are gradients of a variational autoencoder rather than the latent code"
         ),
         evidence=one_blur_evidence,
         published=(
@@ -1026,12 +1026,12 @@ CLAIMS = (
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="the published layers",
+            network="the published architecture",
             data="synthetic signs; small photographs of signs (GTSRB); the same six types of corruption",
             training="six thousand steps on 1,400 images",
             protocol=(
                 "balanced accuracy, three training runs; detector trained on clean images against the mildest blur "
-                "that changes an image with a side of 28 pixels; in addition, three scores that need no gradient"
+                "that changes an image of 28 × 28 pixels; in addition, three scores that need no gradient"
             ),
             implementation=(
                 "ours, from the text and the authors' code; gradients of the first decoder layer and the last "
@@ -1111,8 +1111,8 @@ CLAIMS = (
         ),
         measured=(gradtrust,),
         note=(
-            "On signs, the demonstration code is near chance level, because a very negative logit also increases its "
-            "score"
+            "On signs, the AUROC of the demonstration code is near chance level, because a very negative logit also "
+            "increases its score"
         ),
     ),
     Claim(

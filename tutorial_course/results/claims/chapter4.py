@@ -38,13 +38,13 @@ CODER_PAPER = Setting(
     implementation="the authors' code",
 )
 CODER_HERE = Setting(
-    network="the authors' coder with its published weights; our coder with 196 units",
+    network="the authors' autoencoder with its published weights; our autoencoder with 196 units",
     data="157 images of LIVE with human ratings; synthetic signs and photographs with our own distortions",
     training="published weights; 8,000 patches of synthetic signs or of CIFAR-10",
     protocol="the same",
     implementation="ours, from the released code",
 )
-# Data set -> suffix of the measure that uses the published weights; our own coder is used for the synthetic signs.
+# Data set -> suffix of the measure that uses the published weights; our own weights are used for the synthetic signs.
 CODERS = {"live": ", authors' weights", "photographs": ", authors' weights", "signs": ""}
 SHARE_MARGIN = 0.05  # a difference of the share of a map that does not matter
 SALIENCY = Setting(
@@ -137,7 +137,7 @@ def unique_pooled() -> str:
 
 
 def unique_controls() -> str:
-    controls = {"UNIQUE": "our coder", "UNIQUE, untrained": "after one step", "whitened patches": "no coder"}
+    controls = {"UNIQUE": "our weights", "UNIQUE, untrained": "after one step", "whitened patches": "no autoencoder"}
     signs, photographs = (_correlations(name, controls) for name in ("signs", "photographs"))
     return (
         f"rank correlation over all distortions without the published weights, severity on signs: {signs}; severity on "
@@ -337,15 +337,15 @@ CLAIMS = (
         section="4.3",
         source="kwon2019distorted",
         claim=(
-            "The distance between the gradients of an autoencoder for an image and for its reference, which is our "
-            "simplification of the paper's idea, measures image quality better than PSNR"
+            "The distance between the gradients of an autoencoder for an image and for its reference measures image "
+            "quality better than PSNR (our simplification of the paper's idea)"
         ),
         evidence=gradient_distance_evidence,
         paper=CODER_PAPER,
         ours=Setting(
             network="a convolutional autoencoder",
             data="157 images of LIVE with human ratings; synthetic signs and photographs with our own distortions",
-            training="10,000 synthetic signs in twelve epochs; CIFAR-10 with as many images in total",
+            training="10,000 synthetic signs for twelve epochs; 4,000 CIFAR-10 images for thirty epochs",
             protocol="rank correlation over all distortions",
             implementation="our own definition",
         ),
@@ -387,7 +387,7 @@ CLAIMS = (
         ours=CODER_HERE,
         differs=("data", "training"),
         measured=(unique_pooled, unique_controls),
-        note="Whitened patches, which need no coder, are the control",
+        note="Whitened patches, which need no autoencoder, are the control",
     ),
     Claim(
         id="surprisal",
@@ -422,7 +422,7 @@ CLAIMS = (
             network="a full-reference quality network",
             data="distorted photographs",
             training="not known to us",
-            protocol="patches with a side of 32 pixels, examples of single images",
+            protocol="patches of 32 × 32 pixels, examples of single images",
             implementation="the authors' code",
         ),
         ours=Setting(
@@ -430,7 +430,7 @@ CLAIMS = (
             data="synthetic scenes, one half of each distorted",
             training="on the severities of our own distortions",
             protocol=(
-                "the whole image and patches with a side of 24 pixels; share of the map's total positive value on the "
+                "the whole image and patches of 24 × 24 pixels; share of the map's total positive value on the "
                 "distorted half"
             ),
             implementation=OWN_CODE,
@@ -454,7 +454,8 @@ CLAIMS = (
         differs=SALIENCY_DIFFERENCES,
         measured=(implicit,),
         note=(
-            "The magnitude of the activation of a later layer, which needs no gradient, agrees about equally well. Our "
+            "The magnitude of the activation of a later layer, which needs no gradient, agrees with fixations about "
+            "equally well. Our "
             "variant, the gradient times the activation, has a higher AUC"
         ),
     ),
@@ -501,7 +502,7 @@ CLAIMS = (
         measured=(implicit_noise,),
         note=(
             "The two differences are those of the maps alone and of both maps multiplied by the center prior. Noise "
-            "alone, without a photograph, already leads to most of the NSS of the gradient"
+            "alone, without a photograph, already accounts for most of the NSS of the gradient"
         ),
     ),
     Claim(

@@ -50,10 +50,11 @@ FIGURE_SOURCES = AUTHORS_FILES, THIRD_PARTY, TRANSCRIPT, READERS_NOTES, ABSTRACT
     "could not be checked",
 )
 SETTING_FIELDS = ("network", "data", "training", "protocol", "implementation")
+UNKNOWN = ("not known to us", "not stated")  # parts of a paper's setting that cannot be compared with ours
 ACCURACY_MARGIN, AUROC_MARGIN, CORRELATION_MARGIN, NSS_MARGIN = 0.05, 0.05, 0.05, 0.1  # differences that do not matter
 
 # Settings that several claims share.
-OWN_CODE = "ours, from the equations, compared with simple loops and other libraries in the tests"
+OWN_CODE = "ours, from the equations, tested against naive implementations and other libraries"
 OUR_NETWORKS = "three sign classifiers with ten layers; a published ResNet-20"
 OUR_DATA = "synthetic traffic signs; the part of CIFAR-10 that was available to us"
 OUR_TRAINING = "ten thousand synthetic signs, eight epochs; published weights"
@@ -297,7 +298,7 @@ class Claim:
         published: the figures that were published.
         paper: the setting of the paper.
         ours: our setting.
-        differs: the parts in which the settings differ.
+        differs: the parts in which the settings differ, or in which that of the paper is unknown.
         measured: functions that return the measured values as text; their arguments are the values that the chapter
             computes while it runs.
         note: a sentence that explains the verdict, without the final period.
@@ -361,6 +362,11 @@ class Claim:
         return CONFIRMED_IN_PAPER_SETTING if self.identity else NO_INTERVAL
 
     @property
+    def unknown(self) -> list[str]:
+        """The parts of the paper's setting that we do not know."""
+        return [part for part in SETTING_FIELDS if getattr(self.paper, part, None) in UNKNOWN]
+
+    @property
     def evidence_text(self) -> str:
         """The differences from which the verdict follows, with their intervals; empty if none are stored."""
         return self.intervals.text() if self.intervals is not None else ""
@@ -372,8 +378,8 @@ class Claim:
         text = f"{self.verdict} ({scope})" if scope else self.verdict
         if self.verdict != NOT_CONFIRMED_HERE:
             return text
-        parts = " and ".join(filter(None, [", ".join(self.differs[:-1]), *self.differs[-1:]]))
-        return f"{text}; the settings differ in {parts}"
+        text += f"; the settings differ in {_enumerated([part for part in self.differs if part not in self.unknown])}"
+        return text + (f", and we do not know the paper's {_enumerated(self.unknown)}" if self.unknown else "")
 
     @property
     def live_names(self) -> set[str]:
@@ -399,6 +405,11 @@ class Claim:
                 text = f"computed when section {self.section} is run"
             sentences.append(typeset_numbers(text))
         return sentences
+
+
+def _enumerated(words: list[str]) -> str:
+    """The words with commas and "and"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _require(follows: bool, message: str, choices: Sequence[str] | dict = ()) -> None:

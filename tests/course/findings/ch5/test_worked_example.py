@@ -39,6 +39,7 @@ def test_best_of_many_is_above_the_mean_and_not_on_other_images():
 def test_map_distance_is_one_minus_correlation():
     maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(ch5.map_distance(maps, [2 * maps + 1, maps]), torch.zeros(3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(ch5.map_distance(maps, [-maps]), torch.full((3,), 2.0))
     expected = 1 - torch.corrcoef(torch.stack([maps[0].flatten(), maps[1].flatten()]))[0, 1]
     torch.testing.assert_close(ch5.map_distance(maps[:1], [maps[1:2]])[0], expected)
 

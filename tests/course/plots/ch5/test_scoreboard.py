@@ -26,7 +26,7 @@ def test_scoreboard_figure_divides_differences_by_the_margin():
     assert [float(line.get_xdata()[0]) for line in points] == pytest.approx([2, 1, 6])
     assert [line.get_marker() for line in points] == ["o", "o", ">"]  # a triangle beyond the axis
     assert [text.get_text() for text in axis.texts] == ["no interval stored"]
-    assert "third The gradient is ahead." in repr(figure)
+    assert "third The gradient performs better." in repr(figure)
 
 
 def test_decision_tree_figure_shows_every_path():
