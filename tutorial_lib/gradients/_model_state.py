@@ -2,8 +2,9 @@
 
 import random
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from operator import is_
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,19 @@ from torch import Tensor, nn
 
 CONTAINERS = (dict, list, set, deque, tuple)
 NAMESPACES = (nn.Module, SimpleNamespace)
-VALUES = (np.ndarray, torch.Generator, np.random.Generator)
+# Other values that can be changed in place: how to read what they hold, and how to write it back.
+VALUES: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    np.ndarray: (np.copy, lambda array, numbers: np.copyto(array, numbers) if array.flags.writeable else None),
+    np.random.Generator: (lambda g: g.bit_generator.state, lambda g, state: setattr(g.bit_generator, "state", state)),
+    np.random.RandomState: (np.random.RandomState.get_state, np.random.RandomState.set_state),
+    random.Random: (random.Random.getstate, random.Random.setstate),
+    torch.Generator: (torch.Generator.get_state, torch.Generator.set_state),
+}
 # The most frequent types of attributes, which are looked up faster than the others.
 DICTIONARIES, NUMBERS = {dict, OrderedDict}, {bool, int, float, str, type(None)}
 FOLLOWED = (Tensor, *CONTAINERS, *NAMESPACES, *VALUES)
+# The models inside :func:`restore_weights`.
+COPIED: ContextVar[tuple[nn.Module, ...]] = ContextVar("COPIED", default=())
 
 
 @contextmanager
@@ -40,9 +50,7 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     # Most of them are empty dictionaries of hooks, which are not worth a copy.
     containers = [(part, part.copy() if part else ()) for part in parts]
     tensors = [(tensor, tensor.data) for tensor in own_tensors]
-    arrays = [(value, value.copy()) for value in values if isinstance(value, np.ndarray) and value.flags.writeable]
-    generators = [(value, value.get_state()) for value in values if isinstance(value, torch.Generator)]
-    numpy_states = [(v.bit_generator, v.bit_generator.state) for v in values if isinstance(v, np.random.Generator)]
+    states = [(value, VALUES[type(value)][0](value)) for value in values]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
         for tensor, data in tensors:
@@ -57,12 +65,8 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
         for container, contents in containers:
             if container or contents:
                 _restore_contents(container, contents)
-        for array, numbers in arrays:
-            array[...] = numbers
-        for generator, state in generators:
-            generator.set_state(state)
-        for bit_generator, numpy_state in numpy_states:
-            bit_generator.state = numpy_state
+        for value, state in states:
+            VALUES[type(value)][1](value, state)
         for p, requires_grad, grad in parameters:
             p.requires_grad_(requires_grad)
             p.grad = grad
@@ -73,7 +77,7 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
     """Put back the values of parameters that a forward pass changes, as weight clipping does.
 
     They are put back after the whole block, because a backward pass needs the values of its forward pass. The copies
-    take as much memory as the parameters.
+    take as much memory as the parameters. A block inside another one for the same model makes no copies.
 
     Args:
         model: any module.
@@ -81,10 +85,13 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    weights = [(p, p.data, p.detach().clone()) for p in model.parameters()]
+    nested = any(model is other for other in COPIED.get())
+    weights = [(p, p.data, p.detach().clone()) for p in model.parameters()] if not nested else []
+    token = COPIED.set((*COPIED.get(), model))
     try:
         yield
     finally:
+        COPIED.reset(token)
         for p, data, values in weights:
             p.data = data
             if not torch.equal(data, values):
@@ -113,7 +120,7 @@ def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]
                 containers.append(part)
         elif type(part) is Tensor:
             tensors.append(part)
-        elif isinstance(part, VALUES):
+        elif type(part) in VALUES:
             others.append(part)
     return containers, tensors, others
 

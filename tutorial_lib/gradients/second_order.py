@@ -37,7 +37,8 @@ def loss_and_gradients(
 
     J = mean_n J_n and ∂J/∂θ. A training loss may be built from them, and its own backward pass is then a second
     derivative. All other functions of this package return numbers without a graph; here the graph is needed, and it
-    lives as long as the results do.
+    lives as long as the results do. Hooks of parameters (``Tensor.register_hook``), for example a mask of pruned
+    weights, are applied, as in ``torch.autograd.grad``. No other function calls them: the result is ∂J/∂θ itself.
 
     Args:
         model: any module that takes x alone and returns one row per sample; its parameters must require gradients, as

@@ -18,6 +18,7 @@ from tutorial_lib._validation import (
     check_shapes,
     convert_arguments,
     format_tensor,
+    promote_to_float32,
 )
 from tutorial_lib.gradients import (
     Objective,
@@ -308,7 +309,7 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
     check_range(
         "the images",
         x,
-        *bounds,
+        *torch.tensor(bounds, dtype=x.dtype, device="cpu").tolist(),  # rounded as the pixels are
         "pass their true bounds, keep normalization inside the model, and remove images with NaN",
     )
     return x.detach()
@@ -328,7 +329,8 @@ def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds:
     """Return the nearest points that lie within ε of x and within the bounds.
 
     The change is limited to the ε-ball first, and the pixels are clipped afterwards. Since x lies within the bounds,
-    clipping never leaves the ball, so both limits hold at once.
+    clipping never leaves the ball, so both limits hold at once. They hold in the dtype of x: where rounding would make
+    a change larger than ε, it is rounded down instead.
 
     Args:
         at: the points (N, …) to project.
@@ -348,13 +350,19 @@ def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds:
         >>> project(x + 0.3, x, 0.1, "inf")
         tensor([[0.6000, 1.0000]])
     """
-    change, radius = at - x, _per_image(eps, x)
+    dtype, size = promote_to_float32(x), sample_norms if norm_order(norm) == 2 else torch.abs
+    exact = x.to(dtype)
+    change, radius = at.to(dtype) - exact, _per_image(eps, exact)
     if norm_order(norm) == 2:
         norms = sample_norms(change)
         change = torch.where(norms > radius, change * (radius / norms), change)
     else:
         change = change.clamp(-radius, radius)
-    return (x + change).clamp(*bounds)
+    rounded = (exact + change).to(x.dtype).clamp(*bounds)
+    rounded_change = rounded.to(dtype) - exact
+    # Rounding x + change may leave the ball; the next number towards x does not.
+    outside = (size(rounded_change) > radius) & (rounded_change.abs() > change.abs())
+    return torch.where(outside, rounded.nextafter(x), rounded)
 
 
 def normalized_gradient(gradient: Tensor, norm: NormOrder) -> Tensor:

@@ -1,7 +1,7 @@
 """What a forward pass writes to: buffers, attributes, containers, inputs and global settings are as before the call."""
 
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from tests._reference import init_with_seed
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
 from tutorial_lib import attribution
 from tutorial_lib import gradients as g
 
@@ -50,6 +50,8 @@ class Recorder(nn.Module):
         self.layer, self.recent, self.counts = nn.Linear(4, 3), deque([1], maxlen=2), np.zeros(2)
         self.settings = SimpleNamespace(step=0, scale=torch.ones(2), names=["a"])
         self.torch_generator, self.numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
+        self.python_generator, self.legacy_generator = random.Random(0), np.random.RandomState(0)
+        self.without_state = random.SystemRandom()
 
     def forward(self, x):
         self.recent.append(len(x))
@@ -59,12 +61,16 @@ class Recorder(nn.Module):
         self.settings.names.append("b")
         torch.rand(1, generator=self.torch_generator)
         self.numpy_generator.normal()
+        self.python_generator.gauss(0, 1)
+        self.legacy_generator.normal()
+        self.without_state.random()
         return self.layer(x)
 
     def state(self):
         settings = self.settings.step, self.settings.scale.tolist(), list(self.settings.names)
         generators = self.torch_generator.get_state().tolist(), self.numpy_generator.bit_generator.state
-        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators
+        others = self.python_generator.getstate(), str(self.legacy_generator.get_state())
+        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators, others
 
 
 class ChangesItself(nn.Module):
@@ -248,6 +254,24 @@ def test_features_that_are_overwritten_in_place_are_refused(assert_unchanged):
         g.penultimate_features(model, images(3, 4))
 
 
+class SkipsByChance(nn.Module):
+    """LayerDrop with a random generator of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.chance = nn.Linear(4, 3), random.Random(0)
+
+    def forward(self, x):
+        return self.layer(x) * (2 if self.chance.random() > 0.5 else 1)
+
+
+def test_own_python_generator_draws_the_same_number_in_every_call(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(SkipsByChance())), images(4, 4)
+    results = [g.input_gradient(model, x, 1, batch_size=n) for n in (4, 1, 2)]
+    assert all(torch.equal(result, results[0]) for result in results)
+    assert torch.equal(g.model_outputs(model, x), model(x).detach())  # the number that the next pass draws
+
+
 class ClampsItself(nn.Module):
     def __init__(self):
         super().__init__()
@@ -274,6 +298,37 @@ def test_lazy_network_is_refused_before_it_is_initialized():
     with pytest.raises(ValueError, match="run it once"):
         g.input_gradient(model, images(3, 4), 1)
     assert isinstance(model.weight, nn.UninitializedParameter)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_hooks_of_parameters_change_a_gradient_only_where_autograd_does(name, assert_unchanged):
+    """loss_and_gradients calls the hooks that the caller has registered, once, as torch.autograd.grad does."""
+    layers = OrderedDict(layer=nn.Linear(4, 4), activation=nn.PReLU(), head=nn.Linear(4, 3))
+    model, x, calls = init_with_seed(nn.Sequential(layers)), images(3, 4), []
+    expected = FUNCTIONS[name](model, x)
+    for key, p in model.named_parameters():
+        p.register_hook(lambda G, key=key: calls.append(key) or 2 * G)
+    result = FUNCTIONS[name](model, x)
+    if name == "loss_and_gradients":
+        (J, gradients), (expected_J, expected_gradients) = result, expected
+        assert sorted(calls) == sorted(gradients) and torch.equal(J, expected_J)
+        assert all(torch.equal(gradients[key], 2 * expected_gradients[key]) for key in gradients)
+    else:
+        assert not calls
+        torch.testing.assert_close(result, expected)
+
+
+def test_hooks_of_modules_change_gradients_as_in_autograd():
+    model, x = (
+        init_with_seed(nn.Sequential(nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 3))).double(),
+        images(3, 4).double(),
+    )
+    model[2].register_full_backward_hook(lambda module, inputs, outputs: (3 * inputs[0],))
+    expected = per_sample_gradients_by_loop(model, x, g.logit(1))
+    for key, gradient in g.per_sample_gradients(model, x, 1).items():
+        torch.testing.assert_close(gradient, expected[key])
+    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in expected.values()], 1)
+    torch.testing.assert_close(g.per_sample_gradient_norms(model, x, 1, group_by="tensor"), norms)
 
 
 class ConstrainedWeights(nn.Module):
