@@ -1,6 +1,7 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
 import random
+from argparse import Namespace
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 CONTAINERS = (dict, list, set, deque, tuple)
-NAMESPACES = (nn.Module, SimpleNamespace)
+NAMESPACES = (nn.Module, SimpleNamespace, Namespace, torch.quasirandom.SobolEngine)
 # Other values that can be changed in place: how to read what they hold, and how to write it back.
 VALUES: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     np.ndarray: (np.copy, lambda array, numbers: np.copyto(array, numbers) if array.flags.writeable else None),
@@ -24,8 +25,7 @@ VALUES: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     torch.Generator: (torch.Generator.get_state, torch.Generator.set_state),
 }
 # The most frequent types of attributes, which are looked up faster than the others.
-DICTIONARIES, NUMBERS = {dict, OrderedDict}, {bool, int, float, str, type(None)}
-FOLLOWED = (Tensor, *CONTAINERS, *NAMESPACES, *VALUES)
+HOOKS, NUMBERS = {dict, OrderedDict, set}, {bool, int, float, str, type(None)}
 # The models inside :func:`restore_weights`.
 COPIED: ContextVar[tuple[nn.Module, ...]] = ContextVar("COPIED", default=())
 
@@ -36,8 +36,9 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 
     Inside the block, buffers and other tensors of the model are copies, so that nothing can be written to its own. On
     exit the model has its own tensors again, and the same attributes, hooks, flags and ``.grad`` as before. This
-    includes dictionaries, lists, sets, queues, namespaces, arrays and random generators, in any nesting. Values of
-    parameters, and what other objects hold, are not copied; :func:`restore_weights` copies the former.
+    includes dictionaries, lists, sets, queues, namespaces, arrays, random generators, and objects of the packages that
+    define the modules, for example a cache, in any nesting. Values of parameters, and what other objects hold, are not
+    copied; :func:`restore_weights` copies the former.
 
     Args:
         model: any module.
@@ -48,7 +49,7 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     """
     parts, own_tensors, values = _mutable_parts(model)
     # Most of them are empty dictionaries of hooks, which are not worth a copy.
-    containers = [(part, part.copy() if part else ()) for part in parts]
+    empty, filled = [part for part in parts if not part], [(part, part.copy()) for part in parts if part]
     tensors = [(tensor, tensor.data) for tensor in own_tensors]
     states = [(value, VALUES[type(value)][0](value)) for value in values]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
@@ -62,9 +63,10 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     finally:
         for tensor, data in tensors:
             tensor.data = data
-        for container, contents in containers:
-            if container or contents:
-                _restore_contents(container, contents)
+        for container in empty:
+            container.clear()
+        for container, contents in filled:
+            _restore_contents(container, contents)
         for value, state in states:
             VALUES[type(value)][1](value, state)
         for p, requires_grad, grad in parameters:
@@ -101,21 +103,24 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
 def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]]:
     """What a model holds and can change in place, except its parameters: containers, tensors and other values."""
     containers, tensors, others = [], [], []
-    pending: list[Any] = [model, *model.buffers()]
+    packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch"}
+    pending: list[Any] = [vars(model), *model.buffers()]
     visited = set()
     while pending:
         part = pending.pop()
-        part = vars(part) if isinstance(part, NAMESPACES) else part
         if id(part) in visited:
             continue
         visited.add(id(part))
         if isinstance(part, CONTAINERS):
             for value in part.values() if isinstance(part, dict) else part:
+                kind = type(value)
                 # Most values are numbers, and empty dictionaries of hooks, which need no search.
-                if type(value) in DICTIONARIES and not value:
+                if kind in HOOKS and not value:
                     containers.append(value)
-                elif type(value) not in NUMBERS and isinstance(value, FOLLOWED):
-                    pending.append(value)
+                elif kind not in NUMBERS:
+                    own_class = kind.__module__.partition(".")[0] in packages and not isinstance(value, CONTAINERS)
+                    is_object = own_class or isinstance(value, NAMESPACES)
+                    pending.append(vars(value) if is_object and hasattr(value, "__dict__") else value)
             if not isinstance(part, tuple):
                 containers.append(part)
         elif type(part) is Tensor:

@@ -1,6 +1,7 @@
 """What a forward pass writes to: buffers, attributes, containers, inputs and global settings are as before the call."""
 
 import random
+from argparse import Namespace
 from collections import OrderedDict, deque
 from contextlib import suppress
 from types import SimpleNamespace
@@ -42,8 +43,15 @@ class MovingAverage(nn.Module):
         return self.layer(x) + self.average.mean() + self.calls
 
 
+class Cache:
+    """An object without a type of its own, as caches of keys and values are."""
+
+    def __init__(self):
+        self.keys, self.seen = None, []
+
+
 class Recorder(nn.Module):
-    """A queue, a namespace, an array of counts, and random generators that have no influence on the outputs."""
+    """Queue, namespaces, array, cache, and random generators, which have no influence on the outputs."""
 
     def __init__(self):
         super().__init__()
@@ -51,7 +59,8 @@ class Recorder(nn.Module):
         self.settings = SimpleNamespace(step=0, scale=torch.ones(2), names=["a"])
         self.torch_generator, self.numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
         self.python_generator, self.legacy_generator = random.Random(0), np.random.RandomState(0)
-        self.without_state = random.SystemRandom()
+        self.without_state, self.points = random.SystemRandom(), torch.quasirandom.SobolEngine(3, scramble=True, seed=0)
+        self.cache, self.arguments = Cache(), Namespace(step=0)
 
     def forward(self, x):
         self.recent.append(len(x))
@@ -64,13 +73,18 @@ class Recorder(nn.Module):
         self.python_generator.gauss(0, 1)
         self.legacy_generator.normal()
         self.without_state.random()
+        self.points.draw(2)
+        self.cache.keys = x if self.cache.keys is None else torch.cat([self.cache.keys, x])
+        self.cache.seen.append(len(x))
+        self.arguments.step += 1
         return self.layer(x)
 
     def state(self):
         settings = self.settings.step, self.settings.scale.tolist(), list(self.settings.names)
         generators = self.torch_generator.get_state().tolist(), self.numpy_generator.bit_generator.state
-        others = self.python_generator.getstate(), str(self.legacy_generator.get_state())
-        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators, others
+        others = self.python_generator.getstate(), str(self.legacy_generator.get_state()), self.points.num_generated
+        objects = self.cache.keys, list(self.cache.seen), self.arguments.step, self.points.quasi.tolist()
+        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators, others, objects
 
 
 class ChangesItself(nn.Module):
@@ -270,6 +284,31 @@ def test_own_python_generator_draws_the_same_number_in_every_call(assert_unchang
     results = [g.input_gradient(model, x, 1, batch_size=n) for n in (4, 1, 2)]
     assert all(torch.equal(result, results[0]) for result in results)
     assert torch.equal(g.model_outputs(model, x), model(x).detach())  # the number that the next pass draws
+
+
+class Decoder(nn.Module):
+    """A network that attends to all keys in a cache, which grows in each pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.cache = nn.Linear(4, 3), Cache()
+
+    def forward(self, x):
+        keys = self.layer(x)[:, None]
+        self.cache.keys = keys if self.cache.keys is None else torch.cat([self.cache.keys, keys], 1)
+        return self.cache.keys.tanh().sum(1)
+
+
+def test_cache_of_keys_is_empty_again_after_each_pass(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(Decoder()).double()), images(4, 4).double()
+    plain = nn.Sequential(OrderedDict(layer=model.layer, activation=nn.Tanh()))
+    for mine, expected in (
+        (g.input_gradient(model, x, 1), g.input_gradient(plain, x, 1)),
+        (g.per_sample_gradient_norms(model, x, 1, batch_size=2), g.per_sample_gradient_norms(plain, x, 1)),
+        (g.class_gradient_gram(model, x), g.class_gradient_gram(plain, x)),
+    ):
+        torch.testing.assert_close(mine, expected)
+    assert model.cache.keys is None
 
 
 class ClampsItself(nn.Module):
