@@ -1,5 +1,6 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
+import copy
 import random
 from argparse import Namespace
 from collections import OrderedDict, deque
@@ -98,6 +99,22 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
             p.data = data
             if not torch.equal(data, values):
                 data.copy_(values)
+
+
+def copy_model(model: nn.Module) -> nn.Module:
+    """Return a copy of a model, also if a hook computes weights, as in pruning and in the old weight normalization.
+
+    Such a weight is an attribute with a graph, which ``copy.deepcopy`` refuses. It is copied without its graph.
+
+    Args:
+        model: any module.
+
+    Returns:
+        The copy.
+    """
+    attributes = [value for module in model.modules() for value in vars(module).values()]
+    computed = {id(t): t.detach().clone() for t in attributes if isinstance(t, Tensor) and not t.is_leaf}
+    return copy.deepcopy(model, computed)
 
 
 def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]]:

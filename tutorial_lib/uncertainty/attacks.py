@@ -29,6 +29,7 @@ from tutorial_lib.gradients import (
     outputs_and_input_gradient,
     skip_independence_check,
 )
+from tutorial_lib.gradients._context import preserve_model
 from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
 NormOrder = float | str
@@ -140,13 +141,14 @@ def pgd(
     # The gradient of the cross-entropy −log p_y has the direction of the gradient of the log-odds, but underflows where
     # p_y rounds to 1.
     J = Objective(lambda z, y: -log_odds(z, y), *logit(y).bound, classes=True)
-    J = fix_predicted_class(model, x, J, batch_size=batch_size)
     offset = eps * random_start_point(x, norm, default_generator(generator)) if random_start else 0
-    adversarial = project(x + offset, x, eps, norm, bounds)
-    for step in range(n_steps):
-        with skip_independence_check() if step else nullcontext():
-            _, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
-        adversarial = project(adversarial + step_size * normalized_gradient(gradient, norm), x, eps, norm, bounds)
+    with preserve_model(model, x):  # the weights are copied once, and not in each step
+        J = fix_predicted_class(model, x, J, batch_size=batch_size)
+        adversarial = project(x + offset, x, eps, norm, bounds)
+        for step in range(n_steps):
+            with skip_independence_check() if step else nullcontext():
+                _, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
+            adversarial = project(adversarial + step_size * normalized_gradient(gradient, norm), x, eps, norm, bounds)
     return adversarial
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from tests._reference import init_with_seed, per_sample_gradients_by_loop
-from tutorial_lib import attribution
+from tutorial_lib import attribution, uncertainty
 from tutorial_lib import gradients as g
 
 
@@ -399,3 +399,23 @@ def test_weights_that_forward_pass_limits_are_restored(in_place):
         except ValueError as error:
             assert "overwrites its own parameters" in str(error)
         assert torch.equal(model.head.weight, before), function.__name__
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "compute",
+    [nn.utils.weight_norm, weight_norm, lambda layer: prune.l1_unstructured(layer, "weight", amount=0.5)],
+    ids=["old weight norm", "weight norm", "pruned"],
+)
+def test_methods_that_copy_a_model_accept_computed_weights(compute):
+    """pytorch 103001: a weight that a hook computes has a graph, which copy.deepcopy refuses."""
+    torch.manual_seed(0)
+    layers = OrderedDict(encoder=nn.Sequential(nn.Linear(6, 4), nn.ReLU()), decoder=compute(nn.Linear(4, 6)))
+    model, x = nn.Sequential(layers), images(12, 6)
+    before, outputs = {key: value.clone() for key, value in model.state_dict().items()}, model(x)
+    explain = lambda model, x: g.input_gradient(model, x, lambda z: z.square().sum(1))
+    result = attribution.model_randomization_test(model, x, explain)
+    assert result.similarity[0].min() > 0.999 and result.similarity.min() < 0.9
+    assert uncertainty.GradCon(model).fit(x, epochs=1).score(x).isfinite().all()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert torch.equal(model(x), outputs)
