@@ -135,8 +135,9 @@ def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]
                 if kind in HOOKS and not value:
                     containers.append(value)
                 elif kind not in NUMBERS:
-                    own_class = kind.__module__.partition(".")[0] in packages and not isinstance(value, CONTAINERS)
-                    is_object = own_class or isinstance(value, NAMESPACES)
+                    is_object = isinstance(value, NAMESPACES) or (
+                        kind.__module__.partition(".")[0] in packages and not isinstance(value, CONTAINERS)
+                    )
                     pending.append(vars(value) if is_object and hasattr(value, "__dict__") else value)
             if not isinstance(part, tuple):
                 containers.append(part)

@@ -308,10 +308,12 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
         )
     if not -math.inf < bounds[0] < bounds[1] < math.inf:
         raise ValueError(f"bounds must be two finite numbers, the smaller one first, not {bounds}")
+    low, high = torch.tensor(bounds, dtype=x.dtype, device="cpu").tolist()  # rounded as the pixels are
     check_range(
         "the images",
         x,
-        *torch.tensor(bounds, dtype=x.dtype, device="cpu").tolist(),  # rounded as the pixels are
+        low,
+        high,
         "pass their true bounds, keep normalization inside the model, and remove images with NaN",
     )
     return x.detach()

@@ -77,8 +77,8 @@ def carlini_wagner(
         raise ValueError("initial_const must be above 0, because it is multiplied by 10 until an attack succeeds")
     x = check_bounds(x, bounds)
     y, logits = labels_and_logits(model, x, y, batch_size)
-    best = x.clone()
     with preserve_model(model, x):  # the weights are copied once, and not in each step
+        best = x.clone()
         for rows in torch.arange(len(x), device=x.device).split(batch_size):
             rows = rows[logits[rows].argmax(1) == y[rows]]
             if len(rows):
