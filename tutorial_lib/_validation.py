@@ -8,7 +8,7 @@ Every public function is decorated with :func:`convert_arguments`, so that one r
 - Where a tensor is expected, NumPy arrays, lists of numbers and lists of tensors of one shape are accepted as well. An
   array keeps its data type; the numbers of a list become float64 or int64. PIL images and masked arrays are refused,
   because it is not known which axes, which range or which fill value is meant.
-- Where a number is expected, NumPy numbers and tensors without axes are accepted as well, and NaN is refused.
+- Where a number is expected, NumPy numbers, fractions and tensors without axes are accepted, and NaN is refused.
 - Where a whole number is expected, floats and bools are refused.
 - The entries of sequences and dictionaries follow the same rule.
 - Any other value of a wrong type is refused with a ValueError, and so are tensors on two devices, unless the function
@@ -25,7 +25,7 @@ from contextlib import ExitStack
 from difflib import get_close_matches
 from functools import reduce, wraps
 from itertools import chain, repeat
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -143,7 +143,7 @@ def _convert(expected: str, value: Any, hint: Any) -> Any:
         names = " or ".join(TYPE_NAMES.get(kind, kind.__name__) for kind in classes)
         received = format_tensor(value) if is_array or not isinstance(value, Real | str) else repr(value)
         raise ValueError(f"{expected} to be {names}, got {received}")
-    return value
+    return float(value) if isinstance(value, Rational) and not isinstance(value, Integral) else value
 
 
 def _as_tensor(expected: str, value: Any) -> Tensor:

@@ -1,5 +1,7 @@
 """Arguments as people have them: arrays, lists, images of Pillow, labels of other types, budgets as tensors."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -157,7 +159,9 @@ def test_metrics_refuse_masked_arrays():
 # Budgets, bounds and counts.
 
 
-@pytest.mark.parametrize("eps", [np.float32(0.125), torch.tensor(0.125), np.array(0.125), torch.tensor(0.125).double()])
+@pytest.mark.parametrize(
+    "eps", [np.float32(0.125), torch.tensor(0.125), np.array(0.125), torch.tensor(0.125).double(), Fraction(1, 8)]
+)
 def test_budget_of_any_number_type_means_the_same(eps):
     """Budgets as NumPy numbers, or as tensors without axes."""
     for norm in ("inf", 2, np.int64(2), np.inf):

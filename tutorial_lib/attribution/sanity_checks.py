@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from tutorial_lib._validation import check_choice, convert_arguments
 from tutorial_lib.gradients import Layer, find_layer, layer_names
+from tutorial_lib.gradients._model_state import copy_model
 from tutorial_lib.metrics.correlation import srcc_or_constant
 from tutorial_lib.runtime import default_generator, random_normal, random_permutation
 
@@ -96,7 +96,7 @@ def model_randomization_test(
         names = {id(module): name for name, module in model.named_modules()}
         stages = [(names[id(find_layer(model, layer))], layer_names(model, [layer])) for layer in layers]
     original_maps = _compute_maps(explain, model, x)
-    randomized = copy.deepcopy(model)
+    randomized = copy_model(model)
     correlations = []
     for _, names_inside in [("", []), *stages]:
         for name in names_inside:

@@ -1,9 +1,12 @@
 """A forward pass may write to a model: it is given copies to write to, and its own contents are put back afterwards."""
 
+import copy
 import random
+from argparse import Namespace
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from operator import is_
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +16,19 @@ import torch
 from torch import Tensor, nn
 
 CONTAINERS = (dict, list, set, deque, tuple)
-NAMESPACES = (nn.Module, SimpleNamespace)
-VALUES = (np.ndarray, torch.Generator, np.random.Generator)
+NAMESPACES = (nn.Module, SimpleNamespace, Namespace, torch.quasirandom.SobolEngine)
+# Other values that can be changed in place: how to read what they hold, and how to write it back.
+VALUES: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
+    np.ndarray: (np.copy, lambda array, numbers: np.copyto(array, numbers) if array.flags.writeable else None),
+    np.random.Generator: (lambda g: g.bit_generator.state, lambda g, state: setattr(g.bit_generator, "state", state)),
+    np.random.RandomState: (np.random.RandomState.get_state, np.random.RandomState.set_state),
+    random.Random: (random.Random.getstate, random.Random.setstate),
+    torch.Generator: (torch.Generator.get_state, torch.Generator.set_state),
+}
 # The most frequent types of attributes, which are looked up faster than the others.
-DICTIONARIES, NUMBERS = {dict, OrderedDict}, {bool, int, float, str, type(None)}
-FOLLOWED = (Tensor, *CONTAINERS, *NAMESPACES, *VALUES)
+HOOKS, NUMBERS = {dict, OrderedDict, set}, {bool, int, float, str, type(None)}
+# The models inside :func:`restore_weights`.
+COPIED: ContextVar[tuple[nn.Module, ...]] = ContextVar("COPIED", default=())
 
 
 @contextmanager
@@ -26,8 +37,9 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 
     Inside the block, buffers and other tensors of the model are copies, so that nothing can be written to its own. On
     exit the model has its own tensors again, and the same attributes, hooks, flags and ``.grad`` as before. This
-    includes dictionaries, lists, sets, queues, namespaces, arrays and random generators, in any nesting. Values of
-    parameters, and what other objects hold, are not copied; :func:`restore_weights` copies the former.
+    includes dictionaries, lists, sets, queues, namespaces, arrays, random generators, and objects of the packages that
+    define the modules, for example a cache, in any nesting. Values of parameters, and what other objects hold, are not
+    copied; :func:`restore_weights` copies the former.
 
     Args:
         model: any module.
@@ -38,11 +50,9 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     """
     parts, own_tensors, values = _mutable_parts(model)
     # Most of them are empty dictionaries of hooks, which are not worth a copy.
-    containers = [(part, part.copy() if part else ()) for part in parts]
+    empty, filled = [part for part in parts if not part], [(part, part.copy()) for part in parts if part]
     tensors = [(tensor, tensor.data) for tensor in own_tensors]
-    arrays = [(value, value.copy()) for value in values if isinstance(value, np.ndarray) and value.flags.writeable]
-    generators = [(value, value.get_state()) for value in values if isinstance(value, torch.Generator)]
-    numpy_states = [(v.bit_generator, v.bit_generator.state) for v in values if isinstance(v, np.random.Generator)]
+    states = [(value, VALUES[type(value)][0](value)) for value in values]
     parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     try:
         for tensor, data in tensors:
@@ -54,15 +64,12 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
     finally:
         for tensor, data in tensors:
             tensor.data = data
-        for container, contents in containers:
-            if container or contents:
-                _restore_contents(container, contents)
-        for array, numbers in arrays:
-            array[...] = numbers
-        for generator, state in generators:
-            generator.set_state(state)
-        for bit_generator, numpy_state in numpy_states:
-            bit_generator.state = numpy_state
+        for container in empty:
+            container.clear()
+        for container, contents in filled:
+            _restore_contents(container, contents)
+        for value, state in states:
+            VALUES[type(value)][1](value, state)
         for p, requires_grad, grad in parameters:
             p.requires_grad_(requires_grad)
             p.grad = grad
@@ -74,7 +81,7 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
 
     Inside the block, the parameters hold copies of their values, so that nothing can be written to their own. They get
     their own values back after the whole block, because a backward pass needs the values of its forward pass. The
-    copies take as much memory as the parameters.
+    copies take as much memory as the parameters. A block inside another one for the same model makes no copies.
 
     Args:
         model: any module.
@@ -82,39 +89,62 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    weights = [(p, p.data) for p in model.parameters()]
+    nested = any(model is other for other in COPIED.get())
+    weights = [] if nested else [(p, p.data) for p in model.parameters()]
+    token = COPIED.set((*COPIED.get(), model))
     try:
         for p, data in weights:
             p.data = data.clone()
         yield
     finally:
+        COPIED.reset(token)
         for p, data in weights:
             p.data = data
+
+
+def copy_model(model: nn.Module) -> nn.Module:
+    """Return a copy of a model, also if a hook computes weights, as in pruning and in the old weight normalization.
+
+    Such a weight is an attribute with a graph, which ``copy.deepcopy`` refuses. It is copied without its graph.
+
+    Args:
+        model: any module.
+
+    Returns:
+        The copy.
+    """
+    attributes = [value for module in model.modules() for value in vars(module).values()]
+    computed = {id(t): t.detach().clone() for t in attributes if isinstance(t, Tensor) and not t.is_leaf}
+    return copy.deepcopy(model, computed)
 
 
 def _mutable_parts(model: nn.Module) -> tuple[list[Any], list[Tensor], list[Any]]:
     """What a model holds and can change in place, except its parameters: containers, tensors and other values."""
     containers, tensors, others = [], [], []
-    pending: list[Any] = [model, *model.buffers()]
+    packages = {type(module).__module__.partition(".")[0] for module in model.modules()} - {"torch"}
+    pending: list[Any] = [vars(model), *model.buffers()]
     visited = set()
     while pending:
         part = pending.pop()
-        part = vars(part) if isinstance(part, NAMESPACES) else part
         if id(part) in visited:
             continue
         visited.add(id(part))
         if isinstance(part, CONTAINERS):
             for value in part.values() if isinstance(part, dict) else part:
+                kind = type(value)
                 # Most values are numbers, and empty dictionaries of hooks, which need no search.
-                if type(value) in DICTIONARIES and not value:
+                if kind in HOOKS and not value:
                     containers.append(value)
-                elif type(value) not in NUMBERS and isinstance(value, FOLLOWED):
-                    pending.append(value)
+                elif kind not in NUMBERS:
+                    is_object = isinstance(value, NAMESPACES) or (
+                        kind.__module__.partition(".")[0] in packages and not isinstance(value, CONTAINERS)
+                    )
+                    pending.append(vars(value) if is_object and hasattr(value, "__dict__") else value)
             if not isinstance(part, tuple):
                 containers.append(part)
         elif type(part) is Tensor:
             tensors.append(part)
-        elif isinstance(part, VALUES):
+        elif type(part) in VALUES:
             others.append(part)
     return containers, tensors, others
 

@@ -113,7 +113,8 @@ def vmap_or_loop(
         with translate_errors(
             lambda: (
                 f"this {type(model).__name__} does not take samples of {tuple(batch[0].shape[1:])} one by one (for a "
-                "scripted, traced or parallel network, pass the network from which it was made)"
+                "scripted, traced or parallel network, pass the network from which it was made; outside a block with "
+                "saved_tensors_hooks or save_on_cpu, torch.func may be able to run it)"
             )
         ):
             rows = [run(alone or function, *row) for row in zip(*batch)]

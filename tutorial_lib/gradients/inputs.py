@@ -125,8 +125,8 @@ def layer_gradient(
         True
     """
     bound = as_objective(objective, x)
-    activation, outputs = split_forward(model, x, layer)
     with preserve_model(model, x):
+        activation, outputs = split_forward(model, x, layer)
         return activation.detach(), bound.gradient(outputs, activation)
 
 
@@ -206,8 +206,8 @@ def reduced_class_jacobian(
         >>> torch.allclose(J[0], model[3].weight, atol=1e-6)
         True
     """
-    activation, logits = split_forward(model, x, layer)
     with preserve_model(model, x):
+        activation, logits = split_forward(model, x, layer)
         z = logits.sum(0)[check_classes(logits, classes)]
         step = max(1, CHUNK_NUMEL.get(activation.device.type, DEFAULT_CHUNK_NUMEL) // activation.numel())
         reduced = [reduce_fn(_vectorized_gradients(z[i : i + step], activation)) for i in range(0, len(z), step)]

@@ -117,8 +117,8 @@ class Objective:
     def resolve(self, outputs: Tensor, *, needs_gradient: bool = False) -> Self:
         """Return the same objective with the predicted class fixed.
 
-        It is checked that the objective fits these outputs, and that it treats each row alone: the last row, the row of
-        the largest value, and all rows without the first, must have the same values as in the batch.
+        It is checked that the objective fits these outputs, and that it treats each row alone: the first and the last
+        row, the row of the largest value, and all rows without the first, must have the same values as in the batch.
 
         Args:
             outputs: outputs of the network (n, …).
@@ -201,7 +201,7 @@ class Objective:
         return J
 
     def _check_rows_alone(self, outputs: Tensor, J: Tensor) -> None:
-        """Raise unless the last row, the row of the largest value, and all rows but the first have the same values."""
+        """Raise unless both ends, the row of the largest value, and all rows but the first keep their values alone."""
         n, dtype = len(outputs), promote_to_float32(J)
         if n < 2:
             return
@@ -210,7 +210,7 @@ class Objective:
         # Rounding is relative to the values, and if they cancel each other, to the outputs.
         atol = eps**0.5 * _largest(J) + 16 * eps * _largest(outputs)
         largest = int(J.abs().argmax())  # a row that a comparison with the other rows may have raised
-        for rows in slice(n - 1, None), slice(largest, largest + 1), slice(1, None):
+        for rows in slice(1), slice(n - 1, None), slice(largest, largest + 1), slice(1, None):
             try:
                 others = self.select(rows)._checked_values(outputs[rows]).to(dtype)
                 same = torch.allclose(others, J[rows], rtol=0, atol=atol, equal_nan=True)

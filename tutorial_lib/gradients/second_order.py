@@ -37,7 +37,8 @@ def loss_and_gradients(
 
     J = mean_n J_n and ∂J/∂θ. A training loss may be built from them, and its own backward pass is then a second
     derivative. All other functions of this package return numbers without a graph; here the graph is needed, and it
-    lives as long as the results do.
+    lives as long as the results do. Hooks of parameters (``Tensor.register_hook``), for example a mask of pruned
+    weights, are applied, as in ``torch.autograd.grad``. No other function calls them: the result is ∂J/∂θ itself.
 
     Args:
         model: any module that takes x alone and returns one row per sample; its parameters must require gradients, as
@@ -124,7 +125,7 @@ def input_gradient_of_norms(
     theta = {name: p.detach() for name, p in flatten_layers(by_layer).items()}
     groups = [list(names) for names in by_layer.values()] if group_by == "layer" else [[name] for name in theta]
 
-    def reduced_norms(objective: Objective, row: Tensor, *bound: Tensor) -> tuple[Tensor, Tensor]:
+    def reduced_norms(objective: Objective, row: Tensor, *bound: Tensor) -> tuple[Tensor, tuple[Tensor, dict]]:
         J = objective.rebind(b[None] for b in bound)
         M = grad(lambda theta: J(functional_call(model, theta, (row[None].clone(),)))[0])(theta)
         norms = torch.stack([torch.cat([M[name].flatten() for name in names]).norm() for names in groups])
@@ -133,7 +134,7 @@ def input_gradient_of_norms(
             raise ValueError(
                 f"reduce_fn maps norms (n, L) to one number per row, (n,); from one row it made {tuple(number.shape)}"
             )
-        return number[0], norms
+        return number[0], (norms, {name: gradient.abs().amax() for name, gradient in M.items()})
 
     def one_pass(x: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
         leaf, outputs = forward_from_leaf(model, x)
@@ -141,9 +142,8 @@ def input_gradient_of_norms(
         # The fused kernels of attention have no second derivative.
         with torch.no_grad(), ignore_vmap_warning(), sdpa_kernel(SDPBackend.MATH):
             function = grad_and_value(partial(reduced_norms, resolved), has_aux=True)
-            gradient, (_, norms) = vmap_or_loop(model, function, leaf.detach(), *resolved.tensors)
-        columns = {name: norm for names, norm in zip(groups, norms.T) for name in names}
-        check_zero_gradients(model, leaf.detach(), columns)
+            gradient, (_, (norms, largest)) = vmap_or_loop(model, function, leaf.detach(), *resolved.tensors)
+        check_zero_gradients(model, leaf.detach(), largest)
         differentiate(outputs.abs().sum(), leaf)  # raises an error if no path leads to the input
         return norms.detach(), gradient.detach()
 

@@ -18,6 +18,7 @@ from tutorial_lib._validation import (
     check_shapes,
     convert_arguments,
     format_tensor,
+    promote_to_float32,
 )
 from tutorial_lib.gradients import (
     Objective,
@@ -28,6 +29,7 @@ from tutorial_lib.gradients import (
     outputs_and_input_gradient,
     skip_independence_check,
 )
+from tutorial_lib.gradients._context import preserve_model
 from tutorial_lib.runtime import default_generator, random_normal, random_uniform
 
 NormOrder = float | str
@@ -139,13 +141,14 @@ def pgd(
     # The gradient of the cross-entropy −log p_y has the direction of the gradient of the log-odds, but underflows where
     # p_y rounds to 1.
     J = Objective(lambda z, y: -log_odds(z, y), *logit(y).bound, classes=True)
-    J = fix_predicted_class(model, x, J, batch_size=batch_size)
     offset = eps * random_start_point(x, norm, default_generator(generator)) if random_start else 0
-    adversarial = project(x + offset, x, eps, norm, bounds)
-    for step in range(n_steps):
-        with skip_independence_check() if step else nullcontext():
-            _, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
-        adversarial = project(adversarial + step_size * normalized_gradient(gradient, norm), x, eps, norm, bounds)
+    with preserve_model(model, x):  # the weights are copied once, and not in each step
+        J = fix_predicted_class(model, x, J, batch_size=batch_size)
+        adversarial = project(x + offset, x, eps, norm, bounds)
+        for step in range(n_steps):
+            with skip_independence_check() if step else nullcontext():
+                _, gradient = outputs_and_input_gradient(model, adversarial, J, batch_size=batch_size)
+            adversarial = project(adversarial + step_size * normalized_gradient(gradient, norm), x, eps, norm, bounds)
     return adversarial
 
 
@@ -305,10 +308,12 @@ def check_bounds(x: Tensor, bounds: Bounds) -> Tensor:
         )
     if not -math.inf < bounds[0] < bounds[1] < math.inf:
         raise ValueError(f"bounds must be two finite numbers, the smaller one first, not {bounds}")
+    low, high = torch.tensor(bounds, dtype=x.dtype, device="cpu").tolist()  # rounded as the pixels are
     check_range(
         "the images",
         x,
-        *bounds,
+        low,
+        high,
         "pass their true bounds, keep normalization inside the model, and remove images with NaN",
     )
     return x.detach()
@@ -328,7 +333,8 @@ def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds:
     """Return the nearest points that lie within ε of x and within the bounds.
 
     The change is limited to the ε-ball first, and the pixels are clipped afterwards. Since x lies within the bounds,
-    clipping never leaves the ball, so both limits hold at once.
+    clipping never leaves the ball, so both limits hold at once. They hold in the dtype of x: where rounding would make
+    a change larger than ε, it is rounded down instead.
 
     Args:
         at: the points (N, …) to project.
@@ -348,13 +354,19 @@ def project(at: Tensor, x: Tensor, eps: float | Tensor, norm: NormOrder, bounds:
         >>> project(x + 0.3, x, 0.1, "inf")
         tensor([[0.6000, 1.0000]])
     """
-    change, radius = at - x, _per_image(eps, x)
+    dtype, size = promote_to_float32(x), sample_norms if norm_order(norm) == 2 else torch.abs
+    exact = x.to(dtype)
+    change, radius = at.to(dtype) - exact, _per_image(eps, exact)
     if norm_order(norm) == 2:
         norms = sample_norms(change)
         change = torch.where(norms > radius, change * (radius / norms), change)
     else:
         change = change.clamp(-radius, radius)
-    return (x + change).clamp(*bounds)
+    rounded = (exact + change).to(x.dtype).clamp(*bounds)
+    rounded_change = rounded.to(dtype) - exact
+    # Rounding x + change may leave the ball; the next number towards x does not.
+    outside = (size(rounded_change) > radius) & (rounded_change.abs() > change.abs())
+    return torch.where(outside, rounded.nextafter(x), rounded)
 
 
 def normalized_gradient(gradient: Tensor, norm: NormOrder) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tutorial_lib._batching import broadcast_per_sample
 from tutorial_lib._validation import check_counts, check_nonnegative, convert_arguments, promote_to_float32
 from tutorial_lib.gradients import Objective, model_outputs, outputs_and_input_gradient, skip_independence_check
+from tutorial_lib.gradients._context import preserve_model
 from tutorial_lib.uncertainty.attacks import Bounds, check_bounds, labels_and_logits
 
 # The usual constants of Adam.
@@ -76,13 +77,14 @@ def carlini_wagner(
         raise ValueError("initial_const must be above 0, because it is multiplied by 10 until an attack succeeds")
     x = check_bounds(x, bounds)
     y, logits = labels_and_logits(model, x, y, batch_size)
-    best = x.clone()
-    for rows in torch.arange(len(x), device=x.device).split(batch_size):
-        rows = rows[logits[rows].argmax(1) == y[rows]]
-        if len(rows):
-            best[rows] = _minimize_perturbation(
-                model, x[rows], y[rows], n_steps, binary_search_steps, lr, initial_const, early_stop, bounds
-            )
+    with preserve_model(model, x):  # the weights are copied once, and not in each step
+        best = x.clone()
+        for rows in torch.arange(len(x), device=x.device).split(batch_size):
+            rows = rows[logits[rows].argmax(1) == y[rows]]
+            if len(rows):
+                best[rows] = _minimize_perturbation(
+                    model, x[rows], y[rows], n_steps, binary_search_steps, lr, initial_const, early_stop, bounds
+                )
     return best
 
 

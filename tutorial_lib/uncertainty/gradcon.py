@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 
 import torch
@@ -19,6 +18,7 @@ from tutorial_lib.gradients import (
     per_sample_gradients,
     reconstruction_mse,
 )
+from tutorial_lib.gradients._model_state import copy_model
 from tutorial_lib.runtime import default_generator, random_permutation
 
 SCORE_KINDS = ("reconstruction", "alignment", "both")
@@ -121,7 +121,7 @@ class GradCon:
         self.history = []
         with torch.inference_mode(False), torch.enable_grad():
             images = images.detach().clone()
-            network = copy.deepcopy(self.autoencoder).to(images).requires_grad_(True).train()
+            network = copy_model(self.autoencoder).to(images).requires_grad_(True).train()
             optimizer = torch.optim.Adam(network.parameters(), lr=lr)
             weights = {name: network.get_parameter(name) for name in self.weights}
             mean_gradients, k = {name: torch.zeros_like(w) for name, w in weights.items()}, 0

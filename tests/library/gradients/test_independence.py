@@ -218,6 +218,7 @@ TYING_OBJECTIVES = {
     "sorted": lambda z: z[:, 1].sort().values,
     "difference to the next row": lambda z: z[:, 1] - z[:, 1].roll(-1),
     "contrastive": lambda z: (z @ z.T).log_softmax(1).diagonal(),
+    "first row alone sees the others": lambda z: torch.cat([z[:1, 1] + 0.01 * z[1:, 2].sum(), 10 + z[1:, 1]]),
 }
 
 

@@ -1,7 +1,8 @@
 """What a forward pass writes to: buffers, attributes, containers, inputs and global settings are as before the call."""
 
 import random
-from collections import deque
+from argparse import Namespace
+from collections import OrderedDict, deque
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -9,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from tests._reference import init_with_seed
-from tutorial_lib import attribution
+from tests._reference import init_with_seed, per_sample_gradients_by_loop
+from tutorial_lib import attribution, uncertainty
 from tutorial_lib import gradients as g
 
 
@@ -42,14 +43,24 @@ class MovingAverage(nn.Module):
         return self.layer(x) + self.average.mean() + self.calls
 
 
+class Cache:
+    """An object without a type of its own, as caches of keys and values are."""
+
+    def __init__(self):
+        self.keys, self.seen = None, []
+
+
 class Recorder(nn.Module):
-    """A queue, a namespace, an array of counts, and random generators that have no influence on the outputs."""
+    """Queue, namespaces, array, cache, and random generators, which have no influence on the outputs."""
 
     def __init__(self):
         super().__init__()
         self.layer, self.recent, self.counts = nn.Linear(4, 3), deque([1], maxlen=2), np.zeros(2)
         self.settings = SimpleNamespace(step=0, scale=torch.ones(2), names=["a"])
         self.torch_generator, self.numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
+        self.python_generator, self.legacy_generator = random.Random(0), np.random.RandomState(0)
+        self.without_state, self.points = random.SystemRandom(), torch.quasirandom.SobolEngine(3, scramble=True, seed=0)
+        self.cache, self.arguments = Cache(), Namespace(step=0)
 
     def forward(self, x):
         self.recent.append(len(x))
@@ -59,12 +70,21 @@ class Recorder(nn.Module):
         self.settings.names.append("b")
         torch.rand(1, generator=self.torch_generator)
         self.numpy_generator.normal()
+        self.python_generator.gauss(0, 1)
+        self.legacy_generator.normal()
+        self.without_state.random()
+        self.points.draw(2)
+        self.cache.keys = x if self.cache.keys is None else torch.cat([self.cache.keys, x])
+        self.cache.seen.append(len(x))
+        self.arguments.step += 1
         return self.layer(x)
 
     def state(self):
         settings = self.settings.step, self.settings.scale.tolist(), list(self.settings.names)
         generators = self.torch_generator.get_state().tolist(), self.numpy_generator.bit_generator.state
-        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators
+        others = self.python_generator.getstate(), str(self.legacy_generator.get_state()), self.points.num_generated
+        objects = self.cache.keys, list(self.cache.seen), self.arguments.step, self.points.quasi.tolist()
+        return list(self.recent), self.recent.maxlen, self.counts.tolist(), settings, generators, others, objects
 
 
 class ChangesItself(nn.Module):
@@ -248,6 +268,49 @@ def test_features_that_are_overwritten_in_place_are_refused(assert_unchanged):
         g.penultimate_features(model, images(3, 4))
 
 
+class SkipsByChance(nn.Module):
+    """LayerDrop with a random generator of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.chance = nn.Linear(4, 3), random.Random(0)
+
+    def forward(self, x):
+        return self.layer(x) * (2 if self.chance.random() > 0.5 else 1)
+
+
+def test_own_python_generator_draws_the_same_number_in_every_call(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(SkipsByChance())), images(4, 4)
+    results = [g.input_gradient(model, x, 1, batch_size=n) for n in (4, 1, 2)]
+    assert all(torch.equal(result, results[0]) for result in results)
+    assert torch.equal(g.model_outputs(model, x), model(x).detach())  # the number that the next pass draws
+
+
+class Decoder(nn.Module):
+    """A network that attends to all keys in a cache, which grows in each pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.cache = nn.Linear(4, 3), Cache()
+
+    def forward(self, x):
+        keys = self.layer(x)[:, None]
+        self.cache.keys = keys if self.cache.keys is None else torch.cat([self.cache.keys, keys], 1)
+        return self.cache.keys.tanh().sum(1)
+
+
+def test_cache_of_keys_is_empty_again_after_each_pass(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(Decoder()).double()), images(4, 4).double()
+    plain = nn.Sequential(OrderedDict(layer=model.layer, activation=nn.Tanh()))
+    for mine, expected in (
+        (g.input_gradient(model, x, 1), g.input_gradient(plain, x, 1)),
+        (g.per_sample_gradient_norms(model, x, 1, batch_size=2), g.per_sample_gradient_norms(plain, x, 1)),
+        (g.class_gradient_gram(model, x), g.class_gradient_gram(plain, x)),
+    ):
+        torch.testing.assert_close(mine, expected)
+    assert model.cache.keys is None
+
+
 class ClampsItself(nn.Module):
     def __init__(self):
         super().__init__()
@@ -274,6 +337,37 @@ def test_lazy_network_is_refused_before_it_is_initialized():
     with pytest.raises(ValueError, match="run it once"):
         g.input_gradient(model, images(3, 4), 1)
     assert isinstance(model.weight, nn.UninitializedParameter)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_hooks_of_parameters_change_a_gradient_only_where_autograd_does(name, assert_unchanged):
+    """loss_and_gradients calls the hooks that the caller has registered, once, as torch.autograd.grad does."""
+    layers = OrderedDict(layer=nn.Linear(4, 4), activation=nn.PReLU(), head=nn.Linear(4, 3))
+    model, x, calls = init_with_seed(nn.Sequential(layers)), images(3, 4), []
+    expected = FUNCTIONS[name](model, x)
+    for key, p in model.named_parameters():
+        p.register_hook(lambda G, key=key: calls.append(key) or 2 * G)
+    result = FUNCTIONS[name](model, x)
+    if name == "loss_and_gradients":
+        (J, gradients), (expected_J, expected_gradients) = result, expected
+        assert sorted(calls) == sorted(gradients) and torch.equal(J, expected_J)
+        assert all(torch.equal(gradients[key], 2 * expected_gradients[key]) for key in gradients)
+    else:
+        assert not calls
+        torch.testing.assert_close(result, expected)
+
+
+def test_hooks_of_modules_change_gradients_as_in_autograd():
+    model, x = (
+        init_with_seed(nn.Sequential(nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 3))).double(),
+        images(3, 4).double(),
+    )
+    model[2].register_full_backward_hook(lambda module, inputs, outputs: (3 * inputs[0],))
+    expected = per_sample_gradients_by_loop(model, x, g.logit(1))
+    for key, gradient in g.per_sample_gradients(model, x, 1).items():
+        torch.testing.assert_close(gradient, expected[key])
+    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in expected.values()], 1)
+    torch.testing.assert_close(g.per_sample_gradient_norms(model, x, 1, group_by="tensor"), norms)
 
 
 class ConstrainedWeights(nn.Module):
@@ -305,3 +399,23 @@ def test_weights_that_forward_pass_limits_are_restored(in_place):
         except ValueError as error:
             assert "overwrites its own parameters" in str(error)
         assert torch.equal(model.head.weight, before), function.__name__
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "compute",
+    [nn.utils.weight_norm, weight_norm, lambda layer: prune.l1_unstructured(layer, "weight", amount=0.5)],
+    ids=["old weight norm", "weight norm", "pruned"],
+)
+def test_methods_that_copy_a_model_accept_computed_weights(compute):
+    """pytorch 103001: a weight that a hook computes has a graph, which copy.deepcopy refuses."""
+    torch.manual_seed(0)
+    layers = OrderedDict(encoder=nn.Sequential(nn.Linear(6, 4), nn.ReLU()), decoder=compute(nn.Linear(4, 6)))
+    model, x = nn.Sequential(layers), images(12, 6)
+    before, outputs = {key: value.clone() for key, value in model.state_dict().items()}, model(x)
+    explain = lambda model, x: g.input_gradient(model, x, lambda z: z.square().sum(1))
+    result = attribution.model_randomization_test(model, x, explain)
+    assert result.similarity[0].min() > 0.999 and result.similarity.min() < 0.9
+    assert uncertainty.GradCon(model).fit(x, epochs=1).score(x).isfinite().all()
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert torch.equal(model(x), outputs)

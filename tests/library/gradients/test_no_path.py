@@ -216,6 +216,30 @@ def test_dead_units_have_gradient_zero(assert_unchanged):
 # Gradients switched on inside a network.
 
 
+class CutWeight(nn.Module):
+    """A layer whose bias has a gradient, but whose weight is normalized where no gradients are recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x):
+        with torch.no_grad():
+            weight = self.layer.weight / self.layer.weight.norm()
+        return nn.functional.linear(x, weight, self.layer.bias)
+
+
+def test_weight_that_is_cut_off_is_refused_also_if_its_bias_is_not(assert_unchanged):
+    model, x = assert_unchanged(init_with_seed(CutWeight())), randn(4, 4)
+    for f in (
+        g.per_sample_gradient_norms,
+        g.loss_and_gradients,
+        lambda m, x, J: g.input_gradient_of_norms(m, x, J, lambda norms: norms.sum(1)),
+    ):
+        with pytest.raises(ValueError, match=rf"{NO_PATH}.*\['layer.weight'\]"):
+            f(model, x, 1)
+
+
 class SwitchedOn(nn.Module):
     """The usual switch of fine-tuning, switched on or off around the backbone."""
 

@@ -73,3 +73,15 @@ def test_input_gradient_of_norms_falls_back_to_loop_without_vmap(assert_unchange
 def test_input_gradient_of_norms_rejects_reduction_of_wrong_shape(signs, images):
     with pytest.raises(ValueError, match="one number per row"):
         g.input_gradient_of_norms(signs, images, None, lambda norms: norms)
+
+
+@pytest.mark.parametrize("offload", [True, False])
+def test_saved_tensors_hooks_of_the_caller_are_named_where_torch_func_refuses_them(offload, signs, images):
+    """Functions without torch.func give the same result inside the block."""
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(force=True), torch.from_numpy)
+    expected = g.per_sample_gradients(signs, images, 1)
+    with torch.autograd.graph.save_on_cpu() if offload else hooks:
+        with pytest.raises(ValueError, match="outside a block with saved_tensors_hooks"):
+            g.input_gradient_of_norms(signs, images, 1, weighted_log_sum)
+        torch.testing.assert_close(g.per_sample_gradients(signs, images, 1), expected)
+        assert g.loss_and_gradients(signs, images, 1, layers="head")[0].isfinite()

@@ -104,6 +104,29 @@ def test_gradient_attacks_respect_budget_and_bounds(
     assert size >= 0.3 * eps or eps == 5.0
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("norm, eps", [("inf", 8 / 255), ("inf", 0.3), (2, 0.5)])
+def test_rounding_never_exceeds_the_budget(norm, eps, dtype, model, images, correct_labels, assert_unchanged):
+    """In bfloat16, two numbers above 1/2 are 1/256 apart, so that x + ε is rounded by up to 1/512."""
+    model, x = assert_unchanged(copy.deepcopy(model).to(dtype)), images.to(dtype)
+    made = [attack(model, x, correct_labels, eps=eps, norm=norm) for attack in ATTACKS.values()]
+    radii = torch.full((len(x),), eps, dtype=torch.float64)
+    for adversarial in [*made, u.random_noise(x, eps=eps, norm=norm), u.random_noise(x, eps=radii, norm=norm)]:
+        change = adversarial.double() - x.double()
+        size = change.abs().amax() if norm == "inf" else change.flatten(1).norm(dim=1).amax()
+        assert 0.5 * eps < size <= eps * (1 + torch.finfo(torch.promote_types(dtype, torch.float32)).eps)
+        assert (adversarial - x).abs().amax() <= eps
+
+
+def test_bounds_are_rounded_like_the_pixels(images, model):
+    """Bounds of normalized images, which neither float32 nor bfloat16 holds exactly."""
+    bounds = (-0.485 / 0.229, 0.594 / 0.225)
+    for dtype in (torch.float32, torch.bfloat16):
+        x = (bounds[0] + (bounds[1] - bounds[0]) * images.round()).to(dtype)
+        noisy = u.random_noise(x, eps=0.05, bounds=bounds)
+        assert not torch.equal(noisy, x) and u.random_noise(noisy, eps=0.05, bounds=bounds).isfinite().all()
+
+
 @all_attacks
 def test_gradient_attacks_support_custom_bounds(attack, model, images, correct_labels):
     shifted = nn.Sequential(Shifted(), model).eval()
