@@ -70,7 +70,7 @@ def test_auroc_exercise_accepts_slow_loop_with_advice(monkeypatch):
     verdict = check(by_two_loops, exercises.auroc)
     assert verdict.passed and verdict.hint.startswith("A double loop is correct but slow")
     assert exercises.auroc.success_message in verdict.correct_so_far and verdict.correct_so_far.endswith(verdict.hint)
-    assert repr(verdict).startswith("✓ auroc: right")
+    assert repr(verdict).startswith("✓ auroc: correct")
 
 
 def test_auroc_exercise_recognizes_swapped_arguments():
@@ -258,7 +258,7 @@ def test_pgd_exercise_rejects_attached_graph():
     verdict = check(keeps, exercises.pgd)
     assert (
         verdict.problem == "The graph of all steps is kept"
-        and "all numbers are right" in verdict.correct_so_far
+        and "all numbers are correct" in verdict.correct_so_far
         and not verdict.passed
     )
 
