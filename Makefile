@@ -150,6 +150,7 @@ clean:
 		{ echo "This course needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not installed). Please choose another Python: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "This Python cannot create environments, because its module venv is missing. On Debian or Ubuntu, install it with: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing the packages into .venv. This is done once and can take several minutes without further messages."
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv could not be installed. Therefore pip installs the packages, which takes longer."
 ifeq ($(TORCH),cpu)
