@@ -377,7 +377,7 @@ def test_introspective_features_exercise_rejects_attached_graph():
     graph = lambda p, h: ((p - 1)[:, :, None] * h[:, None]).flatten(1)
     verdict = check(graph, exercises.introspective_features)
     assert (
-        verdict.problem == "The features carry a graph"
+        verdict.problem == "The features are still attached to the autograd graph"
         and "all numbers are correct" in verdict.correct_so_far
         and not verdict.passed
     )

@@ -77,7 +77,7 @@ def test_auroc_exercise_recognizes_swapped_arguments():
     exchanged = lambda normal, abnormal: metrics.auroc(abnormal, normal)
     for case in arguments(exercises.auroc):
         assert exchanged(*case) == pytest.approx(1 - metrics.auroc(*case))
-    assert "1 − answer" in check(exchanged, exercises.auroc).hint
+    assert "one minus the correct AUROC" in check(exchanged, exercises.auroc).hint
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_auroc_exercise_recognizes_swapped_arguments():
         (lambda n, a: np.mean(a.numpy()[:, None] > n.numpy()), "Ties are counted as 1, or as 0"),
         (lambda n, a: np.mean(a.numpy()[:, None] >= n.numpy()), "Ties are counted as 1, or as 0"),
         (lambda n, a: ((a > 0.5).float().mean() + (n <= 0.5).float().mean()) / 2, "accuracy at the threshold ½"),
-        (lambda n, a: by_ranks(n, a) - 1 / len(n), "do not begin at the same number"),
+        (lambda n, a: by_ranks(n, a) - 1 / len(n), "The ranks start at 0"),
     ],
 )
 def test_auroc_exercise_recognizes_mistake_variants(wrong, message):
@@ -241,7 +241,7 @@ def test_pgd_exercise_hint_reports_excessive_perturbation_size():
         reported == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4)
         and reported > 2 * eps
     )
-    assert hint.startswith("Each step is projected around the previous image")
+    assert hint.startswith("Each step is projected onto the ε-ball around the previous image")
 
 
 def test_pgd_exercise_hint_reports_both_sizes_for_too_small_steps():
@@ -335,7 +335,10 @@ def test_leave_one_group_out_exercise_recognizes_shared_normal_images():
         return train, calibration | (family == 0), test
 
     verdict = check(shares, exercises.leave_one_group_out)
-    assert verdict.problem == "Some normal images are in two sets" and "`train`, `test` right" in verdict.correct_so_far
+    assert (
+        verdict.problem == "Some normal images are in two sets"
+        and "`train`, `test` are correct" in verdict.correct_so_far
+    )
 
 
 def test_leave_one_group_out_exercise_random_split_shares_images():

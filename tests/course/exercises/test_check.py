@@ -47,7 +47,7 @@ def test_check_reports_correct_solution():
         repr(verdict)
         == "✓ halves: correct\n  3 of 3 cases agree with the reference, and the arguments are unchanged. Well cut."
     )
-    assert verdict._repr_markdown_().startswith("**✓ halves: right**\n\n3 of 3")
+    assert verdict._repr_markdown_().startswith("**✓ halves: correct**\n\n3 of 3")
 
 
 def test_check_reports_wrong_solution_in_three_lines():

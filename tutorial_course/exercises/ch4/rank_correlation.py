@@ -83,9 +83,10 @@ rank_correlation = Exercise(
         _make_case(30, 0.4, -1.2, higher_is_worse=False),
     ),
     known_mistakes={
-        "`argsort` was called only once, so your function uses the sorting order instead of the ranks. It returns "
-        "which value is at each rank, not the rank of each value: what does `tensor([30., 10., 20.]).argsort()` give, "
-        "and what are the ranks?": _mistake_ranks(lambda v: v.argsort(stable=True)),
+        "`argsort` was called only once, which gives the sorting order and not the ranks. What does "
+        "`tensor([30., 10., 20.]).argsort()` give, and what is the rank of each of these values?": _mistake_ranks(
+            lambda v: v.argsort(stable=True)
+        ),
         "Ties are broken by their order in the list. Images with the same score have the same rank, the mean of their "
         "ranks: what happens to yours when the list is reversed?": (
             _mistake_ranks(_ordinal_ranks),

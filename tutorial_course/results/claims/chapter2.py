@@ -755,8 +755,8 @@ CLAIMS = (
         differs=SETTING_FIELDS,
         measured=(introspection_robust,),
         note=(
-            "The gain is below one percentage point, and on signs the intervals of the difference from both controls "
-            "on h include zero after clean training"
+            "The gain is below one percentage point. On signs, after clean training, the intervals of the differences "
+            "from both controls, which use the features h without gradients, include zero"
         ),
     ),
     Claim(

@@ -665,7 +665,7 @@ CLAIMS = (
         chapter=3,
         section="3.4",
         source="kwon2020gradcon",
-        claim="GradCon detects images of other classes better than scores that need no gradient: photographs",
+        claim="On photographs, GradCon detects images of other classes better than scores that need no gradient",
         evidence=gradcon_photographs_evidence,
         published=(
             Published(NOT_CHECKED),
@@ -685,7 +685,7 @@ CLAIMS = (
         chapter=3,
         section="3.4",
         source="kwon2020gradcon",
-        claim="GradCon detects images of other classes better than scores that need no gradient: signs",
+        claim="On signs, GradCon detects images of other classes better than scores that need no gradient",
         evidence=gradcon_signs_evidence,
         paper=GRADCON_PAPER,
         ours=GRADCON_HERE,
@@ -697,7 +697,7 @@ CLAIMS = (
         chapter=3,
         section="3.4",
         source="kwon2020gradcon",
-        claim="GradCon detects images of other classes better than scores that need no gradient: digits",
+        claim="On digits, GradCon detects images of other classes better than scores that need no gradient",
         evidence=gradcon_digits_evidence,
         paper=GRADCON_PAPER,
         ours=GRADCON_HERE,
@@ -1109,8 +1109,8 @@ CLAIMS = (
         ),
         measured=(gradtrust,),
         note=(
-            "On signs, the demonstration code is near chance level, because a very negative logit also increases its "
-            "score"
+            "On signs, the score of the authors' demonstration code is near chance level, because a very negative logit "
+            "also increases it"
         ),
     ),
     Claim(
