@@ -1109,8 +1109,8 @@ CLAIMS = (
         ),
         measured=(gradtrust,),
         note=(
-            "On signs, the score of the authors' demonstration code is near chance level, because a very negative logit "
-            "also increases it"
+            "On signs, the score of the authors' demonstration code is near chance level, because a very negative "
+            "logit also increases it"
         ),
     ),
     Claim(
