@@ -236,12 +236,17 @@ def _expected_results(exercise: Exercise, results: list[list[Tensor]]) -> list[l
     return expected[0]
 
 
+def _result_name(name: str) -> str:
+    """The name of a result in a message: a variable as code, words as they are."""
+    return name if name.startswith("the ") else f"`{name}`"
+
+
 def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:
     """The first difference in words."""
     if len(mine) != len(expected):
         return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} were returned"
     name, a, b = next(parts for parts in zip(names, mine, expected) if describe_difference(*parts[1:]))
-    label = name if name.startswith("the ") else f"`{name}`"
+    label = _result_name(name)
     if a.shape == b.shape and b.numel() > 1 and a.isfinite().all():
         ratio = ((a.double() * b).sum() / b.double().square().sum()).item()
         if ratio and not describe_difference(a, ratio * b.double()):
@@ -263,8 +268,8 @@ def _describe_progress(results: list[list[Tensor]], expected: list[list[Tensor]]
             lines.append("every shape is correct")
         wrong = _wrong_results(results, expected)
         if len(wrong) < len(names):
-            correct = [f"`{name}`" for j, name in enumerate(names) if j not in wrong]
-            lines.append(f"in all cases, {', '.join(correct)} {'is' if len(correct) == 1 else 'are'} correct")
+            correct = [_result_name(name) for j, name in enumerate(names) if j not in wrong]
+            lines.append(f"correct in all cases: {', '.join(correct)}")
         elif n_cases := sum(map(all_agree, results, expected)):
             lines.append(f"{n_cases} of {len(expected)} cases agree")
     return "; ".join(lines)

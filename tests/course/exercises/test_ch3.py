@@ -280,7 +280,7 @@ def test_pgd_exercise_recognizes_wrong_success_rate_alone():
     verdict = check(counts_all, exercises.pgd)
     assert (
         verdict.problem == "Images that were misclassified before the attack are counted"
-        and "`the images` right" in verdict.correct_so_far
+        and "correct in all cases: the images" in verdict.correct_so_far
     )
 
 
@@ -337,7 +337,7 @@ def test_leave_one_group_out_exercise_recognizes_shared_normal_images():
     verdict = check(shares, exercises.leave_one_group_out)
     assert (
         verdict.problem == "Some normal images are in two sets"
-        and "`train`, `test` are correct" in verdict.correct_so_far
+        and "correct in all cases: `train`, `test`" in verdict.correct_so_far
     )
 
 

@@ -55,7 +55,7 @@ def test_check_reports_wrong_solution_in_three_lines():
     assert not verdict.passed and verdict.hint == "You multiplied. Look at large k."
     assert repr(verdict).splitlines() == [
         "✗ halves: not correct yet",
-        "  Correct so far: It runs on all 3 cases; every shape is correct; in all cases, `total` is correct.",
+        "  Correct so far: It runs on all 3 cases; every shape is correct; correct in all cases: `total`.",
         "  Problem: You multiplied.",
         "  Next step: Look at large k.",
     ]
