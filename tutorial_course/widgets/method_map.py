@@ -27,7 +27,7 @@ OBJECTIVES = (
     "the logit of the predicted class <i>P</i>",
     "the loss for another class <i>Q</i>",
     "the losses for all classes",
-    "the loss for a confounding target (all classes are marked as correct) or a uniform target",
+    "the loss for a confounding target (all classes correct) or a uniform target",
     "the reconstruction error of the image",
 )
 CHAPTER_COLORS = {1: "#555555", 2: "#0072B2", 3: "#B34E00", 4: "#00775A"}
