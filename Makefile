@@ -5,14 +5,14 @@
 #   make test-lib            test the library alone, without a build
 #   make lint                check format, style, types, docstrings and spelling
 #   make lock                update the lock files after a change of dependencies
-#   make overview-figure     draw the figure at the top of README.md
+#   make overview-figure     plot the figure at the top of README.md
 #   make test-gpu            run the tests marked `gpu` on a GPU with CUDA, or without one on an emulated device, as `make test` does
 #   make test-accelerator    run all chapters on a GPU with CUDA, or without one on an emulated device
 #   make test-slow           build the course, then run the slow tests that `make test` omits
 #   make book TORCH=cpu      build with the CPU version of PyTorch, which is several gigabytes smaller; this download was not tested
 #   make slides              write a slide deck for each chapter and each route, from the outputs of the last build
-#   make pdf                 print the whole book into one PDF, with Chromium
-#   make bundle              pack book, notebooks, slides and library into one file, for a classroom without a network
+#   make pdf                 export the whole book to one PDF, with Chromium
+#   make bundle              pack book, notebooks, slides and library into one file, for a classroom without an internet connection
 #   make lab                 open the chapters in JupyterLab
 #   make chapter N=1         build one chapter only, while writing it
 #   make store-outputs       run the chapters, store the outputs that tests compare, collapse the advanced sections
@@ -150,6 +150,7 @@ clean:
 		{ echo "This course needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo not installed). Please choose another Python: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "This Python cannot create environments, because its module venv is missing. On Debian or Ubuntu, install it with: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing the packages into .venv. This is done once and can take several minutes without further messages."
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv || echo "uv could not be installed. Therefore pip installs the packages, which takes longer."
 ifeq ($(TORCH),cpu)

@@ -5,8 +5,8 @@ measures the process in which it runs, and its output is cached with the others,
 outputs still describes the run that produced them. The cell itself is removed from the page: what it printed becomes
 one line below the line that begins with **Time**.
 
-That line also states the budget of the chapter, where every editor keeps it and every reader sees it: ``**budget** 75 s
-and 3 GB``.
+That line also states the budget of the chapter, where every editor keeps it and every reader sees it:
+``**budget for one run** 75 s of processor time and 3 GB of memory``.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from docutils import nodes
 PLACEHOLDER = "execution-stats"
 # The limits for every chapter. A chapter may state a smaller budget, never a larger one.
 SECONDS, GIGABYTES = 75, 3
-BUDGET = re.compile(r"\*\*budget\*\*\s+(\d+)\s*s(?:econds)?\b[\s,and]*(\d+)\s*GB\b", re.I)
+BUDGET = re.compile(r"\*\*budget(?: for one run)?\*\*\s+(\d+)\s*s(?:econds)?\b[^·\n]*?(\d+)\s*GB\b", re.I)
 CHAPTER = re.compile(r"\d+-.*")
 
 
@@ -96,7 +96,7 @@ def format_stats(run, allowed=None):
     spent = (
         f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
     )
-    default_budget = f" · <strong>budget</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
+    default_budget = f" · <strong>budget for one run</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
     limit = (allowed or (SECONDS,))[0]
     slow = ""
     if run["processor"] > limit:
@@ -126,7 +126,7 @@ def find_intro(doctree):
     """Return where the stats go, (node, index): in the block quote with **Time**, or before the first subsection."""
     section = next(iter(doctree.findall(nodes.section)), doctree)
     for quote in (child for child in section.children if isinstance(child, nodes.block_quote)):
-        if any(word.astext().lower() in ("time", "budget") for word in quote.findall(nodes.strong)):
+        if any(word.astext().lower() in ("time", "budget for one run") for word in quote.findall(nodes.strong)):
             return quote, len(quote)
     return section, next(
         (i for i, child in enumerate(section.children) if isinstance(child, nodes.section)), len(section)

@@ -1,7 +1,7 @@
 """Give a section an address that does not depend on the wording of its heading.
 
 In a notebook an invisible anchor, ``<a id="section-2-3"></a>``, stands on the line above the heading. Links lead to it
-as ``02-information.ipynb#section-2-3``.
+as ``02-information.ipynb#section-2-3``. A page that is not a notebook may use the labels of MyST instead, ``(name)=``.
 """
 
 import re
@@ -39,6 +39,10 @@ class MoveLabels(SphinxTransform):
             section["ids"].append(anchor[1])
             slugs[anchor[1]] = (node.line, anchor[1], section.next_node(nodes.title).astext())
             node.parent.remove(node)
+        # Sphinx has already moved the labels of MyST to their sections.
+        for section in self.document.findall(nodes.section):
+            for label in filter(self.document.nametypes.get, section["names"]):
+                slugs.setdefault(label, (section.line, label, section.next_node(nodes.title).astext()))
         self.document.myst_slugs = self.env.metadata[self.env.docname]["myst_slugs"] = slugs
 
 

@@ -1,5 +1,5 @@
-"""Transfer from one mild blur to six other corruptions, as published in 2019: a detector is trained on gradients of a
-VAE.
+"""Transfer from one mild blur to six other corruptions, with the protocol of Kwon et al. (ICIP 2019): a detector is
+trained on the gradients of a VAE.
 
 The gradients are those of the decoder, for reconstructing an image, and of the encoder, for matching the prior. The
 same detector is also trained on the code itself and on three scores that need no gradient.

@@ -1,4 +1,7 @@
-"""Training curricula and sample selection: orders by switch events, loss and at random, on growing parts of a pool."""
+"""Training curricula and sample selection on a growing part of the training images.
+
+The images are ordered by how often their predicted class changed (switch events), by their loss, or at random.
+"""
 
 import torch
 from torch import Tensor

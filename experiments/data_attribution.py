@@ -1,4 +1,4 @@
-"""Wrong labels: which score of a training image finds them, self-influence or a control without a backward pass."""
+"""Detection of wrong labels: does self-influence find them better than a control without a backward pass?"""
 
 import torch
 from sklearn.metrics import roc_auc_score

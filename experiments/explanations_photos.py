@@ -348,7 +348,7 @@ def data_sources() -> list[dict]:
     return [
         {"subset": cifar.description, "sha256": cifar.sha256},
         {
-            "subset": f"{len(files)} photographs, one of every fifth ImageNet class (the files' bytes)",
+            "subset": f"{len(files)} photographs, one from every fifth ImageNet class (checksum of the files)",
             "sha256": digest.hexdigest(),
         },
         *({"subset": f"weights {model.file.name}", "sha256": model.sha256} for model in weights),

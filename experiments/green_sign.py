@@ -1,4 +1,7 @@
-"""The share of *stop* in the gradient of a green stop sign, by several methods, with networks that see no color."""
+"""How much of the gradient for a green stop sign the class *stop* explains, also for networks with gray input images.
+
+The gradient is described by the mean gradients of the known classes, with several methods.
+"""
 
 import torch
 from torch import Tensor, nn

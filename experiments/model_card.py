@@ -71,7 +71,8 @@ def format_card(rows: list[dict], training: list[dict]) -> str:
     value = {(r["network"], r["corruption"], r["level"]): r["value"] for r in rows}
     n_images = {r["corruption"] == "none": r["images"] for r in rows}
     lines = [
-        'The networks were trained on scenes of the distribution "wild", with all signs equally often. They were',
+        'The networks were trained on scenes of the distribution "wild", in which signs may be far away, tilted and',
+        "partly hidden by leaves. All signs are equally frequent. The networks were",
         f"tested on scenes outside the training set: {n_images[True]:,} clean images, "
         f"and {n_images[False]:,} images for each corruption and severity.",
         "",

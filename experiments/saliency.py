@@ -519,7 +519,7 @@ def data_sources() -> list[dict]:
     photographs, model = map(load_fixations, DATASETS), load_pretrained(IMAGENET_MODELS)
     return [
         *(
-            {"subset": f"{dataset.description} (fixations and files' bytes)", "sha256": dataset.sha256}
+            {"subset": f"{dataset.description} (checksum of the files and the fixations)", "sha256": dataset.sha256}
             for dataset in photographs
         ),
         {"subset": f"weights {model.file.name}", "sha256": model.sha256},

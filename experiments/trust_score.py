@@ -1,4 +1,4 @@
-"""The Trust Score of nearest neighbors, and the residual of gradients after class means, compared with the softmax."""
+"""The Trust Score, and the part of a gradient that class means do not explain, compared with the softmax."""
 
 from typing import NamedTuple
 

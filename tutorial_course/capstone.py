@@ -57,8 +57,8 @@ RUBRIC = (
     ),
     Criterion(
         "numbers",
-        "Each difference is paired and has an interval that describes its variation over units.",
-        "There are intervals, but they are over dependent images or without pairing.",
+        "Each difference is paired and has a confidence interval that is computed over units.",
+        "There are intervals, but they are computed over dependent images or without pairing.",
         "There are no intervals.",
     ),
     Criterion(
@@ -136,8 +136,8 @@ def capstone_report(
         )
     if gradient == control or control not in values:
         raise ValueError(
-            "rejected: there is no control. Pass values for a method without a backward pass, and its name as "
-            f"control; got {control!r} and values for {', '.join(values) or 'nothing'}"
+            "rejected: there is no control. Pass the values of a method without a backward pass, and its name as "
+            f"control; got {control!r}, and values for {', '.join(values) or 'no method'}"
         )
     method, reference = (values[check_choice(name, values, "method")].double() for name in (gradient, control))
     if method.shape != reference.shape or method.dim() != 1 or len(method) < MIN_UNITS:
@@ -154,10 +154,10 @@ def capstone_report(
     table = markdown_table(rows, {"method": "method", "mean": f"mean (95% interval), with the {unit} as the unit"})
     return MarkdownText(
         f"**Question.** {question}\n\n{table}\n\n"
-        f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, with n = {len(method)} "
-        f"(unit: {unit}). {_decision(difference, margin, gradient, control)}\n\n**Source.** The new source ({source}) "
-        f"was used for the test only. Sources that were used before: {', '.join(used_sources)}.\n\n**Failure.** "
-        f"{failure} **Test.** {test_of_failure}"
+        f"**Result.** The mean difference ({gradient} − {control}) is {difference:+.3f}, computed over {len(method)} "
+        f"units (unit: {unit}). {_decision(difference, margin, gradient, control)}\n\n"
+        f"**Source.** The new source ({source}) was used for the test only. Sources that were used before: "
+        f"{', '.join(used_sources)}.\n\n**Failure.** {failure} **Test.** {test_of_failure}"
     )
 
 

@@ -113,7 +113,7 @@ def test_core_mentions_every_further_section(name):
 
 def test_introduction_describes_three_reading_paths():
     cells = json.loads((ROOT / "chapters" / "introduction.ipynb").read_text(encoding="utf-8"))["cells"]
-    (paths,) = [line for cell in cells for line in cell["source"] if line.startswith("**Three paths.**")]
-    for reader in ("Practitioners", "Researchers", "Teachers"):
+    (paths,) = [line for cell in cells for line in cell["source"] if line.startswith("**Three reading paths.**")]
+    for reader in ("Practitioners", "Researchers", "Instructors"):
         sentence = re.search(rf"\*{reader}\*[^*]+", paths)[0]
         assert "](" in sentence

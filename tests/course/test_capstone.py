@@ -23,7 +23,7 @@ def test_capstone_report_computes_paired_difference():
     report = capstone_report(**COMPLETE)
     assert "The mean difference (norms − energy) is +0.300" in report
     assert "The gradient method (norms) performs better than the control (energy)." in report
-    assert "| norms | 0.82" in report and "with n = 5 (unit: photograph)" in report
+    assert "| norms | 0.82" in report and "over 5 units (unit: photograph)" in report
 
 
 def test_capstone_report_says_when_the_control_performs_equally_well():

@@ -43,12 +43,12 @@ class CheckResult:
     def _lines(self) -> tuple[str, list[tuple[str, str]]]:
         """The heading, and the lines below it with their labels."""
         if self.passed:
-            return f"✓ {self.name}: right", [("", self.correct_so_far)]
-        head = f"✎ {self.name}: still to be written" if self.not_started else f"✗ {self.name}: not yet"
+            return f"✓ {self.name}: correct", [("", self.correct_so_far)]
+        head = f"✎ {self.name}: not started" if self.not_started else f"✗ {self.name}: not correct yet"
         return head, [
-            ("Right so far", _capitalize(self.correct_so_far)),
-            ("Off", _capitalize(self.problem)),
-            ("Next", _capitalize(self.next_step)),
+            ("Correct so far", _capitalize(self.correct_so_far)),
+            ("Problem", _capitalize(self.problem)),
+            ("Next step", _capitalize(self.next_step)),
         ]
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ def _attempt(function: Callable, exercise: Exercise, case: int) -> _Attempt:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if value is None or value is ...:
         attempt.not_started = True
-        attempt.error = "nothing comes back", "the last line should begin with `return`"
+        attempt.error = "the function returns nothing", "the last line should begin with `return`"
         return attempt
     try:
         attempt.results = to_results(value, len(exercise.outputs))
@@ -189,7 +189,7 @@ def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
             exercise.name,
             False,
             f"it can be called: `{attempts[0].call}`",
-            "nothing comes back yet",
+            "the function returns nothing yet",
             "write your lines where the dots are, end with `return`, and run the cell again",
             not_started=True,
         )
@@ -200,7 +200,7 @@ def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
     expected = _expected_results(exercise, results)
     side_effect = next((record.side_effect for record in records if record.side_effect), None)
     if all(map(all_agree, results, expected)):
-        so_far = f"all numbers are right, in {n} of {n} cases"
+        so_far = f"all numbers are correct, in {n} of {n} cases"
         if side_effect:
             return CheckResult(exercise.name, False, so_far, *side_effect)
         for hint, applies in exercise.side_effect_checks.items():
@@ -236,17 +236,22 @@ def _expected_results(exercise: Exercise, results: list[list[Tensor]]) -> list[l
     return expected[0]
 
 
+def _result_name(name: str) -> str:
+    """The name of a result in a message: a variable as code, words as they are."""
+    return name if name.startswith("the ") else f"`{name}`"
+
+
 def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:
     """The first difference in words."""
     if len(mine) != len(expected):
-        return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} came back"
+        return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} were returned"
     name, a, b = next(parts for parts in zip(names, mine, expected) if describe_difference(*parts[1:]))
-    label = name if name.startswith("the ") else f"`{name}`"
+    label = _result_name(name)
     if a.shape == b.shape and b.numel() > 1 and a.isfinite().all():
         ratio = ((a.double() * b).sum() / b.double().square().sum()).item()
         if ratio and not describe_difference(a, ratio * b.double()):
             return f"{label} has the correct direction, but every number in it is {ratio:.4g} times the expected one"
-    return f"{label} is not the expected one: {describe_difference(a, b)}"
+    return f"{label} differs from the expected result: {describe_difference(a, b)}"
 
 
 def _result_from_hint(exercise: Exercise, so_far: str, hint: str) -> CheckResult:
@@ -260,10 +265,11 @@ def _describe_progress(results: list[list[Tensor]], expected: list[list[Tensor]]
     lines = [f"it runs on all {len(expected)} cases" if len(expected) > 1 else "it runs"]
     if all(len(a) == len(b) for a, b in zip(results, expected)):
         if all(p.shape == q.shape for a, b in zip(results, expected) for p, q in zip(a, b)):
-            lines.append("every shape is right")
+            lines.append("every shape is correct")
         wrong = _wrong_results(results, expected)
         if len(wrong) < len(names):
-            lines.append(", ".join(f"`{name}`" for j, name in enumerate(names) if j not in wrong) + " right everywhere")
+            correct = [_result_name(name) for j, name in enumerate(names) if j not in wrong]
+            lines.append(f"correct in all cases: {', '.join(correct)}")
         elif n_cases := sum(map(all_agree, results, expected)):
             lines.append(f"{n_cases} of {len(expected)} cases agree")
     return "; ".join(lines)

@@ -15,7 +15,7 @@ QUIZ = (
         " it return?",
         {
             "`{pooled}`": (
-                "Correct. One number per image and channel remains. In this course, the first axis of a shape is always"
+                "One number per image and channel remains. In this course, the first axis of a shape is always"
                 " the batch."
             ),
             "`{with_dimensions}`": (
@@ -41,9 +41,7 @@ QUIZ = (
                 "This is the value that is differentiated. The gradient has the shape of `x`, with one derivative for "
                 "each of its entries."
             ),
-            "`{slopes}`": (
-                "Correct. The derivative of x² is 2x for each entry. Section 1.2 computes such gradients by hand."
-            ),
+            "`{slopes}`": "The derivative of x² is 2x for each entry. Section 1.2 computes such gradients by hand.",
             "`{ones}`": (
                 "This is the derivative of the sum with respect to its terms. The chain rule multiplies it by the "
                 "derivative of the square."
@@ -53,20 +51,22 @@ QUIZ = (
         topic=TOPIC_PYTHON,
     ),
     Question(
-        "The function `twice()` calls the same `backward` twice. What does `.grad` contain afterwards?",
+        "The function `twice()` runs the same forward and backward pass twice. What does `.grad` contain afterwards?",
         {
             "`{slopes}`, as before": (
                 "PyTorch does not set `.grad` to zero before it adds a gradient, so the first gradient is still "
                 "contained in it."
             ),
             "`{twice}`": (
-                "Correct. Gradients are accumulated in `.grad` until it is set to zero. The functions of this course "
+                "Gradients are accumulated in `.grad` until it is set to zero. The functions of this course "
                 "do not change the `.grad` of your network."
             ),
             "`{squared}`": (
-                "The gradients are not multiplied. The second call adds its gradient to that of the first one."
+                "The gradients are not multiplied. The second backward pass adds its gradient to that of the first one."
             ),
-            "an error": "An error occurs only if the same graph is used twice. Here each call creates a new graph.",
+            "an error": (
+                "An error occurs only if the same graph is used twice. Here, each forward pass creates a new graph."
+            ),
         },
         correct=1,
         topic=TOPIC_PYTHON,
@@ -83,7 +83,7 @@ QUIZ = (
                 "This is the derivative of 3x + 1 alone. It must be multiplied by the derivative of the square."
             ),
             "{chained:g}": (
-                "Correct. The outer derivative is multiplied by the inner one. Backpropagation applies this rule to "
+                "The outer derivative is multiplied by the inner one. Backpropagation applies this rule to "
                 "one layer after another (section 1.2)."
             ),
         },
@@ -97,7 +97,7 @@ QUIZ = (
                 "This step follows the gradient, so it increases the function."
             ),
             "One that decreases the first weight and increases the second.": (
-                "Correct. This step is opposite to the gradient, which is the reason for the minus sign in the update "
+                "This step is opposite to the gradient, which is the reason for the minus sign in the update "
                 "rule of section 1.3."
             ),
             "One that leaves the second weight unchanged, since −1 is negative.": (
@@ -105,8 +105,8 @@ QUIZ = (
                 "helps."
             ),
             "This cannot be answered without second derivatives.": (
-                "Second derivatives determine how *large* the step may be, as section 1.3 shows. The gradient suffices"
-                " for the direction of a small step."
+                "Second derivatives determine how *large* the step may be, as section 1.3 shows. The gradient is enough"
+                " to determine the direction of a small step."
             ),
         },
         correct=1,
@@ -123,8 +123,8 @@ QUIZ = (
                 "The probabilities add up to one before and after, so they cannot all increase."
             ),
             "Nothing changes: {q}.": (
-                "Correct. A number that is added to all logits cancels in the fraction. In contrast, the energy of "
-                "section 3.1 is a score that changes."
+                "A number that is added to all logits cancels in the fraction. In contrast, the energy "
+                "score of section 3.1 changes."
             ),
             "They become more similar to each other.": (
                 "*Dividing* the logits by a temperature above one has this effect."
@@ -137,17 +137,19 @@ QUIZ = (
         "The cross-entropy of an image with label y is −log p_y. It is large when …",
         {
             "the network assigns a small probability to y.": (
-                "Correct. The loss depends only on the probability of its label. Chapter 2 uses labels that are wrong "
+                "The loss depends only on the probability of its label. Chapter 2 uses labels that are wrong "
                 "on purpose."
             ),
-            "the network is confident of y.": "In this case p_y is near one, and its logarithm is near zero.",
+            "the network assigns a high probability to y.": (
+                "In this case, p_y is near one, and its logarithm is near zero."
+            ),
             "the network is uncertain.": (
-                "If the network is uncertain, p_y is not very small. The loss is larger if the network is confident of "
-                "another class."
+                "If all C classes are equally probable, the loss is log C. It is larger if the network is confident in "
+                "another class than y, because p_y is then smaller."
             ),
             "there are many classes.": (
-                "For a uniform prediction the loss increases with the number of classes. In general, however, it "
-                "depends on p_y alone."
+                "If all C classes are equally probable, the loss is log C, which increases with C. In general, "
+                "however, the loss depends on p_y alone."
             ),
         },
         correct=0,
@@ -160,12 +162,12 @@ QUIZ = (
                 "This holds only for calibrated networks. Section 1.1 shows images for which it does not."
             ),
             "about ninety correct predictions, if its confidence is calibrated.": (
-                "Correct. Calibration has to be measured (section 2.D). Much of this course is about the difference "
+                "Calibration has to be measured (section 2.D). Much of this course is about the difference "
                 "between confidence and accuracy."
             ),
             "ninety of a hundred pixels to be correct.": "The confidence describes the prediction for the whole image.",
-            "that ten of them are novel.": (
-                "A prediction can be wrong for images of a known class, and confident for novel ones."
+            "that ten of the images are of novel classes.": (
+                "A prediction can be wrong for an image of a known class, and confident for an image of a novel class."
             ),
         },
         correct=1,
@@ -182,12 +184,12 @@ QUIZ = (
                 "This is the number of weights of one filter. There are sixteen filters with different weights."
             ),
             "{weights}": (
-                "Correct. The number is sixteen times three times nine for an image of any size, because all positions"
+                "The number is sixteen times three times nine for an image of any size, because all positions"
                 " share the weights, as section 1.2 explains."
             ),
             "{dense}": (
-                "This is the number for a fully connected layer with as many outputs. A convolution needs fewer "
-                "weights because its positions share them."
+                "This is the number for a fully connected layer with the same number of outputs. A convolution needs "
+                "fewer weights, because its positions share them."
             ),
         },
         correct=2,
@@ -205,8 +207,8 @@ QUIZ = (
             ),
             "`{passing}`": "These are the derivatives without a ReLU. Below zero, a ReLU is constant.",
             "`{relu_slopes}`": (
-                "Correct. The derivative is 0 below zero and 1 above zero. Section 2.5 shows a method that also sets "
-                "negative gradients to zero at every ReLU, and why its maps depend little on the last layer."
+                "The derivative is 0 below zero and 1 above zero. Section 2.5 presents a method that also sets "
+                "negative gradients to zero at every ReLU, and explains why its maps depend little on the last layer."
             ),
         },
         correct=3,

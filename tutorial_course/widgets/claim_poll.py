@@ -42,9 +42,9 @@ def claim_question(id: str) -> Question:
     claims = {claim.id: claim for claim in load_claims()}
     claim = claims[check_choice(id, claims, "claim")]
     options = {CONFIRMED_IN_PAPER_SETTING: 0, CONFIRMED_HERE: 0, CONTROL_AS_GOOD: 1}
-    verdict = ": ".join(filter(None, [claim.verdict_text, claim.note]))
+    verdict = ". ".join(filter(None, [claim.verdict_text, claim.note]))
     text = f"{claim.claim} ({SOURCES[claim.source].label}, section {claim.section})"
-    feedback = dict.fromkeys(POLL_OPTIONS, f"The claims table says: {verdict}.")
+    feedback = dict.fromkeys(POLL_OPTIONS, f"Verdict in the claims table: {verdict}.")
     return Question(text, feedback, options.get(claim.verdict, 2))
 
 

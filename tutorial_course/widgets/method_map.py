@@ -25,9 +25,9 @@ from tutorial_course.widgets.section_links import CHAPTER_TITLES, section_url
 WITH_RESPECT_TO = ("the input <i>x</i>", "an activation <i>A</i>", "the last layer <i>W</i>", "all parameters <i>θ</i>")
 OBJECTIVES = (
     "the logit of the predicted class <i>P</i>",
-    "the loss with respect to another class <i>Q</i>",
-    "the losses with respect to all classes",
-    "the loss with a confounding or uniform target",
+    "the loss for another class <i>Q</i>",
+    "the losses for all classes",
+    "the loss for a confounding target (all classes correct) or a uniform target",
     "the reconstruction error of the image",
 )
 CHAPTER_COLORS = {1: "#555555", 2: "#0072B2", 3: "#B34E00", 4: "#00775A"}
@@ -155,7 +155,8 @@ class MethodMap:
         legend = " · ".join(f"{number} {CHAPTER_TITLES[number]}" for number in CHAPTER_COLORS)
         caption = (
             "Rows: which objective is differentiated? Columns: with respect to which variables? Each entry names the "
-            f"quantity that is computed from the gradient, or its method. Each number is a chapter: {legend}."
+            "quantity that is computed from the gradient, or the method that uses it. Each number is a chapter: "
+            f"{legend}."
         )
         # The first chapter explains the axes themselves.
         return _figure(self._cell, caption, axis=" axis" if self.chapter == 1 else "")

@@ -50,8 +50,8 @@ var astray={};quiz.querySelectorAll("fieldset[data-topic]").forEach(function(fie
 if(field.querySelector("input[value=wrong]:checked"))astray[field.dataset.topic]=(astray[field.dataset.topic]||0)+1});
 var again=Object.keys(astray).sort(function(a,b){return astray[b]-astray[a]})
 .map(function(topic){return topic+" ("+astray[topic]+")"});
-score.textContent=chosen.length+" of COUNT answered, "+right.length+" right."+
-(again.length?" Worth another look: "+again.join(", ")+".":"")})})();
+score.textContent=chosen.length+" of COUNT answered, "+right.length+" correct."+
+(again.length?" Topics to review: "+again.join(", ")+".":"")})})();
 </script>"""
 
 
@@ -117,7 +117,7 @@ class Quiz:
         options = []
         for place, (option, feedback) in enumerate(question.options.items()):
             input_id, correct = f"{name}-{number}-{place}", place == question.correct
-            mark = "✓ Right." if correct else "✗ Not this one."
+            mark = "✓ Correct." if correct else "✗ Incorrect."
             options.append(
                 f'<div class="option" style="--place:{place}">'
                 f'<input type="radio" name="{name}-{number}" id="{input_id}" value="{"right" if correct else "wrong"}">'

@@ -152,7 +152,7 @@ def _load_file(name: str, split: str, *, data_dir: StrPath | None, **options: An
     else:
         description = f"{len(images):,} images of {name}/{split}, with class names of their own"
     if info.resize_note:
-        description += f"; {str(arrays.get('scaled', '')) or 'rescaled by a method that the file does not record'}"
+        description += f"; {str(arrays.get('scaled', '')) or 'the file does not state how they were resized'}"
     return from_arrays(images, labels, classes, description, path.name, **options)
 
 

@@ -48,7 +48,7 @@ def test_execution_stats_cpu_time_includes_child_processes():
 @pytest.mark.parametrize(
     ("text", "budget"),
     [
-        ("> **Time** 10 min to read · **budget** 75 s and 3 GB · **device** any", (75, 3)),
+        ("> **Time** 10 min to read · **budget for one run** 75 s and 3 GB · **device** any", (75, 3)),
         ("> **Budget** 60 seconds, 2 GB", (60, 2)),
         ("> **Time** 10 min to read, 1 min to run", None),
         ("a budget of 75 s and 3 GB", None),
@@ -84,7 +84,7 @@ def test_stats_node_text_lists_time_memory_and_machine():
         in execution_stats.stats_node(RUN)
     )
     assert "and a GPU (Some &amp; name)" in execution_stats.stats_node(RUN | {"gpu": "Some & name"})
-    assert "budget</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
+    assert "budget for one run</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
     assert "budget" not in execution_stats.stats_node(RUN, (60, 3)), "the chapter states its own budget"
     assert "2026. The elapsed time exceeds the budget, but" in execution_stats.stats_node(RUN, (59, 3))
     assert "2026. The processor time exceeds the budget." in execution_stats.stats_node(RUN, (49, 3))
@@ -148,7 +148,7 @@ def build(root_dir, text):
 
 
 def test_execution_stats_appear_on_page_and_survive_text_changes(root_dir):
-    page = build(root_dir, "> **Time** a minute · **budget** 20 s and 1 GB")
+    page = build(root_dir, "> **Time** a minute · **budget for one run** 20 s and 1 GB")
     (stats,) = page.select(".execution-stats")
     assert stats.parent.name == "div" and stats.parent.parent.name == "blockquote" and "Time" in stats.parent.text
     assert stats["data-allowed-gb"] == "1"

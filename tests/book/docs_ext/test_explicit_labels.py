@@ -6,7 +6,7 @@ from sphinx.util.docutils import docutils_namespace
 
 FIRST = """# First
 
-[later](#section-1-2), [other](second.md#section-2-1)
+[later](#section-1-2), [other](second.md#section-2-1), [third](second.md#third-part)
 
 <a id="section-1-2"></a>
 ## 1.2 Any wording
@@ -25,6 +25,9 @@ Text.
 ## 2.1 Another wording
 
 [back](index.md#section-1-2)
+
+(third-part)=
+## Part with a label of MyST
 """
 
 
@@ -51,7 +54,7 @@ def test_explicit_labels_are_targets_inside_and_between_pages(tmp_path):
         assert target.find_parent("section").find("h2") and not html[name].find("a", id=label)
     links = {link.text: link["href"] for page in html.values() for link in page.find_all("a", href=True)}
     assert links["later"] == "#section-1-2" and links["other"] == "second.html#section-2-1"
-    assert links["back"] == "index.html#section-1-2"
+    assert links["back"] == "index.html#section-1-2" and links["third"] == "second.html#third-part"
 
 
 @pytest.mark.parametrize(

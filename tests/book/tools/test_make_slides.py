@@ -172,7 +172,7 @@ def test_claim_poll_slide_shows_claims_and_hides_verdicts(decks):
     ]
     assert all(choice in poll.select_one(".choices").text for choice in claims[0].options)
     notes = poll.aside.extract().text
-    assert notes.count("The claims table says: ") == 6 and "The claims table says" not in poll.text
+    assert notes.count("Verdict in the claims table: ") == 6 and "Verdict in the claims table" not in poll.text
     assert "opening" in poll.find_previous_sibling("section")["class"]
 
 

@@ -200,7 +200,7 @@ def test_chapter_sheet_contains_every_question(name):
     assert all(f"**{n}.** " in sheet for n in range(1, 6)) and sheet.count("\na) ") == len(quiz) + bool(claims)
     correct = re.findall(r"^- \*\*(?:Poll )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
     assert correct == ["abcde"[question.correct] for question in (*quiz, *claims)]
-    assert all(claim.text in sheet for claim in claims) and "The claims table says" not in sheet
+    assert all(claim.text in sheet for claim in claims) and "Verdict in the claims table" not in sheet
 
 
 def test_notebook_outline_finds_claim_poll_of_chapter_5():

@@ -79,7 +79,7 @@ def test_backward_exercise_recognizes_one_transposed_gradient():
         dW1, db1, dW2, db2 = by_autograd(*case)
         return dW1.T, db1, dW2, db2
 
-    assert "wrong way round" in check(half, exercises.backward).hint
+    assert "the gradient is transposed" in check(half, exercises.backward).hint
 
 
 def test_backward_exercise_rejects_changed_requires_grad():

@@ -245,7 +245,7 @@ def test_randomization_score_exercise_requires_unchanged_model():
         verdict = check(solution, exercises.randomization_score)
         assert (
             verdict.problem == "`model.head.weight` was changed in place"
-            and "all numbers are right" in verdict.correct_so_far
+            and "all numbers are correct" in verdict.correct_so_far
         )
         assert "copy.deepcopy" in verdict.next_step and not verdict.passed
 
@@ -377,8 +377,8 @@ def test_introspective_features_exercise_rejects_attached_graph():
     graph = lambda p, h: ((p - 1)[:, :, None] * h[:, None]).flatten(1)
     verdict = check(graph, exercises.introspective_features)
     assert (
-        verdict.problem == "The features carry a graph"
-        and "all numbers are right" in verdict.correct_so_far
+        verdict.problem == "The features are still attached to the autograd graph"
+        and "all numbers are correct" in verdict.correct_so_far
         and not verdict.passed
     )
     assert check(lambda p, h: list(graph(p, h)), exercises.introspective_features).hint == verdict.hint

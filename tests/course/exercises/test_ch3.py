@@ -70,14 +70,14 @@ def test_auroc_exercise_accepts_slow_loop_with_advice(monkeypatch):
     verdict = check(by_two_loops, exercises.auroc)
     assert verdict.passed and verdict.hint.startswith("A double loop is correct but slow")
     assert exercises.auroc.success_message in verdict.correct_so_far and verdict.correct_so_far.endswith(verdict.hint)
-    assert repr(verdict).startswith("✓ auroc: right")
+    assert repr(verdict).startswith("✓ auroc: correct")
 
 
 def test_auroc_exercise_recognizes_swapped_arguments():
     exchanged = lambda normal, abnormal: metrics.auroc(abnormal, normal)
     for case in arguments(exercises.auroc):
         assert exchanged(*case) == pytest.approx(1 - metrics.auroc(*case))
-    assert "1 − answer" in check(exchanged, exercises.auroc).hint
+    assert "one minus the correct AUROC" in check(exchanged, exercises.auroc).hint
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_auroc_exercise_recognizes_swapped_arguments():
         (lambda n, a: np.mean(a.numpy()[:, None] > n.numpy()), "Ties are counted as 1, or as 0"),
         (lambda n, a: np.mean(a.numpy()[:, None] >= n.numpy()), "Ties are counted as 1, or as 0"),
         (lambda n, a: ((a > 0.5).float().mean() + (n <= 0.5).float().mean()) / 2, "accuracy at the threshold ½"),
-        (lambda n, a: by_ranks(n, a) - 1 / len(n), "do not begin at the same number"),
+        (lambda n, a: by_ranks(n, a) - 1 / len(n), "The ranks start at 0"),
     ],
 )
 def test_auroc_exercise_recognizes_mistake_variants(wrong, message):
@@ -241,7 +241,7 @@ def test_pgd_exercise_hint_reports_excessive_perturbation_size():
         reported == pytest.approx((grows(model, x, y, eps, step, steps)[0] - x).abs().max().item(), abs=5e-4)
         and reported > 2 * eps
     )
-    assert hint.startswith("Each step is projected around the previous image")
+    assert hint.startswith("Each step is projected onto the ε-ball around the previous image")
 
 
 def test_pgd_exercise_hint_reports_both_sizes_for_too_small_steps():
@@ -258,7 +258,7 @@ def test_pgd_exercise_rejects_attached_graph():
     verdict = check(keeps, exercises.pgd)
     assert (
         verdict.problem == "The graph of all steps is kept"
-        and "all numbers are right" in verdict.correct_so_far
+        and "all numbers are correct" in verdict.correct_so_far
         and not verdict.passed
     )
 
@@ -280,7 +280,7 @@ def test_pgd_exercise_recognizes_wrong_success_rate_alone():
     verdict = check(counts_all, exercises.pgd)
     assert (
         verdict.problem == "Images that were misclassified before the attack are counted"
-        and "`the images` right" in verdict.correct_so_far
+        and "correct in all cases: the images" in verdict.correct_so_far
     )
 
 
@@ -335,7 +335,10 @@ def test_leave_one_group_out_exercise_recognizes_shared_normal_images():
         return train, calibration | (family == 0), test
 
     verdict = check(shares, exercises.leave_one_group_out)
-    assert verdict.problem == "Some normal images are in two sets" and "`train`, `test` right" in verdict.correct_so_far
+    assert (
+        verdict.problem == "Some normal images are in two sets"
+        and "correct in all cases: `train`, `test`" in verdict.correct_so_far
+    )
 
 
 def test_leave_one_group_out_exercise_random_split_shares_images():

@@ -156,7 +156,7 @@ def test_bin_contrast_exercise_cases_cover_repeated_image_and_own_bin():
 
 def test_bin_contrast_exercise_hint_reports_cosine_of_scalar_score_maps():
     mistakes = exercises.bin_contrast.iter_known_mistakes()
-    scalar_score = next(wrong for hint, wrong in mistakes if hint.startswith("A squared distance"))
+    scalar_score = next(wrong for hint, wrong in mistakes if hint.startswith("The gradient of a squared distance"))
     hint = check(scalar_score, exercises.bin_contrast).hint
     yours, right = (float(v) for v in re.findall(r"(-?\d\.\d\d)", hint))
     assert yours == 1 and right < 0.99

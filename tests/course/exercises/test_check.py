@@ -45,19 +45,19 @@ def test_check_reports_correct_solution():
     assert verdict.passed and verdict.hint is None
     assert (
         repr(verdict)
-        == "✓ halves: right\n  3 of 3 cases agree with the reference, and the arguments are unchanged. Well cut."
+        == "✓ halves: correct\n  3 of 3 cases agree with the reference, and the arguments are unchanged. Well cut."
     )
-    assert verdict._repr_markdown_().startswith("**✓ halves: right**\n\n3 of 3")
+    assert verdict._repr_markdown_().startswith("**✓ halves: correct**\n\n3 of 3")
 
 
 def test_check_reports_wrong_solution_in_three_lines():
     verdict = check(lambda x, k: (x * k, x.sum()), EXERCISE)
     assert not verdict.passed and verdict.hint == "You multiplied. Look at large k."
     assert repr(verdict).splitlines() == [
-        "✗ halves: not yet",
-        "  Right so far: It runs on all 3 cases; every shape is right; `total` right everywhere.",
-        "  Off: You multiplied.",
-        "  Next: Look at large k.",
+        "✗ halves: not correct yet",
+        "  Correct so far: It runs on all 3 cases; every shape is correct; correct in all cases: `total`.",
+        "  Problem: You multiplied.",
+        "  Next step: Look at large k.",
     ]
     assert verdict._repr_markdown_().count("\n- *") == 3
 
@@ -137,11 +137,11 @@ INVALID_SOLUTIONS = {
     "odd object": (lambda x, k: Odd(), "type Odd"),
     "odd inside": (lambda x, k: (x, Odd()), "a tuple of Tensor, Odd"),
     "none inside": (lambda x, k: (x / k, None), "a tuple of Tensor, NoneType"),
-    "empty": (lambda x, k: (), "2 results are expected, part, total, but 0 came back"),
-    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but 3 came back"),
+    "empty": (lambda x, k: (), "2 results are expected, part, total, but 0 were returned"),
+    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but 3 were returned"),
     "shape": (
         lambda x, k: (x[None] / k, x.sum()),
-        "`part` is not the expected one: The values for attribute 'shape' do not match",
+        "`part` differs from the expected result: The values for attribute 'shape' do not match",
     ),
     "no single number": (lambda x, k: (x / k, x), "torch.Size([3]) != torch.Size([])"),
     "NaN": (lambda x, k: (x / k * float("nan"), x.sum()), "Greatest absolute difference: nan at index (0,)"),
@@ -185,8 +185,8 @@ def test_check_propagates_keyboard_interrupt():
 @pytest.mark.parametrize("stub", [lambda x, k: None, lambda x, k: ...])
 def test_check_reports_stub_as_not_started(stub):
     verdict = check(stub, EXERCISE)
-    assert not verdict.passed and verdict.not_started and verdict.problem == "nothing comes back yet"
-    assert repr(verdict).startswith("✎ halves: still to be written") and "✗" not in repr(verdict)
+    assert not verdict.passed and verdict.not_started and verdict.problem == "the function returns nothing yet"
+    assert repr(verdict).startswith("✎ halves: not started") and "✗" not in repr(verdict)
 
 
 def test_check_reports_missing_result_in_some_cases():
@@ -194,7 +194,7 @@ def test_check_reports_missing_result_in_some_cases():
     assert (
         not verdict.not_started
         and verdict.correct_so_far == "it runs on 2 of 3 cases"
-        and verdict.problem == "nothing comes back"
+        and verdict.problem == "the function returns nothing"
     )
 
 
@@ -305,7 +305,7 @@ def changes_input(model, x):
 def test_check_rejects_side_effects(mine, off):
     verdict = check(mine, MODEL_EXERCISE)
     assert not verdict.passed and verdict.problem.startswith(off), verdict
-    assert verdict.correct_so_far == "all numbers are right, in 1 of 1 cases"
+    assert verdict.correct_so_far == "all numbers are correct, in 1 of 1 cases"
 
 
 def test_check_accepts_solution_without_side_effects():
@@ -401,7 +401,7 @@ def test_check_applies_side_effect_checks_after_numbers_agree():
     silent = check(make_solution(2, ""), exercise)
     assert not silent.passed and silent.hint == "No warning comes. Look below zero."
     assert (silent.correct_so_far, silent.problem, silent.next_step) == (
-        "all numbers are right, in 2 of 2 cases",
+        "all numbers are correct, in 2 of 2 cases",
         "No warning comes",
         "Look below zero.",
     )

@@ -72,10 +72,12 @@ def test_final_quiz_fact_answers_match_computed_numbers():
     correct_options = [list(question.options.values())[question.correct] for question in page.questions]
     assert len(correct_options) == len(final_quiz.FACT_QUESTIONS) and "{" not in "".join(correct_options)
     first, second = map(
-        int, re.search(r"(\d+)% of its mass .*, whereas the other map has (\d+)%", correct_options[2]).groups()
+        int, re.search(r"total positive value, (\d+)% .*, compared with (\d+)%", correct_options[2]).groups()
     )
     assert first > second
-    border, times = re.search(r"here ([\d.]+)\. After \d+ steps it is (\d+) times", correct_options[5]).groups()
+    border, times = re.search(
+        r"here ([\d.]+)\. After \d+ steps, the steep coordinate is (\d+) times", correct_options[5]
+    ).groups()
     assert float(border) == 0.5 and abs(float(times) / abs(1 - 0.6 * 4) ** 20 - 1) < 0.01
 
 

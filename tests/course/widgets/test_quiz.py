@@ -29,7 +29,7 @@ def test_quiz_renders_labeled_radio_buttons_with_feedback():
         for radio, (option, feedback) in zip(radios, question.options.items()):
             assert field.find("label", attrs={"for": radio["id"]}).text == option
             text = radio.find_parent(class_="option").find(class_="feedback").text
-            assert text == ("✓ Right. " if radio["value"] == "right" else "✗ Not this one. ") + feedback
+            assert text == ("✓ Correct. " if radio["value"] == "right" else "✗ Incorrect. ") + feedback
     ids = [tag["id"] for tag in page.find_all(id=True)]
     assert len(ids) == len(set(ids))
     assert len({radio["name"] for radio in page.find_all("input")}) == len(QUIZ)
@@ -129,13 +129,13 @@ def test_quiz_can_be_answered_by_keyboard(open_quiz):
                 break
             page.keyboard.press("ArrowDown")
     assert page.locator(".feedback:visible").all_inner_texts() == [
-        "✓ Right. " + list(q.options.values())[q.correct] for q in QUIZ[:2]
+        "✓ Correct. " + list(q.options.values())[q.correct] for q in QUIZ[:2]
     ]
-    assert page.locator(".score").inner_text() == "2 of 5 answered, 2 right."
+    assert page.locator(".score").inner_text() == "2 of 5 answered, 2 correct."
     page.keyboard.press("ArrowDown")
     assert (
         page.locator(".feedback:visible").count() == 2
-        and page.locator(".score").inner_text() == "2 of 5 answered, 1 right."
+        and page.locator(".score").inner_text() == "2 of 5 answered, 1 correct."
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -149,18 +149,16 @@ def test_quiz_score_lists_missed_topics_by_frequency(new_tab):
     page.set_content(quiz(questions)._repr_html_())
     for i, choice in enumerate(["wrong", "wrong", "wrong", "wrong", "right"]):
         page.locator("fieldset").nth(i).get_by_label(choice).check()
-    assert page.locator(".score").inner_text() == "5 of 5 answered, 1 right. Worth another look: second (2), first (1)."
+    assert page.locator(".score").inner_text() == "5 of 5 answered, 1 correct. Topics to review: second (2), first (1)."
     for i in range(4):
         page.locator("fieldset").nth(i).get_by_label("right").check()
-    assert page.locator(".score").inner_text() == "5 of 5 answered, 5 right."
+    assert page.locator(".score").inner_text() == "5 of 5 answered, 5 correct."
 
 
 def test_quiz_shows_feedback_without_javascript(open_quiz):
     page = open_quiz(java_script_enabled=False)
     page.get_by_label("is meaningless.").check()
-    assert page.locator(".feedback:visible").all_inner_texts() == [
-        "✗ Not this one. " + QUIZ[1].options["is meaningless."]
-    ]
+    assert page.locator(".feedback:visible").all_inner_texts() == ["✗ Incorrect. " + QUIZ[1].options["is meaningless."]]
     assert page.locator("fieldset").nth(1).locator("label").all_inner_texts() == list(QUIZ[1].options)
 
 

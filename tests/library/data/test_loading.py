@@ -137,7 +137,7 @@ def test_load_uses_and_counts_class_names_stored_in_the_file(data):
     write_npz(data / "dtd-test.npz", classes=np.array(registry.DTD_CLASSES[:10]))
     assert load("dtd").classes == registry.DTD_CLASSES[:10]
     assert load("dtd").description == (
-        "6 images of dtd/test, 10 of 47 classes; rescaled by a method that the file does not record"
+        "6 images of dtd/test, 10 of 47 classes; the file does not state how they were resized"
     )
     write_npz(data / "dtd-test.npz", scaled=np.array("central square"))
     assert load("dtd").description == "6 of 1,880 images of dtd/test; central square"

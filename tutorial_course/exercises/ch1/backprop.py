@@ -102,8 +102,8 @@ backward = Exercise(
         "does not change the loss: which value must its gradient have?": _mistake(mask=lambda s, g: g),
         "The mask is taken from the incoming gradient. Which units were active in the forward pass depends on the sign "
         "of s, not on that of the gradient.": _mistake(mask=lambda s, g: g * (g > 0)),
-        "The outer product is the wrong way round. Compare the shapes of W and of its gradient; with equal sizes the "
-        "error would not be visible.": _mistake_transposed,
+        "The factors of the outer product are exchanged, so the gradient is transposed. Compare the shapes of W and of "
+        "its gradient: which of the two factors has to come first?": _mistake_transposed,
         "The gradients are summed over the mini-batch instead of averaged. The loss is a mean, so its gradient must "
         "not grow with the number of images: by which number do you divide?": _mistake(
             errors=lambda z, e: z.softmax(1) - e

@@ -84,23 +84,23 @@ hessian_vector_product = Exercise(
     reference=reference_hvp,
     cases=(_make_case(2, 3), _make_case(3, 2), _make_case(5, 4)),
     known_mistakes={
-        "That is the gradient, not a product with the Hessian. The vector v does not influence your result: at which "
-        "point should it enter?": lambda loss, theta, v: _gradient(loss, theta),
-        "That is g (gᵀv), the product with the outer product of the gradient. At a minimum g is zero but the Hessian "
-        "is not: which quantity has to be differentiated a second time?": _mistake_gradient_outer_product,
-        "That is the product with the diagonal of the Hessian. Its other entries also contribute, so differentiate the "
+        "Your function returns the gradient, not a product with the Hessian. The vector v does not influence your "
+        "result: at which point should it enter?": lambda loss, theta, v: _gradient(loss, theta),
+        "Your function returns g (gᵀv), where the outer product of the gradient g replaces the Hessian. At a minimum, "
+        "g is zero but the Hessian is not: which quantity has to be differentiated a second time?": (
+            _mistake_gradient_outer_product
+        ),
+        "Your function uses only the diagonal of the Hessian. Its other entries also contribute, so differentiate the "
         "single number gᵀv.": _mistake_diagonal,
         "The entries of g are added and differentiated, and the result is multiplied by v afterwards. Each entry of g "
         "needs its own weight before the sum: which product of g and v is a number?": _mistake_row_sums,
-        "That is the number vᵀHv. The exercise asks for the vector Hv, which has one entry per parameter.": (
-            _mistake_quadratic_form
-        ),
+        "Your function returns the number vᵀHv. The exercise asks for the vector Hv, which has one entry per "
+        "parameter.": (_mistake_quadratic_form),
     },
     fallback_hint="compare with (g(θ + εv) − g(θ − εv)) / 2ε for a small ε, which is a numerical approximation of Hv",
     success_message="Two backward passes give Hv, and the matrix H is never stored.",
     side_effect_checks={
-        "The numbers are correct, but the result still has a graph. Create the graph for the first derivative only.": (
-            lambda record: record.has_graph()
-        )
+        "The numbers are correct, but the result is still attached to the autograd graph. Create the graph for the "
+        "first derivative only.": (lambda record: record.has_graph())
     },
 )

@@ -53,16 +53,20 @@ largest_step = Exercise(
         _make_case(0.4, 1.5, 2.5),
     ),
     known_mistakes={
-        "That is 1/λmax, well below the stability limit. Along the steepest direction each step multiplies θ by 1 − "
-        "αλ: how negative may this factor be?": _mistake_from_curvature(lambda curvatures: 1 / curvatures.max()),
-        "That is 2/λmin, the stability limit of the flattest direction. Take this step along the steepest direction, "
-        "and watch the loss.": _mistake_from_curvature(lambda curvatures: 2 / curvatures.min()),
-        "The curvatures are added up, as the trace does. A step acts along each eigenvector separately: along which of "
-        "them does it diverge first?": lambda H: 2 / H.trace(),
-        "The largest entry of H is taken for its largest curvature. Rotate the surface by 45 degrees: the entries "
-        "change, the curvatures do not.": lambda H: 2 / H.abs().max(),
-        "That is 2/(λmin + λmax), the fixed step size that converges fastest. This exercise asks a different question: "
-        "at which step size does the loss stop decreasing?": _mistake_from_curvature(
+        "Your function returns 1/λmax, well below the stability limit. Along the steepest direction each step "
+        "multiplies θ by 1 − αλ: how negative may this factor be?": _mistake_from_curvature(
+            lambda curvatures: 1 / curvatures.max()
+        ),
+        "Your function returns 2/λmin, the stability limit of the flattest direction. Take this step along the "
+        "steepest direction, and watch the loss.": _mistake_from_curvature(lambda curvatures: 2 / curvatures.min()),
+        "The curvatures are added up, which gives the trace. A step acts along each eigenvector separately: along "
+        "which of them does it diverge first?": lambda H: 2 / H.trace(),
+        "The largest entry of H is used instead of its largest eigenvalue, which is the largest curvature. If you "
+        "rotate the surface by 45 degrees, the entries change, but do the curvatures change?": lambda H: (
+            2 / H.abs().max()
+        ),
+        "Your function returns 2/(λmin + λmax), the fixed step size that converges fastest. This exercise asks a "
+        "different question: at which step size does the loss stop decreasing?": _mistake_from_curvature(
             lambda curvatures: 2 / (curvatures.min() + curvatures.max())
         ),
     },

@@ -159,8 +159,8 @@ linearization_radius = Exercise(
             _mistake(unit=(True, False)),
             _mistake(unit=(False, True)),
         ),
-        "That is the last distance at which the approximation fails, not the first. It may become accurate again "
-        "further out; the radius ends where it fails for the first time.": (
+        "Your function returns the last distance at which the approximation fails, not the first. It may become "
+        "accurate again further out: where does it fail for the first time?": (
             _mistake(select=_mistake_last_crossing),
             _mistake(select=lambda distances, fails: distances[fails][-1]),
             _mistake(select=lambda distances, fails: _select_or_inf(distances, ~fails, -1)),

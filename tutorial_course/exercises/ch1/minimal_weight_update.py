@@ -99,8 +99,8 @@ minimal_weight_update = Exercise(
         ),
         "The factor ½ is missing, so z_Q becomes larger than z_P. Both rows change by the whole margin: by how much "
         "should each change?": _mistake(**_ONE_ROW_ONLY),
-        "You changed the features of the image, not the network. That is the other way to make the logits equal; here "
-        "h stays, and W and b change.": (
+        "You changed the features of the image, not the network. This is the other way to make the logits equal. Here, "
+        "h is fixed: how do W and b have to change?": (
             _mistake_feature_shift,
             lambda *arguments: (_mistake_feature_shift(*arguments), 0.0),
             lambda *arguments: (_mistake_feature_shift(*arguments), torch.zeros_like(arguments[1])),

@@ -19,7 +19,7 @@ QUIZ = (
             ),
             "In early training they lower the accuracy, in later training they cause forgetting, and the next novel "
             "class is always missing.": (
-                "Correct. Therefore, this course handles novel data at inference, without changing the network."
+                "Therefore, this course handles novel data at inference, without changing the network."
             ),
         },
         correct=3,

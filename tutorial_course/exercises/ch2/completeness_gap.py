@@ -79,12 +79,12 @@ completeness_gap = Exercise(
     ),
     measure=lambda gap: gap.abs().max().item(),
     known_mistakes={
-        "The gradients are computed at the start of each step, and not at its middle. The largest gap of the first "
+        "The gradients are computed at the start of each step, and not at its midpoint. The largest gap of the first "
         "case is {yours:.2f} and should be {right:.2f}: what is added to the index of the step?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=0.0)
         ),
-        "The gradients are computed at the end of each step, and not at its middle. Which number do you have to add to "
-        "the index of the step instead of 1?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=1.0),
+        "The gradients are computed at the end of each step, and not at its midpoint. Which number do you have to add "
+        "to the index of the step instead of 1?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, shift=1.0),
         "The factor x − x' is missing. The mean gradient states how much f changes if an input changes by 1. By how "
         "much does each input change along the path?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, factor=lambda x, b: torch.ones_like(x))
@@ -97,7 +97,8 @@ completeness_gap = Exercise(
         "statement about the signed sum. Where is the absolute value taken?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, total=lambda a: a.abs().sum(1))
         ),
-        "The sum runs over the inputs of all rows. There is one gap for each row. Over which dimension do you add?": (
+        "The sum runs over the inputs of all rows, so the rows are added up. There is one gap for each row. Over which "
+        "dimension do you add?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, total=lambda a: a.sum().expand(len(a)))
         ),
     },

@@ -93,8 +93,8 @@ contrast_weights = Exercise(
             _mistake(lambda p, e: p.log() - e),
             _mistake(lambda p, e: p.softmax(0) - e),
         ),
-        "That is e_P − e_Q, the gradient of the difference of two logits. It agrees with p − e_Q only if p_P is nearly "
-        "1; here it is off by {yours:.0%} of the correct norm. Which classes are missing?": _mistake(
+        "You use e_P − e_Q, the gradient of the difference of two logits. It agrees with p − e_Q only if p_P is nearly "
+        "1. Here, the error is {yours:.0%} of the correct norm: which classes are missing?": _mistake(
             lambda p, e: _one_hot(p, p.argmax()) - e
         ),
     },

@@ -61,11 +61,11 @@ introspective_features = Exercise(
     reference=reference_features,
     cases=(_make_case(3, 2, 4), _make_case(4, 5, 3), _make_case(5, 3, 6), _make_case(2, 6, 5)),
     known_mistakes={
-        "The blocks of the classes are mixed. Exchange two classes: whole blocks of d numbers should change places, "
-        "and nothing inside them. Which axis does `flatten` vary fastest?": lambda p, h: (
+        "The entries of the feature vector are not grouped by class. If two classes are exchanged, whole blocks of d "
+        "numbers should change places. Along which axis does `flatten` move first?": lambda p, h: (
             h[:, :, None] * (p - 1)[:, None]
         ).flatten(1),
-        "The rows of p − e_Q are added up over the classes. Each Q keeps only its own row; what is the sum of all "
+        "The rows of the gradient are added up over the classes. Each Q keeps only its own row: what is the sum of all "
         "entries of p − e_Q?": (
             lambda p, h: torch.zeros_like(reference_features(p, h)),
             lambda p, h: torch.zeros_like(h),
@@ -76,8 +76,8 @@ introspective_features = Exercise(
         "other images: which mean and which standard deviation do you use for a single image?": _STANDARDIZED_FEATURES,
     },
     side_effect_checks={
-        "The features carry a graph. Training the introspective classifier on them would change the base classifier "
-        "too: which method detaches them?": CallRecord.has_graph,
+        "The features are still attached to the autograd graph. Training the introspective classifier on them would "
+        "change the base classifier too: which method detaches them?": CallRecord.has_graph,
     },
     fallback_hint="write out the smallest case by hand: the first d numbers of a row belong to the first class",
     success_message=(

@@ -43,7 +43,8 @@ QUIZ = (
         correct=1,
     ),
     Question(
-        "A map with sharp outlines stays the same in every random draw of the last layer. It follows that …",
+        "A map with sharp outlines stays the same for every random re-initialization of the last layer. It follows "
+        "that …",
         {
             "the map is robust, which is a desirable property.": (
                 "A map that explains a prediction must change if the weights that lead to the prediction change."
@@ -51,9 +52,9 @@ QUIZ = (
             "the last layer does not matter for the prediction.": (
                 "With a random last layer the accuracy falls to about chance, so the layer does matter."
             ),
-            "we need the signed mean of r over more draws.": (
-                "The signed mean is zero for every map that is negated together with the last layer, so it carries no "
-                "further information. The mean of |r| is the statistic to use (section 2.5)."
+            "we need the mean signed correlation r of the maps over more re-initializations.": (
+                "The signed mean is zero for every map that is negated together with the last layer, and it shows "
+                "nothing else. The mean of |r| is the statistic to use (section 2.5)."
             ),
             "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
                 "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "
@@ -63,8 +64,9 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "The contrast of the input gradient locates the differing pixels better than the input gradient itself. The "
-        "smoothed edges near the middle of the image, a map without a network, locate them better still. What follows?",
+        "The contrastive input gradient, for Q instead of P alone, locates the pixels that differ between two signs "
+        "better than the input gradient. The smoothed edges near the middle of the image, a map that does not use the "
+        "network, locate these pixels even better. What follows?",
         {
             "The contrast does not depend on the class Q.": (
                 "With a random class instead of Q the gain disappears, so the map does depend on Q (section 2.3)."
@@ -73,7 +75,8 @@ QUIZ = (
                 "The edges do not use the network, so they cannot explain its prediction (section 2.3)."
             ),
             "A high precision alone is no evidence that a map explains the prediction.": (
-                "The edges show this. Compare the same method with Q and with a random class instead (section 2.3)."
+                "The edges show this. Instead, compare the map for Q with the map of the same method for a random "
+                "class (section 2.3)."
             ),
             "The precision must be measured on more images.": (
                 "More images make the intervals narrower, but the edges would still score well, because the differing "
@@ -83,8 +86,9 @@ QUIZ = (
         correct=2,
     ),
     Question(
-        "Suppose that the introspective classifier is 3 percentage points more accurate under corruption than the base "
-        "classifier. Before you attribute this gain to the gradient, you need …",
+        "An introspective classifier adds a second stage, trained on gradients, to a base classifier. Suppose that it "
+        "is 3 percentage points more accurate under corruption than the base classifier. Before you attribute this "
+        "gain to the gradient, you need …",
         {
             "the same second stage, trained in the same way, on features without gradients.": (
                 "A gain that this control also achieves cannot be attributed to the gradient (section 2.7)."

@@ -195,8 +195,8 @@ randomization_score = Exercise(
         _variant(compare=_preprocessed(torch.abs, _absolute_srcc)),
     ),
     known_mistakes={
-        "Both maps come from one network, and the original was changed in place. `other = model` is a second name, not "
-        "a second network: what makes a copy?": _variant(copy_model=lambda model: model),
+        "Both maps come from the same network, because the original was changed in place. `other = model` is a second "
+        "name, not a second network: what makes a copy?": _variant(copy_model=lambda model: model),
         "The target is recomputed by the re-initialized network, so maps for different classes are compared. Use one "
         "class before and after: which network predicts it?": _variant(same_target=False),
         "The normalized maps are compared, not the order of the raw values. Normalizing and clipping are useful for "
@@ -207,14 +207,15 @@ randomization_score = Exercise(
             _variant(compare=_preprocessed(torch.relu, plcc)),
         ),
         "Positive and negative correlations are averaged, so they cancel. Edges that are multiplied by +1 or −1 have a "
-        "signed mean near 0, although the edges stay the same: take |r| first.": _variant(compare=srcc),
+        "signed mean near 0, although the edges stay the same: what has to be done with r before it is "
+        "averaged?": _variant(compare=srcc),
         "Your function uses only one draw. A single random layer may resemble the trained one by chance: how different "
         "are the scores of two draws?": (
             _variant(select=lambda scores: scores[:1]),
             _variant(select=lambda scores: scores[-1:]),
         ),
-        "The null contains pairs of an image with itself, whose correlation is 1. Use only pairs of two different "
-        "images: for how many of the N² pairs is i ≠ j?": _variant(with_itself=True),
+        "The null distribution contains pairs of an image with itself, whose correlation is 1. Use only pairs of two "
+        "different images: for how many of the N² pairs is i ≠ j?": _variant(with_itself=True),
     },
     fallback_hint=(
         "print |r| of every draw for a method that ignores the network, such as an edge map: it should be 1"

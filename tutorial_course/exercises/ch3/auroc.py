@@ -82,8 +82,8 @@ auroc = Exercise(
         _make_case(500, 400, shift=0.4, step=0.1),
     ),
     known_mistakes={
-        "Normal and abnormal are exchanged, and the result is 1 − answer. A higher score means more abnormal: which "
-        "score of a pair should be the higher one?": lambda normal, abnormal: _parametrized_auroc(
+        "Normal and abnormal images are exchanged, so the result is one minus the correct AUROC. A higher score means "
+        "more abnormal: which score of a pair should be the higher one?": lambda normal, abnormal: _parametrized_auroc(
             abnormal, normal, 0.5
         ),
         "Ties are counted as 1, or as 0. Give every image the same score: should the AUROC be that of the best "
@@ -95,15 +95,18 @@ auroc = Exercise(
         "now? The AUROC needs no threshold, only the order within pairs.": [
             _mistake_accuracy(above, balanced) for above in (torch.gt, torch.ge) for balanced in (False, True)
         ],
-        "The ranks and the formula do not begin at the same number. If you subtract M (M + 1) / 2, the lowest rank "
-        "must be 1: which rank does your sort give it?": (_mistake_rank_sum(0, 1), _mistake_rank_sum(1, -1)),
+        "The ranks start at 0, but the formula assumes that they start at 1, or the reverse. If you subtract "
+        "M (M + 1) / 2, the lowest rank must be 1: which number is your lowest rank?": (
+            _mistake_rank_sum(0, 1),
+            _mistake_rank_sum(1, -1),
+        ),
     },
     fallback_hint=(
         "write the table of pairs for the first case, two rows and three columns, and put 1, ½ or 0 into each cell"
     ),
     success_message="The AUROC assumes nothing about the scores: no threshold and no scale, only their order.",
     advice_checks={
-        "A double loop is correct but slow. With 10,000 images of each kind it takes minutes: what does "
-        "`abnormal[:, None] - normal` hold?": _is_slow
+        "A double loop is correct but slow. With 10,000 images of each kind, it takes minutes: what does "
+        "`abnormal[:, None] - normal` contain?": _is_slow
     },
 )

@@ -61,8 +61,8 @@ conformal_threshold = Exercise(
             lambda score: -reference_threshold(-score),
             lambda score: score.quantile(1 - ACCEPTED),
         ),
-        "Mean and standard deviation assume scores with a normal distribution. Only the order of the scores is needed: "
-        "which of the sorted scores accepts 95%?": (
+        "A threshold from the mean and the standard deviation assumes normally distributed scores. Only the order of "
+        "the scores is needed: which of the sorted scores accepts 95%?": (
             lambda score: score.mean() + 2 * score.std(),
             lambda score: score.mean() + 1.645 * score.std(),
         ),

@@ -67,7 +67,7 @@ confounding_gradient_norm = Exercise(
         _make_case(2, 10, 3, confidence=4.0),
     ),
     known_mistakes={
-        "A softmax is used instead of a sigmoid. That is another method, whose norm may be smaller for abnormal "
+        "A softmax is used instead of a sigmoid. This is another method, whose norm may be smaller for abnormal "
         "images: which of the two treats every class separately?": (
             _mistake_delta(lambda z: z.softmax(1) - 1 / z.shape[1]),
             _mistake_delta(lambda z: (z.softmax(1) - 1) / z.shape[1]),

@@ -100,8 +100,8 @@ leave_one_group_out = Exercise(
             _mistake(side_of=lambda group, image: torch.arange(len(image)) % 3),
             _mistake(side_of=lambda group, image: 3 * torch.arange(len(image)) // len(image)),
         ),
-        "The group that is left out is in the training set. That measures the performance on a known type of anomaly: "
-        "which copies have to be removed from the training set?": _mistake(
+        "The group that is left out is in the training set. The test then measures the performance on a known type of "
+        "anomaly: which copies have to be removed from the training set?": _mistake(
             trained=lambda group, left_out: torch.ones_like(group, dtype=torch.bool)
         ),
         "The calibration set contains abnormal samples. The threshold must accept 95% of the normal images: on "

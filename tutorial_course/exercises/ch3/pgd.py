@@ -138,8 +138,8 @@ pgd = Exercise(
     ),
     measure=_largest_change,
     known_mistakes={
-        "Each step is projected around the previous image, so the change grows with every step. Your largest change is "
-        "{yours:.3f}: from which image is eps measured?": _mistake(
+        "Each step is projected onto the ε-ball around the previous image, so the change grows with every step. Your "
+        "largest change is {yours:.3f}: from which image is eps measured?": _mistake(
             project=lambda next_, current, x, eps: (current + (next_ - current).clamp(-eps, eps)).clamp(0, 1)
         ),
         "The images are only clipped to [0, 1]. Your largest change is {yours:.3f}: which line uses eps?": _mistake(

@@ -141,17 +141,16 @@ local_mismatch = Exercise(
         ),
         "All labels have the same weight. Their average is the uniform label, and p is not used: does your map change "
         "if you change p?": _mistake(_loss_over_all_labels),
-        "The target p is still part of the graph. Its own gradient also reaches the activation, so you differentiate "
-        "the target as well: detach p": _mistake_target_not_detached,
+        "The target p is still part of the graph. Its gradient also reaches the activation, so you differentiate "
+        "the target as well: which method makes p a constant?": _mistake_target_not_detached,
         "The softmax is taken over the positions. The probabilities of the classes should add up to one at every "
         "position: along which axis do yours add up to one?": _mistake(_loss_summed_over_positions),
         "The channels are added before the absolute value is taken. Positive and negative contributions cancel: where "
         "does `abs` belong?": (_mistake_signed_sum, _mistake_abs_after_sum),
     },
     side_effect_checks={
-        "The returned maps still have a graph. It keeps every activation in memory: detach what you return": (
-            CallRecord.has_graph
-        )
+        "The returned maps are still attached to the autograd graph. It keeps every activation in memory: detach what "
+        "you return": (CallRecord.has_graph)
     },
     fallback_hint="take one position, write down its few logits, compute their softmax, and compare it with p",
     success_message="The loss is large at the positions whose own prediction differs from that of the image.",

@@ -32,7 +32,7 @@ QUIZ = (
             ),
             "of the ReLU.": "The maps are equal without a ReLU, too (section 4.4).",
             "0.8 and 1.0 are close.": "For Q = 0.61 the normalized map is the same (section 4.4).",
-            "both are the same gradient times a number.": (
+            "both are the same gradient multiplied by a number.": (
                 "By the chain rule, Q appears only in the factor 2 (f − Q) in front of ∂f/∂A, and the normalization "
                 "removes this factor (section 4.4)."
             ),

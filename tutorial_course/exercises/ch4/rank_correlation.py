@@ -83,8 +83,8 @@ rank_correlation = Exercise(
         _make_case(30, 0.4, -1.2, higher_is_worse=False),
     ),
     known_mistakes={
-        "`argsort` was called once. It returns which value is at each rank, not the rank of each value: what does "
-        "`tensor([30., 10., 20.]).argsort()` give, and what are the ranks?": _mistake_ranks(
+        "`argsort` was called only once, which gives the sorting order and not the ranks. What does "
+        "`tensor([30., 10., 20.]).argsort()` give, and what is the rank of each of these values?": _mistake_ranks(
             lambda v: v.argsort(stable=True)
         ),
         "Ties are broken by their order in the list. Images with the same score have the same rank, the mean of their "
