@@ -9,8 +9,8 @@ document.addEventListener("DOMContentLoaded", () => {
     box.classList.toggle("more-right", hidden > 1 && box.scrollLeft < hidden - 1);
   }
 
-  // Intervals such as "(0.90 to 0.92)" stay on one line where the table still fits the page.
-  const interval = /(\([^\s()]+ to [^\s()]+\))/;
+  // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line, unless a table would scroll only because of that.
+  const interval = /(\([^\s()]+ to [^\s()]+\)|[\d.]+ [±/] [\d.]+|\b\w+-\d+\b)/;
 
   function wrapIntervals(box) {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (text) => interval.test(text.data) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
@@ -21,8 +21,11 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   function keepIntervals(box) {
+    const scrolls = () => box.scrollWidth > box.clientWidth;
+    box.classList.remove("whole-intervals");
+    const scrollsAnyway = scrolls();
     box.classList.add("whole-intervals");
-    box.classList.toggle("whole-intervals", box.scrollWidth <= box.clientWidth);
+    if (!scrollsAnyway && scrolls()) box.classList.remove("whole-intervals");
   }
 
   const resized = new ResizeObserver((entries) => {
