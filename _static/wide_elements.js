@@ -10,7 +10,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line, unless a table would scroll only because of that.
-  const interval = /(\([^\s()]+ to [^\s()]+\)|[\d.]+ [±/] [\d.]+|\b\w+-\d+\b)/;
+  const interval = /(\([^\s()]+ to [^\s()]+\)|[\d.]+ (?:[±/]|to) [\d.]+|\b\w+-\d+\b)/;
 
   function wrapIntervals(box) {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (text) => interval.test(text.data) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
