@@ -22,6 +22,12 @@ def ancestors(node):
     return [] if node.parent is None else [node.parent, *ancestors(node.parent)]
 
 
+def is_in_html_link(text):
+    """Return whether a text follows the start tag of a link that is written as HTML."""
+    before = [node for node, following in zip(text.parent.children, text.parent.children[1:]) if following is text]
+    return any(isinstance(node, nodes.raw) and node.astext().startswith("<a ") for node in before)
+
+
 def linked(text, address_of):
     """Return a text as nodes, with each section number of a mention as a link if it has an address."""
     parts, end = [], 0
@@ -39,7 +45,7 @@ def link_mentions(app, doctree, docname):
         return
     places = section_places(app.env)
     for text in list(doctree.findall(nodes.Text)):
-        if not MENTION.search(text):
+        if not MENTION.search(text) or is_in_html_link(text):
             continue
         above = ancestors(text)
         own = {name for node in above if isinstance(node, nodes.section) for name in node["ids"]}

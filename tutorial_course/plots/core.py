@@ -235,7 +235,7 @@ def legend_above(figure: Figure, *, n_columns: int | None = None, fontsize: floa
     return figure.legend(
         handles.values(),
         handles.keys(),
-        loc="outside upper center",
+        loc="outside upper left",
         ncols=n_columns or len(handles),
         fontsize=fontsize,
     )
@@ -392,7 +392,7 @@ def image_grid(
 
 def _image_panels(n_rows: int, n_columns: int, width: float, height: float) -> tuple[Figure, np.ndarray]:
     """A figure with a grid of axes without ticks and frames, close to each other; the axes as (n_rows, n_columns)."""
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0, compress=True)
     figure = Figure(figsize=(width, height), layout=layout)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for axis in axes.flat:

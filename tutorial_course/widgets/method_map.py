@@ -60,11 +60,11 @@ rgba(128,128,128,.28);padding:.45em .5em;min-height:3.1em} .course-map
 .number{flex:none;width:1.5em;height:1.5em;border-radius:50%;margin-top:.08em;text-align:center;line-height:1.5;
  font-size:.8em;font-weight:700;color:#fff}
 .course-map .later{opacity:.7} .course-map .wrt{display:none} .course-map
-figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left} .cost-map
+figcaption{margin-top:.8em;font-size:.95em;color:inherit;text-align:left} .cost-map{font-size:.82em} .cost-map
 .grid{grid-template-columns:min-content min-content repeat(3,minmax(0,1fr))} .cost-map
 .cell:not(.empty){display:flex;flex-direction:column;gap:4px;border:0;padding:0} .cost-map
-.method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em .45em;flex:1} .cost-map
-.top{display:flex;gap:.35em;align-items:baseline} .cost-map
+.method{border-radius:7px;border:1px solid rgba(128,128,128,.3);padding:.35em;flex:1} .cost-map
+.top{display:flex;gap:.25em;align-items:baseline} .cost-map
 .verdict{flex:none;width:1em;text-align:center} .cost-map
 a{flex:1;min-width:0;color:inherit;text-decoration:underline;text-underline-offset:2px} .cost-map
 .cost{flex:none;border:1.5px solid currentColor;border-radius:.35em;padding:0 .35em;font-weight:700;font-size:.9em;

@@ -79,13 +79,15 @@ class Prediction:
             )
         else:
             attributes = 'type="number" step="any" inputmode="decimal" placeholder="a number"'
+            unit = escape(self.unit.strip())
+            before, after = "", f"<span>{unit}</span>"
             if self.between:
                 low, high, step = self.between
                 attributes = f'type="range" min="{low:g}" max="{high:g}" step="{step:g}" value="{low:g}"'
-            unit = escape(self.unit.strip())
+                # The ends of a slider; its position is shown below it.
+                before, after = (f"<span>{end:g}{escape(self.unit)}</span>".replace("-", "−") for end in (low, high))
             name = f'aria-label="Your prediction{unit and f", in {unit}"}"'
-            # The position of a slider is shown below it, with its unit.
-            control = f"<label><input {attributes} {name}> <span>{'' if self.between else unit}</span></label>"
+            control = f"<label>{before} <input {attributes} {name}> {after}</label>"
         data = f'data-key="{escape(self.key)}" data-unit="{escape(self.unit)}"'
         return (
             f'<form class="prediction" id="{self.anchor}" {data}>'

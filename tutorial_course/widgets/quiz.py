@@ -15,7 +15,7 @@ from tutorial_course.widgets.section_links import SECTION_TITLES, section_link
 
 # The style alone decides which feedback is visible. Where a notebook removes styles, all feedback is visible.
 _STYLE = """<style>
-.quiz{margin:1em 0;line-height:1.45;max-width:46em;color:inherit}
+.quiz{margin:1em 0;line-height:1.45;max-width:50em;color:inherit}
 .quiz fieldset{border:1px solid rgba(128,128,128,.45);border-radius:8px;margin:0 0 1.1em;padding:.7em 1em .8em;
  min-width:0;break-inside:avoid}
 .quiz legend{float:left;width:100%;margin:0 0 .4em;padding:0;

@@ -39,6 +39,12 @@ def test_mentions_become_links_to_known_sections(source, expected):
     assert links(source) == expected
 
 
+def test_mention_in_html_link_stays_plain():
+    role = ".. role:: html(raw)\n   :format: html\n\n"
+    source = role + ':html:`<a href="x">`\\ section 1.A\\ :html:`</a>`, section 1.A'
+    assert len(links(source)) == 1
+
+
 def test_titles_and_mentions_inside_the_section_stay_plain():
     source = "Section 1.1\n===========\n\nThis is section 1.1, not section 1.A.\n\nOther\n====="
     assert links(source, ids=["section-1-1"]) == [("1.A", "#section-1-a")]

@@ -130,7 +130,7 @@ def wrong_labels_figure(curves: Sequence[LabelCurve]) -> FigureWithAltText:
             Line2D([], [], color="#555555", linestyle=s, label=n)
             for s, n in (("-", "after the epoch"), ("--", "sum over epochs"))
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=8.5)
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=8.5)
     return with_alt_text(
         figure,
         f"Line plots of the AUROC with which {', '.join(scores)} find wrong labels, against the epoch, for "

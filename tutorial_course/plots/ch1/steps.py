@@ -146,8 +146,7 @@ def two_moons_figure(
         right.contour(x, y, before, levels=[0], colors="#777777", linestyles="--", linewidths=1)
         left.plot(*path.T, color="black", marker=".", markersize=4)
         left.set_title(f"the point moves by {(path[-1] - path[0]).norm():.2f}")
-        right.set_title(f"the weights change; {n_changed} of {len(points)} other predictions change")
-        right.title.set_fontsize(9)
+        right.set_title(f"{n_changed} of {len(points)} other predictions change")
     return with_alt_text(
         figure,
         "Two panels with two moon-shaped classes of points, a star, and the decision boundary. Left: the star moves "

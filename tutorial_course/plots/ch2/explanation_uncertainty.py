@@ -103,7 +103,7 @@ def voice_auroc_figure(rows: pd.DataFrame, scores: Sequence[str]) -> FigureWithA
         axis.set(yticks=range(len(settings)), yticklabels=labels, ylim=(len(settings) - 0.5, -0.5), xlim=(0.15, 1))
         axis.set_xlabel("AUROC (above 0.5: higher for wrong predictions)")
         axis.grid(axis="y", visible=False)
-        figure.legend(loc="outside upper center", ncols=2, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
     return with_alt_text(
         figure,
         "AUROC of five scores for wrong predictions with 95% intervals in six settings. The intervals of the "

@@ -150,4 +150,4 @@ def _label_heads(axis, names: Sequence[str]) -> None:
 def _training_legend(figure: Figure, axis, title: str) -> None:
     """Add the legend above the panels."""
     handles = axis.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=4, fontsize=9, title=title, title_fontsize=9)
+    figure.legend(*handles, loc="outside upper left", ncols=4, fontsize=9, title=title, title_fontsize=9)

@@ -66,7 +66,7 @@ def question_areas_figure(shares: Mapping[str, Mapping[str, Tensor]]) -> FigureW
         axis.tick_params(length=0)
         axis.grid(False)
         axis.spines[:].set_visible(False)
-        figure.legend(loc="outside upper center", ncols=2, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
     return with_alt_text(
         figure,
         "Two stacked bars of the area that the three questions highlight together. With one sign, most of it is "

@@ -38,7 +38,7 @@ def cascade_figure(
             axis.set(title=title, ylim=(-0.03, 1.03))
         first = figure.axes[0]
         first.set_ylabel("mean |r| with the original map")
-        legend_above(figure, n_columns=min(4, len(methods)), fontsize=8.5)
+        legend_above(figure, n_columns=min(3, len(methods)), fontsize=8.5)
     drops = "; ".join(
         f"{title}: " + ", ".join(f"{method} {values[1]:.2f}, then {values[-1]:.2f}" for method, values in panel.items())
         for title, panel in curves.items()

@@ -49,7 +49,7 @@ def novelty_figure(
             axis.set(yticks=[], xlabel=f"AUROC {aurocs[score]:.2f}")
             axis.xaxis.set_major_locator(MaxNLocator(2))
             axis.set_title(score.replace(", ", ",\n"), fontsize=9)
-        right.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9)
+        right.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=2, fontsize=9)
     listed = ", ".join(f"{score} {auroc:.2f}" for score, auroc in aurocs.items())
     return with_alt_text(
         figure,

@@ -157,7 +157,8 @@ def gradient_gain_figure(rows: Sequence[Mapping[str, Any]], alt_text: str) -> Fi
         for row in rows:
             which = data.index(row["data"])
             difference: Interval = row["difference"]
-            y = tasks.index(row["task"]) + 0.2 * (min(which, 2) - 1)
+            group = [other["data"] for other in rows if other["task"] == row["task"]]
+            y = tasks.index(row["task"]) + 0.2 * (group.index(row["data"]) - (len(group) - 1) / 2)
             marker, color = marks[which % len(marks)]
             axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.6)
             axis.plot(difference.value, y, marker, color=color, ms=6, mew=0, label=row["data"])

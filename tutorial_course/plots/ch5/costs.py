@@ -41,7 +41,7 @@ def cost_figure(table: pandas.DataFrame) -> FigureWithAltText:
             for method, row in costs.xs(network).iterrows():
                 if method in NAMES:
                     _draw_method(axis, str(method), row["backward"], row["times a forward pass"])
-            axis.set(xscale="log", yscale="log", xlim=(0.22, 3000), ylim=(0.6, 500), title=title)
+            axis.set(xscale="log", yscale="log", xlim=(0.22, 3000), ylim=(0.45, 500), title=title)
             axis.set_xlabel("backward passes per image")
             axis.set_xticks([NO_PASS, 1, 10, 100, 1000], ["none", "1", "10", "100", "1,000"])
             axis.set_yticks([1, 10, 100], ["1", "10", "100"])
