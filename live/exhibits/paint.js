@@ -79,7 +79,7 @@
       });
       this.cursor = el("span", { class: "live-cursor", hidden: "" });
       this.edge = el("svg:path");
-      const edges = el("svg:svg", { class: "live-outline", viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" }, this.edge);
+      const edges = el("svg:svg", { class: "live-outline live-edge", viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" }, this.edge);
       this.caption = this.figure("", this.canvasBox, edges, this.cursor);
       this.saliency = this.canvas("magnitude of the gradient of the logit of the prediction");
       this.figure("input gradient |∂z_P/∂x|: black where a small change of the image changes the logit of the prediction most", this.saliency);

@@ -216,7 +216,7 @@ def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     assert tab.evaluate(state) == "-k2319"
     assert host.locator(".live-cursor").is_visible() and "Row 23, column 19" in canvas.get_attribute("aria-description")
     host.get_by_role("button", name="Copy a link").click()
-    tab.wait_for_function("location.hash === '#live=paint&rate=0.001&done=-k2319'")
+    tab.wait_for_function("location.hash === '#live=paint&done=-k2319'")
     after = settled(tab, "paint")
     assert after != before and len(after) == 4
     canvas.scroll_into_view_if_needed()
@@ -241,6 +241,7 @@ def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     assert tab.evaluate(state) == "" and settled(tab, "paint") == before
     assert "The network predicts stop" in host.locator(".live-status").text_content()
     # Steps on the weights change the predictions of other images until the exhibit starts again.
+    host.get_by_label("learning rate").select_option("0.001")
     host.get_by_label("target class").select_option("no entry")
     for _ in range(3):
         host.get_by_role("button", name="One step on the weights").click()
