@@ -26,8 +26,8 @@
   // {objective: the question and its objective in words, the objective in Python}
   const QUESTIONS = {
     logit: ["Why P? (z_P)", "None"],
-    loss: ["contrast: loss for Q (−log p_Q)", "gradients.contrast_loss(Q)"],
-    difference: ["contrast: difference of logits (z_P − z_Q)", "gradients.logit_difference(Q)"],
+    loss: ["contrast: loss −log p_Q", "gradients.contrast_loss(Q)"],
+    difference: ["contrast: logits z_P − z_Q", "gradients.logit_difference(Q)"],
   };
 
   class Contrast extends Exhibit {
