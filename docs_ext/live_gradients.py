@@ -2,7 +2,8 @@
 
 A live exhibit is ``<div class="live" data-exhibit="hue">`` around a figure that Python has drawn. In a chapter it is
 ``<div class="live live-below" data-exhibit="hue">`` below a figure, around one sentence with a link to the playground,
-which is all that JupyterLab and Colab show. A page with an exhibit gets the style sheet and the small script
+which is all that JupyterLab and Colab show. An attribute ``data-state="sign=yield&amp;hue=60"`` stores the state in
+which it starts, written as in a link to a state. A page with an exhibit gets the style sheet and the small script
 ``live/loader.js``, which adds a button. Everything else is loaded when a reader presses it, as classic scripts, because
 a page that was opened from a folder may load nothing else. Without JavaScript the figure remains. In print and in the
 PDF, the figure remains without the button and without the sentence.
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from docutils import nodes
 
-EXHIBIT = re.compile(r'<div class="live(?: live-below)?" data-exhibit="[a-z]+">')
+EXHIBIT = re.compile(r'<div class="live(?: live-below)?" data-exhibit="[a-z]+"(?: data-state="[^"]+")?>')
 
 
 def find_exhibits(app, doctree):

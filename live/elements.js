@@ -13,12 +13,14 @@
     return element;
   }
 
+  const SUPERSCRIPTS = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((text, i) => [i, text])) };
+  const powerOfTen = (exponent) => `10${[...String(exponent)].map((character) => SUPERSCRIPTS[character]).join("")}`;
   // A number with three significant digits.
   function digits(v) {
     if (v === 0) return "0";
     const size = Math.abs(v),
-      text = size < 0.001 || size >= 1e5 ? v.toExponential(1).replace("e", " · 10^").replace("+", "") : String(Number(v.toPrecision(3)));
-    return text.replaceAll("-", "−");
+      [factor, exponent] = (size < 0.001 || size >= 1e5 ? v.toExponential(1) : String(Number(v.toPrecision(3)))).split("e");
+    return factor.replace("-", "−") + (exponent ? ` · ${powerOfTen(Number(exponent))}` : "");
   }
   const percent = (p) => (p > 0.9995 ? "more than 99.9%" : `${(100 * p).toFixed(1)}%`);
 
@@ -65,7 +67,8 @@
   }
 
   // A line chart. `points` are [x, y, whether the dot is hollow], `band` is [low, high]. Without a range `y`, the vertical axis is logarithmic.
-  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y, points, marker, band = [] }) {
+  // The line has a gap where the next point is farther away than `spacing`, because the points between them are not computed yet.
+  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y, points, marker, spacing, band = [] }) {
     const log = !y,
       [y0, y1, yTicks] = y ?? powersOfTen([...band, ...points.map(([, v]) => v)]);
     const W = 260,
@@ -84,12 +87,13 @@
     for (const v of yTicks)
       svg.append(
         el("svg:line", { class: "grid", x1: left, x2: W - right, y1: py(v), y2: py(v) }),
-        text(left - 5, py(v) + 4, String(v), "end"),
+        text(left - 5, py(v) + 4, log ? powerOfTen(Math.round(Math.log10(v))) : String(v), "end"),
       );
     for (const v of xTicks) svg.append(text(px(v), H - bottom + 15, String(v), "middle"));
     svg.append(text((left + W - right) / 2, H - 4, xLabel, "middle"));
     if (marker !== undefined) svg.append(el("svg:line", { class: "marker", x1: px(marker), x2: px(marker), y1: top, y2: H - bottom }));
-    svg.append(el("svg:polyline", { class: "line", points: points.map(([x, y]) => `${px(x)},${py(y)}`).join(" ") }));
+    const path = points.map(([x, y], i) => `${i && x - points[i - 1][0] <= spacing ? "L" : "M"}${px(x)} ${py(y)}`);
+    svg.append(el("svg:path", { class: "line", d: path.join("") }));
     for (const [x, y, hollow] of points)
       svg.append(el("svg:circle", { class: hollow ? "dot hollow" : "dot", cx: px(x), cy: py(y), r: x === marker ? 4 : 1.7 }));
   }
@@ -97,6 +101,7 @@
 
   Object.assign((globalThis.LiveExhibits ??= {}), {
     el,
+    powerOfTen,
     digits,
     percent,
     drawPixels,

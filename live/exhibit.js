@@ -7,8 +7,10 @@
 
   // ---- Fields of the state: each has a first value, reads a text from a link (undefined if it is not valid) and writes it. ----
 
-  const choice = (options, first = options[0], labels = {}) => ({
+  // `omitted` is the value of a link that does not contain the field, if it differs from the first value.
+  const choice = (options, first = options[0], labels = {}, omitted = first) => ({
     first,
+    omitted,
     options,
     labels,
     read: (text) => (options.includes(text) ? text : undefined),
@@ -16,6 +18,7 @@
   });
   const range = (min, max, step, first) => ({
     first,
+    omitted: first,
     min,
     max,
     step,
@@ -26,9 +29,9 @@
     write: String,
   });
 
-  // The state that a link stores, {} if it stores none for this exhibit, or null if it is not a state of this exhibit.
+  // The state that a link stores, undefined if it stores none for this exhibit, or null if it is not a state of this exhibit.
   function parseLink(hash, exhibit, fields) {
-    if (!hash.startsWith(`#live=${exhibit}`)) return {};
+    if (!hash.startsWith(`#live=${exhibit}`)) return undefined;
     if (hash.length > 3000) return null;
     const state = {};
     for (const [key, text] of [...new URLSearchParams(hash.slice(1))].slice(1)) {
@@ -44,8 +47,10 @@
   class Exhibit {
     constructor(host, name, fields) {
       Object.assign(this, { host, name, fields, state: {} });
-      const linked = parseLink(location.hash, name, fields);
-      for (const [key, field] of Object.entries(fields)) this.state[key] = linked?.[key] ?? field.first;
+      // A page can give an exhibit a state of its own, in the attribute data-state.
+      const preset = host.dataset.state && `#live=${name}&${host.dataset.state}`;
+      const linked = [location.hash, preset ?? ""].map((hash) => parseLink(hash, name, fields)).find((state) => state !== undefined);
+      for (const [key, field] of Object.entries(fields)) this.state[key] = linked ? (linked[key] ?? field.omitted) : field.first;
       this.controls = el("div", { class: "live-controls" });
       this.view = el("div", { class: "live-view" });
       this.status = el("p", { class: "live-status", role: "status" });
@@ -111,6 +116,7 @@
 
     // One computation at a time: events that arrive meanwhile lead to one further computation, with the last state.
     async update() {
+      clearTimeout(this.timer); // the sentence of the last result must not be written with the new state
       this.wanted = true;
       if (this.running) return;
       this.running = true;
@@ -161,7 +167,7 @@
     }
 
     link() {
-      const changed = Object.entries(this.fields).filter(([key, field]) => this.state[key] !== field.first);
+      const changed = Object.entries(this.fields).filter(([key, field]) => this.state[key] !== field.omitted);
       const parameters = new URLSearchParams(changed.map(([key, field]) => [key, field.write(this.state[key])]));
       return `#live=${this.name}${changed.length ? "&" : ""}${parameters}`;
     }

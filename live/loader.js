@@ -5,16 +5,17 @@
   const SHARED = ["engine.js", "weights.js", "images.js", "worker.js", "rendering.js", "elements.js", "exhibit.js"];
   // What one exhibit needs in addition: the corrupted images and the images of novel classes.
   const OWN = { norms: ["unusual.js"] };
-  const folder = document.currentScript.src.replace(/[^/]*$/, "");
-  let loading = null;
+  const folder = document.currentScript.src.replace(/[^/]*$/, ""),
+    linked = /^#live=([a-z]+)/.exec(location.hash)?.[1],
+    loaded = {};
 
   function load(file) {
-    return new Promise((resolve, reject) => {
+    return (loaded[file] ??= new Promise((resolve, reject) => {
       const script = document.createElement("script");
       // With `async = false`, scripts run in the order in which they were added.
       Object.assign(script, { src: folder + file, async: false, onload: resolve, onerror: reject });
       document.head.append(script);
-    });
+    }));
   }
 
   function addButton(host) {
@@ -25,23 +26,22 @@
     button.type = "button";
     button.textContent = "Run the network in this page (up to 0.5 MB)";
     status.setAttribute("role", "status");
+    if (host.dataset.exhibit === linked) status.textContent = "Your link contains a state of this figure. Run the network to see it.";
     bar.append(button, status);
     host.append(bar);
     button.addEventListener("click", async () => {
       button.disabled = true;
       status.textContent = "Loading the network …";
       try {
-        loading ??= Promise.all(SHARED.map(load));
-        await loading;
         const { exhibit } = host.dataset;
-        await Promise.all([...(OWN[exhibit] ?? []), `exhibits/${exhibit}.js`].map(load));
+        await Promise.all([...SHARED, ...(OWN[exhibit] ?? []), `exhibits/${exhibit}.js`].map(load));
         await LiveExhibits.start(host);
         bar.remove();
         // The button had the keyboard focus.
         host.querySelector(".live-controls :is(select, input)").focus({ preventScroll: true });
       } catch (error) {
         console.warn(error);
-        loading = null;
+        for (const file of Object.keys(loaded)) delete loaded[file];
         button.disabled = false;
         status.textContent =
           "The network could not be loaded, therefore the figure stays as it is. Check that the folder _static/live is beside this page.";
@@ -51,8 +51,7 @@
 
   function start() {
     document.querySelectorAll(".live[data-exhibit]").forEach(addButton);
-    const name = /^#live=([a-z]+)/.exec(location.hash)?.[1];
-    if (name) document.querySelector(`.live[data-exhibit="${name}"]`)?.scrollIntoView();
+    if (linked) document.querySelector(`.live[data-exhibit="${linked}"]`)?.scrollIntoView();
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

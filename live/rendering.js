@@ -68,6 +68,8 @@
   // [5%, 50%, 95%] of the gradient norms over all layers of the clean images, for an objective.
   const cleanNorms = (objective) =>
     DATA.clean.quantiles[objective === "confounding" ? "confounding 0" : objective].map((row) => row.at(-1));
+  // Whether a value is "below", "inside" or "above" a band.
+  const position = (v, low, high) => (v < low ? "below" : v > high ? "above" : "inside");
   const largestChannel = (input) =>
     Float64Array.from({ length: AREA }, (_, i) => Math.max(...[0, 1, 2].map((c) => Math.abs(input[i + c * AREA]))));
 
@@ -84,5 +86,6 @@
     upsample,
     largestChannel,
     cleanNorms,
+    position,
   });
 })();

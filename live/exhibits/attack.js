@@ -17,6 +17,7 @@
     NAMES,
     renderSign,
     cleanNorms,
+    position,
   } = LiveExhibits;
 
   class Attack extends Exhibit {
@@ -37,7 +38,7 @@
       ];
       this.confidence = chart("Confidence along the attack");
       this.norms = chart("Gradient norm of the loss of the prediction along the attack");
-      this.figure("confidence; where the dots are filled, the original class is predicted", this.confidence);
+      this.figure("confidence; hollow dots: the network predicts another class than before the attack", this.confidence);
       this.figure(`gradient norm of the loss of the current prediction; band: 90% of ${LIVE_DATA.clean.n} clean images`, this.norms);
     }
     // PGD without a random start: the step size is 2.5 ε / 10, as in the library.
@@ -78,17 +79,20 @@
       const x = pgd ? [0, 10, "step", [0, 2, 4, 6, 8, 10]] : [0, 16, "ε in units of 1/255", [0, 4, 8, 12, 16]],
         marker = pgd ? 10 : this.state.eps;
       const confidences = path.map(([at, { P, p }]) => [at, p, P !== label]);
-      drawChart(this.confidence, { x, y: [0, 1, [0, 0.5, 1]], marker, points: confidences });
+      drawChart(this.confidence, { x, spacing: 1, y: [0, 1, [0, 0.5, 1]], marker, points: confidences });
       const [low, , high] = cleanNorms("loss"),
         norms = path.map(([at, { norm }]) => [at, Math.max(norm, 1e-6)]);
-      drawChart(this.norms, { x, marker, band: [low, high], points: norms });
+      drawChart(this.norms, { x, spacing: 1, marker, band: [low, high], points: norms });
     }
     sentence(result) {
-      const { label, last } = result,
+      const { label, last, pgd } = result,
         peak = this.points(result).reduce((best, one) => (one[1].norm > best[1].norm ? one : best)),
-        unit = this.state.method.startsWith("PGD") ? `at step ${peak[0]}` : `at ε = ${peak[0]} / 255`;
+        unit = pgd ? `at step ${peak[0]} of ${this.points(result).length - 1}` : `at ε = ${peak[0]} / 255`;
+      // While points of the curve are missing, its largest value is not known.
+      const largest = !pgd && this.filling ? "" : `; its largest value on the curve is ${digits(peak[1].norm)}, ${unit}`;
+      const [low, , high] = cleanNorms("loss");
       const verdict = last.P === label ? "The prediction has not changed." : `The attack succeeded: the prediction was ${NAMES[label]}.`;
-      return `After the attack the network predicts ${NAMES[last.P]} with a confidence of ${percent(last.p)}. ${verdict} The gradient norm of the loss of the prediction is ${digits(last.norm)}; its largest value on the curve is ${digits(peak[1].norm)}, ${unit}.`;
+      return `After the attack the network predicts ${NAMES[last.P]} with a confidence of ${percent(last.p)}. ${verdict} The gradient norm of the loss of the prediction is ${digits(last.norm)}, ${position(last.norm, low, high)} the band of clean images${largest}.`;
     }
     numbers({ last }) {
       return [last.p, last.norm];

@@ -26,8 +26,8 @@
   // {objective: the question and its objective in words, the objective in Python}
   const QUESTIONS = {
     logit: ["Why P? (z_P)", "None"],
-    loss: ["P rather than Q (−log p_Q)", "gradients.contrast_loss(Q)"],
-    difference: ["P rather than Q (z_P − z_Q)", "gradients.logit_difference(Q)"],
+    loss: ["contrast: loss −log p_Q", "gradients.contrast_loss(Q)"],
+    difference: ["contrast: logits z_P − z_Q", "gradients.logit_difference(Q)"],
   };
 
   class Contrast extends Exhibit {
@@ -37,8 +37,9 @@
         contrast: choice(NAMES, "speed 50"),
         question: choice(
           Object.keys(QUESTIONS),
-          "loss",
+          "logit",
           Object.fromEntries(Object.entries(QUESTIONS).map(([name, [label]]) => [name, label])),
+          "loss",
         ),
         outline: choice(["shown", "hidden"]),
       });
@@ -49,7 +50,7 @@
       this.add("question", "objective");
       this.add("outline", "true difference");
       this.image = this.canvas("the image");
-      this.saliency = this.canvas("magnitude of the gradient with respect to the image");
+      this.saliency = this.canvas("magnitude of the input gradient");
       this.cam = this.canvas("Grad-CAM map");
       this.paths = [1, 2, 3].map(() => el("svg:path"));
       const stack = (canvas, k) => [
@@ -92,16 +93,16 @@
       drawSigned(this.cam, upsample(cam, SIZE / 4));
       const path = this.state.outline === "shown" ? outline(mask) : "";
       this.paths.forEach((one) => one.setAttribute("d", path));
-      const rate = (k) => (share ? `; precision at k: ${hits[k].toFixed(2)}` : "");
+      const rate = (k) => (share ? `; precision at k: ${hits[k].toFixed(2)} (chance: ${share.toFixed(2)})` : "");
       this.captions[0].textContent = `prediction: ${NAMES[P]}, ${percent(p)}`;
-      this.captions[1].textContent = `|∂J/∂x|, dark where it is large${rate(0)}`;
+      this.captions[1].textContent = `input gradient |∂J/∂x|, dark where it is large${rate(0)}`;
       this.captions[2].textContent = `Grad-CAM, orange: increases J, blue: decreases J${rate(1)}`;
     }
     sentence({ P, p, norm, hits, share }) {
       const where = share
-        ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of the same number of pixels with the highest values, ${(100 * hits[0]).toFixed(0)}% are inside it for the saliency map and ${(100 * hits[1]).toFixed(0)}% for the Grad-CAM map.`
+        ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of the same number of pixels with the highest values, ${(100 * hits[0]).toFixed(0)}% are inside it for the input gradient and ${(100 * hits[1]).toFixed(0)}% for Grad-CAM. By chance, ${(100 * share).toFixed(1)}% of them would be inside.`
         : "The image already shows Q, therefore there is no true difference.";
-      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The gradient norm of the objective is ${digits(norm)}. ${where}`;
+      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The gradient of the objective with respect to the weights has the norm ${digits(norm)}. ${where}`;
     }
     numbers({ p, J, norm, hits }) {
       return [p, J, norm, ...hits];

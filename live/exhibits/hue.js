@@ -1,8 +1,8 @@
 // The exhibit “hue”: the hue of a sign.
 (() => {
   "use strict";
-  const { Exhibit, choice, range, digits, percent, drawImage, drawChart, chart, pythonImage, NAMES, total, renderSign, cleanNorms } =
-    LiveExhibits;
+  const { Exhibit, choice, range, digits, percent, drawImage, drawChart, chart, pythonImage, NAMES, total, renderSign } = LiveExhibits;
+  const { cleanNorms, position } = LiveExhibits;
 
   const HUE_OBJECTIVES = [
     ["loss", "loss of the prediction", "gradients.cross_entropy(model(x).argmax(1))"],
@@ -21,7 +21,7 @@
       this.image = this.canvas("the sign");
       this.caption = this.figure("", this.image);
       this.confidence = chart("Confidence against the rotation of the hue");
-      this.figure("confidence; where the dots are filled, the class of the unchanged sign is predicted", this.confidence);
+      this.figure("confidence; hollow dots: the network predicts another class than that of the unchanged sign", this.confidence);
       this.charts = HUE_OBJECTIVES.map(([name, label]) => {
         const svg = chart(`Gradient norm of the ${label} against the rotation of the hue`);
         const edge = name === "loss" ? "; smaller values than a tenth of the band are drawn on the lower edge" : "";
@@ -46,7 +46,7 @@
       const points = [...this.curve].sort(([a], [b]) => a - b),
         { sign, hue } = this.state,
         ticks = [0, 90, 180, 270, 360];
-      const common = { x: [0, 360, "rotation of the hue in degrees", ticks], marker: hue };
+      const common = { x: [0, 360, "rotation of the hue in degrees", ticks], marker: hue, spacing: HUE_STEP };
       const confidences = points.map(([angle, { P, p }]) => [angle, p, NAMES[P] !== sign]);
       drawChart(this.confidence, { ...common, y: [0, 1, [0, 0.5, 1]], points: confidences });
       HUE_OBJECTIVES.forEach(([name], k) => {
@@ -55,26 +55,27 @@
         drawChart(this.charts[k], { ...common, band: [low, high], points: norms });
       });
     }
-    draw({ image, P, p }) {
+    // Where each norm lies relative to the band of the clean images.
+    positions(norms) {
+      return HUE_OBJECTIVES.map(([name], k) => {
+        const [low, , high] = cleanNorms(name);
+        return position(norms[k], low, high);
+      });
+    }
+    draw({ image, P, p, norms }) {
       drawImage(this.image, image);
-      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}`;
+      const where = this.positions(norms).map((text, k) => `${HUE_OBJECTIVES[k][1]}: ${text}`);
+      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}. Norms relative to their bands: ${where.join(", ")}`;
       this.drawCurves();
       const angles = Array.from({ length: 360 / HUE_STEP + 1 }, (_, k) => HUE_STEP * k);
       this.fillCurve(angles, (angle) => this.at(this.state.sign, angle));
     }
     sentence({ P, p, norms }) {
       const { sign, hue } = this.state;
-      const verdict = (k) => {
-        const [low, , high] = cleanNorms(HUE_OBJECTIVES[k][0]);
-        return norms[k] > high
-          ? "above the band of clean images"
-          : norms[k] < low
-            ? "below the band of clean images"
-            : "inside the band of clean images";
-      };
-      const list = HUE_OBJECTIVES.map(([, label], k) => `${label} ${digits(norms[k])}, ${verdict(k)}`).join("; ");
+      const positions = this.positions(norms),
+        list = HUE_OBJECTIVES.map(([, label], k) => `${label} ${digits(norms[k])}, ${positions[k]} the band of clean images`).join("; ");
       const truth = NAMES[P] === sign ? ", the class of the unchanged sign," : ` instead of ${sign}`;
-      return `With a rotation of ${hue} degrees the network predicts ${NAMES[P]}${truth} with a confidence of ${percent(p)}. The gradient norms are: ${list}.`;
+      return `With a rotation of ${hue} degrees the network predicts ${NAMES[P]}${truth} with a confidence of ${percent(p)}. The gradient norms are: ${list}.${!(hue % 360) && positions.some((text) => text !== "inside") ? " One in ten clean images lies outside of each band, and this unchanged sign is one of them." : ""}`;
     }
     numbers({ p, norms }) {
       return [p, ...norms];

@@ -1,7 +1,8 @@
 // The exhibit “norms”: the norms of all layers.
 (() => {
   "use strict";
-  const { Exhibit, choice, range, el, digits, percent, drawImage, pythonImage, NAMES, clip, norm, decode, renderSign } = LiveExhibits;
+  const { Exhibit, choice, range, el, digits, percent, drawImage, pythonImage, NAMES, clip, norm, decode, renderSign, position, powerOfTen } =
+    LiveExhibits;
 
   const NORM_OBJECTIVES = {
     "confounding label": ["confounding", "gradients.confounding_label_loss()"],
@@ -25,6 +26,7 @@
       this.add("shift", "added to every logit", (v) => (v > 0 ? `+${v}` : String(v)));
       this.canvasBox = this.canvas("the image");
       this.caption = this.figure("", this.canvasBox);
+      this.axis = el("span", { class: "live-track" });
       this.rows = [...LIVE_DATA.clean.layers, "all layers"].map((layer) => {
         const parts = ["live-band", "live-median", "live-dot"].map((name) => el("i", { class: name })),
           value = el("b");
@@ -41,9 +43,10 @@
           el(
             "p",
             {},
-            `Gradient norm of each layer, on a logarithmic scale. Bar: 90% of ${LIVE_DATA.clean.n} clean images, with their median. Dot: this image; it is a diamond outside the bar.`,
+            `Gradient norm of each layer (convolutions, batch normalizations and the linear layer “head”), on a logarithmic scale that adapts to the values. Bar: 90% of ${LIVE_DATA.clean.n} clean images, with their median. Dot: this image; it is a diamond outside the bar.`,
           ),
           ...this.rows.map(({ row }) => row),
+          el("div", { class: "live-row live-axis", "aria-hidden": "true" }, el("span"), this.axis),
         ),
       );
     }
@@ -62,32 +65,34 @@
         quantiles: LIVE_DATA.clean.quantiles[name === "confounding" ? `confounding ${shift}` : name],
       };
     }
-    outside(norms, [low, , high]) {
-      return norms.map((v, l) => (v > high[l] ? 1 : v < low[l] ? -1 : 0));
+    positions(norms, [low, , high]) {
+      return norms.map((v, l) => position(v, low[l], high[l]));
     }
     draw({ x, P, p, norms, quantiles }) {
       drawImage(this.canvasBox, x);
-      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}`;
+      const positions = this.positions(norms, quantiles);
+      this.caption.textContent = `prediction: ${NAMES[P]}, ${percent(p)}. Norm over all layers: ${positions.at(-1)} its bar`;
       const values = [...quantiles.flat(), ...norms].filter((v) => v > 0),
         from = Math.log10(Math.max(Math.min(...values), Math.max(...values) * 1e-8)),
         to = Math.log10(Math.max(...values));
       const at = (v) => 100 * clip((Math.log10(Math.max(v, 1e-300)) - from) / (to - from));
-      const outside = this.outside(norms, quantiles);
+      const powers = Array.from({ length: Math.floor(to) - Math.ceil(from) + 1 }, (_, i) => Math.ceil(from) + i),
+        shown = powers.filter((_, i) => i % Math.ceil(powers.length / 4) === 0);
+      this.axis.replaceChildren(...shown.map((k) => el("i", { style: `left: ${at(10 ** k)}%` }, powerOfTen(k))));
       this.rows.forEach(({ parts: [band, median, dot], value }, l) => {
         const [low, middle, high] = quantiles.map((row) => at(row[l]));
         Object.assign(band.style, { left: `${low}%`, width: `${high - low}%` });
         median.style.left = `${middle}%`;
         dot.style.left = `${at(norms[l])}%`;
-        dot.classList.toggle("outside", outside[l] !== 0);
+        dot.classList.toggle("outside", positions[l] !== "inside");
         value.textContent = digits(norms[l]);
       });
     }
     sentence({ P, p, norms, quantiles }) {
-      const outside = this.outside(norms, quantiles),
-        layers = outside.slice(0, -1),
+      const positions = this.positions(norms, quantiles),
+        layers = positions.slice(0, -1),
         count = (side) => layers.filter((v) => v === side).length;
-      const where = ["below", "inside", "above"][outside.at(-1) + 1];
-      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The norm over all layers is ${digits(norms.at(-1))}, ${where} the range of 90% of the clean images, whose median is ${digits(quantiles[1].at(-1))}. ${count(1)} of ${layers.length} layers are above their range and ${count(-1)} below it.`;
+      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The norm over all layers is ${digits(norms.at(-1))}, ${positions.at(-1)} the range of 90% of the clean images, whose median is ${digits(quantiles[1].at(-1))}. ${count("above")} of ${layers.length} layers are above their range and ${count("below")} below it.`;
     }
     numbers({ p, norms }) {
       return [p, ...norms];

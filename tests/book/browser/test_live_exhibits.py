@@ -20,7 +20,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Exhi
 <script defer src="_static/live/loader.js"></script></head><body><main><h1>Exhibits</h1>{}</main></body></html>"""
 # States of the exhibits, as a link stores them.
 STATES = [
-    "paint&rate=0.001&done=.k2418k2419ic.r3030s2cs2c",
+    "paint&rate=0.001&done=.k2418k2419ic-r3030s2cs2c",
     "attack&sign=speed+80&eps=3&method=PGD%2C+ten+steps",
 ]
 MORE_STATES = [
@@ -29,6 +29,7 @@ MORE_STATES = [
     "norms&image=roundabout+%28novel+class%29&shift=6",
     "hue&sign=priority&hue=210",
     "paint&done=.k2418k2419k2420",
+    "paint&strength=25%25&done=_k2418k2419k2420",
     "paint&sign=yield&target=stop&done=.w1010ib",
     "contrast",
     "contrast&sign=stop&contrast=stop&question=logit",
@@ -50,6 +51,9 @@ HOSTILE = [
     "hueX&hue=10",
     "paint&done=.k4824",
     "paint&done=.k24",
+    "paint&done=k2424",
+    "paint&done=ick2424",
+    "paint&strength=200%25",
     "paint&done=io",
     "paint&done=" + ".k2424" * 300,
     "paint&done=" + "." * 4000,
@@ -209,22 +213,30 @@ def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     canvas.press("ArrowUp")
     canvas.press("Shift+ArrowLeft")
     canvas.press("Space")
-    assert tab.evaluate(state) == ".k2319"
+    assert tab.evaluate(state) == "-k2319"
     assert host.locator(".live-cursor").is_visible() and "Row 23, column 19" in canvas.get_attribute("aria-description")
     host.get_by_role("button", name="Copy a link").click()
-    tab.wait_for_function("location.hash === '#live=paint&done=.k2319'")
+    tab.wait_for_function("location.hash === '#live=paint&done=-k2319'")
     after = settled(tab, "paint")
     assert after != before and len(after) == 4
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     tab.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert tab.evaluate(state) == ".k2319.k2424"
+    assert tab.evaluate(state) == "-k2319-k2424"
     tab.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     tab.mouse.down()
     tab.mouse.move(box["x"] + box["width"] / 4 + 12, box["y"] + box["height"] / 2)
     tab.mouse.up()
-    assert tab.evaluate(state).startswith(".k2319.k2424.k2412k24")
-    for _ in range(3):
+    assert tab.evaluate(state).startswith("-k2319-k2424-k2412k24")
+    # While Space is held, the arrow keys continue the stroke.
+    host.get_by_label("strength").select_option("100%")
+    canvas.focus()
+    tab.keyboard.down("Space")
+    canvas.press("ArrowRight")
+    tab.keyboard.up("Space")
+    canvas.press("ArrowRight")
+    assert tab.evaluate(state).endswith(".k2319k2320")
+    for _ in range(4):
         host.get_by_role("button", name="Undo").click()
     assert tab.evaluate(state) == "" and settled(tab, "paint") == before
     assert "The network predicts stop" in host.locator(".live-status").text_content()
@@ -238,6 +250,66 @@ def test_paint_exhibit_works_by_keyboard_touch_and_mouse(new_tab, address):
     assert host.locator(".live-others .wrong").count() > 0
     host.get_by_role("button", name="Start again").click()
     assert settled(tab, "paint") == before and host.locator(".live-others .wrong").count() == 0
+    assert host.get_by_label("strength").input_value() == "100%"
+    host.get_by_role("button", name="One step on the image").click()
+    settled(tab, "paint")
+    assert "predictions for other images are unchanged" in host.locator(".live-status").text_content()
+
+
+def test_sentence_does_not_describe_state_that_is_still_computed(new_tab, address):
+    tab = new_tab()
+    start(tab, address, "hue&hue=60")
+    script = """async () => {
+      const { exhibit } = document.querySelector("[data-exhibit=hue]"), compute = exhibit.compute.bind(exhibit);
+      const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      exhibit.filling = true;  // no other points of the curve meanwhile
+      exhibit.state.hue = 10;
+      await exhibit.update();
+      let release;
+      exhibit.compute = async () => { await new Promise((resolve) => (release = resolve)); return compute(); };
+      exhibit.state.hue = 20;
+      const update = exhibit.update();
+      await pause(600);
+      const meanwhile = exhibit.status.textContent;
+      release();
+      await update;
+      await pause(600);
+      return [meanwhile, exhibit.status.textContent];
+    }"""
+    meanwhile, afterwards = tab.evaluate(script)
+    assert "60 degrees" in meanwhile and "20 degrees" in afterwards
+
+
+def test_largest_value_is_stated_when_curve_is_complete(new_tab, address):
+    tab = new_tab()
+    start(tab, address, "attack&method=PGD%2C+ten+steps")
+    script = """() => {
+      const { exhibit } = document.querySelector("[data-exhibit=attack]"), { result } = exhibit;
+      const says = (filling, pgd) => {
+        const stub = { ...exhibit, filling, points: () => [[0, result.path[0]]] };
+        return exhibit.sentence.call(stub, { ...result, pgd }).includes("largest");
+      };
+      return [says(true, false), says(false, false), says(true, true)];
+    }"""
+    assert tab.evaluate(script) == [False, True, True]
+
+
+def test_link_keeps_its_meaning_if_a_first_value_changes(new_tab, address):
+    tab = new_tab()
+    host = start(tab, address, "contrast&contrast=priority")
+    assert host.get_by_label("objective").input_value() == "loss"
+    tab.goto("about:blank")
+    tab.goto(address)
+    hint = "Your link contains a state"
+    assert tab.get_by_text(hint).count() == 0
+    tab.evaluate("document.querySelector('[data-exhibit=contrast]').dataset.state = 'sign=no+left'")
+    host = tab.locator("[data-exhibit=contrast]")
+    host.get_by_role("button").click()
+    host.locator(".live-panel").wait_for()
+    assert host.locator("select").first.input_value() == "no left" and not refused(host)
+    tab.goto("about:blank")
+    tab.goto(f"{address}#live=contrast")
+    assert tab.get_by_text(hint).count() == 1 and host.get_by_text(hint).is_visible()
 
 
 @pytest.mark.slow
