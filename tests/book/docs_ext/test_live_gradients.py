@@ -78,6 +78,6 @@ def test_chapters_and_playground_contain_every_exhibit():
             (name,) = exhibits_of(cell)
             sentence = re.fullmatch(r"<div [^>]+>\n\n(.+)\n\n</div>", cell)[1]
             assert re.findall(r"\]\((.*?)\)", sentence) == [f"playground.md#playground-{name}"]
-            assert f'<a id="playground-{name}"></a>\n##' in playground and 'class="live live-below"' in cell
+            assert f"(playground-{name})=\n##" in playground and 'class="live live-below"' in cell
             in_chapters.append(name)
     assert sorted(set(in_chapters)) == EXHIBITS
