@@ -112,7 +112,8 @@ def is_emulated(value):
 
 def share_memory(t, dlpack_device):
     """Return a tensor on another device with the memory of t: DLPack describes t, and the device is replaced."""
-    capsule = torch._C._to_dlpack(t)
+    # DLPack keeps the tensor that it is given, and not its memory, so it is given one that nobody assigns other memory.
+    capsule = torch._C._to_dlpack(t.data)
     code = ctypes.c_int32.from_address(capsule_pointer(capsule, b"dltensor") + DLPACK_CODE_OFFSET)
     code.value = dlpack_device
     shared = torch._C._from_dlpack(capsule)

@@ -5,7 +5,7 @@ import copy
 import numpy
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 CPU = torch.arange(6.0).reshape(2, 3)
@@ -194,3 +194,14 @@ def test_device_autocast_lowers_the_precision_of_products(x, accelerator):
             assert (x @ x.T).dtype == torch.float32
     network(images).sum().backward()
     assert network.first.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("view", [Tensor.t, lambda p: p.expand(2, 3, 500), lambda p: p[None]])
+def test_view_keeps_its_memory_if_the_tensor_gets_other_memory(view, accelerator):
+    own = torch.zeros(3, 500, device=accelerator)
+    p = nn.Parameter(own)
+    p.data = torch.ones_like(own)
+    result = view(p)
+    p.data = own
+    _others = [torch.full_like(own, 7) for _ in range(8)]  # they would be written to memory that has been freed
+    assert result.eq(1).all()

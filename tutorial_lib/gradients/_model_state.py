@@ -79,10 +79,9 @@ def restore_model(model: nn.Module, *, freeze: bool = False) -> Iterator[None]:
 def restore_weights(model: nn.Module) -> Iterator[None]:
     """Leave the values of parameters as they were, also if a forward pass overwrites them, as weight clipping does.
 
-    On the CPU, the parameters hold copies of their values inside the block. On other devices, the copies are compared
-    with the parameters afterwards, and what has changed is put back. Both happen after the whole block, because a
-    backward pass needs the values of its forward pass. The copies take as much memory as the parameters. A block inside
-    another one for the same model makes no copies.
+    Inside the block, the parameters hold copies of their values, so that nothing can be written to their own. They get
+    their own values back after the whole block, because a backward pass needs the values of its forward pass. The
+    copies take as much memory as the parameters. A block inside another one for the same model makes no copies.
 
     Args:
         model: any module.
@@ -91,17 +90,15 @@ def restore_weights(model: nn.Module) -> Iterator[None]:
         Nothing.
     """
     parameters = () if any(model is other for other in COPIED.get()) else model.parameters()
-    weights, token = [(p, p.data, p.detach().clone()) for p in parameters], COPIED.set((*COPIED.get(), model))
+    weights, token = [(p, p.data) for p in parameters], COPIED.set((*COPIED.get(), model))
     try:
-        for p, data, values in weights:
-            p.data = values if data.device.type == "cpu" else data
+        for p, data in weights:
+            p.data = data.clone()
         yield
     finally:
         COPIED.reset(token)
-        for p, data, values in weights:
+        for p, data in weights:
             p.data = data
-            if data.device.type != "cpu" and not torch.equal(data, values):
-                data.copy_(values)
 
 
 def copy_model(model: nn.Module) -> nn.Module:
