@@ -38,6 +38,10 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 # Matplotlib keeps its list of fonts here and not in the home folder, where another environment or a personal style can change the figures.
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
+# Every notebook and many tests start Python anew. Compiled modules are stored in the environment, even where PYTHONDONTWRITEBYTECODE
+# keeps them out of the source folders, because each process would otherwise compile PyTorch and the other packages again.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
 .DEFAULT_GOAL := book
 .PHONY: book test test-lib test-gpu test-accelerator test-slow lint lock overview-figure slides pdf bundle lab chapter store-outputs weights reproduce bench links set-repo-url release clean
