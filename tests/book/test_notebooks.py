@@ -21,6 +21,8 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # it.
 ALLOWED_METADATA = {"tags", "mystnb", "jupyter", "cellView", "collapsed", "jp-MarkdownHeadingCollapsed", "id"}
 TITLE = re.compile(r"# @title \S.*")
+# The size of a code cell that a reader sees, and the length of a collapsed one, without empty lines.
+VISIBLE_LINES, VISIBLE_COLUMNS, COLLAPSED_LINES = 15, 100, 25
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+?\$|\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.S)
@@ -68,6 +70,18 @@ def partly_collapsed_cells(notebook):
         return {*collapsed_headings(cell), bool(TITLE.fullmatch(text(cell).partition("\n")[0]))}
 
     return [text(cell) for cell in code(notebook) if len(marks(cell)) > 1]
+
+
+def oversized_cells(notebook):
+    """Return code cells with too many lines, and visible ones with a line that is too long."""
+
+    def is_oversized(cell):
+        lines = [line for line in text(cell).splitlines() if line.strip()]
+        if lines and TITLE.fullmatch(lines[0]):
+            return len(lines) > COLLAPSED_LINES
+        return len(lines) > VISIBLE_LINES or any(len(line) > VISIBLE_COLUMNS for line in lines)
+
+    return [text(cell) for cell in code(notebook) if is_oversized(cell)]
 
 
 def wrongly_stored(notebook):
@@ -165,6 +179,13 @@ def test_notebook_slider_functions_read_no_redefined_names(notebook):
 
 def test_notebook_cells_collapse_in_every_frontend_or_none(notebook):
     assert partly_collapsed_cells(notebook) == []
+
+
+def test_notebook_cells_are_short(notebook):
+    assert oversized_cells(notebook) == [], (
+        "split the cell at a step that a reader understands on its own, or move code for tables and figures to "
+        "tutorial_course.findings and tutorial_course.plots"
+    )
 
 
 def test_notebook_advanced_sections_are_collapsed(notebook):
@@ -321,6 +342,22 @@ def test_partly_collapsed_cells_ignores_consistent_cells(source):
 )
 def test_partly_collapsed_cells_detects_mixed_metadata(source, metadata):
     assert partly_collapsed_cells(cell(source, **metadata)) == [source]
+
+
+@pytest.mark.parametrize(
+    ("first", "n_lines", "columns", "is_oversized"),
+    [
+        ("x", 15, 100, False),
+        ("x", 16, 1, True),
+        ("x", 2, 101, True),
+        ("# @title Accuracy", 25, 300, False),
+        ("# @title Accuracy", 26, 1, True),
+        ("# A comment", 16, 1, True),
+    ],
+)
+def test_oversized_cells_counts_lines_that_are_not_empty(first, n_lines, columns, is_oversized):
+    source = "\n\n".join([first, *["x" * columns] * (n_lines - 1)])
+    assert oversized_cells(cell(source)) == ([source] if is_oversized else [])
 
 
 @pytest.mark.parametrize(

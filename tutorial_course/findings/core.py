@@ -60,7 +60,7 @@ def format_interval(mean: float | Tensor, low: float | Tensor, high: float | Ten
 def markdown_table(
     rows: Sequence[Mapping[str, Any]] | pandas.DataFrame,
     columns: Mapping[str, str] | Sequence[str] | None = None,
-    number_formats: Mapping[str, str] | None = None,
+    number_formats: Mapping[str, str] | str | None = None,
 ) -> MarkdownText:
     """Return a table in Markdown.
 
@@ -70,8 +70,8 @@ def markdown_table(
         rows: a dict per row, or a DataFrame, whose index is not shown.
         columns: the columns to show, in order; a mapping gives each its heading. None shows the columns of the first
             row under their own names.
-        number_formats: Python's format specification by column, such as ``{"auroc": ".2f"}``; without one, a value is
-            shown as ``str`` writes it.
+        number_formats: Python's format specification by column, such as ``{"auroc": ".2f"}``, or one specification
+            such as ".2f" for all columns; without one, a value is shown as ``str`` writes it. Text has no format.
 
     Returns:
         The table; as the last value of a cell it is shown as a table, and it can be inserted into a sentence.
@@ -97,7 +97,8 @@ def markdown_table(
     headings = [columns[name] if isinstance(columns, Mapping) else name for name in names]
     values = {name: [row.get(name) for row in rows] for name in names}
     alignment = ["--:" if all(map(_is_number_or_missing, values[name])) else "---" for name in names]
-    cells = [[_cell(value, (number_formats or {}).get(name, "")) for value in values[name]] for name in names]
+    formats = dict.fromkeys(names, number_formats) if isinstance(number_formats, str) else number_formats or {}
+    cells = [[_cell(value, formats.get(name, "")) for value in values[name]] for name in names]
     lines = [_row(map(escape_table_cell, headings)), f"|{'|'.join(alignment)}|", *map(_row, zip(*cells))]
     return MarkdownText("\n".join(lines))
 
@@ -116,7 +117,8 @@ def _cell(value: Any, number_format: str) -> str:
     """A value as the text of a cell."""
     if value is None or value != value:
         return MISSING
-    return escape_table_cell(format_number(value, number_format) if number_format else str(value))
+    has_format = number_format and not isinstance(value, str)
+    return escape_table_cell(format_number(value, number_format) if has_format else str(value))
 
 
 def format_number(value: Any, number_format: str) -> str:

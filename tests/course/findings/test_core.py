@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tutorial_course.findings import format_interval, format_percent, markdown_table
+from tutorial_course.findings.intervals import Interval
 
 ROWS = [{"score": "energy", "auroc": 0.912, "n": 40}, {"score": "a | b", "auroc": None, "n": 5}]
 
@@ -50,6 +51,13 @@ def test_markdown_table_accepts_data_frame(missing):
     frame = pd.DataFrame({"score": ["energy", "a | b"], "auroc": [0.912, missing], "n": [40, 5]}, index=[7, 3])
     formats = {"auroc": ".3f"}
     assert markdown_table(frame, number_formats=formats) == markdown_table(ROWS, number_formats=formats)
+
+
+def test_markdown_table_applies_one_format_to_all_numbers_but_not_to_text():
+    rows = [{"score": "energy", "gain": Interval(0.1, -0.05, 0.254), "auroc": 0.912}, {"score": "MSP", "auroc": None}]
+    lines = ["| energy | +0.10 (−0.05 to +0.25) | +0.91 |", "| MSP | – | – |"]
+    assert markdown_table(rows, number_formats="+.2f").splitlines()[2:] == lines
+    assert markdown_table(rows, number_formats={"gain": "+.2f", "auroc": "+.2f"}).splitlines()[2:] == lines
 
 
 def test_markdown_table_rejects_missing_rows_and_unknown_columns():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pandas as pd
+import torch
 from torch import Tensor
 
+from tutorial_course.datasets import FixationDataset
 from tutorial_course.findings.intervals import Interval
 from tutorial_lib import metrics
 from tutorial_lib.data import OddOneOutArrays
@@ -37,6 +39,99 @@ def stored_interval(result: pd.DataFrame, metric: str, **keys: object) -> Interv
     if len(rows) != 1:
         raise ValueError(f"expected one stored row with {keys}, got {len(rows)}; check the names and values")
     return _interval(rows.iloc[0], metric)
+
+
+def stored_intervals(result: pd.DataFrame, metrics: Iterable[str], **keys: object) -> dict[str, Interval]:
+    """Return several metrics with their 95% intervals from the only stored row that has the given values.
+
+    Args:
+        result: the stored result "saliency".
+        metrics: names of the metrics.
+        **keys: as in :func:`stored_interval`.
+
+    Returns:
+        The metric with its interval, by name.
+    """
+    return {metric: stored_interval(result, metric, **keys) for metric in metrics}
+
+
+def hit_rates_by_kind(result: pd.DataFrame, kinds: Mapping[str, str], maps: Mapping[str, str]) -> pd.DataFrame:
+    """Return how often each map locates the odd sign, by what distinguishes this sign.
+
+    Args:
+        result: the stored result "saliency".
+        kinds: kind of the arrays -> title.
+        maps: name of each map -> title.
+
+    Returns:
+        The hit rate as a mean over networks: a row per kind and a column per map, with their titles.
+    """
+    rows = result.query("kind == 'array' and map in @maps")
+    means = rows.groupby(["array", "map"])["hit rate"].mean().unstack()
+    return means.loc[[*kinds], [*maps]].rename(index=kinds, columns=maps)
+
+
+def fixation_differences(
+    result: pd.DataFrame,
+    map: str,
+    compared_with: str,
+    prior: bool,
+    data: Mapping[str, str],
+    metrics: Mapping[str, str],
+) -> dict[str, Interval | None]:
+    """Return the stored paired differences of two maps for human fixations.
+
+    Args:
+        result: the stored result "saliency".
+        map: name of the map.
+        compared_with: name of the map that is subtracted.
+        prior: whether both maps are multiplied by the center prior.
+        data: name of each data set -> title.
+        metrics: name of each metric -> title.
+
+    Returns:
+        The difference with its interval over photographs for each ``"<data set>, <metric>"``; None if it was not
+        measured on a data set.
+    """
+    rows = result.query("kind == 'fixations, difference' and map == @map")
+    rows = rows.query("`compared with` == @compared_with and prior == @prior").set_index("data")
+    return {
+        f"{title}, {metric_title}": _interval(rows.loc[name], metric) if name in rows.index else None
+        for name, title in data.items()
+        for metric, metric_title in metrics.items()
+    }
+
+
+def fixation_metrics(result: pd.DataFrame, data: str, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Return all metrics of the maps that were evaluated for human fixations, without the center prior alone.
+
+    Args:
+        result: the stored result "saliency".
+        data: name of the data set.
+        titles: title of each map; a map without a title keeps its name.
+
+    Returns:
+        The stored rows. The column "map" contains the title, which says whether the map was multiplied by the center
+        prior.
+    """
+    rows = result.query("kind == 'fixations' and data == @data and map != 'center prior'")
+    factor = rows["prior"].map({True: " × center prior", False: ""})
+    return rows.assign(map=rows["map"].replace(titles) + factor)
+
+
+def center_prior_auc(dataset: FixationDataset, photographs: Sequence[int], size: tuple[int, int] = (150, 200)) -> float:
+    """Return the AUC of the center prior for human fixations, the mean over photographs.
+
+    Args:
+        dataset: the fixations.
+        photographs: indices of the photographs.
+        size: height and width of the map.
+
+    Returns:
+        The mean AUC; ½ is chance level.
+    """
+    prior = metrics.center_bias_map(torch.zeros(size))
+    return sum(metrics.auc_judd(prior, dataset.fixations(i, size)) for i in photographs) / len(photographs)
 
 
 def fixation_scores(

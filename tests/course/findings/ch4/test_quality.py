@@ -32,6 +32,22 @@ TABLE = pd.DataFrame(
         | {"pooled low": 0.4, "pooled high": 0.6},
         {"kind": "difference", "set": "live", "measure": "distance", "baseline": "PSNR", "training": 1.0}
         | {"pooled": -0.1, "pooled low": -0.2, "pooled high": 0.0},
+        {"kind": "difference", "set": "signs", "measure": "distance", "baseline": "SSIM", "training": 1.0}
+        | {"pooled": 0.3, "pooled low": 0.2, "pooled high": 0.4, "within": 0.1, "within low": 0.0, "within high": 0.2},
+        {"kind": "contrast", "map": "expected score", "share": 0.7, "share low": 0.6, "share high": 0.8},
+        {"kind": "contrast", "map": "bins", "share": 0.5, "share low": 0.4, "share high": 0.6}
+        | {f"lead over the expected score{end}": value for end, value in (("", -0.2), (" low", -0.3), (" high", -0.1))},
+        *(
+            {"kind": "distortion", "set": name, "measure": measure, "training": training, "srcc": value}
+            for name, measure, training, value in (
+                ("live", "PSNR", 1.0, -0.5),
+                ("live", "PSNR", 1.0, 0.75),
+                ("live", "PSNR", 1.0, 0.25),
+                ("live", "PSNR", 0.25, 0.99),
+                ("live", "distance", 1.0, -0.99),
+                ("signs", "PSNR", 1.0, -0.98),
+            )
+        ),
         {"kind": "scores", "set": "live", "measure": "PSNR", "training": 1.0, "scores": [1.0, 2.0]},
         {"kind": "scores", "set": "live", "measure": "distance", "training": 0.25, "scores": [3.0, 4.0]},
     ]
@@ -74,3 +90,28 @@ def test_stored_training_effect_is_the_row_of_its_training():
     table = pd.DataFrame([row | {"training": 2.0}, row | {"training": 0.5, "pooled": -0.1}])
     assert findings.stored_training_effect(table, "live", "m", 2.0) == (0.1, 0.0, 0.2)
     assert findings.stored_training_effect(table, "live", "m", 0.5).value == -0.1
+
+
+def test_stored_differences_are_missing_where_the_pair_was_not_compared():
+    sets, statistics = {"live": "LIVE", "signs": "scenes"}, {"pooled": "all", "within": "within a kind"}
+    with_ssim = findings.stored_differences(TABLE, "distance", "SSIM", sets, statistics)
+    assert with_ssim == {
+        "LIVE: all": None,
+        "LIVE: within a kind": None,
+        "scenes: all": (0.3, 0.2, 0.4),
+        "scenes: within a kind": (0.1, 0.0, 0.2),
+    }
+    with_psnr = findings.stored_differences(TABLE, "distance", "PSNR", sets, {"pooled": "all"})
+    assert with_psnr == {"LIVE: all": (-0.1, -0.2, 0.0), "scenes: all": None}
+
+
+def test_stored_contrast_is_that_of_its_map_and_column():
+    assert findings.stored_contrast(TABLE, "expected score") == (0.7, 0.6, 0.8)
+    assert findings.stored_contrast(TABLE, "bins", "lead over the expected score") == (-0.2, -0.3, -0.1)
+    with pytest.raises(ValueError):
+        findings.stored_contrast(TABLE, "unknown map")
+
+
+def test_correlations_with_ranges_use_only_the_kinds_of_their_measure_set_and_training():
+    (row,) = findings.correlations_with_ranges(TABLE, {"PSNR": "color PSNR"}, ["live"])
+    assert row == {"measure": "color PSNR", "live": (0.9, 0.8, 0.95), "live, kinds": "−0.50 to +0.75"}
