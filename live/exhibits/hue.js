@@ -77,11 +77,11 @@
       if (isUnconfident(p)) return `${compared} alone indicates an unusual image.`;
       const outside = [1, 2].filter((k) => positions[k] !== "inside").map((k) => HUE_OBJECTIVES[k][1]);
       const norms = [
-        "The norms of divergence from uniform and confounding label do not indicate it either, because they lie inside their bands.",
-        `However, the norm of ${outside[0]} lies outside its band, which indicates an unusual image but also happens for one in ten clean images.`,
-        `However, the norms of ${outside.join(" and ")} lie outside their bands, which indicates an unusual image but also happens to each norm for one in ten clean images.`,
+        "The norms for the divergence from uniform and the confounding label do not indicate it either, because they lie inside their bands.",
+        `However, the norm for the ${outside[0]} lies outside its band, which indicates an unusual image but also happens for one in ten clean images.`,
+        `However, the norms for the ${outside.join(" and the ")} lie outside their bands, which indicates an unusual image but also happens to each norm for one in ten clean images.`,
       ][outside.length];
-      const small = positions[0] === "below" ? " The norm of the loss of the prediction is small because the confidence is high." : "";
+      const small = positions[0] === "below" ? " The norm for the loss of the prediction is small because the confidence is high." : "";
       return `${compared} does not indicate that the image is unusual. ${norms}${small}`;
     }
     sentence({ P, p, norms }) {
