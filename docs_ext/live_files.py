@@ -92,20 +92,23 @@ def logit_gradients(logits: Tensor) -> dict[str, Tensor]:
 
 
 def clean_distribution() -> dict:
-    """Return quantiles of the gradient norms of clean images: {objective: quantiles × (layers, all layers)}."""
+    """Return quantiles of clean images: of the norms, {objective: quantiles × layers}, and of the confidence."""
     model = models.load("signs/classifier").double()
     generator = torch.Generator().manual_seed(CLEAN_SEED)
     x = data.render(list(data.SIGNS) * N_CLEAN, distribution="clean", generator=generator).double()
     gram = gradients.class_gradient_gram(model, x)
     with torch.no_grad():
-        deltas = logit_gradients(model(x))
+        logits = model(x)
+    deltas = logit_gradients(logits)
+    confidence = logits.softmax(1).amax(1).quantile(QUANTILES[0]).item()
     quantiles = {}
     for name, delta in deltas.items():
         norms = gradients.gradient_norms_from_gram(gram, delta)
         norms = torch.cat([norms, norms.norm(dim=1, keepdim=True)], 1)
         rows = norms.quantile(torch.tensor(QUANTILES, dtype=norms.dtype), 0)
         quantiles[name] = [[float(f"{value:.4g}") for value in row] for row in rows.tolist()]
-    return {"n": len(x), "layers": gradients.layer_names(model), "quantiles": quantiles}
+    layers = gradients.layer_names(model)
+    return {"n": len(x), "layers": layers, "quantiles": quantiles, "confidence": float(f"{confidence:.6g}")}
 
 
 def corrupted_images() -> list[dict]:
@@ -124,7 +127,7 @@ def weights_script() -> str:
 
 
 def images_script() -> str:
-    """Return the script with the known signs, the masks and the distribution of the norms on clean images."""
+    """Return the script with the known signs, the masks, and the norms and the confidence of clean images."""
     content = {
         "signs": list(data.SIGNS),
         "gain": scene().camera_gain[0].tolist(),

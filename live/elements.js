@@ -67,8 +67,9 @@
   }
 
   // A line chart. `points` are [x, y, whether the dot is hollow], `band` is [low, high]. Without a range `y`, the vertical axis is logarithmic.
-  // The line has a gap where the next point is farther away than `spacing`, because the points between them are not computed yet.
-  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y, points, marker, spacing, band = [] }) {
+  // The line has a gap where the next point is farther away than `spacing`, because the points between them are not computed yet;
+  // `filling` states that they still are.
+  function drawChart(svg, { x: [x0, x1, xLabel, xTicks], y, points, marker, spacing, filling, band = [] }) {
     const log = !y,
       [y0, y1, yTicks] = y ?? powersOfTen([...band, ...points.map(([, v]) => v)]);
     const W = 260,
@@ -95,7 +96,8 @@
     const path = points.map(([x, y], i) => `${i && x - points[i - 1][0] <= spacing ? "L" : "M"}${px(x)} ${py(y)}`);
     svg.append(el("svg:path", { class: "line", d: path.join("") }));
     for (const [x, y, hollow] of points)
-      svg.append(el("svg:circle", { class: hollow ? "dot hollow" : "dot", cx: px(x), cy: py(y), r: x === marker ? 4 : 1.7 }));
+      svg.append(el("svg:circle", { class: hollow ? "dot hollow" : "dot", cx: px(x), cy: py(y), r: x === marker ? 4 : hollow ? 2.2 : 1.7 }));
+    if (filling) svg.append(text(W - right - 4, H - bottom - 6, "computing …", "end"));
   }
   const chart = (label) => el("svg:svg", { class: "live-chart", viewBox: "0 0 260 170", role: "img", "aria-label": label });
 

@@ -105,6 +105,12 @@
       this.view.append(box);
       return text;
     }
+    // A figure whose caption is beside it on a phone, where no other image is.
+    figureAlone(caption, ...children) {
+      const text = this.figure(caption, ...children);
+      text.parentElement.classList.add("live-alone");
+      return text;
+    }
 
     canvas(label) {
       return el("canvas", { width: SIZE, height: SIZE, role: "img", "aria-label": label });
@@ -117,6 +123,7 @@
     // One computation at a time: events that arrive meanwhile lead to one further computation, with the last state.
     async update() {
       clearTimeout(this.timer); // the sentence of the last result must not be written with the new state
+      this.status.setAttribute("aria-busy", "true"); // it still describes the former state
       this.wanted = true;
       if (this.running) return;
       this.running = true;
@@ -155,12 +162,15 @@
         if (!this.running) this.drawCurves(this.result);
       }
       this.filling = false;
-      if (!this.running) this.settleSoon();
+      if (this.running) return; // the update that is running draws the curves
+      this.drawCurves(this.result);
+      this.settleSoon();
     }
 
     // When the state has not changed for a moment: the sentence that screen readers announce, and the lines for the notebook.
     settle() {
       this.status.textContent = this.sentence(this.result);
+      this.status.removeAttribute("aria-busy");
       this.code.textContent = this.python(this.result);
       this.host.dataset.settled = this.host.dataset.updates;
       this.host.dataset.numbers = JSON.stringify(this.numbers(this.result));

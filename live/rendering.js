@@ -70,6 +70,9 @@
     DATA.clean.quantiles[objective === "confounding" ? "confounding 0" : objective].map((row) => row.at(-1));
   // Whether a value is "below", "inside" or "above" a band.
   const position = (v, low, high) => (v < low ? "below" : v > high ? "above" : "inside");
+  // Whether the confidence is lower than that of 95% of the clean images, so that it alone is a warning.
+  const isUnconfident = (p) => p < DATA.clean.confidence;
+  const comparedConfidence = (p) => (isUnconfident(p) ? "lower than that of 95% of the clean images" : "as high as for clean images");
   const largestChannel = (input) =>
     Float64Array.from({ length: AREA }, (_, i) => Math.max(...[0, 1, 2].map((c) => Math.abs(input[i + c * AREA]))));
 
@@ -87,5 +90,7 @@
     largestChannel,
     cleanNorms,
     position,
+    isUnconfident,
+    comparedConfidence,
   });
 })();

@@ -18,6 +18,7 @@
     renderSign,
     cleanNorms,
     position,
+    comparedConfidence,
   } = LiveExhibits;
 
   class Attack extends Exhibit {
@@ -28,18 +29,16 @@
       this.add("sign", "sign");
       this.add("eps", "budget ε", (v) => `${v} / 255`);
       this.add("method", "attack");
-      [this.original, this.difference, this.attacked] = ["original image", "change of the image", "attacked image"].map((label) =>
+      [this.original, this.attacked, this.difference] = ["original image", "attacked image", "change of the image"].map((label) =>
         this.canvas(label),
       );
-      this.captions = [
-        this.figure("original", this.original),
-        this.figure("change, scaled to the full range", this.difference),
-        this.figure("", this.attacked),
-      ];
+      this.figure("original image", this.original);
+      this.caption = this.figure("", this.attacked);
+      this.figureAlone("change of the image, by at most ε in each color of each pixel, amplified to the full range of colors", this.difference);
       this.confidence = chart("Confidence along the attack");
       this.norms = chart("Gradient norm of the loss of the prediction along the attack");
-      this.figure("confidence; hollow dots: the network predicts another class than before the attack", this.confidence);
-      this.figure(`gradient norm of the loss of the current prediction; band: 90% of ${LIVE_DATA.clean.n} clean images`, this.norms);
+      this.figure("confidence; orange, hollow dots: the network predicts another class than before the attack", this.confidence);
+      this.figure(`gradient norm of the loss of the current prediction (−log p of the predicted class); band: 90% of ${LIVE_DATA.clean.n} clean images`, this.norms);
     }
     // PGD without a random start: the step size is 2.5 ε / 10, as in the library.
     attack(sign, epsilon, pgd) {
@@ -61,13 +60,13 @@
       drawImage(this.attacked, adversarial);
       const eps = this.state.eps / 255 || 1;
       drawPixels(this.difference, SIZE, (i) => [0, 1, 2].map((c) => 0.5 + (adversarial[i + c * AREA] - image[i + c * AREA]) / (2 * eps)));
-      this.captions[2].textContent = `prediction: ${NAMES[last.P]}, ${percent(last.p)}`;
-      this.drawCurves(result);
+      this.caption.textContent = `attacked image, prediction: ${NAMES[last.P]}, ${percent(last.p)}`;
       if (!pgd)
         this.fillCurve(
           Array.from({ length: 17 }, (_, eps) => eps),
           async (eps) => (await this.attack(this.state.sign, eps, false)).path.at(-1),
         );
+      this.drawCurves(result);
     }
     // For PGD the points are its steps, for FGSM they are other values of ε.
     points({ pgd, path }) {
@@ -79,10 +78,11 @@
       const x = pgd ? [0, 10, "step", [0, 2, 4, 6, 8, 10]] : [0, 16, "ε in units of 1/255", [0, 4, 8, 12, 16]],
         marker = pgd ? 10 : this.state.eps;
       const confidences = path.map(([at, { P, p }]) => [at, p, P !== label]);
-      drawChart(this.confidence, { x, spacing: 1, y: [0, 1, [0, 0.5, 1]], marker, points: confidences });
+      const filling = this.filling && !pgd;
+      drawChart(this.confidence, { x, spacing: 1, filling, y: [0, 1, [0, 0.5, 1]], marker, points: confidences });
       const [low, , high] = cleanNorms("loss"),
         norms = path.map(([at, { norm }]) => [at, Math.max(norm, 1e-6)]);
-      drawChart(this.norms, { x, spacing: 1, marker, band: [low, high], points: norms });
+      drawChart(this.norms, { x, spacing: 1, filling, marker, band: [low, high], points: norms });
     }
     sentence(result) {
       const { label, last, pgd } = result,
@@ -92,7 +92,7 @@
       const largest = !pgd && this.filling ? "" : `; its largest value on the curve is ${digits(peak[1].norm)}, ${unit}`;
       const [low, , high] = cleanNorms("loss");
       const verdict = last.P === label ? "The prediction has not changed." : `The attack succeeded: the prediction was ${NAMES[label]}.`;
-      return `After the attack the network predicts ${NAMES[last.P]} with a confidence of ${percent(last.p)}. ${verdict} The gradient norm of the loss of the prediction is ${digits(last.norm)}, ${position(last.norm, low, high)} the band of clean images${largest}.`;
+      return `After the attack the network predicts ${NAMES[last.P]} with a confidence of ${percent(last.p)}, ${comparedConfidence(last.p)}. ${verdict} The norm of the gradient of the loss of the prediction with respect to the weights is ${digits(last.norm)}, ${position(last.norm, low, high)} the band of clean images${largest}.`;
     }
     numbers({ last }) {
       return [last.p, last.norm];

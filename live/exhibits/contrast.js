@@ -60,7 +60,7 @@
       this.captions = [
         this.figure("", ...stack(this.image, 0)),
         this.figure("", ...stack(this.saliency, 1)),
-        this.figure("", ...stack(this.cam, 2)),
+        this.figureAlone("", ...stack(this.cam, 2)),
       ];
     }
     async compute() {
@@ -99,10 +99,18 @@
       this.captions[2].textContent = `Grad-CAM, orange: increases J, blue: decreases J${rate(1)}`;
     }
     sentence({ P, p, norm, hits, share }) {
+      const { question, contrast } = this.state;
+      const alike = question !== "logit" && p > 0.99 && NAMES[P] !== contrast;
+      const note =
+        question === "difference" && NAMES[P] === contrast
+          ? " P and Q are the same class, therefore the objective is constant and both maps are empty."
+          : alike
+            ? " Because p_P is close to 1, −log p_Q is almost equal to z_P − z_Q, so that both contrasts give almost the same maps."
+            : "";
       const where = share
         ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of the same number of pixels with the highest values, ${(100 * hits[0]).toFixed(0)}% are inside it for the input gradient and ${(100 * hits[1]).toFixed(0)}% for Grad-CAM. By chance, ${(100 * share).toFixed(1)}% of them would be inside.`
         : "The image already shows Q, therefore there is no true difference.";
-      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The gradient of the objective with respect to the weights has the norm ${digits(norm)}. ${where}`;
+      return `The network predicts P = ${NAMES[P]} with a confidence of ${percent(p)}. ${where}${note} The gradient of the objective with respect to the weights has the norm ${digits(norm)}.`;
     }
     numbers({ p, J, norm, hits }) {
       return [p, J, norm, ...hits];

@@ -1,7 +1,7 @@
 // The exhibit “norms”: the norms of all layers.
 (() => {
   "use strict";
-  const { Exhibit, choice, range, el, digits, percent, drawImage, pythonImage, NAMES, clip, norm, decode, renderSign, position, powerOfTen } =
+  const { Exhibit, choice, range, el, digits, percent, drawImage, pythonImage, NAMES, clip, norm, decode, renderSign, position, powerOfTen, comparedConfidence } =
     LiveExhibits;
 
   const NORM_OBJECTIVES = {
@@ -25,7 +25,7 @@
       this.add("objective", "objective");
       this.add("shift", "added to every logit", (v) => (v > 0 ? `+${v}` : String(v)));
       this.canvasBox = this.canvas("the image");
-      this.caption = this.figure("", this.canvasBox);
+      this.caption = this.figureAlone("", this.canvasBox);
       this.axis = el("span", { class: "live-track" });
       this.rows = [...LIVE_DATA.clean.layers, "all layers"].map((layer) => {
         const parts = ["live-band", "live-median", "live-dot"].map((name) => el("i", { class: name })),
@@ -43,7 +43,7 @@
           el(
             "p",
             {},
-            `Gradient norm of each layer (convolutions, batch normalizations and the linear layer “head”), on a logarithmic scale that adapts to the values. Bar: 90% of ${LIVE_DATA.clean.n} clean images, with their median. Dot: this image; it is a diamond outside the bar.`,
+            `Norm of the gradient of the objective with respect to the weights of each layer (convolutions, batch normalizations and the linear layer “head”), on a logarithmic scale that adapts to the values. Bar: 90% of ${LIVE_DATA.clean.n} clean images, with their median. Dot: this image; it is a diamond outside the bar.`,
           ),
           ...this.rows.map(({ row }) => row),
           el("div", { class: "live-row live-axis", "aria-hidden": "true" }, el("span"), this.axis),
@@ -92,7 +92,13 @@
       const positions = this.positions(norms, quantiles),
         layers = positions.slice(0, -1),
         count = (side) => layers.filter((v) => v === side).length;
-      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}. The norm over all layers is ${digits(norms.at(-1))}, ${positions.at(-1)} the range of 90% of the clean images, whose median is ${digits(quantiles[1].at(-1))}. ${count("above")} of ${layers.length} layers are above their range and ${count("below")} below it.`;
+      const { image, objective, shift } = this.state,
+        unknown = NOVEL[image] ? ` It cannot predict ${NOVEL[image]}, because this class was not in its training set.` : "";
+      const invariant = NORM_OBJECTIVES[objective][0] !== "confounding";
+      const shifted = shift
+        ? ` The constant changes no probability${invariant ? ", and therefore also no norm of this objective." : ", but it changes the norms of this objective. The bars are those of clean images with the same constant."}`
+        : "";
+      return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}, ${comparedConfidence(p)}.${unknown} The norm over all layers is ${digits(norms.at(-1))}, ${positions.at(-1)} the range of 90% of the clean images, whose median is ${digits(quantiles[1].at(-1))}. ${count("above")} of ${layers.length} layers are above their range and ${count("below")} below it.${shifted}`;
     }
     numbers({ p, norms }) {
       return [p, ...norms];

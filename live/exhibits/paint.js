@@ -82,7 +82,7 @@
       const edges = el("svg:svg", { class: "live-outline live-edge", viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" }, this.edge);
       this.caption = this.figure("", this.canvasBox, edges, this.cursor);
       this.saliency = this.canvas("magnitude of the gradient of the logit of the prediction");
-      this.figure("input gradient |∂z_P/∂x|: black where a small change of the image changes the logit of the prediction most", this.saliency);
+      this.figureAlone("input gradient |∂z_P/∂x|: black where a small change of the image changes the logit of the prediction most", this.saliency);
       const buttons = el("div", { class: "live-buttons" });
       const button = (text, action) => {
         const one = el("button", { type: "button" }, text);
@@ -309,7 +309,7 @@
     }
     sentence({ P, p, change, steps }) {
       const text = change
-        ? ` The last change of ${change.of}, was ${digits(change.actual)}, and the gradient predicted ${digits(change.predicted)}. The image changed by ${digits(change.distance ?? 0)} gray levels.`
+        ? ` The last change of ${change.of}, was ${digits(change.actual)}, and the gradient predicted ${digits(change.predicted)}. ${change.distance === undefined ? "The image is unchanged." : `The norm of the change of the image is ${digits(change.distance)} gray levels, where 1 gray level is a change of every value by 1/255.`}`
         : "";
       return `The network predicts ${NAMES[P]} with a confidence of ${percent(p)}.${text}${steps ? ` ${this.otherCaption.textContent}` : change ? " The weights and the predictions for other images are unchanged." : ""}`;
     }

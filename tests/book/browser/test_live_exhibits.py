@@ -10,7 +10,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 
 from docs_ext import live_files
-from tutorial_lib import data
+from tutorial_lib import data, models
 
 EXHIBITS = ("hue", "paint", "contrast", "norms", "attack")
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Exhibits</title>
@@ -270,14 +270,64 @@ def test_sentence_does_not_describe_state_that_is_still_computed(new_tab, addres
       exhibit.state.hue = 20;
       const update = exhibit.update();
       await pause(600);
-      const meanwhile = exhibit.status.textContent;
+      const read = () => [exhibit.status.textContent, exhibit.status.hasAttribute("aria-busy")], meanwhile = read();
       release();
       await update;
       await pause(600);
-      return [meanwhile, exhibit.status.textContent];
+      return [meanwhile, read()];
     }"""
-    meanwhile, afterwards = tab.evaluate(script)
+    (meanwhile, outdated), (afterwards, still_outdated) = tab.evaluate(script)
     assert "60 degrees" in meanwhile and "20 degrees" in afterwards
+    assert outdated and not still_outdated
+
+
+def test_charts_say_that_curves_are_computed_until_they_are_complete(new_tab, address):
+    tab = new_tab()
+    host = start(tab, address, "hue&hue=60")
+    n_missing = tab.evaluate("""() => { const { exhibit } = document.querySelector("[data-exhibit=hue]");
+      exhibit.curves = {}; exhibit.draw(exhibit.result); return exhibit.charts.length + 1; }""")
+    assert host.get_by_text("computing").count() == n_missing
+    tab.wait_for_function("!document.querySelector('[data-exhibit=hue]').exhibit.filling")
+    assert host.get_by_text("computing").count() == 0 and host.locator("svg").first.locator("circle").count() == 37
+
+
+def test_sentences_state_what_confidence_and_norms_show(new_tab, address):
+    tab = new_tab()
+    start(tab, address, "hue&hue=60")
+    script = """(positions) => document.querySelector("[data-exhibit=hue]").exhibit.indications(
+      LIVE_DATA.clean.confidence + (positions[0] === "above" ? -1e-3 : 1e-6), positions)"""
+    unconfident, inside, below, one, two = (
+        tab.evaluate(script, positions)
+        for positions in (
+            ["above", "below", "inside"],
+            ["inside", "inside", "inside"],
+            ["below", "inside", "inside"],
+            ["below", "above", "inside"],
+            ["below", "above", "below"],
+        )
+    )
+    assert "it alone indicates" in unconfident and "norm" not in unconfident
+    assert "does not indicate" in inside and "do not indicate it either" in inside and "small" not in inside
+    assert "small because the confidence is high" in below
+    assert "the norm for the divergence from uniform lies outside its band" in one
+    assert "the norms for the divergence from uniform and the confounding label lie outside their bands" in two
+    for state, text in {
+        "norms&image=parking+%28novel+class%29": "It cannot predict parking",
+        "norms&shift=12": "no probability, but it changes the norms of this objective",
+        "norms&objective=loss+of+the+prediction&shift=12": "no probability, and therefore also no norm",
+        "contrast&sign=stop&contrast=stop&question=difference": "both maps are empty",
+        "contrast&question=loss": "both contrasts give almost the same maps",
+        "paint&done=s1e": "The image is unchanged",
+    }.items():
+        assert text in start(tab, address, state).locator(".live-status").text_content(), state
+
+
+def test_stored_confidence_is_exceeded_by_95_percent_of_clean_images(monkeypatch):
+    monkeypatch.setattr(live_files, "N_CLEAN", 2)
+    clean, generator = live_files.clean_distribution(), torch.Generator().manual_seed(live_files.CLEAN_SEED)
+    x = data.render(list(data.SIGNS) * live_files.N_CLEAN, distribution="clean", generator=generator)
+    confidence = models.load("signs/classifier")(x).softmax(1).amax(1)
+    assert (confidence > clean["confidence"]).float().mean().item() == pytest.approx(0.95, abs=1 / len(x))
 
 
 def test_largest_value_is_stated_when_curve_is_complete(new_tab, address):
