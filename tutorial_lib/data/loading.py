@@ -47,7 +47,9 @@ def load(
         name: the dataset.
         split: "train" or "test"; "dtd" also has "val", and "signs" has "novel".
         limit: number of images to take from the beginning; None takes all of them. A float image of 32×32 takes 12 kB,
-            so 50,000 of them take 614 MB.
+            so 50,000 of them take 614 MB. The signs are rendered in batches of 64: if the limit is not a multiple of
+            64, the images of the last, smaller batch are not those of the complete split, but come from the same
+            distribution.
         size: height and width to which the images are scaled (bilinear, antialiased); None keeps their size.
         device: device of the tensors; None is the CPU.
         data_dir: the data folder; None selects the folder in ``TUTORIAL_DATA``, or else the user's cache.
