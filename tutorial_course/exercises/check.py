@@ -245,7 +245,7 @@ def _result_name(name: str) -> str:
 def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:
     """The first difference in words."""
     if len(mine) != len(expected):
-        return f"{len(expected)} results are expected, {', '.join(names)}, but the number of returned results is {len(mine)}"
+        return f"{len(expected)} results are expected, {', '.join(names)}, but the function returns {len(mine)}"
     name, a, b = next(parts for parts in zip(names, mine, expected) if describe_difference(*parts[1:]))
     label = _result_name(name)
     if a.shape == b.shape and b.numel() > 1 and a.isfinite().all():

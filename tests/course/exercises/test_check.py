@@ -137,8 +137,8 @@ INVALID_SOLUTIONS = {
     "odd object": (lambda x, k: Odd(), "type Odd"),
     "odd inside": (lambda x, k: (x, Odd()), "a tuple of Tensor, Odd"),
     "none inside": (lambda x, k: (x / k, None), "a tuple of Tensor, NoneType"),
-    "empty": (lambda x, k: (), "2 results are expected, part, total, but the number of returned results is 0"),
-    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but the number of returned results is 3"),
+    "empty": (lambda x, k: (), "2 results are expected, part, total, but the function returns 0"),
+    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but the function returns 3"),
     "shape": (
         lambda x, k: (x[None] / k, x.sum()),
         "`part` differs from the expected result: The values for attribute 'shape' do not match",
