@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 from torch import Tensor
@@ -144,10 +145,10 @@ def _attempt(function: Callable, exercise: Exercise, case: int) -> _Attempt:
     try:
         attempt.record = record_call(function, arguments)
     except Exception as error:
-        attempt.error = (
-            f"it stops with {_format_error(error)}",
-            f"repeat the call `{attempt.call}` with these shapes: {attempt.shapes or 'see above'}",
-        )
+        next_step = f"repeat the call `{attempt.call}` with these shapes: {attempt.shapes or 'see above'}"
+        if isinstance(error, NameError):
+            next_step = "correct the spelling of this name, or define or import it in your cell"
+        attempt.error = f"it stops with {_format_error(error)}", next_step
         return attempt
     value = attempt.record.value
     if not exercise.side_effect_checks:  # the reader sees the warnings, unless the exercise checks them
@@ -177,7 +178,7 @@ def _describe_type(value: Any) -> str:
 def _format_error(error: Exception) -> str:
     """The type of an error and the first line of its message, as code in Markdown."""
     line = traceback.format_exception_only(error)[-1].splitlines()[0].replace("`", "'")
-    return f"`{line[:160]}`"
+    return f"`{shorten(line, 400, placeholder=' …')}`"
 
 
 def _evaluate(exercise: Exercise, attempts: list[_Attempt]) -> CheckResult:
@@ -244,7 +245,7 @@ def _result_name(name: str) -> str:
 def _first_difference(mine: list[Tensor], expected: list[Tensor], names: Sequence[str]) -> str:
     """The first difference in words."""
     if len(mine) != len(expected):
-        return f"{len(expected)} results are expected, {', '.join(names)}, but {len(mine)} were returned"
+        return f"{len(expected)} results are expected, {', '.join(names)}, but the function returns {len(mine)}"
     name, a, b = next(parts for parts in zip(names, mine, expected) if describe_difference(*parts[1:]))
     label = _result_name(name)
     if a.shape == b.shape and b.numel() > 1 and a.isfinite().all():

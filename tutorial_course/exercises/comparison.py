@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 FLOAT32_RTOL = torch.finfo(torch.float32).eps ** 0.5
 # Finite differences in float64 are accurate to about 1e-7, and a solution may use them.
 FLOAT64_RTOL = 1e-6
+LONG_NUMBER = re.compile(r"\d+\.\d{7,}(?:e[+-]?\d+)?")
 
 
 def to_results(value: Any, n_expected: int) -> list[Tensor]:
@@ -69,7 +71,8 @@ def describe_difference(mine: Tensor, expected: Tensor, rtol: float | None = Non
     except AssertionError as error:
         # The first line only says that the numbers differ, and the last one repeats the difference in relative terms.
         lines = [line for line in str(error).splitlines() if line]
-        return "; ".join(line.rstrip(".") for line in lines[1:3]) or lines[0]
+        difference = "; ".join(line.rstrip(".") for line in lines[1:3]) or lines[0]
+        return LONG_NUMBER.sub(lambda number: f"{float(number[0]):.6g}", difference)
     return ""
 
 

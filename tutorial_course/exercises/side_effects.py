@@ -17,11 +17,11 @@ CHANGED_IN_PLACE = (
 )
 BUFFER_CHANGED = (
     "{owner} has changed",
-    "running statistics change in every forward pass in training mode; work inside `with eval_mode(model):`",
+    "running statistics change in every forward pass in training mode; work inside `with gradients.eval_mode(model):`",
 )
 MODE_CHANGED = (
     "{owner} is in a different mode than before",
-    "`with eval_mode(model):` restores the mode of every module",
+    "work inside `with gradients.eval_mode(model):`, which restores the mode of every module afterwards",
 )
 GRADIENT_LEFT = (
     "a gradient was left in `.grad` of {owner}",

@@ -58,7 +58,7 @@ class ModelReport:
 
     def _repr_html_(self) -> str:
         title = f"Report on {len(self.names)} images"
-        style = "width:100%;height:40rem;border:1px solid #888"
+        style = "box-sizing:border-box;width:100%;height:40rem;border:1px solid #888"
         return f'<iframe title="{title}" aria-label="{title}" srcdoc="{escape(self.html)}" style="{style}"></iframe>'
 
     def __repr__(self) -> str:

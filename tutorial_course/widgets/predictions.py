@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 # The predictions of a notebook session are stored under this name in the notebook, and are lost when the session ends.
 SESSION_KEY = "_predictions"
 NO_ANSWER = "none yet"
+# A comma followed by three digits separates thousands, as in the sentences of the course; any other one is decimal.
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+
+
+def _to_number(text: str) -> float:
+    """A number as readers write it: 0.5, 0,5, −3 or 589,824."""
+    text = text.strip().replace("−", "-")
+    return float(text.replace(",", "" if THOUSANDS.fullmatch(text) else "."))
+
+
+def _in_lines(html: str) -> str:
+    """HTML with the line spacing of text, because a widget has that of a row of buttons."""
+    return f'<div style="line-height: 1.5">{html}</div>'
 
 
 class Prediction:
@@ -123,19 +136,24 @@ class Prediction:
             value = change["new"]
             if isinstance(value, str) and not self.choices and value.strip():
                 try:
-                    value = float(value.replace(",", "."))
+                    value = _to_number(value.strip().removesuffix(self.unit.strip()))
                 except ValueError:
                     status.value = f"Expected a number, got {escape(value)!r}."
                     return
-            self.record(f"{value:g}{self.unit}" if isinstance(value, float) else value or "")
+            self.record(f"{value:.12g}{self.unit}" if isinstance(value, float) else value or "")
             status.value = self._status()
 
         control.observe(store, names="value")
-        self.box = ipywidgets.VBox([ipywidgets.HTML(f"<b>Predict: {inline_html(self.question)}</b>"), control, status])
+        self.box = ipywidgets.VBox(
+            [ipywidgets.HTML(_in_lines(f"<b>Predict: {inline_html(self.question)}</b>")), control, status]
+        )
         return self.box
 
     def _status(self) -> str:
         """The sentence below the control."""
+        if self.answer is None and self.between:
+            low, high = (f"{end:g}".replace("-", "−") for end in self.between[:2])
+            return f"Move the slider, which ranges from {low} to {high}{self.unit}, before you read on."
         if self.answer is None:
             return "Choose an answer before you read on." if self.choices else "Give a number before you read on."
         return f"Your prediction: <b>{inline_html(self.answer)}</b>. It is shown again beside the measured result."
@@ -204,10 +222,10 @@ class PredictionResults:
         import ipywidgets
 
         if self.screen is None:
-            screen = self.screen = ipywidgets.HTML(self.html())
+            screen = self.screen = ipywidgets.HTML(_in_lines(self.html()))
 
             def refresh() -> None:
-                screen.value = self.html()
+                screen.value = _in_lines(self.html())
 
             for prediction in self.predictions:
                 prediction.listeners.append(refresh)

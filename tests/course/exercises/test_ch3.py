@@ -280,7 +280,7 @@ def test_pgd_exercise_recognizes_wrong_success_rate_alone():
     verdict = check(counts_all, exercises.pgd)
     assert (
         verdict.problem == "Images that were misclassified before the attack are counted"
-        and "correct in all cases: the images" in verdict.correct_so_far
+        and "correct in all cases: the batch of attacked images" in verdict.correct_so_far
     )
 
 

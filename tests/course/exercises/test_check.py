@@ -137,8 +137,8 @@ INVALID_SOLUTIONS = {
     "odd object": (lambda x, k: Odd(), "type Odd"),
     "odd inside": (lambda x, k: (x, Odd()), "a tuple of Tensor, Odd"),
     "none inside": (lambda x, k: (x / k, None), "a tuple of Tensor, NoneType"),
-    "empty": (lambda x, k: (), "2 results are expected, part, total, but 0 were returned"),
-    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but 3 were returned"),
+    "empty": (lambda x, k: (), "2 results are expected, part, total, but the function returns 0"),
+    "too many": (lambda x, k: (x, x, x), "2 results are expected, part, total, but the function returns 3"),
     "shape": (
         lambda x, k: (x[None] / k, x.sum()),
         "`part` differs from the expected result: The values for attribute 'shape' do not match",
@@ -162,6 +162,18 @@ INVALID_SOLUTIONS = {
     "builtin": (max, "it stops with"),
     "missing operation": (lambda x, k: x - (x > 0), "with a bool tensor is not supported"),
 }
+
+
+def test_check_explains_unknown_name():
+    verdict = check(lambda x, k: unknown_name, EXERCISE)  # noqa: F821
+    assert "NameError: name 'unknown_name'" in verdict.problem and "spelling" in verdict.next_step
+
+
+def test_check_shortens_long_errors_between_words():
+    def fail(x, k):
+        raise ValueError("word " * 200)
+
+    assert check(fail, EXERCISE).problem.endswith("word …`")
 
 
 @pytest.mark.parametrize("animal", INVALID_SOLUTIONS)

@@ -33,7 +33,7 @@ MISTAKE_COUNTS = {
     "introspective_features": (3, 1),
     "auroc": (4, 0),
     "confounding_gradient_norm": (5, 0),
-    "pgd": (7, 1),
+    "pgd": (8, 1),
     "leave_one_group_out": (5, 0),
     "conformal_threshold": (5, 0),
     "rank_correlation": (5, 0),

@@ -35,6 +35,7 @@ def test_prediction_widget_slider_stores_answer_with_unit():
     prediction = ask_prediction("1.1", **ANGLE)
     _, slider, status = prediction.widget().children
     assert prediction.answer is None and (slider.min, slider.max, slider.step) == (0, 180, 5)
+    assert "from 0 to 180°" in status.value
     slider.value = 90
     assert prediction.answer == "90°" and "90°" in status.value
 
@@ -56,6 +57,24 @@ def test_prediction_widget_number_rejects_words():
     assert prediction.answer == "0.85 points" and "0.85 points" in status.value
     text.value = ""
     assert prediction.answer is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("589,824", "589824"),
+        ("1,234,567.5", "1234567.5"),
+        ("0,125", "0.125"),
+        ("12,5", "12.5"),
+        ("−3", "-3"),
+        (" 40° ", "40"),
+        ("1e-3", "0.001"),
+    ],
+)
+def test_prediction_widget_number_reads_common_notations(typed, stored):
+    prediction = ask_prediction("1.2", "By what factor?", unit="°")
+    prediction.widget().children[1].value = typed
+    assert prediction.answer == f"{stored}°"
 
 
 def test_show_prediction_follows_answer_that_is_given_later():

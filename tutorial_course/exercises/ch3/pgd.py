@@ -129,7 +129,7 @@ def _largest_change(adversarial: Tensor, *_: Tensor) -> float:
 pgd = Exercise(
     name="pgd",
     reference=reference_pgd,
-    outputs=("the images", "the success rate"),
+    outputs=("the batch of attacked images", "the success rate"),
     cases=(
         _FIRST_CASE,
         _make_case(9, eps=0.05, alpha=0.02, n_steps=4, n_wrong=2, seed=8),
@@ -144,6 +144,10 @@ pgd = Exercise(
         ),
         "The images are only clipped to [0, 1]. Your largest change is {yours:.3f}: which line uses eps?": _mistake(
             project=lambda next_, current, x, eps: next_.clamp(0, 1)
+        ),
+        "The images are clipped to [−ε, ε], and not their change. Your largest change is {yours:.3f}: which difference "
+        "must lie between −ε and ε?": _mistake(
+            project=lambda next_, current, x, eps: next_.clamp(-eps, eps).clamp(0, 1)
         ),
         "The steps decrease the loss. Descent makes the network more confident in y: in which direction does the loss "
         "increase?": _mistake(step=lambda g, current, alpha: current - alpha * g.sign()),
