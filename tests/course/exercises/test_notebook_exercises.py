@@ -128,3 +128,10 @@ def test_unguarded_uses_finds_cells_that_depend_on_unsolved_exercise():
     assert unguarded_uses("auroc", ["print('auroc', areas.auroc)", guard, "print(auroc(a, b))"]) == []
     assert unguarded_uses("auroc", ["if (yours := auroc(a, b)) is not None:\n    print(yours)", guard]) != []
     assert unguarded_uses("auroc", ["def area(a, b):\n    return auroc(a, b)", guard]) != []
+
+
+@pytest.mark.parametrize("path", sorted(CHAPTERS.glob("0*.ipynb")), ids=lambda path: path.stem)
+def test_exercise_titles_state_their_minutes_alike(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    titles = re.findall(r"\*\*Exercise [^*]*\*\*", "\n".join("".join(cell["source"]) for cell in cells))
+    assert titles and [t for t in titles if not re.match(r"\*\*Exercise \d\.\w(, part \d)? \(\d+ min\)", t)] == []
