@@ -9,8 +9,8 @@ document.addEventListener("DOMContentLoaded", () => {
     box.classList.toggle("more-right", hidden > 1 && box.scrollLeft < hidden - 1);
   }
 
-  // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line, unless a table would scroll only because of that.
-  const interval = /(\([^\s()]+ to [^\s()]+\)|[\d.]+ (?:[±/]|to) [\d.]+|\b\w+-\d+\b)/;
+  // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line.
+  const interval = /(\([^\s()]+ to [^\s()]+\)|[+−]?[\d.]+%? (?:[±/]|to) [+−]?[\d.]+%?|\b\w+-\d+\b)/;
 
   function wrapIntervals(box) {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (text) => interval.test(text.data) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
@@ -20,17 +20,8 @@ document.addEventListener("DOMContentLoaded", () => {
       text.replaceWith(...text.data.split(interval).map((part, i) => (i % 2 ? Object.assign(document.createElement("span"), { className: "interval", textContent: part }) : part)));
   }
 
-  function keepIntervals(box) {
-    const scrolls = () => box.scrollWidth > box.clientWidth;
-    box.classList.remove("whole-intervals");
-    const scrollsAnyway = scrolls();
-    box.classList.add("whole-intervals");
-    if (!scrollsAnyway && scrolls()) box.classList.remove("whole-intervals");
-  }
-
   const resized = new ResizeObserver((entries) => {
     for (const { target: box } of entries) {
-      if (box.matches(".pst-scrollable-table-container")) keepIntervals(box);
       box.style.setProperty("--height", `${box.clientHeight}px`);
       mark(box);
       if (box.matches(".more-left, .more-right")) {

@@ -31,14 +31,31 @@ def merge(processes: list[list[dict]]) -> list[dict]:
     return rows
 
 
-def format_row(row: dict) -> str:
-    """Return a measurement as a row of a Markdown table."""
-    digits = ".2f" if row["unit"] == "×" else ".3g"
-    target = f"{'≥' if row['least'] else '≤'}\u00a0{row['target']:g}" if "target" in row else ""
-    measured = f"{row['measured']:{digits}}\u00a0{row['unit']}"
-    spread = f"{row['low']:{digits}} to {row['high']:{digits}}" if "low" in row else ""
-    verdict = {True: "met", False: "**missed**"}[row["met"]] if "target" in row else ""
-    return f"| {row['what']} | {measured} | {spread} | {target} | {verdict} |"
+def format_row(row: dict) -> dict[str, str]:
+    """Return the columns of a measurement that are not empty."""
+
+    def number(value: float) -> str:
+        """A ratio has two decimals, another number three significant digits or what is left of its four decimals."""
+        if row["unit"] == "×":
+            return f"{value:.2f}"
+        keeps_zeros = 0.1 <= abs(value) < 100 and value % 1
+        return f"{value:{'#' if keeps_zeros else ''}.3g}".replace("-", "−")
+
+    columns = {"what": row["what"], "measured": f"{number(row['measured'])}\u00a0{row['unit']}"}
+    if "low" in row:
+        columns["range"] = f"{number(row['low'])} to {number(row['high'])}"
+    if "target" in row:
+        verdict = "met" if row["met"] else "**missed**"
+        columns["aim"] = f"{'≥' if row['least'] else '≤'}\u00a0{row['target']:.3g}, {verdict}"
+    return columns
+
+
+def format_rows(rows: list[dict]) -> list[str]:
+    """Return the lines of a Markdown table, without the columns that are empty in all rows."""
+    cells = [format_row(row) for row in rows]
+    header = [name for name in ("what", "measured", "range", "aim") if any(name in row for row in cells)]
+    lines = [f"| {' | '.join(line)} |" for line in (header, *([row.get(name, "") for name in header] for row in cells))]
+    return [lines[0], f"|{'---|' * len(header)}", *lines[1:]]
 
 
 def table(folder: Path = RESULTS) -> str:
@@ -60,6 +77,5 @@ def table(folder: Path = RESULTS) -> str:
                 + (f"; processes with a warm allocator: {run['processes']}." if "processes" in run else "."),
                 "",
             ]
-            header = ["| what | measured | range | aim | result |", "|---|---|---|---|---|"]
-            lines += [*header, *map(format_row, run["rows"]), ""]
+            lines += [*format_rows(run["rows"]), ""]
     return "\n".join(lines)

@@ -52,7 +52,7 @@ def rotate_hue(images: Tensor, angle: float) -> Tensor:
 
 
 def transform_sweep(images: Tensor) -> dict[str, callable]:
-    """Return the transforms as functions of degrees; the control rotates halfway and back, so it is interpolated twice."""
+    """Return the transforms as functions of degrees; the control, halfway and back, is interpolated twice."""
     return {
         "roll": lambda degrees: rotate(images, radians(degrees)),
         "there and back": lambda degrees: rotate(rotate(images, radians(degrees / 2)), -radians(degrees / 2)),

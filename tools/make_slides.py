@@ -185,7 +185,7 @@ def section_slides(section, plan, after, measured):
             announced = False
             for part in paragraphs(text):
                 if part.startswith("**Exercise") and in_class:
-                    part = re.sub(r"\((\d+ min(?:utes)?)\)", r"(at home: \1)", part, count=1)
+                    part = re.sub(r"\((\d+ min)\)", r"(at home: \1)", part, count=1)
                     sentences = re.split(r"(?<=[.?!])\s+(?=[A-Z*$`])", part)
                     heading = title if title == section.title else f"{section.number} {title}"
                     slides.append([f"✎ {heading}", html(sentences[0]), [part], "exercise", ""])

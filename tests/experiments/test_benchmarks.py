@@ -17,7 +17,7 @@ from benchmarks import (
     timing,
     uncertainty,
 )
-from benchmarks.report import RESULTS, merge, table
+from benchmarks.report import RESULTS, format_rows, merge, table
 from benchmarks.timing import ratio, time_interleaved
 from tutorial_lib.gradients import skip_independence_check
 
@@ -30,14 +30,24 @@ def test_benchmark_report_marks_missed_targets(tmp_path):
     machine = {"processor": "a machine", "threads": "1", "torch": "2", "python": "3"}
     rows = [
         {"what": "fast", "measured": 5.0, "unit": "×", "target": 4.5, "least": True, "met": True},
-        {"what": "slow", "measured": 3.0, "unit": "s", "target": 1.5, "least": False, "met": False},
+        {"what": "slow", "measured": 3.0, "unit": "s", "target": 1 / 3, "least": False, "met": False},
         {"what": "plain", "measured": 0.123456, "unit": "ms"},
     ]
     run = {"subject": "rendering", "machine": machine, "date": "2026-01-01", "rounds": 7, "rows": rows}
     (tmp_path / "rendering-cpu-1-threads.json").write_text(json.dumps(run))
     markdown = table(tmp_path).replace("\u00a0", " ")
-    assert "| fast | 5.00 × |  | ≥ 4.5 | met |" in markdown and "| slow | 3 s |  | ≤ 1.5 | **missed** |" in markdown
-    assert "| plain | 0.123 ms |  |  |  |" in markdown and "a machine, 1 thread;" in markdown
+    assert "| fast | 5.00 × | ≥ 4.5, met |" in markdown and "| slow | 3 s | ≤ 0.333, **missed** |" in markdown
+    assert "| plain | 0.123 ms |  |" in markdown and "a machine, 1 thread;" in markdown
+
+
+def test_benchmark_report_omits_empty_columns_and_keeps_digits():
+    rows = [{"what": "a", "measured": 1.2, "unit": "s"}, {"what": "b", "measured": -0.0078, "unit": "MB"}]
+    assert [line.replace("\u00a0", " ") for line in format_rows(rows)] == [
+        "| what | measured |",
+        "|---|---|",
+        "| a | 1.20 s |",
+        "| b | −0.0078 MB |",
+    ]
 
 
 def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
@@ -57,7 +67,7 @@ def test_benchmark_merge_keeps_median_and_range_of_processes(tmp_path):
     }
     (tmp_path / "world.json").write_text(json.dumps({**run, "date": "2026-01-01", "rounds": 7, "processes": 3}))
     markdown = table(tmp_path).replace("\u00a0", " ")
-    assert "| a | 1.50 × | 1.00 to 3.00 | ≥ 2 | **missed** |" in markdown
+    assert "| a | 1.50 × | 1.00 to 3.00 | ≥ 2, **missed** |" in markdown
     assert "medians of 7 rounds; processes with a warm allocator: 3." in markdown
 
 

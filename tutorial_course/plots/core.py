@@ -19,6 +19,7 @@ import matplotlib
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
@@ -281,6 +282,40 @@ def band(
     (line,) = axis.plot(x, mean, color=color, label=label, **line_style)
     axis.fill_between(x, low, high, color=line.get_color(), alpha=alpha, linewidth=0)
     return line
+
+
+def relative_luminance(color: Any) -> float:
+    """Return the relative luminance of a color, as the guidelines for accessible web content (WCAG) define it.
+
+    Args:
+        color: a color of Matplotlib.
+
+    Returns:
+        The luminance, from 0 for black to 1 for white. The contrast of two colors with the luminances a ≥ b is
+        (a + 0.05) / (b + 0.05), and text needs at least 4.5.
+
+    Example:
+        >>> relative_luminance("black"), round(relative_luminance("white"), 9)
+        (0.0, 1.0)
+    """
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def text_color_on(background: Any) -> str:
+    """Return the color of text with the higher contrast to its background, which is at least 4.58.
+
+    Args:
+        background: a color of Matplotlib.
+
+    Returns:
+        "white" or "black".
+
+    Example:
+        >>> text_color_on(PALETTE[0]), text_color_on(PALETTE[4])
+        ('white', 'black')
+    """
+    return "white" if relative_luminance(background) < 0.179 else "black"
 
 
 def chance_line(axis: Axes, value: float = 0.5, which: str = "y") -> Line2D:

@@ -20,7 +20,7 @@ INK_COLOR, PALE_COLOR, OTHER_SIDE_COLOR, CLASS_SIDE_COLOR, OLD_BOUNDARY_COLOR = 
     "#B9B9B9",
     "#EFF2F4",
     "#FBE3DA",
-    "#777777",
+    "#666666",
 )
 Y_GRID = np.linspace(0, 1, 200)
 SIGN_POSITION = (0.74, 0.5)  # position of the green sign
@@ -145,7 +145,8 @@ def two_adaptations_figure(highlight: str | None = None) -> FigureWithAltText:
         _draw_sign(right, *SIGN_POSITION, 130)
         right.text(SIGN_POSITION[0] + 0.135, SIGN_POSITION[1], "x", style="italic", va="center", fontsize=12)
         right.text(0.43, 0.19, "W", style="italic", ha="right", va="center", fontsize=12, color=OLD_BOUNDARY_COLOR)
-        right.text(0.72, 0.19, "W′", style="italic", ha="left", va="center", fontsize=12, color=network_color)
+        label_color = OLD_BOUNDARY_COLOR if network_color == PALE_COLOR else network_color
+        right.text(0.72, 0.19, "W′", style="italic", ha="left", va="center", fontsize=12, color=label_color)
         if expected:
             right.text(
                 0.375,

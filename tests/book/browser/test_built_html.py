@@ -217,6 +217,18 @@ def test_built_chapter_shows_last_run_within_memory_budget(book, chapter):
     assert not execution_stats.exceeded_budget(stats)
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_built_chapter_shows_no_feedback_on_unstarted_exercises(book, chapter):
+    shown = {}
+    for cell in soup(f"{chapter}.html").select("div.cell"):
+        code = "".join(part.text for part in cell.select(".cell_input"))
+        if match := re.search(r"^check\((\w+), exercises\.\1\)$", code, re.M):
+            shown[match[1]] = " ".join(output.text.strip() for output in cell.select(".cell_output"))
+    assert shown == {name: f"✎ In the notebook, this cell checks your {name}." for name in shown} != {}
+    outputs = [output.text for output in soup(f"{chapter}.html").select("div.cell_output")]
+    assert [text for text in outputs if re.search(r"\bNone\b|[Yy]our(s| function| map)\b", text)] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_built_page_has_at_most_one_h1(book, page):
     article = soup(page).find("article")

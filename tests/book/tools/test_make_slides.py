@@ -92,7 +92,7 @@ def test_section_slides_move_further_text_to_notes():
         markdown("More text.\n\n- no\n\nTwo things:\n\n- a list\n\n| a |"),
     ]
     cells.append(markdown('<div class="live live-below" data-exhibit="hue">\n\nIn your browser.\n\n</div>'))
-    cells.append(markdown("**Exercise 1.1 (8 minutes).** Write it."))
+    cells.append(markdown("**Exercise 1.1 (8 min).** Write it."))
     opening, exercise = make_slides.section_slides(
         notebook_outline.Section("", 2, "1.1 X", cells), {"minutes": 3, "marks": ["line"]}, {}, {}
     )
@@ -103,7 +103,7 @@ def test_section_slides_move_further_text_to_notes():
         "Two things:",
         "- a list",
     ]
-    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 minutes).</strong>")
+    assert exercise[1].startswith("<p><strong>Exercise 1.1 (at home: 8 min).</strong>")
 
 
 def test_without_exercise_changes_minutes_and_omits_the_exercise():

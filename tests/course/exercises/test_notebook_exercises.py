@@ -1,4 +1,4 @@
-"""The stubs and solutions that the chapters show use the argument names of the reference solutions."""
+"""The exercises as the chapters show them: stubs, solutions, and the cells that use the reader's function."""
 
 import ast
 import builtins
@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from tutorial_course._display import BOOK_ENV_VAR
 
 CHAPTERS = Path(__file__).parents[3] / "chapters"
 CHECK = re.compile(r"^check\((\w+), exercises\.\1\)$", re.M)
@@ -63,6 +65,17 @@ def imported_names(tree):
     return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
 
 
+def unguarded_uses(name, later):
+    """Return the statements of later cells that use a reader's function before it is replaced where it is wrong."""
+    uses = []
+    for statement in (statement for source in later for statement in ast.parse(source).body):
+        if ast.unparse(statement) == f"{name} = solution_or_reference({name}, exercises.{name})":
+            break
+        if any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(statement)):
+            uses.append(ast.unparse(statement))
+    return uses
+
+
 def test_exercises_are_all_shown_in_their_chapters():
     chapters = [import_module(f"tutorial_course.exercises.ch{number}") for number in range(1, 6)]
     assert {name for name, *_ in EXERCISES_IN_CHAPTERS} == {
@@ -86,3 +99,39 @@ def test_solution_uses_parameters_of_reference_and_imported_names(name, chapter,
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
     library = {call.attr: import_module(f"tutorial_lib.{call.value.id}") for call in calls if call.value.id in PACKAGES}
     assert [name for name, package in library.items() if not hasattr(package, name)] == []
+
+
+@each_exercise
+def test_unstarted_exercise_shows_no_feedback_in_book(
+    name, chapter, stub, solution, code, monkeypatch, capsys, recwarn
+):
+    monkeypatch.setenv(BOOK_ENV_VAR, "1")
+    namespace = {}
+    for statement in (statement for source in code for statement in ast.parse(source).body):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            exec(ast.unparse(statement), namespace)
+    definitions, call = stub.rsplit("\n", 1)
+    exec(definitions, namespace)
+    recwarn.clear()  # those of the imports
+    verdict = eval(call, namespace)
+    assert verdict._repr_markdown_() == f"✎ *In the notebook, this cell checks your* `{name}`*.*"
+    assert capsys.readouterr() == ("", "") and not recwarn.list
+
+
+@each_exercise
+def test_later_cells_use_reference_until_exercise_is_solved(name, chapter, stub, solution, code):
+    assert unguarded_uses(name, code[code.index(stub) + 1 :]) == []
+
+
+def test_unguarded_uses_finds_cells_that_depend_on_unsolved_exercise():
+    guard = "auroc = solution_or_reference(auroc, exercises.auroc)  # yours"
+    assert unguarded_uses("auroc", ["print('auroc', areas.auroc)", guard, "print(auroc(a, b))"]) == []
+    assert unguarded_uses("auroc", ["if (yours := auroc(a, b)) is not None:\n    print(yours)", guard]) != []
+    assert unguarded_uses("auroc", ["def area(a, b):\n    return auroc(a, b)", guard]) != []
+
+
+@pytest.mark.parametrize("path", sorted(CHAPTERS.glob("0*.ipynb")), ids=lambda path: path.stem)
+def test_exercise_titles_state_their_minutes_alike(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    titles = re.findall(r"\*\*Exercise [^*]*\*\*", "\n".join("".join(cell["source"]) for cell in cells))
+    assert titles and [t for t in titles if not re.match(r"\*\*Exercise \d\.\w(, part \d)? \(\d+ min\)", t)] == []

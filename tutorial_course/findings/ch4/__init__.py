@@ -4,7 +4,6 @@ from tutorial_course.findings.ch4.logistic_fit import logistic_fit
 from tutorial_course.findings.ch4.quality import (
     HueMismatch,
     correlation_table,
-    correlations_with_ranges,
     hue_mismatch,
     map_shares,
     protocol,
@@ -12,7 +11,6 @@ from tutorial_course.findings.ch4.quality import (
     stored_contrast,
     stored_correlation,
     stored_difference,
-    stored_differences,
     stored_training_effect,
     within_kind_correlation,
 )
@@ -38,7 +36,6 @@ __all__ = [
     "Interval",
     "center_prior_auc",
     "correlation_table",
-    "correlations_with_ranges",
     "fixation_differences",
     "fixation_metrics",
     "fixation_scores",
@@ -58,7 +55,6 @@ __all__ = [
     "stored_contrast",
     "stored_correlation",
     "stored_difference",
-    "stored_differences",
     "stored_interval",
     "stored_intervals",
     "stored_training_effect",

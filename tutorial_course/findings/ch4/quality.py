@@ -1,6 +1,6 @@
 """Image quality: the mismatch of a label, rank correlations with their intervals, and shares of a map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tutorial_course.findings.ch4.logistic_fit import logistic_fit
-from tutorial_course.findings.core import format_number, markdown_table
+from tutorial_course.findings.core import markdown_table
 from tutorial_course.findings.intervals import Interval, mean_interval
 from tutorial_course.widgets.markdown import MarkdownText
 from tutorial_lib.data import QualityDataset
@@ -141,33 +141,6 @@ def stored_training_effect(
     return _interval(rows[rows["training"] == training], statistic)
 
 
-def stored_differences(
-    table: pd.DataFrame, method: str, baseline: str, sets: Mapping[str, str], statistics: Mapping[str, str]
-) -> dict[str, Interval | None]:
-    """Return the stored paired differences of two measures on several data sets.
-
-    Args:
-        table: the stored result "image_quality".
-        method: name of the measure.
-        baseline: name of the measure that is subtracted.
-        sets: name of each data set -> title.
-        statistics: "monotone", "within" or "pooled" -> title.
-
-    Returns:
-        The difference with its interval for each ``"<set>: <statistic>"``, in the order of the sets; None if the two
-        measures were not compared on a data set.
-    """
-    rows = table[(table["kind"] == "difference") & (table["measure"] == method) & (table["baseline"] == baseline)]
-    compared = set(rows["set"])
-    return {
-        f"{set_title}: {title}": stored_difference(table, name, method, baseline, statistic)
-        if name in compared
-        else None
-        for name, set_title in sets.items()
-        for statistic, title in statistics.items()
-    }
-
-
 def stored_contrast(table: pd.DataFrame, name: str, column: str = "share") -> Interval:
     """Return a stored number of a map that explains a quality score, with its interval over scenes.
 
@@ -213,32 +186,6 @@ def correlation_table(
             row[name] = f"{stored_correlation(table, name, measure, statistic):.2f}" if is_stored else None
         rows.append(row)
     return markdown_table(rows, {"measure": "measure", **sets})
-
-
-def correlations_with_ranges(
-    table: pd.DataFrame, measures: Mapping[str, str], sets: Sequence[str]
-) -> list[dict[str, str | Interval]]:
-    """Return stored rank correlations over all distortions, and their range over kinds of distortion and networks.
-
-    Args:
-        table: the stored result "image_quality".
-        measures: name of each measure -> title.
-        sets: names of the data sets.
-
-    Returns:
-        A row per measure, with its title as "measure". For each set, ``"<set>"`` is the correlation over all
-        distortions with its interval, and ``"<set>, kinds"`` the smallest and the largest one of a single kind.
-    """
-    by_kind = table[(table["kind"] == "distortion") & (table["training"] == 1.0)]
-    rows = []
-    for measure, title in measures.items():
-        row: dict[str, str | Interval] = {"measure": title}
-        for name in sets:
-            row[name] = stored_correlation(table, name, measure)
-            values = by_kind[(by_kind["set"] == name) & (by_kind["measure"] == measure)]["srcc"]
-            row[f"{name}, kinds"] = f"{format_number(values.min(), '+.2f')} to {format_number(values.max(), '+.2f')}"
-        rows.append(row)
-    return rows
 
 
 def rated_scores(table: pd.DataFrame) -> dict[str, list[Tensor]]:

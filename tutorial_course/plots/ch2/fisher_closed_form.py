@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, to_image_array, with_alt_text
+from tutorial_course.plots.core import (
+    PALETTE,
+    FigureWithAltText,
+    panels,
+    style,
+    text_color_on,
+    to_image_array,
+    with_alt_text,
+)
 
 
 def fisher_factor_figure(
@@ -27,11 +35,11 @@ def fisher_factor_figure(
         grid[0, 0].imshow(to_image_array(image), interpolation="nearest")
         grid[0, 0].set_title(title, fontsize=9)
         for axis, (name, values) in zip(grid[:, 1:].flatten(), factors.items(), strict=True):
-            axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            shown = axis.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.set_title(name, fontsize=9)
             for i, line in enumerate(values.tolist()):
                 for j, value in enumerate(line):
-                    color = "white" if abs(value) > 0.55 else "#333333"
+                    color = text_color_on(shown.to_rgba(value)[:3])
                     axis.text(j, i, f"{value:+.2f}", ha="center", va="center", fontsize=8.5, color=color)
         for axis in grid.flatten():
             axis.set(xticks=[], yticks=[])

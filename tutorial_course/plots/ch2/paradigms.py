@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
 
-from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, with_alt_text
+from tutorial_course.plots.core import PALETTE, FigureWithAltText, panels, style, text_color_on, with_alt_text
 
 
 def embedding_figure(embedding: Tensor, classes: Tensor, icons: Tensor) -> FigureWithAltText:
@@ -58,8 +58,8 @@ def question_areas_figure(shares: Mapping[str, Mapping[str, Tensor]]) -> FigureW
                 mean = values.mean().item()
                 axis.barh(y, mean, 0.62, left, color=colors[i], label=name if y == 0 else None)
                 if mean > 0.03:
-                    text_color = "#1a1a1a" if i == 1 else "white"
-                    axis.text(left + mean / 2, y, f"{mean:.0%}", ha="center", va="center", fontsize=9, color=text_color)
+                    style_of_text = {"ha": "center", "va": "center", "fontsize": 9, "color": text_color_on(colors[i])}
+                    axis.text(left + mean / 2, y, f"{mean:.0%}", **style_of_text)
                 left += mean
         axis.set(yticks=range(len(shares)), yticklabels=list(shares), xlim=(0, 1), xticks=[])
         axis.invert_yaxis()

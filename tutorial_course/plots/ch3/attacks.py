@@ -14,6 +14,7 @@ from tutorial_course.plots.core import (
     panels,
     percent_axis,
     style,
+    text_color_on,
     to_image_array,
     with_alt_text,
 )
@@ -110,11 +111,11 @@ def detector_matrix_figure(
         figure, axes = panels(1, len(tables), height=0.9 + 0.3 * len(rows), sharey=True)
         for axis, (title, table) in zip(axes, tables.items(), strict=True):
             values = table.loc[[*rows], [*columns]].to_numpy()
-            axis.imshow(values, cmap="RdBu_r", vmin=0, vmax=1, aspect="auto")
+            image = axis.imshow(values, cmap="RdBu_r", vmin=0, vmax=1, aspect="auto")
             for (i, j), value in (
                 (at, values[at]) for at in ((i, j) for i in range(len(rows)) for j in range(len(columns)))
             ):
-                color = "white" if value < 0.15 or value > 0.88 else "#222222"
+                color = text_color_on(image.to_rgba(value)[:3])
                 axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8.5, color=color)
             axis.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), yticklabels=rows.values())
             axis.set_xticklabels(columns.values(), rotation=30, ha="right", rotation_mode="anchor")

@@ -40,7 +40,7 @@ def gradient_direction_figure(images: Mapping[str, Tensor], norms: Mapping, angl
         for i, (group, x) in enumerate(images.items()):
             axes[i].imshow(to_image_array(x[0]), interpolation="nearest")
             axes[i].set(xticks=[], yticks=[])
-            axes[i].set_title(group, fontsize=9, color=PALETTE[i])
+            axes[i].set_title(group, fontsize=9)
             axes[-1].plot(angles[group], norms[group], "o^s"[i], ms=4, mfc="none", color=PALETTE[i], label=group)
         axes[-1].set(xlabel="angle to the mean training gradient (degrees)", ylabel="norm of the gradient")
         axes[-1].set_yscale("log")

@@ -95,8 +95,12 @@ def level_figure(pairs: QualityDataset, scores: Mapping[str, Tensor], alt: str, 
             shown = [k == kind and level == at for k, level in zip(pairs.distortion_types, pairs.scores.tolist())]
             axis.imshow(to_image_array(pairs[shown.index(True)][0][0]), interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            axis.set_title(kind.replace(" ", "\n"), fontsize=8.5, color=LINES[i][0])
+            axis.set_title(kind.replace(" ", "\n"), fontsize=8.5)
             axis.spines[:].set_visible(False)
+            color, dashes = LINES[i]  # the line of this kind in the panels below
+            style_of_line = {"color": color, "transform": axis.transAxes, "clip_on": False}
+            axis.plot([0.1, 0.9], [-0.13, -0.13], dashes, **style_of_line)
+            axis.plot(0.5, -0.13, "o", ms=3, **style_of_line)
         for axis, (title, values) in zip(below.subplots(1, len(scores), squeeze=False)[0], scores.items(), strict=True):
             for (color, dashes), kind in zip(LINES, kinds, strict=False):
                 of_kind = torch.tensor([k == kind for k in pairs.distortion_types])

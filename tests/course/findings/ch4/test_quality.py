@@ -92,26 +92,8 @@ def test_stored_training_effect_is_the_row_of_its_training():
     assert findings.stored_training_effect(table, "live", "m", 0.5).value == -0.1
 
 
-def test_stored_differences_are_missing_where_the_pair_was_not_compared():
-    sets, statistics = {"live": "LIVE", "signs": "scenes"}, {"pooled": "all", "within": "within a kind"}
-    with_ssim = findings.stored_differences(TABLE, "distance", "SSIM", sets, statistics)
-    assert with_ssim == {
-        "LIVE: all": None,
-        "LIVE: within a kind": None,
-        "scenes: all": (0.3, 0.2, 0.4),
-        "scenes: within a kind": (0.1, 0.0, 0.2),
-    }
-    with_psnr = findings.stored_differences(TABLE, "distance", "PSNR", sets, {"pooled": "all"})
-    assert with_psnr == {"LIVE: all": (-0.1, -0.2, 0.0), "scenes: all": None}
-
-
 def test_stored_contrast_is_that_of_its_map_and_column():
     assert findings.stored_contrast(TABLE, "expected score") == (0.7, 0.6, 0.8)
     assert findings.stored_contrast(TABLE, "bins", "lead over the expected score") == (-0.2, -0.3, -0.1)
     with pytest.raises(ValueError):
         findings.stored_contrast(TABLE, "unknown map")
-
-
-def test_correlations_with_ranges_use_only_the_kinds_of_their_measure_set_and_training():
-    (row,) = findings.correlations_with_ranges(TABLE, {"PSNR": "color PSNR"}, ["live"])
-    assert row == {"measure": "color PSNR", "live": (0.9, 0.8, 0.95), "live, kinds": "−0.50 to +0.75"}
