@@ -11,8 +11,6 @@ import re
 import sys
 from pathlib import Path
 
-from docutils import nodes
-
 # It is replaced by `make set-repo-url`; until then the pages have no buttons.
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 SETTING = re.compile(r"^repository:\n  url: (\S+)\n  branch: (\S+)$", re.M)
@@ -104,6 +102,8 @@ def set_url(root, url):
 
 def link_error_form(app, doctree, docname):
     """Link the name of the form for errors to the form, if the project is on GitHub."""
+    from docutils import nodes  # here, because this module also runs where the packages of the book are not installed
+
     url = app.config.html_theme_options.get("repository_url", "")
     for name in list(doctree.findall(nodes.emphasis)) if url.startswith("https://github.com/") else []:
         if name.astext() == ERROR_FORM:
