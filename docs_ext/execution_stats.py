@@ -21,6 +21,7 @@ from docutils import nodes
 PLACEHOLDER = "execution-stats"
 # The limits for every chapter. A chapter may state a smaller budget, never a larger one.
 SECONDS, GIGABYTES = 75, 3
+BUDGET_TEXT = f"{SECONDS} s of processor time and {GIGABYTES} GB of memory"
 BUDGET = re.compile(r"\*\*budget(?: for one run)?\*\*\s+(\d+)\s*s(?:econds)?\b[^·\n]*?(\d+)\s*GB\b", re.I)
 CHAPTER = re.compile(r"\d+-.*")
 
@@ -96,7 +97,7 @@ def format_stats(run, allowed=None):
     spent = (
         f"{run['seconds']:.0f} s ({run['processor']:.0f} s of processor time), {run['gigabytes']:.1f} GB at its peak"
     )
-    default_budget = f" · <strong>budget for one run</strong> {SECONDS} s and {GIGABYTES} GB" * (allowed is None)
+    default_budget = f" · <strong>budget for one run</strong> {BUDGET_TEXT}" * (allowed is None)
     limit = (allowed or (SECONDS,))[0]
     slow = ""
     if run["processor"] > limit:

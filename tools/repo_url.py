@@ -1,9 +1,10 @@
 """Write the address of the project's repository wherever it is stated: ``make set-repo-url URL=…``.
 
 The address is the setting ``repository`` in _config.yml, from which Jupyter Book makes the buttons of the pages. Its
-``branch`` is the default branch, or the tag of a release. The setup cell of every chapter states both as text, because
-a notebook that is opened on Colab has no other file. README.md links to the book and to Colab. Therefore the book of
-version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the library of that tag.
+``branch`` is the default branch, or the tag of a release. The setup cell of every chapter states both as text,
+because a notebook that is opened on Colab has no other file. README.md has badges, and links to the book and to
+Colab. Therefore the book of version 1.2.0 opens the notebooks of the tag v1.2.0, and their setup cells install the
+library of that tag.
 """
 
 import json
@@ -11,11 +12,11 @@ import re
 import sys
 from pathlib import Path
 
-from docutils import nodes
-
 # It is replaced by `make set-repo-url`; until then the pages have no buttons.
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 SETTING = re.compile(r"^repository:\n  url: (\S+)\n  branch: (\S+)$", re.M)
+# The title of README.md, and below it the badges.
+TITLE = re.compile(r"\A(# .*\n)(?:\n\[!\[.*\n)?")
 CHAPTER_TABLE = re.compile(r"(?m)^\| \| chapter \|.*\n(?:\|.*\n)+")
 # The name of the issue form for errors, of which the name of its file is made.
 ERROR_FORM = "Error in the course"
@@ -62,16 +63,30 @@ def write_setup_cells(root):
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def github_project(url):
+    """Return the owner and the name of a project on GitHub, or None for the placeholder and for other hosts."""
+    match = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", url)
+    return match.groups() if match and url != PLACEHOLDER else None
+
+
+def badges(url, branch):
+    """Return README's line of badges, the state of the tests and a button that opens chapter 1 on Colab, or no line."""
+    if not (project := github_project(url)):
+        return ""
+    tests, colab = f"{url}/actions/workflows/tests.yml", "https://colab.research.google.com"
+    notebook = f"{colab}/github/{'/'.join(project)}/blob/{branch}/chapters/01-gradients.ipynb"
+    return f"\n[![Tests]({tests}/badge.svg)]({tests}) [![Open in Colab]({colab}/assets/colab-badge.svg)]({notebook})\n"
+
+
 def link_chapters(table, url, branch):
     """Return README's table of chapters with a column of links to the book and to Colab, if the project is on GitHub.
 
     The first four columns stay as they are.
     """
-    project = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", url)
     lines = ["|".join(line.split("|")[:5]) + "|" for line in table.strip().splitlines()]
-    if project is None or url == PLACEHOLDER:
+    if not (project := github_project(url)):
         return "\n".join(lines)
-    owner, name = project.groups()
+    owner, name = project
     linked = [lines[0] + " open |", lines[1] + "---|"]
     for line in lines[2:]:
         path = re.search(r"\((chapters/[\w-]+)\.ipynb\)", line)[1]
@@ -82,13 +97,13 @@ def link_chapters(table, url, branch):
 
 
 def write_readme_links(root):
-    """Write the links to the book and to Colab into the table of chapters of README.md."""
+    """Write the badges into README.md, and the links to the book and to Colab into its table of chapters."""
     path = Path(root) / "README.md"
     if not path.is_file():  # a folder that contains only the chapters
         return
     text = path.read_text(encoding="utf-8")
     linked = CHAPTER_TABLE.sub(lambda table: link_chapters(table[0], *repository(root)) + "\n", text)
-    path.write_text(linked, encoding="utf-8")
+    path.write_text(TITLE.sub(lambda title: title[1] + badges(*repository(root)), linked), encoding="utf-8")
 
 
 def set_url(root, url):
@@ -104,6 +119,8 @@ def set_url(root, url):
 
 def link_error_form(app, doctree, docname):
     """Link the name of the form for errors to the form, if the project is on GitHub."""
+    from docutils import nodes  # here, because this module also runs where the packages of the book are not installed
+
     url = app.config.html_theme_options.get("repository_url", "")
     for name in list(doctree.findall(nodes.emphasis)) if url.startswith("https://github.com/") else []:
         if name.astext() == ERROR_FORM:

@@ -196,7 +196,7 @@ def test_notebook_advanced_sections_are_collapsed(notebook):
 
 def test_notebook_states_its_budget(notebook):
     assert not without_budget(notebook), (
-        "the line that begins with **Time** must state a budget: **budget** 75 s and 3 GB"
+        f"the line that begins with **Time** must state a budget: **budget for one run** {execution_stats.BUDGET_TEXT}"
     )
 
 

@@ -16,6 +16,8 @@ from tools.teaching import notebook_outline
 
 PAGE, SHEETS, ANSWERS = "chapters/polls", "<!-- sheets -->", "<!-- answers -->"
 PAGE_BREAK = '<div style="break-before: page"></div>'
+GLOSSARY_ROW = re.compile(r"^\| ([^|]+?) \| ([^|]+?) \| \[", re.M)
+INNER_QUOTES = str.maketrans("“”", "‘’")
 ANSWER_LINE = "✎ " + "." * 60
 
 
@@ -25,22 +27,39 @@ def to_printable(text):
     return "".join(parts).strip()
 
 
+def terms(root, sheet):
+    """Return the glossary entries of the terms that a sheet uses outside longer terms, as Markdown."""
+    entries = {}
+    for term, meaning in GLOSSARY_ROW.findall((root / "chapters" / "glossary.md").read_text(encoding="utf-8")):
+        abbreviations = [name for names in re.findall(r"\(([A-Z, ]+)\)", term) for name in names.split(", ")]
+        for name in (*re.sub(r" \(.*?\)", "", term).split(", "), *abbreviations):
+            entries[name.lower()] = f"- **{term}**: {meaning}"
+    names = "|".join(sorted(map(re.escape, entries), key=len, reverse=True))
+    used = {name.lower() for name in re.findall(rf"(?i)(?<![\w-])({names})s?(?![\w-])", sheet)}
+    return "\n".join(dict.fromkeys(entry for name, entry in entries.items() if name in used))
+
+
 def choices(question):
     """Return the options of a question as Markdown lines."""
     return "\\\n".join(f"{letter}) {to_printable(option)}" for letter, option in zip(ascii_lowercase, question.options))
 
 
-def chapter_sheet(name, lesson):
-    """Return the predictions, the quiz and the poll of one chapter as Markdown."""
+def chapter_sheet(name, lesson, root):
+    """Return the predictions, the quiz and the poll of one chapter, and the terms that they use, as Markdown."""
     parts = [PAGE_BREAK, "", f"## Chapter {int(name[:2])}: {lesson[0].title}", "", "### Predictions", ""]
-    for place, question in notebook_outline.predictions(lesson):
+    predictions, claims = notebook_outline.predictions(lesson), notebook_outline.claim_questions(lesson)
+    for place, question in predictions:
         parts += [f"**{place}** {question}", "", ANSWER_LINE, ""]
+    # Not those of the quiz, because some of its questions ask for the meaning of a term.
+    questions = [question for _, question in predictions] + [claim.text for claim in claims]
+    parts += [f"### Terms in the predictions{' and in the poll' if claims else ''}", ""]
+    parts += [terms(root, "\n".join(questions)), ""]
     _, quiz = notebook_outline.exercises_of(lesson)
     parts += ["### Quiz", ""]
     for number, question in enumerate(quiz, 1):
         parts += [f"**{number}.** {to_printable(question.text)}", ""]
         parts += [choices(question), ""]
-    if claims := notebook_outline.claim_questions(lesson):
+    if claims:
         parts += ["### Poll on claims: vote before you open the claims table", "", choices(claims[0]), ""]
         parts += [
             line
@@ -60,7 +79,8 @@ def answers(name, lesson):
     ]
     for number, question in enumerate(notebook_outline.exercises_of(lesson)[1], 1):
         option, why = map(to_printable, list(question.options.items())[question.correct])
-        parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** “{option}” {why}")
+        quoted = option.translate(INNER_QUOTES)
+        parts.append(f"- **{number} {ascii_lowercase[question.correct]}.** “{quoted}” {why}")
     for number, claim in enumerate(notebook_outline.claim_questions(lesson), 1):
         parts.append(
             f"- **Poll {number} {ascii_lowercase[claim.correct]}.** {list(claim.options.values())[claim.correct]}"
@@ -74,11 +94,17 @@ def fill_page(app, docname, source):
         return
     root = Path(app.srcdir)
     outlines = notebook_outline.chapters(root)
-    for mark, make in ((SHEETS, chapter_sheet), (ANSWERS, answers)):
+    sheets = "\n".join(chapter_sheet(name, lesson, root) for name, lesson in outlines.items())
+    solutions = "\n".join(answers(name, lesson) for name, lesson in outlines.items())
+    for mark, text in ((SHEETS, sheets), (ANSWERS, solutions)):
         if mark not in source[0]:
             raise ValueError(f"{PAGE} needs the line {mark}, where the questions go")
-        source[0] = source[0].replace(mark, "\n".join(make(name, lesson) for name, lesson in outlines.items()))
-    for file in [*(root / "chapters").glob("[0-9]*.ipynb"), *(root / "tutorial_course" / "exercises").rglob("*.py")]:
+        source[0] = source[0].replace(mark, text)
+    for file in [
+        root / "chapters" / "glossary.md",
+        *(root / "chapters").glob("[0-9]*.ipynb"),
+        *(root / "tutorial_course" / "exercises").rglob("*.py"),
+    ]:
         app.env.note_dependency(str(file))
 
 

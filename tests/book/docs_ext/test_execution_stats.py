@@ -84,7 +84,7 @@ def test_stats_node_text_lists_time_memory_and_machine():
         in execution_stats.stats_node(RUN)
     )
     assert "and a GPU (Some &amp; name)" in execution_stats.stats_node(RUN | {"gpu": "Some & name"})
-    assert "budget for one run</strong> 75 s and 3 GB" in execution_stats.stats_node(RUN)
+    assert "budget for one run</strong> 75 s of processor time and 3 GB of memory" in execution_stats.stats_node(RUN)
     assert "budget" not in execution_stats.stats_node(RUN, (60, 3)), "the chapter states its own budget"
     assert "2026. The elapsed time exceeds the budget, but" in execution_stats.stats_node(RUN, (59, 3))
     assert "2026. The processor time exceeds the budget." in execution_stats.stats_node(RUN, (49, 3))

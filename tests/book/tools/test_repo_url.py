@@ -13,7 +13,9 @@ from tools import repo_url
 
 ROOT = Path(__file__).parents[3]
 ADDRESS = "https://github.com/owner/project"
-README = """Text.
+README = """# Title
+
+Text.
 
 | | chapter | what you will do | to read |
 |---|---|---|---|
@@ -52,15 +54,18 @@ def test_set_url_updates_settings_and_setup_cells(project):
     assert (project / "_config.yml").read_text(encoding="utf-8").endswith("\n\nhtml: {}\n")
 
 
-def test_set_url_links_each_chapter_of_readme_to_book_and_colab(project):
+def test_set_url_adds_badges_and_links_to_readme(project):
     repo_url.set_url(project, ADDRESS)
     readme = (project / "README.md").read_text(encoding="utf-8")
     row = next(line for line in readme.splitlines() if line.startswith("| 1 |"))
     assert "| 35 min | [book](https://owner.github.io/project/chapters/01-gradients.html)," in row
     assert "colab.research.google.com/github/owner/project/blob/main/chapters/01-gradients.ipynb" in row
-    assert {line.count("|") for line in readme.splitlines()[2:5]} == {6}
+    assert {line.count("|") for line in readme.splitlines()[6:9]} == {6}
+    badges = f"[![Tests]({ADDRESS}/actions/workflows/tests.yml/badge.svg)]({ADDRESS}/actions/workflows/tests.yml)"
+    assert readme.splitlines()[2].startswith(badges) and readme.count("[![") == 2
     repo_url.set_url(project, ADDRESS.replace("owner", "other"))
-    assert "owner" not in (project / "README.md").read_text(encoding="utf-8")
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert "owner" not in readme and readme.count("[![") == 2
     for address in ("https://gitlab.com/group/part/project", repo_url.PLACEHOLDER):
         repo_url.set_url(project, address)
         assert (project / "README.md").read_text(encoding="utf-8") == README

@@ -190,7 +190,7 @@ def test_teaching_page_names_every_exercise(book):
 
 @pytest.mark.parametrize("name", CHAPTER_OUTLINES)
 def test_chapter_sheet_contains_every_question(name):
-    sheet = printable_polls.chapter_sheet(name, CHAPTER_OUTLINES[name])
+    sheet = printable_polls.chapter_sheet(name, CHAPTER_OUTLINES[name], ROOT)
     predictions = notebook_outline.predictions(CHAPTER_OUTLINES[name])
     assert predictions and all(question and question in sheet for _, question in predictions)
     quiz, claims = (
@@ -201,6 +201,20 @@ def test_chapter_sheet_contains_every_question(name):
     correct = re.findall(r"^- \*\*(?:Poll )?\d ([a-e])\.", printable_polls.answers(name, CHAPTER_OUTLINES[name]), re.M)
     assert correct == ["abcde"[question.correct] for question in (*quiz, *claims)]
     assert all(claim.text in sheet for claim in claims) and "Verdict in the claims table" not in sheet
+
+
+def test_terms_are_those_that_a_sheet_uses(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    rows = ["word", "---", "contrast", "contrast map", "energy", "maximum softmax probability (MSP)", "one, another"]
+    text = "\n".join(f"| {word} | the meaning | [1.1](x) |" for word in rows)
+    (tmp_path / "chapters" / "glossary.md").write_text(text, encoding="utf-8")
+    used = printable_polls.terms(tmp_path, "Does the MSP change with two Contrast maps or with anotherness?")
+    assert re.findall(r"\*\*(.+?)\*\*", used) == ["contrast map", "maximum softmax probability (MSP)"]
+
+
+@pytest.mark.parametrize("name", CHAPTER_OUTLINES)
+def test_answers_contain_no_doubled_quotation_marks(name):
+    assert not re.search("“[^”]*“", printable_polls.answers(name, CHAPTER_OUTLINES[name]))
 
 
 def test_notebook_outline_finds_claim_poll_of_chapter_5():

@@ -95,10 +95,11 @@ QUIZ = (
                 "This is the other way to change the prediction, in which the weights stay fixed and the image changes."
             ),
             "the nearest training image of class Q.": (
-                "This is a stored neighbor, which the Trust Score of section 1.5 uses. It does not describe the "
+                "This is a stored neighbor, which the Trust Score of section 1.E uses. It does not describe the "
                 "network."
             ),
-            "the set of images that a network would classify as Q after the change that makes it classify x as Q.": (
+            "the set of images that a network would classify as Q after a change of its weights that makes it classify "
+            "x as Q.": (
                 "The changed weights are counterfactual: we compute the change as a description of x, and do not "
                 "keep it."
             ),

@@ -6,7 +6,7 @@ QUIZ = (
     Question(
         "A measure has a rank correlation of 0.95 with the level of blur over many images. It follows that …",
         {
-            "the same level of blur has similar values on different images.": (
+            "on different images, the measure has similar values for the same level of blur.": (
                 "A measure that is monotone for each image, but has very different values on different images, would "
                 "have a lower rank correlation over all images (section 4.2)."
             ),
