@@ -55,6 +55,7 @@ N_RESAMPLES = 1_000  # bootstrap samples of an interval
 # If fewer images are available, there are as many more epochs.
 NETWORKS = {
     "signs, shipped": (("signs",), "signs", None, 10_000, 12),
+    "signs, long training, 0": (("signs",), "signs", 0, 10_000, 24),
     "photographs, 0": (("photographs", "live"), "cifar10", 0, 10_000, 12),
     "photographs, long training, 0": (("photographs", "live"), "cifar10", 0, 10_000, 24),
     "signs, short training, 0": (("signs",), "signs", 0, 2_000, 4),

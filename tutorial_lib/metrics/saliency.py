@@ -212,7 +212,7 @@ def information_gain(saliency: Tensor, fixations: Tensor, baseline: Tensor) -> f
     1/K Σ log₂(ε + P) − log₂(ε + B) at the fixations, where P and B are the map and the baseline divided by their sums.
     It is invariant to the scale of the map only, because the map is interpreted as a probability density, as in the
     paper. The code of the MIT/Tübingen benchmark first rescales both maps to [0, 1] and counts each fixated pixel once.
-    A rescaled map is not the density that a model predicts, so its gain is a lower bound of that of the model.
+    A rescaled map is not the density that a model predicts, so its gain can be lower or higher than that of the model.
 
     Args:
         saliency: map (H, W), ≥ 0, not zero everywhere.
