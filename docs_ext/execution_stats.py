@@ -103,7 +103,7 @@ def format_stats(run, allowed=None):
     if run["processor"] > limit:
         slow = ". The processor time exceeds the budget."
     elif run["seconds"] > limit:  # on a busy machine
-        slow = ". The elapsed time exceeds the budget, but the processor time does not."
+        slow = ". The elapsed time exceeds the budget, but the budget is for the processor time, which is within it."
     return f"<strong>Last run</strong> {spent}, on {escape(machine)}, {day.day} {day:%B %Y}{default_budget}{slow}"
 
 

@@ -258,6 +258,6 @@ def _settings(m: Measurements, device: str) -> str:
         ("map", m.map_method),
         ("machine", describe_machine(device)),
         ("torch", torch.__version__),
-        ("random numbers", "generators with the seeds 0 to 2, so that the report can be computed again"),
+        ("random numbers", "generators with the seeds 0 to 2, so that the report can be recomputed"),
     ]
     return section("Settings", table("How the report was computed", ("setting", "value"), rows))

@@ -98,8 +98,8 @@ QUIZ = (
                 "This is a stored neighbor, which the Trust Score of section 1.E uses. It does not describe the "
                 "network."
             ),
-            "the set of images that a network would classify as Q after a change of its weights that makes it classify "
-            "x as Q.": (
+            "the set of all images that the network would classify as Q if its weights were changed so that it "
+            "classifies x as Q.": (
                 "The changed weights are counterfactual: we compute the change as a description of x, and do not "
                 "keep it."
             ),

@@ -64,9 +64,9 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "The contrastive input gradient, for Q instead of P alone, locates the pixels that differ between two signs "
-        "better than the input gradient. The smoothed edges near the middle of the image, a map that does not use the "
-        "network, locate these pixels even better. What follows?",
+        "The contrastive input gradient, computed for P rather than Q, locates the pixels that differ between two "
+        "signs better than the input gradient for P alone. The smoothed edges near the middle of the image, a map "
+        "that does not use the network, locate these pixels even better. What follows?",
         {
             "The contrast does not depend on the class Q.": (
                 "With a random class instead of Q the gain disappears, so the map does depend on Q (section 2.3)."
