@@ -25,23 +25,30 @@ def merge(processes: list[list[dict]]) -> list[dict]:
         merged = {**row, "measured": statistics.median(values)}
         merged |= {"low": min(values), "high": max(values)} if others else {}
         if "target" in row:
-            measured, target = merged["measured"], row["target"]
-            merged["met"] = measured >= target if row["least"] else measured <= target
+            merged["met"] = reaches_target(merged, merged["measured"])
         rows.append(merged)
     return rows
+
+
+def reaches_target(row: dict, value: float) -> bool:
+    """Return whether a value is at least, or at most, the target of a row."""
+    return value >= row["target"] if row["least"] else value <= row["target"]
 
 
 def format_row(row: dict) -> dict[str, str]:
     """Return the columns of a measurement that are not empty."""
 
-    def number(value: float) -> str:
+    def number(value: float, decimals: int = 2) -> str:
         """A ratio has two decimals, another number three significant digits or what is left of its four decimals."""
         if row["unit"] == "×":
-            return f"{value:.2f}"
+            return f"{value:.{decimals}f}"
         keeps_zeros = 0.1 <= abs(value) < 100 and value % 1
         return f"{value:{'#' if keeps_zeros else ''}.3g}".replace("-", "−")
 
-    columns = {"what": row["what"], "measured": f"{number(row['measured'])}\u00a0{row['unit']}"}
+    measured = row["measured"]
+    # A ratio that misses its target by little has enough decimals to show it.
+    digits = (d for d in (2, 3, 4) if "target" not in row or reaches_target(row, round(measured, d)) == row["met"])
+    columns = {"what": row["what"], "measured": f"{number(measured, next(digits, 2))}\u00a0{row['unit']}"}
     if "low" in row:
         columns["range"] = f"{number(row['low'])} to {number(row['high'])}"
     if "target" in row:

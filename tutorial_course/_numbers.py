@@ -21,7 +21,7 @@ def typeset_numbers(text: str) -> str:
         >>> typeset_numbers("-0.12 (-0.31 to +0.00)")
         '−0.12 (−0.31 to 0.00)'
         >>> typeset_numbers("2e-08")
-        '2 · 10⁻⁸'
+        '2\xa0·\xa010⁻⁸'
     """
     return HYPHEN.sub("−", SCIENTIFIC.sub(_power_of_ten, SIGNED_ZERO.sub(r"\1", text)))
 
@@ -29,4 +29,4 @@ def typeset_numbers(text: str) -> str:
 def _power_of_ten(number: re.Match[str]) -> str:
     """A number in scientific notation, with a power of ten in place of the "e"."""
     digits, exponent = number[1], str(int(number[2]))
-    return "0" if float(digits) == 0 else f"{digits} · 10{exponent.translate(SUPERSCRIPTS)}"
+    return "0" if float(digits) == 0 else f"{digits}\u00a0·\u00a010{exponent.translate(SUPERSCRIPTS)}"

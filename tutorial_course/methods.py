@@ -137,7 +137,7 @@ _ROWS = (
         "prabhushankar2024voice",
     ),
     Method(
-        "randomisation test",
+        "randomization test",
         "attribution.model_randomization_test",
         "2.5",
         "S + 2",

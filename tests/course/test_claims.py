@@ -315,7 +315,7 @@ def test_claims_table_requires_exactly_the_measured_values():
 
 def test_measured_sentences_print_rounded_zero_without_sign():
     claim = replace(claim_by_id("fisher"), measured=(lambda a, b, c: f"{a:+.1f}, {b:+.1f}, {c:.0e}",))
-    assert claim.measured_sentences(a=-0.02, b=-0.06, c=1e-7) == ["0.0, −0.1, 1 · 10⁻⁷"]
+    assert claim.measured_sentences(a=-0.02, b=-0.06, c=1e-7) == ["0.0, −0.1, 1\u00a0·\u00a010⁻⁷"]
 
 
 def test_claims_table_shows_claim_without_measurement_as_open(monkeypatch):

@@ -108,7 +108,7 @@ def method_calls():
         "one introspective feature": lambda: attribution.introspective_features(net, x),
         "introspection": lambda: attribution.introspective_features(net, x),
         "variance over Q (VOICE)": lambda: attribution.voice_map(net, x, "block2"),
-        "randomisation test": lambda: attribution.model_randomization_test(
+        "randomization test": lambda: attribution.model_randomization_test(
             net,
             x,
             lambda m, x: attribution.grad_cam(m, x, "block3", 1),

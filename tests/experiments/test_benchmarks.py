@@ -17,7 +17,7 @@ from benchmarks import (
     timing,
     uncertainty,
 )
-from benchmarks.report import RESULTS, format_rows, merge, table
+from benchmarks.report import RESULTS, format_row, format_rows, merge, table
 from benchmarks.timing import ratio, time_interleaved
 from tutorial_lib.gradients import skip_independence_check
 
@@ -38,6 +38,12 @@ def test_benchmark_report_marks_missed_targets(tmp_path):
     markdown = table(tmp_path).replace("\u00a0", " ")
     assert "| fast | 5.00 × | ≥ 4.5, met |" in markdown and "| slow | 3 s | ≤ 0.333, **missed** |" in markdown
     assert "| plain | 0.123 ms |  |" in markdown and "a machine, 1 thread;" in markdown
+
+
+@pytest.mark.parametrize(("measured", "shown"), [(1.0041, "1.004"), (0.996, "1.00"), (1.25, "1.25")])
+def test_benchmark_report_shows_that_a_ratio_misses_its_target(measured, shown):
+    row = {"what": "a", "measured": measured, "unit": "×", "target": 1, "least": False, "met": measured <= 1}
+    assert format_row(row)["measured"] == f"{shown}\u00a0×"
 
 
 def test_benchmark_report_omits_empty_columns_and_keeps_digits():

@@ -83,7 +83,7 @@ def curriculum_table(study: pd.DataFrame) -> list[dict[str, str]]:
         for dataset in ("signs", "digits"):
             for stage in (1, 5):
                 values, random = (_order_runs(study, dataset, order, stage) for order in (name, "random"))
-                count = "" if name == "random" else f"; {(values > random).sum()} of {len(values)}"
+                count = "" if name == "random" else f"; {(values > random).sum()}\u00a0of\u00a0{len(values)}"
                 row[f"{dataset} {stage}"] = _range(values) + count
         rows.append(row)
     return rows

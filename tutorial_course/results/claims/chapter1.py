@@ -163,17 +163,19 @@ def nothing_stored() -> str:
 
 def local_information() -> str:
     rows = table("linearization").query("network == 'signs/classifier' and question == 'uniform target'")
-    median = rows.query("step == 'image'").set_index("group")["median"]
+    stored = rows.query("step == 'image'").set_index("group")
+    median, n_images = stored["median"], stored.loc["novel", "count"]
     return (
-        "distance up to which the linear approximation is accurate, median in gray levels per pixel: signs of known "
-        f"classes {median['known']:.2g}, signs of novel classes {median['novel']:.2g}"
+        "distance up to which the linear approximation is accurate, median in gray levels per pixel over "
+        f"{n_images:.0f} images of each group: signs of known classes {median['known']:.2g}, signs of novel classes "
+        f"{median['novel']:.2g}"
     )
 
 
 def descent(steepest: float, random: float, polarity: float, gradient: float) -> str:
     return (
-        "decrease of the loss of green stop signs by steps of equal norm, l2: negative gradient "
-        f"{steepest:.3f}, best of 50 random steps {random:.3f}; l-infinity: −sgn(g) "
+        "decrease of the loss of green stop signs by steps of equal norm, ℓ2: negative gradient "
+        f"{steepest:.3f}, best of 50 random steps {random:.3f}; ℓ∞: −sgn(g) "
         f"{polarity:.3f}, negative gradient {gradient:.3f}"
     )
 

@@ -42,8 +42,8 @@ def test_curriculum_table_counts_runs_that_are_better_than_random():
     (changed,) = [row for row in rows if better.items() <= row.items()]
     changed["everyday"] = 0.9
     table = {row["order"]: row for row in ch1.curriculum_table(pd.DataFrame(rows))}
-    assert table["known to be clean first"]["signs 5"] == "70% (50 to 90); 1 of 2"
-    assert table["known to be clean first"]["signs 1"].endswith("; 0 of 2")
+    assert table["known to be clean first"]["signs 5"] == "70% (50 to 90); 1\u00a0of\u00a02"
+    assert table["known to be clean first"]["signs 1"].endswith("; 0\u00a0of\u00a02")
 
 
 def test_corrupted_accuracy_is_that_after_the_last_stage():
