@@ -9,8 +9,8 @@ document.addEventListener("DOMContentLoaded", () => {
     box.classList.toggle("more-right", hidden > 1 && box.scrollLeft < hidden - 1);
   }
 
-  // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line.
-  const interval = /(\([^\s()]+ to [^\s()]+\)|[+−]?[\d.]+%? (?:[±/]|to) [+−]?[\d.]+%?|\b\w+-\d+\b)/;
+  // Intervals such as "(0.90 to 0.92)", counts such as "3 of 4", settings such as "s = −6" and names such as "ResNet-20" stay on one line.
+  const interval = /(\([^\s()]+ to [^\s()]+\)|\(?\d+ of \d+\)?|[^\s\d] = [−\d.]+|[+−]?[\d.]+%? (?:[±/]|to) [+−]?[\d.]+%?|\bnetwork \d\b|\b\w+-\d+\b)/;
 
   function wrapIntervals(box) {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (text) => interval.test(text.data) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
