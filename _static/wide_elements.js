@@ -17,7 +17,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const found = [];
     while (texts.nextNode()) found.push(texts.currentNode);
     for (const text of found)
-      text.replaceWith(...text.data.split(interval).map((part, i) => (i % 2 ? Object.assign(document.createElement("span"), { className: "interval", textContent: part }) : part)));
+      text.replaceWith(...text.data.split(interval).map((part, i) => (i % 2 ? Object.assign(document.createElement("span"), { className: part.includes(" of ") ? "count" : "interval", textContent: part }) : part)));
   }
 
   const resized = new ResizeObserver((entries) => {
