@@ -9,15 +9,15 @@ document.addEventListener("DOMContentLoaded", () => {
     box.classList.toggle("more-right", hidden > 1 && box.scrollLeft < hidden - 1);
   }
 
-  // Intervals such as "(0.90 to 0.92)" and names such as "ResNet-20" stay on one line.
-  const interval = /(\([^\s()]+ to [^\s()]+\)|[+−]?[\d.]+%? (?:[±/]|to) [+−]?[\d.]+%?|\b\w+-\d+\b)/;
+  // Intervals such as "(0.90 to 0.92)", counts such as "3 of 4", settings such as "s = −6" and names such as "ResNet-20" stay on one line.
+  const interval = /(\([^\s()]+ to [^\s()]+\)|\(?\d+ of \d+\)?|[^\s\d] = [−\d.]+|[+−]?[\d.]+%? (?:[±/]|to) [+−]?[\d.]+%?|\bnetwork \d\b|\b\w+-\d+\b)/;
 
   function wrapIntervals(box) {
     const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (text) => interval.test(text.data) ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP);
     const found = [];
     while (texts.nextNode()) found.push(texts.currentNode);
     for (const text of found)
-      text.replaceWith(...text.data.split(interval).map((part, i) => (i % 2 ? Object.assign(document.createElement("span"), { className: "interval", textContent: part }) : part)));
+      text.replaceWith(...text.data.split(interval).map((part, i) => (i % 2 ? Object.assign(document.createElement("span"), { className: part.includes(" of ") ? "count" : "interval", textContent: part }) : part)));
   }
 
   const resized = new ResizeObserver((entries) => {

@@ -69,7 +69,7 @@ def _table(rows: list[Claim], measured: dict[str, Any], with_section: bool) -> s
     parts = ["\n".join(lines)]
     for title, texts in (
         ("The intervals of verdicts with many comparisons", [_intervals(c) for c in rows if _has_many_intervals(c)]),
-        ("The settings: the paper's → ours", [_settings(claim) for claim in rows if claim.paper]),
+        ("The settings: the paper’s → ours", [_settings(claim) for claim in rows if claim.paper]),
     ):
         if texts:
             folded = "\n\n".join(texts)

@@ -24,7 +24,7 @@ QUIZ = (
         correct=0,
     ),
     Question(
-        "A network predicts one quality score of 0.6. The normalized maps for 'rather than 0.8' and 'rather than 1.0' "
+        "A network predicts one quality score of 0.6. The normalized maps for “rather than 0.8” and “rather than 1.0” "
         "are equal because …",
         {
             "the network is confident.": (

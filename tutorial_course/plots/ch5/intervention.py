@@ -87,7 +87,7 @@ def _frame(
             axis.set(xticks=[], yticks=[])
             axis.grid(False)
         axes[3].barh(list(bars)[::-1], list(bars.values())[::-1], color=[PALETTE[k] for k in (3, 1, 0, 6)])
-        axes[3].set(xlim=(0, 1), xticks=[0, 0.5, 1])
+        axes[3].set(xlim=(0, 1), xticks=[0, 0.5, 1], axisbelow=True)
         axes[3].set_title("unedited signs scoring lower", fontsize=9)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in bars.items())
     return with_alt_text(
