@@ -53,9 +53,7 @@ def section(name, content, study, chapters):
     ]
     versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
     stems = chapters_using(name, chapters)
-    links = " and ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in stems).replace(
-        " and ", ", ", max(0, len(stems) - 2)
-    )
+    links = " and ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in stems)
     lines = [f"### {name}", "", study_summary(study), ""]
     lines += [f"- **command:** `{p['command']}`", f"- **computed:** {p['date']}, on {p['machine']}, with {versions}"]
     lines += [f"- **note:** {p['note']}"] if "note" in p else []

@@ -100,9 +100,9 @@ counterfactual_cam = Exercise(
             lambda A, g: (g.mean((2, 3), keepdim=True).abs() * A).sum(1).relu(),
             lambda A, g: _weighted_sum(A, g.abs()).relu(),
         ),
-        "The map is normalized to its maximum. In the first case there is little evidence against P: the sum of the "
-        "map should be {right:.1%} of the sum of Grad-CAM, but the sum of your map is {yours:.0%} of it. Return the "
-        "map without normalizing it.": (_NORMALIZED_MAPS),
+        "The map is normalized to its maximum. In the first case there is little evidence against P: {right:.1%} of "
+        "the sum of Grad-CAM, whereas the sum of your map is {yours:.0%} of it. Return the map without normalizing "
+        "it.": (_NORMALIZED_MAPS),
         "The gradient is not averaged over the positions. Each channel has one weight, which is the same at every "
         "position: over which axes do you take the mean?": (
             lambda A, g: (-g * A).sum(1).relu(),

@@ -138,9 +138,9 @@ verdict = Exercise(
         "this interval is too narrow. What is the 97.5% quantile of Student's t with two degrees of freedom?": _mistake(
             rule=_two_standard_errors
         ),
-        "You count a difference as an improvement although it is smaller than its variation between the seeds. In the "
-        "third case, the difference is small for two seeds and large for one. How much could the mean change with "
-        "other seeds?": (
+        "You count a difference as an improvement although it is smaller than its variation between seeds. In the "
+        "third case, it is small for two seeds and large for one. How much could the mean change with other "
+        "seeds?": (
             _mistake(rule=lambda difference, margin: bool(difference.mean() > 0)),
             _mistake(rule=lambda difference, margin: bool(difference.mean() > margin)),
         ),
