@@ -53,14 +53,14 @@ def format_row(row: dict) -> dict[str, str]:
         columns["range"] = f"{number(row['low'])} to {number(row['high'])}"
     if "target" in row:
         verdict = "met" if row["met"] else "**missed**"
-        columns["aim"] = f"{'≥' if row['least'] else '≤'}\u00a0{row['target']:.3g}, {verdict}"
+        columns["target"] = f"{'≥' if row['least'] else '≤'}\u00a0{row['target']:.3g}, {verdict}"
     return columns
 
 
 def format_rows(rows: list[dict]) -> list[str]:
     """Return the lines of a Markdown table, without the columns that are empty in all rows."""
     cells = [format_row(row) for row in rows]
-    header = [name for name in ("what", "measured", "range", "aim") if any(name in row for row in cells)]
+    header = [name for name in ("what", "measured", "range", "target") if any(name in row for row in cells)]
     lines = [f"| {' | '.join(line)} |" for line in (header, *([row.get(name, "") for name in header] for row in cells))]
     return [lines[0], f"|{'---|' * len(header)}", *lines[1:]]
 

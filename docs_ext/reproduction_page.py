@@ -52,12 +52,13 @@ def section(name, content, study, chapters):
         "the synthetic traffic-sign dataset"
     ]
     versions = ", ".join(f"{package} {version}" for package, version in p["versions"].items())
-    links = ", ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in chapters_using(name, chapters))
+    stems = chapters_using(name, chapters)
+    links = " and ".join(f"[{int(stem[:2])}]({stem}.ipynb)" for stem in stems)
     lines = [f"### {name}", "", study_summary(study), ""]
     lines += [f"- **command:** `{p['command']}`", f"- **computed:** {p['date']}, on {p['machine']}, with {versions}"]
     lines += [f"- **note:** {p['note']}"] if "note" in p else []
     counted = f"- **seeds:** {seeds(content)} · **rows:** {len(content['rows']):,}"
-    lines += [counted + f" · **shown in chapter** {links}" * bool(links)]
+    lines += [counted + f" · **shown in chapter{'s' * (len(stems) > 1)}** {links}" * bool(links)]
     lines += ["- **data:**" + "".join(f"\n  - {source}" for source in data) if data[1:] else f"- **data:** {data[0]}"]
     lines += [f"- **time:** {format_provenance(p)}", ""]
     if len(p.get("seconds", ())) > 1:

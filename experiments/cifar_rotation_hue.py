@@ -1,4 +1,6 @@
-"""Accuracy and confidence of a published CIFAR-10 network under rotations, hue shifts, corruptions, and on OOD data."""
+"""Accuracy and confidence of a published CIFAR-10 network under rotations, hue shifts and corruptions, and on OOD
+data.
+"""
 
 from math import radians
 

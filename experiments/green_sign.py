@@ -1,4 +1,4 @@
-"""How much of the gradient for a green stop sign the class *stop* explains, also for networks with gray input images.
+"""The share of the gradient for a green stop sign that the class *stop* explains, also for networks with gray images.
 
 The gradient is described by the mean gradients of the known classes, with several methods.
 """

@@ -1,4 +1,4 @@
-"""The range of the first-order approximation in input space and in weight space, for known and OOD images."""
+"""How far the first-order approximation is accurate in input space and in weight space, for known and OOD images."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Saliency maps compared with the odd one out of nine signs, and with human fixations on photographs.
+"""Saliency maps compared with the position of the odd sign among nine, and with human fixations on photographs.
 
 The parts are independent of each other: the layers and the penalty that ``selection`` finds best are constants here,
 and a test compares them with its rows.

@@ -1,4 +1,5 @@
-"""The training trajectory of the sign networks: its principal components, and the loss on their plane and on a line."""
+"""The training trajectory of the sign networks: its principal components, and the loss on the plane that they span and
+on the line from the first to the last weights."""
 
 import torch
 from torch import Tensor

@@ -12,21 +12,21 @@ FACT_QUESTIONS = (
         "What follows?",
         {
             "Gradient norms do not distinguish novel signs from known signs.": (
-                "The last layer alone has an AUROC of {head:.2f}. With the opposite orientation, this would be far "
-                "above the chance level of 0.5."
+                "The last layer alone has an AUROC of {head:.2f}. With the opposite orientation, that is, if a smaller "
+                "norm were taken to indicate a novel sign, this would be far above the chance level of 0.5."
             ),
-            "Layers with an AUROC above one half and layers with an AUROC below it cancel in the sum, so look at each "
-            "layer separately.": (
-                "Section 3.2 shows the AUROC of each layer. Determine the orientation of a layer on images outside the "
-                "test set."
+            "In the sum, layers with an AUROC above 0.5 and layers with an AUROC below 0.5 offset each other, so look "
+            "at each layer separately.": (
+                "Section 3.2 shows the AUROC of each layer. Use images outside the test set to determine whether a "
+                "larger or a smaller norm in a layer indicates a novel sign."
             ),
             "You may report an AUROC of {turned:.2f} for the last layer.": (
-                "This reverses the orientation after looking at the test images. Determine it on other images first "
-                "(section 5.4)."
+                "This choice reverses the orientation after you have looked at the test images. Determine the "
+                "orientation on other images first (section 5.4)."
             ),
             "You should use the layer with the highest bar.": (
-                "The highest of many bars is too optimistic, because selecting a layer on the test set is a form of "
-                "training (section 5.4)."
+                "The highest of many AUROCs is too optimistic an estimate, because selecting a layer on the test set "
+                "is a form of training (section 5.4)."
             ),
         },
         correct=1,
@@ -40,7 +40,7 @@ FACT_QUESTIONS = (
                 "columns."
             ),
             "rain.": "In rain, confidence and accuracy are both high.",
-            "clear.": "Without a corruption, confidence and accuracy are both high.",
+            "clear.": "Without corruption, confidence and accuracy are both high.",
             "gaussian blur.": (
                 "The confidence is {blurred:.0%} and the accuracy {right:.0%}. Confidence decreases more slowly than "
                 "accuracy (section 1.1)."
@@ -61,8 +61,8 @@ FACT_QUESTIONS = (
                 "the other map (section 2.3)."
             ),
             "both: they are maps of one image.": (
-                "They are maps of one image, but of two objectives. Section 2.4 gives the channel weights of each of "
-                "them."
+                "They explain the same image, but for two different objectives. Section 2.4 gives the channel weights "
+                "of both maps."
             ),
             "map 1: it is the smoother one.": (
                 "The smoothness of a map does not show which question it answers. Both maps are equally coarse."
@@ -108,8 +108,8 @@ FACT_QUESTIONS = (
                 "Every derivative of a probability p contains the factor p(1 − p), which is almost zero if p is near "
                 "one. Section 2.1 therefore differentiates the logit."
             ),
-            "The map of the probability should be normalized until it is visible.": (
-                "After such a normalization, rounding errors look as strong as a result (section 2.C)."
+            "The map of the probability should be normalized so that it becomes visible.": (
+                "After such a normalization, rounding errors look as strong as a genuine result (section 2.C)."
             ),
         },
         correct=2,
@@ -120,13 +120,15 @@ FACT_QUESTIONS = (
         "without momentum uses a step size of {step:g}. It …",
         {
             "converges slowly in the flat direction.": (
-                "It would converge slowly in the flat direction alone. In the steep direction, however, every step "
-                "overshoots the minimum by more than the step before."
+                "If the flat direction were the only one, gradient descent would indeed converge slowly. In the steep "
+                "direction, however, every step overshoots the minimum by more than the step before."
             ),
-            "converges in fewer steps than with half of this step size.": (
+            "converges in fewer steps than it would with half this step size.": (
                 "A larger step size may help if it is below the stability limit. This step size is above the limit."
             ),
-            "converges from most starts.": "It converges only from starts where the steep coordinate is exactly zero.",
+            "converges from most starting points.": (
+                "It converges only from starting points at which the steep coordinate is exactly zero."
+            ),
             "diverges in the steep direction.": (
                 "The stability limit is 2 divided by the largest curvature, here {border:g}. After {steps} steps, the "
                 "steep coordinate is {far:.0f} times as far from the minimum as at the start (section 1.3)."
@@ -142,7 +144,7 @@ FACT_QUESTIONS = (
             "that the noise affects the mean of the loss.": (
                 "A mean would give one number for all eight images. Here, each image has its own score."
             ),
-            "rounding, because the terms of a sum are added in another order.": (
+            "rounding, because the terms of a sum are added in a different order.": (
                 "Rounding changes the last digits, not the first ones."
             ),
             "that the network was left in training mode.": (
@@ -157,8 +159,8 @@ FACT_QUESTIONS = (
         topic=TOPIC_CHAPTER_3,
     ),
     Question(
-        "A saliency map is squared. At the same fixations, its NSS increases from {before:.2f} to {after:.2f}, whereas "
-        "its AUC stays at {auc:.2f}. What follows?",
+        "A saliency map is squared. For the same fixations, its NSS increases from {before:.2f} to {after:.2f}, "
+        "whereas its AUC stays at {auc:.2f}. What follows?",
         {
             "AUC depends only on the order of the values, whereas NSS also depends on the values themselves, so report "
             "one measure of each kind.": (
@@ -185,9 +187,11 @@ JUDGEMENT_QUESTIONS = (
                 "This gradient explains the prediction, and therefore highlights the other eight signs."
             ),
             "that of the loss for every label, with absolute values added up.": (
-                "This is implicit saliency. With nine signs, it highlights the other eight, which determine the labels."
+                "This is implicit saliency. With nine signs, it highlights the other eight, because the output of the "
+                "network for the whole image depends mainly on them."
             ),
-            "that of the loss of each position, whose target is the prediction for the whole image.": (
+            "that of a loss that is computed at each position, with the prediction for the whole image as its "
+            "target.": (
                 "Each position is evaluated separately. The control, which is the loss without a gradient, performs "
                 "nearly as well (section 4.5)."
             ),
@@ -205,10 +209,10 @@ JUDGEMENT_QUESTIONS = (
         "networks. Why is this verdict possible?",
         {
             "The networks are similar enough to the paper's.": (
-                "The rules of the claims table do not use similarity. If parts of the setting differ, the table names "
-                "them (section 5.2)."
+                "Similarity is not a criterion in the rules of the claims table. If parts of the setting differ, the "
+                "table names them (section 5.2)."
             ),
-            "The claim is not controversial.": "Claims that are not controversial are measured too (section 5.2).",
+            "The claim is not controversial.": "Claims that are not controversial are tested too (section 5.2).",
             "It was observed with every seed.": (
                 "Many seeds show that a result is reproducible in one setting, but not that it holds in another one."
             ),
@@ -242,10 +246,10 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_2,
     ),
     Question(
-        "Which of these shows that the *digit* causes the prediction 30, and not something that is correlated with the "
-        "digit?",
+        "Which of these shows that the *digit*, and not something that is correlated with it, causes the prediction "
+        "30?",
         {
-            "the same scene with only the digit exchanged, and a prediction that changes with it.": (
+            "the same scene with only the digit replaced, and a prediction that changes as a result.": (
                 "Only one factor was changed, and the prediction changed with it. Section 5.B does this with the "
                 "counterfactual pairs of section 2.3."
             ),
@@ -265,7 +269,8 @@ JUDGEMENT_QUESTIONS = (
         "detects the blurred images?",
         {
             "the reconstruction error, with a lower threshold.": (
-                "Here, the error is smaller for the abnormal images. A lower threshold cannot correct this orientation."
+                "Here, the error is smaller for the abnormal images, so it has the wrong orientation. A lower "
+                "threshold cannot correct this."
             ),
             "the norm of the gradient of the reconstruction error.": (
                 "Neither the norm nor the distance to the mean image could replace the direction (section 3.4)."
@@ -275,8 +280,9 @@ JUDGEMENT_QUESTIONS = (
                 "information (section 3.4)."
             ),
             "the negative reconstruction error.": (
-                "With this score, noisy images, which are harder to reconstruct, would be accepted as normal. An "
-                "orientation that fits one distortion is not sufficient for a detector (section 4.F)."
+                "With this score, noisy images, which are harder to reconstruct, would be accepted as normal. A score "
+                "whose orientation is correct for only one distortion is not sufficient for a detector (section "
+                "4.F)."
             ),
         },
         correct=2,
@@ -284,9 +290,11 @@ JUDGEMENT_QUESTIONS = (
     ),
     Question(
         "After training on seven new classes, a network predicts none of the seven old classes. How can you test "
-        "whether everything is forgotten?",
+        "whether everything has been forgotten?",
         {
-            "Train the network longer on the new classes.": "Longer training can only increase the forgetting.",
+            "Train the network longer on the new classes.": (
+                "Longer training may increase the forgetting, but it does not measure how much has been forgotten."
+            ),
             "Train a larger network.": "Another network forgets differently, so it says little about this one.",
             "Allow only the old classes as predictions, and compute the accuracy again.": (
                 "Many predictions are then correct. Therefore, much of the forgetting is in the shared last layer, "
@@ -301,14 +309,14 @@ JUDGEMENT_QUESTIONS = (
         topic=TOPIC_CHAPTER_1,
     ),
     Question(
-        "An invisible change of the images changes most predictions. Which control shows that the direction of this "
-        "change matters, and not only its norm?",
+        "An imperceptible perturbation of the images changes most predictions. Which control shows that the direction "
+        "of this perturbation matters, and not only its norm?",
         {
-            "noise with the same largest change of a pixel.": (
-                "Section 3.5 measures that such noise changes few predictions. Section 3.E explains the reason: a "
-                "random direction is almost parallel to the decision boundary."
+            "noise with the same maximum change per pixel.": (
+                "The measurements of section 3.5 show that such noise changes few predictions. Section 3.E explains "
+                "the reason: a random direction is almost parallel to the decision boundary."
             ),
-            "the same change, twice as large.": "This control does not separate the direction from the norm.",
+            "the same perturbation, twice as large.": "This control does not separate the direction from the norm.",
             "another network.": "This tests whether the attack transfers, which is another question (section 3.E).",
             "an image without a sign.": "Such an image has no correct class, so it cannot be misclassified.",
         },
@@ -317,17 +325,18 @@ JUDGEMENT_QUESTIONS = (
     ),
     Question(
         "Two measures of quality are evaluated on the same twenty images, and their confidence intervals overlap "
-        "widely. May you say that the measures do not differ?",
+        "widely. Can you conclude that the measures do not differ?",
         {
             "Yes, because the intervals overlap.": (
-                "Each interval contains the variation between the images, which is the same for both measures."
+                "Each interval also reflects the variation between the images, and the two measures share much of this "
+                "variation."
             ),
             "No, because the measure with the higher value is better.": (
                 "The higher value may be due to chance. Compute a confidence interval for the *difference*."
             ),
             "Not yet. First compute the difference on the same images, with its confidence interval.": (
-                "Both measures have difficulties with the same images, and this common variation cancels in a "
-                "difference (section 4.C)."
+                "The same images are difficult for both measures, and this shared variation cancels in the difference "
+                "(section 4.C)."
             ),
             "Yes, because twenty images are too few for any difference.": (
                 "Twenty images are few, but a consistent difference can still be detected."
@@ -344,9 +353,10 @@ JUDGEMENT_QUESTIONS = (
                 "whose tokens still correspond to image positions (section 5.C)."
             ),
             "the gradient.": "The same derivative, taken before the first block, highlights the sign (section 5.C).",
-            "the prediction of the transformer.": "A prediction can be correct although its map is not informative.",
+            "the prediction of the transformer.": "A prediction can be correct even if its map is not informative.",
             "Grad-CAM, which was designed for convolutions.": (
-                "Grad-CAM needs an activation with positions, and a gradient. A transformer has both in earlier layers."
+                "Grad-CAM needs an activation with spatial positions, and the gradient with respect to it. A "
+                "transformer has both in earlier layers."
             ),
         },
         correct=0,
@@ -356,7 +366,7 @@ JUDGEMENT_QUESTIONS = (
         "Pixels that your map highlights are set to black, and the prediction soon changes. Before you conclude that "
         "the map is good, you try …",
         {
-            "to remove the pixels one by one.": (
+            "removing the pixels one by one.": (
                 "Smaller steps change the area under the deletion curve, but hardly the ranking of the methods."
             ),
             "more images.": "More images would only measure the same effect more precisely.",
@@ -397,8 +407,8 @@ JUDGEMENT_QUESTIONS = (
         "this?",
         {
             "Select the layer on one half of the images, and report the result on the other half.": (
-                "A selection is a form of training, so it needs its own images. Section 5.4 shows how high the AUROC "
-                "of random scores becomes if the best of them is selected on the test set."
+                "Selection is a form of training, so it needs separate images. Section 5.4 shows how high the AUROC of "
+                "random scores becomes if the best of them is selected on the test set."
             ),
             "State which layer it was.": "This is good practice, but the value is still the best of twelve.",
             "Report more digits.": "More digits do not remove the selection bias.",

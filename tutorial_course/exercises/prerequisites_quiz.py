@@ -23,7 +23,7 @@ QUIZ = (
             ),
             "`{across}`": (
                 "This is the shape after averaging over the batch and the channels, which leaves one mean image. The "
-                "axes in `dim` are the ones that are averaged."
+                "axes in `dim` are the ones that are averaged over."
             ),
             "`{nothing}`": "This is the shape of the mean over all axes, which is computed if `dim` is not given.",
         },
@@ -145,7 +145,7 @@ QUIZ = (
             ),
             "the network is uncertain.": (
                 "If all C classes are equally probable, the loss is log C. It is larger if the network is confident in "
-                "another class than y, because p_y is then smaller."
+                "a class other than y, because p_y is then smaller."
             ),
             "there are many classes.": (
                 "If all C classes are equally probable, the loss is log C, which increases with C. In general, "

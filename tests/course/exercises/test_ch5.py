@@ -210,7 +210,7 @@ def t_quantile(n):
     ("solution", "message"),
     [
         (with_half_width(lambda n: 2), "twice the standard error"),
-        (with_half_width(lambda n: 0, may_be_inconclusive=False), "smaller than its own variation"),
+        (with_half_width(lambda n: 0, may_be_inconclusive=False), "smaller than its variation between seeds"),
         (with_half_width(t_quantile, may_be_inconclusive=False), "You never return “inconclusive”"),
     ],
 )

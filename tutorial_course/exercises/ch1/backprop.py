@@ -98,8 +98,8 @@ backward = Exercise(
     cases=(_make_case(5, 3, 4, 2), _make_case(7, 4, 6, 3), _make_case(2, 6, 3, 5), _make_case(1, 2, 5, 3)),
     outputs=("dW1", "db1", "dW2", "db2"),
     known_mistakes={
-        "The mask of the ReLU is missing. A hidden unit with s < 0 outputs zero, so a small change of its weights "
-        "does not change the loss: which value must its gradient have?": _mistake(mask=lambda s, g: g),
+        "The mask of the ReLU is missing. A hidden unit with s < 0 outputs zero, so a small change in its weights does "
+        "not change the loss: what must its gradient be?": _mistake(mask=lambda s, g: g),
         "The mask is taken from the incoming gradient. Which units were active in the forward pass depends on the sign "
         "of s, not on that of the gradient.": _mistake(mask=lambda s, g: g * (g > 0)),
         "The factors of the outer product are exchanged, so the gradient is transposed. Compare the shapes of W and of "
@@ -124,7 +124,8 @@ backward = Exercise(
         ),
     },
     fallback_hint=(
-        "change one parameter by 1e-4 and divide the change of the loss by 1e-4: the result approximates its gradient"
+        "change one parameter by 1e-4 and divide the resulting change in the loss by 1e-4: the result approximates its "
+        "gradient"
     ),
     success_message="Your code computes the same gradients as autograd, layer by layer.",
 )

@@ -92,8 +92,8 @@ minimal_weight_update = Exercise(
             _mistake(fraction=lambda h: 1 / (2 * (h @ h)), bias=False),
             _mistake(bias=False),
         ),
-        "Only one of the two rows changes. The logits become equal, but your change has the norm {yours:.3f}, "
-        "although a norm of {right:.3f} is sufficient: what if each row changed by half?": (
+        "Only one of the two rows changes. The logits become equal, but your change has the norm {yours:.3f}, although "
+        "a norm of {right:.3f} is sufficient: what is the norm if both rows change, each by half as much?": (
             _mistake(**_ONE_ROW_ONLY, rows=(0, 1)),
             _mistake(**_ONE_ROW_ONLY, rows=(-1, 0)),
         ),

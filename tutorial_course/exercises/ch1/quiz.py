@@ -17,8 +17,8 @@ QUIZ = (
             "The weights must not change after the network is deployed.": (
                 "Some organizations have this rule. However, it does not explain why training on novel images can fail."
             ),
-            "In early training they lower the accuracy, in later training they cause forgetting, and the next novel "
-            "class is always missing.": (
+            "Novel images lower the accuracy early in training and cause forgetting later, and the next novel class is "
+            "always missing.": (
                 "Therefore, this course handles novel data at inference, without changing the network."
             ),
         },
@@ -39,8 +39,9 @@ QUIZ = (
                 "It is local information about the network. What x really shows cannot be computed from it."
             ),
             "is always large.": (
-                "With the cross-entropy with a uniform target as the objective, the gradients of novel signs have a "
-                "smaller norm than those of known signs. With the loss for the predicted class, the reverse holds."
+                "If the objective is the cross-entropy with a uniform target, the gradients of novel signs have a "
+                "smaller norm than those of known signs. If the objective is the loss for the predicted class, the "
+                "reverse holds."
             ),
         },
         correct=2,
@@ -56,10 +57,12 @@ QUIZ = (
                 "1.3)."
             ),
             "for a step of any norm.": (
-                "The first-order approximation holds for small steps only. Section 1.6 measures how far it is accurate."
+                "The first-order approximation holds for small steps only. Section 1.6 measures up to which distance "
+                "it is accurate."
             ),
             "only where the loss is convex.": (
-                "Convexity is not needed. The statement holds close to any point at which the loss is differentiable."
+                "Convexity is not needed. The statement holds at any point at which the loss is differentiable and its "
+                "gradient is not zero."
             ),
         },
         correct=0,
@@ -98,8 +101,8 @@ QUIZ = (
                 "This is a stored neighbor, which the Trust Score of section 1.E uses. It does not describe the "
                 "network."
             ),
-            "the set of all images that the network would classify as Q if its weights were changed so that it "
-            "classifies x as Q.": (
+            "the set of images that a network would classify as Q if its weights were changed so that it classifies x "
+            "as Q.": (
                 "The changed weights are counterfactual: we compute the change as a description of x, and do not "
                 "keep it."
             ),

@@ -89,9 +89,9 @@ completeness_gap = Exercise(
         "much does each input change along the path?": (
             lambda f, x, b, n: _parametrized_gap(f, x, b, n, factor=lambda x, b: torch.ones_like(x))
         ),
-        "The gradients are multiplied by x, although the path starts at the baseline and not at zero. What is the "
-        "length of the path in each input?": (lambda f, x, b, n: _parametrized_gap(f, x, b, n, factor=lambda x, b: x)),
-        "The value at the baseline is missing. The sum of the attributions explains a difference of two values of f. "
+        "The gradients are multiplied by x, although the path starts at the baseline and not at zero. How far does the "
+        "path extend in each input?": (lambda f, x, b, n: _parametrized_gap(f, x, b, n, factor=lambda x, b: x)),
+        "The value at the baseline is missing. The attributions should add up to a difference of two values of f. "
         "Which two?": lambda f, x, b, n: _parametrized_gap(f, x, b, n, expected=lambda f, x, b: f(x)),
         "Absolute values are added, so that positive and negative attributions cannot cancel. Completeness is a "
         "statement about the signed sum. Where is the absolute value taken?": (

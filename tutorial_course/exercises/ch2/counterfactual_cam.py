@@ -94,16 +94,15 @@ counterfactual_cam = Exercise(
         ),
         "Your function returns Grad-CAM. Either nothing was negated, or two factors were: what happens to a product "
         "when both factors are negated?": lambda A, g: _weighted_sum(A, g).relu(),
-        "The absolute value makes evidence for P and evidence against P look alike. Removing only one of the two "
+        "The absolute value makes evidence for P and evidence against P look alike. Removing only one kind of evidence "
         "would increase the logit of P: is this evidence positive or negative in the map of Grad-CAM?": (
             lambda A, g: _weighted_sum(A, g).abs(),
             lambda A, g: (g.mean((2, 3), keepdim=True).abs() * A).sum(1).relu(),
             lambda A, g: _weighted_sum(A, g.abs()).relu(),
         ),
-        "The map is normalized to its maximum. In the first case there is little evidence against P, {right:.1%} of "
-        "the sum of Grad-CAM, but the sum of your map is {yours:.0%} of it. Return the map without normalizing it.": (
-            _NORMALIZED_MAPS
-        ),
+        "The map is normalized to its maximum. In the first case there is little evidence against P: {right:.1%} of "
+        "the sum of Grad-CAM, whereas the sum of your map is {yours:.0%} of it. Return the map without normalizing "
+        "it.": (_NORMALIZED_MAPS),
         "The gradient is not averaged over the positions. Each channel has one weight, which is the same at every "
         "position: over which axes do you take the mean?": (
             lambda A, g: (-g * A).sum(1).relu(),

@@ -56,10 +56,10 @@ precision_at_k = Exercise(
         "case this gives {yours:.0%} instead of {right:.0%}: how do you count the pixels of a mask?": (
             lambda m, mask: _share_of_highest(m, mask, 100)
         ),
-        "That is the share of the total positive value inside the mask. It changes if the map is squared, although the "
-        "order of its pixels stays the same: which function selects the highest-valued pixels?": _share_of_value,
+        "Your function returns the share of the total positive value inside the mask. Squaring the map changes this "
+        "share, but not the order of the pixels: which function selects the highest-valued pixels?": _share_of_value,
         "The absolute value of the map is ranked. A strongly negative pixel is then selected, too: is it evidence for "
-        "the answer or against it?": lambda m, mask: _share_of_highest(m.abs(), mask, int(mask.sum())),
+        "the prediction or against it?": lambda m, mask: _share_of_highest(m.abs(), mask, int(mask.sum())),
         "The pixels with the lowest values are selected. In which direction does the sort order the pixels?": (
             lambda m, mask: _share_of_highest(-m, mask, int(mask.sum()))
         ),

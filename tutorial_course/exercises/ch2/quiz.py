@@ -4,7 +4,7 @@ from tutorial_course.widgets import Question
 
 QUIZ = (
     Question(
-        "A Grad-CAM map is high on the face of the sign. What follows from this?",
+        "A Grad-CAM map has high values on the face of the sign. What follows from this?",
         {
             "Channels with a positive mean gradient are active there.": (
                 "This is the formula of section 2.1 in words. Every further statement has to be tested."
@@ -17,8 +17,8 @@ QUIZ = (
                 "Some maps look the same if the weights are random. Section 2.5 tests this."
             ),
             "The rest of the image could be deleted without changing the prediction.": (
-                "This is a claim about an intervention. Deletion and insertion curves measure it (section 2.B). The "
-                "map does not."
+                "This is a claim about an intervention. Deletion and insertion curves test it (section 2.B). The map "
+                "does not."
             ),
         },
         correct=0,
@@ -36,7 +36,7 @@ QUIZ = (
                 "value before you show it."
             ),
             "an error.": "The loss for P can be differentiated like any other loss. The result is nearly zero.",
-            "a map that is high on the whole sign.": (
+            "a map with high values on the whole sign.": (
                 "This would happen only if a map of rounding errors were normalized to its maximum (section 2.C)."
             ),
         },
@@ -53,8 +53,8 @@ QUIZ = (
                 "With a random last layer the accuracy falls to about chance, so the layer does matter."
             ),
             "we need the mean signed correlation r of the maps over more re-initializations.": (
-                "The signed mean is zero for every map that is negated together with the last layer, and it shows "
-                "nothing else. The mean of |r| is the statistic to use (section 2.5)."
+                "The signed mean is zero also for a map that does not change except that it is negated together with "
+                "the last layer. The mean of |r| is the statistic to use (section 2.5)."
             ),
             "the map does not depend on the last layer, so it cannot explain the choice of the class.": (
                 "The map shows properties of the image and of the earlier layers. An edge map behaves in the same way "
@@ -64,23 +64,23 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "The contrastive input gradient, computed for P rather than Q, locates the pixels that differ between two "
-        "signs better than the input gradient for P alone. The smoothed edges near the middle of the image, a map "
-        "that does not use the network, locate these pixels even better. What follows?",
+        "The contrastive input gradient, which contrasts Q with P, locates the pixels that differ between two signs "
+        "better than the input gradient for P alone. An edge map that does not use the network, namely the smoothed "
+        "edges near the middle of the image, locates these pixels even better. What follows?",
         {
             "The contrast does not depend on the class Q.": (
                 "With a random class instead of Q the gain disappears, so the map does depend on Q (section 2.3)."
             ),
-            "The edges explain why the network predicts P, rather than Q.": (
-                "The edges do not use the network, so they cannot explain its prediction (section 2.3)."
+            "The edge map explains why the network predicts P, rather than Q.": (
+                "The edge map is computed without the network, so it cannot explain the prediction (section 2.3)."
             ),
-            "A high precision alone is no evidence that a map explains the prediction.": (
-                "The edges show this. Instead, compare the map for Q with the map of the same method for a random "
+            "A high precision alone is not evidence that a map explains the prediction.": (
+                "The edge map shows this. Instead, compare the map for Q with the map of the same method for a random "
                 "class (section 2.3)."
             ),
             "The precision must be measured on more images.": (
-                "More images make the intervals narrower, but the edges would still score well, because the differing "
-                "pixels lie near the middle and along edges (section 2.3)."
+                "More images make the intervals narrower, but the edge map would still score well, because the "
+                "differing pixels lie near the middle and along edges (section 2.3)."
             ),
         },
         correct=2,

@@ -197,8 +197,10 @@ randomization_score = Exercise(
     known_mistakes={
         "Both maps come from the same network, because the original was changed in place. `other = model` is a second "
         "name, not a second network: what makes a copy?": _variant(copy_model=lambda model: model),
-        "The target is recomputed by the re-initialized network, so maps for different classes are compared. Use one "
-        "class before and after: which network predicts it?": _variant(same_target=False),
+        "The target is recomputed by the re-initialized network, so maps for different classes are compared. Use the "
+        "same class before and after the re-initialization: which of the two networks should predict it?": _variant(
+            same_target=False
+        ),
         "The normalized maps are compared, not the order of the raw values. Normalizing and clipping are useful for "
         "the display only: would your score stay the same if the map were cubed?": (
             _variant(compare=lambda a, b: abs(plcc(a, b))),

@@ -49,8 +49,8 @@ conformal_threshold = Exercise(
     reference=reference_threshold,
     cases=(_make_case(40), _make_case(59), _make_case(100), _make_case(12)),
     known_mistakes={
-        "Your function returns the highest score. It accepts all calibration images, and it grows with their number: "
-        "how many of the images should be accepted?": _mistake_rank(lambda n: n),
+        "Your function always returns the highest score. It accepts all calibration images, and it grows with their "
+        "number: how many of the images should be accepted?": _mistake_rank(lambda n: n),
         "The rank is computed from n and not from n + 1. The new image adds one more score, so the share of new images "
         "that are accepted falls slightly below 95%: what is the rank among n + 1 scores, rounded up?": (
             _mistake_rank(lambda n: ceil(ACCEPTED * n - 1e-9)),
@@ -66,7 +66,7 @@ conformal_threshold = Exercise(
             lambda score: score.mean() + 2 * score.std(),
             lambda score: score.mean() + 1.645 * score.std(),
         ),
-        "With few images there is no such threshold, and your function returns the highest score. For n = 12, the rank "
+        "With few images, the rank is larger than n, but your function returns the highest score. For n = 12, the rank "
         "is 13: which threshold accepts every image?": lambda score: _kth_smallest(
             score, min(len(score), ceil(ACCEPTED * (len(score) + 1) - 1e-9))
         ),

@@ -67,8 +67,8 @@ confounding_gradient_norm = Exercise(
         _make_case(2, 10, 3, confidence=4.0),
     ),
     known_mistakes={
-        "A softmax is used instead of a sigmoid. This is another method, whose norm may be smaller for abnormal "
-        "images: which of the two treats every class separately?": (
+        "A softmax is used instead of a sigmoid. This is a different method, whose norm may be smaller for abnormal "
+        "images: which of the two functions treats every class separately?": (
             _mistake_delta(lambda z: z.softmax(1) - 1 / z.shape[1]),
             _mistake_delta(lambda z: (z.softmax(1) - 1) / z.shape[1]),
             _mistake_delta(lambda z: z.shape[1] * z.softmax(1) - 1),

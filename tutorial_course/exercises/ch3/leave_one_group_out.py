@@ -96,7 +96,7 @@ leave_one_group_out = Exercise(
     ),
     known_mistakes={
         "An image and its attacked copy are in different sets. A detector trained on the copy has already used the "
-        "image: which number must determine the set?": (
+        "image: which number do an image and its copy share?": (
             _mistake(side_of=lambda group, image: torch.arange(len(image)) % 3),
             _mistake(side_of=lambda group, image: 3 * torch.arange(len(image)) // len(image)),
         ),
@@ -111,7 +111,7 @@ leave_one_group_out = Exercise(
             _mistake(calibrated=lambda group, left_out: (group == 0) | (group == left_out)),
         ),
         "Some normal images are in two sets. A detector that has memorized them, or a threshold that was chosen on "
-        "them, would succeed on the test set: how many sets may contain one image?": tuple(
+        "them, would perform too well on the test set: in how many sets may an image occur?": tuple(
             _mistake_all_normal(*sets) for sets in ((0, 1, 2), (0,), (1,), (2,), (0, 2), (0, 1), (1, 2))
         ),
         "The test set does not consist of the normal images and the group that is left out. The test needs a type of "

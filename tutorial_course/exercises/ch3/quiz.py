@@ -14,7 +14,7 @@ QUIZ = (
                 "The figure of section 3.2 also shows layers in which the norms of abnormal images are larger, so that "
                 "the AUROC is above 0.5."
             ),
-            "Yes, but only the logarithm of the norm does.": (
+            "Yes, but only if you take the logarithm of the norm.": (
                 "The logarithm does not change the order of the images. Therefore, it does not change the AUROC "
                 "(section 3.2)."
             ),

@@ -115,13 +115,13 @@ bin_contrast = Exercise(
     reference=reference_bin_contrast,
     cases=(_make_case(4, 6, 5, 1.0), _make_case(5, 5, 7, 2.0), _make_case(3, 6, 4, 4.0)),
     known_mistakes={
-        "The gradient of a squared distance to Q is a multiple of that of the expected score. In the first case, two "
-        "values of Q give maps with a cosine of {yours:.2f} (correct: {right:.2f}): which gradient do they "
+        "The gradient of a squared distance to Q is a multiple of that of the expected score. In the first case, the "
+        "maps for two values of Q have a cosine of {yours:.2f} (correct: {right:.2f}): which gradient do they "
         "share?": _mistake(_expected_score_objective),
         "The probabilities are subtracted, not their logarithms. Probabilities are saturated for confident predictions "
         "and depend on all bins: what is log p_P − log p_Q in terms of z?": _mistake(_probability_difference),
-        "If Q is the predicted bin, the result is NaN. This contrast is valid, and its map is zero everywhere: by "
-        "which largest absolute value do you divide?": _mistake_undefined,
+        "If Q is the predicted bin, the result is NaN. This contrast is valid, and its map is zero everywhere: what is "
+        "its largest absolute value, and can you divide by it?": _mistake_undefined,
         "The maps are scaled so that their minimum becomes 0 and their maximum becomes 1. A value of zero means that "
         "there is no evidence: which value does your scaling assign to zero?": (
             lambda A, W, Q: _min_max_normalize(_weighted_map(A, W, Q, _logit_difference))

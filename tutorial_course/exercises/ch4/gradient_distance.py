@@ -149,10 +149,14 @@ gradient_distance = Exercise(
         ),
         "One gradient is computed for the whole batch. In it, the gradients of two images can cancel: do you return "
         "one number per image?": _mistake_batch_gradient,
-        "The gradient is taken with respect to the image. The exercise measures a change of the network: with respect "
-        "to which variables do you differentiate?": (_mistake_image_distance, _mistake_image_distance_moving_target),
+        "The gradient is taken with respect to the image. The exercise measures how much the network would have to "
+        "change: with respect to which variables do you differentiate?": (
+            _mistake_image_distance,
+            _mistake_image_distance_moving_target,
+        ),
         "The reconstruction of the distorted image is compared with the clean image. This measures whether the network "
-        "removes distortions: which target does a reconstruction have without a reference?": _mistake_target_is_clean,
+        "removes distortions: if there is no reference image, with which image can you compare a "
+        "reconstruction?": _mistake_target_is_clean,
         "The layers are not scaled before they are combined. The layer with the largest gradients dominates: print "
         "‖g_l(clean)‖ for each layer, then divide by it.": tuple(
             _mistake_unscaled(reduction) for reduction in ("mean", "sum", "total", "relative")

@@ -130,7 +130,7 @@ local_mismatch = Exercise(
     ),
     known_mistakes={
         "Each position is compared with its own prediction. This measures uncertainty, not mismatch: what is the loss "
-        "of a position that predicts another class than the image with high confidence?": (
+        "at a position that confidently predicts a class other than the class predicted for the whole image?": (
             _mistake(_loss_to_own_prediction),
             _mistake(_local_entropy),
         ),

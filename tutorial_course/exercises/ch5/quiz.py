@@ -83,8 +83,8 @@ QUIZ = (
         correct=3,
     ),
     Question(
-        "The AUROC of a gradient score is 0.02 higher than that of a control. The interval of the difference is −0.03 "
-        "to 0.07, and the margin is 0.05. What do you conclude?",
+        "The AUROC of a gradient score is 0.02 higher than that of a control. The confidence interval of the "
+        "difference is −0.03 to 0.07, and the margin is 0.05. What do you conclude?",
         {
             "The gradient is better.": "The interval includes zero, so the control may also be better (section 5.2).",
             "The control performs equally well.": (
@@ -92,8 +92,8 @@ QUIZ = (
                 "the margin (section 5.2)."
             ),
             "The result is inconclusive.": (
-                "The interval includes zero, and its upper end exceeds the margin. In this case, the decision tree "
-                "stops (section 5.3)."
+                "The interval includes zero, and its upper end exceeds the margin. In this case, the decision tree of "
+                "section 5.3 stops."
             ),
             "A larger margin is needed.": "A margin is chosen before the measurement, not after it (section 5.2).",
         },

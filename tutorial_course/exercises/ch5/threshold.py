@@ -131,11 +131,11 @@ report_at_threshold = Exercise(
         "You use the score with the wrong orientation. A higher score means a more abnormal image. On which side of "
         "the threshold are 95% of the normal images?": _mistake(negate=True),
         "You return the accuracy instead of the detection rate. The accuracy depends on the number of OOD images in "
-        "the test set. Which fraction of the OOD images alone is not accepted?": _mistake(
+        "the test set. Consider only the OOD images: which fraction of them is not accepted?": _mistake(
             rates=_acceptance_and_accuracy
         ),
         "Your threshold lies between two scores and accepts fewer than 95% of the held-out normal images. Count the "
-        "images at or below each score. Which is the first score with enough of them?": _mistake(
+        "images at or below each score. Which is the smallest score with enough images at or below it?": _mistake(
             choose=lambda normal, ood: torch.quantile(normal, PASS_RATE)
         ),
         "You count the OOD images that are accepted, not those that are detected. Which of the two rates should be "

@@ -135,15 +135,16 @@ verdict = Exercise(
             ),
         ),
         "You use twice the standard error as the half-width of the interval. With three seeds, as in the third case, "
-        "this interval is too short. What is the 97.5% quantile of Student's t with two degrees of freedom?": _mistake(
+        "this interval is too narrow. What is the 97.5% quantile of Student's t with two degrees of freedom?": _mistake(
             rule=_two_standard_errors
         ),
-        "You count a difference as an improvement although it is smaller than its own variation. In the third case, "
-        "the difference is small for two seeds and large for one. How much could the mean change with other seeds?": (
+        "You count a difference as an improvement although it is smaller than its variation between seeds. In the "
+        "third case, it is small for two seeds and large for one. How much could the mean change with other "
+        "seeds?": (
             _mistake(rule=lambda difference, margin: bool(difference.mean() > 0)),
             _mistake(rule=lambda difference, margin: bool(difference.mean() > margin)),
         ),
-        "You never return “inconclusive”. In the third case, the interval contains zero and reaches above the margin. "
+        "You never return “inconclusive”. In the third case, the interval contains zero and extends above the margin. "
         "Does this show that the method is not better?": _mistake(
             rule=lambda difference, margin: bool(_is_ahead(difference, margin))
         ),
@@ -152,5 +153,5 @@ verdict = Exercise(
         "take the first case and compute the interval of the difference from the baseline; compare its ends with zero "
         "and with the margin; then do the same for the control"
     ),
-    success_message="The claims table uses the same rule, with the intervals that are stored.",
+    success_message="The claims table applies the same rule to the stored intervals.",
 )

@@ -759,8 +759,8 @@ CLAIMS = (
         differs=SETTING_FIELDS,
         measured=(introspection_robust,),
         note=(
-            "The gain is below one percentage point. On signs, after training on clean images, the intervals of the "
-            "differences from both controls that use the features h include zero"
+            "The gain is below one percentage point. On signs, after training on clean images, the confidence interval "
+            "of the difference from each of the two controls that use the features h includes zero"
         ),
     ),
     Claim(

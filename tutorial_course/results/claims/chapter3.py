@@ -950,7 +950,7 @@ CLAIMS = (
         chapter=3,
         section="3.B",
         source="zhang2023openood",
-        claim="On small networks for CIFAR-10, the AUROC of GradNorm is near chance level",
+        claim="On small networks for CIFAR-10, the AUROC of GradNorm is near the chance level",
         published=(
             Published(
                 AUTHORS_FILES,
@@ -1047,7 +1047,7 @@ CLAIMS = (
         measured=(one_blur,),
         note=(
             "The claim holds on synthetic signs; on small photographs, training on so mild a blur gives an accuracy "
-            "near chance level for every input of the detector"
+            "near the chance level for every input of the detector"
         ),
     ),
     Claim(
@@ -1111,8 +1111,8 @@ CLAIMS = (
         ),
         measured=(gradtrust,),
         note=(
-            "On signs, the AUROC of the demonstration code is near chance level, because a very negative logit also "
-            "increases its score"
+            "On signs, the AUROC of the demonstration code is near the chance level, because a very negative logit "
+            "also increases its score"
         ),
     ),
     Claim(
