@@ -193,11 +193,18 @@ def write_part(plan: Plan, file: Path) -> None:
         os.replace(unfinished, file)
 
 
+def image_counts(sources: list[dict]) -> dict[str, int]:
+    """Return {images of a data set: their number} for the descriptions that begin with a number of images."""
+    pattern = re.compile(r"(?:all |the first )?([\d,]+) (?:of [\d,]+ )?([^;,(]+)")
+    matches = filter(None, (pattern.match(source["subset"]) for source in sources))
+    return {match[2].strip(): int(match[1].replace(",", "")) for match in matches}
+
+
 def check_sources(plan: Plan, into: Path) -> None:
-    """Raise an error if the stored table depends on data sets that are missing now.
+    """Raise an error if the stored table depends on data sets, or on images of a data set, that are missing now.
 
     Raises:
-        LookupError: a new table would lose the rows of these data sets.
+        LookupError: a new table would lose the rows of these data sets, or would be computed from fewer images.
     """
     file = into / f"{plan.name}.json"
     before = json.loads(file.read_text(encoding="utf-8"))["provenance"]["data"] if file.is_file() else []
@@ -205,6 +212,17 @@ def check_sources(plan: Plan, into: Path) -> None:
         raise LookupError(
             "its stored table also depends on data sets, of which some are not available: "
             + "; ".join(source["subset"] for source in before)
+        )
+    now = image_counts(plan.sources)
+    fewer = [
+        f"{now[images]:,} instead of {count:,} {images}"
+        for images, count in image_counts(before).items()
+        if now.get(images, count) < count
+    ]
+    if fewer:
+        raise LookupError(
+            f"its stored table depends on more images than are available: {'; '.join(fewer)}. Complete the data, or "
+            "store the new table in another folder (--into)"
         )
 
 

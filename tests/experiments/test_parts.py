@@ -16,7 +16,7 @@ import experiments
 from experiments import _parts
 from experiments.__main__ import STUDIES, TRAINING_STUDIES
 from experiments._parts import join_rows, load_study, part_names, run_rows, run_study
-from tutorial_course.results import save_result
+from tutorial_course.results import RESULTS_DIR, save_result
 
 ROOT = Path(__file__).parents[2]
 PARTS = 6
@@ -246,6 +246,10 @@ def test_input_checksums_include_data_imports_and_weights():
     assert not {"tutorial_course/widgets/markdown.py", "tutorial_course/results/claims/rules.py"} & set(checksums)
 
 
+def stored_sources(name):
+    return json.loads((RESULTS_DIR / f"{name}.json").read_text(encoding="utf-8"))["provenance"]["data"]
+
+
 def test_check_sources_rejects_missing_data_sets(toy):
     plan, images = toy.plan(), {"subset": "9 images of a data set", "sha256": "ab"}
     _parts.check_sources(plan, toy.results)
@@ -253,6 +257,30 @@ def test_check_sources_rejects_missing_data_sets(toy):
     with pytest.raises(LookupError, match="some are not available: 9 images of a data set"):
         _parts.check_sources(plan, toy.results)
     _parts.check_sources(dataclasses.replace(plan, sources=[images]), toy.results)
+
+
+def test_check_sources_rejects_fewer_images_than_in_the_stored_table(toy):
+    stored = {"subset": "all 157 rated images of live in this folder", "sha256": "ab"}
+    save_result("toy", [{"a": 1}], device="cpu", data=[stored], folder=toy.results)
+    for count, is_partial in ((20, True), (157, False), (1_779, False)):
+        source = {"subset": f"all {count:,} rated images of live in this folder", "sha256": "cd"}
+        plan = dataclasses.replace(toy.plan(), sources=[source])
+        if is_partial:
+            with pytest.raises(LookupError, match="20 instead of 157 rated images of live in this folder"):
+                _parts.check_sources(plan, toy.results)
+        else:
+            _parts.check_sources(plan, toy.results)
+
+
+def test_image_counts_reads_the_descriptions_of_stored_tables():
+    subsets = (
+        "4,000 of 50,000 images of cifar10/train; the first 1,000 of them",
+        "weights a_12.pth",
+        "the code of a 3.5",
+    )
+    assert _parts.image_counts([{"subset": subset} for subset in subsets]) == {"images of cifar10/train": 4_000}
+    (live,) = [n for images, n in _parts.image_counts(stored_sources("image_quality")).items() if "of live" in images]
+    assert live == 157
 
 
 @pytest.mark.slow
