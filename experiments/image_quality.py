@@ -56,6 +56,7 @@ N_RESAMPLES = 1_000  # bootstrap samples of an interval
 NETWORKS = {
     "signs, shipped": (("signs",), "signs", None, 10_000, 12),
     "signs, long training, 0": (("signs",), "signs", 0, 10_000, 24),
+    "signs, longest training, 0": (("signs",), "signs", 0, 10_000, 48),
     "photographs, 0": (("photographs", "live"), "cifar10", 0, 10_000, 12),
     "photographs, long training, 0": (("photographs", "live"), "cifar10", 0, 10_000, 24),
     "signs, short training, 0": (("signs",), "signs", 0, 2_000, 4),

@@ -41,7 +41,7 @@ def test_comparison_of_the_gradient_distance_with_psnr_depends_on_the_training_a
     rows = load_result("image_quality").query("kind == 'difference' and measure == 'distance'")
     psnr, haarpsi = (rows[rows["baseline"] == name].set_index(["set", "training"]) for name in ("PSNR", "HaarPSI"))
     sides = {key: (low > 0) - (high < 0) for key, low, high in psnr[["pooled low", "pooled high"]].itertuples()}
-    signs = {("signs", 0.067): -1, ("signs", 1.0): 0, ("signs", 2.0): 1}
+    signs = {("signs", 0.067): -1, ("signs", 1.0): 0, ("signs", 2.0): 1, ("signs", 4.0): 0}
     photographs = {("photographs", training): -1 for training in (0.067, 1.0, 2.0)}
     assert sides == signs | photographs | {("live", 1.0): -1, ("live", 2.0): 0}
     assert (haarpsi[["pooled high", "within high"]] < 0).all(axis=None)
@@ -54,4 +54,5 @@ def test_only_networks_with_little_training_have_several_seeds():
         0.067: False,
         1.0: True,
         2.0: True,
+        4.0: True,
     }

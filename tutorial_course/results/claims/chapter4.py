@@ -354,8 +354,8 @@ CLAIMS = (
         note=(
             "The control is HaarPSI, which needs neither a network nor a gradient. The verdict is about the standard "
             "training. In our runs with longer training, one network each, the gradient distance has a measurably "
-            "higher correlation than color PSNR on the synthetic scenes but not on the other images, and a measurably "
-            "lower one than HaarPSI on all of them"
+            "higher correlation than color PSNR for one of two networks on the synthetic scenes and for none on the "
+            "other images, and a measurably lower one than HaarPSI for all of them"
         ),
         merit=True,
     ),
