@@ -112,7 +112,7 @@ function defineLive(scope) {
   }
 
   // A convolution and the batch normalization after it. In evaluation mode the normalization is an affine function with fixed
-  // mean and variance, therefore both together are one convolution with a bias:
+  // mean and variance, so both together are one convolution with a bias:
   //   γ (W ∗ x − mean) / √(var + ε) + β = (s W) ∗ x + (β − s · mean)  with  s = γ / √(var + ε).
   class ConvBatchNorm {
     constructor(tensors, conv, norm) {

@@ -70,7 +70,7 @@
         el("details", {}, el("summary", {}, "The same numbers in the notebook"), el("pre", { tabindex: "0" }, this.code)),
       );
       if (linked === null)
-        this.message.textContent = "The link does not describe a state of this exhibit, therefore the exhibit starts in its first state.";
+        this.message.textContent = "The link does not describe a state of this exhibit, so the exhibit starts in its first state.";
     }
 
     // A control for a field; its element is also returned.

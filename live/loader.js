@@ -44,7 +44,7 @@
         for (const file of Object.keys(loaded)) delete loaded[file];
         button.disabled = false;
         status.textContent =
-          "The network could not be loaded, therefore the figure stays as it is. Check that the folder _static/live is beside this page.";
+          "The network could not be loaded, so the figure stays as it is. Check that the folder _static/live is beside this page.";
       }
     });
   }

@@ -103,13 +103,13 @@
       const alike = question !== "logit" && p > 0.99 && NAMES[P] !== contrast;
       const note =
         question === "difference" && NAMES[P] === contrast
-          ? " P and Q are the same class, therefore the objective is constant and both maps are empty."
+          ? " P and Q are the same class, so the objective is constant and both maps are empty."
           : alike
             ? " Because p_P is close to 1, −log p_Q is almost equal to z_P − z_Q, so that both contrasts give almost the same maps."
             : "";
       const where = share
         ? `The true difference between ${this.state.sign} and ${this.state.contrast} covers ${(100 * share).toFixed(1)}% of the pixels. Of the same number of pixels with the highest values, ${(100 * hits[0]).toFixed(0)}% are inside it for the input gradient and ${(100 * hits[1]).toFixed(0)}% for Grad-CAM. By chance, ${(100 * share).toFixed(1)}% of them would be inside.`
-        : "The image already shows Q, therefore there is no true difference.";
+        : "The image already shows Q, so there is no true difference.";
       return `The network predicts P = ${NAMES[P]} with a confidence of ${percent(p)}. ${where}${note} The gradient of the objective with respect to the weights has the norm ${digits(norm)}.`;
     }
     numbers({ p, J, norm, hits }) {

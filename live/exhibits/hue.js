@@ -73,7 +73,7 @@
     }
     // Whether the confidence and the norms indicate that an image with another hue is unusual.
     indications(p, positions) {
-      const compared = ` The confidence is ${comparedConfidence(p)}, therefore it`;
+      const compared = ` The confidence is ${comparedConfidence(p)}, so it`;
       if (isUnconfident(p)) return `${compared} alone indicates an unusual image.`;
       const outside = [1, 2].filter((k) => positions[k] !== "inside").map((k) => HUE_OBJECTIVES[k][1]);
       const norms = [
