@@ -30,7 +30,7 @@ FITTED_FREE_SCORES = {"max softmax": U.msp_score, "energy": U.energy_score}
 TWO_SIDED = "two-sided energy"  # the distance from the median energy of normal training images
 LOGIT_SCORES, FEATURES, ACTIVATIONS, GRADIENTS = "cheap scores", "features", "activations", "gradients"
 FEATURE_SETS = (LOGIT_SCORES, FEATURES, ACTIVATIONS, GRADIENTS)
-STEPS, MAX_RESTARTS, IMPROVEMENT = 40, 5, 0.005  # of the adaptive attack: it stops after two restarts without gain
+STEPS, MAX_RESTARTS, IMPROVEMENT = 40, 20, 0.005  # of the adaptive attack: it stops after three restarts without gain
 
 
 def make_generator(seed: int) -> torch.Generator:
@@ -256,6 +256,13 @@ def margin_pgd(
     return success
 
 
+def remove_descent(step: Tensor, gradient: Tensor) -> Tensor:
+    """Return a step without its component along a gradient, (N, ...), where this component is negative."""
+    u, g = step.flatten(1), gradient.flatten(1)
+    along = (u * g).sum(1, keepdim=True) / g.square().sum(1, keepdim=True).clamp(min=torch.finfo(g.dtype).tiny)
+    return (u - along.clamp(max=0) * g).view_as(step)
+
+
 @skip_independence_check()
 def adaptive_attack(
     model: nn.Module,
@@ -266,18 +273,21 @@ def adaptive_attack(
     eps: float,
     steps: int = STEPS,
     lead: float = 1.0,
+    step_size: float = 0.5,
     start: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return adversarial images that evade a detector, and their scores, infinite where the attack failed.
 
-    Each step increases the classification loss of an image while its margin is below ``lead``, and reduces the detector
-    score otherwise. The result is, for each image, the misclassified point with the lowest score.
+    Each step increases the classification loss of an image while its margin is below ``lead``. Otherwise, it reduces
+    the detector score in a direction that does not reduce the loss (orthogonal projected gradient descent: Bryniarski
+    et al., ICLR 2022, arXiv:2106.15023). The step size, as a share of ``eps``, decreases linearly. The result is, for
+    each image, the misclassified point with the lowest score.
     """
     point, best = (x if start is None else start).clone(), x.clone()
     lowest = torch.full((len(x),), torch.inf, device=x.device, dtype=torch.float64)
     for t in range(steps + 1):
         z, gradient = outputs_and_input_gradient(model, point, cross_entropy(y))
-        direction = normalized_gradient(gradient, "inf")
+        direction = gradient.clone()
         wrong = (z.argmax(1) != y).nonzero()[:, 0]
         if len(wrong):
             score, score_gradient = score_and_gradient(point[wrong])
@@ -285,9 +295,9 @@ def adaptive_attack(
             best[lower] = point[lower]
             lowest[wrong] = lowest[wrong].minimum(score.double())
             far = margin_loss(z, y)[wrong] >= lead
-            direction[wrong[far]] = -normalized_gradient(score_gradient[far], "inf")
-        # The step size decreases linearly.
-        point = project(point + eps / 2 * (1 - t / (steps + 1)) * direction, x, eps, "inf")
+            direction[wrong[far]] = remove_descent(-score_gradient[far], gradient[wrong[far]])
+        size = step_size * eps * (1 - t / (steps + 1))
+        point = project(point + size * normalized_gradient(direction, "inf"), x, eps, "inf")
     return best, lowest
 
 
@@ -296,20 +306,25 @@ def restarted_attack(
 ) -> tuple[Tensor, Tensor, list[dict]]:
     """Return the best points of an adaptive attack over restarts, which of them succeed, and its results by restart.
 
-    The first run starts at the images, and the others at random points. Restarts end when the AUROC of the detector is
-    below ``IMPROVEMENT``, or when two restarts together have reduced it by less than that.
+    The first run starts at the images, the second one at random points, and the third one close to the best points so
+    far. The following runs alternate between these two kinds of starting points. Restarts end when the AUROC of the
+    detector is below ``IMPROVEMENT``, or when three restarts together have reduced it by less than that. For this rule,
+    an image on which the attack fails counts as detected.
     """
-    generator, rows = make_generator(seed), []
+    generator, rows, areas = make_generator(seed), [], []
     best, lowest = x.clone(), torch.full((len(x),), torch.inf, dtype=torch.float64, device=x.device)
     for restart in range(MAX_RESTARTS):
-        start = random_start(x, eps, generator) if restart else x
-        points, scores = adaptive_attack(model, x, y, slope, eps=eps, steps=STEPS, start=start)
+        start, options = random_start(x, eps, generator) if restart else x, {}
+        if restart and restart % 2 == 0:
+            start, options = project(best + (start - x) / 4, x, eps, "inf"), {"lead": 0.3, "step_size": 0.25}
+        points, scores = adaptive_attack(model, x, y, slope, eps=eps, steps=STEPS, start=start, **options)
         lower = scores < lowest
         best[lower], lowest[lower] = points[lower], scores[lower]
         success = lowest.isfinite()
         area = format_value(auroc(normal, lowest[success])) if success.any() else 0.0
         rows.append({"restart": restart, "auroc": area, "success": format_value(success.double().mean())})
-        if area < IMPROVEMENT or (restart >= 2 and rows[-3]["auroc"] - area < IMPROVEMENT):
+        areas.append(auroc(normal, lowest))
+        if area < IMPROVEMENT or (restart >= 3 and areas[-4] - areas[-1] < IMPROVEMENT):
             break
     return best, success, rows
 

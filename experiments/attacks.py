@@ -1,7 +1,7 @@
 """Adversarial attacks on signs and photographs: success by budget, confidence, minimal perturbations, transferability,
 detectors trained on one attack and tested on others, and adaptive attacks on the detectors.
 
-AutoAttack and AutoPGD of the package torchattacks are references for our attacks; their rows are computed where it is
+AutoAttack of the package torchattacks is the reference for our attacks; its rows are computed where the package is
 installed (``pip install --no-deps torchattacks==3.5.1``).
 """
 
@@ -13,7 +13,6 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -36,17 +35,14 @@ from tutorial_lib.models import load_pretrained
 
 SIGNS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 PHOTOS = ("cifar10/resnet20", "cifar10/resnet56")
-DETAILED = (SIGNS[0], PHOTOS[0])  # minimal perturbations, stronger attacks and adaptive attacks only for these
+DETAILED = (SIGNS[0], *PHOTOS)  # minimal perturbations, stronger attacks and adaptive attacks only for these
 N_IMAGES, N_STRONG, N_SLOW, N_DETECTED, N_ATTEMPTED = 100, 60, 20, 140, 32
 SHARE = {PHOTOS[1]: 0.5}  # of the images, because a pass of this network costs almost three times as much
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
 STRONG_BUDGETS, STRONG_STEPS, STRONG_RESTARTS = (1, 2, 4, 8), 40, 3
 EXAMPLES_SHOWN = 8 / 255
 L2_BUDGET = dict.fromkeys(SIGNS, 1.0) | dict.fromkeys(PHOTOS, 0.5)  # L2 norm
-# AutoAttack takes very long if many images remain. At 4 gray levels, these are more than half of the signs.
-REFERENCE_BUDGETS = {SIGNS[0]: (8,), PHOTOS[0]: (2, 4), PHOTOS[1]: (4,)}
-APGD_BUDGETS, APGD_STEPS = {SIGNS[0]: 4}, 100
-APGD = "AutoPGD on two losses"
+REFERENCE_BUDGETS = {SIGNS[0]: (4, 8), PHOTOS[0]: (2, 4), PHOTOS[1]: (4,)}
 ROUNDED = "FGSM, rounded loss"
 # Means over fewer images than these are not reported.
 MINIMAL_ATTACKS = 10
@@ -59,7 +55,6 @@ SMALL = {
     "BUDGETS": (2, 16),
     "STRONG_BUDGETS": (8,),
     "STRONG_STEPS": 4,
-    "APGD_STEPS": 4,
     "MINIMAL_ATTACKS": 1,
 }
 SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
@@ -162,22 +157,6 @@ def reference_rows(name: str, model: nn.Module, x: Tensor, y: Tensor) -> list[di
     return rows
 
 
-def apgd_rows(name: str, model: nn.Module, x: Tensor, y: Tensor) -> list[dict]:
-    """Return the share of the images that AutoPGD misclassifies with the cross-entropy or with the DLR loss.
-
-    Both attacks are parts of AutoAttack (Croce and Hein, ICML 2020, arXiv:2003.01690).
-    """
-    from torchattacks import APGD as AutoPGD
-
-    budget, rest = APGD_BUDGETS[name], torch.arange(len(x), device=x.device)
-    for loss in ("ce", "dlr"):
-        attack = AutoPGD(model, norm="Linf", eps=budget / 255, steps=APGD_STEPS, n_restarts=1, loss=loss, seed=0)
-        rest = rest[model_outputs(model, attack(x[rest], y[rest])).argmax(1) == y[rest]]
-    row = {"kind": "strength", "network": name, "budget": budget, "images": len(x), "attack": APGD}
-    success = format_value(1 - len(rest) / len(x))
-    return [{**row, "success": success, "package": f"torchattacks {version('torchattacks')}"}]
-
-
 def minimal_perturbations(name: str, model: nn.Module, x: Tensor, y: Tensor, seed: int) -> list[dict]:
     """Return the L2 norms of the minimal perturbations that attacks find, and the effect of noise of equal norm."""
     search = partial(U.carlini_wagner, binary_search_steps=5, n_steps=60, initial_const=0.1)
@@ -252,7 +231,7 @@ def part_names() -> list[str]:
     parts += [f"detectors, {name}" for name in (*SIGNS[:1], *photos)]
     networks = {"adaptive": DETAILED}
     if find_spec("torchattacks"):
-        networks |= {"reference": REFERENCE_BUDGETS, "apgd": APGD_BUDGETS}
+        networks["reference"] = REFERENCE_BUDGETS
     parts += [f"{kind}, {name}" for kind in networks for name in networks[kind] if name not in PHOTOS or photos]
     return parts + ["transfer, signs"] + ["transfer, photographs"] * bool(photos)
 
@@ -264,10 +243,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
         networks = SIGNS if name == "signs" else PHOTOS
         x, y = load("signs" if name == "signs" else "cifar10", "test", limit=N_IMAGES, device=device)[:2]
         return transferability({name: select_correct(name, 1, device)[0] for name in networks}, x, y, seed)
-    share = SHARE.get(name, 1)
+    share = 1 if kind == "adaptive" else SHARE.get(name, 1)
     model, x, y = select_correct(name, round(N_DETECTED * share), device)
-    if kind == "apgd":
-        return apgd_rows(name, model, x[:N_STRONG], y[:N_STRONG])
     if kind == "reference":
         return reference_rows(name, model, x[:N_STRONG], y[:N_STRONG])
     if kind == "budgets":

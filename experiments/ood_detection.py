@@ -77,18 +77,18 @@ def make_image_groups(
 ) -> tuple[GroupFeatures, list[GroupFeatures]]:
     """Return the features of normal images and of all other groups.
 
-    Image set 1 contains other photographs than image set 0. Because only 332 images of the stored part of CIFAR-10
-    remain for it, all of its other groups have half as many images.
+    Image set 1 contains other images than image set 0. For the CIFAR-10 networks, all of its other groups have half as
+    many images, because only 332 images of the stored part of CIFAR-10 remain for it.
     """
-    share, seed = (1, 0.5)[image_set], 2 * seed + image_set
-    near, far, per_severity, attacked = (round(share * n) for n in (N_NEAR_OOD, N_FAR_OOD, N_PER_SEVERITY, N_ATTACKED))
     dataset = "cifar10" if network in CIFAR_NETWORKS else "signs"
+    share, seed = 0.5 if image_set and dataset == "cifar10" else 1, 2 * seed + image_set
+    near, far, per_severity, attacked = (round(share * n) for n in (N_NEAR_OOD, N_FAR_OOD, N_PER_SEVERITY, N_ATTACKED))
     images, labels = load(dataset, "test", limit=(1 + image_set) * NORMALS, device=device)
     images, labels = images[image_set * NORMALS :], labels[image_set * NORMALS :]
 
     def groups():
         yield f.make_group(NORMAL, NORMAL, images, labels, torch.arange(len(images)))
-        yield from novel_signs(device) if dataset == "signs" else f.near_ood_groups(device, near, image_set)
+        yield from novel_signs(device, image_set) if dataset == "signs" else f.near_ood_groups(device, near, image_set)
         yield from f.far_ood_groups(OOD_DATASETS, images.shape[-1], far, device, seed, image_set)
         yield from f.corruption_groups(images, labels, seed, per_severity)
         yield from f.adversarial_groups(model, images, labels, seed, attacked)
@@ -104,10 +104,10 @@ def extract(model: nn.Module, group: ImageGroup, **options) -> GroupFeatures:
     return s._replace(family=FAMILY_NAMES.get(s.family, s.family), name=ATTACK_NAMES.get(s.name, s.name))
 
 
-def novel_signs(device) -> Iterator[ImageGroup]:
-    """Yield every third image of each sign that is not in the training set."""
+def novel_signs(device, image_set: int = 0) -> Iterator[ImageGroup]:
+    """Yield every third image of each sign that is not in the training set; each image set has other ones."""
     for group in f.novel_sign_group(device):
-        yield f.make_group(group.name, group.family, group.images[::3])
+        yield f.make_group(group.name, group.family, group.images[image_set::3])
 
 
 def task_of(group: GroupFeatures) -> str:
@@ -180,6 +180,15 @@ def resampled_aurocs(
     return {name: weighted_aurocs(usual[name], unusual[name], weights) for name in usual}
 
 
+def pairs_by_task(normal: GroupFeatures, sets: list[GroupFeatures]) -> dict[str, tuple[GroupFeatures, GroupFeatures]]:
+    """Return the normal and the abnormal images of every task for which there are images."""
+    pairs = {MISCLASSIFIED: misclassification_groups(normal, sets)}
+    for task in TASKS:
+        groups = [s for s in sets if task_of(s) == task]
+        pairs |= {task: (normal, f.pool_groups(groups))} if groups else {}
+    return pairs
+
+
 def best_score_rows(
     network: str, normal: GroupFeatures, sets: list[GroupFeatures], fitted: FittedScores, seed: int
 ) -> list[dict]:
@@ -188,12 +197,8 @@ def best_score_rows(
     The scores are chosen on one half of the images and compared on the other half, so that the choice does not favor
     the larger of the two collections of scores.
     """
-    pairs = {MISCLASSIFIED: misclassification_groups(normal, sets)}
-    for task in TASKS:
-        groups = [s for s in sets if task_of(s) == task]
-        pairs |= {task: (normal, f.pool_groups(groups))} if groups else {}
     rows = []
-    for task, (usual, unusual) in pairs.items():
+    for task, (usual, unusual) in pairs_by_task(normal, sets).items():
         ids = torch.cat([usual.image_ids, unusual.image_ids])
         chosen = u.group_train_mask(ids, generator=make_generator(seed))
         halves = [(usual.rows(half[: len(usual.z)]), unusual.rows(half[len(usual.z) :])) for half in (chosen, ~chosen)]

@@ -296,8 +296,7 @@ def test_attacks_table_contains_strong_and_adaptive_attacks(network):
     here = load_result("attacks").query("network == @network").set_index("kind")
     assert set(here.loc["nearest", "attack"]) == {"DeepFool", "Carlini-Wagner"}
     strength = here.loc["strength"].groupby("attack")["success"].max()
-    autopgd = {attacks.APGD} if network in attacks.APGD_BUDGETS else set()
-    assert set(strength.index) == {"FGSM", "PGD", "PGD on the margin, with restarts", "AutoAttack"} | autopgd
+    assert set(strength.index) == {"FGSM", "PGD", "PGD on the margin, with restarts", "AutoAttack"}
     knowing = here.loc["adaptive"].set_index(["attack", "detector"])
     evaded = (detectors.TWO_SIDED, "features", "activations", "gradients")
     copies = [f"a copy of {detector}" for detector in evaded[1:]]
@@ -307,3 +306,43 @@ def test_attacks_table_contains_strong_and_adaptive_attacks(network):
         assert adaptive["auroc"] < standard["auroc"] and adaptive["success"] >= standard["success"] - 0.05
         runs = here.loc["adaptive restarts"].query("detector == @detector")
         assert runs["auroc"].iloc[-1] == pytest.approx(adaptive["auroc"], abs=0.01)
+
+
+def test_sentences_on_attack_strength_in_section_3_5_follow_from_the_table():
+    rates = load_result("attacks").query("kind == 'strength'")
+    rates = rates.pivot(index=["network", "budget"], columns="attack", values="success")
+    signs, photographs = attacks.SIGNS[0], list(attacks.PHOTOS)
+    margin, best_own = rates["PGD on the margin, with restarts"], rates.drop(columns="AutoAttack").max(axis=1)
+    assert (rates.max(axis=1) - rates["PGD"] < 0.1).all()
+    assert margin[signs, 4] < rates.loc[(signs, 4), "PGD"] < rates.loc[(signs, 4), "AutoAttack"]
+    assert margin[signs, 8] > rates.loc[(signs, 8), "PGD"]
+    assert ((rates["AutoAttack"] - best_own).dropna().abs() < 0.05).all()
+    assert (rates.loc[[(name, 4) for name in photographs], ["PGD", "AutoAttack"]] == 1).all(axis=None)
+
+
+def test_sentences_on_adaptive_attacks_in_section_3_6_follow_from_the_table():
+    table = load_result("attacks")
+    runs = table.query("kind == 'adaptive restarts'").set_index(["network", "detector"])
+    rows = table.query("kind == 'adaptive'").set_index(["network", "attack", "detector"])
+    evaded = {
+        detector: rows.xs((f"evading {detector}", detector), level=("attack", "detector"))
+        for detector in (detectors.TWO_SIDED, "features", "activations", "gradients")
+    }
+    copies = {
+        detector: rows.xs((f"evading a copy of {detector}", detector), level=("attack", "detector"))["auroc"]
+        for detector in ("features", "activations", "gradients")
+    }
+    small, large = photographs = list(attacks.PHOTOS)
+    first = runs[runs["restart"] == 0]["auroc"]
+    assert (first[photographs] < 0.05).all()
+    assert all((found.loc[photographs, "success"] == 1).all() for found in evaded.values())
+    assert all((found[photographs] < 0.25).all() for found in copies.values())
+    assert max(copies["features"][small], copies["activations"][small]) < copies["gradients"][small] - 0.1
+    assert max(found[large] for found in copies.values()) < 0.05
+    found = {detector: rows_of.loc[attacks.SIGNS[0]] for detector, rows_of in evaded.items()}
+    gradients = found.pop("gradients")
+    assert all(row["auroc"] + 1.96 * row["auroc_se"] < 0.5 for row in found.values())
+    assert abs(gradients["auroc"] - 0.5) < 1.96 * gradients["auroc_se"]
+    assert (runs["restart"] < detectors.MAX_RESTARTS - 1).all()
+    strength = table.query("kind == 'adaptive strength'").set_index("budget")["auroc"]
+    assert strength[32] < gradients["auroc"] < strength[8].min()

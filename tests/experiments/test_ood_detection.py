@@ -261,6 +261,19 @@ def test_resampling_rows_compare_with_unchanged_and_resampled_normal_images(feat
         assert row["lead"] == pytest.approx(difference, abs=2e-3) and row["low"] <= row["lead"] <= row["high"]
 
 
+def test_confirmation_rows_compare_the_chosen_scores_on_the_given_images(features):
+    _, _, normal, sets, fitted = features
+    chosen = [
+        {"kind": "best", "task": task, "best forward score": "energy", "best gradient score": "ExGrad"}
+        for task in (NEAR_OOD, "far OOD")
+    ]
+    (row,) = ood_image_set.confirmation_rows(chosen, normal, sets, fitted, 0)  # no far OOD images
+    values = study.paired_scores(normal, sets[0], fitted)
+    assert (row["kind"], row["task"], row["abnormal"]) == ("confirmation", NEAR_OOD, len(sets[0].z))
+    assert row["gradient auroc"] == pytest.approx(auroc(*values["ExGrad"]), abs=1e-3)
+    assert row["lead"] == pytest.approx(auroc(*values["ExGrad"]) - auroc(*values["energy"]), abs=1e-3)
+
+
 def test_table_of_the_second_image_set_is_complete():
     table = load_result("ood_image_set")
     for network in study.CIFAR_NETWORKS:
@@ -271,6 +284,9 @@ def test_table_of_the_second_image_set_is_complete():
         resampling = here.query("kind == 'resampling' and set == 'gtsrb'").set_index("normal images")
         assert set(resampling.index) == {"unchanged", "resampled"}
         assert resampling["distance of activation norms"].nunique() == 2
+    columns = ["network", "task", "best forward score", "best gradient score"]
+    chosen = load_result("ood_detection").query("kind == 'best'")[columns]
+    assert table.query("kind == 'confirmation'")[columns].values.tolist() == chosen.values.tolist()
 
 
 def test_sentences_of_sections_3_a_and_3_h_follow_from_both_image_sets():
@@ -293,6 +309,29 @@ def test_sentences_of_sections_3_a_and_3_h_follow_from_both_image_sets():
     assert near[0] > 0 > near[1]
     digits = [leads.loc[(name, "mnist", "resampled"), "high"] for name in study.CIFAR_NETWORKS]
     assert digits[0] < 0 < digits[1] and leads.loc[(large, "gtsrb", "resampled"), "high"] < 0
+
+
+def test_sentences_of_section_3_7_follow_from_both_image_sets():
+    tables = (load_result("ood_detection").query("kind == 'best'"), load_result("ood_image_set"))
+    first, second = (t.set_index(["task", "network"]) for t in (tables[0], tables[1].query("kind == 'confirmation'")))
+    signs, photographs = list(study.SIGN_NETWORKS), list(study.CIFAR_NETWORKS)
+    far = [t.loc["far OOD"].loc[signs] for t in (first, second)]
+    assert all((t["low"].iloc[1:] > 0).all() and t["low"].iloc[0] < 0 for t in far)
+    assert all((t["best gradient score"] == scores.GRADIENT_NORMS).all() for t in far)
+    assert all((t["forward auroc"] > 0.98).all() and (t["lead"] < 0.02).all() for t in far)
+    # In no other comparison is a gradient score better on both sets of images.
+    confirmed = first.index[(first["low"] > 0) & (second.loc[first.index, "low"] > 0)]
+    assert set(confirmed) == {("far OOD", name) for name in signs[1:]}
+    for task, networks in (("PGD", signs + photographs), (NEAR_OOD, signs), ("textures", photographs)):
+        leads = [t.loc[task].loc[networks] for t in (first, second)]
+        assert (leads[0]["lead"] < 0).all() and (leads[1]["high"] < 0).all()
+    assert (first.loc["textures"].loc[photographs, "high"] < 0).all()
+    fgsm = [t.loc["FGSM"].loc[signs + photographs] for t in (first, second)]
+    contains_zero = [t.index[(t["low"] <= 0) & (t["high"] >= 0)].tolist() for t in fgsm]
+    assert contains_zero == [signs[1:2], [signs[1], photographs[0]]]
+    rest = [t.loc[task] for t in (first, second) for task in (study.MISCLASSIFIED, "corruptions")]
+    below = sum((t["high"] < 0).sum() for t in rest)
+    assert 0 < below < sum(map(len, rest)) / 2 and not any((t["low"] > 0).any() for t in rest)
 
 
 def test_ood_detection_table_is_complete():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tutorial_course.findings.ch3.ood import GRADIENT_SCORES, MISCLASSIFICATIONS, TASKS, passes_of, stored_difference
+from tutorial_course.findings.ch3.score_rows import NETWORKS
 from tutorial_course.findings.intervals import Interval, t_interval
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ def best_scores(table: pandas.DataFrame) -> list[dict[str, Any]]:
 
 
 def anomaly_rows(gradcon: pandas.DataFrame) -> list[dict[str, Any]]:
-    """Return GradCon against the best score of an autoencoder without a backward pass, by dataset.
+    """Return the best gradient score of an autoencoder against the best score without a backward pass, by dataset.
 
-    The reconstruction error comes from an autoencoder without the gradient constraint, and the distance to the mean
-    image uses no network. Further controls are used if they are stored. The differences are paired by class.
+    The gradient scores are those of an autoencoder with the gradient constraint. The reconstruction error comes from an
+    autoencoder without it, and the distance to the mean image uses no network. Further controls are used if they are
+    stored. The differences are paired by class.
 
     Args:
         gradcon: stored result of the experiment on GradCon, with rows of the kind "class".
@@ -62,7 +64,8 @@ def anomaly_rows(gradcon: pandas.DataFrame) -> list[dict[str, Any]]:
     rows = rows[by_sign | (rows["kind"] == "forward control") | ((rows["kind"] == "class") & (rows["steps"] == 300))]
     means = rows.groupby(["dataset", "normal"]).mean(numeric_only=True)
     constrained, plain = (rows[rows["alpha"] == a].groupby(["dataset", "normal"]) for a in (rows["alpha"].max(), 0.0))
-    gradient = constrained["both"].mean()
+    columns = {"GradCon": "both", "alignment": "alignment", "gradient norm": "norm"}
+    gradients = {title: constrained[column].mean() for title, column in columns.items() if column in rows}
     columns = {
         "distance to the mean image": "mean image",
         "two-sided reconstruction error": "two-sided reconstruction",
@@ -71,18 +74,18 @@ def anomaly_rows(gradcon: pandas.DataFrame) -> list[dict[str, Any]]:
     controls = {title: means[column] for title, column in columns.items() if column in means}
     controls["reconstruction error"] = plain["reconstruction"].mean()
     found = []
-    for dataset in gradient.index.unique("dataset"):
-        name = max(controls, key=lambda control: controls[control][dataset].mean())
-        forward = controls[name][dataset]
+    for dataset in gradients["GradCon"].index.unique("dataset"):
+        names = [max(scores, key=lambda n: scores[n][dataset].mean()) for scores in (controls, gradients)]
+        forward, gradient = controls[names[0]][dataset], gradients[names[1]][dataset]
         found.append(
             {
                 "network": dataset,
                 "task": "anomaly detection",
-                "forward": name,
+                "forward": names[0],
                 "forward AUROC": forward.mean(),
-                "gradient": "GradCon",
-                "gradient AUROC": gradient[dataset].mean(),
-                "difference": t_interval((gradient[dataset] - forward).tolist()),
+                "gradient": names[1],
+                "gradient AUROC": gradient.mean(),
+                "difference": t_interval((gradient - forward).tolist()),
             }
         )
     return found
@@ -118,39 +121,45 @@ def open_set_rows(table: pandas.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def answer_rows(study: pandas.DataFrame, gradcon: pandas.DataFrame, open_set: pandas.DataFrame) -> list[dict[str, Any]]:
+def answer_rows(
+    study: pandas.DataFrame, other_images: pandas.DataFrame, gradcon: pandas.DataFrame, open_set: pandas.DataFrame
+) -> list[dict[str, Any]]:
     """Return the comparison of the best scores for every task of the chapter, ordered by task.
 
     Args:
         study: stored result on OOD detection.
+        other_images: stored result for a second set of images, with rows of the kind "confirmation".
         gradcon: stored result on GradCon.
         open_set: stored result on open-set recognition.
 
     Returns:
-        Dicts as :func:`best_scores` returns them, with "data" as the name of the data and the network.
+        Dicts as :func:`best_scores` returns them, with "data" as the name of the data and the network, and
+        "confirmation" as the difference between the same two scores on the second set of images, or None.
     """
-    data = {
-        "signs/classifier": "signs",
-        "cifar10/resnet20": "CIFAR-10, ResNet-20",
-        "cifar10/resnet56": "CIFAR-10, ResNet-56",
+    confirmed = {
+        (row["network"], row["task"]): stored_difference(row)
+        for row in other_images.query("kind == 'confirmation'").to_dict("records")
     }
-    rows = [row for row in (*best_scores(study), *open_set_rows(open_set)) if row["network"] in data]
+    rows = [row | {"confirmation": confirmed.get((row["network"], row["task"]))} for row in best_scores(study)]
+    rows += [row | {"confirmation": None} for row in open_set_rows(open_set)]
     unknown = (f"open set: {images}" for images in dict.fromkeys(UNKNOWN_IMAGES.values()))
     found = [
-        row | {"data": data[row["network"]]}
+        row | {"data": f"CIFAR-10, {title}" if "ResNet" in (title := NETWORKS[row["network"]]) else title}
         for task in (MISCLASSIFICATIONS, *TASKS, *unknown)
         for row in rows
         if row["task"] == task
     ]
     names = {
-        "signs": ("anomaly detection: other signs", "signs"),
-        "corrupted signs": ("anomaly detection: corrupted signs", "signs"),
+        "signs": ("anomaly detection: other signs", "signs, autoencoder"),
+        "corrupted signs": ("anomaly detection: corrupted signs", "signs, autoencoder"),
         "mnist": ("anomaly detection: other digits", "MNIST, autoencoder"),
         "cifar10": ("anomaly detection: other CIFAR-10 classes", "CIFAR-10, autoencoder"),
     }
     by_dataset = {row["network"]: row for row in anomaly_rows(gradcon)}
     return found + [
-        by_dataset[d] | {"task": task, "data": title} for d, (task, title) in names.items() if d in by_dataset
+        by_dataset[d] | {"task": task, "data": title, "confirmation": None}
+        for d, (task, title) in names.items()
+        if d in by_dataset
     ]
 
 
@@ -170,6 +179,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "without a gradient": f"{row['forward'].replace('max softmax', 'MSP')}: {row['forward AUROC']:.2f}",
             "with a gradient": f"{row['gradient']}: {row['gradient AUROC']:.2f}",
             "difference": f"{row['difference']:+.3f}",
+            "other images": f"{row['confirmation']:+.3f}" if row["confirmation"] else None,
             "passes": passes_of(row["gradient"]),
         }
         for row in rows

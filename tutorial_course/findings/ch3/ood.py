@@ -41,7 +41,7 @@ def passes_of(score: str) -> str:
     """
     if score == "ODIN":
         return ODIN_PASSES
-    if "gradient norms" in score or score == "GradCon":
+    if "gradient norm" in score or score in ("GradCon", "alignment"):
         return FORWARD_AND_BACKWARD
     return "3 forward" if score.startswith("ensemble") else ONE_FORWARD
 

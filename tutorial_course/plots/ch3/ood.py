@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -142,28 +144,30 @@ def gradient_gain_figure(rows: Sequence[Mapping[str, Any]], alt_text: str) -> Fi
     """Return the difference between the best gradient score and the best other score, by task and data.
 
     Args:
-        rows: dicts with "task", "data" and "difference", an interval; equal tasks share a row of the figure.
+        rows: dicts with "task", "data" and "difference", an interval; rows of one task follow each other.
         alt_text: the alternative text.
 
     Returns:
         The figure.
     """
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
-    data = list(dict.fromkeys(row["data"] for row in rows))
-    marks = [(marker, color) for _, marker, color in NETWORK_MARKS.values()]
-    marks = [marks[0], marks[3], marks[4], ("P", PALETTE[2]), ("X", PALETTE[6])]
+    marks = {title: (marker, color) for title, marker, color in NETWORK_MARKS.values()}
+    others = (data for data in dict.fromkeys(row["data"] for row in rows) if data not in marks)
+    marks |= dict(zip(others, (("P", PALETTE[2]), ("X", PALETTE[6]), ("*", PALETTE[4])), strict=False))
+    y, ticks = 0.0, {}
     with style():
-        figure, axis = panels(height=0.42 * len(tasks) + 1.2)
-        for row in rows:
-            which = data.index(row["data"])
-            difference: Interval = row["difference"]
-            group = [other["data"] for other in rows if other["task"] == row["task"]]
-            y = tasks.index(row["task"]) + 0.2 * (group.index(row["data"]) - (len(group) - 1) / 2)
-            marker, color = marks[which % len(marks)]
-            axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.6)
-            axis.plot(difference.value, y, marker, color=color, ms=6, mew=0, label=row["data"])
+        figure, axis = panels(height=0.1 * len(rows) + 0.13 * len({row["task"] for row in rows}) + 1)
+        for task, group in groupby(rows, key=itemgetter("task")):
+            start = y
+            for row in group:
+                difference: Interval = row["difference"]
+                marker, color = marks[row["data"]]
+                axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.5)
+                axis.plot(difference.value, y, marker, color=color, ms=5.5, mew=0, label=row["data"])
+                y += 1
+            ticks[task] = (start + y - 1) / 2
+            y += 1.5
         axis.axvline(0, color="#222222", lw=1)
         axis.set(xlabel="best gradient score minus best score without a gradient (AUROC; open set: OSCR)")
-        axis.set(yticks=range(len(tasks)), yticklabels=tasks, ylim=(len(tasks) - 0.5, -0.5))
-        legend_above(figure, fontsize=8.5)
+        axis.set(yticks=list(ticks.values()), yticklabels=list(ticks), ylim=(y - 1, -1.5))
+        legend_above(figure, n_columns=3, fontsize=8.5)
     return with_alt_text(figure, alt_text)

@@ -81,10 +81,10 @@ def test_fit_attack_scores_match_library_scores():
 
 
 def test_strongest_attacks_are_those_with_the_highest_success_at_the_budget():
-    rates = {"PGD": 0.4, "margin": 0.3, "AutoPGD": 0.4}
+    rates = {"PGD": 0.4, "margin": 0.3, "AutoAttack": 0.4}
     row = {"kind": "strength", "network": "a", "budget": 4}
     rows = [row | {"attack": attack, "success": rate} for attack, rate in rates.items()]
     rows.append(row | {"budget": 8, "attack": "margin", "success": 0.9})
-    assert strongest_attacks(pd.DataFrame(rows), "a", 4) == (["PGD", "AutoPGD"], 0.4)
+    assert strongest_attacks(pd.DataFrame(rows), "a", 4) == (["PGD", "AutoAttack"], 0.4)
     rows[1]["success"] = 0.5
     assert strongest_attacks(pd.DataFrame(rows), "a", 4) == (["margin"], 0.5)

@@ -128,6 +128,9 @@ def test_anomaly_rows_compare_with_the_best_control_by_class():
     rows += [{"kind": "class", "dataset": "signs", "normal": "a", "steps": 900, "alpha": 0.03, "both": 0.0}]
     (found,) = findings.anomaly_rows(pd.DataFrame(rows))
     assert found["forward"] == "distance to the mean image" and found["difference"] == pytest.approx((0.2, 0.2, 0.2))
+    assert found["gradient"] == "GradCon"
+    (found,) = findings.anomaly_rows(pd.DataFrame([row | {"alignment": 0.9} for row in rows]))
+    assert (found["gradient"], found["gradient AUROC"]) == ("alignment", pytest.approx(0.9))
 
 
 def test_open_set_rows_compare_the_best_scores_by_network_and_unknown_images():
@@ -143,8 +146,10 @@ def test_open_set_rows_compare_the_best_scores_by_network_and_unknown_images():
 
 def test_best_scores_and_answer_table_name_the_cost(study):
     (row,) = findings.best_scores(study)
-    (text,) = findings.answer_table([row | {"data": "CIFAR-10"}])
+    rows = [row | {"data": "CIFAR-10", "confirmation": again} for again in (None, row["difference"])]
+    text, confirmed = findings.answer_table(rows)
     assert text["difference"] == "+0.100 (0.000 to +0.200)" and text["passes"] == "2 forward, 1 backward"
+    assert text["other images"] is None and confirmed["other images"] == text["difference"]
 
 
 def test_assert_task_and_detector_aurocs_can_fail(study):
