@@ -595,8 +595,9 @@ CLAIMS = (
             purview_other_families,
         ),
         note=(
-            "On signs, a detector that uses six other scores performs equally well for OOD images and better for "
-            "attacks; the AUROC of gradient norms is lower for families of anomalies left out of training"
+            "On signs, a detector that uses six other scores has a slightly lower AUROC for near-OOD images, a higher "
+            "one for attacks, and about the same for the other types; the AUROC of gradient norms is lower for most "
+            "families of anomalies left out of training"
         ),
     ),
     Claim(
@@ -1111,8 +1112,8 @@ CLAIMS = (
         ),
         measured=(gradtrust,),
         note=(
-            "On signs, the AUROC of the demonstration code is near the chance level, because a very negative logit "
-            "also increases its score"
+            "On corrupted signs, the AUROC of the demonstration code is near the chance level or below it, because a "
+            "very negative logit also increases its score"
         ),
     ),
     Claim(
