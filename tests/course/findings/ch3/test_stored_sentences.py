@@ -112,6 +112,10 @@ def test_gradcon_and_its_controls(gradcon):
     assert sign(difference("GradCon", "distance to the mean image", "signs").interval) == 0
     over_activations = difference("alignment, with constraint", "activation norms, all layers", "corruptions")
     assert sign(over_activations.interval) == 1 and over_activations.positive == over_activations.classes
+    runs = gradcon[gradcon["kind"].isin(["corruption, by sign", "corruption, forward control, by sign"])]
+    runs = runs.query("seed == 0").groupby("normal")
+    same_run = runs.apply(lambda rows: rows.loc[rows["alpha"] == 0.03, "alignment"].item() - rows["activations"].max())
+    assert sign(t_interval(same_run.tolist())) == 1
     assert sign(difference("GradCon", "activation norms, all layers", "corruptions").interval) == 0
     means = [findings.class_aurocs(gradcon, score, "cifar10").mean() for score in findings.GRADCON_SCORES]
     assert max(means) < 0.65
