@@ -59,6 +59,8 @@ def test_more_than_half_of_the_abnormal_images_are_accepted(study, score):
     }
     assert all(sum(accepted[n, t] > 0.5 for t in TASKS) > len(TASKS) / 2 for n in CIFAR)
     assert all(accepted[n, t] > 0.5 for n in SIGNS for t in ("corruptions", "PGD"))
+    if score == "energy":
+        assert [t for t in TASKS if max(accepted[n, t] for n in SIGNS + CIFAR) < 1 / 3] == ["far OOD"]
 
 
 def test_added_constant_changes_the_auroc_in_every_row_and_the_layers_in_nearly_every_row(study):
@@ -73,6 +75,22 @@ def test_detector_on_gradient_norms_has_high_auroc_for_known_types(study, other_
             for task in ("near OOD", "far OOD", "textures", "PGD"):
                 areas = [findings.detector_auroc(table, n, trained, task, "gradient norms") for n in networks]
                 assert min(areas) > 0.87
+
+
+def test_differences_of_detectors_for_known_types(study, other_images):
+    for trained in ("own type", "own family"):
+        for task in TASKS:
+            assert max(detector_signs(study, trained, task, CIFAR)) <= 0
+            assert max(detector_signs(other_images, trained, task, CIFAR)) <= 0
+        for task in ("near OOD", "far OOD", "FGSM"):
+            assert detector_signs(study, trained, task, CIFAR) == [-1, -1]
+    for task in ("near OOD", "far OOD", "textures", "PGD"):
+        assert detector_signs(study, "own family", task, SIGNS) == [1, 1, 1]
+    six = {
+        t: [sign(findings.detector_lead(study, n, "own family", t, "gradient norms", "six scores")) for n in SIGNS]
+        for t in TASKS
+    }
+    assert all(six[t] == ([-1] * 3 if t in ("FGSM", "PGD") else [0] * 3) for t in TASKS)
 
 
 def test_differences_of_detectors_on_signs_if_the_family_is_left_out(study):
@@ -121,6 +139,12 @@ def test_gradcon_and_its_controls(gradcon):
     assert max(means) < 0.65
     errors = gradcon.query("kind == 'class'").groupby(["dataset", "alpha"])["error"].mean()
     assert all(errors[d, 0.03] > errors[d, 0.0] for d in ("signs", "cifar10"))
+    digits = gradcon.query("kind == 'class' and dataset == 'mnist' and alpha == 0.03").groupby("normal")
+    assert (digits["both"].mean() < digits["mean image"].mean()).all()
+    longer = gradcon.query("kind == 'class'").groupby(["alpha", "normal", "steps"])[["both", "reconstruction"]].mean()
+    for normal in ("speed 30", "airplane"):
+        for alpha, score in ((0.03, "both"), (0.0, "reconstruction")):
+            assert longer.loc[(alpha, normal, 1200), score] > longer.loc[(alpha, normal, 300), score]
     by_type = gradcon.query("kind == 'corruption' and alpha == 0.03").groupby("corruption")["both"].mean()
     control = gradcon.query("kind == 'corruption, forward control'")
     control = control.groupby("corruption")["two-sided reconstruction"].mean()
