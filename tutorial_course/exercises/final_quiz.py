@@ -273,11 +273,12 @@ JUDGEMENT_QUESTIONS = (
                 "threshold cannot correct this."
             ),
             "the norm of the gradient of the reconstruction error.": (
-                "Neither the norm nor the distance to the mean image could replace the direction (section 3.4)."
+                "The norm is smaller for strongly blurred signs than for sharp ones, so it has the wrong orientation "
+                "as well (section 3.4)."
             ),
             "the direction of this gradient, that is, its cosine with the gradients of the training images.": (
-                "The gradient is small, but its direction did not occur in training. Direction and norm give different "
-                "information (section 3.4)."
+                "The direction detects strong blur, although the norm is small. The absolute difference of the error "
+                "from its median in training detects it as well, without a backward pass (section 3.4)."
             ),
             "the negative reconstruction error.": (
                 "With this score, noisy images, which are harder to reconstruct, would be accepted as normal. A score "
@@ -313,7 +314,7 @@ JUDGEMENT_QUESTIONS = (
         "of this perturbation matters, and not only its norm?",
         {
             "noise with the same maximum change per pixel.": (
-                "The measurements of section 3.5 show that such noise changes few predictions. Section 3.E explains "
+                "In section 3.5, such noise changes few predictions unless the budget is large. Section 3.E explains "
                 "the reason: a random direction is almost parallel to the decision boundary."
             ),
             "the same perturbation, twice as large.": "This control does not separate the direction from the norm.",

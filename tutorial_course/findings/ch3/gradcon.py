@@ -29,6 +29,7 @@ GRADCON_COMPARISONS = (
     ("GradCon", "distance to the mean image"),
     ("GradCon", "two-sided reconstruction error"),
     ("GradCon", "activation norms, all layers"),
+    ("alignment, with constraint", "activation norms, all layers"),
     ("alignment, with constraint", "gradient norm"),
     ("alignment, with constraint", "alignment, without constraint"),
 )
