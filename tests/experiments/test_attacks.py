@@ -339,6 +339,11 @@ def test_sentences_on_adaptive_attacks_in_section_3_6_follow_from_the_table():
     assert all((found[photographs] < 0.25).all() for found in copies.values())
     assert max(copies["features"][small], copies["activations"][small]) < copies["gradients"][small] - 0.1
     assert max(found[large] for found in copies.values()) < 0.05
+    signs = rows.loc[attacks.SIGNS[0]]
+    for detector in ("features", "activations"):
+        row = signs.loc[f"evading a copy of {detector}", detector]
+        assert abs(row["auroc"] - 0.5) < 1.96 * row["auroc_se"]
+    assert 0.7 < copies["gradients"][attacks.SIGNS[0]] < signs.loc[("PGD", "gradients"), "auroc"] - 0.05
     found = {detector: rows_of.loc[attacks.SIGNS[0]] for detector, rows_of in evaded.items()}
     gradients = found.pop("gradients")
     assert all(row["auroc"] + 1.96 * row["auroc_se"] < 0.5 for row in found.values())
@@ -346,3 +351,13 @@ def test_sentences_on_adaptive_attacks_in_section_3_6_follow_from_the_table():
     assert (runs["restart"] < detectors.MAX_RESTARTS - 1).all()
     strength = table.query("kind == 'adaptive strength'").set_index("budget")["auroc"]
     assert strength[32] < gradients["auroc"] < strength[8].min()
+
+
+def test_sentences_on_transfer_between_attacks_on_signs_follow_from_the_table():
+    cells = load_result("attacks").query("kind == 'detector' and network == @attacks.SIGNS[0] and input == 'gradients'")
+    cells = cells.set_index(["trained on", "tested"]).loc["FGSM"]
+    for control, better, worse in (("activations", ["PGD"], []), ("cheap scores", [], ["PGD, L2", "DeepFool"])):
+        lead, se = cells[f"over {control}"], 1.96 * cells[f"over {control}_se"]
+        tested = ["PGD", "PGD, L2", "DeepFool"]
+        assert [name for name in tested if lead[name] > se[name]] == better
+        assert [name for name in tested if lead[name] < -se[name]] == worse

@@ -905,10 +905,10 @@ CLAIMS = (
             implementation="the authors' code",
         ),
         ours=Setting(
-            network="a sign classifier with ten layers; a published ResNet-20",
+            network=ATTACKED_NETWORKS,
             data=OUR_DATA,
             training="detectors trained on FGSM and on projected gradient descent",
-            protocol="orthogonal projected gradient descent with restarts until the AUROC no longer decreases",
+            protocol="orthogonal gradient descent with restarts until the AUROC no longer decreases, 8 gray levels",
             implementation=OWN_CODE,
         ),
         differs=SETTING_FIELDS,
