@@ -232,6 +232,15 @@ def test_mean_lead_of_the_contrasts_is_below_one_point_in_every_row():
     assert larger_on_one_network
 
 
+def test_other_corruptions_of_signs_change_in_both_directions():
+    gains = ch2.gain_by_corruption(load_result("introspection_signs"), "augmented", "cross_entropy")
+    known = {"gaussian blur", "noise", "lens blur", "haze", "exposure", "darkening"}
+    assert all(min(gains[name]) > 1 for name in known)
+    others = {name: values for name, values in gains.items() if name not in known}
+    assert len(others) == 6 and abs(np.mean([*others.values()])) < 0.5
+    assert min(gains["dirty lens"]) > 0 and max(gains["decolorisation"]) < 0
+
+
 def test_calibration_error_after_clean_training_depends_on_the_loss():
     for name, squared_is_lower in (("introspection_signs", False), ("introspection_cifar", True)):
         rows = load_result(name).query("kind == 'head' and trained in ('clean', 'augmented')")
