@@ -109,7 +109,7 @@ def gains_over_controls(
     Returns:
         (name of the control, name of the fill value) -> paired differences (N,).
     """
-    fills = {"gray": 0.5, "mean color": scenes.images.mean((2, 3), keepdim=True)}
+    fills: dict[str, float | Tensor] = {"gray": 0.5, "mean color": scenes.images.mean((2, 3), keepdim=True)}
     own = {fill: logit_changes(network, scenes, counterfactual, fill=value) for fill, value in fills.items()}
     strongest = list(control_maps(counterfactual, scenes, generator).items())[-2:]
     return {
