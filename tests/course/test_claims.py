@@ -160,7 +160,7 @@ def test_verdict_without_an_interval_says_so(changes, verdict):
     ("id", "rows", "changed"),
     [
         ("forgetting", "method == 'none' and epoch == 22", {"old": 0.9}),
-        ("rotated-objects", "kind == 'roll'", {"accuracy": 0.8}),
+        ("rotated-objects", "kind == 'roll'", {"accuracy": 0.9}),
         ("counterfactual", "question == 'what if not P'", {"point": 0.5}),
         ("introspection-robust", "head == 'cross_entropy'", {"accuracy": 1.0}),
         ("implicit", "kind == 'fixations' and map == 'implicit'", {"auc": 0.5, "auc, low": 0.5, "auc, high": 0.5}),

@@ -66,7 +66,7 @@ QUIZ = (
     Question(
         "The contrastive input gradient, which contrasts Q with P, locates the pixels that differ between two signs "
         "better than the input gradient for P alone. An edge map that does not use the network, namely the smoothed "
-        "edges near the middle of the image, locates these pixels even better. What follows?",
+        "edges near the middle of the image, has an even higher mean precision. What follows?",
         {
             "The contrast does not depend on the class Q.": (
                 "With a random class instead of Q the gain disappears, so the map does depend on Q (section 2.3)."

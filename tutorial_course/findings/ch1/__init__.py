@@ -13,8 +13,10 @@ from tutorial_course.findings.ch1.data_attribution import (
 from tutorial_course.findings.ch1.decomposition import (
     describe_groups,
     green_sign_rows,
+    least_residual_classes,
     novelty_rows,
     positive_control_rows,
+    residual_share_by_class,
     without_color,
 )
 from tutorial_course.findings.ch1.deep_gradients import gradient_autocorrelation, layer_gradient_norms
@@ -54,6 +56,7 @@ from tutorial_course.findings.ch1.sequential_training import (
     corrupted_accuracy,
     curriculum_curves,
     curriculum_table,
+    early_runs_below_random,
     forgetting_curves,
     forgetting_facts,
     old_accuracy,
@@ -87,6 +90,9 @@ __all__ = [
     "forgetting_facts",
     "gradient_autocorrelation",
     "green_sign_rows",
+    "least_residual_classes",
+    "residual_share_by_class",
+    "early_runs_below_random",
     "is_doubly_block_toeplitz",
     "label_curves",
     "label_score_rows",

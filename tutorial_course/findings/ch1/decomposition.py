@@ -76,6 +76,43 @@ def novelty_rows(study: pd.DataFrame) -> list[dict[str, str]]:
     return rows
 
 
+def least_residual_classes(study: pd.DataFrame) -> dict[str, str]:
+    """Return the novel class with the smallest median residual share, for each sign network.
+
+    Args:
+        study: the stored result ``trust_score``.
+
+    Returns:
+        Network -> class.
+    """
+    medians = _novel_classes(study).set_index(["network", "OOD set"])["median"].astype(float)
+    return {network: medians[network].idxmin() for network in SIGN_NETWORKS}
+
+
+def residual_share_by_class(study: pd.DataFrame) -> dict[str, int]:
+    """Return for how many novel classes the residual share is clearly better or worse than the confidence.
+
+    Args:
+        study: the stored result ``trust_score``.
+
+    Returns:
+        The number of ``cases`` (a novel class and a sign network), and in how many the whole interval of the AUROC of
+        the residual share lies ``above`` or ``below`` that of the confidence.
+    """
+    rows = _novel_classes(study)
+    return {
+        "cases": len(rows),
+        "above": int((rows["low"] > rows["softmax high"]).sum()),
+        "below": int((rows["high"] < rows["softmax low"]).sum()),
+    }
+
+
+def _novel_classes(study: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the single novel classes, for the sign networks."""
+    rows = study.query("kind == 'remainder' and network in @SIGN_NETWORKS")
+    return rows[~rows["OOD set"].isin(["none", "all"])]
+
+
 def green_sign_rows(study: pd.DataFrame) -> list[dict[str, str]]:
     """Return the mean coefficient of *stop* for red and green stop signs, for each method.
 

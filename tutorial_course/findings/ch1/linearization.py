@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from tutorial_course.findings.ch1.manifolds import NETWORK_TITLES
 from tutorial_course.findings.core import format_interval
 
-TITLES = {"signs/classifier": "signs", "cifar10/resnet20": "CIFAR-10"}
 VARIABLES = {"image": "image", "weights": "weights"}
 NOVEL_GROUPS = {"novel": "novel signs", "gtsrb": "traffic signs", "dtd": "textures", "mnist": "digits"}
 
@@ -22,7 +22,7 @@ def radius_rows(study: pd.DataFrame) -> list[dict[str, Any]]:
     """
     table = study.set_index(["network", "step", "question", "group"]).sort_index()
     rows = []
-    for network, title in TITLES.items():
+    for network, title in NETWORK_TITLES.items():
         if network not in table.index:
             continue
         groups = [group for group in NOVEL_GROUPS if group in table.loc[network].index.get_level_values("group")]

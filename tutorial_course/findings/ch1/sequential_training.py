@@ -102,6 +102,25 @@ def corrupted_accuracy(study: pd.DataFrame) -> dict[str, str]:
     return {key: _range(_order_runs(study, "signs", name, 5, "unusual")) for key, name in names.items()}
 
 
+def early_runs_below_random(study: pd.DataFrame) -> dict[str, int]:
+    """Return in how many runs an order is worse than the random order on corrupted images after the first stage.
+
+    Args:
+        study: the stored result ``curriculum``.
+
+    Returns:
+        The number of ``runs`` on both datasets, and how many have a lower accuracy than the run with the random order
+        and the same seed: with the order by ``switches``, by ``loss``, and with the ``corrupted`` images first.
+    """
+    names = {"switches": "many switches", "loss": "high loss", "corrupted": "unusual"}
+    random, *orders = (
+        pd.concat([_order_runs(study, dataset, name, 1, "unusual") for dataset in ("signs", "digits")])
+        for name in ("random", *names.values())
+    )
+    below = (int((values.to_numpy() < random.to_numpy()).sum()) for values in orders)
+    return {"runs": len(random), **dict(zip(names, below, strict=True))}
+
+
 def _order_runs(study: pd.DataFrame, dataset: str, name: str, stage: int, column: str = "everyday") -> pd.Series:
     """The accuracy of each run with one order after one stage, indexed by the seed."""
     rows = study.query("part == 'order' and dataset == @dataset and name == @name and stage == @stage")

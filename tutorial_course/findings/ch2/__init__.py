@@ -28,7 +28,13 @@ from tutorial_course.findings.ch2.second_stage_gains import (
     runs_by_network,
 )
 from tutorial_course.findings.ch2.side_by_side import mcnemar_p_value, peak_hits
-from tutorial_course.findings.ch2.two_signs import TwoSignScenes, control_maps, logit_changes, sample_two_sign_scenes
+from tutorial_course.findings.ch2.two_signs import (
+    TwoSignScenes,
+    control_maps,
+    gains_over_controls,
+    logit_changes,
+    sample_two_sign_scenes,
+)
 from tutorial_course.findings.intervals import (
     Interval,
     interval_over_groups,
@@ -50,6 +56,7 @@ __all__ = [
     "cascade_similarity",
     "chance_rank_correlation",
     "control_maps",
+    "gains_over_controls",
     "difference_from_center",
     "difference_from_edges",
     "difference_intervals",

@@ -95,6 +95,30 @@ def control_maps(maps: Tensor, scenes: TwoSignScenes, generator: torch.Generator
     }
 
 
+def gains_over_controls(
+    network: nn.Module, scenes: TwoSignScenes, counterfactual: Tensor, generator: torch.Generator
+) -> dict[tuple[str, str], Tensor]:
+    """Return the increase in the logit of P with the counterfactual map, minus that with the two strongest controls.
+
+    Args:
+        network: a classifier.
+        scenes: the scenes.
+        counterfactual: the counterfactual maps (N, H, W).
+        generator: source of randomness of the controls.
+
+    Returns:
+        (name of the control, name of the fill value) -> paired differences (N,).
+    """
+    fills: dict[str, float | Tensor] = {"gray": 0.5, "mean color": scenes.images.mean((2, 3), keepdim=True)}
+    own = {fill: logit_changes(network, scenes, counterfactual, fill=value) for fill, value in fills.items()}
+    strongest = list(control_maps(counterfactual, scenes, generator).items())[-2:]
+    return {
+        (name, fill): own[fill] - logit_changes(network, scenes, m, fill=value)
+        for name, m in strongest
+        for fill, value in fills.items()
+    }
+
+
 def logit_changes(
     network: nn.Module, scenes: TwoSignScenes, maps: Tensor, share: float = 0.125, fill: float | Tensor = 0.5
 ) -> Tensor:

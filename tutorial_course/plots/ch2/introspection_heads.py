@@ -129,7 +129,8 @@ def calibration_figure(tables: Mapping[str, pd.DataFrame]) -> FigureWithAltText:
         figure,
         "Mean calibration error of the base classifier and of eight heads, for signs and for CIFAR-10, before and "
         "after temperature scaling. Heads trained on clean images have the largest errors. After training on corrupted "
-        "images all errors are smaller, and those of the heads on h are smaller than those of the heads on contrasts.",
+        "images the errors of all heads are smaller. Without temperature scaling, those of the heads on h are then "
+        "smaller than those of the heads on contrasts.",
     )
 
 

@@ -24,20 +24,35 @@ from tutorial_course.results.claims.rules import (
     table,
 )
 
+FORGETTING_SETTINGS = {
+    "new classes": ("signs", "seven new signs"),
+    "digits, new classes": ("digits", "five new digits"),
+    "new corruption": ("signs", "the same signs in the dark"),
+}
 COEFFICIENT_MARGIN = 0.1  # a smaller coefficient of a class means that the class is not part of the representation
 
 
 def rotated_objects() -> str:
-    rows = table("cifar_rotation_hue").query("amount == 135").set_index("kind")
-    roll, control = rows.loc["roll"], rows.loc["there and back"]
+    least, worst = (_rotated(function) for function in ("idxmin", "idxmax"))
     return (
-        f"CIFAR-10 images rotated by {roll['amount']} degrees: accuracy {roll['accuracy']:.0%}, mean confidence "
-        f"{roll['confidence']:.0%}; control, rotated by half the angle and back: accuracy {control['accuracy']:.0%}"
+        f"CIFAR-10 images rotated by {worst['amount']['roll']} degrees, the angle with the largest drop: accuracy "
+        f"{worst['accuracy']['roll']:.0%}, mean confidence {worst['confidence']['roll']:.0%}; control, rotated by half "
+        f"the angle and back: accuracy {worst['accuracy']['there and back']:.0%}; rotated by {least['amount']['roll']} "
+        f"degrees, the angle with the smallest drop: accuracy {least['accuracy']['roll']:.0%}, control "
+        f"{least['accuracy']['there and back']:.0%}"
     )
 
 
+def _rotated(extreme: str) -> pd.DataFrame:
+    """The rows of rotated images and of the control, at the angle with the smallest or the largest difference."""
+    rows = table("cifar_rotation_hue").query("kind in ('roll', 'there and back') and amount != 0")
+    accuracy = rows.pivot(index="amount", columns="kind", values="accuracy")
+    angle = getattr(accuracy["there and back"] - accuracy["roll"], extreme)()
+    return rows[rows["amount"] == angle].set_index("kind")
+
+
 def rotated_objects_evidence() -> Evidence:
-    rows = table("cifar_rotation_hue").query("amount == 135").set_index("kind")
+    rows = _rotated("idxmax")
     n = rows["images"].astype(int)
     rotated, control = (proportion(rows["accuracy"][kind] * n[kind], n[kind]) for kind in ("roll", "there and back"))
     return Evidence([control - rotated], ACCURACY_MARGIN)
@@ -63,23 +78,20 @@ def novel_first_evidence() -> Evidence:
 
 
 def forgetting() -> str:
-    rows = table("continual_learning").query("setting == 'new classes' and epoch == 22")
-    old = rows.groupby(["method", "strength"])["old"].mean()
-    return (
-        f"accuracy on the old signs after training on the new ones: without replay {old['none', 0]:.0%}, with replay "
-        f"of a tenth of the old images {old['replay', 0.1]:.0%}"
+    rows = table("continual_learning").query("epoch == 22")
+    old = rows.groupby(["setting", "method", "strength"])["old"].mean()
+    return "; ".join(
+        f"accuracy on old {data} after training on {new}: without replay {old[setting, 'none', 0]:.0%}, with replay of "
+        f"a tenth of the old images {old[setting, 'replay', 0.1]:.0%}"
+        for setting, (data, new) in FORGETTING_SETTINGS.items()
     )
 
 
 def forgetting_evidence() -> Evidence:
-    rows = (
-        table("continual_learning")
-        .query("setting == 'new classes'")
-        .set_index(["method", "epoch", "seed"])["old"]
-        .sort_index()
-    )
-    losses = rows.loc["before", 14] - rows.loc["none", 22]  # after the old classes, and after the new ones
-    return Evidence([t_estimate(list(losses))], ACCURACY_MARGIN)
+    old = table("continual_learning").set_index(["setting", "method", "epoch", "seed"])["old"].sort_index()
+    # The accuracy after training on the old data, minus that after training on the new data.
+    losses = [old.loc[setting, "before", 14] - old.loc[setting, "none", 22] for setting in FORGETTING_SETTINGS]
+    return Evidence([t_estimate(list(runs)) for runs in losses], ACCURACY_MARGIN)
 
 
 def _corrupted_photographs() -> pd.DataFrame:
@@ -114,12 +126,16 @@ def green_sign() -> str:
     rows = _green_signs()["coefficient"]
     controls = rows["green, gray"].drop(list(SIGNS))  # networks that were trained without color
 
+    all_layers = table("green_sign").query("method == 'all layers, uniform target' and group == 'green'")
+    all_layers = all_layers.set_index("network")["coefficient"].loc[list(SIGNS)]
+
     def coefficients(group: str) -> str:
         return ", ".join(f"{rows[group, network]:.3f}" for network in SIGNS)
 
     return (
         f"mean coefficient of the class stop on three networks: red stop signs {coefficients('red')}; green stop signs "
-        f"{coefficients('green')}; positive control, green stop signs without color on three networks trained without "
+        f"{coefficients('green')} by the last layer and {', '.join(f'{value:.3f}' for value in all_layers)} by all "
+        f"layers; positive control, green stop signs without color on three networks trained without "
         f"color {', '.join(f'{value:.2f}' for value in controls)}"
     )
 
@@ -162,13 +178,13 @@ def nothing_stored() -> str:
 
 
 def local_information() -> str:
-    rows = table("linearization").query("network == 'signs/classifier' and question == 'uniform target'")
-    stored = rows.query("step == 'image'").set_index("group")
-    median, n_images = stored["median"], stored.loc["novel", "count"]
+    rows = table("linearization").query("network in @SIGNS and question == 'uniform target' and step == 'image'")
+    medians = rows.set_index(["group", "network"])["median"]
+    known, novel = (", ".join(f"{medians[group, n]:.2g}" for n in SIGNS) for group in ("known", "novel"))
     return (
         "distance up to which the linear approximation is accurate, median in gray levels per pixel over "
-        f"{n_images:.0f} images of each group: signs of known classes {median['known']:.2g}, signs of novel classes "
-        f"{median['novel']:.2g}"
+        f"{rows['count'].iloc[0]:.0f} images of each group, three networks: signs of known classes {known}, signs of "
+        f"novel classes {novel}"
     )
 
 
@@ -262,7 +278,7 @@ CLAIMS = (
         ),
         ours=Setting(
             network="a small convolutional network",
-            data="seven classes of synthetic signs, then seven other classes",
+            data="synthetic signs and scanned digits, then other classes; signs, then darkened signs",
             training="fourteen epochs, then eight",
             protocol="accuracy on both tasks, three seeds, with and without replay",
             implementation=OWN_CODE,

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from tutorial_course.findings import ch2 as findings
-from tutorial_lib import models
+from tutorial_lib import attribution, models
 from tutorial_lib.runtime import make_generator
 
 
@@ -22,6 +22,37 @@ def make_scenes(n, height=8):
     half = half.expand(n, height, 2 * height)
     images = torch.ones(n, 3, height, 2 * height)  # all logits are 1
     return findings.TwoSignScenes(images, (~on_right).long(), torch.ones(n), on_right, half, half)
+
+
+def test_gains_over_controls_are_paired_and_use_the_two_strongest_controls():
+    scenes, network = make_scenes(6), BrightnessOfHalf()
+    own = findings.control_maps(torch.zeros(6, 8, 16), scenes, make_generator(0))
+    disc = own["disc in the middle of the half with Q"]
+    gains = findings.gains_over_controls(network, scenes, disc, make_generator(0))
+    assert [name for name, _ in gains] == 2 * ["map of another scene, on the side of Q"] + 2 * [
+        "disc in the middle of the half with Q"
+    ]
+    assert gains["disc in the middle of the half with Q", "gray"].tolist() == [0.0] * 6
+    # The logit of P is the brightness of the other half, so replacing the half with Q changes nothing.
+    anywhere = findings.gains_over_controls(network, scenes, disc.flip(-1), make_generator(0))
+    assert (anywhere["disc in the middle of the half with Q", "gray"] < 0).all()
+
+
+def test_counterfactual_map_exceeds_the_disc_clearly_on_two_of_three_networks():
+    low = {}
+    for name in ("signs/classifier", "signs/classifier/1", "signs/classifier/2"):
+        network = models.load(name)
+        scenes = findings.sample_two_sign_scenes(network, 100, make_generator(2), "cpu")
+        maps = attribution.counterfactual_cam(network, scenes.images, "block3", scenes.P)
+        maps = attribution.upsample(maps, scenes.images.shape[-2:])
+        gains = findings.gains_over_controls(network, scenes, maps, make_generator(3))
+        low[name] = {key: findings.mean_interval(gain).low for key, gain in gains.items()}
+    disc, other_scene = (
+        [[value for (control, _), value in by.items() if control.startswith(start)] for by in low.values()]
+        for start in ("disc", "map")
+    )
+    assert max(disc[0]) < 0 < min(disc[1] + disc[2])
+    assert min(sum(other_scene, [])) > 0.1
 
 
 def test_sampled_scenes_have_a_prediction_among_the_two_signs():
