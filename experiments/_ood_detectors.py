@@ -25,7 +25,7 @@ OWN_TYPE, OWN_FAMILY, OTHER_FAMILIES = "own type", "own family", "other families
 # The inputs of the two-layer network, by training set.
 MLP_INPUTS = {OWN_FAMILY: ("gradient norms",), OTHER_FAMILIES: ("gradient norms", "activation norms")}
 # The corruptions on which the published detector of 2019 was tested after training on one mild blur.
-TEST_CORRUPTIONS = ("decolorisation", "codec error", "noise", "lens blur", "dirty lens", "rain")
+TEST_CORRUPTIONS = ("decolorization", "codec error", "noise", "lens blur", "dirty lens", "rain")
 
 
 def detector_inputs(features: GroupFeatures, statistics: FittedStatistics) -> dict[str, tuple[Tensor, bool]]:

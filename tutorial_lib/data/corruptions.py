@@ -217,7 +217,7 @@ def haze(images: Tensor, density: float, generator: torch.Generator) -> Tensor:
 # Corruption -> function of images, parameter and generator, and the parameters of the five severities.
 _SEVERITY_PARAMETERS: dict[str, tuple[Callable[..., Tensor], tuple]] = {
     # Moves the colors towards gray, the mean of the channels.
-    "decolorisation": (lambda x, strength, _: lerp(x, x.mean(1, keepdim=True), strength), (0.2, 0.4, 0.6, 0.8, 1.0)),
+    "decolorization": (lambda x, strength, _: lerp(x, x.mean(1, keepdim=True), strength), (0.2, 0.4, 0.6, 0.8, 1.0)),
     "lens blur": (lens_blur, (0.9, 1.4, 2.0, 2.7, 3.5)),
     "codec error": (compression_artifacts, ((1.5, 0), (3, 0.04), (5, 0.08), (8, 0.13), (12, 0.20))),
     "darkening": (lambda x, factor, _: x * factor, (0.65, 0.45, 0.30, 0.19, 0.11)),

@@ -19,7 +19,7 @@ from tutorial_lib.data.rendering import render
 from tutorial_lib.data.signs import SIGNS
 from tutorial_lib.runtime import default_generator
 
-DISTORTIONS = ("gaussian blur", "lens blur", "noise", "codec error", "decolorisation", "darkening", "exposure", "haze")
+DISTORTIONS = ("gaussian blur", "lens blur", "noise", "codec error", "decolorization", "darkening", "exposure", "haze")
 ROUNDING = 1e-6  # an image that differs less from its reference was not distorted
 # Public domain or CC0, and part of scikit-image itself, so that nothing is downloaded. The last three are textures.
 SKIMAGE_PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "hubble_deep_field", "rocket", "brick", "grass", "gravel")

@@ -238,7 +238,7 @@ def test_other_corruptions_of_signs_change_in_both_directions():
     assert all(min(gains[name]) > 1 for name in known)
     others = {name: values for name, values in gains.items() if name not in known}
     assert len(others) == 6 and abs(np.mean([*others.values()])) < 0.5
-    assert min(gains["dirty lens"]) > 0 and max(gains["decolorisation"]) < 0
+    assert min(gains["dirty lens"]) > 0 and max(gains["decolorization"]) < 0
 
 
 def test_calibration_error_after_clean_training_depends_on_the_loss():

@@ -65,7 +65,7 @@ def test_compression_artifacts_match_quantized_block_dct():
 
 
 def test_corrupt_desaturation_at_highest_severity_is_gray():
-    corrupted = corrupt(IMAGES, "decolorisation", 5)
+    corrupted = corrupt(IMAGES, "decolorization", 5)
     assert (corrupted - corrupted.mean(1, keepdim=True)).abs().max() < 1e-6
 
 

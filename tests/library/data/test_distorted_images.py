@@ -51,11 +51,11 @@ def test_make_distortion_dataset_is_seeded():
 
 def test_make_distortion_dataset_skips_desaturation_of_gray_images():
     photos = skimage_photos(32, names=("camera", "coffee"))  # the first one is gray
-    dataset = make_distortion_dataset(photos, names=("camera", "coffee"), kinds=("noise", "decolorisation"))
+    dataset = make_distortion_dataset(photos, names=("camera", "coffee"), kinds=("noise", "decolorization"))
     x, r = dataset.as_batch()
     assert (x - r).abs().flatten(1).amax(1).min() > 1e-3  # and not only rounding errors
     pairs = zip(dataset.references, dataset.distortion_types, strict=True)
-    assert set(pairs) == {("camera", "noise"), ("coffee", "noise"), ("coffee", "decolorisation")}
+    assert set(pairs) == {("camera", "noise"), ("coffee", "noise"), ("coffee", "decolorization")}
 
 
 @pytest.mark.parametrize(
