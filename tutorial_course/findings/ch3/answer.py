@@ -170,7 +170,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         rows: the rows.
 
     Returns:
-        One dict per row.
+        One dict per row. "passes" contains the number of forward passes, or "forward + backward", such as "2 + 1".
     """
     return [
         {
@@ -180,7 +180,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "with a gradient": f"{row['gradient']}: {row['gradient AUROC']:.2f}",
             "difference": f"{row['difference']:+.3f}",
             "other images": f"{row['confirmation']:+.3f}" if row["confirmation"] else None,
-            "passes": passes_of(row["gradient"]),
+            "passes": passes_of(row["gradient"]).replace(" forward", "").replace(" backward", "").replace(",", " +"),
         }
         for row in rows
     ]

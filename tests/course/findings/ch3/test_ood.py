@@ -148,7 +148,7 @@ def test_best_scores_and_answer_table_name_the_cost(study):
     (row,) = findings.best_scores(study)
     rows = [row | {"data": "CIFAR-10", "confirmation": again} for again in (None, row["difference"])]
     text, confirmed = findings.answer_table(rows)
-    assert text["difference"] == "+0.100 (0.000 to +0.200)" and text["passes"] == "2 forward, 1 backward"
+    assert text["difference"] == "+0.100 (0.000 to +0.200)" and text["passes"] == "2 + 1"
     assert text["other images"] is None and confirmed["other images"] == text["difference"]
 
 
