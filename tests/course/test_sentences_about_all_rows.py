@@ -1,8 +1,12 @@
 """Sentences of chapters 4 and 5 agree with every stored row, including the rows that no table shows."""
 
 import pytest
+import torch
 
+from tutorial_course.findings import ch4 as findings
 from tutorial_course.results import load_result
+from tutorial_lib import data, gradients, models
+from tutorial_lib.data import SIGNS
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +129,25 @@ def test_mahalanobis_distance_of_gradient_norms_has_a_higher_auroc_than_gradnorm
     rows = load_result("ood_detection").query("kind == 'task' and metric == 'auroc' and task == 'far OOD'")
     higher = rows["distance of gradient norms"] > rows["GradNorm"]
     assert len(rows) / 2 < higher.sum() < len(rows)
+
+
+def test_mismatch_of_green_stop_signs_is_smaller_than_its_peak_for_every_sign_classifier():
+    scene = data.sample_scenes(40, generator=torch.Generator().manual_seed(1))
+    turned = [scene.replace(hue_shift=scene.hue_shift + step / 8 * 2 * torch.pi / 3) for step in range(9)]
+    images = [data.render(["stop"] * 40, scene=s) for s in turned]
+    steps_of_increase = []
+    for name in ("signs/classifier", "signs/classifier/1", "signs/classifier/2"):
+        network, norms = models.load(name), []
+        for x in images:
+            z, h = gradients.penultimate_features(network, x)
+            loss = gradients.cross_entropy(SIGNS.index("stop"))
+            delta, _ = gradients.last_layer_gradient_factors(z, h, loss)
+            norms.append((delta.norm(dim=1), h.norm(dim=1)))
+        errors, features = (torch.stack(factor) for factor in zip(*norms, strict=True))
+        hue = findings.hue_mismatch(errors, features)
+        assert hue.decrease.low > 0
+        assert hue.feature_ratio < hue.error_ratio
+        share = (errors * features).mean(1) / hue.peak
+        steps_of_increase.append(int(((share > 0.1) & (share < 0.9))[: hue.peak_step].sum()) + 1)
+    assert steps_of_increase[0] == 2
+    assert max(steps_of_increase) > 2
