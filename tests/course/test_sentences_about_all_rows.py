@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from tutorial_course.findings import ch4 as findings
+from tutorial_course.findings import ch5
 from tutorial_course.results import load_result
-from tutorial_lib import data, gradients, models
+from tutorial_lib import data, gradients, models, uncertainty
 from tutorial_lib.data import SIGNS
 
 
@@ -151,3 +152,21 @@ def test_mismatch_of_green_stop_signs_is_smaller_than_its_peak_for_every_sign_cl
         steps_of_increase.append(int(((share > 0.1) & (share < 0.9))[: hue.peak_step].sum()) + 1)
     assert steps_of_increase[0] == 2
     assert max(steps_of_increase) > 2
+
+
+def test_detector_trained_on_textures_fails_on_gray_pieces_for_two_of_three_networks():
+    signs = data.load("signs", "test", limit=480).images
+    generator = torch.Generator().manual_seed(0)
+    textures = torch.cat([data.textures(kind, 80, generator=generator) for kind in data.TEXTURES])
+    pieces = ch5.photograph_pieces()
+    first = 12 * ch5.PHOTOGRAPHS.index("moon")
+    sets = {"training": signs[:200], "signs": signs[340:], "textures": textures, "gray": pieces[first : first + 12]}
+    areas = []
+    for name in ch5.SIGN_NETWORKS:
+        network = models.load(name)
+        norms = {key: uncertainty.confounding_gradient_norms(network, x) for key, x in sets.items()}
+        detector = uncertainty.PurviewDetector().fit(norms["training"], norms["textures"])
+        areas.append(ch5.auroc_by_photograph(*(detector.score(norms[key]) for key in ("signs", "gray"))).item())
+        sums = {key: v.square().sum(1).median() for key, v in norms.items()}
+        assert sums["gray"] < sums["signs"] < sums["textures"]
+    assert max(areas[:2]) < 0.5 < 0.75 < areas[2]
