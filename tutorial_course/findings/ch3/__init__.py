@@ -1,6 +1,13 @@
 """The numbers behind the sentences of chapter 3."""
 
-from tutorial_course.findings.ch3.answer import anomaly_rows, answer_rows, answer_table, best_scores, open_set_rows
+from tutorial_course.findings.ch3.answer import (
+    anomaly_rows,
+    answer_rows,
+    answer_table,
+    best_scores,
+    open_set_rows,
+    passes_text,
+)
 from tutorial_course.findings.ch3.attacks import (
     adaptive_auroc,
     auroc_interval,
@@ -90,6 +97,7 @@ __all__ = [
     "open_set_curve",
     "open_set_rows",
     "passes_of",
+    "passes_text",
     "proxy_unknown_steps",
     "resampling_lead",
     "score_by_task",

@@ -170,7 +170,7 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         rows: the rows.
 
     Returns:
-        One dict per row. "passes" contains the number of forward passes, or "forward + backward", such as "2 + 1".
+        One dict per row.
     """
     return [
         {
@@ -180,7 +180,21 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "with a gradient": f"{row['gradient']}: {row['gradient AUROC']:.2f}",
             "difference": f"{row['difference']:+.3f}",
             "other images": f"{row['confirmation']:+.3f}" if row["confirmation"] else None,
-            "passes": passes_of(row["gradient"]).replace(" forward", "").replace(" backward", "").replace(",", " +"),
         }
         for row in rows
     ]
+
+
+def passes_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the passes that the gradient scores of :func:`answer_rows` need for one image, in words.
+
+    Args:
+        rows: the rows.
+
+    Returns:
+        The scores by their number of passes.
+    """
+    costs: dict[str, list[str]] = {}
+    for score in dict.fromkeys(row["gradient"] for row in rows):
+        costs.setdefault(passes_of(score), []).append(score)
+    return "; ".join(f"{passes} for {', '.join(scores)}" for passes, scores in costs.items())

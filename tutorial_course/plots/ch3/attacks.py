@@ -145,7 +145,7 @@ def adaptive_attack_figure(
     Returns:
         The figure; the value at zero runs is the AUROC for PGD, which does not use the detector.
     """
-    last = []
+    last, n_runs = [], rows["restart"].max() + 1
     with style():
         figure, axes = panels(1, len(titles), height=3, sharey=True)
         for axis, (network, title) in zip(axes, titles.items(), strict=True):
@@ -157,7 +157,7 @@ def adaptive_attack_figure(
                 axis.plot(range(len(values)), values, "os^Dv"[i] + "-", ms=4, color=PALETTE[i], label=label)
                 last.append(f"{title}, {label}: {values[0]:.2f} to {values[-1]:.2f}")
             axis.axhline(0.5, color="#555555", lw=1, ls="--", zorder=0.5)
-            axis.set(title=title, xlabel="runs of the adaptive attack", ylim=(-0.03, 1.03), xlim=(-0.2, None))
+            axis.set(title=title, xlabel="runs of the adaptive attack", ylim=(-0.03, 1.03), xlim=(-0.2, n_runs + 0.2))
             axis.xaxis.get_major_locator().set_params(integer=True)
         axes[0].set_ylabel("AUROC of the detector")
         legend_above(figure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -152,22 +152,23 @@ def gradient_gain_figure(rows: Sequence[Mapping[str, Any]], alt_text: str) -> Fi
     """
     marks = {title: (marker, color) for title, marker, color in NETWORK_MARKS.values()}
     others = (data for data in dict.fromkeys(row["data"] for row in rows) if data not in marks)
-    marks |= dict(zip(others, (("P", PALETTE[2]), ("X", PALETTE[6]), ("*", PALETTE[4])), strict=False))
-    y, ticks = 0.0, {}
+    marks |= dict(zip(others, (("P", PALETTE[2]), ("X", PALETTE[6]), ("h", PALETTE[4])), strict=False))
+    groups = {task: list(group) for task, group in groupby(rows, key=itemgetter("task"))}
+    room = {task: max(len(group), 2.8) + 1.2 for task, group in groups.items()}  # two lines of text need 2.8 rows
+    centers = dict(zip(room, accumulate(room.values()), strict=True))
     with style():
-        figure, axis = panels(height=0.1 * len(rows) + 0.13 * len({row["task"] for row in rows}) + 1)
-        for task, group in groupby(rows, key=itemgetter("task")):
-            start = y
-            for row in group:
+        figure, axis = panels(height=0.105 * sum(room.values()) + 1)
+        for task, group in groups.items():
+            centers[task] -= room[task] / 2
+            for i, row in enumerate(group):
                 difference: Interval = row["difference"]
                 marker, color = marks[row["data"]]
+                y = centers[task] + i - (len(group) - 1) / 2
                 axis.plot([difference.low, difference.high], [y, y], color=color, lw=1.5)
                 axis.plot(difference.value, y, marker, color=color, ms=5.5, mew=0, label=row["data"])
-                y += 1
-            ticks[task] = (start + y - 1) / 2
-            y += 1.5
         axis.axvline(0, color="#222222", lw=1)
         axis.set(xlabel="best gradient score minus best score without a gradient (AUROC; open set: OSCR)")
-        axis.set(yticks=list(ticks.values()), yticklabels=list(ticks), ylim=(y - 1, -1.5))
+        axis.set(yticks=list(centers.values()), yticklabels=[task.replace(": ", ":\n") for task in centers])
+        axis.set(ylim=(sum(room.values()), 0), xlim=(-0.24, 0.27))
         legend_above(figure, n_columns=3, fontsize=8.5)
     return with_alt_text(figure, alt_text)

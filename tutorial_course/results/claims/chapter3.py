@@ -384,9 +384,10 @@ def _same_attack(network: str, attack: str) -> pd.Series:
 
 
 def _normal_estimate(row: pd.Series, column: str) -> Estimate:
-    """A stored value with the interval of its standard error."""
+    """A stored value with the interval of its standard error; that of an AUROC ends at 0 and at 1."""
     half = 1.959964 * row[f"{column}_se"]
-    return Estimate(row[column], row[column] - half, row[column] + half)
+    low, high = row[column] - half, row[column] + half
+    return Estimate(row[column], *((max(low, 0.0), min(high, 1.0)) if column == "auroc" else (low, high)))
 
 
 def detected_evidence() -> Evidence:

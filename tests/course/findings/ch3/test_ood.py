@@ -148,7 +148,11 @@ def test_best_scores_and_answer_table_name_the_cost(study):
     (row,) = findings.best_scores(study)
     rows = [row | {"data": "CIFAR-10", "confirmation": again} for again in (None, row["difference"])]
     text, confirmed = findings.answer_table(rows)
-    assert text["difference"] == "+0.100 (0.000 to +0.200)" and text["passes"] == "2 + 1"
+    assert text["difference"] == "+0.100 (0.000 to +0.200)"
+    assert (
+        findings.passes_text([row, {"gradient": "GradNorm"}])
+        == "2 forward, 1 backward for ODIN; 1 forward for GradNorm"
+    )
     assert text["other images"] is None and confirmed["other images"] == text["difference"]
 
 

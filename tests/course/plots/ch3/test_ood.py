@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 import torch
 
+from tutorial_course.findings.ch3 import answer_rows
 from tutorial_course.findings.intervals import Interval
 from tutorial_course.plots import ch3 as figures
+from tutorial_course.results import load_result
 
 ALT = "A figure with several marks."
 
@@ -39,11 +41,20 @@ def test_gradient_gain_figure_draws_intervals():
     rows = [
         {"task": "far OOD", "data": "signs", "difference": Interval(0.1, 0.0, 0.2)},
         {"task": "far OOD", "data": "CIFAR-10", "difference": Interval(-0.1, -0.3, 0.1)},
-        {"task": "PGD", "data": "signs", "difference": Interval(0.0, -0.1, 0.1)},
+        {"task": "open set: digits", "data": "signs", "difference": Interval(0.0, -0.1, 0.1)},
     ]
     (axis,) = figures.gradient_gain_figure(rows, ALT).figure.axes
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["far OOD", "PGD"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["far OOD", "open set:\ndigits"]
     assert [-0.3, 0.1] in [list(line.get_xdata()) for line in axis.lines]
+
+
+def test_gradient_gain_figure_shows_all_stored_intervals_except_that_of_the_digits():
+    names = ("ood_detection", "ood_image_set", "gradcon", "corruption_and_open_set")
+    rows = answer_rows(*map(load_result, names))
+    (axis,) = figures.gradient_gain_figure(rows, ALT).figure.axes
+    low, high = axis.get_xlim()
+    outside = [row["task"] for row in rows if row["difference"].low < low or row["difference"].high > high]
+    assert outside == ["anomaly detection: other digits"]
 
 
 def test_uncertainty_parts_figure_marks_two_limits():
