@@ -17,8 +17,8 @@ QUIZ = (
             "The weights must not change after the network is deployed.": (
                 "Some organizations have this rule. However, it does not explain why training on novel images can fail."
             ),
-            "Novel images can lower the accuracy early in training and cause forgetting later, and the next novel "
-            "class is always missing.": (
+            "Novel images can lower the accuracy early in training and cause forgetting later, and no training "
+            "set contains the novel classes that come next.": (
                 "Therefore, this course handles novel data at inference, without changing the network."
             ),
         },
