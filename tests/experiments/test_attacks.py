@@ -255,6 +255,7 @@ def test_adaptive_attack_without_success_returns_input():
 
 def test_restarted_attack_never_gets_worse_and_stops_without_improvement(attack_case, fitted_detectors, monkeypatch):
     monkeypatch.setattr(detectors, "STEPS", 6)
+    monkeypatch.setattr(detectors, "MAX_RESTARTS", 6)
     model, x, y = attack_case
     energy = float(U.energy_score(model_outputs(model, x)).median())
     slope = detectors.detector_input_gradients(model, x[:1], fitted_detectors[1], energy)[detectors.FEATURES]
