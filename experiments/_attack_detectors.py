@@ -279,9 +279,9 @@ def adaptive_attack(
     """Return adversarial images that evade a detector, and their scores, infinite where the attack failed.
 
     Each step increases the classification loss of an image while its margin is below ``lead``. Otherwise, it reduces
-    the detector score in a direction that does not reduce the loss (orthogonal projected gradient descent: Bryniarski
-    et al., ICLR 2022, arXiv:2106.15023). The step size, as a share of ``eps``, decreases linearly. The result is, for
-    each image, the misclassified point with the lowest score.
+    the detector score, and the part that would reduce the loss is removed before the sign is taken (orthogonal
+    projected gradient descent: Bryniarski et al., ICLR 2022, arXiv:2106.15023). The step size, as a share of ``eps``,
+    decreases linearly. The result is, for each image, the misclassified point with the lowest score.
     """
     point, best = (x if start is None else start).clone(), x.clone()
     lowest = torch.full((len(x),), torch.inf, device=x.device, dtype=torch.float64)

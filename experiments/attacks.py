@@ -35,7 +35,7 @@ from tutorial_lib.models import load_pretrained
 
 SIGNS = ("signs/classifier", "signs/classifier/1", "signs/classifier/2")
 PHOTOS = ("cifar10/resnet20", "cifar10/resnet56")
-DETAILED = (SIGNS[0], *PHOTOS)  # minimal perturbations, stronger attacks and adaptive attacks only for these
+ATTACKED = (SIGNS[0], *PHOTOS)  # the other sign networks are used for transferability only
 N_IMAGES, N_STRONG, N_SLOW, N_DETECTED, N_ATTEMPTED = 100, 60, 20, 140, 32
 SHARE = {PHOTOS[1]: 0.5}  # of the images, because a pass of this network costs almost three times as much
 BUDGETS = (0.5, 1, 2, 4, 8, 16)  # of 255
@@ -227,12 +227,10 @@ def describe_attacks(name: str, model: nn.Module, x: Tensor, y: Tensor, attacked
 def part_names() -> list[str]:
     """Return the names of the parts: kinds of measurements with a network, and transfer between networks."""
     photos = PHOTOS if is_available("cifar10") else ()
-    parts = [f"budgets, {name}" for name in (*SIGNS[:1], *photos)]
-    parts += [f"detectors, {name}" for name in (*SIGNS[:1], *photos)]
-    networks = {"adaptive": DETAILED}
+    networks = dict.fromkeys(("budgets", "detectors", "adaptive"), ATTACKED)
     if find_spec("torchattacks"):
         networks["reference"] = REFERENCE_BUDGETS
-    parts += [f"{kind}, {name}" for kind in networks for name in networks[kind] if name not in PHOTOS or photos]
+    parts = [f"{kind}, {name}" for kind in networks for name in networks[kind] if name not in PHOTOS or photos]
     return parts + ["transfer, signs"] + ["transfer, photographs"] * bool(photos)
 
 
@@ -250,10 +248,8 @@ def run_part(part: str, seed: int = 0, device="cpu") -> list[dict]:
     if kind == "budgets":
         some = x[: round(N_IMAGES * share)], y[: round(N_IMAGES * share)]
         rows = success_by_budget(name, model, *some, seed) + [masking_row(name, model, *some)]
-        if name in DETAILED:
-            rows += strength_rows(name, model, x[:N_STRONG], y[:N_STRONG], seed)
-            rows += minimal_perturbations(name, model, x[:N_SLOW], y[:N_SLOW], seed)
-        return rows
+        rows += strength_rows(name, model, x[:N_STRONG], y[:N_STRONG], seed)
+        return rows + minimal_perturbations(name, model, x[:N_SLOW], y[:N_SLOW], seed)
     attacked = detector_rows_by_attack(name, model, x, y, seed)
     inputs = features_of_attacks(model, x, y, attacked)
     if kind == "adaptive":

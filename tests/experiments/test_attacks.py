@@ -245,6 +245,15 @@ class ConstantClassifier(nn.Module):
         return torch.stack([x.flatten(1).mean(1) * 0 + 1, x.flatten(1).mean(1) * 0], 1)
 
 
+def test_remove_descent_removes_only_components_against_the_gradient():
+    gradient = torch.tensor([[1.0, 2.0, -2.0], [1.0, 2.0, -2.0], [0.0, 0.0, 0.0]])
+    step = torch.tensor([[3.0, 1.0, 0.0], [-3.0, 1.0, 4.0], [1.0, -1.0, 2.0]])
+    expected = step.clone()
+    expected[1] += gradient[1]  # the component along the gradient is −9 of the squared norm 9
+    torch.testing.assert_close(detectors.remove_descent(step, gradient), expected)
+    assert (expected[1] * gradient[1]).sum() == 0
+
+
 def test_adaptive_attack_without_success_returns_input():
     x = torch.rand(2, 3, 4, 4, generator=detectors.make_generator(0))
     adversarial, lowest = detectors.adaptive_attack(
@@ -292,7 +301,7 @@ def test_attacks_table_is_complete():
     assert (table["kind"] == "transfer").sum() == 3 * (3**2 + 2**2)
 
 
-@pytest.mark.parametrize("network", attacks.DETAILED)
+@pytest.mark.parametrize("network", attacks.ATTACKED)
 def test_attacks_table_contains_strong_and_adaptive_attacks(network):
     here = load_result("attacks").query("network == @network").set_index("kind")
     assert set(here.loc["nearest", "attack"]) == {"DeepFool", "Carlini-Wagner"}

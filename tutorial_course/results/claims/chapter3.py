@@ -726,7 +726,8 @@ CLAIMS = (
         measured=(gradcon_corruptions,),
         note=(
             "The alignment score alone has a higher AUROC than the best control for each of the four signs, and the "
-            "interval of the difference lies above zero, also in the only training run for which this control is stored"
+            "interval of the difference lies above zero, also in the only training run for which this control is "
+            "stored. However, it was selected because it has the highest mean of our gradient scores on the same images"
         ),
     ),
     Claim(
