@@ -57,7 +57,7 @@ SMALL = {
     "STRONG_STEPS": 4,
     "MINIMAL_ATTACKS": 1,
 }
-SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4}
+SMALL |= {"_attack_detectors.SPLITS": 1, "_attack_detectors.STEPS": 4, "_attack_detectors.MAX_RESTARTS": 2}
 
 
 def mean(values: Tensor) -> float | None:
